@@ -1,0 +1,53 @@
+# The commands of a working day. Everything lands in this folder: .venv, var/, build/.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench soak lock migration clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-lock
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Create .venv with the locked dependencies
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) (the first time takes a minute) …"
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS="--once --json")
+	@$(BIN)/newsletter demo $(ARGS)
+
+test: setup check ## Check the code and run every test
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup ## Lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## Measure speed against references in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: setup ## The long run of the fault tests
+	@$(BIN)/python -m pytest tests/faults --soak $(ARGS)
+
+lock: setup ## Write the lock files anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --output-file requirements/runtime.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --group dev --output-file requirements/dev.lock pyproject.toml requirements/build.in
+
+migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
+	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"
+
+clean: ## Remove what was built here, the demo's data included
+	rm -rf $(VENV) var build dist

@@ -1,0 +1,1 @@
+"""Mailings and their ledger: who gets what, and what became of it."""

@@ -1,0 +1,1 @@
+"""Issues: the content model, the sources it is read from, and its checks."""

@@ -1,0 +1,202 @@
+"""The content model: an issue is a value, free of HTML, whatever source it came from.
+
+Text is Unicode after normalisation. Nothing here is escaped; whoever writes HTML or MJML escapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+
+class Language(StrEnum):
+    """Languages that templates and pages speak."""
+
+    JAPANESE = "ja"
+    ENGLISH = "en"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A run of plain characters."""
+
+    text: str
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strong:
+    """A run of strong importance."""
+
+    content: tuple[Inline, ...]
+    kind: Literal["strong"] = "strong"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emphasis:
+    """A run of stress emphasis."""
+
+    content: tuple[Inline, ...]
+    kind: Literal["emphasis"] = "emphasis"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Code:
+    """A run of literal characters."""
+
+    text: str
+    kind: Literal["code"] = "code"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Anchor:
+    """A link within running text; ``url`` is http, https, mailto or tel."""
+
+    url: str
+    content: tuple[Inline, ...]
+    kind: Literal["anchor"] = "anchor"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineBreak:
+    """A break the author asked for within a paragraph."""
+
+    kind: Literal["break"] = "break"
+
+
+Inline = Text | Strong | Emphasis | Code | Anchor | LineBreak
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paragraph:
+    """Running text."""
+
+    content: tuple[Inline, ...]
+    kind: Literal["paragraph"] = "paragraph"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListBlock:
+    """A list, numbered from ``start`` when ordered."""
+
+    items: tuple[tuple[Block, ...], ...]
+    ordered: bool = False
+    start: int = 1
+    kind: Literal["list"] = "list"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quotation:
+    """Words of somebody else."""
+
+    blocks: tuple[Block, ...]
+    kind: Literal["quotation"] = "quotation"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """An image the editor chose, by http(s) URL; ``url`` is where a click on it leads."""
+
+    source: str
+    alt: str
+    url: str = ""
+    kind: Literal["picture"] = "picture"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verbatim:
+    """Lines kept exactly as they stand: preformatted, or text that fitted nothing else."""
+
+    text: str
+    kind: Literal["verbatim"] = "verbatim"
+
+
+Block = Paragraph | ListBlock | Quotation | Picture | Verbatim
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A link that stands by itself below what it belongs to; shown as its URL without a label."""
+
+    url: str
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One piece of news: a headline, what it says, where to read on."""
+
+    headline: str
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """Items under one heading within a chapter, such as 政府 or 自治体."""
+
+    heading: str
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chapter:
+    """A main part of an issue; ``number`` is shown when the source numbers its chapters.
+
+    Order in print: body, links, items, sections.
+    """
+
+    heading: str
+    number: int | None = None
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+    items: tuple[Item, ...] = ()
+    sections: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContentsLine:
+    """A line of the table of contents.
+
+    Attributes:
+        text: What the line says, without its label.
+        label: A short name shown before the text, such as 政府.
+        anchor: The anchor within the issue that the line leads to; empty when it leads nowhere.
+        level: 1 for chapters, 2 for what stands below them.
+    """
+
+    text: str
+    label: str = ""
+    anchor: str = ""
+    level: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Issue:
+    """One edition's content.
+
+    Attributes:
+        title: The headline of the edition, and the default subject.
+        issue_date: The date of the edition, in the newsletter's time zone.
+        masthead: The publication's name as this edition prints it; empty for the newsletter's own.
+        number: The running number or name of the edition as printed, such as ``42`` or ``第42号``.
+        preheader: What an inbox shows behind the subject; derived from the lead when empty.
+        lead: Blocks before the first chapter.
+        contents: The table of contents as the editor wrote it; empty when it is to be derived.
+        credits: Closing lines, such as who edited the issue.
+    """
+
+    title: str
+    issue_date: date
+    language: Language = Language.JAPANESE
+    masthead: str = ""
+    number: str = ""
+    preheader: str = ""
+    lead: tuple[Block, ...] = ()
+    contents: tuple[ContentsLine, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    credits: tuple[str, ...] = ()

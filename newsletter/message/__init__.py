@@ -1,0 +1,1 @@
+"""Message assembly: one rendered issue becomes one recipient's bytes."""

@@ -1,0 +1,1 @@
+"""Rendering: an issue and a template become HTML, plain text and a subject."""

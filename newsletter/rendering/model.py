@@ -1,0 +1,55 @@
+"""What rendering yields: a subject and two bodies with named slots where recipients differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.issues.model import Language
+
+
+class Slot(StrEnum):
+    """What differs from one recipient to the next; templates write it as ``{{ slots.NAME }}``."""
+
+    UNSUBSCRIBE_URL = "unsubscribe_url"
+    PREFERENCES_URL = "preferences_url"
+    VIEW_URL = "view_url"
+    SUBSCRIBER_NAME = "subscriber_name"
+    SUBSCRIBER_ADDRESS = "subscriber_address"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotUse:
+    """A place where a recipient's value goes; ``escape`` says it lands in HTML or an attribute."""
+
+    slot: Slot
+    escape: bool
+
+
+#: Literal text and slots in the order they are read.
+SlottedText = tuple[str | SlotUse, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedIssue:
+    """One issue in one template, rendered once for all recipients of a mailing."""
+
+    subject: SlottedText
+    html: SlottedText
+    text: SlottedText
+    language: Language
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publisher:
+    """What templates may say of the newsletter that sends: who it is and how to reach it.
+
+    The Japanese act on specified electronic mail asks for the sender's name and address.
+    """
+
+    name: str
+    sender_name: str
+    sender_address: str
+    postal_address: str
+    website_url: str = ""
+    contact_url: str = ""

@@ -1,0 +1,1 @@
+"""The web application: pages for subscribers, editors and operators."""

@@ -1,0 +1,1 @@
+"""People: consent, lists, segments, suppression, and what comes back from their mail servers."""

@@ -1,0 +1,1 @@
+"""Celery workers: the batch sender, its transports, and the schedule."""
