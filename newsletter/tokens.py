@@ -19,6 +19,10 @@ from newsletter.errors import TokenError
 
 _VERSION = 1
 _SIGNATURE_OCTETS = 16
+#: Version and purpose stand before the numbers.
+_HEAD_OCTETS = 2
+#: LEB128 keeps seven bits in an octet and says in the eighth that more follow.
+_VARINT_MASK = 0x7F
 
 
 class Purpose(IntEnum):
@@ -43,8 +47,8 @@ class DeliveryRef:
 def _varint(number: int) -> bytes:
     """Encode a natural number in LEB128: 7 bits an octet, least significant first."""
     octets = bytearray()
-    while number > 0x7F:
-        octets.append(number & 0x7F | 0x80)
+    while number > _VARINT_MASK:
+        octets.append(number & _VARINT_MASK | 0x80)
         number >>= 7
     octets.append(number)
     return bytes(octets)
@@ -54,7 +58,7 @@ def _read_varints(data: bytes) -> list[int]:
     numbers: list[int] = []
     number = shift = 0
     for octet in data:
-        number |= (octet & 0x7F) << shift
+        number |= (octet & _VARINT_MASK) << shift
         if octet & 0x80:
             shift += 7
         else:
@@ -96,14 +100,14 @@ class TokenSigner:
         except (binascii.Error, UnicodeEncodeError) as error:
             raise TokenError("The link is damaged.") from error
         body, signature = raw[:-_SIGNATURE_OCTETS], raw[-_SIGNATURE_OCTETS:]
-        if len(body) < 2 or not any(  # noqa: PLR2004 - version and purpose
+        if len(body) < _HEAD_OCTETS or not any(
             hmac.compare_digest(hmac.digest(key, body, "sha256")[:_SIGNATURE_OCTETS], signature)
             for key in self._keys
         ):
             raise TokenError("The link is damaged, or was signed with a key no longer in use.")
         if body[0] != _VERSION or body[1] != purpose:
             raise TokenError("The link is meant for something else.")
-        return tuple(_read_varints(body[2:]))
+        return tuple(_read_varints(body[_HEAD_OCTETS:]))
 
     def sign_delivery(self, purpose: Purpose, ref: DeliveryRef) -> str:
         """Return a token for one delivery; mailing 0 stands for none."""

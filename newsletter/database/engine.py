@@ -1,0 +1,87 @@
+"""Engine and sessions: the same guarantees from SQLite and PostgreSQL.
+
+SQLite runs in WAL mode, so readers never wait; a transaction that writes begins with
+``BEGIN IMMEDIATE``, since one that reads first and writes later fails at once when another wrote
+in between, without honouring the busy timeout.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from newsletter.errors import Place, SettingError
+
+#: Milliseconds a SQLite connection waits for another's write to end.
+_BUSY_TIMEOUT = 30_000
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL.
+
+    Raises:
+        SettingError: The URL is none, or names another database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingError(
+            "This is no database URL.", place=Place(source="settings", field="DATABASE_URL")
+        ) from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT / 1000})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        case "postgresql":
+            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        case name:
+            raise SettingError(
+                f"The database {name!r} is not supported.",
+                place=Place(source="settings", field="DATABASE_URL"),
+                remedy="Use sqlite:///… or postgresql://….",
+            )
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        f"busy_timeout = {_BUSY_TIMEOUT}",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """Open a session that commits at the end, or rolls back on any exception."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Open a session for reading, which never waits for a writer."""
+    with (
+        engine.connect().execution_options(read_only=True) as connection,
+        Session(connection, expire_on_commit=False) as session,
+    ):
+        yield session

@@ -1,0 +1,28 @@
+"""Migrations by Alembic, run through Python: no configuration file to find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+
+_HERE = Path(__file__).resolve().parent
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest form; running it again, or twice at once, does no harm."""
+    command.upgrade(_config(engine), "head")
+
+
+def write_migration(engine: Engine, message: str) -> None:
+    """Write a migration from the difference between ``engine``'s database and the tables."""
+    command.revision(_config(engine), message=message, autogenerate=True)

@@ -1,0 +1,117 @@
+"""Mailings and their ledger.
+
+A batch is a range of positions; its lease is what one worker holds while it sends. Deliveries carry
+no lease of their own: one in state ``sending`` belongs to whoever holds its batch.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import (
+    BigId,
+    Instant,
+    PrimaryKey,
+    UtcDateTime,
+    Vocabulary,
+    now,
+)
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingState,
+    UncertainPolicy,
+)
+
+
+class MailingRow(Base):
+    """One sending of one issue to one audience.
+
+    Attributes:
+        priority: Higher goes first; a mailing has 0, a confirmation mail 9.
+        halt_reason: Why it is paused, or flows no further by itself.
+        planned: How many deliveries its snapshot holds.
+    """
+
+    __tablename__ = "mailing"
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
+    issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
+    state: Mapped[MailingState] = mapped_column(Vocabulary(MailingState), index=True)
+    priority: Mapped[int] = mapped_column(default=0)
+    segment: Mapped[str] = mapped_column(Text, default="")
+    uncertain_policy: Mapped[UncertainPolicy] = mapped_column(
+        Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK
+    )
+    halt_reason: Mapped[str] = mapped_column(Text, default="")
+    planned: Mapped[int] = mapped_column(default=0)
+    batch_size: Mapped[int]
+    scheduled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    started_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class MailingContentRow(Base):
+    """What a mailing sends, frozen when it was approved: rendered once, with its slots."""
+
+    __tablename__ = "mailing_content"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    payload: Mapped[str] = mapped_column(Text)
+
+
+class BatchRow(Base):
+    """A range of deliveries; ``lease_token`` fences whoever lost the lease.
+
+    Attributes:
+        due_at: When it may be sent next.
+        hinted_at: When a task for it was last published; None when none is under way.
+        leased_by: The journal of the worker process that holds it.
+    """
+
+    __tablename__ = "batch"
+    __table_args__ = (Index("ix_batch_state_due_at", "state", "due_at"),)
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    first_position: Mapped[int] = mapped_column(BigId)
+    last_position: Mapped[int] = mapped_column(BigId)
+    state: Mapped[BatchState] = mapped_column(Vocabulary(BatchState), default=BatchState.PENDING)
+    due_at: Mapped[Instant]
+    hinted_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    leased_by: Mapped[str | None] = mapped_column(String(255))
+    lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class DeliveryRow(Base):
+    """One subscriber in one mailing.
+
+    Attributes:
+        attempts: How often the relay was asked and answered for this recipient.
+        status: Enhanced status code (RFC 3463) of the last reply.
+        reply: The relay's last words, or why it was skipped or failed.
+        queue_id: What the relay calls the message, when its reply says.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("mailing_id", "subscriber_id"),
+        ForeignKeyConstraint(["mailing_id"], ["mailing.id"]),
+    )
+
+    mailing_id: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
+    state: Mapped[DeliveryState] = mapped_column(Vocabulary(DeliveryState))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    settled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    status: Mapped[str | None] = mapped_column(String(16))
+    reply: Mapped[str | None] = mapped_column(Text)
+    queue_id: Mapped[str | None] = mapped_column(String(128))
+    transport: Mapped[str | None] = mapped_column(String(128))

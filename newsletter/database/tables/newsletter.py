@@ -1,0 +1,41 @@
+"""Newsletters: publications and their sender identity."""
+
+from __future__ import annotations
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import Instant, PrimaryKey, Vocabulary, now
+from newsletter.language import Language
+
+
+class NewsletterRow(Base):
+    """A publication.
+
+    Attributes:
+        slug: Its name in URLs and on the command line.
+        list_id: RFC 2919, without angle brackets, such as ``digest.example.jp``.
+        bounce_address: Envelope sender (return path) of what it sends.
+        unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
+        time_zone: IANA name; dates and schedules are read in it.
+    """
+
+    __tablename__ = "newsletter"
+
+    id: Mapped[PrimaryKey]
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    from_name: Mapped[str] = mapped_column(String(200))
+    from_address: Mapped[str] = mapped_column(String(320))
+    reply_to: Mapped[str] = mapped_column(String(320), default="")
+    postal_address: Mapped[str] = mapped_column(Text)
+    list_id: Mapped[str] = mapped_column(String(255))
+    bounce_address: Mapped[str] = mapped_column(String(320))
+    unsubscribe_address: Mapped[str] = mapped_column(String(320))
+    website_url: Mapped[str] = mapped_column(Text, default="")
+    contact_url: Mapped[str] = mapped_column(Text, default="")
+    language: Mapped[Language] = mapped_column(Vocabulary(Language))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    template: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[Instant] = mapped_column(default=now)

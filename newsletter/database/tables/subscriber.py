@@ -1,0 +1,102 @@
+"""People, their consent, and those who must be left alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import (
+    BigId,
+    Instant,
+    JsonObject,
+    PrimaryKey,
+    UtcDateTime,
+    Vocabulary,
+    now,
+)
+from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.language import Language
+
+
+class SubscriberRow(Base):
+    """A person by address.
+
+    Attributes:
+        address: As the person wrote it; None once erased.
+        address_key: The form by which two spellings count as one address; None once erased.
+        format: ``html`` (both parts) or ``text`` (the plain part alone).
+        time_zone: IANA name; empty for the newsletter's.
+    """
+
+    __tablename__ = "subscriber"
+
+    id: Mapped[PrimaryKey]
+    address: Mapped[str | None] = mapped_column(String(320))
+    address_key: Mapped[str | None] = mapped_column(String(320), unique=True)
+    domain: Mapped[str] = mapped_column(String(255), default="")
+    name: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[Language] = mapped_column(Vocabulary(Language))
+    format: Mapped[str] = mapped_column(String(8), default="html")
+    time_zone: Mapped[str] = mapped_column(String(64), default="")
+    attributes: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    updated_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class SubscriptionRow(Base):
+    """A subscriber's relation to a newsletter, with its consent: what, when, from where."""
+
+    __tablename__ = "subscription"
+
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("subscriber.id"), primary_key=True, index=True
+    )
+    state: Mapped[SubscriptionState] = mapped_column(Vocabulary(SubscriptionState))
+    consent_basis: Mapped[str] = mapped_column(String(64))
+    consent_source: Mapped[str] = mapped_column(Text, default="")
+    consent_wording: Mapped[str] = mapped_column(Text, default="")
+    consented_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    confirmed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    unsubscribed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    paused_until: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class SuppressionRow(Base):
+    """An address that never gets mail again, from one newsletter or (None) from all.
+
+    Exactly one of ``address_key`` and ``address_hash`` is set; the hash once the person was erased.
+    """
+
+    __tablename__ = "suppression"
+    __table_args__ = (
+        Index(
+            "uq_suppression_address_key",
+            "address_key",
+            text("coalesce(newsletter_id, 0)"),
+            unique=True,
+        ),
+        Index("ix_suppression_address_hash", "address_hash"),
+    )
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int | None] = mapped_column(ForeignKey("newsletter.id"))
+    address_key: Mapped[str | None] = mapped_column(String(320))
+    address_hash: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[SuppressionReason] = mapped_column(Vocabulary(SuppressionReason))
+    evidence: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class UnsubscribeEventRow(Base):
+    """Somebody left: when, by which way, and from which mailing's link if from one."""
+
+    __tablename__ = "unsubscribe_event"
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
+    mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailing.id"), index=True)
+    way: Mapped[UnsubscribeWay] = mapped_column(Vocabulary(UnsubscribeWay))
+    occurred_at: Mapped[Instant] = mapped_column(default=now)

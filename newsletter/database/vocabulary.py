@@ -1,0 +1,90 @@
+"""Every lifecycle's words, in one place."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SubscriptionState(StrEnum):
+    """A subscriber's relation to one newsletter."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class SuppressionReason(StrEnum):
+    """Why an address never gets mail again."""
+
+    HARD_BOUNCE = "hard-bounce"
+    COMPLAINT = "complaint"
+    MANUAL = "manual"
+    ERASED = "erased"
+
+
+class UnsubscribeWay(StrEnum):
+    """By which way somebody left."""
+
+    ONE_CLICK = "one-click"
+    PAGE = "page"
+    MAIL = "mail"
+    API = "api"
+    OPERATOR = "operator"
+    COMPLAINT = "complaint"
+
+
+class MailingState(StrEnum):
+    """Where a mailing stands."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PLANNING = "planning"
+    SENDING = "sending"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class DeliveryState(StrEnum):
+    """Where one delivery stands in the ledger."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNCERTAIN = "uncertain"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands; its lease is what a worker holds while it sends."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    DONE = "done"
+
+
+class UncertainPolicy(StrEnum):
+    """What becomes of deliveries of which SMTP cannot tell whether they arrived."""
+
+    ASK = "ask"
+    RESEND = "resend"
+    LEAVE = "leave"
+
+
+class BounceKind(StrEnum):
+    """What came back."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    COMPLAINT = "complaint"
+
+
+class BounceSource(StrEnum):
+    """By which way it came back."""
+
+    SMTP = "smtp"
+    MAIL = "mail"
+    WEBHOOK = "webhook"

@@ -1,0 +1,141 @@
+"""Settings: read once from the environment and ``.env``, checked, frozen, then handed down.
+
+This is the only module that looks at environment variables. `.env.example` documents each one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from newsletter.errors import Place, SettingError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _default_templates() -> Path:
+    """Return the checkout's templates, or those an installed wheel carries."""
+    checkout = _PACKAGE.parent / "templates"
+    return checkout if checkout.is_dir() else _PACKAGE / "_templates"
+
+
+class Settings(BaseSettings):
+    """Every setting of the product; the name in the environment is the field's in upper case."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8"
+    )
+
+    #: Where files are kept that no setting places elsewhere: SQLite, journals, keys, runtime state.
+    data_dir: Path = Path("var")
+    #: SQLAlchemy URL; empty for SQLite in ``data_dir``.
+    database_url: str = ""
+    #: Empty starts a Valkey server of our own for as long as a command needs one.
+    redis_url: str = ""
+    #: Comma-separated; the first signs, all verify. Empty keeps one in ``data_dir``.
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Where subscribers reach the web application; stands in every link of a mail.
+    public_url: str = "http://127.0.0.1:8000"
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8000, ge=1, le=65535)
+    #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
+    #: ``directory:///path``. Empty delivers into a mailbox on this machine.
+    mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Deliveries in one batch, the unit a Celery task sends.
+    batch_size: int = Field(default=500, ge=1, le=10_000)
+    #: SMTP connections each worker process holds to one relay.
+    smtp_connections: int = Field(default=8, ge=1, le=256)
+    #: Worker processes that ``newsletter worker`` starts.
+    worker_processes: int = Field(default=2, ge=1, le=64)
+    #: Seconds without a heartbeat after which a worker on another host counts as lost.
+    lease_seconds: int = Field(default=60, ge=10, le=3600)
+    #: Hours during which a deferred delivery is tried again.
+    retry_hours: int = Field(default=48, ge=1, le=240)
+    #: Hours by which a mailing may miss its time before it waits for a word from the editor.
+    schedule_grace_hours: int = Field(default=2, ge=0, le=48)
+    templates_dir: Path = Field(default_factory=_default_templates)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("secret_keys", "mail_transports", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
+            raise ValueError("each key must have at least 32 characters")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// (or http:// on this machine)")
+        return value.rstrip("/")
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database URL, with the SQLite file in ``data_dir`` when none is set."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"
+
+    @property
+    def journal_dir(self) -> Path:
+        """Where worker processes keep their journals."""
+        return self.data_dir / "journals"
+
+
+def load_settings(env_file: Path | None = None) -> Settings:
+    """Read the settings; the environment wins over the file.
+
+    Args:
+        env_file: The file to read, which must exist; ``.env`` here, if there is one, when None.
+
+    Raises:
+        SettingError: A setting is wrong; the message names it.
+    """
+    if env_file is not None and not env_file.is_file():
+        raise SettingError(
+            "The file of settings does not exist.", place=Place(source=str(env_file))
+        )
+    source = Path(".env") if env_file is None else env_file
+    try:
+        return Settings(_env_file=source)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SettingError(
+            f"{first['msg']}.",
+            place=Place(source="settings", field=name),
+            remedy=f"Correct {name} in {source} or in the environment; .env.example explains it.",
+        ) from None
+
+
+def signing_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Return the keys for tokens, making one in ``data_dir`` the first time when none is set."""
+    if settings.secret_keys:
+        return tuple(key.get_secret_value().encode() for key in settings.secret_keys)
+    path = settings.data_dir / "secret.key"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < 32:  # noqa: PLR2004 - as for keys that are set
+        raise SettingError(
+            "The signing key is shorter than 32 characters.",
+            place=Place(source=str(path)),
+            remedy="Remove the file when no mail was sent yet, or set SECRET_KEYS.",
+        )
+    return (key.encode(),)

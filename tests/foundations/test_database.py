@@ -1,0 +1,68 @@
+"""The database's foundations, alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.migrations import upgrade
+from newsletter.database.tables import Base, SubscriberRow
+from newsletter.errors import SettingError
+from newsletter.language import Language
+
+
+@pytest.mark.filterwarnings("ignore:autogenerate skipping", "ignore:Skipped unsupported reflection")
+def test_migrations_yield_the_tables_as_declared(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        differences = [
+            difference
+            for difference in compare_metadata(context, Base.metadata)
+            if "uq_suppression_address_key" not in repr(difference)
+        ]
+    assert differences == []
+
+
+def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
+    upgrade(engine)
+
+
+def test_an_instant_comes_back_in_utc(engine: Engine) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    with transaction(engine) as session:
+        session.add(
+            SubscriberRow(
+                address="a@example.jp",
+                address_key="a@example.jp",
+                language=Language.JAPANESE,
+                created_at=datetime(2021, 10, 21, 9, tzinfo=tokyo),
+            )
+        )
+    with reading(engine) as session:
+        assert session.scalars(select(SubscriberRow.created_at)).one() == datetime(
+            2021, 10, 21, tzinfo=UTC
+        )
+
+
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+    def write_and_fail() -> None:
+        with transaction(engine) as session:
+            session.add(SubscriberRow(address_key="a@example.jp", language=Language.JAPANESE))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    with reading(engine) as session:
+        assert session.scalars(select(SubscriberRow)).all() == []
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "no url"])
+def test_a_database_we_do_not_support_is_named_as_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SettingError, match="DATABASE_URL"):
+        open_engine(url)

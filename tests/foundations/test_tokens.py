@@ -1,0 +1,53 @@
+"""Signed links."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.errors import TokenError
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+
+OLD, NEW = b"o" * 32, b"n" * 32
+numbers = st.integers(min_value=0, max_value=2**63 - 1)
+
+
+@given(st.builds(DeliveryRef, newsletter_id=numbers, mailing_id=numbers, subscriber_id=numbers))
+def test_a_delivery_reads_back_from_its_token(ref: DeliveryRef) -> None:
+    signer = TokenSigner([NEW])
+    token = signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
+    assert signer.read_delivery(Purpose.UNSUBSCRIBE, token) == ref
+
+
+def test_a_token_signed_with_a_retired_key_still_reads() -> None:
+    token = TokenSigner([OLD]).sign(Purpose.UNSUBSCRIBE, 1, 2, 3)
+    assert TokenSigner([NEW, OLD]).read(Purpose.UNSUBSCRIBE, token) == (1, 2, 3)
+
+
+def test_a_token_of_an_unknown_key_is_refused() -> None:
+    token = TokenSigner([OLD]).sign(Purpose.UNSUBSCRIBE, 1, 2, 3)
+    with pytest.raises(TokenError):
+        TokenSigner([NEW]).read(Purpose.UNSUBSCRIBE, token)
+
+
+def test_a_token_for_one_purpose_is_refused_for_another() -> None:
+    signer = TokenSigner([NEW])
+    with pytest.raises(TokenError, match="something else"):
+        signer.read(Purpose.PREFERENCES, signer.sign(Purpose.UNSUBSCRIBE, 1, 2, 3))
+
+
+@given(st.text(max_size=80))
+def test_foreign_text_is_refused_as_a_token(text: str) -> None:
+    with pytest.raises(TokenError):
+        TokenSigner([NEW]).read(Purpose.UNSUBSCRIBE, text)
+
+
+@given(st.integers(min_value=0, max_value=25), st.integers(min_value=0, max_value=255))
+def test_a_changed_octet_is_noticed(position: int, octet: int) -> None:
+    signer = TokenSigner([NEW])
+    token = signer.sign(Purpose.UNSUBSCRIBE, 1, 2, 3)
+    changed = token[:position] + chr(ord("A") + octet % 26) + token[position + 1 :]
+    if changed != token:
+        with pytest.raises(TokenError):
+            signer.read(Purpose.UNSUBSCRIBE, changed)
