@@ -7,15 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Literal
 
-
-class Language(StrEnum):
-    """Languages that templates and pages speak."""
-
-    JAPANESE = "ja"
-    ENGLISH = "en"
+from newsletter.language import Language
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

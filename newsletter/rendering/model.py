@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.issues.model import Language
+from newsletter.language import Language
 
 
 class Slot(StrEnum):
