@@ -5,7 +5,10 @@ This is the only module that looks at environment variables. `.env.example` docu
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -124,13 +127,8 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
     if settings.secret_keys:
         return tuple(key.get_secret_value().encode() for key in settings.secret_keys)
     path = settings.data_dir / "secret.key"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="ascii") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        _make_key(path)
     key = path.read_text(encoding="ascii").strip()
     if len(key) < 32:  # noqa: PLR2004 - as for keys that are set
         raise SettingError(
@@ -139,3 +137,13 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
             remedy="Remove the file when no mail was sent yet, or set SECRET_KEYS.",
         )
     return (key.encode(),)
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key whole or not at all: of two processes at once, one makes it for both."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as draft:
+        draft.write(secrets.token_urlsafe(48))
+        draft.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)
