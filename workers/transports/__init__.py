@@ -1,0 +1,1 @@
+"""What takes a message away: an SMTP relay, or a folder."""
