@@ -1,0 +1,254 @@
+"""The plain-text digest of Japanese public newsletters: numbered chapters, 【sections】, ■items.
+
+Each line is one of a few shapes; a line that fits none is running text of whatever it stands in,
+so nothing is ever dropped. `to_text` writes the same form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from newsletter.errors import ContentError, Place
+from newsletter.issues.model import (
+    Block,
+    Chapter,
+    ContentsLine,
+    Issue,
+    Item,
+    Link,
+    Paragraph,
+    Section,
+    Text,
+    Verbatim,
+)
+from newsletter.issues.plain import block_text
+
+_DATE = re.compile(r"^(\d{4})\s*[./年-]\s*(\d{1,2})\s*[./月-]\s*(\d{1,2})\s*日?$")
+_CHAPTER = re.compile(r"^(\d{1,2})\s?[..、]\s?(.+)$")
+_LABEL = re.compile(r"^\[([^\]]+)\]\s*(.+)$")
+_SECTION = re.compile(r"^【([^】]+)】$")
+_ITEM = re.compile(r"^■\s?(.+)$")
+_URL = re.compile(r"^https?://\S+$")
+_CREDIT = re.compile(r"^[((](?:編集|発行|文責|執筆|制作|配信)[^))]*[))]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unplaced:
+    """A line that was kept, but whose place in the issue is a guess."""
+
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Part:
+    """A chapter, section or item while it is being read."""
+
+    heading: str
+    number: int | None = None
+    body: list[Block] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    items: list[_Part] = field(default_factory=list)
+    sections: list[_Part] = field(default_factory=list)
+
+    def as_item(self) -> Item:
+        return Item(headline=self.heading, body=tuple(self.body), links=tuple(self.links))
+
+    def as_section(self) -> Section:
+        return Section(
+            heading=self.heading,
+            body=tuple(self.body),
+            links=tuple(self.links),
+            items=tuple(part.as_item() for part in self.items),
+        )
+
+    def as_chapter(self) -> Chapter:
+        return Chapter(
+            heading=self.heading,
+            number=self.number,
+            body=tuple(self.body),
+            links=tuple(self.links),
+            items=tuple(part.as_item() for part in self.items),
+            sections=tuple(part.as_section() for part in self.sections),
+        )
+
+
+def looks_like_digest(text: str) -> bool:
+    """Whether the text has a digest's shapes: a date by itself and numbered or marked headings."""
+    lines = text.split("\n")
+    return any(_DATE.match(line.strip()) for line in lines[:12]) and any(
+        _ITEM.match(line) or _SECTION.match(line) or _CHAPTER.match(line) for line in lines
+    )
+
+
+def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]:
+    """Read normalised digest text.
+
+    Raises:
+        ContentError: It has no date or no title.
+    """
+    return _Reader(text, source).read()
+
+
+class _Reader:
+    def __init__(self, text: str, source: str) -> None:
+        self._source = source
+        self._lines = [
+            (number, line.strip())
+            for number, line in enumerate(text.split("\n"), start=1)
+            if line.strip()
+        ]
+        self._lead = _Part(heading="")
+        self._chapters: list[_Part] = []
+        self._here = self._lead
+        self._credits: list[str] = []
+        self._unplaced: list[Unplaced] = []
+
+    def read(self) -> tuple[Issue, tuple[Unplaced, ...]]:
+        masthead, issue_date = self._read_date()
+        title = self._read_title()
+        contents = tuple(self._read_contents())
+        for number, line in self._lines:
+            self._read_line(number, line)
+        self._lead.body.extend(_paragraph(link.url) for link in self._lead.links)
+        issue = Issue(
+            title=title,
+            issue_date=issue_date,
+            masthead=masthead,
+            lead=tuple(self._lead.body),
+            contents=contents,
+            chapters=tuple(part.as_chapter() for part in self._chapters),
+            credits=tuple(self._credits),
+        )
+        return issue, tuple(self._unplaced)
+
+    def _read_date(self) -> tuple[str, date]:
+        for index, (number, line) in enumerate(self._lines):
+            if match := _DATE.match(line):
+                year, month, day = map(int, match.groups())
+                try:
+                    found = date(year, month, day)
+                except ValueError:
+                    raise ContentError(
+                        f"There is no such day as {line}.",
+                        place=Place(source=self._source, line=number, field="date"),
+                    ) from None
+                before = self._lines[:index]
+                self._lines = self._lines[index + 1 :]
+                return " ".join(text for _, text in before), found
+        raise ContentError(
+            "The issue has no date.",
+            place=Place(source=self._source, field="date"),
+            remedy="Put the date on a line of its own near the top, such as 2021.10.21.",
+        )
+
+    def _read_title(self) -> str:
+        if not self._lines:
+            raise ContentError(
+                "The issue has no title.",
+                place=Place(source=self._source, field="title"),
+                remedy="Put the title on the line below the date.",
+            )
+        return self._lines.pop(0)[1]
+
+    def _read_contents(self) -> Iterator[ContentsLine]:
+        """Take the table of contents: headings that come again further down."""
+        if not self._lines or not _CHAPTER.match(self._lines[0][1]):
+            return
+        if self._lines[0][1] not in [line for _, line in self._lines[1:]]:
+            return
+        while self._lines:
+            line = self._lines[0][1]
+            if match := _CHAPTER.match(line):
+                yield ContentsLine(text=match[2], label=match[1], level=1)
+            elif match := _LABEL.match(line):
+                yield ContentsLine(text=match[2], label=match[1], level=2)
+            else:
+                return
+            self._lines.pop(0)
+
+    def _read_line(self, number: int, line: str) -> None:
+        chapter = _CHAPTER.match(line)
+        if chapter and int(chapter[1]) == len(self._chapters) + 1 and not self._credits:
+            self._here = _Part(heading=chapter[2], number=int(chapter[1]))
+            self._chapters.append(self._here)
+        elif match := _SECTION.match(line):
+            self._here = _Part(heading=match[1])
+            self._chapter().sections.append(self._here)
+        elif match := _ITEM.match(line):
+            self._here = _Part(heading=match[1])
+            chapter_part = self._chapter()
+            owner = chapter_part.sections[-1] if chapter_part.sections else chapter_part
+            owner.items.append(self._here)
+        elif _CREDIT.match(line):
+            self._credits.append(line)
+        elif self._credits:
+            self._credits.append(line)
+            self._unplaced.append(Unplaced(line=number, text=line))
+        elif _URL.match(line):
+            self._here.links.append(Link(url=line))
+        else:
+            self._read_text(number, line)
+
+    def _read_text(self, number: int, line: str) -> None:
+        if self._here.links:
+            self._here.body.append(Verbatim(text=line))
+            self._unplaced.append(Unplaced(line=number, text=line))
+        else:
+            self._here.body.append(_paragraph(line))
+
+    def _chapter(self) -> _Part:
+        """Return the chapter under way, opening a nameless one for items that stand before any."""
+        if not self._chapters:
+            self._chapters.append(_Part(heading=""))
+        return self._chapters[-1]
+
+
+def _paragraph(line: str) -> Paragraph:
+    return Paragraph(content=(Text(text=line),))
+
+
+def to_text(issue: Issue) -> str:
+    """Write an issue in the digest form, paragraphs unwrapped, parts set apart by an empty line."""
+    return "\n\n".join(_text_parts(issue)) + "\n"
+
+
+def _text_parts(issue: Issue) -> Iterator[str]:
+    if issue.masthead:
+        yield issue.masthead
+    yield f"{issue.issue_date:%Y.%m.%d}"
+    yield issue.title
+    if issue.contents:
+        yield "\n".join(map(_contents_text, issue.contents))
+    yield from map(block_text, issue.lead)
+    for chapter in issue.chapters:
+        if chapter.heading:
+            yield f"{chapter.number}.{chapter.heading}" if chapter.number else chapter.heading
+        yield from map(block_text, chapter.body)
+        yield from (link.url for link in chapter.links)
+        yield from map(_item_text, chapter.items)
+        for section in chapter.sections:
+            yield f"【{section.heading}】"
+            yield from map(block_text, section.body)
+            yield from (link.url for link in section.links)
+            yield from map(_item_text, section.items)
+    yield from issue.credits
+
+
+def _contents_text(line: ContentsLine) -> str:
+    if line.level == 1:
+        return f"{line.label}.{line.text}" if line.label else line.text
+    return f"[{line.label}] {line.text}"
+
+
+def _item_text(item: Item) -> str:
+    return "\n".join(
+        [
+            f"■{item.headline}",
+            *map(block_text, item.body),
+            *(link.url for link in item.links),
+        ]
+    )

@@ -1,0 +1,133 @@
+"""Normalisation: text as it should have been typed, every change reported with its line."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from newsletter.errors import ContentError, Place
+
+#: Tried in this order; ISO-2022-JP first, since its escapes are also valid ASCII and UTF-8.
+_ENCODINGS = ("iso2022_jp", "utf-8", "cp932", "euc_jp")
+_KANGXI = re.compile(r"[⼀-⿕]")
+_ODD_SPACES = re.compile(r"[\u00a0\u202f\u2007]")
+#: Control characters that no editor means to type; tab and line feed are text.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u200b\u2028\u2029]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One character replaced; lines and columns count from 1, in the normalised text's lines."""
+
+    line: int
+    column: int
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """Text out of octets, with the encoding that was recognised."""
+
+    text: str
+    encoding: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Normalised:
+    """Text with its changes, in order."""
+
+    text: str
+    changes: tuple[Change, ...]
+
+
+def decode(data: bytes, *, source: str = "input") -> Decoded:
+    """Recognise UTF-8, ISO-2022-JP, Shift_JIS (CP932) or EUC-JP.
+
+    Raises:
+        ContentError: It is none of them.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        return _strictly(data[3:], "utf-8", source)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _strictly(data, "utf-16", source)
+    candidates = []
+    for encoding in _ENCODINGS:
+        if encoding == "iso2022_jp" and b"\x1b$" not in data:
+            continue
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding in {"iso2022_jp", "utf-8"}:
+            return Decoded(text=text, encoding=encoding)
+        candidates.append(Decoded(text=text, encoding=encoding))
+    if not candidates:
+        return _strictly(data, "utf-8", source)
+    return max(candidates, key=lambda decoded: _japaneseness(decoded.text))
+
+
+def _japaneseness(text: str) -> float:
+    """Share of kana and common punctuation: the wrong legacy codec yields rare kanji instead."""
+    foreign = [char for char in text if ord(char) > 0x7F]  # noqa: PLR2004 - beyond ASCII
+    usual = sum("\u3001" <= char <= "\u30ff" for char in foreign)
+    return usual / len(foreign) if foreign else 1.0
+
+
+def _strictly(data: bytes, encoding: str, source: str) -> Decoded:
+    try:
+        return Decoded(text=data.decode(encoding), encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise ContentError(
+            "The text is in no encoding known here.",
+            place=Place(source=source, line=data[: error.start].count(b"\n") + 1),
+            remedy="Save it as UTF-8.",
+        ) from None
+
+
+def normalise(text: str) -> Normalised:
+    """Replace what only looks like the right character, and odd spaces; lines end with LF."""
+    lines: list[str] = []
+    changes: list[Change] = []
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    if unified != text:
+        changes.append(Change(line=1, column=1, before="\r\n", after="\n", reason="line ends"))
+    for number, line in enumerate(unified.split("\n"), start=1):
+        lines.append(_normalise_line(line, number, changes))
+    return Normalised(text="\n".join(lines), changes=tuple(changes))
+
+
+def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
+    characters = []
+    for column, before in enumerate(line, start=1):
+        after, reason = _normalise_character(before)
+        if reason:
+            changes.append(
+                Change(line=number, column=column, before=before, after=after, reason=reason)
+            )
+        characters.append(after)
+    result = "".join(characters)
+    trimmed = result.rstrip(" \t\u3000")
+    if "\u3000" in result[len(trimmed) :]:
+        changes.append(
+            Change(
+                line=number,
+                column=len(trimmed) + 1,
+                before=result[len(trimmed) :],
+                after="",
+                reason="full-width space at the end of a line",
+            )
+        )
+    return trimmed
+
+
+def _normalise_character(character: str) -> tuple[str, str]:
+    if _KANGXI.match(character):
+        return unicodedata.normalize("NFKC", character), "radical that stands for an ideograph"
+    if _ODD_SPACES.match(character):
+        return " ", "no-break space"
+    if _CONTROLS.match(character):
+        return "", "invisible character"
+    return character, ""

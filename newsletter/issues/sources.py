@@ -1,0 +1,73 @@
+"""Reading an issue from a file: which form it is in, what was changed, what was a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.errors import ContentError, Place
+from newsletter.issues.digest import Unplaced, looks_like_digest, read_digest
+from newsletter.issues.markdown import looks_like_markdown, read_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.normalise import Change, decode, normalise
+
+#: An issue of a million characters is no newsletter but a mistaken file.
+_LIMIT = 4_000_000
+
+
+class SourceFormat(StrEnum):
+    """The forms an issue is read from."""
+
+    MARKDOWN = "markdown"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadIssue:
+    """An issue with how it was read; ``template`` is empty when the source names none."""
+
+    issue: Issue
+    format: SourceFormat
+    text: str
+    template: str
+    encoding: str
+    changes: tuple[Change, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+def read_issue(data: bytes, *, source: str) -> ReadIssue:
+    """Read an issue from the octets of a file named ``source``.
+
+    Raises:
+        ContentError: It is in no form or encoding known here, or something in it is wrong.
+    """
+    if len(data) > _LIMIT:
+        raise ContentError(
+            f"The file has {len(data):,} octets; an issue has at most {_LIMIT:,}.",
+            place=Place(source=source),
+        )
+    decoded = decode(data, source=source)
+    normalised = normalise(decoded.text)
+    text = normalised.text
+    unplaced: tuple[Unplaced, ...] = ()
+    if looks_like_markdown(text):
+        issue, template = read_markdown(text, source=source)
+        form = SourceFormat.MARKDOWN
+    elif looks_like_digest(text):
+        issue, unplaced = read_digest(text, source=source)
+        form, template = SourceFormat.DIGEST, "digest"
+    else:
+        raise ContentError(
+            "The text is neither Markdown with front matter nor a digest.",
+            place=Place(source=source, line=1),
+            remedy="Begin with a line of --- and the front matter; see docs/content.md.",
+        )
+    return ReadIssue(
+        issue=issue,
+        format=form,
+        text=text,
+        template=template,
+        encoding=decoded.encoding,
+        changes=normalised.changes,
+        unplaced=unplaced,
+    )

@@ -1,0 +1,72 @@
+"""Issues in the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import IssueRow
+from newsletter.database.types import now
+from newsletter.errors import NotFoundError
+from newsletter.issues.codec import issue_to_json
+from newsletter.issues.sources import ReadIssue
+
+
+def save_issue(
+    session: Session, newsletter_id: int, read: ReadIssue, *, slug: str = ""
+) -> IssueRow:
+    """Keep an issue under ``slug`` (its date when empty), in place of an earlier one there."""
+    slug = slug or _default_slug(read)
+    row = session.scalars(
+        select(IssueRow).where(IssueRow.newsletter_id == newsletter_id, IssueRow.slug == slug)
+    ).one_or_none()
+    if row is None:
+        row = IssueRow(newsletter_id=newsletter_id, slug=slug)
+        session.add(row)
+    row.title = read.issue.title
+    row.issue_date = read.issue.issue_date
+    row.language = read.issue.language
+    row.template = read.template
+    row.content = issue_to_json(read.issue)
+    row.source = read.text
+    row.source_format = read.format.value
+    row.updated_at = now()
+    session.flush()
+    return row
+
+
+def _default_slug(read: ReadIssue) -> str:
+    number = re.sub(r"[^a-z0-9]+", "-", read.issue.number.lower()).strip("-")
+    return "-".join(filter(None, (read.issue.issue_date.isoformat(), number)))
+
+
+def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueRow:
+    """Return an issue by its slug, or the newest when ``slug`` is None.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    query = select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)
+    if slug is not None:
+        query = query.where(IssueRow.slug == slug)
+    row = session.scalars(
+        query.order_by(IssueRow.issue_date.desc(), IssueRow.id.desc()).limit(1)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(
+            f"There is no issue {slug!r}." if slug else "There is no issue yet.",
+            remedy="See newsletter issue list, or bring one in with newsletter issue import FILE.",
+        )
+    return row
+
+
+def list_issues(session: Session, newsletter_id: int) -> Sequence[IssueRow]:
+    """Return a newsletter's issues, newest first."""
+    return session.scalars(
+        select(IssueRow)
+        .where(IssueRow.newsletter_id == newsletter_id)
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+    ).all()

@@ -1,0 +1,166 @@
+"""The plain-text digest form, with the real issue of 2021-10-21."""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.errors import ContentError
+from newsletter.issues.codec import issue_from_json, issue_to_json
+from newsletter.issues.contents import table_of_contents
+from newsletter.issues.digest import read_digest, to_text
+from newsletter.issues.model import Issue
+from newsletter.issues.plain import block_text
+from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
+
+
+@pytest.fixture(scope="module")
+def read(hot_topics: bytes) -> ReadIssue:
+    return read_issue(hot_topics, source="hot-topics.txt")
+
+
+@pytest.fixture(scope="module")
+def issue(read: ReadIssue) -> Issue:
+    return read.issue
+
+
+def _filled(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def test_its_form_is_recognised(read: ReadIssue) -> None:
+    assert read.format is SourceFormat.DIGEST
+
+
+def test_masthead_title_and_date_are_found(issue: Issue) -> None:
+    assert (issue.masthead, issue.title, issue.issue_date) == (
+        "Hot Topics",
+        "公共分野デジタル化動向(2021.10.21)",
+        date(2021, 10, 21),
+    )
+
+
+def test_the_contents_lines_are_kept_as_written(issue: Issue) -> None:
+    assert [(line.level, line.label) for line in issue.contents] == [
+        (1, "1"),
+        (1, "2"),
+        (2, "政 府"),
+        (2, "自治体"),
+        (2, "海 外"),
+    ]
+
+
+def test_each_contents_line_leads_somewhere(issue: Issue) -> None:
+    assert [line.anchor for line in table_of_contents(issue)] == [
+        "c1",
+        "c2",
+        "c2-s1-i4",
+        "c2-s2-i13",
+        "c2-s3-i1",
+    ]
+
+
+def test_chapter_1_has_its_body_and_link(issue: Issue) -> None:
+    chapter = issue.chapters[0]
+    assert chapter.heading == "『行政&情報システム』2021年10月号発行のお知らせ"
+    assert block_text(chapter.body[0]).startswith("今号の特集『民間のデジタル人材との共創』では")
+    assert [link.url for link in chapter.links] == [
+        "https://www.iais.or.jp/articles/articlesm/20211015/202110/"
+    ]
+
+
+def test_chapter_2_has_three_sections_with_24_items(issue: Issue) -> None:
+    sections = issue.chapters[1].sections
+    assert [(section.heading, len(section.items)) for section in sections] == [
+        ("政府", 10),
+        ("自治体", 13),
+        ("海外", 1),
+    ]
+
+
+def test_each_item_has_headline_body_and_url_in_order(issue: Issue, read: ReadIssue) -> None:
+    found = [
+        line
+        for section in issue.chapters[1].sections
+        for item in section.items
+        for line in (f"■{item.headline}", *map(block_text, item.body), item.links[0].url)
+    ]
+    source = _filled(read.text)
+    start = source.index("【政府】")
+    assert found == [line for line in source[start:-1] if not line.startswith("【")]
+
+
+def test_the_credit_line_is_found(issue: Issue) -> None:
+    assert issue.credits == ("(編集) 行政情報システム研究所 研究員 水野淳史",)
+
+
+def test_nothing_is_a_guess(read: ReadIssue) -> None:
+    assert read.unplaced == ()
+
+
+def test_the_eight_kangxi_radicals_are_reported_with_their_line(read: ReadIssue) -> None:
+    radicals = [change for change in read.changes if "radical" in change.reason]
+    assert "".join(change.before for change in radicals) == "⼊⽤⼗⽤⼤⾂⼤⾂"
+    assert {change.line for change in radicals} == {62}
+
+
+def test_a_round_trip_to_text_loses_nothing_but_what_was_normalised(
+    hot_topics: bytes, issue: Issue
+) -> None:
+    kangxi = {ord(char): unicodedata.normalize("NFKC", char) for char in "⼊⽤⼗⼤⾂"}
+    original = hot_topics.decode("utf-8").translate(kangxi).replace("\u00a0", " ")
+    assert _filled(to_text(issue)) == _filled(original)
+
+
+def test_what_was_written_reads_back_as_the_same_issue(issue: Issue) -> None:
+    assert read_digest(to_text(issue), source="again")[0] == issue
+
+
+def test_an_issue_survives_the_database_form(issue: Issue) -> None:
+    assert issue_from_json(issue_to_json(issue)) == issue
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "euc_jp", "iso2022_jp"])
+def test_encodings_of_japan_are_recognised(issue: Issue, encoding: str) -> None:
+    text = to_text(issue).replace("─", "-")
+    recoded = text.encode(encoding, errors="replace")
+    assert read_issue(recoded, source="recoded").issue.issue_date == issue.issue_date
+    assert read_issue(recoded, source="recoded").issue.chapters[1].sections[0].heading == "政府"
+
+
+def test_text_behind_a_link_is_kept_and_reported() -> None:
+    text = "2021.10.21\n題\n1.章\n■見出し\n本文\nhttps://example.jp/\n追記です。\n"
+    read = read_issue(text.encode(), source="late.txt")
+    assert [(line.line, line.text) for line in read.unplaced] == [(7, "追記です。")]
+    assert "追記です。" in to_text(read.issue)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"), [("題\n■見出し", "date"), ("2021.13.40\n題\n■見出し", "date")]
+)
+def test_a_missing_or_impossible_date_is_named(text: str, field: str) -> None:
+    with pytest.raises(ContentError, match=field):
+        read_digest(text, source="bad.txt")
+
+
+_shapes = st.sampled_from(["1.章", "2.章", "【区】", "■見出し", "https://example.jp/", "本文", ""])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_shapes | st.text(alphabet="あいう漢字 abc■【】().1", max_size=12), max_size=25))
+def test_no_line_is_ever_dropped(lines: list[str]) -> None:
+    text = "2021.10.21\n題\n" + "\n".join(lines)
+    written = "".join(to_text(read_digest(text, source="any")[0]).split())
+    for line in filter(None, map(str.strip, lines)):
+        assert "".join(line.split()) in written
+
+
+@given(st.binary(max_size=300))
+def test_foreign_octets_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(ContentError):
+        read_issue(data, source="any")
