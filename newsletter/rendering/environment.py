@@ -1,0 +1,99 @@
+"""The Jinja2 environment of mail templates: sandboxed, escaped, strict about undefined names."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import TemplateError as JinjaError
+from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from newsletter.errors import NotFoundError, Place, TemplateError
+from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
+from newsletter.rendering.html import blocks_html, inline_html
+from newsletter.rendering.mjml import check_source
+from newsletter.rendering.text import blocks_text, rule
+from newsletter.rendering.wrap import wrap
+
+BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+
+
+class MailTemplates:
+    """The templates below one folder; ``<name>/`` holds a template, ``_shared/`` the partials."""
+
+    def __init__(self, templates_dir: Path) -> None:
+        self._folder = templates_dir / "email"
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(self._folder),
+            autoescape=lambda name: name is not None and ".mjml" in name,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters.update(
+            html=blocks_html, runs=inline_html, text=blocks_text, wrap=wrap
+        )
+        self._environment.globals.update(
+            chapter_anchor=chapter_anchor,
+            section_anchor=section_anchor,
+            item_anchor=item_anchor,
+            rule=rule,
+        )
+
+    def names(self) -> list[str]:
+        """Return the names of all templates."""
+        return sorted(
+            folder.name for folder in self._folder.iterdir() if (folder / SUBJECT).is_file()
+        )
+
+    def check(self, name: str) -> None:
+        """Check a template's files before anything is rendered.
+
+        Raises:
+            NotFoundError: There is no such template.
+            TemplateError: A file is missing, or its MJML has unknown tags or attributes.
+        """
+        if name not in self.names():
+            raise NotFoundError(
+                f"There is no template {name!r}.", remedy=f"There are: {', '.join(self.names())}."
+            )
+        for file in (BODY, TEXT, SUBJECT):
+            if not (self._folder / name / file).is_file():
+                raise TemplateError("The file is missing.", place=Place(source=f"{name}/{file}"))
+        shared = (self._folder / "_shared").glob("*.mjml.j2")
+        for path in (self._folder / name / BODY, *shared):
+            source = path.read_text(encoding="utf-8")
+            check_source(source, template=path.relative_to(self._folder).as_posix())
+
+    def render(self, path: str, values: dict[str, object]) -> str:
+        """Render one file.
+
+        Raises:
+            TemplateError: It fails; the message names template and line.
+        """
+        try:
+            return self._environment.get_template(path).render(values)
+        except TemplateSyntaxError as error:
+            place = Place(source=error.name or path, line=error.lineno)
+            raise TemplateError(f"{error.message}.", place=place) from None
+        except TemplateNotFound as error:
+            raise TemplateError(
+                f"It includes {error.name!r}, which does not exist.", place=Place(source=path)
+            ) from None
+        except JinjaError as error:
+            raise TemplateError(f"{error.message}.", place=self._place(error, path)) from None
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise TemplateError(f"{error}.", place=self._place(error, path)) from None
+
+    def _place(self, error: Exception, path: str) -> Place:
+        """Find the innermost template line; Jinja rewrites tracebacks to name template files."""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if frame.filename.endswith(".j2"):
+                source = Path(frame.filename)
+                if source.is_relative_to(self._folder):
+                    source = source.relative_to(self._folder)
+                return Place(source=source.as_posix(), line=frame.lineno)
+        return Place(source=path)

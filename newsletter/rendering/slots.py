@@ -1,0 +1,69 @@
+"""Slots: where recipients differ, marked while rendering and split out afterwards.
+
+A mark is letters and digits around a random nonce, so it passes MJML, premailer and URL attributes
+unchanged, and no text of an issue can imitate it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from html import escape as escape_html
+
+from newsletter.errors import TemplateError
+from newsletter.rendering.model import Slot, SlottedText, SlotUse
+
+
+class SlotMarks:
+    """The marks of one rendering; templates read them as ``slots.unsubscribe_url``."""
+
+    def __init__(self) -> None:
+        nonce = secrets.token_hex(8)
+        self._marks = {slot: f"slot{nonce}x{index}x" for index, slot in enumerate(Slot)}
+        self._slots = {mark: slot for slot, mark in self._marks.items()}
+        self._pattern = re.compile(f"(slot{nonce}x[0-9]+x)")
+
+    def as_mapping(self) -> dict[str, str]:
+        """Return the marks by slot name, as templates see them."""
+        return {slot.value: mark for slot, mark in self._marks.items()}
+
+    def split(self, text: str, *, escape: bool) -> SlottedText:
+        """Turn marked text into segments and slots."""
+        return tuple(
+            SlotUse(self._slots[part], escape) if part in self._slots else part
+            for part in self._pattern.split(text)
+            if part
+        )
+
+
+def fill(slotted: SlottedText, values: Mapping[Slot, str]) -> str:
+    """Put values in, escaped where they stand in HTML; a missing value is an empty one."""
+    return map_slots(slotted, lambda slot: values.get(slot, ""))
+
+
+def map_slots(slotted: SlottedText, value: Callable[[Slot], str]) -> str:
+    """Put in what ``value`` returns for each slot."""
+    parts = []
+    for part in slotted:
+        if isinstance(part, str):
+            parts.append(part)
+        else:
+            found = value(part.slot)
+            parts.append(escape_html(found, quote=True) if part.escape else found)
+    return "".join(parts)
+
+
+def require_slots(slotted: SlottedText, wanted: frozenset[Slot], *, template: str) -> None:
+    """Check that a body offers what every mail must.
+
+    Raises:
+        TemplateError: A slot is not used.
+    """
+    used = {part.slot for part in slotted if isinstance(part, SlotUse)}
+    if lacking := sorted(wanted - used):
+        names = ", ".join(f"slots.{slot}" for slot in lacking)
+        raise TemplateError(
+            f"The template {template} does not use {names}.",
+            remedy="Every mail must let its reader leave.",
+        )

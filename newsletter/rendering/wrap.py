@@ -1,0 +1,70 @@
+"""Wrapping plain text at 70 columns by East Asian widths and Japanese line-breaking rules.
+
+The rules are JIS X 4051's kinsoku: closing marks and small kana begin no line, opening marks end
+none. Words of ASCII and URLs are never broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from wcwidth import wcswidth
+
+#: Columns of a line; mail programs show 72 to 80.
+COLUMNS = 70
+_NO_START = frozenset(
+    "、。,.・:;?!゛゜ヽヾゝゞ々ー’”)〕]}〉》」』】°′″℃%‰"
+    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;?!)]}…‥"
+)
+_NO_END = frozenset("‘“(〔[{〈《「『【¥$#([{")
+_URL = r"https?://[^\s<>「」『』()、。]+"
+#: What stands together: a URL, a run of characters that western text does not break, one other.
+_TOKEN = re.compile(rf"{_URL}|[\x21-\x7e]+|\s+|.", re.DOTALL)
+
+
+def width(text: str) -> int:
+    """Return the columns that ``text`` takes in a terminal or a mail with a fixed-width font."""
+    columns = wcswidth(text)
+    return columns if columns >= 0 else len(text)
+
+
+def wrap(text: str, *, indent: str = "", columns: int = COLUMNS) -> str:
+    """Wrap each line of ``text``; continuation lines begin with ``indent`` as the first does."""
+    room = columns - width(indent)
+    return "\n".join(indent + part for line in text.split("\n") for part in _wrap_line(line, room))
+
+
+def _wrap_line(line: str, room: int) -> Iterator[str]:
+    current, used = "", 0
+    for piece in _unbreakable(line):
+        piece_width = width(piece)
+        if used and used + width(piece.rstrip()) > room:
+            yield current.rstrip()
+            current, used = "", 0
+            if piece.isspace():
+                continue
+        current += piece
+        used += piece_width
+    yield current.rstrip()
+
+
+def _unbreakable(line: str) -> Iterator[str]:
+    """Join tokens that kinsoku keeps together."""
+    waiting = ""
+    for token in _TOKEN.findall(line):
+        glued = waiting and (
+            (token[0] in _NO_START and not _is_url(waiting)) or waiting[-1] in _NO_END
+        )
+        if glued and not _is_url(token):
+            waiting += token
+            continue
+        if waiting:
+            yield waiting
+        waiting = token
+    if waiting:
+        yield waiting
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
