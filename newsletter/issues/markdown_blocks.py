@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -94,8 +95,16 @@ class BlockReader:
     def runs(self, nodes: Iterable[SyntaxTreeNode]) -> tuple[Inline, ...]:
         """Read inline nodes."""
         found: list[Inline] = []
+        soft = False
         for node in nodes:
-            found.extend(self._run(node))
+            if node.type == "softbreak":
+                soft = True
+                continue
+            for run in self._run(node):
+                if soft and found and not _joins_without_space(found[-1], run):
+                    found.append(Text(text=" "))
+                soft = False
+                found.append(run)
         return tuple(found)
 
     def _run(self, node: SyntaxTreeNode) -> Iterator[Inline]:
@@ -113,8 +122,6 @@ class BlockReader:
                 yield Anchor(url=url, content=self.runs(node.children))
             case "hardbreak":
                 yield LineBreak()
-            case "softbreak":
-                yield Text(text="\n")
             case _:
                 if node.content:
                     yield Text(text=node.content)
@@ -131,3 +138,9 @@ class BlockReader:
                 remedy=f"Write it in full, beginning with {' or '.join(sorted(schemes))}.",
             )
         return url
+
+
+def _joins_without_space(before: Inline, after: Inline) -> bool:
+    """Whether a line's end in the source means nothing, as it does between Japanese characters."""
+    left, right = inline_text((before,))[-1:], inline_text((after,))[:1]
+    return all(char and unicodedata.east_asian_width(char) in "WF" for char in (left, right))

@@ -1,0 +1,94 @@
+"""Header fields as octets: RFC 2047 encoded words, addresses, lists; never a line break within."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from newsletter.errors import MessageError
+
+#: RFC 2047 section 2: an encoded word has at most 75 characters.
+_WORD = 75
+_FRAME = len("=?utf-8?b??=")
+#: Octets whose base64 fits into one encoded word.
+_WORD_OCTETS = (_WORD - _FRAME) // 4 * 3
+#: RFC 5322 section 2.1.1: a line should have at most 78 characters.
+_LINE = 78
+_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+_BREAK = re.compile(r"[\r\n\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: RFC 5322 atext and space: a display name of these needs no quotes.
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*\Z")
+
+
+def check_value(name: str, value: str) -> str:
+    """Return ``value`` if it may stand in a header.
+
+    Raises:
+        MessageError: It carries a line break or control character.
+    """
+    if _BREAK.search(value):
+        raise MessageError(
+            f"The header {name} would carry a control character or line break.",
+            remedy="Remove it where the value is set.",
+        )
+    return value
+
+
+def field(name: str, value: str) -> bytes:
+    """Return a structured field whose value is ASCII (or UTF-8 under SMTPUTF8), unfolded."""
+    return f"{name}: {check_value(name, value)}\r\n".encode()
+
+
+def unstructured(name: str, value: str) -> bytes:
+    """Return a field of free text, as encoded words if it is not plain ASCII, folded."""
+    check_value(name, value)
+    if _PRINTABLE.match(value) and "=?" not in value and len(value) + len(name) <= 900:  # noqa: PLR2004 - well below 998
+        return f"{name}: {value}\r\n".encode("ascii")
+    return f"{name}: ".encode("ascii") + encoded_words(value, first=len(name) + 2) + b"\r\n"
+
+
+def encoded_words(value: str, *, first: int) -> bytes:
+    """Return RFC 2047 words of UTF-8 in base64, one a line; no character is split between words.
+
+    Args:
+        value: Any text without control characters.
+        first: Columns already taken on the first line.
+    """
+    words: list[bytes] = []
+    chunk = b""
+    room = min(_WORD_OCTETS, (_LINE - first - _FRAME) // 4 * 3)
+    for character in value:
+        octets = character.encode("utf-8")
+        if len(chunk) + len(octets) > room:
+            words.append(_word(chunk))
+            chunk, room = b"", _WORD_OCTETS
+        chunk += octets
+    words.append(_word(chunk))
+    return b"\r\n ".join(words)
+
+
+def _word(octets: bytes) -> bytes:
+    return b"=?utf-8?b?" + base64.b64encode(octets) + b"?="
+
+
+def mailbox(name: str, display_name: str, address: str) -> bytes:
+    """Return a field with one mailbox, such as From."""
+    check_value(name, display_name)
+    check_value(name, address)
+    if re.search(r"[\s<>,;]", address):
+        raise MessageError(f"The header {name} would carry the broken address {address!r}.")
+    head = f"{name}: ".encode("ascii")
+    target = f"<{address}>".encode()
+    if not display_name:
+        return head + address.encode() + b"\r\n"
+    if _PRINTABLE.match(display_name) and "=?" not in display_name:
+        if _ATOMS.match(display_name):
+            words = display_name.encode("ascii")
+        else:
+            quoted = display_name.replace("\\", "\\\\").replace('"', '\\"')
+            words = f'"{quoted}"'.encode("ascii")
+    else:
+        words = encoded_words(display_name, first=len(head))
+    last_line = len(words) - words.rfind(b"\n") - 1 + (len(head) if b"\n" not in words else 0)
+    gap = b"\r\n " if last_line + len(target) + 1 > _LINE else b" "
+    return head + words + gap + target + b"\r\n"
