@@ -1,0 +1,50 @@
+"""What a mailing sends, frozen when it was made: it stays so whatever becomes of the issue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import MailingContentRow
+from newsletter.errors import NotFoundError
+from newsletter.message.frame import Identity
+from newsletter.rendering.model import RenderedIssue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailingContent:
+    """The rendered issue with the sender as it was then; ``date`` becomes every message's Date."""
+
+    newsletter_id: int
+    rendered: RenderedIssue
+    identity: Identity
+    bounce_address: str
+    message_id_domain: str
+    date: datetime
+
+
+_ADAPTER: TypeAdapter[MailingContent] = TypeAdapter(MailingContent)
+
+
+def save_content(session: Session, mailing_id: int, content: MailingContent) -> None:
+    """Freeze a mailing's content."""
+    payload = _ADAPTER.dump_json(content).decode()
+    session.add(MailingContentRow(mailing_id=mailing_id, payload=payload))
+
+
+def load_content(session: Session, mailing_id: int) -> MailingContent:
+    """Return a mailing's frozen content.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    payload = session.scalar(
+        select(MailingContentRow.payload).where(MailingContentRow.mailing_id == mailing_id)
+    )
+    if payload is None:
+        raise NotFoundError(f"There is no mailing {mailing_id}.")
+    return _ADAPTER.validate_json(payload)

@@ -1,0 +1,37 @@
+"""The links of one delivery: signed, without personal data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from newsletter.rendering.model import Slot
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryLinks:
+    """Where a recipient leaves, chooses and reads on the web."""
+
+    unsubscribe_token: str
+    unsubscribe_url: str
+    preferences_url: str
+    view_url: str
+
+    @classmethod
+    def of(cls, public_url: str, signer: TokenSigner, ref: DeliveryRef) -> DeliveryLinks:
+        """Sign the links of one delivery."""
+        token = signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
+        return cls(
+            unsubscribe_token=token,
+            unsubscribe_url=f"{public_url}/u/{token}",
+            preferences_url=(f"{public_url}/p/{signer.sign_delivery(Purpose.PREFERENCES, ref)}"),
+            view_url=f"{public_url}/v/{signer.sign_delivery(Purpose.VIEW, ref)}",
+        )
+
+    def slots(self) -> dict[Slot, str]:
+        """Return the links by slot."""
+        return {
+            Slot.UNSUBSCRIBE_URL: self.unsubscribe_url,
+            Slot.PREFERENCES_URL: self.preferences_url,
+            Slot.VIEW_URL: self.view_url,
+        }

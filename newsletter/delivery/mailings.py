@@ -1,0 +1,210 @@
+"""Mailings: made from an issue, held, resumed, cancelled, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.content import MailingContent, save_content
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.issues.codec import issue_from_json
+from newsletter.message.frame import Identity
+from newsletter.rendering.model import Publisher, RenderedIssue
+from newsletter.rendering.render import render_issue
+
+#: From which states each order of an operator is possible.
+_PAUSABLE = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
+_RESUMABLE = frozenset({MailingState.PAUSED})
+_CANCELLABLE = _PAUSABLE | _RESUMABLE | {MailingState.DRAFT}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Where a mailing stands, counted from its ledger."""
+
+    mailing_id: int
+    subject: str
+    state: MailingState
+    planned: int
+    counts: Mapping[DeliveryState, int]
+    halt_reason: str
+
+    @property
+    def settled(self) -> int:
+        """How many deliveries wait for nothing more."""
+        waiting = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return self.planned - sum(self.counts.get(state, 0) for state in waiting)
+
+
+def publisher_of(newsletter: NewsletterRow) -> Publisher:
+    """Return what templates may say of a newsletter."""
+    return Publisher(
+        name=newsletter.name,
+        sender_name=newsletter.from_name,
+        sender_address=newsletter.reply_to or newsletter.from_address,
+        postal_address=newsletter.postal_address,
+        website_url=newsletter.website_url,
+        contact_url=newsletter.contact_url,
+    )
+
+
+def render_stored(
+    issue: IssueRow, newsletter: NewsletterRow, *, templates_dir: Path
+) -> RenderedIssue:
+    """Render an issue in its own template, or else its newsletter's.
+
+    Raises:
+        TemplateError: See `render_issue`.
+    """
+    return render_issue(
+        issue_from_json(issue.content),
+        template=issue.template or newsletter.template,
+        templates_dir=templates_dir,
+        publisher=publisher_of(newsletter),
+    )
+
+
+def create_mailing(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    rendered: RenderedIssue,
+    *,
+    batch_size: int,
+) -> int:
+    """Make a mailing of a rendered issue, to be planned and sent; return its number."""
+    row = MailingRow(
+        newsletter_id=newsletter.id,
+        issue_id=issue.id,
+        state=MailingState.PLANNING,
+        batch_size=batch_size,
+    )
+    session.add(row)
+    session.flush()
+    domain = newsletter.from_address.rpartition("@")[2]
+    identity = Identity(
+        from_name=newsletter.from_name,
+        from_address=newsletter.from_address,
+        reply_to=newsletter.reply_to,
+        list_id=newsletter.list_id,
+        list_name=newsletter.name,
+        unsubscribe_address=newsletter.unsubscribe_address,
+        feedback_id=f"{row.id}:{newsletter.slug}:newsletter:{domain}",
+    )
+    content = MailingContent(
+        newsletter_id=newsletter.id,
+        rendered=rendered,
+        identity=identity,
+        bounce_address=newsletter.bounce_address,
+        message_id_domain=domain,
+        date=now(),
+    )
+    save_content(session, row.id, content)
+    return row.id
+
+
+def progress(engine: Engine, mailing_id: int) -> Progress:
+    """Return where a mailing stands.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    with reading(engine) as session:
+        return _progress(session, _find(session, mailing_id))
+
+
+def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
+    """Return where the newest mailings stand."""
+    with reading(engine) as session:
+        rows = session.scalars(select(MailingRow).order_by(MailingRow.id.desc()).limit(limit))
+        return [_progress(session, row) for row in rows.all()]
+
+
+def _find(session: Session, mailing_id: int) -> MailingRow:
+    row = session.get(MailingRow, mailing_id)
+    if row is None:
+        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+    return row
+
+
+def _progress(session: Session, row: MailingRow) -> Progress:
+    counts = session.execute(
+        select(DeliveryRow.state, func.count())
+        .where(DeliveryRow.mailing_id == row.id)
+        .group_by(DeliveryRow.state)
+    ).tuples()
+    subject = session.scalar(select(IssueRow.title).where(IssueRow.id == row.issue_id))
+    return Progress(
+        mailing_id=row.id,
+        subject=subject or "",
+        state=row.state,
+        planned=row.planned,
+        counts=dict(counts),
+        halt_reason=row.halt_reason,
+    )
+
+
+def pause_mailing(engine: Engine, mailing_id: int, *, reason: str) -> None:
+    """Hold a mailing; workers stop before their next message.
+
+    Raises:
+        ConflictError: It is not under way.
+    """
+    _move(engine, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+
+
+def resume_mailing(engine: Engine, mailing_id: int) -> None:
+    """Let a held mailing go on where it stopped.
+
+    Raises:
+        ConflictError: It is not held.
+    """
+    with reading(engine) as session:
+        planned = _find(session, mailing_id).planned
+    target = MailingState.SENDING if planned else MailingState.PLANNING
+    _move(engine, mailing_id, _RESUMABLE, target, "")
+
+
+def cancel_mailing(engine: Engine, mailing_id: int) -> None:
+    """End a mailing; whoever did not get it yet is skipped.
+
+    Raises:
+        ConflictError: It is finished or cancelled already.
+    """
+    _move(engine, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
+    with transaction(engine) as session:
+        session.execute(
+            update(DeliveryRow)
+            .where(
+                DeliveryRow.mailing_id == mailing_id,
+                DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+            )
+            .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+        )
+
+
+def _move(
+    engine: Engine,
+    mailing_id: int,
+    sources: frozenset[MailingState],
+    target: MailingState,
+    reason: str,
+) -> None:
+    with transaction(engine) as session:
+        row = _find(session, mailing_id)
+        moved = session.scalar(
+            update(MailingRow)
+            .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
+            .values(state=target, halt_reason=reason)
+            .returning(MailingRow.id)
+        )
+        if moved is None:
+            raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")

@@ -1,0 +1,60 @@
+"""Addresses: what may be mailed, and when two spellings are one address."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from newsletter.errors import ListError
+
+#: Domains of Japanese carriers that once gave out local parts with dots in odd places.
+_CARRIERS = frozenset(
+    {"docomo.ne.jp", "ezweb.ne.jp", "au.com", "softbank.ne.jp", "i.softbank.jp", "vodafone.ne.jp"}
+)
+_ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """An address as it was given and as it is compared.
+
+    Attributes:
+        key: Lower case with an ASCII domain; two addresses with one key are one person's.
+        warning: What is unusual about it, or empty.
+    """
+
+    address: str
+    key: str
+    domain: str
+    warning: str = ""
+
+
+def parse_address(text: str) -> Address:
+    """Read an address; the domain is not asked for.
+
+    Raises:
+        ListError: It is none.
+    """
+    stripped = text.strip()
+    local, _, domain = stripped.rpartition("@")
+    if domain.lower() in _CARRIERS and (".." in local or local.endswith(".")):
+        if not _ODD_LOCAL.match(local):
+            raise ListError(f"{stripped[:80]!r} is no mail address.")
+        domain = domain.lower()
+        return Address(
+            address=f"{local}@{domain}",
+            key=f"{local.lower()}@{domain}",
+            domain=domain,
+            warning="dots in a place that only an old carrier address has them",
+        )
+    try:
+        found = validate_email(stripped, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ListError(
+            f"{stripped[:80]!r} is no mail address: {str(error).rstrip('.')}."
+        ) from None
+    domain = found.ascii_domain.lower()
+    address = found.ascii_email or f"{found.local_part}@{domain}"
+    return Address(address=address, key=f"{found.local_part.lower()}@{domain}", domain=domain)

@@ -1,0 +1,45 @@
+"""Suppression: addresses that never get mail again."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.database.tables import SuppressionRow
+from newsletter.database.vocabulary import SuppressionReason
+
+
+def suppress(
+    session: Session,
+    *,
+    address_key: str,
+    reason: SuppressionReason,
+    newsletter_id: int | None = None,
+    evidence: str = "",
+) -> bool:
+    """Suppress an address for one newsletter or (None) for all; return whether that was news."""
+    query = select(SuppressionRow.id).where(
+        SuppressionRow.address_key == address_key,
+        SuppressionRow.newsletter_id.is_(None)
+        if newsletter_id is None
+        else SuppressionRow.newsletter_id == newsletter_id,
+    )
+    if session.scalar(query) is not None:
+        return False
+    session.add(
+        SuppressionRow(
+            address_key=address_key, reason=reason, newsletter_id=newsletter_id, evidence=evidence
+        )
+    )
+    session.flush()
+    return True
+
+
+def is_suppressed(
+    address_key: str | InstrumentedAttribute[str | None], newsletter_id: int
+) -> ColumnElement[bool]:
+    """Return a condition, for use within a query, that an address is suppressed."""
+    return exists().where(
+        SuppressionRow.address_key == address_key,
+        or_(SuppressionRow.newsletter_id.is_(None), SuppressionRow.newsletter_id == newsletter_id),
+    )
