@@ -182,7 +182,7 @@ def _import_chunk(
                 SubscriptionRow.newsletter_id == newsletter_id,
                 SubscriptionRow.subscriber_id.in_(ids.values()),
             )
-        ).tuples()
+        ).all()
     )
     moment = now()
     fresh = []
@@ -245,5 +245,5 @@ def _ids(session: Session, entries: Sequence[_Entry]) -> dict[str, int]:
         select(SubscriberRow.address_key, SubscriberRow.id).where(
             SubscriberRow.address_key.in_(keys)
         )
-    ).tuples()
+    )
     return {key: number for key, number in rows if key is not None}

@@ -140,14 +140,14 @@ def _progress(session: Session, row: MailingRow) -> Progress:
         select(DeliveryRow.state, func.count())
         .where(DeliveryRow.mailing_id == row.id)
         .group_by(DeliveryRow.state)
-    ).tuples()
+    )
     subject = session.scalar(select(IssueRow.title).where(IssueRow.id == row.issue_id))
     return Progress(
         mailing_id=row.id,
         subject=subject or "",
         state=row.state,
         planned=row.planned,
-        counts=dict(counts),
+        counts=dict(counts.all()),
         halt_reason=row.halt_reason,
     )
 

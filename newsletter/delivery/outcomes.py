@@ -1,0 +1,38 @@
+"""Outcomes: what became of one attempt, and what follows from it for the ledger."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.database.vocabulary import DeliveryState
+
+#: Seconds before the second attempt; each further wait is twice as long, up to `_LONGEST`.
+_FIRST_WAIT = 300
+_LONGEST = 4 * 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One delivery's new state.
+
+    Attributes:
+        code: The SMTP reply code, 0 when none was given.
+        status: Enhanced status code (RFC 3463), or empty.
+        reply: The relay's words, or our reason.
+    """
+
+    position: int
+    state: DeliveryState
+    code: int = 0
+    status: str = ""
+    reply: str = ""
+    queue_id: str = ""
+    transport: str = ""
+
+
+def next_attempt(attempts: int, moment: datetime) -> datetime:
+    """Return when to try again after ``attempts`` deferrals: exponential, spread by a fifth."""
+    wait = min(_FIRST_WAIT * 2 ** max(attempts - 1, 0), _LONGEST)
+    return moment + timedelta(seconds=wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret

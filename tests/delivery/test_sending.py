@@ -1,0 +1,158 @@
+"""A mailing through real Celery workers, a real broker and a real SMTP server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BounceRow
+from newsletter.database.vocabulary import BounceKind, DeliveryState, UnsubscribeWay
+from newsletter.issues.sources import read_issue
+from subscribers.leaving import unsubscribe
+from tests.support.celery import Workers, celery_workers
+from tests.support.ports import await_condition
+from tests.support.smtp import SmtpServer
+from tests.support.stage import Stage, set_stage
+
+ADDRESSES = [f"reader{number:03d}@example.jp" for number in range(200)]
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+@pytest.fixture
+def workers(
+    stage: Stage, database_url: str, redis_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> Iterator[Workers]:
+    del stage
+    with celery_workers(
+        database_url=database_url,
+        redis_url=redis_url,
+        smtp_url=smtp_server.url,
+        folder=tmp_path / "data",
+    ) as running:
+        yield running
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content
+
+
+@pytest.mark.usefixtures("workers")
+def test_everybody_gets_one_copy_and_a_refused_one_stops_nobody(
+    stage: Stage, smtp_server: SmtpServer
+) -> None:
+    refused = ADDRESSES[7]
+    smtp_server.refuse_recipient = lambda address: (
+        "550 5.1.1 No such user" if address == refused else None
+    )
+    stage.subscribe(*ADDRESSES)
+    mailing = stage.mail()
+    stage.await_end(mailing)
+    assert sorted(smtp_server.recipients()) == sorted(set(ADDRESSES) - {refused})
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 199, DeliveryState.REJECTED: 1}
+    with reading(stage.engine) as session:
+        bounce = session.scalars(select(BounceRow)).one()
+    assert (bounce.address, bounce.kind, bounce.status) == (refused, BounceKind.HARD, "5.1.1")
+
+
+@pytest.mark.usefixtures("workers")
+def test_who_left_is_not_in_the_next_mailing(stage: Stage, smtp_server: SmtpServer) -> None:
+    stage.subscribe(*ADDRESSES[:3])
+    stage.await_end(stage.mail())
+    with transaction(stage.engine) as session:
+        unsubscribe(
+            session,
+            newsletter_id=stage.newsletter_id,
+            subscriber_id=stage.subscriber_id(ADDRESSES[0]),
+            mailing_id=None,
+            way=UnsubscribeWay.PAGE,
+        )
+    stage.await_end(stage.mail())
+    assert Counter(smtp_server.recipients()) == {
+        ADDRESSES[0]: 1,
+        ADDRESSES[1]: 2,
+        ADDRESSES[2]: 2,
+    }
+
+
+@pytest.mark.faults
+def test_killed_workers_lose_nobody_and_mail_nobody_twice(
+    stage: Stage, workers: Workers, smtp_server: SmtpServer
+) -> None:
+    stage.subscribe(*ADDRESSES)
+    mailing = stage.mail()
+    for wanted in (10, 90):
+        await_condition(
+            lambda wanted=wanted: len(smtp_server.messages) >= wanted,  # type: ignore[misc]
+            seconds=40,
+            what=f"{wanted} messages",
+        )
+        workers.kill()
+        workers.restart()
+    stage.await_end(mailing)
+    arrived = Counter(smtp_server.recipients())
+    counts = stage.counts(mailing)
+    doubtful = counts.get(DeliveryState.UNCERTAIN, 0)
+    assert max(arrived.values()) == 1
+    assert doubtful <= 4
+    assert counts[DeliveryState.ACCEPTED] + doubtful == len(ADDRESSES)
+    assert counts[DeliveryState.ACCEPTED] <= len(arrived) <= len(ADDRESSES)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("workers")
+def test_a_broker_that_forgets_everything_loses_nothing(
+    stage: Stage, smtp_server: SmtpServer, redis_url: str
+) -> None:
+    stage.subscribe(*ADDRESSES)
+    mailing = stage.mail()
+    await_condition(lambda: len(smtp_server.messages) >= 10, seconds=40, what="10 messages")
+    with Redis.from_url(redis_url) as broker:
+        broker.flushall()
+    stage.await_end(mailing)
+    assert sorted(smtp_server.recipients()) == ADDRESSES
+
+
+def test_the_real_digest_arrives_whole_in_both_parts(
+    engine: Engine,
+    database_url: str,
+    redis_url: str,
+    smtp_server: SmtpServer,
+    tmp_path: Path,
+    hot_topics: bytes,
+) -> None:
+    stage = set_stage(engine, hot_topics)
+    stage.subscribe("reader@example.jp")
+    with celery_workers(
+        database_url=database_url,
+        redis_url=redis_url,
+        smtp_url=smtp_server.url,
+        folder=tmp_path / "data",
+    ):
+        stage.await_end(stage.mail())
+    message = message_from_bytes(smtp_server.messages[0].raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    plain, html = _part(message, "plain"), _part(message, "html")
+    sections = read_issue(hot_topics, source="real").issue.chapters[1].sections
+    items = [item for section in sections for item in section.items]
+    assert len(items) == 24
+    for item in items:
+        assert item.headline in html
+        assert item.headline.replace(" ", "") in "".join(plain.split())
+        assert item.links[0].url in plain.splitlines()
+        assert f'href="{item.links[0].url}"' in html

@@ -1,0 +1,79 @@
+"""A newsletter with subscribers and an issue, as tests of delivery begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DeliveryRow, SubscriberRow
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.mailings import create_mailing, progress, render_stored
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import find_issue, save_issue
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from subscribers.importing import import_csv
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from tests.support.ports import await_condition
+
+DRAFT = NewsletterDraft(
+    slug="digest",
+    name="まちのデジタル便り",
+    from_address="digest@example.jp",
+    postal_address="〒100-0000 東京都千代田区例町1-2-3",
+)
+
+
+@dataclass
+class Stage:
+    engine: Engine
+    newsletter_id: int
+    issue: str
+
+    def subscribe(self, *addresses: str) -> None:
+        lines = ["email\n", *(f"{address}\n" for address in addresses)]
+        import_csv(self.engine, self.newsletter_id, lines, source="test", basis="test")
+
+    def subscriber_id(self, address: str) -> int:
+        with reading(self.engine) as session:
+            return session.scalars(
+                select(SubscriberRow.id).where(SubscriberRow.address_key == address)
+            ).one()
+
+    def mail(self, *, batch_size: int = 25) -> int:
+        with transaction(self.engine) as session:
+            newsletter = find_newsletter(session, "digest")
+            issue = find_issue(session, newsletter.id, self.issue)
+            folder = Settings(_env_file=None).templates_dir
+            rendered = render_stored(issue, newsletter, templates_dir=folder)
+            return create_mailing(session, newsletter, issue, rendered, batch_size=batch_size)
+
+    def counts(self, mailing_id: int) -> dict[DeliveryState, int]:
+        return dict(progress(self.engine, mailing_id).counts)
+
+    def state_of(self, mailing_id: int, address: str) -> DeliveryState:
+        with reading(self.engine) as session:
+            return session.scalars(
+                select(DeliveryRow.state).where(
+                    DeliveryRow.mailing_id == mailing_id,
+                    DeliveryRow.subscriber_id == self.subscriber_id(address),
+                )
+            ).one()
+
+    def await_end(self, mailing_id: int, *, seconds: float = 60) -> None:
+        await_condition(
+            lambda: progress(self.engine, mailing_id).state is MailingState.FINISHED,
+            seconds=seconds,
+            what=f"mailing {mailing_id} to finish",
+        )
+
+
+def set_stage(engine: Engine, source: bytes | None = None) -> Stage:
+    with transaction(engine) as session:
+        newsletter = create_newsletter(session, DRAFT)
+        read = read_issue(source or sample_issue(Language.JAPANESE), source="issue")
+        issue = save_issue(session, newsletter.id, read)
+        return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)

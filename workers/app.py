@@ -1,0 +1,119 @@
+"""The Celery application: tasks carry ids only and are hints; the ledger decides what is done."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from celery import Celery, Task
+from celery.signals import worker_process_shutdown
+
+from newsletter.delivery.dispatch import finish_mailings, take_due_batches, unplanned_mailings
+from newsletter.delivery.planner import plan_mailing
+from newsletter.errors import Place, SettingError
+from newsletter.settings import Settings, load_settings
+from workers import sender, sweeper
+from workers.composition import Services, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds between two rounds of beat.
+_ROUND_SECONDS = 2.0
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """Return this process's services, built when the first task needs them."""
+    return build(load_settings())
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Return the application for one broker.
+
+    Raises:
+        SettingError: No broker is set.
+    """
+    if not settings.redis_url:
+        raise SettingError(
+            "No broker is set.",
+            place=Place(source="settings", field="REDIS_URL"),
+            remedy="Set it, such as redis://127.0.0.1:6379/0.",
+        )
+    app = Celery("newsletter", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_soft_shutdown_timeout=30.0,
+        worker_enable_soft_shutdown_on_idle=False,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
+        task_default_queue="bulk",
+        task_serializer="json",
+        accept_content=["json"],
+        timezone="UTC",
+        # The round is all there is, so beat needs no file to remember when it last ran.
+        beat_scheduler="celery.beat:Scheduler",
+        beat_schedule={
+            "round": {
+                "task": "newsletter.round",
+                "schedule": _ROUND_SECONDS,
+                # A round that could not run in time is worth nothing any more.
+                "options": {"expires": _ROUND_SECONDS * 5, "queue": "control"},
+            }
+        },
+    )
+    _register(app)
+    return app
+
+
+def _register(app: Celery) -> None:
+    @app.task(name="newsletter.round")
+    def run_round() -> None:
+        """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
+        current = services()
+        sweeper.sweep(current)
+        for mailing_id in unplanned_mailings(current.engine):
+            plan_mailing(current.engine, mailing_id)
+        _hint(current, send_batch)
+        finish_mailings(current.engine)
+
+    @app.task(name="newsletter.send_batch")
+    def send_batch(mailing_id: int, number: int) -> None:
+        """Send one batch, then see what is due next without waiting for beat."""
+        current = services()
+        sender.send_batch(current, mailing_id, number)
+        _hint(current, send_batch)
+        finish_mailings(current.engine)
+
+    _ = run_round
+
+
+def _hint(current: Services, task: Task[[int, int], None] | Callable[[int, int], None]) -> None:
+    """Publish hints after the ledger's transaction that marked them is committed."""
+    assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
+    for mailing_id, number in take_due_batches(current.engine):
+        task.apply_async(args=(mailing_id, number))
+
+
+@worker_process_shutdown.connect
+def _say_goodbye(**_signal: object) -> None:
+    if services.cache_info().currsize:
+        services().transport.close()
+        services().engine.dispose()
+
+
+@lru_cache(maxsize=1)
+def _application() -> Celery:
+    return create_celery(load_settings())
+
+
+def __getattr__(name: str) -> Celery:
+    """Build ``app`` when Celery's command line asks for it: nothing happens at import."""
+    if name in {"app", "celery"}:
+        return _application()
+    raise AttributeError(name)

@@ -1,0 +1,116 @@
+"""The journal: what a worker process did, on disk before it matters, so that SIGKILL loses nothing.
+
+One file a batch, named by the lease's token. A line ``i POSITION`` stands in it before the final
+dot of a message leaves, a line ``o {…}`` after its reply. The file is locked while its writer
+lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
+reach the page cache, which outlives the process but not the machine: a journal of an earlier boot
+proves only what it says, never what it does not say.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.outcomes import Outcome
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+class Journal:
+    """A journal being written."""
+
+    def __init__(self, folder: Path, token: str, *, mailing_id: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{token}.journal"
+        draft = folder / f"{token}.draft"
+        self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        header = {"boot": _boot(), "mailing_id": mailing_id, "token": token}
+        self._write(json.dumps(header))
+        # Only now may a sweeper see it: it is locked.
+        draft.rename(self._path)
+
+    def _write(self, line: str) -> None:
+        os.write(self._file, f"{line}\n".encode())
+
+    def intent(self, position: int) -> None:
+        """Note that a message is about to be handed over."""
+        self._write(f"i {position}")
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Note what became of it."""
+        self._write(f"o {json.dumps(asdict(outcome))}")
+
+    def close(self) -> None:
+        """Remove the journal: all of it is in the ledger."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalReading:
+    """What a dead worker's journal tells; ``trusted`` says that its silence is proof, too."""
+
+    path: Path
+    mailing_id: int
+    token: str
+    trusted: bool
+    outcomes: tuple[Outcome, ...]
+    in_doubt: frozenset[int]
+
+
+def read_orphans(folder: Path) -> Iterator[JournalReading]:
+    """Yield the journals whose writers are dead; each is locked while the caller works on it."""
+    for path in sorted(folder.glob("*.journal")) if folder.is_dir() else ():
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            continue
+        try:
+            if path.exists():
+                yield _read(path)
+        finally:
+            os.close(file)
+
+
+def _read(path: Path) -> JournalReading:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    header = json.loads(lines[0])
+    intents: set[int] = set()
+    outcomes: dict[int, Outcome] = {}
+    # What follows the last line feed was torn by the death and never happened.
+    for line in lines[1:-1]:
+        kind, _, rest = line.partition(" ")
+        if kind == "i":
+            intents.add(int(rest))
+            outcomes.pop(int(rest), None)
+        elif kind == "o":
+            values = json.loads(rest)
+            values["state"] = DeliveryState(values["state"])
+            outcomes[values["position"]] = Outcome(**values)
+    return JournalReading(
+        path=path,
+        mailing_id=header["mailing_id"],
+        token=header["token"],
+        trusted=header["boot"] == _boot(),
+        outcomes=tuple(outcomes.values()),
+        in_doubt=frozenset(intents - set(outcomes)),
+    )

@@ -1,0 +1,51 @@
+"""The sweeper: what stalled goes on, from the ledger and the journals alone."""
+
+from __future__ import annotations
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery import ledger
+from newsletter.delivery.outcomes import Outcome
+from workers.composition import Services
+from workers.journal import JournalReading, read_orphans
+from workers.sender import record
+
+
+def sweep(services: Services) -> int:
+    """Take up the work of dead workers; return how many batches were put back.
+
+    A batch whose worker died on this host is settled by its journal. One whose lease ran out and
+    whose journal is not here was another host's: nothing proves what left, so it is in doubt.
+    """
+    count = 0
+    for reading in read_orphans(services.settings.journal_dir):
+        _settle_by_journal(services, reading)
+        count += 1
+    for mailing_id, token in ledger.expired_leases(services.engine):
+        if not (services.settings.journal_dir / f"{token}.journal").exists():
+            ledger.release_batch(
+                services.engine,
+                mailing_id=mailing_id,
+                token=token,
+                unproven=DeliveryState.UNCERTAIN,
+            )
+            count += 1
+    return count
+
+
+def _settle_by_journal(services: Services, reading: JournalReading) -> None:
+    doubts = [
+        Outcome(
+            position=position,
+            state=DeliveryState.UNCERTAIN,
+            reply="The worker died between the message and the relay's reply.",
+        )
+        for position in sorted(reading.in_doubt)
+    ]
+    record(services, reading.mailing_id, reading.token, [*reading.outcomes, *doubts])
+    ledger.release_batch(
+        services.engine,
+        mailing_id=reading.mailing_id,
+        token=reading.token,
+        unproven=DeliveryState.QUEUED if reading.trusted else DeliveryState.UNCERTAIN,
+    )
+    reading.path.unlink(missing_ok=True)
