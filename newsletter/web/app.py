@@ -1,0 +1,65 @@
+"""The web application: what subscribers reach from their mail, and the inbox of the mailbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Engine, text
+
+from newsletter.database.engine import reading
+from newsletter.errors import NotFoundError, TokenError
+from newsletter.mailbox.store import MailboxStore
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from newsletter.web.archive import archive_router
+from newsletter.web.inbox import inbox_router
+from newsletter.web.leaving import leaving_router
+from newsletter.web.pages import Pages
+
+_CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
+)
+
+
+def create_app(
+    *, settings: Settings, engine: Engine, signer: TokenSigner, mailbox: MailboxStore | None
+) -> FastAPI:
+    """Build the application; ``mailbox`` adds the inbox pages."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    pages = Pages(settings.templates_dir)
+    app.include_router(leaving_router(engine, signer, pages))
+    app.include_router(archive_router(settings, engine, signer, pages))
+    if mailbox is not None:
+        app.include_router(inbox_router(mailbox, pages))
+    static = Path(__file__).resolve().parent / "static"
+    app.mount("/static", StaticFiles(directory=static), name="static")
+
+    @app.get("/healthz")
+    def healthz() -> PlainTextResponse:
+        with reading(engine) as session:
+            session.execute(text("SELECT 1"))
+        return PlainTextResponse("ok")
+
+    @app.exception_handler(NotFoundError)
+    @app.exception_handler(TokenError)
+    def not_found(request: Request, error: Exception) -> HTMLResponse:
+        del error
+        return pages.show("missing.html", status=404, language=pages.language_of(request))
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: object) -> Response:
+        assert callable(call_next)  # noqa: S101 - starlette's contract
+        response: Response = await call_next(request)
+        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        if not request.url.path.startswith(("/archive", "/static")):
+            response.headers.setdefault("X-Robots-Tag", "noindex")
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return app
