@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak lock migration clean
+.PHONY: help setup demo test check lock migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,12 +33,6 @@ check: setup ## Lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-
-bench: setup ## Measure speed against references in the same run
-	@$(BIN)/python -m bench $(ARGS)
-
-soak: setup ## The long run of the fault tests
-	@$(BIN)/python -m pytest tests/faults --soak $(ARGS)
 
 lock: setup ## Write the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

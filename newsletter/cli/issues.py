@@ -1,0 +1,180 @@
+"""``newsletter issue``: bring in, check, render, list."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from newsletter.cli.console import console, print_json
+from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ContentError, Place
+from newsletter.issues.sources import ReadIssue, read_issue
+from newsletter.issues.store import list_issues, save_issue
+from newsletter.message.frame import Identity, MessageFrame, Recipient
+from newsletter.rendering.model import Publisher, RenderedIssue, Slot
+from newsletter.rendering.render import render_issue
+from newsletter.rendering.slots import fill
+from newsletter.settings import Settings
+from subscribers.newsletters import find_newsletter
+
+app = typer.Typer(no_args_is_help=True, help="Bring in, check, render and list issues.")
+
+File = Annotated[Path, typer.Argument(help="Markdown with front matter, or a plain-text digest.")]
+#: Stands in for a newsletter's own when an issue is looked at before there is one.
+_PREVIEW = Publisher(
+    name="Newsletter",
+    sender_name="Newsletter",
+    sender_address="newsletter@example.jp",
+    postal_address="(postal address)",
+)
+
+
+def read_file(path: Path) -> ReadIssue:
+    """Read an issue from a file.
+
+    Raises:
+        ContentError: The file or what is in it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ContentError(f"{error.strerror}.", place=Place(source=str(path))) from None
+    return read_issue(data, source=str(path))
+
+
+def _show_reading(read: ReadIssue) -> None:
+    for change in read.changes:
+        before, after = f"U+{ord(change.before[:1] or ' '):04X}", change.after.strip() or "a space"
+        console.print(f"[dim]line {change.line}: {change.reason}: {before} → {escape(after)}[/]")
+    for line in read.unplaced:
+        console.print(
+            f"[yellow]line {line.line} kept, its place is a guess:[/] {escape(line.text)}"
+        )
+
+
+@app.command("import")
+def import_issue(
+    context: typer.Context, file: File, newsletter: NewsletterName = None, json: Json = False
+) -> None:
+    """Bring an issue in, in place of an earlier one of the same date and number."""
+    settings = settings_of(context)
+    read = read_file(file)
+    render_issue(
+        read.issue,
+        template=read.template or "digest",
+        templates_dir=settings.templates_dir,
+        publisher=_PREVIEW,
+    )
+    with transaction(open_database(settings)) as session:
+        row = save_issue(session, find_newsletter(session, newsletter).id, read)
+    if json:
+        print_json(
+            {
+                "issue": row.slug,
+                "title": row.title,
+                "changes": len(read.changes),
+                "unplaced": len(read.unplaced),
+            }
+        )
+        return
+    _show_reading(read)
+    console.print(f"Issue [bold]{row.slug}[/] is in: {escape(row.title)}")
+
+
+@app.command()
+def check(context: typer.Context, file: File, json: Json = False) -> None:
+    """Read and render an issue without keeping it, and say what was changed or is wrong."""
+    read = read_file(file)
+    rendered = _render(read, settings_of(context), "")
+    size = len(fill(rendered.html, {}).encode())
+    if json:
+        lines = [{"line": line.line, "text": line.text} for line in read.unplaced]
+        print_json({"title": read.issue.title, "html_octets": size, "unplaced": lines})
+        return
+    _show_reading(read)
+    console.print(
+        f"[green]ready[/] {escape(read.issue.title)} ({read.format}, {read.encoding}); "
+        f"HTML {size / 1000:.1f} KB, Gmail clips at 102 KB"
+    )
+
+
+def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:
+    return render_issue(
+        read.issue,
+        template=template or read.template or "digest",
+        templates_dir=settings.templates_dir,
+        publisher=_PREVIEW,
+    )
+
+
+@app.command()
+def render(
+    context: typer.Context,
+    file: File,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write into.")],
+    template: Annotated[str, typer.Option(help="The template, when not the issue's own.")] = "",
+    json: Json = False,
+) -> None:
+    """Write issue.html, issue.txt and issue.eml, as a reader would get them."""
+    rendered = _render(read_file(file), settings_of(context), template)
+    url = "https://example.jp/"
+    slots = {slot: url for slot in Slot if slot.value.endswith("_url")}
+    frame = MessageFrame.compile(
+        rendered,
+        Identity(
+            from_name=_PREVIEW.sender_name,
+            from_address=_PREVIEW.sender_address,
+            reply_to="",
+            list_id="preview.example.jp",
+            list_name=_PREVIEW.name,
+            unsubscribe_address="unsubscribe@example.jp",
+            feedback_id="0:preview:newsletter:example.jp",
+        ),
+        date=datetime.now(UTC),
+    )
+    recipient = Recipient(
+        address="reader@example.jp",
+        name="",
+        message_id="preview@example.jp",
+        unsubscribe_url=url,
+        unsubscribe_token="preview",  # noqa: S106 - no secret
+        slots=slots,
+    )
+    files = {
+        "issue.html": fill(rendered.html, slots).encode(),
+        "issue.txt": fill(rendered.text, slots).encode(),
+        "issue.eml": frame.compose(recipient),
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    for name, octets in files.items():
+        (output / name).write_bytes(octets)
+    if json:
+        print_json({name: len(octets) for name, octets in files.items()})
+        return
+    for name, octets in files.items():
+        console.print(f"{output / name}  [dim]{len(octets) / 1000:.1f} KB[/]")
+
+
+@app.command("list")
+def show_issues(
+    context: typer.Context, newsletter: NewsletterName = None, json: Json = False
+) -> None:
+    """List the issues, newest first."""
+    with reading(open_database(settings_of(context))) as session:
+        rows = list_issues(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json([{"issue": row.slug, "title": row.title} for row in rows])
+        return
+    if not rows:
+        console.print("There is no issue yet. Bring one in: newsletter issue import FILE")
+        return
+    table = Table("issue", "date", "title", box=None)
+    for row in rows:
+        table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
+    console.print(table)

@@ -1,0 +1,242 @@
+"""``newsletter``: the command line. Exit codes are documented in docs/cli.md."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from newsletter import __version__
+from newsletter.cli import issues, subscribers
+from newsletter.cli.console import console, errors, print_error, print_json
+from newsletter.cli.demo import run_demo
+from newsletter.cli.embedded import find_ports, supervised
+from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
+from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery import mailings
+from newsletter.delivery.mailings import list_progress
+from newsletter.errors import ExitCode, NewsletterError, UnavailableError
+from newsletter.issues.store import find_issue
+from newsletter.language import Language
+from newsletter.settings import Settings
+from newsletter.web.serve import serve
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Write an issue, send it to a list, lose nobody, mail nobody twice.",
+)
+app.add_typer(issues.app, name="issue")
+app.add_typer(subscribers.app, name="subscriber")
+mailing_app = typer.Typer(no_args_is_help=True, help="Hold, resume or cancel a mailing.")
+app.add_typer(mailing_app, name="mailing")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    env_file: Annotated[
+        Path | None, typer.Option(help="The file of settings, in place of .env here.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before every command."""
+    del env_file, version
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    slug: Annotated[str, typer.Option(prompt="Short name (a-z, 0-9, -)")],
+    name: Annotated[str, typer.Option(prompt="Name of the newsletter")],
+    from_address: Annotated[str, typer.Option(prompt="Sender address")],
+    postal_address: Annotated[str, typer.Option(prompt="Postal address of the sender")],
+    language: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
+    template: Annotated[str, typer.Option()] = "digest",
+) -> None:
+    """Write .env with a new key if there is none, and create a newsletter."""
+    env_file = Path(".env")
+    if context.find_root().params.get("env_file") is None and not env_file.exists():
+        env_file.touch(mode=0o600)
+        env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
+        console.print("Wrote .env with a new signing key; .env.example explains all settings.")
+    draft = NewsletterDraft(
+        slug=slug,
+        name=name,
+        from_address=from_address,
+        postal_address=postal_address,
+        language=language,
+        time_zone=time_zone,
+        template=template,
+    )
+    with transaction(open_database(settings_of(context))) as session:
+        create_newsletter(session, draft)
+    console.print(
+        f"Newsletter [bold]{escape(slug)}[/] is there. Next: newsletter issue import FILE"
+    )
+
+
+@app.command()
+def send(
+    context: typer.Context,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    newsletter: NewsletterName = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Send an issue to everybody subscribed.
+
+    Without REDIS_URL, the parts that are needed run for as long as this command does; without
+    MAIL_TRANSPORTS, mail goes into a mailbox on this machine.
+    """
+    settings = settings_of(context)
+    engine = open_database(settings)
+    if not yes:
+        _confirm(engine, newsletter, issue)
+    with ExitStack() as stack:
+        check = _start_missing_parts(stack, settings, environment_of(context))
+        mailing_id = start_mailing(engine, settings, newsletter=newsletter, issue=issue)
+        now = watch_mailing(engine, mailing_id, quiet=json, check=check)
+    if json:
+        print_json(as_json(now))
+    else:
+        show(now)
+    if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
+        raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _confirm(engine: Engine, newsletter: str | None, issue: str | None) -> None:
+    with reading(engine) as session:
+        newsletter_row = find_newsletter(session, newsletter)
+        row = find_issue(session, newsletter_row.id, issue)
+    console.print(f"{escape(newsletter_row.name)}: [bold]{escape(row.title)}[/]")
+    typer.confirm("Send it to everybody subscribed?", abort=True)
+
+
+def _start_missing_parts(
+    stack: ExitStack, settings: Settings, environment: dict[str, str]
+) -> Callable[[], None]:
+    """Start what no setting names; return a check that it still runs."""
+    if settings.redis_url:
+        return lambda: None
+    redis_port, smtp_port = find_ports(2, base=18_100, exact=False)
+    environment = environment | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}/0"}
+    folder = settings.data_dir.resolve()
+    mailbox = folder / "mailbox.sqlite3"
+    if not settings.mail_transports:
+        environment["MAIL_TRANSPORTS"] = f"smtp://127.0.0.1:{smtp_port}"
+        errors.print(f"MAIL_TRANSPORTS is not set: mail goes into {mailbox}.")
+    supervisor = stack.enter_context(supervised(folder, environment))
+    supervisor.start_valkey(redis_port)
+    if not settings.mail_transports:
+        supervisor.start_mailbox(smtp_port, mailbox)
+    supervisor.start_workers(settings.worker_processes)
+    return supervisor.check
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="How many mailings.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show where the newest mailings stand."""
+    found = list_progress(open_database(settings_of(context)), limit=limit)
+    if json:
+        print_json([as_json(now) for now in found])
+    elif found:
+        show(*found)
+    else:
+        console.print("Nothing was sent yet. Send the newest issue: newsletter send")
+
+
+@mailing_app.command()
+def pause(context: typer.Context, mailing: int) -> None:
+    """Hold a mailing; workers stop before their next message."""
+    mailings.pause_mailing(open_database(settings_of(context)), mailing, reason="held by command")
+
+
+@mailing_app.command()
+def resume(context: typer.Context, mailing: int) -> None:
+    """Let a held mailing go on."""
+    mailings.resume_mailing(open_database(settings_of(context)), mailing)
+
+
+@mailing_app.command()
+def cancel(context: typer.Context, mailing: int) -> None:
+    """End a mailing; whoever did not get it yet is skipped."""
+    mailings.cancel_mailing(open_database(settings_of(context)), mailing)
+
+
+@app.command()
+def worker(
+    context: typer.Context,
+    beat: Annotated[bool, typer.Option(help="Run beat in the same process, too.")] = False,
+) -> None:
+    """Run a Celery worker; one beat must run beside any number of workers."""
+    settings = settings_of(context)
+    open_database(settings)
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"]
+    command += ["--queues=control,bulk", f"--concurrency={settings.worker_processes}"]
+    command += ["--beat"] if beat else []
+    command.append(f"--loglevel={settings.log_level}")
+    os.execve(sys.executable, command, os.environ | environment_of(context))  # noqa: S606
+
+
+@app.command()
+def web(context: typer.Context) -> None:
+    """Serve the web application."""
+    settings = settings_of(context)
+    open_database(settings).dispose()
+    serve(settings)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the sending.")] = False,
+    json: Json = False,
+    port_base: Annotated[
+        int | None, typer.Option(min=1024, max=65_000, help="The first of three ports to use.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs kept.")] = False,
+) -> None:
+    """Send the sample issue to 1,000 sample subscribers on this machine."""
+    raise typer.Exit(run_demo(once=once, json=json, port_base=port_base, fresh=fresh))
+
+
+def run() -> None:
+    """Run the command line; what goes wrong is said without a stack trace."""
+    try:
+        app()
+    except NewsletterError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except OperationalError as error:
+        print_error(
+            UnavailableError(
+                f"The database does not answer: {str(error.orig).strip()}.",
+                remedy="See whether it runs, and DATABASE_URL.",
+            )
+        )
+        sys.exit(ExitCode.UNAVAILABLE)

@@ -1,0 +1,90 @@
+"""Sending and watching: what ``send``, ``status`` and ``demo`` have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Engine
+
+from newsletter.cli.console import console, progress_bar
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.mailings import Progress, create_mailing, progress, render_stored
+from newsletter.issues.store import find_issue
+from newsletter.settings import Settings
+from subscribers.newsletters import find_newsletter
+
+_POLL_SECONDS = 0.3
+_RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
+
+
+def start_mailing(
+    engine: Engine, settings: Settings, *, newsletter: str | None, issue: str | None
+) -> int:
+    """Make a mailing of an issue; the workers plan and send it.
+
+    Raises:
+        NotFoundError: There is no such newsletter or issue.
+        TemplateError: The issue cannot be rendered.
+    """
+    with reading(engine) as session:
+        newsletter_row = find_newsletter(session, newsletter)
+        issue_row = find_issue(session, newsletter_row.id, issue)
+    rendered = render_stored(issue_row, newsletter_row, templates_dir=settings.templates_dir)
+    with transaction(engine) as session:
+        return create_mailing(
+            session, newsletter_row, issue_row, rendered, batch_size=settings.batch_size
+        )
+
+
+def watch_mailing(
+    engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
+) -> Progress:
+    """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
+    with progress_bar("Sending", quiet=quiet) as bar:
+        task = bar.add_task("", total=None)
+        while True:
+            check()
+            now = progress(engine, mailing_id)
+            bar.update(task, total=now.planned or None, completed=now.settled)
+            if now.state in _RESTING or _only_deferred(now):
+                return now
+            time.sleep(_POLL_SECONDS)
+
+
+def _only_deferred(now: Progress) -> bool:
+    deferred = now.counts.get(DeliveryState.DEFERRED, 0)
+    return bool(now.planned) and 0 < deferred == now.planned - now.settled
+
+
+def as_json(now: Progress) -> dict[str, Any]:
+    """Return a mailing's progress for machines; every state is named, also those with none."""
+    return {
+        "mailing": now.mailing_id,
+        "state": now.state.value,
+        "planned": now.planned,
+        **{state.value: now.counts.get(state, 0) for state in DeliveryState},
+    }
+
+
+def show(*mailings: Progress) -> None:
+    """Print mailings as a table."""
+    table = Table("mailing", "subject", "state", "planned", "accepted", "rejected", box=None)
+    for name in ("deferred", "skipped", "failed", "uncertain"):
+        table.add_column(name, justify="right")
+    for now in mailings:
+        counts = [
+            f"{now.counts.get(DeliveryState(name), 0):,}"
+            for name in ("accepted", "rejected", "deferred", "skipped", "failed", "uncertain")
+        ]
+        table.add_row(
+            str(now.mailing_id), escape(now.subject), now.state.value, f"{now.planned:,}", *counts
+        )
+    console.print(table)
+    for now in mailings:
+        if now.halt_reason:
+            console.print(f"mailing {now.mailing_id}: {escape(now.halt_reason)}")

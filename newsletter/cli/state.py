@@ -1,0 +1,40 @@
+"""What every command shares: the settings, and whether to speak JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import dotenv_values
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.database.migrations import upgrade
+from newsletter.settings import Settings, load_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+NewsletterName = Annotated[
+    str | None, typer.Option("--newsletter", "-n", help="Which newsletter, when there are several.")
+]
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """Return the settings, from the file that ``--env-file`` names."""
+    env_file = context.find_root().params.get("env_file")
+    return load_settings(Path(env_file) if env_file else None)
+
+
+def environment_of(context: typer.Context) -> dict[str, str]:
+    """Return what processes we start need in their environment to read the same settings."""
+    env_file = context.find_root().params.get("env_file")
+    if not env_file:
+        return {}
+    return {name: value for name, value in dotenv_values(env_file).items() if value}
+
+
+def open_database(settings: Settings) -> Engine:
+    """Return the engine of a database brought to its newest form."""
+    engine = open_engine(settings.effective_database_url)
+    upgrade(engine)
+    return engine
