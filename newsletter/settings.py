@@ -52,19 +52,14 @@ class Settings(BaseSettings):
     mailbox_file: Path | None = None
     #: Deliveries in one batch, the unit a Celery task sends.
     batch_size: int = Field(default=500, ge=1, le=10_000)
-    #: SMTP connections each worker process holds to one relay.
-    smtp_connections: int = Field(default=8, ge=1, le=256)
     #: Worker processes that ``newsletter worker`` starts.
     worker_processes: int = Field(default=2, ge=1, le=64)
     #: Seconds without a heartbeat after which a worker on another host counts as lost.
     lease_seconds: int = Field(default=60, ge=10, le=3600)
     #: Hours during which a deferred delivery is tried again.
     retry_hours: int = Field(default=48, ge=1, le=240)
-    #: Hours by which a mailing may miss its time before it waits for a word from the editor.
-    schedule_grace_hours: int = Field(default=2, ge=0, le=48)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
 
     @field_validator("secret_keys", "mail_transports", mode="before")
     @classmethod

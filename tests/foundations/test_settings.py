@@ -85,3 +85,15 @@ def test_the_signing_key_is_readable_by_its_owner_alone() -> None:
     settings = load_settings()
     signing_keys(settings)
     assert (settings.data_dir / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_example_explains_every_setting_and_no_other() -> None:
+    example = Path(__file__).resolve().parents[2] / ".env.example"
+    lines = example.read_text(encoding="utf-8").splitlines()
+    named = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_example_can_be_used_as_it_stands() -> None:
+    example = Path(__file__).resolve().parents[2] / ".env.example"
+    assert load_settings(example) == load_settings()
