@@ -129,7 +129,7 @@ def _say_where(public_url: str, received: int, env_file: Path) -> None:
         f"\nThe mailbox received [bold]{received:,}[/] messages. Look at\n"
         f"  the inbox      {public_url}/inbox\n"
         f"  the issue      {public_url}/archive/{_DRAFT.slug}\n"
-        "Leave by the link in one of the mails, then send again, in another terminal, to one less:\n"
+        "Leave by the link in a mail; then send again, in another terminal, to one less:\n"
         f"  .venv/bin/newsletter --env-file {env_file} send --yes\n"
     )
 

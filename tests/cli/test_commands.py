@@ -1,0 +1,121 @@
+"""The command line as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from newsletter.errors import ExitCode
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from tests.support.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def _run(*words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "newsletter.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
+    )
+
+
+def _init() -> None:
+    made = _run(
+        *("init", "--slug", "digest", "--name", "便り", "--from-address", "digest@example.jp"),
+        *("--postal-address", "東京都千代田区例町1-2-3"),
+    )
+    assert made.returncode == 0, made.stderr
+
+
+def _sample() -> Path:
+    path = Path("issue.md")
+    path.write_bytes(sample_issue(Language.JAPANESE))
+    return path
+
+
+def _last(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
+    return value
+
+
+def test_help_lists_every_command() -> None:
+    shown = _run("--help").stdout
+    for command in ("init", "issue", "subscriber", "send", "status", "worker", "web", "demo"):
+        assert command in shown
+
+
+def test_render_writes_what_a_reader_would_get() -> None:
+    assert _run("issue", "render", str(_sample()), "--output", "out").returncode == 0
+    message = message_from_bytes(Path("out/issue.eml").read_bytes(), policy=default)
+    assert message["Subject"] == "まちのデジタル便り 2026年11月号"
+    assert Path("out/issue.html").stat().st_size > 0
+    assert Path("out/issue.txt").stat().st_size > 0
+
+
+def test_an_error_names_file_line_and_field() -> None:
+    path = _sample()
+    path.write_text(path.read_text().replace("date: 2026-11-20", "date: soon"))
+    refused = _run("issue", "check", str(path))
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert "issue.md:3: date" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_wrong_setting_is_named_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PORT", "none")
+    refused = _run("status")
+    assert refused.returncode == ExitCode.BAD_SETTING
+    assert "WEB_PORT" in refused.stderr
+
+
+def test_rows_that_cannot_be_taken_are_named_and_the_rest_is_imported() -> None:
+    _init()
+    Path("list.csv").write_text("メールアドレス,氏名\na@example.jp,葵\nno address,蓮\n")
+    done = _run("subscriber", "import", "list.csv", "--basis", "web form", "--json")
+    assert done.returncode == ExitCode.INCOMPLETE
+    assert _last(done)["added"] == 1
+    assert _last(done)["refused"][0]["line"] == 3
+
+
+def test_sending_needs_nothing_to_be_configured() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    sent = _run("send", "--yes", "--json")
+    assert sent.returncode == 0, sent.stderr
+    assert _last(sent)["accepted"] == 1
+
+
+def test_the_demo_sends_to_a_thousand_and_leaves_nothing_running() -> None:
+    base = str(free_port() // 10 * 10 - 2000)
+    done = _run("demo", "--once", "--json", "--port-base", base, seconds=200)
+    assert done.returncode == 0, done.stderr
+    summary = _last(done)
+    assert (summary["planned"], summary["accepted"], summary["received"]) == (1000, 1000, 1000)
+    left = [process for process in psutil.process_iter(["environ"]) if _is_ours(process)]
+    assert left == []
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    environment = process.info["environ"] or {}
+    return environment.get("DATA_DIR") == str(Path("var/demo").resolve())

@@ -1,0 +1,153 @@
+"""Leaving and reading on the web, in a real browser and as mail programs do it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import SubscriberRow, SubscriptionRow, UnsubscribeEventRow
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.delivery.planner import plan_mailing
+from newsletter.language import Language
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.web.app import create_app
+from tests.support.ports import await_port, free_port
+from tests.support.stage import Stage, set_stage
+
+READER = "reader@example.jp"
+
+
+@dataclass
+class Site:
+    url: str
+    stage: Stage
+    signer: TokenSigner
+    ref: DeliveryRef
+
+    def link(self, purpose: Purpose, path: str) -> str:
+        return f"{self.url}/{path}/{self.signer.sign_delivery(purpose, self.ref)}"
+
+    @property
+    def leave(self) -> str:
+        return self.link(Purpose.UNSUBSCRIBE, "u")
+
+    def state(self) -> SubscriptionState:
+        with reading(self.stage.engine) as session:
+            return session.scalars(select(SubscriptionRow.state)).one()
+
+    def ways(self) -> list[UnsubscribeWay]:
+        with reading(self.stage.engine) as session:
+            return list(session.scalars(select(UnsubscribeEventRow.way)).all())
+
+
+@pytest.fixture
+def site(engine: Engine) -> Iterator[Site]:
+    stage = set_stage(engine)
+    stage.subscribe(READER)
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+    port = free_port()
+    signer = TokenSigner([b"k" * 40])
+    settings = Settings(_env_file=None, public_url=f"http://127.0.0.1:{port}")
+    app = create_app(settings=settings, engine=engine, signer=signer, mailbox=None)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    await_port(port)
+    yield Site(
+        url=f"http://127.0.0.1:{port}",
+        stage=stage,
+        signer=signer,
+        ref=DeliveryRef(
+            newsletter_id=stage.newsletter_id,
+            mailing_id=mailing,
+            subscriber_id=stage.subscriber_id(READER),
+        ),
+    )
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.browser
+def test_a_reader_leaves_by_the_button(site: Site, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(site.leave)
+    assert site.state() is SubscriptionState.CONFIRMED
+    page.get_by_role("button", name="配信を停止する").click()
+    page.get_by_role("heading", name="配信を停止しました").wait_for()
+    assert site.state() is SubscriptionState.UNSUBSCRIBED
+    assert site.ways() == [UnsubscribeWay.PAGE]
+
+
+@pytest.mark.browser
+def test_a_reader_of_english_is_asked_in_english(site: Site, browser: Browser) -> None:
+    with transaction(site.stage.engine) as session:
+        reader = session.get_one(SubscriberRow, site.ref.subscriber_id)
+        reader.language = Language.ENGLISH
+    page = browser.new_page()
+    page.goto(site.leave)
+    page.get_by_role("button", name="Unsubscribe").wait_for()
+
+
+@pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
+def test_one_click_takes_effect_at_once(site: Site, encoding: str) -> None:
+    body = {"List-Unsubscribe": "One-Click"}
+    answer = (
+        httpx.post(site.leave, data=body)
+        if encoding == "urlencoded"
+        else httpx.post(site.leave, files={name: (None, value) for name, value in body.items()})
+    )
+    assert answer.status_code == 200
+    assert site.state() is SubscriptionState.UNSUBSCRIBED
+    assert site.ways() == [UnsubscribeWay.ONE_CLICK]
+
+
+def test_leaving_twice_is_logged_once(site: Site) -> None:
+    for _ in range(2):
+        assert httpx.post(site.leave).status_code == 200
+    assert site.ways() == [UnsubscribeWay.PAGE]
+
+
+def test_fetching_every_link_changes_nothing(site: Site) -> None:
+    links = [
+        site.leave,
+        site.link(Purpose.PREFERENCES, "p"),
+        site.link(Purpose.VIEW, "v"),
+        f"{site.url}/archive/digest",
+        f"{site.url}/archive/digest/{site.stage.issue}",
+        site.url,
+    ]
+    assert [httpx.get(link).status_code for link in links] == [200] * len(links)
+    assert site.state() is SubscriptionState.CONFIRMED
+
+
+def test_a_damaged_link_is_told_kindly(site: Site) -> None:
+    answer = httpx.get(site.leave[:-3] + "abc", headers={"Accept-Language": "en"})
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_a_link_to_read_by_does_not_let_leave(site: Site) -> None:
+    token = site.signer.sign_delivery(Purpose.VIEW, site.ref)
+    assert httpx.post(f"{site.url}/u/{token}").status_code == 404
+    assert site.state() is SubscriptionState.CONFIRMED
+
+
+@pytest.mark.browser
+def test_a_reader_chooses_plain_text(site: Site, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(site.link(Purpose.PREFERENCES, "p"))
+    page.get_by_label("メールの形式").select_option("text")
+    page.get_by_role("button", name="保存する").click()
+    page.get_by_role("status").wait_for()
+    with reading(site.stage.engine) as session:
+        assert session.get_one(SubscriberRow, site.ref.subscriber_id).format == "text"
