@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 from sqlalchemy import Engine
 
 from newsletter.cli.console import console, progress_bar
@@ -72,19 +71,16 @@ def as_json(now: Progress) -> dict[str, Any]:
 
 
 def show(*mailings: Progress) -> None:
-    """Print mailings as a table."""
-    table = Table("mailing", "subject", "state", "planned", "accepted", "rejected", box=None)
-    for name in ("deferred", "skipped", "failed", "uncertain"):
-        table.add_column(name, justify="right")
+    """Print mailings, two lines each: what it is, and what became of its deliveries."""
     for now in mailings:
-        counts = [
-            f"{now.counts.get(DeliveryState(name), 0):,}"
-            for name in ("accepted", "rejected", "deferred", "skipped", "failed", "uncertain")
-        ]
-        table.add_row(
-            str(now.mailing_id), escape(now.subject), now.state.value, f"{now.planned:,}", *counts
+        console.print(
+            f"[bold]{escape(now.subject)}[/]  mailing {now.mailing_id}, [bold]{now.state.value}[/]"
         )
-    console.print(table)
-    for now in mailings:
+        counted = [
+            f"{count:,} {state.value}"
+            for state in DeliveryState
+            if (count := now.counts.get(state))
+        ]
+        console.print(f"  {now.planned:,} planned: {', '.join(counted) or 'none yet'}")
         if now.halt_reason:
-            console.print(f"mailing {now.mailing_id}: {escape(now.halt_reason)}")
+            console.print(f"  {escape(now.halt_reason)}")
