@@ -1,0 +1,87 @@
+"""The journal: what a dead worker leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.outcomes import Outcome
+from tests.support.ports import await_condition
+from workers.journal import Journal, JournalReading, read_orphans
+
+_WRITER = """
+import sys, time
+from pathlib import Path
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.outcomes import Outcome
+from workers.journal import Journal
+journal = Journal(Path(sys.argv[1]), "token", mailing_id=7)
+journal.intent(1)
+journal.outcome(Outcome(position=1, state=DeliveryState.ACCEPTED, code=250))
+journal.intent(2)
+Path(sys.argv[1], "ready").touch()
+time.sleep(600)
+"""
+
+
+def _killed_writer(folder: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _WRITER, str(folder)])  # noqa: S603
+    await_condition((folder / "ready").exists, seconds=20, what="the journal")
+    assert list(read_orphans(folder)) == []
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _only(folder: Path) -> JournalReading:
+    (reading,) = read_orphans(folder)
+    return reading
+
+
+def test_a_killed_writer_leaves_what_it_did_and_what_is_in_doubt(tmp_path: Path) -> None:
+    _killed_writer(tmp_path)
+    reading = _only(tmp_path)
+    assert [(outcome.position, outcome.state) for outcome in reading.outcomes] == [
+        (1, DeliveryState.ACCEPTED)
+    ]
+    assert (reading.in_doubt, reading.mailing_id, reading.trusted) == (frozenset({2}), 7, True)
+
+
+def test_the_silence_of_a_journal_from_before_a_reboot_proves_nothing(tmp_path: Path) -> None:
+    _killed_writer(tmp_path)
+    path = tmp_path / "token.journal"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    path.write_text(path.read_text().replace(boot, "another-boot"))
+    assert not _only(tmp_path).trusted
+
+
+@given(cut=st.integers(min_value=1, max_value=400))
+def test_a_torn_last_line_never_happened(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    journal = Journal(folder, "token", mailing_id=1)
+    for position in (1, 2, 3):
+        journal.intent(position)
+        journal.outcome(Outcome(position=position, state=DeliveryState.ACCEPTED, code=250))
+    os.close(journal._file)
+    path = folder / "token.journal"
+    octets = path.read_bytes()
+    header = octets.index(b"\n") + 1
+    path.write_bytes(octets[: max(header, len(octets) - cut)])
+    reading = _only(folder)
+    done = {outcome.position for outcome in reading.outcomes}
+    assert done == set(range(1, len(done) + 1))
+    assert reading.in_doubt <= {len(done) + 1}
+
+
+def test_a_closed_journal_leaves_nothing(tmp_path: Path) -> None:
+    Journal(tmp_path, "token", mailing_id=1).close()
+    assert list(tmp_path.iterdir()) == []
