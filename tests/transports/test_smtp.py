@@ -1,0 +1,148 @@
+"""SMTP over a real socket: what each way of failing says about the recipient."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import SettingError
+from tests.support.smtp import SmtpServer
+from workers.transports import open_transport
+from workers.transports.base import Envelope, Result, ResultKind
+
+ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
+MESSAGE = b"Subject: x\r\n\r\nline\r\n.dot\r\n"
+
+
+def _nothing() -> None:
+    return
+
+
+def _send(
+    url: str, envelope: Envelope = ENVELOPE, on_commit: Callable[[], None] = _nothing
+) -> Result:
+    transport = open_transport(url)
+    try:
+        return transport.send(envelope, MESSAGE, on_commit)
+    finally:
+        transport.close()
+
+
+@contextmanager
+def _relay(**replies: bytes) -> Iterator[str]:
+    """Run a relay that answers as told at each step; an empty reply closes the connection."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def _say(self, step: str, usual: bytes) -> bool:
+            reply = replies.get(step, usual)
+            self.wfile.write(reply)
+            return bool(reply)
+
+        def handle(self) -> None:
+            if not self._say("greeting", b"220 relay\r\n"):
+                return
+            for line in self.rfile:
+                step = line[:4].decode().strip().lower()
+                usual = b"354 go on\r\n" if step == "data" else b"250 fine\r\n"
+                if not self._say(step, usual):
+                    return
+                if step == "data" and "data" not in replies:
+                    while self.rfile.readline() not in {b".\r\n", b""}:
+                        pass
+                    if not self._say("dot", b"250 2.0.0 Ok: queued as ABC123\r\n"):
+                        return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"smtp://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_accepted_message_arrives_as_it_was_with_its_queue_id(smtp_server: SmtpServer) -> None:
+    result = _send(smtp_server.url)
+    assert (result.kind, result.queue_id) == (ResultKind.ACCEPTED, "T000001")
+    assert smtp_server.messages[0].raw == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "kind", "status"),
+    [
+        ("rcpt", b"550 5.1.1 no such user\r\n", ResultKind.REJECTED, "5.1.1"),
+        ("rcpt", b"450 4.2.0 greylisted\r\n", ResultKind.DEFERRED, "4.2.0"),
+        ("rcpt", b"421 4.3.2 closing\r\n", ResultKind.NOT_TRIED, "4.3.2"),
+        ("mail", b"552-5.3.4 too\r\n552 5.3.4 big\r\n", ResultKind.REJECTED, "5.3.4"),
+        ("data", b"451 4.3.0 busy\r\n", ResultKind.DEFERRED, "4.3.0"),
+        ("dot", b"554 5.7.1 spam\r\n", ResultKind.REJECTED, "5.7.1"),
+        ("greeting", b"", ResultKind.NOT_TRIED, ""),
+        ("mail", b"", ResultKind.NOT_TRIED, ""),
+        ("rcpt", b"", ResultKind.NOT_TRIED, ""),
+        ("data", b"", ResultKind.NOT_TRIED, ""),
+        ("dot", b"", ResultKind.UNCERTAIN, ""),
+        ("dot", b"what?\r\n", ResultKind.UNCERTAIN, ""),
+    ],
+)
+def test_each_answer_at_each_step_is_told_apart(
+    step: str, reply: bytes, kind: ResultKind, status: str
+) -> None:
+    with _relay(**{step: reply}) as url:
+        result = _send(url)
+    assert (result.kind, result.status) == (kind, status)
+
+
+def test_a_failed_quit_after_acceptance_is_no_failure() -> None:
+    with _relay(quit=b"") as url:
+        assert _send(url).kind is ResultKind.ACCEPTED
+
+
+def test_an_unreachable_relay_says_nothing_about_the_recipient() -> None:
+    assert _send("smtp://127.0.0.1:1").kind is ResultKind.NOT_TRIED
+
+
+def test_the_point_of_no_return_is_told_before_the_message_leaves(smtp_server: SmtpServer) -> None:
+    arrived: list[int] = []
+    _send(smtp_server.url, on_commit=lambda: arrived.append(len(smtp_server.messages)))
+    assert arrived == [0]
+
+
+def test_a_refused_recipient_is_never_committed() -> None:
+    calls: list[None] = []
+    with _relay(rcpt=b"550 no\r\n") as url:
+        _send(url, on_commit=lambda: calls.append(None))
+    assert calls == []
+
+
+def test_an_international_address_is_sent_where_the_relay_can(smtp_server: SmtpServer) -> None:
+    envelope = Envelope(sender="bounces@example.jp", recipient="受信者@example.jp")
+    assert _send(smtp_server.url, envelope).kind is ResultKind.ACCEPTED
+    assert smtp_server.recipients() == ["受信者@example.jp"]
+
+
+def test_an_international_address_is_refused_clearly_where_it_cannot() -> None:
+    envelope = Envelope(sender="bounces@example.jp", recipient="受信者@example.jp")
+    with _relay() as url:
+        result = _send(url, envelope)
+    assert result.kind is ResultKind.REJECTED
+    assert "SMTPUTF8" in result.reply
+
+
+def test_a_folder_takes_a_message_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert _send(f"directory://{tmp_path}/out").kind is ResultKind.ACCEPTED
+    assert [path.read_bytes() for path in (tmp_path / "out").glob("*")] == [MESSAGE]
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "smtp://", "smtp://u:topsecret@h:notaport", "x"])
+def test_a_wrong_url_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(SettingError, match="MAIL_TRANSPORTS") as caught:
+        open_transport(url)
+    assert "topsecret" not in str(caught.value)
