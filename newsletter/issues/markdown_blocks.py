@@ -68,18 +68,21 @@ class BlockReader:
 
     def _paragraph(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[Block]:
         """Read a paragraph; pictures within it become blocks of their own, in order."""
-        waiting: list[Inline] = []
+        waiting: list[SyntaxTreeNode] = []
         for node in (inner for outer in nodes for inner in outer.children):
             picture = self._picture(node)
             if picture is None:
-                waiting.extend(self.runs([node]))
+                waiting.append(node)
                 continue
-            if inline_text(tuple(waiting)).strip():
-                yield Paragraph(content=tuple(waiting))
+            yield from self._words(waiting)
             waiting.clear()
             yield picture
-        if inline_text(tuple(waiting)).strip():
-            yield Paragraph(content=tuple(waiting))
+        yield from self._words(waiting)
+
+    def _words(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[Paragraph]:
+        content = self.runs(nodes)
+        if inline_text(content).strip():
+            yield Paragraph(content=content)
 
     def _picture(self, node: SyntaxTreeNode) -> Picture | None:
         if node.type == "image":
