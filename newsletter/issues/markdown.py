@@ -138,7 +138,7 @@ def _read_parts(body: str, first_line: int, source: str) -> _Part:
 class _Parser(MarkdownIt):
     """Takes every link; by itself it prints an unsafe one as text, and nobody is told."""
 
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, D102, N802 - markdown-it's hook
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
         return True
 
 
