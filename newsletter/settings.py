@@ -48,16 +48,20 @@ class Settings(BaseSettings):
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Comma-separated ``domain=messages a second``, kept to by all workers together.
+    domain_rates: Annotated[dict[str, float], NoDecode] = Field(default_factory=dict)
     #: The file of a mailbox on this machine, whose mail the web shows under /inbox; for trials.
     mailbox_file: Path | None = None
     #: Deliveries in one batch, the unit a Celery task sends.
-    batch_size: int = Field(default=500, ge=1, le=10_000)
+    batch_size: int = Field(default=1000, ge=1, le=10_000)
     #: Worker processes that ``newsletter worker`` starts.
     worker_processes: int = Field(default=2, ge=1, le=64)
     #: Seconds without a heartbeat after which a worker on another host counts as lost.
     lease_seconds: int = Field(default=60, ge=10, le=3600)
     #: Hours during which a deferred delivery is tried again.
     retry_hours: int = Field(default=48, ge=1, le=240)
+    #: Minutes past its hour, or of all workers' silence, up to which a mailing goes on by itself.
+    grace_minutes: int = Field(default=60, ge=1, le=10_080)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -67,6 +71,17 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("domain_rates", mode="before")
+    @classmethod
+    def _read_rates(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        rates = {domain.strip().lower(): float(rate) for domain, _, rate in pairs}
+        if not all(0 < rate < float("inf") for rate in rates.values()):
+            raise ValueError("each rate must be a number above 0, such as docomo.ne.jp=5")
+        return rates
 
     @field_validator("secret_keys")
     @classmethod

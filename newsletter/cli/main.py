@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,19 +18,29 @@ from newsletter import __version__
 from newsletter.cli import issues, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
-from newsletter.cli.embedded import find_ports, supervised
+from newsletter.cli.embedded import ALL_ROLES, find_ports, supervised
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import mailings
 from newsletter.delivery.mailings import list_progress
-from newsletter.errors import ExitCode, NewsletterError, UnavailableError
+from newsletter.errors import (
+    ExitCode,
+    NewsletterError,
+    Place,
+    SettingError,
+    UnavailableError,
+)
 from newsletter.issues.store import find_issue
 from newsletter.language import Language
 from newsletter.settings import Settings
 from newsletter.web.serve import serve
 from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from workers.command import WorkerRole
+
+#: A relay may take its time over the last messages; the rest of their batches is given back.
+_WORKER_STOP_SECONDS = 60.0
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -192,16 +201,36 @@ def cancel(context: typer.Context, mailing: int) -> None:
 @app.command()
 def worker(
     context: typer.Context,
-    beat: Annotated[bool, typer.Option(help="Run beat in the same process, too.")] = False,
+    role: Annotated[
+        WorkerRole | None, typer.Option(help="Only this part of the work; both if not named.")
+    ] = None,
+    beat: Annotated[
+        bool, typer.Option(help="Run beat, too; one must run, more do no harm.")
+    ] = True,
 ) -> None:
-    """Run a Celery worker; one beat must run beside any number of workers."""
+    """Run the Celery workers that send, on as many hosts as you like."""
     settings = settings_of(context)
-    open_database(settings)
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"]
-    command += ["--queues=control,bulk", f"--concurrency={settings.worker_processes}"]
-    command += ["--beat"] if beat else []
-    command.append(f"--loglevel={settings.log_level}")
-    os.execve(sys.executable, command, os.environ | environment_of(context))  # noqa: S606
+    open_database(settings).dispose()
+    if not settings.redis_url:
+        raise SettingError(
+            "No broker is set.",
+            place=Place(source="settings", field="REDIS_URL"),
+            remedy="Set it, such as redis://127.0.0.1:6379/0.",
+        )
+    with supervised(
+        settings.data_dir,
+        environment_of(context),
+        in_terminal=True,
+        stop_seconds=_WORKER_STOP_SECONDS,
+    ) as supervisor:
+        supervisor.start_workers(
+            settings.worker_processes,
+            log_level=settings.log_level,
+            beat=beat,
+            roles=ALL_ROLES if role is None else (role,),
+        )
+        with suppress(KeyboardInterrupt):
+            supervisor.watch()
 
 
 @app.command()

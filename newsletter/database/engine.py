@@ -27,6 +27,8 @@ _BUSY_TIMEOUT = 30_000
 def open_engine(url: str) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL.
 
+    Its errors hide the values of statements, which are people's addresses.
+
     Raises:
         SettingError: The URL is none, or names another database.
     """
@@ -40,11 +42,17 @@ def open_engine(url: str) -> Engine:
         case "sqlite":
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT / 1000})
+            engine = create_engine(
+                parsed, connect_args={"timeout": _BUSY_TIMEOUT / 1000}, hide_parameters=True
+            )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         case "postgresql":
-            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                hide_parameters=True,
+            )
         case name:
             raise SettingError(
                 f"The database {name!r} is not supported.",

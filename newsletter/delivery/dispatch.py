@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Engine, and_, exists, func, or_, select, update
+from sqlalchemy import Engine, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, MailingRow
@@ -18,38 +20,52 @@ _HINT_SECONDS = 20
 _WINDOW = 64
 
 
-def take_due_batches(engine: Engine) -> Sequence[tuple[int, int]]:
-    """Return mailing and number of batches to hint at, marked so that they are not soon again."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hint:
+    """A batch that is due; an urgent one must not wait behind those that are not."""
+
+    mailing_id: int
+    number: int
+    urgent: bool
+
+
+def take_due_batches(engine: Engine) -> Sequence[Hint]:
+    """Return the batches to hint at, marked so that they are not soon again."""
+    with transaction(engine) as session:
+        return [*_take(session, urgent=True), *_take(session, urgent=False)]
+
+
+def _take(session: Session, *, urgent: bool) -> Sequence[Hint]:
     moment = now()
     stale = moment - timedelta(seconds=_HINT_SECONDS)
     due = and_(
         BatchRow.state == BatchState.PENDING,
         BatchRow.due_at <= moment,
         exists().where(
-            MailingRow.id == BatchRow.mailing_id, MailingRow.state == MailingState.SENDING
+            MailingRow.id == BatchRow.mailing_id,
+            MailingRow.state == MailingState.SENDING,
+            MailingRow.priority > 0 if urgent else MailingRow.priority <= 0,
         ),
     )
-    with transaction(engine) as session:
-        waiting = session.scalar(
-            select(func.count()).select_from(BatchRow).where(due, BatchRow.hinted_at > stale)
+    # A hint given in the future was given before the clock was set back.
+    is_fresh = BatchRow.hinted_at.between(stale, moment)
+    waiting = session.scalar(select(func.count()).select_from(BatchRow).where(due, is_fresh))
+    room = _WINDOW - (waiting or 0)
+    if room <= 0:
+        return []
+    rows = session.execute(
+        select(BatchRow.mailing_id, BatchRow.number)
+        .where(due, or_(BatchRow.hinted_at.is_(None), ~is_fresh))
+        .order_by(BatchRow.due_at, BatchRow.mailing_id, BatchRow.number)
+        .limit(room)
+    ).all()
+    if rows:
+        session.execute(
+            update(BatchRow)
+            .where(tuple_(BatchRow.mailing_id, BatchRow.number).in_([tuple(row) for row in rows]))
+            .values(hinted_at=moment)
         )
-        room = _WINDOW - (waiting or 0)
-        if room <= 0:
-            return []
-        rows = session.execute(
-            select(BatchRow.mailing_id, BatchRow.number)
-            .where(due, or_(BatchRow.hinted_at.is_(None), BatchRow.hinted_at <= stale))
-            .order_by(BatchRow.due_at, BatchRow.mailing_id, BatchRow.number)
-            .limit(room)
-        )
-        found = list(rows)
-        for mailing_id, number in found:
-            session.execute(
-                update(BatchRow)
-                .where(BatchRow.mailing_id == mailing_id, BatchRow.number == number)
-                .values(hinted_at=moment)
-            )
-        return found
+    return [Hint(mailing_id=mailing, number=number, urgent=urgent) for mailing, number in rows]
 
 
 def unplanned_mailings(engine: Engine) -> Sequence[int]:

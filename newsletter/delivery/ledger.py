@@ -1,4 +1,4 @@
-"""The ledger: batches are claimed under a lease, outcomes recorded, what stalled put back.
+"""The ledger's leases: batches are claimed, watched while they are sent, and given back.
 
 Whoever claims holds the batch's ``lease_token``; the claim is committed before anything is sent.
 A delivery in state ``sending`` whose worker is lost goes back to ``queued`` only on proof that its
@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
-    BounceRow,
     DeliveryRow,
     MailingRow,
     SubscriberRow,
@@ -26,14 +25,11 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
-    BounceKind,
-    BounceSource,
     DeliveryState,
     MailingState,
     SubscriptionState,
 )
-from newsletter.delivery.outcomes import Outcome, next_attempt
-from newsletter.delivery.states import CLAIMABLE, TRANSITIONS
+from newsletter.delivery.states import CLAIMABLE
 from subscribers.suppression import is_suppressed
 
 
@@ -44,8 +40,10 @@ class ClaimedDelivery:
     position: int
     subscriber_id: int
     address: str
+    domain: str
     name: str
     html: bool
+    attempts: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,8 +102,10 @@ def claim_batch(
                 DeliveryRow.position,
                 SubscriberRow.id,
                 SubscriberRow.address,
+                SubscriberRow.domain,
                 SubscriberRow.name,
                 SubscriberRow.format,
+                DeliveryRow.attempts,
             )
             .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
             .where(within, DeliveryRow.state == DeliveryState.SENDING)
@@ -122,10 +122,12 @@ def claim_batch(
                     position=position,
                     subscriber_id=subscriber_id,
                     address=address or "",
+                    domain=domain,
                     name=name,
                     html=form != "text",
+                    attempts=attempts,
                 )
-                for position, subscriber_id, address, name, form in rows
+                for position, subscriber_id, address, domain, name, form, attempts in rows
             ),
         )
 
@@ -174,10 +176,15 @@ class Standing:
 
 
 def standing(engine: Engine, claim: Claim) -> Standing:
-    """Ask whether the mailing still flows, and who of the batch has left since."""
+    """Ask whether the mailing still flows under this lease, and who of the batch left since."""
     with reading(engine) as session:
         mailing = session.get(MailingRow, claim.mailing_id)
-        if mailing is None or mailing.state is not MailingState.SENDING:
+        token = session.scalar(
+            select(BatchRow.lease_token).where(
+                BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
+            )
+        )
+        if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
             return Standing(flowing=False, unwanted=frozenset())
         left = session.scalars(
             select(DeliveryRow.position).where(
@@ -189,79 +196,7 @@ def standing(engine: Engine, claim: Claim) -> Standing:
         return Standing(flowing=True, unwanted=frozenset(left))
 
 
-def record(
-    engine: Engine,
-    *,
-    mailing_id: int,
-    token: str,
-    outcomes: Sequence[Outcome],
-    retry_hours: int,
-    lease_seconds: int,
-) -> None:
-    """Write outcomes down in bulk and renew the lease; doing it twice changes nothing more."""
-    moment = now()
-    with transaction(engine) as session:
-        session.execute(
-            update(BatchRow)
-            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
-            .values(lease_expires_at=moment + timedelta(seconds=lease_seconds))
-        )
-        mailing = session.get_one(MailingRow, mailing_id)
-        limit = (mailing.started_at or moment) + timedelta(hours=retry_hours)
-        for outcome in outcomes:
-            _record_one(session, mailing, outcome, moment, limit)
-
-
-def _record_one(
-    session: Session, mailing: MailingRow, outcome: Outcome, moment: datetime, limit: datetime
-) -> None:
-    row = session.get(DeliveryRow, (mailing.id, outcome.position))
-    if row is None or outcome.state not in TRANSITIONS[row.state]:
-        return
-    answered = outcome.code > 0
-    row.attempts += answered
-    row.state, row.next_attempt_at = outcome.state, None
-    if outcome.state is DeliveryState.DEFERRED:
-        row.next_attempt_at = next_attempt(row.attempts, moment)
-        if row.next_attempt_at > limit:
-            row.state, row.next_attempt_at = DeliveryState.FAILED, None
-    row.status, row.reply = outcome.status or None, outcome.reply
-    row.queue_id, row.transport = outcome.queue_id or None, outcome.transport
-    if row.state not in {DeliveryState.QUEUED, DeliveryState.DEFERRED}:
-        row.settled_at = moment
-    if outcome.state is DeliveryState.REJECTED:
-        _log_bounce(session, mailing, row, outcome)
-
-
-def _log_bounce(session: Session, mailing: MailingRow, row: DeliveryRow, outcome: Outcome) -> None:
-    event_id = f"smtp:{mailing.id}:{row.position}:{row.attempts}"
-    if session.scalar(select(BounceRow.id).where(BounceRow.event_id == event_id)) is not None:
-        return
-    address = session.scalar(
-        select(SubscriberRow.address).where(SubscriberRow.id == row.subscriber_id)
-    )
-    hard = outcome.status.startswith(("5.1.", "5.2.1")) and outcome.status not in _NOT_THE_PERSON
-    session.add(
-        BounceRow(
-            event_id=event_id,
-            newsletter_id=mailing.newsletter_id,
-            mailing_id=mailing.id,
-            subscriber_id=row.subscriber_id,
-            address=address or "",
-            kind=BounceKind.HARD if hard else BounceKind.SOFT,
-            source=BounceSource.SMTP,
-            status=outcome.status,
-            reply=outcome.reply,
-            raw=outcome.reply,
-        )
-    )
-
-
-#: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
-_NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
-
-
-def close_batch(engine: Engine, claim: Claim, *, wait_seconds: int = 0) -> None:
+def close_batch(engine: Engine, claim: Claim, *, wait_seconds: float = 0) -> None:
     """Give a batch back: done, or due again when its earliest delivery is."""
     release_batch(
         engine,
@@ -273,7 +208,7 @@ def close_batch(engine: Engine, claim: Claim, *, wait_seconds: int = 0) -> None:
 
 
 def release_batch(
-    engine: Engine, *, mailing_id: int, token: str, unproven: DeliveryState, wait_seconds: int = 0
+    engine: Engine, *, mailing_id: int, token: str, unproven: DeliveryState, wait_seconds: float = 0
 ) -> None:
     """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain)."""
     moment = now()
@@ -299,35 +234,27 @@ def release_batch(
                 .where(within, DeliveryRow.state.in_(CLAIMABLE))
                 .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=moment)
             )
-        due = session.scalar(
-            select(
-                func.min(
-                    case(
-                        (DeliveryRow.state == DeliveryState.QUEUED, moment),
-                        else_=DeliveryRow.next_attempt_at,
-                    )
-                )
-            ).where(within, DeliveryRow.state.in_(CLAIMABLE))
-        )
-        waiting = session.scalar(
-            select(func.count())
-            .select_from(DeliveryRow)
-            .where(within, DeliveryRow.state.in_(CLAIMABLE))
-        )
         batch.lease_token = batch.lease_expires_at = batch.hinted_at = None
-        batch.state = BatchState.PENDING if waiting else BatchState.DONE
-        if waiting:
-            earliest = _as_instant(due, moment)
-            batch.due_at = max(earliest, moment + timedelta(seconds=wait_seconds))
+        due_at = _due_at(session, within, batch.due_at)
+        batch.state = BatchState.DONE if due_at is None else BatchState.PENDING
+        if due_at is not None:
+            wait_until = moment + timedelta(seconds=wait_seconds)
+            batch.due_at = max(due_at, wait_until) if wait_seconds else due_at
 
 
-def _as_instant(value: object, fallback: datetime) -> datetime:
-    """SQLite forgets the type of a computed column and answers text."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=fallback.tzinfo)
-    if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=fallback.tzinfo)
-    return fallback
+def _due_at(session: Session, within: ColumnElement[bool], since: datetime) -> datetime | None:
+    """Return when a batch has something to send again, or None when it has nothing more.
+
+    What is queued has been due ``since`` the batch was: with the present moment instead, a clock
+    that is set back would hold it up.
+    """
+    queued, first_deferred = session.execute(
+        select(
+            func.count(case((DeliveryRow.state == DeliveryState.QUEUED, 1))),
+            func.min(DeliveryRow.next_attempt_at),
+        ).where(within, DeliveryRow.state.in_(CLAIMABLE))
+    ).one()
+    return since if queued else first_deferred
 
 
 def expired_leases(engine: Engine) -> Sequence[tuple[int, str]]:
@@ -339,3 +266,17 @@ def expired_leases(engine: Engine) -> Sequence[tuple[int, str]]:
             )
         )
         return [(mailing_id, token) for mailing_id, token in rows if token is not None]
+
+
+def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:
+    """Let a batch that nobody holds wait."""
+    with transaction(engine) as session:
+        session.execute(
+            update(BatchRow)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.number == number,
+                BatchRow.state == BatchState.PENDING,
+            )
+            .values(due_at=until, hinted_at=None)
+        )

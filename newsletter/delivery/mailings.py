@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, func, select, update
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.delivery.content import MailingContent, save_content
+from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.codec import issue_from_json
 from newsletter.message.frame import Identity
@@ -36,6 +38,9 @@ class Progress:
     planned: int
     counts: Mapping[DeliveryState, int]
     halt_reason: str
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
 
     @property
     def settled(self) -> int:
@@ -79,13 +84,21 @@ def create_mailing(
     rendered: RenderedIssue,
     *,
     batch_size: int,
+    schedule: Schedule = AT_ONCE,
+    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
     """Make a mailing of a rendered issue, to be planned and sent; return its number."""
+    scheduled_at = first_hour(session, newsletter, schedule)
+    local = schedule.everywhere and schedule.hour is not None
     row = MailingRow(
         newsletter_id=newsletter.id,
         issue_id=issue.id,
-        state=MailingState.PLANNING,
+        state=MailingState.PLANNING if scheduled_at is None else MailingState.SCHEDULED,
         batch_size=batch_size,
+        scheduled_at=scheduled_at,
+        local_hour=schedule.hour.isoformat() if local and schedule.hour else "",
+        spread_seconds=int(schedule.spread.total_seconds()),
+        uncertain_policy=uncertain_policy,
     )
     session.add(row)
     session.flush()
@@ -105,7 +118,7 @@ def create_mailing(
         identity=identity,
         bounce_address=newsletter.bounce_address,
         message_id_domain=domain,
-        date=now(),
+        date=scheduled_at or now(),
     )
     save_content(session, row.id, content)
     return row.id
@@ -149,6 +162,9 @@ def _progress(session: Session, row: MailingRow) -> Progress:
         planned=row.planned,
         counts=dict(counts.all()),
         halt_reason=row.halt_reason,
+        scheduled_at=row.scheduled_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
     )
 
 
@@ -168,8 +184,13 @@ def resume_mailing(engine: Engine, mailing_id: int) -> None:
         ConflictError: It is not held.
     """
     with reading(engine) as session:
-        planned = _find(session, mailing_id).planned
-    target = MailingState.SENDING if planned else MailingState.PLANNING
+        row = _find(session, mailing_id)
+    if row.started_at is not None:
+        target = MailingState.SENDING
+    elif row.scheduled_at is not None and row.scheduled_at > now():
+        target = MailingState.SCHEDULED
+    else:
+        target = MailingState.PLANNING
     _move(engine, mailing_id, _RESUMABLE, target, "")
 
 

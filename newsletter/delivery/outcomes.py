@@ -18,6 +18,7 @@ class Outcome:
     """One delivery's new state.
 
     Attributes:
+        attempts: How often the relay has answered for it, this time included.
         code: The SMTP reply code, 0 when none was given.
         status: Enhanced status code (RFC 3463), or empty.
         reply: The relay's words, or our reason.
@@ -25,6 +26,7 @@ class Outcome:
 
     position: int
     state: DeliveryState
+    attempts: int = 0
     code: int = 0
     status: str = ""
     reply: str = ""

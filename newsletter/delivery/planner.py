@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, func, insert, literal, or_, select, update
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
@@ -10,6 +25,7 @@ from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
     MailingRow,
+    NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -20,7 +36,14 @@ from newsletter.database.vocabulary import (
     MailingState,
     SubscriptionState,
 )
+from newsletter.delivery.schedule import due_in
 from subscribers.suppression import is_suppressed
+
+#: A mailing that is spread over time is cut so finely that one batch is due about every so often.
+_SPREAD_STEP_SECONDS = 30
+#: A small mailing is cut into so many batches, so that several workers share it.
+_SHARES = 8
+_SMALLEST_BATCH = 50
 
 
 def plan_mailing(engine: Engine, mailing_id: int) -> int:
@@ -34,26 +57,29 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
         ).one()
         if mailing.state is not MailingState.PLANNING:
             return mailing.planned
-        planned = _snapshot(session, mailing)
-        _cut_batches(session, mailing, planned)
-        session.execute(
-            update(MailingRow)
-            .where(MailingRow.id == mailing_id)
-            .values(planned=planned, state=MailingState.SENDING, started_at=now())
-        )
+        started_at = now()
+        waves = _waves(session, mailing, started_at)
+        planned = _snapshot(session, mailing, waves)
+        _cut_batches(session, mailing, waves)
+        mailing.planned = planned
+        mailing.state = MailingState.SENDING
+        mailing.started_at = started_at
         return planned
 
 
-def _snapshot(session: Session, mailing: MailingRow) -> int:
-    """Insert a delivery for everybody subscribed, confirmed, not pausing, not suppressed."""
-    audience = (
-        select(
-            literal(mailing.id),
-            func.row_number().over(order_by=SubscriberRow.id),
-            SubscriberRow.id,
-            literal(DeliveryState.QUEUED.value),
-            literal(0),
-        )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wave:
+    """Those of the audience whose messages are due from the same instant on."""
+
+    zones: tuple[str, ...]
+    due_at: datetime
+    size: int
+
+
+def audience(mailing: MailingRow) -> Select[int]:
+    """Select everybody subscribed, confirmed, not pausing, not suppressed, by number."""
+    return (
+        select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(
             SubscriptionRow.newsletter_id == mailing.newsletter_id,
@@ -62,32 +88,87 @@ def _snapshot(session: Session, mailing: MailingRow) -> int:
             SubscriberRow.address_key.is_not(None),
             ~is_suppressed(SubscriberRow.address_key, mailing.newsletter_id),
         )
-        .order_by(SubscriberRow.id)
     )
-    columns = ["mailing_id", "position", "subscriber_id", "state", "attempts"]
-    session.execute(insert(DeliveryRow).from_select(columns, audience, include_defaults=False))
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(DeliveryRow)
-            .where(DeliveryRow.mailing_id == mailing.id)
+
+
+def _waves(session: Session, mailing: MailingRow, started_at: datetime) -> Sequence[_Wave]:
+    """Group the audience by when it is due: all at once, or as each zone's clock says."""
+    people = audience(mailing)
+    if not mailing.local_hour:
+        size = session.scalar(select(func.count()).select_from(people.subquery())) or 0
+        return [_Wave(zones=(), due_at=started_at, size=size)]
+    newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+    hour = datetime.fromisoformat(mailing.local_hour)
+    by_due: dict[datetime, list[tuple[str, int]]] = {}
+    zones = people.with_only_columns(SubscriberRow.time_zone, func.count())
+    for zone, size in session.execute(zones.group_by(SubscriberRow.time_zone)).all():
+        # Where the hour has passed already, the message is due at once.
+        due_at = max(due_in(zone, hour, fallback=newsletter.time_zone), started_at)
+        by_due.setdefault(due_at, []).append((zone, size))
+    return [
+        _Wave(
+            zones=tuple(zone for zone, _ in members),
+            due_at=due_at,
+            size=sum(size for _, size in members),
         )
-        or 0
-    )
-
-
-def _cut_batches(session: Session, mailing: MailingRow, planned: int) -> None:
-    size, moment = mailing.batch_size, now()
-    batches = [
-        {
-            "mailing_id": mailing.id,
-            "number": number,
-            "first_position": first,
-            "last_position": min(first + size - 1, planned),
-            "state": BatchState.PENDING,
-            "due_at": moment,
-        }
-        for number, first in enumerate(range(1, planned + 1, size), start=1)
+        for due_at, members in sorted(by_due.items())
     ]
+
+
+def _snapshot(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> int:
+    order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
+    if len(waves) > 1:
+        rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
+        order.insert(0, case(rank, value=SubscriberRow.time_zone, else_=len(waves)))
+    people = (
+        audience(mailing)
+        .with_only_columns(
+            literal(mailing.id),
+            func.row_number().over(order_by=order),
+            SubscriberRow.id,
+            literal(DeliveryState.QUEUED.value),
+            literal(0),
+            literal(0),
+        )
+        .order_by(*order)
+    )
+    columns = ["mailing_id", "position", "subscriber_id", "state", "attempts", "breaks"]
+    session.execute(insert(DeliveryRow).from_select(columns, people, include_defaults=False))
+    return sum(wave.size for wave in waves)
+
+
+def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> None:
+    numbers = count(1)
+    first = 1
+    batches = []
+    for wave in waves:
+        ranges = list(_ranges(first, wave.size, _batch_size(mailing, wave.size)))
+        step = timedelta(seconds=mailing.spread_seconds) / max(len(ranges), 1)
+        batches += [
+            {
+                "mailing_id": mailing.id,
+                "number": next(numbers),
+                "first_position": start,
+                "last_position": end,
+                "state": BatchState.PENDING,
+                "due_at": wave.due_at + place * step,
+            }
+            for place, (start, end) in enumerate(ranges)
+        ]
+        first += wave.size
     if batches:
         session.execute(insert(BatchRow), batches)
+
+
+def _batch_size(mailing: MailingRow, people: int) -> int:
+    size = min(mailing.batch_size, max(_SMALLEST_BATCH, -(-people // _SHARES)))
+    if mailing.spread_seconds:
+        steps = max(1, mailing.spread_seconds // _SPREAD_STEP_SECONDS)
+        size = min(size, max(1, -(-people // steps)))
+    return size
+
+
+def _ranges(first: int, people: int, size: int) -> Iterator[tuple[int, int]]:
+    end = first + people - 1
+    for start in range(first, end + 1, size):
+        yield start, min(start + size - 1, end)

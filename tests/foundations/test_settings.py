@@ -38,7 +38,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_empty_setting_counts_as_not_set() -> None:
-    assert load_settings(_file("BATCH_SIZE=\n")).batch_size == 500
+    assert load_settings(_file("BATCH_SIZE=\n")).batch_size == 1000
 
 
 @pytest.mark.parametrize(

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: A worker that also runs beat, so one process group is the whole of the engine.
-_COMMAND = (
-    *("-m", "celery", "--quiet", "-A", "workers.app", "worker", "--beat", "--queues=control,bulk"),
-    *("--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=WARNING"),
-)
+import psutil
 
 
 class Workers:
-    """A Celery worker with its pool, in a process group of its own."""
+    """All workers with their pools and beat, as ``newsletter worker`` starts them."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = os.environ | environment
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, *_COMMAND], env=self._environment, start_new_session=True
+        return subprocess.Popen(
+            [sys.executable, "-m", "newsletter.cli", "worker"], env=self._environment
         )
 
     def kill(self) -> None:
-        """SIGKILL the parent, the pool and beat at once."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        """SIGKILL every process at once."""
+        for process in [*self.descendants(), psutil.Process(self._process.pid)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
+
+    def descendants(self) -> list[psutil.Process]:
+        """Return Celery's processes, pools included."""
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def restart(self) -> None:
         self._process = self._start()
@@ -41,7 +42,7 @@ class Workers:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=20)
+                self._process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -59,6 +60,7 @@ def celery_workers(
             "PUBLIC_URL": "https://news.example.jp",
             "SECRET_KEYS": "k" * 40,
             "BATCH_SIZE": str(batch_size),
+            "LOG_LEVEL": "WARNING",
         }
     )
     try:

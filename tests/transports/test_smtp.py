@@ -11,26 +11,21 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import SettingError
+from tests.support.courier import Satchel, carry
 from tests.support.smtp import SmtpServer
-from workers.transports import open_transport
-from workers.transports.base import Envelope, Result, ResultKind
+from workers.transports import open_route
+from workers.transports.base import Envelope, Parcel, Result, ResultKind
 
 ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
 MESSAGE = b"Subject: x\r\n\r\nline\r\n.dot\r\n"
 
 
-def _nothing() -> None:
-    return
-
-
 def _send(
-    url: str, envelope: Envelope = ENVELOPE, on_commit: Callable[[], None] = _nothing
+    url: str, envelope: Envelope = ENVELOPE, on_commit: Callable[[], None] = lambda: None
 ) -> Result:
-    transport = open_transport(url)
-    try:
-        return transport.send(envelope, MESSAGE, on_commit)
-    finally:
-        transport.close()
+    courier = Satchel([Parcel(position=1, envelope=envelope, message=MESSAGE)], on_commit)
+    carry(url, courier)
+    return courier.results[1]
 
 
 @contextmanager
@@ -144,5 +139,5 @@ def test_a_folder_takes_a_message_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["ftp://x", "smtp://", "smtp://u:topsecret@h:notaport", "x"])
 def test_a_wrong_url_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SettingError, match="MAIL_TRANSPORTS") as caught:
-        open_transport(url)
+        open_route(url)
     assert "topsecret" not in str(caught.value)

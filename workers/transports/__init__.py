@@ -1,46 +1,114 @@
-"""What takes a message away: an SMTP relay, or a folder."""
+"""What takes a message away: an SMTP relay, or a folder; which one is a URL's word."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.errors import Place, SettingError
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
-from workers.transports.smtp import Relay, SmtpTransport
+from workers.transports.relay import Relay
+from workers.transports.smtp import SmtpTransport
 
 _PORTS = {"none": 25, "starttls": 587, "implicit": 465}
+_PLACE = Place(source="settings", field="MAIL_TRANSPORTS")
 
 
-def open_transport(url: str) -> Transport:
-    """Return the transport that a URL of MAIL_TRANSPORTS names; nothing is connected yet.
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Route:
+    """A transport with its share of the work.
+
+    Attributes:
+        weight: Of all batches, it takes this share among the sum of all weights; 0 is a reserve
+            that is used only when no other route works.
+        rate: Messages a second that all workers together may hand over; 0 sets no limit.
+    """
+
+    transport: Transport
+    weight: float = 1.0
+    rate: float = 0.0
+
+
+def open_route(url: str) -> Route:
+    """Return the route that a URL of MAIL_TRANSPORTS names; nothing is connected yet.
 
     Raises:
         SettingError: It names none. The message does not repeat the URL, which may hold a password.
     """
-    place = Place(source="settings", field="MAIL_TRANSPORTS")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise SettingError("A transport's URL cannot be read.", place=place) from None
+        raise SettingError("A transport's URL cannot be read.", place=_PLACE) from None
+    options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
+    weight, rate = options.number("weight", 1.0), options.number("rate", 0.0)
     if parts.scheme == "directory" and parts.path:
-        return DirectoryTransport(Path(parts.path))
-    tls = parse_qs(parts.query).get("tls", ["none"])[-1]
-    tls = "implicit" if parts.scheme == "smtps" else tls
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or tls not in _PORTS:
+        transport: Transport = DirectoryTransport(Path(parts.path))
+    elif parts.scheme in {"smtp", "smtps"} and parts.hostname:
+        tls = "implicit" if parts.scheme == "smtps" else options.choice("tls", _PORTS, "none")
+        transport = SmtpTransport(
+            Relay(
+                host=parts.hostname,
+                port=port or _PORTS[tls],
+                tls=tls,
+                username=unquote(parts.username or ""),
+                password=unquote(parts.password or ""),
+                ca_file=options.text("ca"),
+                connections=int(options.number("connections", 4, least=1)),
+                messages=int(options.number("messages", 1000, least=1)),
+                timeout=options.number("timeout", 60, least=1),
+                greeting_name=options.text("helo"),
+            )
+        )
+    else:
         raise SettingError(
             "A transport's URL is none that is known here.",
-            place=place,
+            place=_PLACE,
             remedy="Use smtp://user:secret@host:587?tls=starttls, smtps://… or directory:///path.",
         )
-    return SmtpTransport(
-        Relay(
-            host=parts.hostname,
-            port=port or _PORTS[tls],
-            tls=tls,
-            username=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-        )
-    )
+    options.refuse_rest()
+    return Route(transport=transport, weight=weight, rate=rate)
+
+
+class _Options:
+    """A URL's query, of which every word must be understood."""
+
+    def __init__(self, words: dict[str, str]) -> None:
+        self._words = words
+
+    def text(self, name: str) -> str:
+        return self._words.pop(name, "")
+
+    def choice(self, name: str, known: dict[str, int], usual: str) -> str:
+        word = self._words.pop(name, usual)
+        if word not in known:
+            raise SettingError(
+                f"A transport's {name} is {word!r}.",
+                place=_PLACE,
+                remedy=f"Use one of: {', '.join(known)}.",
+            )
+        return word
+
+    def number(self, name: str, usual: float, *, least: float = 0) -> float:
+        word = self._words.pop(name, str(usual))
+        try:
+            value = float(word)
+        except ValueError:
+            value = -1
+        if not least <= value < float("inf"):
+            raise SettingError(
+                f"A transport's {name} is {word!r}.",
+                place=_PLACE,
+                remedy=f"Use a number of at least {least:g}.",
+            )
+        return value
+
+    def refuse_rest(self) -> None:
+        for name in self._words:
+            raise SettingError(
+                f"A transport has the unknown option {name!r}.",
+                place=_PLACE,
+                remedy="docs/transports.md lists all options.",
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -33,6 +32,15 @@ class Envelope:
         return not (self.sender.isascii() and self.recipient.isascii())
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Parcel:
+    """One message on its way; ``position`` is its place in the mailing's ledger."""
+
+    position: int
+    envelope: Envelope
+    message: bytes
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """How one message fared."""
@@ -44,17 +52,34 @@ class Result:
     queue_id: str = ""
 
 
+class Courier(Protocol):
+    """What a batch is to a transport: where messages come from and where results go."""
+
+    def ready(self) -> Parcel | None:
+        """Return the next message if one may leave at this moment."""
+
+    async def take(self) -> Parcel | None:
+        """Return the next message, waiting until one may leave; None when there is no more."""
+
+    def commit(self, parcel: Parcel) -> bool:
+        """Note that the message can no longer be held back; False withdraws it instead."""
+
+    def settle(self, parcel: Parcel, result: Result) -> None:
+        """Take a result: exactly one for every parcel that was given out."""
+
+
 class Transport(Protocol):
-    """Takes messages away, one at a time, over a connection it keeps."""
+    """Takes messages away, over connections that it keeps from batch to batch."""
 
     #: Shown to operators and kept with each delivery; without secrets.
     name: str
 
-    def send(self, envelope: Envelope, message: bytes, on_commit: Callable[[], None]) -> Result:
-        """Hand a message over; ``on_commit`` is called just before it can no longer be held back.
+    async def deliver(self, courier: Courier) -> str:
+        """Take away what the courier has; return why the other side takes nothing, or nothing.
 
-        Never raises for what the other side does; that is the `Result`.
+        Never raises for what the other side does: that is each message's `Result`, with
+        ``NOT_TRIED`` for whatever a lost connection left unsaid.
         """
 
-    def close(self) -> None:
-        """End the connection politely."""
+    async def close(self) -> None:
+        """End the connections politely."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
-from workers.transports.base import Envelope, Result, ResultKind
+from workers.transports.base import Courier, Parcel, Result, ResultKind
 
 
 class DirectoryTransport:
@@ -16,18 +15,29 @@ class DirectoryTransport:
         self.name = f"directory:{folder}"
         self._folder = folder
 
-    def send(self, envelope: Envelope, message: bytes, on_commit: Callable[[], None]) -> Result:
-        """See `Transport.send`; the same message twice is one file."""
-        name = hashlib.sha256(envelope.recipient.encode() + b"\0" + message).hexdigest()[:32]
+    async def deliver(self, courier: Courier) -> str:
+        """See `Transport.deliver`; the same message twice is one file."""
+        while (parcel := await courier.take()) is not None:
+            try:
+                result = self._write(courier, parcel)
+            except OSError as error:
+                reason = f"{error.strerror}: {self._folder}"
+                courier.settle(parcel, Result(kind=ResultKind.NOT_TRIED, reply=reason))
+                return reason
+            courier.settle(parcel, result)
+        return ""
+
+    def _write(self, courier: Courier, parcel: Parcel) -> Result:
+        recipient = parcel.envelope.recipient.encode()
+        name = hashlib.sha256(recipient + b"\0" + parcel.message).hexdigest()[:32]
         draft = self._folder / f".{name}.part"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(message)
-            on_commit()
-            draft.rename(self._folder / f"{name}.eml")
-        except OSError as error:
-            return Result(kind=ResultKind.NOT_TRIED, reply=f"{error.strerror}: {self._folder}")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(parcel.message)
+        if not courier.commit(parcel):
+            draft.unlink()
+            return Result(kind=ResultKind.NOT_TRIED)
+        draft.rename(self._folder / f"{name}.eml")
         return Result(kind=ResultKind.ACCEPTED, code=250, reply="written", queue_id=name)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is held open."""

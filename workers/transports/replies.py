@@ -1,12 +1,14 @@
-"""SMTP replies: the enhanced status code (RFC 3463) and the queue id within them."""
+"""SMTP replies (RFC 5321 section 4.2): read from the wire, and what each says of a recipient."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from workers.transports.base import Result, ResultKind
 
-_STATUS = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
+_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 _QUEUE_ID = re.compile(
     r"(?:queued (?:mail for delivery )?as|id=|queued as:?|Message accepted as)\s*"
     r"([A-Za-z0-9.-]{4,64})",
@@ -14,28 +16,91 @@ _QUEUE_ID = re.compile(
 )
 #: Characters of a reply that are kept.
 _KEPT = 500
+#: RFC 5321 section 4.5.3.1.5 allows 512 octets a line; some servers write longer ones.
+_LONGEST_LINE = 4096
+_MOST_LINES = 100
 
 
-def classify(code: int, words: bytes | str, *, at_data_end: bool = False) -> Result:
+class MalformedReplyError(Exception):
+    """What came is no SMTP reply."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """One reply with all its lines."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Its words on one line; the status code that multi-line replies repeat stands once."""
+        status = _STATUS.match(self.lines[0])
+        head = status[1] if status else ""
+        return " ".join(
+            " ".join((line.removeprefix(head) if number and head else line).split())
+            for number, line in enumerate(self.lines)
+        ).strip()
+
+
+class ReplyReader:
+    """Cuts a stream of octets into replies, whatever pieces they come in."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+        self._code = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read that is not a whole reply."""
+        return not self._rest and not self._lines
+
+    def feed(self, octets: bytes) -> list[Reply]:
+        """Return the replies that are complete now.
+
+        Raises:
+            MalformedReplyError: This is not SMTP.
+        """
+        *lines, self._rest = (self._rest + octets).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE:
+            raise MalformedReplyError
+        return [reply for line in lines if (reply := self._take(line.rstrip(b"\r")))]
+
+    def _take(self, line: bytes) -> Reply | None:
+        match = _LINE.match(line)
+        if match is None or len(line) > _LONGEST_LINE or len(self._lines) >= _MOST_LINES:
+            raise MalformedReplyError
+        code = int(match[1])
+        if self._lines and code != self._code:
+            raise MalformedReplyError
+        self._code = code
+        self._lines.append((match[3] or b"").decode("utf-8", "replace"))
+        if match[2] == b"-":
+            return None
+        reply = Reply(code=code, lines=tuple(self._lines))
+        self._lines.clear()
+        return reply
+
+
+def classify(reply: Reply) -> Result:
     """Turn a reply to MAIL, RCPT, DATA or the final dot into a result.
 
     RFC 5321 section 4.2.1: 2xx is success, 4xx may be tried again, 5xx may not. 421 says that the
     server closes, so it says nothing about this recipient.
     """
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    text = " ".join(text.split())[:_KEPT]
+    text = reply.text[:_KEPT]
     found = _STATUS.match(text)
-    status = found[1] if found else ""
     kind = {2: ResultKind.ACCEPTED, 4: ResultKind.DEFERRED, 5: ResultKind.REJECTED}.get(
-        code // 100, ResultKind.UNCERTAIN if at_data_end else ResultKind.NOT_TRIED
+        reply.code // 100, ResultKind.NOT_TRIED
     )
-    if code == 421:  # noqa: PLR2004 - RFC 5321 section 3.8
+    if reply.code == 421:  # noqa: PLR2004 - RFC 5321 section 3.8
         kind = ResultKind.NOT_TRIED
-    queue_id = _QUEUE_ID.search(text)
+    queue_id = _QUEUE_ID.search(text) if kind is ResultKind.ACCEPTED else None
     return Result(
         kind=kind,
-        code=code,
-        status=status,
-        reply=f"{code} {text}",
-        queue_id=queue_id[1] if queue_id and kind is ResultKind.ACCEPTED else "",
+        code=reply.code,
+        status=found[1] if found else "",
+        reply=f"{reply.code} {text}",
+        queue_id=queue_id[1] if queue_id else "",
     )

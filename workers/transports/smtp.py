@@ -1,145 +1,73 @@
-"""SMTP (RFC 5321): a connection kept over many messages, with TLS, AUTH and SMTPUTF8."""
+"""A pool of SMTP connections: as many lanes as a relay allows, each carrying what is ready."""
 
 from __future__ import annotations
 
-import smtplib
-import socket
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
 
-from workers.transports.base import Envelope, Result, ResultKind
-from workers.transports.replies import classify
-
-_TIMEOUT = 30
-#: Relays commonly end a connection after a hundred messages or more; we do so first.
-_MESSAGES_A_CONNECTION = 1000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relay:
-    """Where a relay is and how to speak to it; ``tls`` is none, starttls or implicit."""
-
-    host: str
-    port: int
-    tls: str = "none"
-    username: str = ""
-    password: str = ""
+from workers.transports.base import Courier, Parcel, Result, ResultKind
+from workers.transports.connection import ConnectionEndedError, SmtpConnection
+from workers.transports.relay import Relay
 
 
 class SmtpTransport:
-    """One connection to a relay."""
+    """The connections to one relay, kept from batch to batch."""
 
     def __init__(self, relay: Relay) -> None:
-        self.name = f"smtp:{relay.host}:{relay.port}"
+        self.name = relay.name
         self._relay = relay
-        self._connection: smtplib.SMTP | None = None
-        self._sent = 0
+        self._idle: list[SmtpConnection] = []
 
-    def send(self, envelope: Envelope, message: bytes, on_commit: Callable[[], None]) -> Result:
-        """See `Transport.send`."""
-        try:
-            connection = self._connected()
-        except (OSError, smtplib.SMTPException) as error:
-            self._drop()
-            return Result(kind=ResultKind.NOT_TRIED, reply=_words(error))
-        committed = False
+    async def deliver(self, courier: Courier) -> str:
+        """See `Transport.deliver`."""
+        lanes = [_Lane(self._relay, self._idle, courier) for _ in range(self._relay.connections)]
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                group.create_task(lane.run())
+        failures = [lane.failure for lane in lanes if lane.failure]
+        # Where some connections work, those that do not are more than the relay allows.
+        return failures[0] if failures and not any(lane.answered for lane in lanes) else ""
 
-        def commit() -> None:
-            nonlocal committed
-            on_commit()
-            committed = True
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(connection.quit() for connection in idle))
 
-        try:
-            result = _transact(connection, envelope, message, commit)
-        except (OSError, smtplib.SMTPException) as error:
-            self._drop()
-            kind = ResultKind.UNCERTAIN if committed else ResultKind.NOT_TRIED
-            return Result(kind=kind, reply=_words(error))
-        self._sent += 1
-        if result.kind in {ResultKind.NOT_TRIED, ResultKind.UNCERTAIN}:
-            self._drop()
-        elif self._sent >= _MESSAGES_A_CONNECTION:
-            self.close()
-        return result
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._connection is not None:
-            return self._connection
-        relay, context = self._relay, ssl.create_default_context()
-        connection: smtplib.SMTP
-        if relay.tls == "implicit":
-            connection = smtplib.SMTP_SSL(relay.host, relay.port, timeout=_TIMEOUT, context=context)
-        else:
-            connection = smtplib.SMTP(relay.host, relay.port, timeout=_TIMEOUT)
-        self._connection = connection
-        if connection.sock is not None:
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.ehlo_or_helo_if_needed()
-        if relay.tls == "starttls":
-            connection.starttls(context=context)
-            connection.ehlo()
-        if relay.username:
-            connection.login(relay.username, relay.password)
-        self._sent = 0
-        return connection
+class _Lane:
+    """One connection after another, one at a time."""
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+    def __init__(self, relay: Relay, idle: list[SmtpConnection], courier: Courier) -> None:
+        self._relay = relay
+        self._idle = idle
+        self._courier = courier
+        self.failure = ""
+        self.answered = 0
 
-    def close(self) -> None:
-        """See `Transport.close`; a failed QUIT after a reply is no failure."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
+    async def run(self) -> None:
+        """Carry until there is nothing more, or the relay takes nothing."""
+        while not self.failure and (parcel := await self._courier.take()) is not None:
+            is_fresh = not self._idle
+            connection = SmtpConnection(self._relay) if is_fresh else self._idle.pop()
+            before = connection.answered
             try:
-                connection.quit()
-            except (OSError, smtplib.SMTPException):
-                connection.close()
+                await self._carry(connection, parcel, is_fresh=is_fresh)
+            except ConnectionEndedError as error:
+                # An idle connection may have been closed in the meantime; that is no failure. Nor
+                # is the end of one that did its work.
+                if is_fresh and connection.answered == before:
+                    self.failure = str(error)
+            self.answered += connection.answered - before
 
-
-def _transact(
-    connection: smtplib.SMTP, envelope: Envelope, message: bytes, commit: Callable[[], None]
-) -> Result:
-    options = []
-    if envelope.needs_smtputf8:
-        if not connection.has_extn("smtputf8"):
-            return Result(
-                kind=ResultKind.REJECTED,
-                status="5.6.7",
-                reply="The relay offers no SMTPUTF8, which this address needs (RFC 6531).",
-            )
-        connection.command_encoding = "utf-8"
-        options = ["SMTPUTF8"]
-    steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
-        lambda: connection.mail(envelope.sender, options),
-        lambda: connection.rcpt(envelope.recipient),
-        lambda: connection.docmd("DATA"),
-    )
-    for step in steps:
-        code, words = step()
-        if code // 100 not in {2, 3}:
-            if code != 421:  # noqa: PLR2004 - RFC 5321 section 3.8: it closes
-                connection.docmd("RSET")
-            return classify(code, words)
-    commit()
-    connection.send(_dot_stuffed(message))
-    code, words = connection.getreply()
-    return classify(code, words, at_data_end=True)
-
-
-def _dot_stuffed(message: bytes) -> bytes:
-    """RFC 5321 section 4.5.2; our own messages have no line that begins with a dot."""
-    if message.startswith(b"."):
-        message = b"." + message
-    return message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
-
-
-def _words(error: Exception) -> str:
-    """Say what went wrong; a refused login must not show what was sent."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        reply = error.smtp_error
-        text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
-        return f"{error.smtp_code} {text}"[:500]
-    return (str(error) or type(error).__name__)[:500]
+    async def _carry(self, connection: SmtpConnection, parcel: Parcel, *, is_fresh: bool) -> None:
+        if is_fresh:
+            try:
+                await connection.open()
+            except ConnectionEndedError as error:
+                result = Result(kind=ResultKind.NOT_TRIED, reply=str(error))
+                self._courier.settle(parcel, result)
+                raise
+        await connection.carry(self._courier, parcel)
+        if connection.is_used_up:
+            await connection.quit()
+        else:
+            self._idle.append(connection)

@@ -5,6 +5,7 @@ from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
+from newsletter.database.tables.operation import PulseRow, RelayRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
     SubscriptionRow,
@@ -21,6 +22,8 @@ __all__ = [
     "MailingContentRow",
     "MailingRow",
     "NewsletterRow",
+    "PulseRow",
+    "RelayRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",

@@ -33,6 +33,10 @@ class MailingRow(Base):
         priority: Higher goes first; a mailing has 0, a confirmation mail 9.
         halt_reason: Why it is paused, or flows no further by itself.
         planned: How many deliveries its snapshot holds.
+        scheduled_at: When it is due; the first of all zones' hours when ``local_hour`` is set.
+        local_hour: ``2026-12-01T08:00``, the time on each subscriber's own clock; empty for one
+            instant for all.
+        spread_seconds: Over how long its batches are spread; 0 sends as fast as can be.
     """
 
     __tablename__ = "mailing"
@@ -50,6 +54,8 @@ class MailingRow(Base):
     planned: Mapped[int] = mapped_column(default=0)
     batch_size: Mapped[int]
     scheduled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    local_hour: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    spread_seconds: Mapped[int] = mapped_column(default=0, server_default="0")
     started_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     created_at: Mapped[Instant] = mapped_column(default=now)
@@ -70,7 +76,6 @@ class BatchRow(Base):
     Attributes:
         due_at: When it may be sent next.
         hinted_at: When a task for it was last published; None when none is under way.
-        leased_by: The journal of the worker process that holds it.
     """
 
     __tablename__ = "batch"
@@ -84,7 +89,6 @@ class BatchRow(Base):
     due_at: Mapped[Instant]
     hinted_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     lease_token: Mapped[str | None] = mapped_column(String(32))
-    leased_by: Mapped[str | None] = mapped_column(String(255))
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 
 
@@ -93,6 +97,7 @@ class DeliveryRow(Base):
 
     Attributes:
         attempts: How often the relay was asked and answered for this recipient.
+        breaks: How often a worker died while it made this message.
         status: Enhanced status code (RFC 3463) of the last reply.
         reply: The relay's last words, or why it was skipped or failed.
         queue_id: What the relay calls the message, when its reply says.
@@ -109,6 +114,7 @@ class DeliveryRow(Base):
     subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
     state: Mapped[DeliveryState] = mapped_column(Vocabulary(DeliveryState))
     attempts: Mapped[int] = mapped_column(default=0)
+    breaks: Mapped[int] = mapped_column(default=0, server_default="0")
     next_attempt_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     settled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     status: Mapped[str | None] = mapped_column(String(16))

@@ -1,0 +1,84 @@
+"""Relays: which of them take mail now; one that takes nothing is left alone, longer each time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import RelayRow
+from newsletter.database.types import now
+
+#: Seconds that a relay is left alone after it took nothing; twice as long each further time.
+_FIRST_REST = 5
+_LONGEST_REST = 300
+#: A relay that an operator holds is looked at again after so many seconds.
+_HELD_REST = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelayState:
+    """A relay that takes no mail now; ``retry_at`` is when it is asked again."""
+
+    name: str
+    reason: str
+    held: bool
+    retry_at: datetime
+
+
+def resting_relays(engine: Engine) -> Sequence[RelayState]:
+    """Return the relays that take nothing now, by what they said or an operator's word."""
+    moment = now()
+    with reading(engine) as session:
+        rows = session.scalars(select(RelayRow).order_by(RelayRow.name)).all()
+    return [
+        RelayState(name=row.name, reason=row.reason, held=row.held, retry_at=retry_at)
+        for row in rows
+        if (retry_at := _retry_at(row, moment)) is not None
+    ]
+
+
+def _retry_at(row: RelayRow, moment: datetime) -> datetime | None:
+    if row.held:
+        return moment + timedelta(seconds=_HELD_REST)
+    return row.retry_at if row.retry_at is not None and row.retry_at > moment else None
+
+
+def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
+    """Note that a relay took nothing; return when it is to be asked again."""
+    moment = now()
+    with transaction(engine) as session:
+        insert_missing(session, RelayRow, [{"name": name, "failures": 0, "held": False}])
+        row = session.get_one(RelayRow, name, with_for_update=True)
+        # Workers that failed together count as one failure.
+        if row.retry_at is None or row.retry_at <= moment:
+            row.failures += 1
+            rest = min(_FIRST_REST * 2 ** min(row.failures - 1, 10), _LONGEST_REST)
+            row.retry_at = moment + timedelta(seconds=rest)
+        row.reason = row.reason if row.held else reason
+        return row.retry_at
+
+
+def relay_works(engine: Engine, name: str) -> None:
+    """Forget a relay's failures."""
+    with reading(engine) as session:
+        if session.scalar(select(RelayRow.name).where(RelayRow.name == name)) is None:
+            return
+    with transaction(engine) as session:
+        session.execute(delete(RelayRow).where(RelayRow.name == name, RelayRow.held.is_(False)))
+
+
+def hold_relay(engine: Engine, name: str, *, reason: str) -> None:
+    """Send nothing by a relay until it is let go."""
+    with transaction(engine) as session:
+        session.merge(RelayRow(name=name, failures=0, reason=reason, retry_at=None, held=True))
+
+
+def let_relay_go(engine: Engine, name: str) -> None:
+    """Send by a relay again."""
+    with transaction(engine) as session:
+        session.execute(delete(RelayRow).where(RelayRow.name == name))

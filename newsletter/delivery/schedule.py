@@ -1,0 +1,108 @@
+"""Schedules: rows with a due time that every round looks at; nothing waits in the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import (
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState
+from newsletter.errors import ContentError, Place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """When a mailing goes out.
+
+    Attributes:
+        hour: The wall-clock time, without a zone; None for at once.
+        everywhere: Whether each subscriber's own clock counts, not the newsletter's.
+        spread: Over how long it is sent.
+    """
+
+    hour: datetime | None = None
+    everywhere: bool = False
+    spread: timedelta = timedelta()
+
+
+AT_ONCE = Schedule()
+
+
+def read_hour(text: str) -> datetime:
+    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``.
+
+    Raises:
+        ContentError: It is no such time, or names a zone.
+    """
+    try:
+        hour = datetime.fromisoformat(text.strip())
+    except ValueError:
+        hour = None
+    if hour is None or hour.tzinfo is not None or "T" not in text.strip().replace(" ", "T"):
+        raise ContentError(
+            f"{text!r} is no date with a time.",
+            place=Place(source="--at"),
+            remedy="Write it as 2026-12-01 08:00, on the newsletter's clock.",
+        )
+    return hour
+
+
+def due_in(zone: str, hour: datetime, *, fallback: str) -> datetime:
+    """Return the instant at which clocks in ``zone`` show ``hour``.
+
+    An hour that a change to summer time leaves out counts as if clocks had not moved (PEP 495).
+    """
+    try:
+        place = ZoneInfo(zone or fallback)
+    except (ZoneInfoNotFoundError, ValueError):
+        place = ZoneInfo(fallback)
+    return hour.replace(tzinfo=place)
+
+
+def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:
+    """Return the instant at which the first message is due; None for at once."""
+    if schedule.hour is None:
+        return None
+    zones: Iterable[str] = [newsletter.time_zone]
+    if schedule.everywhere:
+        zones = {newsletter.time_zone, *_zones(session, newsletter.id)}
+    return min(due_in(zone, schedule.hour, fallback=newsletter.time_zone) for zone in zones)
+
+
+def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
+    return session.scalars(
+        select(SubscriberRow.time_zone)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(SubscriptionRow.newsletter_id == newsletter_id)
+        .distinct()
+    ).all()
+
+
+def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
+    """Let what is due be planned; hold what nobody saw to in time."""
+    moment = now()
+    due = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at <= moment)
+    late = MailingRow.scheduled_at < moment - grace
+    with transaction(engine) as session:
+        session.execute(
+            update(MailingRow)
+            .where(due, late)
+            .values(
+                state=MailingState.PAUSED,
+                halt_reason="Its hour passed while no worker ran, longer ago than GRACE_MINUTES. "
+                "Resume it to send it now, or cancel it.",
+            )
+        )
+        session.execute(update(MailingRow).where(due, ~late).values(state=MailingState.PLANNING))

@@ -1,0 +1,157 @@
+"""Settling: an operator's word on what SMTP could not tell, and on what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Engine, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, SubscriberRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingState,
+    UncertainPolicy,
+)
+from newsletter.errors import ConflictError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnsettledDelivery:
+    """A delivery that waits for somebody's word."""
+
+    mailing_id: int
+    position: int
+    address: str
+    reply: str
+
+
+def list_deliveries(
+    engine: Engine, state: DeliveryState, *, mailing_id: int | None = None, limit: int = 1000
+) -> Sequence[UnsettledDelivery]:
+    """Return deliveries in one state, with why, in the ledger's order."""
+    query = (
+        select(
+            DeliveryRow.mailing_id, DeliveryRow.position, SubscriberRow.address, DeliveryRow.reply
+        )
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.state == state)
+        .order_by(DeliveryRow.mailing_id, DeliveryRow.position)
+        .limit(limit)
+    )
+    if mailing_id is not None:
+        query = query.where(DeliveryRow.mailing_id == mailing_id)
+    with reading(engine) as session:
+        return [
+            UnsettledDelivery(
+                mailing_id=mailing, position=position, address=address or "", reply=reply or ""
+            )
+            for mailing, position, address, reply in session.execute(query)
+        ]
+
+
+def settle_uncertain(
+    session: Session, mailing_id: int, *, resend: bool, positions: Collection[int] | None = None
+) -> int:
+    """Send uncertain deliveries again, or take them as arrived; return how many there were.
+
+    A message that is sent again carries the same Message-ID, so that a mail program which got both
+    can tell.
+
+    Raises:
+        ConflictError: The mailing was cancelled, so that nothing of it can be sent again.
+    """
+    chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, positions)
+    if resend:
+        return _requeue(session, mailing_id, chosen)
+    return _count(
+        session,
+        update(DeliveryRow)
+        .where(chosen)
+        .values(
+            state=DeliveryState.ACCEPTED,
+            settled_at=now(),
+            reply="taken as arrived: " + func.coalesce(DeliveryRow.reply, ""),
+        ),
+    )
+
+
+def retry_failed(
+    session: Session, mailing_id: int, *, positions: Collection[int] | None = None
+) -> int:
+    """Queue failed deliveries once more; return how many there were.
+
+    Raises:
+        ConflictError: The mailing was cancelled.
+    """
+    return _requeue(session, mailing_id, _chosen(mailing_id, DeliveryState.FAILED, positions))
+
+
+def settle_by_policy(engine: Engine) -> None:
+    """Send uncertain deliveries again where their mailing says so."""
+    with reading(engine) as session:
+        mailings = session.scalars(
+            select(MailingRow.id).where(
+                MailingRow.uncertain_policy == UncertainPolicy.RESEND,
+                MailingRow.state.in_([MailingState.SENDING, MailingState.FINISHED]),
+                exists().where(
+                    DeliveryRow.mailing_id == MailingRow.id,
+                    DeliveryRow.state == DeliveryState.UNCERTAIN,
+                ),
+            )
+        ).all()
+    for mailing_id in mailings:
+        with transaction(engine) as session:
+            settle_uncertain(session, mailing_id, resend=True)
+
+
+def _chosen(
+    mailing_id: int, state: DeliveryState, positions: Collection[int] | None
+) -> ColumnElement[bool]:
+    chosen = (DeliveryRow.mailing_id == mailing_id) & (DeliveryRow.state == state)
+    return chosen if positions is None else chosen & DeliveryRow.position.in_(positions)
+
+
+def _count(session: Session, statement: object) -> int:
+    result = session.execute(statement.returning(DeliveryRow.position))  # type: ignore[attr-defined]
+    return len(result.all())
+
+
+def _requeue(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> int:
+    mailing = session.get(MailingRow, mailing_id)
+    if mailing is None or mailing.state is MailingState.CANCELLED:
+        raise ConflictError(f"Mailing {mailing_id} was cancelled; nothing of it is sent again.")
+    positions = session.scalars(
+        update(DeliveryRow)
+        .where(chosen)
+        .values(
+            state=DeliveryState.QUEUED, settled_at=None, next_attempt_at=None, attempts=0, breaks=0
+        )
+        .returning(DeliveryRow.position)
+    ).all()
+    if positions:
+        _reopen(session, mailing_id, positions)
+    return len(positions)
+
+
+def _reopen(session: Session, mailing_id: int, positions: Sequence[int]) -> None:
+    """Make the batches of these deliveries due, and their mailing flow if it had finished."""
+    has_queued = exists().where(
+        DeliveryRow.mailing_id == mailing_id,
+        DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+        DeliveryRow.position.in_(positions),
+    )
+    session.execute(
+        update(BatchRow)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, has_queued)
+        .values(state=BatchState.PENDING, due_at=now(), hinted_at=None)
+    )
+    session.execute(
+        update(MailingRow)
+        .where(MailingRow.id == mailing_id, MailingRow.state == MailingState.FINISHED)
+        .values(state=MailingState.SENDING, finished_at=None)
+    )

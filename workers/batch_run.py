@@ -1,0 +1,284 @@
+"""One batch on its way: what may leave next, what became of it, and the ledger's word meanwhile.
+
+The transport pulls; this is its `Courier`. Everything that must survive the process is in the
+journal before it matters; the ledger hears of it about once a second, in bulk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.ledger import Claim, ClaimedDelivery, Standing
+from newsletter.delivery.outcomes import Outcome
+from workers.journal import Journal
+from workers.throttle import Throttle
+from workers.transports.base import Envelope, Parcel, Result, ResultKind
+
+_log = logging.getLogger(__name__)
+
+#: Outcomes reach the ledger in bulk after so many messages or seconds.
+_FLUSH_MESSAGES = 500
+_FLUSH_SECONDS = 1.0
+#: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
+_STANDING_SECONDS = 4.0
+#: Without a word from the database for so long, the batch is left to the sweeper.
+_PATIENCE_SECONDS = 60.0
+#: A batch that could send nothing for so long is given back until it can.
+_LONGEST_WAIT = 5.0
+#: A message at which the connection broke so often, while others went, is put off.
+_BREAKS = 3
+
+_STATES = {
+    ResultKind.ACCEPTED: DeliveryState.ACCEPTED,
+    ResultKind.DEFERRED: DeliveryState.DEFERRED,
+    ResultKind.REJECTED: DeliveryState.REJECTED,
+    ResultKind.UNCERTAIN: DeliveryState.UNCERTAIN,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What a run needs done for it.
+
+    Attributes:
+        compose: Makes a delivery's message.
+        record: Writes outcomes into the ledger, in bulk.
+        standing: Asks the ledger whether the mailing flows, and who left.
+        stopping: Whether this worker is told to end.
+    """
+
+    compose: Callable[[ClaimedDelivery], bytes]
+    record: Callable[[list[Outcome]], None]
+    standing: Callable[[], Standing]
+    stopping: Callable[[], bool]
+
+
+class BatchRun:
+    """A claimed batch while it is sent."""
+
+    def __init__(
+        self, claim: Claim, journal: Journal, desk: Desk, *, sender: str, throttle: Throttle
+    ) -> None:
+        self._claim = claim
+        self._journal = journal
+        self._desk = desk
+        self._sender = sender
+        self.throttle = throttle
+        self.transport_name = ""
+        self._queue = deque(claim.deliveries)
+        self._held: dict[str, deque[ClaimedDelivery]] = {}
+        self._out: dict[int, ClaimedDelivery] = {}
+        self._breaks: Counter[int] = Counter()
+        self._unrecorded: list[Outcome] = []
+        self._recording = asyncio.Lock()
+        self._full = asyncio.Event()
+        self._unwanted: frozenset[int] = frozenset()
+        self._flowing = True
+        self._standing_at = time.monotonic()
+        #: Messages that a relay answered for, and of these how many were accepted.
+        self.answered = 0
+        self.accepted = 0
+        #: Seconds that a limit asks to wait before this batch can go on.
+        self.wait_seconds = 0.0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something that may still be sent."""
+        waiting = bool(self._queue) or any(self._held.values())
+        return waiting and self._flowing and not self.wait_seconds
+
+    # What the transport asks: see `Courier`.
+
+    def ready(self) -> Parcel | None:
+        """See `Courier.ready`."""
+        while self._may_send() and (delivery := self._next_delivery()) is not None:
+            if delivery.position in self._unwanted:
+                self._note(_skipped(delivery))
+            elif (parcel := self._parcel(delivery)) is not None:
+                return parcel
+        return None
+
+    async def take(self) -> Parcel | None:
+        """See `Courier.take`."""
+        while True:
+            parcel = self.ready()
+            if parcel is not None or not self.has_more:
+                return parcel
+            if self._standing_is_old():
+                await asyncio.sleep(0.1)
+                continue
+            wait = await self.throttle.refill(frozenset(filter(self._held.get, self._held)))
+            if wait > _LONGEST_WAIT:
+                self.wait_seconds = wait
+            else:
+                await asyncio.sleep(min(wait, 0.5))
+
+    def commit(self, parcel: Parcel) -> bool:
+        """See `Courier.commit`."""
+        if parcel.position in self._unwanted:
+            return False
+        try:
+            self._journal.intent(parcel.position)
+        except OSError as error:
+            # What cannot be written down must not be sent.
+            self._stop(f"The journal cannot be written: {error.strerror}.")
+            return False
+        return True
+
+    def settle(self, parcel: Parcel, result: Result) -> None:
+        """See `Courier.settle`."""
+        delivery = self._out.pop(parcel.position)
+        if result.kind is not ResultKind.NOT_TRIED:
+            self.answered += result.kind is not ResultKind.UNCERTAIN
+            self.accepted += result.kind is ResultKind.ACCEPTED
+            self._note(_outcome(delivery, result, self.transport_name))
+            return
+        self._write_down(lambda: self._journal.retract(parcel.position))
+        self._breaks[parcel.position] += 1
+        if self._breaks[parcel.position] >= _BREAKS and self.answered:
+            words = f"The connection broke {_BREAKS} times at this message: {result.reply}"
+            self._note(
+                Outcome(
+                    position=delivery.position,
+                    state=DeliveryState.DEFERRED,
+                    attempts=delivery.attempts + 1,
+                    reply=words,
+                    transport=self.transport_name,
+                )
+            )
+        else:
+            self._queue.appendleft(delivery)
+
+    # What may leave next.
+
+    def _may_send(self) -> bool:
+        return self._flowing and not self._standing_is_old() and self.throttle.admits_any()
+
+    def _standing_is_old(self) -> bool:
+        return time.monotonic() - self._standing_at > _STANDING_SECONDS
+
+    def _next_delivery(self) -> ClaimedDelivery | None:
+        for domain, line in self._held.items():
+            if line and self.throttle.admit(domain):
+                return line.popleft()
+        while self._queue:
+            delivery = self._queue.popleft()
+            if self.throttle.admit(delivery.domain):
+                return delivery
+            if not self.throttle.admits_any():
+                self._queue.appendleft(delivery)
+                return None
+            # Only this domain must wait; the others go on.
+            self._held.setdefault(delivery.domain, deque()).append(delivery)
+        return None
+
+    def _parcel(self, delivery: ClaimedDelivery) -> Parcel | None:
+        """Make a message; one that cannot be made holds up nobody."""
+        self._write_down(lambda: self._journal.begin(delivery.position))
+        try:
+            message = self._desk.compose(delivery)
+        except Exception as error:  # noqa: BLE001 - whatever breaks one message must not break all
+            _log.exception("delivery %s cannot be made", delivery.position)
+            self._note(
+                Outcome(
+                    position=delivery.position,
+                    state=DeliveryState.FAILED,
+                    attempts=delivery.attempts,
+                    reply=f"The message could not be made: {error}"[:500],
+                )
+            )
+            return None
+        self._out[delivery.position] = delivery
+        envelope = Envelope(sender=self._sender, recipient=delivery.address)
+        return Parcel(position=delivery.position, envelope=envelope, message=message)
+
+    # What became of it.
+
+    def _note(self, outcome: Outcome) -> None:
+        self._write_down(lambda: self._journal.outcome(outcome))
+        self._unrecorded.append(outcome)
+        if len(self._unrecorded) >= _FLUSH_MESSAGES:
+            self._full.set()
+
+    def _write_down(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            # The ledger will hear of it from memory; nothing more must leave.
+            self._stop(f"The journal cannot be written: {error.strerror}.")
+
+    def _stop(self, reason: str) -> None:
+        if self._flowing:
+            _log.error("mailing %s stops here: %s", self._claim.mailing_id, reason)
+        self._flowing = False
+        self.wait_seconds = self.wait_seconds or _LONGEST_WAIT
+
+    # The ledger's word.
+
+    async def keep_in_touch(self) -> None:
+        """Tell the ledger and ask it, about once a second, until cancelled."""
+        while True:
+            self._full.clear()
+            try:
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.flush()
+                await self._ask()
+            except SQLAlchemyError as error:
+                _log.warning("the database does not answer: %s", type(error).__name__)
+                if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
+                    self._stop("The database is away.")
+
+    async def flush(self) -> None:
+        """Write what is known into the ledger; what fails is kept for the next time.
+
+        Raises:
+            SQLAlchemyError: The database did not take it.
+        """
+        async with self._recording:
+            waiting, self._unrecorded = self._unrecorded, []
+            try:
+                await asyncio.to_thread(self._desk.record, waiting)
+            except SQLAlchemyError:
+                self._unrecorded = waiting + self._unrecorded
+                raise
+
+    async def _ask(self) -> None:
+        asked_at = time.monotonic()
+        standing = await asyncio.to_thread(self._desk.standing)
+        self._standing_at = asked_at
+        self._unwanted = standing.unwanted
+        self._flowing = self._flowing and standing.flowing and not self._desk.stopping()
+
+
+def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outcome:
+    return Outcome(
+        position=delivery.position,
+        state=_STATES[result.kind],
+        attempts=delivery.attempts + (result.code > 0),
+        code=result.code,
+        status=result.status,
+        reply=result.reply,
+        queue_id=result.queue_id,
+        transport=transport,
+    )
+
+
+def _skipped(delivery: ClaimedDelivery) -> Outcome:
+    return Outcome(
+        position=delivery.position,
+        state=DeliveryState.SKIPPED,
+        attempts=delivery.attempts,
+        reply="left or suppressed while the mailing was under way",
+    )

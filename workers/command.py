@@ -1,0 +1,34 @@
+"""How Celery is started: two workers, so that a confirmation mail never waits behind a mailing."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+
+
+class WorkerRole(StrEnum):
+    """What a worker works on."""
+
+    #: Rounds of the ledger, and urgent mail such as confirmations.
+    CONTROL = "control"
+    #: Batches of mailings.
+    BULK = "bulk"
+
+
+_QUEUES = {WorkerRole.CONTROL: "control,urgent", WorkerRole.BULK: "bulk"}
+#: A round must not wait while a relay hangs over an urgent message.
+_CONTROL_PROCESSES = 2
+
+
+def worker_command(
+    role: WorkerRole, *, processes: int, log_level: str, beat: bool = False
+) -> list[str]:
+    """Return the command line of one worker; ``beat`` adds the clock, one of which must run."""
+    concurrency = _CONTROL_PROCESSES if role is WorkerRole.CONTROL else processes
+    return [
+        *(sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app"),
+        *("worker", f"--hostname={role.value}@%h", f"--queues={_QUEUES[role]}"),
+        *(f"--concurrency={concurrency}", f"--loglevel={log_level}"),
+        *("--without-gossip", "--without-mingle"),
+        *(["--beat", "--schedule=/dev/null"] if beat else []),
+    ]

@@ -1,0 +1,92 @@
+"""The round that beat asks for every two seconds: from the ledger alone, what is to be done next.
+
+A round may run twice at once, or not at all for a while; each of its steps is one transaction that
+finds nothing to do the second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from newsletter.delivery import pulse
+from newsletter.delivery.dispatch import unplanned_mailings
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.schedule import start_due_mailings
+from newsletter.delivery.settling import settle_by_policy
+from workers import sweeper
+from workers.composition import Services
+from workers.journal import boot_id
+
+_log = logging.getLogger(__name__)
+
+
+def go(services: Services) -> None:
+    """Take up what stalled, start what is due, plan, settle what has a policy."""
+    look_back(services)
+    _remember(services, pulse.beat(services.engine))
+    sweeper.sweep(services)
+    start_due_mailings(services.engine, grace=_grace(services))
+    for mailing_id in unplanned_mailings(services.engine):
+        plan_mailing(services.engine, mailing_id)
+    settle_by_policy(services.engine)
+
+
+def look_back(services: Services) -> None:
+    """Hold what is under way when nobody can know what happened meanwhile.
+
+    Each worker process does this before its first task, since hints may have waited in the broker.
+    """
+    memory = _recall(services)
+    grace = _grace(services)
+    awake = (
+        memory is not None
+        and memory.boot == boot_id()
+        and time.monotonic() - memory.seen_at < grace.total_seconds()
+    )
+    reason = pulse.hold_after_silence(
+        services.engine,
+        rounds_remembered=memory.rounds if memory else 0,
+        awake=awake,
+        grace=grace,
+    )
+    if reason:
+        _log.warning("mailings under way are held: %s", reason)
+
+
+def _grace(services: Services) -> timedelta:
+    return timedelta(minutes=services.settings.grace_minutes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Memory:
+    """What this host knows of the rounds; ``seen_at`` is on the boot's monotonic clock."""
+
+    rounds: int
+    boot: str
+    seen_at: float
+
+
+def _path(services: Services) -> Path:
+    return services.settings.data_dir / "rounds"
+
+
+def _recall(services: Services) -> _Memory | None:
+    with suppress(OSError, ValueError):
+        rounds, boot, seen_at = _path(services).read_text(encoding="ascii").split()
+        return _Memory(rounds=int(rounds), boot=boot, seen_at=float(seen_at))
+    return None
+
+
+def _remember(services: Services, rounds: int) -> None:
+    path = _path(services)
+    draft = path.with_suffix(".part")
+    # A full disk must not end the round; then this host knows a little less.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(f"{rounds} {boot_id()} {time.monotonic()}\n", encoding="ascii")
+        draft.replace(path)

@@ -1,0 +1,345 @@
+"""One SMTP connection (RFC 5321): opened, secured, signed in, then one transaction after another.
+
+Commands are pipelined where the relay offers it (RFC 2920): the next envelope leaves with the
+message before it, so that a message costs a single round trip. What must not leave early is the
+message itself; it waits for 354, and its courier is asked before its first octet goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import ssl
+from collections import deque
+from dataclasses import dataclass
+
+from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
+from workers.transports.relay import Relay
+from workers.transports.replies import MalformedReplyError, Reply, ReplyReader, classify
+
+_START_MAIL_INPUT = 354
+_CLOSING = 421
+#: RFC 5321 section 4.5.3.2.6 lets a server take its time after the final dot.
+_DATA_END_PATIENCE = 5
+_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+
+
+class ConnectionEndedError(Exception):
+    """The connection is of no further use; ``said`` is the relay's last word when it was 421."""
+
+    def __init__(self, words: str, *, said: Result | None = None) -> None:
+        super().__init__(words)
+        self.said = said
+
+
+@dataclass(kw_only=True, slots=True)
+class _Handover:
+    """How far one message has come; ``following`` is the next, whose envelope left with it."""
+
+    committed: bool = False
+    following: Parcel | None = None
+
+
+class SmtpConnection(asyncio.Protocol):
+    """A connection to a relay."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._reader = ReplyReader()
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = ""
+        self._transport: asyncio.Transport | None = None
+        self._extensions: dict[str, str] = {}
+        self._needs_reset = False
+        #: Messages that the relay answered for over this connection.
+        self.answered = 0
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio; called again when TLS begins."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection gives
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        try:
+            self._replies.extend(self._reader.feed(data))
+        except MalformedReplyError:
+            self._end("The relay answered something that is not SMTP.")
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        self._end(str(exc) if exc else "The relay closed the connection.")
+        self._wake()
+
+    def _end(self, reason: str) -> None:
+        self._ended = self._ended or reason
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # One step of the dialogue.
+
+    def _write(self, octets: bytes) -> None:
+        if self._ended or self._transport is None:
+            raise ConnectionEndedError(self._ended)
+        self._transport.write(octets)
+
+    async def _reply(self, *, patience: float = 1) -> Reply:
+        while not self._replies:
+            if self._ended:
+                raise ConnectionEndedError(self._ended)
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(self._relay.timeout * patience):
+                    await self._waiter
+            except TimeoutError:
+                self._end("The relay did not answer in time.")
+        return self._replies.popleft()
+
+    async def _command(self, line: str) -> Reply:
+        self._write(line.encode() + b"\r\n")
+        return await self._reply()
+
+    # Opening and closing.
+
+    async def open(self) -> None:
+        """Connect, greet, secure, sign in.
+
+        Raises:
+            ConnectionEndedError: One of these failed; the words hold no password.
+        """
+        relay = self._relay
+        context = relay.tls_context() if relay.tls == "implicit" else None
+        try:
+            async with asyncio.timeout(relay.timeout):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: self, relay.host, relay.port, ssl=context
+                )
+            _expect(await self._reply(), 220)
+            await self._hello()
+            if relay.tls == "starttls":
+                await self._start_tls()
+                await self._hello()
+            if relay.username:
+                await self._sign_in()
+        except (OSError, ssl.SSLError, ssl.CertificateError) as error:
+            self.abort()
+            words = "the connection timed out" if isinstance(error, TimeoutError) else str(error)
+            raise ConnectionEndedError(f"{relay.name}: {words}"[:500]) from None
+        except ConnectionEndedError:
+            self.abort()
+            raise
+
+    async def _hello(self) -> None:
+        reply = await self._command(f"EHLO {self._relay.own_name()}")
+        if reply.code // 100 == 5:  # noqa: PLR2004 - RFC 5321 section 3.2: an old server
+            reply = await self._command(f"HELO {self._relay.own_name()}")
+        _expect(reply, 250)
+        offers = [line.upper().partition(" ") for line in reply.lines[1:]]
+        self._extensions = {name: words for name, _, words in offers}
+
+    async def _start_tls(self) -> None:
+        if "STARTTLS" not in self._extensions:
+            raise ConnectionEndedError("The relay offers no STARTTLS, which MAIL_TRANSPORTS asks.")
+        _expect(await self._command("STARTTLS"), 220)
+        if self._replies or not self._reader.is_empty:
+            # What was sent before TLS began may be an attacker's.
+            raise ConnectionEndedError("The relay spoke between STARTTLS and TLS.")
+        assert self._transport is not None  # noqa: S101 - it has just answered
+        async with asyncio.timeout(self._relay.timeout):
+            self._transport = await asyncio.get_running_loop().start_tls(
+                self._transport, self, self._relay.tls_context(), server_hostname=self._relay.host
+            )
+
+    async def _sign_in(self) -> None:
+        user, password = self._relay.username, self._relay.password
+        methods = self._extensions.get("AUTH", "").split()
+        if "PLAIN" in methods:
+            words = _base64(f"\0{user}\0{password}")
+            reply = await self._command(f"AUTH PLAIN {words}")
+        elif "LOGIN" in methods:
+            _expect(await self._command("AUTH LOGIN"), 334)
+            _expect(await self._command(_base64(user)), 334)
+            reply = await self._command(_base64(password))
+        else:
+            raise ConnectionEndedError("The relay offers neither AUTH PLAIN nor AUTH LOGIN.")
+        _expect(reply, 235)
+
+    async def quit(self) -> None:
+        """End politely; a failed QUIT after a reply is no failure (RFC 5321 section 4.1.1.10)."""
+        try:
+            async with asyncio.timeout(2):
+                await self._command("QUIT")
+        except (ConnectionEndedError, TimeoutError):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """End at once; an open transaction is void."""
+        self._end("The connection was ended.")
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Transactions.
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it has carried as many messages as one connection should."""
+        return self.answered >= self._relay.messages
+
+    async def carry(self, courier: Courier, first: Parcel) -> None:
+        """Take messages away until there is none ready, or the connection is used up.
+
+        Raises:
+            ConnectionEndedError: It broke; every parcel was settled all the same.
+        """
+        parcel: Parcel | None = first
+        opened = False
+        while parcel is not None:
+            handover = _Handover()
+            try:
+                result = await self._hand_over(courier, parcel, handover, opened=opened)
+            except ConnectionEndedError as error:
+                _settle_broken(courier, parcel, handover, error)
+                self.abort()
+                raise
+            courier.settle(parcel, result)
+            self.answered += 1
+            opened = handover.following is not None
+            parcel = handover.following or self._next(courier)
+
+    async def _hand_over(
+        self, courier: Courier, parcel: Parcel, handover: _Handover, *, opened: bool
+    ) -> Result:
+        if not opened:
+            self._open_envelope(parcel.envelope)
+        refusal = await self._refusal(parcel.envelope)
+        if refusal is not None:
+            return refusal
+        if self._ended:
+            raise ConnectionEndedError(self._ended)
+        if not courier.commit(parcel):
+            raise ConnectionEndedError("The message was withdrawn.")
+        handover.committed = True
+        handover.following = self._next(courier)
+        self._write(_with_end(parcel.message))
+        if handover.following is not None:
+            self._open_envelope(handover.following.envelope)
+        reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
+        result = classify(reply)
+        if result.kind is ResultKind.NOT_TRIED:
+            raise ConnectionEndedError(f"The relay answered the message with {result.reply}")
+        return result
+
+    def _next(self, courier: Courier) -> Parcel | None:
+        # One is on its way already when the next is asked for.
+        return None if self.answered + 1 >= self._relay.messages else courier.ready()
+
+    def _open_envelope(self, envelope: Envelope) -> None:
+        """Write MAIL, RCPT and DATA at once if the relay can; else `_refusal` writes them."""
+        if "PIPELINING" in self._extensions and _is_possible(envelope, self._extensions):
+            reset = b"RSET\r\n" if self._needs_reset else b""
+            self._write(reset + b"".join(_commands(envelope)))
+
+    async def _refusal(self, envelope: Envelope) -> Result | None:
+        """Return why the envelope is refused, or None when the message may go."""
+        if not _is_possible(envelope, self._extensions):
+            return _impossible(envelope)
+        if "PIPELINING" in self._extensions:
+            return await self._pipelined_refusal()
+        if self._needs_reset:
+            _still_open(await self._command("RSET"))
+            self._needs_reset = False
+        for command in _commands(envelope):
+            self._write(command)
+            reply = _still_open(await self._reply())
+            if reply.code // 100 not in {2, 3}:
+                self._needs_reset = True
+                return classify(reply)
+        return None
+
+    async def _pipelined_refusal(self) -> Result | None:
+        if self._needs_reset:
+            _still_open(await self._reply())
+            self._needs_reset = False
+        replies = [_still_open(await self._reply()) for _ in range(3)]
+        refused = next((reply for reply in replies if reply.code // 100 not in {2, 3}), None)
+        if refused is None:
+            if replies[-1].code != _START_MAIL_INPUT:
+                raise ConnectionEndedError("The relay answered DATA with something unknown.")
+            return None
+        if replies[-1].code == _START_MAIL_INPUT:
+            # RFC 2920 section 3.1: DATA was granted for nobody; it must be ended all the same.
+            self._write(b".\r\n")
+            _still_open(await self._reply())
+        self._needs_reset = True
+        return classify(refused)
+
+
+def _expect(reply: Reply, code: int) -> None:
+    if reply.code != code:
+        raise ConnectionEndedError(f"{reply.code} {reply.text}"[:500])
+
+
+def _still_open(reply: Reply) -> Reply:
+    if reply.code == _CLOSING:
+        said = classify(reply)
+        raise ConnectionEndedError(said.reply, said=said)
+    return reply
+
+
+def _settle_broken(
+    courier: Courier, parcel: Parcel, handover: _Handover, error: ConnectionEndedError
+) -> None:
+    """Say what a broken connection means for the message on it, and for the one after that."""
+    not_tried = error.said or Result(kind=ResultKind.NOT_TRIED, reply=str(error))
+    in_doubt = handover.committed and error.said is None
+    doubt = Result(kind=ResultKind.UNCERTAIN, reply=str(error))
+    courier.settle(parcel, doubt if in_doubt else not_tried)
+    if handover.following is not None:
+        courier.settle(handover.following, not_tried)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def _commands(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+    option = " SMTPUTF8" if envelope.needs_smtputf8 else ""
+    return (
+        f"MAIL FROM:<{envelope.sender}>{option}\r\n".encode(),
+        f"RCPT TO:<{envelope.recipient}>\r\n".encode(),
+        b"DATA\r\n",
+    )
+
+
+def _is_possible(envelope: Envelope, extensions: dict[str, str]) -> bool:
+    return not (
+        (envelope.needs_smtputf8 and "SMTPUTF8" not in extensions)
+        or _UNSAFE.search(envelope.sender)
+        or _UNSAFE.search(envelope.recipient)
+    )
+
+
+def _impossible(envelope: Envelope) -> Result:
+    if envelope.needs_smtputf8:
+        words = "The relay offers no SMTPUTF8, which this address needs (RFC 6531)."
+        return Result(kind=ResultKind.REJECTED, status="5.6.7", reply=words)
+    words = "The address holds characters that cannot stand in SMTP."
+    return Result(kind=ResultKind.REJECTED, status="5.1.3", reply=words)
+
+
+def _with_end(message: bytes) -> bytes:
+    """Stuff dots (RFC 5321 section 4.5.2), which our own messages do not need, and end."""
+    if message.startswith(b"."):
+        message = b"." + message
+    if b"\r\n." in message:
+        message = message.replace(b"\r\n.", b"\r\n..")
+    return message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
