@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Comma-separated ``domain:selector:file`` of DKIM's private keys in PEM; two for one domain
+    #: sign twice.
+    dkim_keys: Annotated[tuple[str, ...], NoDecode] = ()
     #: Comma-separated ``domain=messages a second``, kept to by all workers together.
     domain_rates: Annotated[dict[str, float], NoDecode] = Field(default_factory=dict)
     #: The file of a mailbox on this machine, whose mail the web shows under /inbox; for trials.
@@ -65,7 +68,7 @@ class Settings(BaseSettings):
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("secret_keys", "mail_transports", mode="before")
+    @field_validator("secret_keys", "mail_transports", "dkim_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.errors import Place, SettingError
+from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
 from workers.transports import Route, open_route
@@ -23,6 +25,7 @@ class Services:
     signer: TokenSigner
     message_id_key: bytes
     routes: tuple[Route, ...]
+    dkim_keys: tuple[DkimKey, ...] = ()
     #: The loop that the transports' connections live in, kept from batch to batch.
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
@@ -54,4 +57,20 @@ def build(settings: Settings) -> Services:
         # The oldest key: Message-IDs must stay the same when a new key is put in front.
         message_id_key=keys[-1],
         routes=tuple(open_route(url.get_secret_value()) for url in settings.mail_transports),
+        dkim_keys=tuple(_read_dkim_key(words) for words in settings.dkim_keys),
     )
+
+
+def _read_dkim_key(words: str) -> DkimKey:
+    place = Place(source="settings", field="DKIM_KEYS")
+    domain, _, rest = words.partition(":")
+    selector, _, path = rest.partition(":")
+    if not (domain and selector and path):
+        raise SettingError(
+            f"{words!r} is no key.", place=place, remedy="Write domain:selector:file."
+        )
+    try:
+        pem = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read: {error.strerror}.", place=place) from None
+    return read_key(domain.lower(), selector, pem, source=path)

@@ -202,4 +202,6 @@ def _content(services: Services, mailing_id: int) -> MailingContent:
 @lru_cache(maxsize=8)
 def _frame(services: Services, mailing_id: int) -> MessageFrame:
     content = _content(services, mailing_id)
-    return MessageFrame.compile(content.rendered, content.identity, date=content.date)
+    return MessageFrame.compile(
+        content.rendered, content.identity, date=content.date, keys=services.dkim_keys
+    )

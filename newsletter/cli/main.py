@@ -18,6 +18,7 @@ from newsletter import __version__
 from newsletter.cli import issues, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
+from newsletter.cli.dkim import dkim
 from newsletter.cli.embedded import ALL_ROLES, find_ports, supervised
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
@@ -52,6 +53,7 @@ app.add_typer(issues.app, name="issue")
 app.add_typer(subscribers.app, name="subscriber")
 mailing_app = typer.Typer(no_args_is_help=True, help="Hold, resume or cancel a mailing.")
 app.add_typer(mailing_app, name="mailing")
+app.command()(dkim)
 
 
 def _version(wanted: bool) -> None:
