@@ -24,6 +24,19 @@ class Workers:
             [sys.executable, "-m", "newsletter.cli", "worker"], env=self._environment
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @contextmanager
+    def another(self) -> Iterator[Workers]:
+        """Run as many once more beside these, as on a second host."""
+        second = Workers(self._environment)
+        try:
+            yield second
+        finally:
+            second.stop()
+
     def kill(self) -> None:
         """SIGKILL every process at once."""
         for process in [*self.descendants(), psutil.Process(self._process.pid)]:
@@ -49,7 +62,13 @@ class Workers:
 
 @contextmanager
 def celery_workers(
-    *, database_url: str, redis_url: str, smtp_url: str, folder: Path, batch_size: int = 25
+    *,
+    database_url: str,
+    redis_url: str,
+    smtp_url: str,
+    folder: Path,
+    batch_size: int = 25,
+    **more: str,
 ) -> Iterator[Workers]:
     workers = Workers(
         {
@@ -61,6 +80,7 @@ def celery_workers(
             "SECRET_KEYS": "k" * 40,
             "BATCH_SIZE": str(batch_size),
             "LOG_LEVEL": "WARNING",
+            **more,
         }
     )
     try:

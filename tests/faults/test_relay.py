@@ -1,0 +1,112 @@
+"""The relay misbehaves at every step of the dialogue, before and after the final dot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.relays import resting_relays
+from tests.faults.conftest import BATCH, PEOPLE, SetScene
+from tests.support.ports import await_condition
+
+pytestmark = pytest.mark.faults
+
+
+def _faults(do: str, *steps: str, every: int = 37) -> list[dict[str, Any]]:
+    return [
+        {"step": step, "do": do, "every": every + 2 * place} for place, step in enumerate(steps)
+    ]
+
+
+HARMLESS = [
+    ("close", ("mail", "rcpt", "data")),
+    ("reset", ("mail", "rcpt", "data")),
+    ("garbage", ("mail", "rcpt", "data")),
+    ("421 4.3.2 closing", ("mail", "rcpt", "data", "dot")),
+    ("split", ("mail", "rcpt", "data")),
+]
+
+
+@pytest.mark.parametrize(("do", "steps"), HARMLESS, ids=[do for do, _ in HARMLESS])
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_goes_wrong_before_the_final_dot_costs_nobody_anything(
+    set_scene: SetScene, do: str, steps: tuple[str, ...]
+) -> None:
+    with set_scene(*_faults(do, *steps)) as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+
+
+DOUBTFUL = [
+    ("close", ("body", "dot")),
+    ("reset", ("body", "dot")),
+    ("garbage", ("dot",)),
+    ("hang", ("dot",)),
+]
+
+
+@pytest.mark.parametrize(("do", "steps"), DOUBTFUL, ids=[do for do, _ in DOUBTFUL])
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_goes_wrong_after_the_final_dot_is_in_doubt_and_nothing_else_is(
+    set_scene: SetScene, do: str, steps: tuple[str, ...]
+) -> None:
+    every = 150
+    with set_scene(*_faults(do, *steps, every=every), options="connections=4&timeout=1") as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        counts = scene.judge(mailing)
+    assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
+    assert 0 < counts[DeliveryState.UNCERTAIN] <= len(steps) * (PEOPLE // every + 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_refusals_at_each_step_concern_one_recipient_each(set_scene: SetScene) -> None:
+    steps = ("mail", "rcpt", "data", "dot")
+    with set_scene(*_faults("550 5.1.1 no such user", *steps, every=61)) as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        counts = scene.judge(mailing)
+    assert set(counts) == {DeliveryState.ACCEPTED, DeliveryState.REJECTED}
+    assert counts[DeliveryState.REJECTED] >= len(steps) * (PEOPLE // 80)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_relay_that_hangs_holds_up_its_connection_alone(set_scene: SetScene) -> None:
+    hangs = _faults("hang", "mail", "data", every=200)
+    with set_scene(*hangs, options="connections=4&timeout=1") as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_relay_that_dies_is_shown_left_alone_and_used_again(set_scene: SetScene) -> None:
+    with set_scene() as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        await_condition(
+            lambda: scene.relay.count() >= PEOPLE // 4, seconds=120, what="a quarter of the mail"
+        )
+        scene.relay.kill()
+        await_condition(
+            lambda: bool(resting_relays(scene.stage.engine)), seconds=30, what="a resting relay"
+        )
+        scene.relay.start()
+        counts = scene.judge(mailing)
+        await_condition(
+            lambda: not resting_relays(scene.stage.engine), seconds=30, what="a working relay"
+        )
+    assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_relay_that_answers_421_to_all_pauses_the_flow_and_burns_nobody(
+    set_scene: SetScene,
+) -> None:
+    refuses = [{"step": "greeting", "do": "421 4.7.0 too much from you", "every": 1}]
+    with set_scene(*refuses, people=40) as scene:
+        scene.stage.mail(batch_size=BATCH)
+        await_condition(
+            lambda: bool(resting_relays(scene.stage.engine)), seconds=30, what="a resting relay"
+        )
+        relay = resting_relays(scene.stage.engine)[0]
+    assert relay.reason == "421 4.7.0 too much from you"
+    assert scene.relay.count() == 0

@@ -1,0 +1,56 @@
+"""The counting relay, started, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.ports import await_port, free_port
+
+
+class CountingRelay:
+    """What the relay took, read from its record."""
+
+    def __init__(self, folder: Path, faults: Sequence[dict[str, Any]], options: str) -> None:
+        self.port = free_port()
+        self.url = f"smtp://127.0.0.1:{self.port}?{options}"
+        self._record = folder / "accepted.txt"
+        self._record.touch()
+        self._faults = json.dumps(list(faults))
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [
+                *(sys.executable, "-m", "tests.support.sink", "--port", str(self.port)),
+                *("--record", str(self._record), "--faults", self._faults),
+            ]
+        )
+        await_port(self.port)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def accepted(self) -> Counter[str]:
+        return Counter(self._record.read_text().splitlines())
+
+    def count(self) -> int:
+        return self._record.read_bytes().count(b"\n")
+
+
+@contextmanager
+def counting_relay(
+    folder: Path, *faults: dict[str, Any], options: str = "connections=4&timeout=2"
+) -> Iterator[CountingRelay]:
+    relay = CountingRelay(folder, faults, options)
+    try:
+        yield relay
+    finally:
+        relay.kill()
