@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from celery import Celery, Task
 from celery.signals import worker_init, worker_process_shutdown, worker_shutting_down
+from sqlalchemy.exc import OperationalError
 
 from newsletter.delivery.dispatch import finish_mailings, take_due_batches
 from newsletter.errors import Place, SettingError
@@ -16,6 +20,8 @@ from workers.composition import Services, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
 
 #: Seconds between two rounds of beat.
 _ROUND_SECONDS = 2.0
@@ -76,21 +82,32 @@ def _register(app: Celery) -> None:
     @app.task(name="newsletter.round")
     def run_round() -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
-        current = services()
-        rounds.go(current)
-        _hint(current, send_batch)
-        finish_mailings(current.engine)
+        with _unless_the_database_is_away():
+            current = services()
+            rounds.go(current)
+            _hint(current, send_batch)
+            finish_mailings(current.engine)
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int) -> None:
         """Send one batch, then see what is due next without waiting for beat."""
-        current = services()
-        sender.send_batch(current, mailing_id, number)
-        if not stopping.is_asked():
-            _hint(current, send_batch)
-        finish_mailings(current.engine)
+        with _unless_the_database_is_away():
+            current = services()
+            sender.send_batch(current, mailing_id, number)
+            if not stopping.is_asked():
+                _hint(current, send_batch)
+            finish_mailings(current.engine)
 
     _ = run_round
+
+
+@contextmanager
+def _unless_the_database_is_away() -> Iterator[None]:
+    """Say so in one line; the next round finds in the ledger what was not done."""
+    try:
+        yield
+    except OperationalError as error:
+        _log.warning("The database does not answer: %s", str(error.orig).splitlines()[0])
 
 
 def _hint(current: Services, task: Task[[int, int], None] | Callable[[int, int], None]) -> None:

@@ -56,13 +56,14 @@ def test_postgresql_is_killed_away_for_ten_seconds_and_back(redis_url: str, tmp_
                 mailing = stage.mail(batch_size=BATCH)
                 _quarter(scene)
                 engine.dispose()
-                _restart_postgres(tmp_path / "postgres")
+                again = _restart_postgres(tmp_path / "postgres")
                 assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
             engine.dispose()
         server.close()
+    again.wait(timeout=30)
 
 
-def _restart_postgres(folder: Path) -> None:
+def _restart_postgres(folder: Path) -> subprocess.Popen[bytes]:
     process = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
     user = process.uids().real
     command = shlex.split((folder / "postmaster.opts").read_text())
@@ -70,9 +71,16 @@ def _restart_postgres(folder: Path) -> None:
     process.send_signal(signal.SIGQUIT)
     process.wait(timeout=30)
     time.sleep(ABSENCE_SECONDS)
-    subprocess.Popen(  # noqa: S603 - the server as it was started
+    again = subprocess.Popen(  # noqa: S603 - the server as it was started
         command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
     )
+    await_condition(lambda: _listens(folder), seconds=30, what="PostgreSQL")
+    return again
+
+
+def _listens(folder: Path) -> bool:
+    status = folder / "postmaster.pid"
+    return status.exists() and status.read_text().rstrip().endswith("ready")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

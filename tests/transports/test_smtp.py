@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.errors import SettingError
 from tests.support.courier import Satchel, carry
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
+from workers.transports.replies import ReplyReader
 
 ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
 MESSAGE = b"Subject: x\r\n\r\nline\r\n.dot\r\n"
@@ -141,3 +145,35 @@ def test_a_wrong_url_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SettingError, match="MAIL_TRANSPORTS") as caught:
         open_route(url)
     assert "topsecret" not in str(caught.value)
+
+
+def test_what_was_answered_before_the_garbage_counts() -> None:
+    reader = ReplyReader()
+    replies = reader.feed(b"250 2.0.0 taken\r\nwhat?\r\n250 later\r\n")
+    assert [reply.text for reply in replies] == ["2.0.0 taken"]
+    assert reader.is_malformed
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(200, 599),
+            st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), min_size=1),
+        )
+    ),
+    st.randoms(),
+)
+def test_replies_are_read_alike_in_whatever_pieces_they_come(
+    wanted: list[tuple[int, list[str]]], chance: random.Random
+) -> None:
+    wire = b"".join(
+        f"{code}{' ' if number == len(lines) else '-'}{line}\r\n".encode()
+        for code, lines in wanted
+        for number, line in enumerate(lines, start=1)
+    )
+    reader, got = ReplyReader(), []
+    while wire:
+        size = chance.randint(1, 9)
+        got += reader.feed(wire[:size])
+        wire = wire[size:]
+    assert [(reply.code, list(reply.lines)) for reply in got] == wanted

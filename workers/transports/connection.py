@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
 from workers.transports.relay import Relay
-from workers.transports.replies import MalformedReplyError, Reply, ReplyReader, classify
+from workers.transports.replies import Reply, ReplyReader, classify
 
 _START_MAIL_INPUT = 354
 _CLOSING = 421
@@ -65,9 +65,8 @@ class SmtpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
-        try:
-            self._replies.extend(self._reader.feed(data))
-        except MalformedReplyError:
+        self._replies.extend(self._reader.feed(data))
+        if self._reader.is_malformed:
             self._end("The relay answered something that is not SMTP.")
         self._wake()
 

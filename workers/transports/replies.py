@@ -21,10 +21,6 @@ _LONGEST_LINE = 4096
 _MOST_LINES = 100
 
 
-class MalformedReplyError(Exception):
-    """What came is no SMTP reply."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """One reply with all its lines."""
@@ -44,12 +40,18 @@ class Reply:
 
 
 class ReplyReader:
-    """Cuts a stream of octets into replies, whatever pieces they come in."""
+    """Cuts a stream of octets into replies, whatever pieces they come in.
+
+    Attributes:
+        is_malformed: Whether something came that is no SMTP reply; nothing is read after it, but
+            what came before it counts.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[str] = []
         self._code = 0
+        self.is_malformed = False
 
     @property
     def is_empty(self) -> bool:
@@ -57,23 +59,27 @@ class ReplyReader:
         return not self._rest and not self._lines
 
     def feed(self, octets: bytes) -> list[Reply]:
-        """Return the replies that are complete now.
-
-        Raises:
-            MalformedReplyError: This is not SMTP.
-        """
+        """Return the replies that are complete now."""
         *lines, self._rest = (self._rest + octets).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise MalformedReplyError
-        return [reply for line in lines if (reply := self._take(line.rstrip(b"\r")))]
+        replies = []
+        for line in lines:
+            reply = None if self.is_malformed else self._take(line.rstrip(b"\r"))
+            if reply is not None:
+                replies.append(reply)
+        self.is_malformed = self.is_malformed or len(self._rest) > _LONGEST_LINE
+        return replies
 
     def _take(self, line: bytes) -> Reply | None:
         match = _LINE.match(line)
-        if match is None or len(line) > _LONGEST_LINE or len(self._lines) >= _MOST_LINES:
-            raise MalformedReplyError
-        code = int(match[1])
-        if self._lines and code != self._code:
-            raise MalformedReplyError
+        code = int(match[1]) if match else 0
+        if (
+            match is None
+            or len(line) > _LONGEST_LINE
+            or len(self._lines) >= _MOST_LINES
+            or (self._lines and code != self._code)
+        ):
+            self.is_malformed = True
+            return None
         self._code = code
         self._lines.append((match[3] or b"").decode("utf-8", "replace"))
         if match[2] == b"-":
