@@ -1,7 +1,7 @@
 """The journal: what a worker process did, on disk before it matters, so that SIGKILL loses nothing.
 
 One file a batch, named by the lease's token. A line ``b POSITION`` stands in it before a message is
-made, ``i POSITION`` before its first octet leaves, ``o {…}`` after the relay's reply, and
+made, ``i POSITION`` before its first octet leaves, ``o […]`` after the relay's reply, and
 ``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
 lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
 reach the page cache, which outlives the process but not the machine: a journal of an earlier boot
@@ -14,12 +14,15 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.outcomes import Outcome
 
+_FIELDS = tuple(field.name for field in fields(Outcome))
+_values_of = attrgetter(*_FIELDS)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -62,7 +65,7 @@ class Journal:
 
     def outcome(self, outcome: Outcome) -> None:
         """Note what became of it."""
-        self._write(f"o {json.dumps(asdict(outcome))}")
+        self._write(f"o {json.dumps(_values_of(outcome))}")
 
     def close(self) -> None:
         """Remove the journal: all of it is in the ledger."""
@@ -128,7 +131,7 @@ def _read(path: Path) -> JournalReading:
         elif kind == "n":
             intents.discard(int(rest))
         elif kind == "o":
-            values = json.loads(rest)
+            values = dict(zip(_FIELDS, json.loads(rest), strict=True))
             values["state"] = DeliveryState(values["state"])
             outcomes[values["position"]] = Outcome(**values)
     return JournalReading(

@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
-from newsletter.cli import issues, subscribers
+from newsletter.cli import issues, operating, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.dkim import dkim
@@ -23,9 +24,10 @@ from newsletter.cli.embedded import ALL_ROLES, find_ports, supervised
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery import mailings
-from newsletter.delivery.mailings import list_progress
+from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from newsletter.delivery.mailings import Progress, list_progress, progress
+from newsletter.delivery.relays import resting_relays
+from newsletter.delivery.schedule import Schedule, read_hour
 from newsletter.errors import (
     ExitCode,
     NewsletterError,
@@ -51,8 +53,8 @@ app = typer.Typer(
 )
 app.add_typer(issues.app, name="issue")
 app.add_typer(subscribers.app, name="subscriber")
-mailing_app = typer.Typer(no_args_is_help=True, help="Hold, resume or cancel a mailing.")
-app.add_typer(mailing_app, name="mailing")
+app.add_typer(operating.mailings, name="mailing")
+app.add_typer(operating.relays, name="relay")
 app.command()(dkim)
 
 
@@ -113,21 +115,53 @@ def send(
     context: typer.Context,
     issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
     newsletter: NewsletterName = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="2026-12-01 08:00 on the newsletter's clock; now if not said."),
+    ] = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="--at is the time on each subscriber's own clock.")
+    ] = False,
+    over: Annotated[
+        float, typer.Option(min=0, max=168, help="Spread the sending over so many hours.")
+    ] = 0,
+    uncertain: Annotated[
+        UncertainPolicy,
+        typer.Option(help="What becomes of mail of which nobody can tell whether it arrived."),
+    ] = UncertainPolicy.ASK,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Send an issue to everybody subscribed.
+    """Send an issue to everybody subscribed, now or at a time.
 
     Without REDIS_URL, the parts that are needed run for as long as this command does; without
     MAIL_TRANSPORTS, mail goes into a mailbox on this machine.
     """
     settings = settings_of(context)
     engine = open_database(settings)
+    schedule = Schedule(
+        hour=read_hour(at) if at else None, everywhere=everywhere, spread=timedelta(hours=over)
+    )
     if not yes:
         _confirm(engine, newsletter, issue)
     with ExitStack() as stack:
-        check = _start_missing_parts(stack, settings, environment_of(context))
-        mailing_id = start_mailing(engine, settings, newsletter=newsletter, issue=issue)
+        is_later = at is not None
+        check = (
+            (lambda: None)
+            if is_later
+            else _start_missing_parts(stack, settings, environment_of(context))
+        )
+        mailing_id = start_mailing(
+            engine,
+            settings,
+            newsletter=newsletter,
+            issue=issue,
+            schedule=schedule,
+            uncertain_policy=uncertain,
+        )
+        if is_later:
+            _say_scheduled(progress(engine, mailing_id), json=json)
+            return
         now = watch_mailing(engine, mailing_id, quiet=json, check=check)
     if json:
         print_json(as_json(now))
@@ -135,6 +169,14 @@ def send(
         show(now)
     if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
         raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _say_scheduled(now: Progress, *, json: bool) -> None:
+    if json:
+        print_json(as_json(now))
+        return
+    show(now)
+    console.print("It goes out by itself while newsletter worker runs.")
 
 
 def _confirm(engine: Engine, newsletter: str | None, issue: str | None) -> None:
@@ -173,31 +215,15 @@ def status(
     json: Json = False,
 ) -> None:
     """Show where the newest mailings stand."""
-    found = list_progress(open_database(settings_of(context)), limit=limit)
+    engine = open_database(settings_of(context))
+    found = list_progress(engine, limit=limit)
     if json:
         print_json([as_json(now) for now in found])
     elif found:
         show(*found)
+        operating.show_relays(resting_relays(engine))
     else:
         console.print("Nothing was sent yet. Send the newest issue: newsletter send")
-
-
-@mailing_app.command()
-def pause(context: typer.Context, mailing: int) -> None:
-    """Hold a mailing; workers stop before their next message."""
-    mailings.pause_mailing(open_database(settings_of(context)), mailing, reason="held by command")
-
-
-@mailing_app.command()
-def resume(context: typer.Context, mailing: int) -> None:
-    """Let a held mailing go on."""
-    mailings.resume_mailing(open_database(settings_of(context)), mailing)
-
-
-@mailing_app.command()
-def cancel(context: typer.Context, mailing: int) -> None:
-    """End a mailing; whoever did not get it yet is skipped."""
-    mailings.cancel_mailing(open_database(settings_of(context)), mailing)
 
 
 @app.command()

@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from newsletter.cli.console import console, progress_bar
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.delivery.mailings import Progress, create_mailing, progress, render_stored
+from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.store import find_issue
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
@@ -22,7 +23,13 @@ _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingStat
 
 
 def start_mailing(
-    engine: Engine, settings: Settings, *, newsletter: str | None, issue: str | None
+    engine: Engine,
+    settings: Settings,
+    *,
+    newsletter: str | None,
+    issue: str | None,
+    schedule: Schedule = AT_ONCE,
+    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
     """Make a mailing of an issue; the workers plan and send it.
 
@@ -36,7 +43,13 @@ def start_mailing(
     rendered = render_stored(issue_row, newsletter_row, templates_dir=settings.templates_dir)
     with transaction(engine) as session:
         return create_mailing(
-            session, newsletter_row, issue_row, rendered, batch_size=settings.batch_size
+            session,
+            newsletter_row,
+            issue_row,
+            rendered,
+            batch_size=settings.batch_size,
+            schedule=schedule,
+            uncertain_policy=uncertain_policy,
         )
 
 
@@ -65,6 +78,8 @@ def as_json(now: Progress) -> dict[str, Any]:
     return {
         "mailing": now.mailing_id,
         "state": now.state.value,
+        "halt_reason": now.halt_reason,
+        "scheduled_at": now.scheduled_at.isoformat() if now.scheduled_at else None,
         "planned": now.planned,
         **{state.value: now.counts.get(state, 0) for state in DeliveryState},
     }
@@ -82,5 +97,7 @@ def show(*mailings: Progress) -> None:
             if (count := now.counts.get(state))
         ]
         console.print(f"  {now.planned:,} planned: {', '.join(counted) or 'none yet'}")
+        if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
+            console.print(f"  due {now.scheduled_at:%Y-%m-%d %H:%M} UTC")
         if now.halt_reason:
             console.print(f"  {escape(now.halt_reason)}")

@@ -21,7 +21,9 @@ class PostgresServer:
 
     def __init__(self, url: str) -> None:
         self._admin = create_engine(
-            make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+            make_url(url).set(drivername="postgresql+psycopg"),
+            isolation_level="AUTOCOMMIT",
+            pool_pre_ping=True,
         )
         self._numbers = itertools.count(1)
         self._execute("CREATE DATABASE template_newsletter")

@@ -17,12 +17,15 @@ from tests.support.ports import await_port, free_port
 class CountingRelay:
     """What the relay took, read from its record."""
 
-    def __init__(self, folder: Path, faults: Sequence[dict[str, Any]], options: str) -> None:
+    def __init__(
+        self, folder: Path, faults: Sequence[dict[str, Any]], options: str, delay: float
+    ) -> None:
         self.port = free_port()
         self.url = f"smtp://127.0.0.1:{self.port}?{options}"
         self._record = folder / "accepted.txt"
         self._record.touch()
         self._faults = json.dumps(list(faults))
+        self._delay = delay
         self.start()
 
     def start(self) -> None:
@@ -30,6 +33,7 @@ class CountingRelay:
             [
                 *(sys.executable, "-m", "tests.support.sink", "--port", str(self.port)),
                 *("--record", str(self._record), "--faults", self._faults),
+                *("--delay", str(self._delay)),
             ]
         )
         await_port(self.port)
@@ -47,9 +51,12 @@ class CountingRelay:
 
 @contextmanager
 def counting_relay(
-    folder: Path, *faults: dict[str, Any], options: str = "connections=4&timeout=2"
+    folder: Path,
+    *faults: dict[str, Any],
+    options: str = "connections=4&timeout=2",
+    delay: float = 0,
 ) -> Iterator[CountingRelay]:
-    relay = CountingRelay(folder, faults, options)
+    relay = CountingRelay(folder, faults, options, delay)
     try:
         yield relay
     finally:

@@ -2,9 +2,10 @@
 
 Each recipient whose message it takes is a line in a file, written before the reply. A fault happens
 at every n-th time that a step comes: ``{"step": "dot", "do": "close", "every": 50}``. Steps are
-``greeting``, ``mail``, ``rcpt``, ``data``, ``body`` (in the middle of the message) and ``dot`` (the
+``greeting``, ``mail``, ``rcpt``, ``data``, ``body`` (amid the message) and ``dot`` (the
 reply to it, when the message is taken already). What it does is ``close``, ``reset``, ``hang``,
-``garbage``, ``split`` (the reply comes octet by octet), or a reply such as ``451 4.3.0 busy``.
+``garbage``, ``split`` (the reply comes octet by octet), or a reply such as ``451 4.3.0 busy``. With
+a delay, every reply comes so many seconds late, as from far away.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _SPLIT_SECONDS = 0.001
 class Relay:
     """What all connections share: the record and the plan of faults."""
 
-    def __init__(self, record: str, faults: list[dict[str, Any]]) -> None:
+    def __init__(self, record: str, faults: list[dict[str, Any]], delay: float) -> None:
+        self.delay = delay
         self._file = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._faults = faults
         self._count: Counter[str] = Counter()
@@ -71,13 +73,13 @@ class Connection(asyncio.Protocol):
         self._rest = rest
         verb = line[:4].decode().strip().upper()
         if verb == "EHLO":
-            self._transport.write(b"250-sink\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n")
+            self._say("250-sink\r\n250-PIPELINING\r\n250 SMTPUTF8")
         elif verb == "RCPT":
             self._recipient = ""
             if self._answer("rcpt", "250 2.1.5 fine"):
                 self._recipient = line.decode().partition("<")[2].rstrip(">")
         elif verb == "DATA" and not self._recipient:
-            self._transport.write(b"554 5.5.1 nobody to send it to\r\n")
+            self._say("554 5.5.1 nobody to send it to")
         elif verb == "DATA":
             self._in_data = self._answer("data", "354 go on")
             self._met_body = False
@@ -114,7 +116,12 @@ class Connection(asyncio.Protocol):
         return True
 
     def _say(self, reply: str) -> None:
-        self._transport.write(f"{reply}\r\n".encode())
+        octets = f"{reply}\r\n".encode()
+        if self._relay.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._relay.delay, self._transport.write, octets)
+        else:
+            self._transport.write(octets)
 
     def _misbehave(self, fault: str, usual: str) -> bool:
         match fault:
@@ -162,5 +169,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--record", required=True)
     parser.add_argument("--faults", type=json.loads, default=[])
+    parser.add_argument("--delay", type=float, default=0)
     options = parser.parse_args()
-    asyncio.run(_serve(options.port, Relay(options.record, options.faults)))
+    asyncio.run(_serve(options.port, Relay(options.record, options.faults, options.delay)))

@@ -8,8 +8,9 @@ from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, SubscriberRow
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.delivery.mailings import create_mailing, progress, render_stored
+from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.language import Language
@@ -43,13 +44,27 @@ class Stage:
                 select(SubscriberRow.id).where(SubscriberRow.address_key == address)
             ).one()
 
-    def mail(self, *, batch_size: int = 25) -> int:
+    def mail(
+        self,
+        *,
+        batch_size: int = 25,
+        schedule: Schedule = AT_ONCE,
+        uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
+    ) -> int:
         with transaction(self.engine) as session:
             newsletter = find_newsletter(session, "digest")
             issue = find_issue(session, newsletter.id, self.issue)
             folder = Settings(_env_file=None).templates_dir
             rendered = render_stored(issue, newsletter, templates_dir=folder)
-            return create_mailing(session, newsletter, issue, rendered, batch_size=batch_size)
+            return create_mailing(
+                session,
+                newsletter,
+                issue,
+                rendered,
+                batch_size=batch_size,
+                schedule=schedule,
+                uncertain_policy=uncertain_policy,
+            )
 
     def counts(self, mailing_id: int) -> dict[DeliveryState, int]:
         return dict(progress(self.engine, mailing_id).counts)

@@ -218,7 +218,7 @@ class SmtpConnection(asyncio.Protocol):
         self, courier: Courier, parcel: Parcel, handover: _Handover, *, opened: bool
     ) -> Result:
         if not opened:
-            self._open_envelope(parcel.envelope)
+            self._write(self._early_envelope(parcel.envelope))
         refusal = await self._refusal(parcel.envelope)
         if refusal is not None:
             return refusal
@@ -228,9 +228,10 @@ class SmtpConnection(asyncio.Protocol):
             raise ConnectionEndedError("The message was withdrawn.")
         handover.committed = True
         handover.following = self._next(courier)
-        self._write(_with_end(parcel.message))
-        if handover.following is not None:
-            self._open_envelope(handover.following.envelope)
+        self._write(_dot_stuffed(parcel.message))
+        end = b".\r\n" if parcel.message.endswith(b"\r\n") else b"\r\n.\r\n"
+        following = handover.following
+        self._write(end + (self._early_envelope(following.envelope) if following else b""))
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
         result = classify(reply)
         if result.kind is ResultKind.NOT_TRIED:
@@ -241,11 +242,11 @@ class SmtpConnection(asyncio.Protocol):
         # One is on its way already when the next is asked for.
         return None if self.answered + 1 >= self._relay.messages else courier.ready()
 
-    def _open_envelope(self, envelope: Envelope) -> None:
-        """Write MAIL, RCPT and DATA at once if the relay can; else `_refusal` writes them."""
-        if "PIPELINING" in self._extensions and _is_possible(envelope, self._extensions):
-            reset = b"RSET\r\n" if self._needs_reset else b""
-            self._write(reset + b"".join(_commands(envelope)))
+    def _early_envelope(self, envelope: Envelope) -> bytes:
+        """Return MAIL, RCPT and DATA if they may leave at once; else `_refusal` writes them."""
+        if "PIPELINING" not in self._extensions or not _is_possible(envelope, self._extensions):
+            return b""
+        return (b"RSET\r\n" if self._needs_reset else b"") + b"".join(_commands(envelope))
 
     async def _refusal(self, envelope: Envelope) -> Result | None:
         """Return why the envelope is refused, or None when the message may go."""
@@ -335,10 +336,8 @@ def _impossible(envelope: Envelope) -> Result:
     return Result(kind=ResultKind.REJECTED, status="5.1.3", reply=words)
 
 
-def _with_end(message: bytes) -> bytes:
-    """Stuff dots (RFC 5321 section 4.5.2), which our own messages do not need, and end."""
+def _dot_stuffed(message: bytes) -> bytes:
+    """RFC 5321 section 4.5.2; our own messages have no line that begins with a dot."""
     if message.startswith(b"."):
         message = b"." + message
-    if b"\r\n." in message:
-        message = message.replace(b"\r\n.", b"\r\n..")
-    return message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
+    return message.replace(b"\r\n.", b"\r\n..") if b"\r\n." in message else message

@@ -1,0 +1,94 @@
+"""What is measured with: a digest of 24 Japanese items, and a list of any length."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+
+from newsletter.database.engine import transaction
+from newsletter.database.types import now
+from newsletter.delivery.mailings import create_mailing, render_stored
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import find_issue, save_issue
+from newsletter.language import Language
+from newsletter.settings import Settings
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+
+_ITEM = """
+### 第{number}号の動き 窓口の手続きを電子化する計画を公表
+
+市は窓口で受け付ける手続きのうち、{number}件を来年度から電子化する計画をまとめた。申請から交付までを
+一つの画面で済ませられるようにし、来庁が難しい住民も自宅から申し込めるようにする。費用と日程は議会に
+諮ったうえで決める。
+
+[計画の概要](https://www.example.jp/plan/{number}/outline.html)
+"""
+
+
+def _source() -> bytes:
+    head = "---\ntitle: まちのデジタル便り\ndate: 2026-11-24\nlanguage: ja\n---\n\n# 今週の動き\n"
+    sections = [
+        f"\n## {name}\n" + "".join(_ITEM.format(number=number) for number in numbers)
+        for name, numbers in (
+            ("政府", range(1, 11)),
+            ("自治体", range(11, 24)),
+            ("海外", range(24, 25)),
+        )
+    ]
+    return (head + "".join(sections)).encode()
+
+
+def prepare(engine: Engine) -> None:
+    """Create a newsletter with the measured issue."""
+    draft = NewsletterDraft(
+        slug="bench",
+        name="まちのデジタル便り",
+        from_address="digest@example.jp",
+        postal_address="東京都千代田区例町1-2-3",
+        language=Language.JAPANESE,
+        time_zone="Asia/Tokyo",
+        template="digest",
+    )
+    with transaction(engine) as session:
+        newsletter = create_newsletter(session, draft)
+        save_issue(session, newsletter.id, read_issue(_source(), source="bench.md"))
+
+
+def subscribe(engine: Engine, count: int) -> None:
+    """Make the list ``count`` long, with one statement a table."""
+    series = (
+        f"SELECT value AS n FROM generate_series(1, {count}) AS value"  # noqa: S608 - a number
+        if engine.dialect.name == "postgresql"
+        else "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 "  # noqa: S608
+        f"FROM series WHERE n < {count}) SELECT n FROM series"
+    )
+    with transaction(engine) as session:
+        newsletter = find_newsletter(session, "bench")
+        session.execute(
+            text(
+                "INSERT INTO subscriber (id, address, address_key, domain, name, language, "  # noqa: S608
+                "format, "
+                "time_zone, attributes, created_at, updated_at) SELECT n, 'reader' || n || "
+                "'@example.jp', 'reader' || n || '@example.jp', 'example.jp', '読者', 'ja', "
+                "'html', "
+                f"'', '{{}}', :now, :now FROM ({series}) AS numbers"
+            ),
+            {"now": now()},
+        )
+        session.execute(
+            text(
+                "INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis, "
+                "consent_source, consent_wording, consented_at, confirmed_at) SELECT :newsletter, "
+                "id, 'confirmed', 'bench', '', '', :now, :now FROM subscriber"
+            ),
+            {"newsletter": newsletter.id, "now": now()},
+        )
+
+
+def mail(engine: Engine, *, batch_size: int = 1000) -> int:
+    """Make a mailing of the measured issue."""
+    with transaction(engine) as session:
+        newsletter = find_newsletter(session, "bench")
+        issue = find_issue(session, newsletter.id, None)
+        folder = Settings(_env_file=None).templates_dir
+        rendered = render_stored(issue, newsletter, templates_dir=folder)
+        return create_mailing(session, newsletter, issue, rendered, batch_size=batch_size)

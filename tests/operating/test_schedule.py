@@ -1,0 +1,156 @@
+"""When a mailing goes out: at an hour, everywhere at that hour, spread, and never blindly late."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    MailingRow,
+    PulseRow,
+    SubscriberRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState
+from newsletter.delivery import pulse
+from newsletter.delivery.mailings import resume_mailing
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.schedule import Schedule, read_hour, start_due_mailings
+from newsletter.errors import ContentError
+from tests.support.stage import Stage, set_stage
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(6)))
+    return prepared
+
+
+def _mailing(stage: Stage, mailing: int) -> MailingRow:
+    with reading(stage.engine) as session:
+        return session.get_one(MailingRow, mailing)
+
+
+def _tokyo(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, microsecond=0)
+
+
+def test_an_hour_is_on_the_newsletters_clock(stage: Stage) -> None:
+    mailing = stage.mail(schedule=Schedule(hour=datetime(2030, 12, 1, 8)))  # noqa: DTZ001
+    row = _mailing(stage, mailing)
+    assert row.state is MailingState.SCHEDULED
+    assert row.scheduled_at == datetime(2030, 11, 30, 23, tzinfo=UTC)
+
+
+def test_what_is_not_due_waits_and_what_is_due_is_planned(stage: Stage) -> None:
+    early = stage.mail(schedule=Schedule(hour=_tokyo(now() + HOUR)))
+    due = stage.mail(schedule=Schedule(hour=_tokyo(now() - timedelta(minutes=5))))
+    start_due_mailings(stage.engine, grace=HOUR)
+    assert _mailing(stage, early).state is MailingState.SCHEDULED
+    assert _mailing(stage, due).state is MailingState.PLANNING
+
+
+def test_what_is_due_for_longer_than_the_grace_waits_for_a_word(stage: Stage) -> None:
+    late = stage.mail(schedule=Schedule(hour=_tokyo(now() - 2 * HOUR)))
+    start_due_mailings(stage.engine, grace=HOUR)
+    row = _mailing(stage, late)
+    assert row.state is MailingState.PAUSED
+    assert "GRACE_MINUTES" in row.halt_reason
+    resume_mailing(stage.engine, late)
+    assert _mailing(stage, late).state is MailingState.PLANNING
+
+
+def test_everywhere_means_each_subscribers_own_clock(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        for number, zone in enumerate(
+            ["Pacific/Honolulu", "Europe/Paris", "Asia/Tokyo", "no/where"]
+        ):
+            session.execute(
+                update(SubscriberRow)
+                .where(SubscriberRow.address_key == f"reader{number}@example.jp")
+                .values(time_zone=zone)
+            )
+    hour = datetime(2030, 6, 1, 8)  # noqa: DTZ001
+    mailing = stage.mail(schedule=Schedule(hour=hour, everywhere=True))
+    assert _mailing(stage, mailing).scheduled_at == hour.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+    with transaction(stage.engine) as session:
+        session.get_one(MailingRow, mailing).state = MailingState.PLANNING
+    plan_mailing(stage.engine, mailing)
+    with reading(stage.engine) as session:
+        due = dict(
+            session.execute(
+                select(SubscriberRow.address_key, BatchRow.due_at)
+                .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+                .join(
+                    BatchRow,
+                    (BatchRow.mailing_id == DeliveryRow.mailing_id)
+                    & DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+                )
+            ).all()
+        )
+    zones = {0: "Pacific/Honolulu", 1: "Europe/Paris"}
+    assert due == {
+        f"reader{number}@example.jp": hour.replace(tzinfo=ZoneInfo(zones.get(number, "Asia/Tokyo")))
+        for number in range(6)
+    }
+
+
+def test_spread_batches_come_due_evenly(stage: Stage) -> None:
+    mailing = stage.mail(schedule=Schedule(spread=timedelta(minutes=2)))
+    plan_mailing(stage.engine, mailing)
+    with reading(stage.engine) as session:
+        due = session.scalars(select(BatchRow.due_at).order_by(BatchRow.number)).all()
+    gaps = {later - earlier for earlier, later in pairwise(due)}
+    assert len(due) == 3
+    assert gaps == {timedelta(seconds=40)}
+
+
+@pytest.mark.parametrize("words", ["tomorrow", "2026-12-01", "2026-12-01T08:00+09:00", ""])
+def test_what_is_no_hour_is_refused_with_an_example(words: str) -> None:
+    with pytest.raises(ContentError, match="2026-12-01 08:00"):
+        read_hour(words)
+
+
+def _flowing(stage: Stage) -> int:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    return mailing
+
+
+def test_after_a_long_silence_what_was_under_way_is_held(stage: Stage) -> None:
+    mailing = _flowing(stage)
+    pulse.beat(stage.engine)
+    with transaction(stage.engine) as session:
+        session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
+    reason = pulse.hold_after_silence(stage.engine, rounds_remembered=1, awake=False, grace=HOUR)
+    assert "GRACE_MINUTES" in reason
+    assert _mailing(stage, mailing).state is MailingState.PAUSED
+
+
+def test_a_clock_that_jumps_is_no_silence(stage: Stage) -> None:
+    mailing = _flowing(stage)
+    pulse.beat(stage.engine)
+    with transaction(stage.engine) as session:
+        session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
+    assert not pulse.hold_after_silence(stage.engine, rounds_remembered=1, awake=True, grace=HOUR)
+    assert _mailing(stage, mailing).state is MailingState.SENDING
+
+
+def test_a_restored_database_sends_nothing_old_by_itself(stage: Stage) -> None:
+    mailing = _flowing(stage)
+    rounds = pulse.beat(stage.engine)
+    reason = pulse.hold_after_silence(
+        stage.engine, rounds_remembered=rounds + 100, awake=True, grace=HOUR
+    )
+    assert "restored" in reason
+    assert _mailing(stage, mailing).halt_reason == reason

@@ -1,0 +1,122 @@
+"""An operator's word: on what is in doubt, on what failed, on a relay."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, update
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingState,
+    UncertainPolicy,
+)
+from newsletter.delivery import relays
+from newsletter.delivery.dispatch import take_due_batches
+from newsletter.delivery.mailings import cancel_mailing, progress
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.settling import (
+    list_deliveries,
+    retry_failed,
+    settle_by_policy,
+    settle_uncertain,
+)
+from newsletter.errors import ConflictError
+from tests.support.stage import Stage, set_stage
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
+    return prepared
+
+
+def _ended(
+    stage: Stage, state: DeliveryState, policy: UncertainPolicy = UncertainPolicy.ASK
+) -> int:
+    """Return a finished mailing of which one delivery is in ``state``, the others accepted."""
+    mailing = stage.mail(uncertain_policy=policy)
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.position == 2)
+            .values(state=state, reply="the line went dead", attempts=3)
+        )
+        session.execute(update(BatchRow).values(state=BatchState.DONE))
+        session.execute(update(MailingRow).values(state=MailingState.FINISHED))
+    return mailing
+
+
+def test_what_is_in_doubt_is_listed_with_why(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN)
+    found = list_deliveries(stage.engine, DeliveryState.UNCERTAIN, mailing_id=mailing)
+    assert [(one.address, one.reply) for one in found] == [
+        ("reader1@example.jp", "the line went dead")
+    ]
+
+
+def test_resending_makes_it_due_and_the_mailing_flow_again(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN)
+    with transaction(stage.engine) as session:
+        assert settle_uncertain(session, mailing, resend=True) == 1
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 3, DeliveryState.QUEUED: 1}
+    assert progress(stage.engine, mailing).state is MailingState.SENDING
+    assert [hint.mailing_id for hint in take_due_batches(stage.engine)] == [mailing]
+
+
+def test_leaving_it_takes_it_as_arrived_and_keeps_the_words(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN)
+    with transaction(stage.engine) as session:
+        settle_uncertain(session, mailing, resend=False)
+    found = list_deliveries(stage.engine, DeliveryState.ACCEPTED, mailing_id=mailing)
+    assert "taken as arrived: the line went dead" in [one.reply for one in found]
+
+
+def test_a_mailings_policy_settles_by_itself(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
+
+
+def test_without_a_policy_nothing_is_settled_by_itself(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
+
+
+def test_what_failed_can_be_sent_again(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.FAILED)
+    with transaction(stage.engine) as session:
+        assert retry_failed(session, mailing) == 1
+    assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
+
+
+def test_nothing_of_a_cancelled_mailing_is_sent_again(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.FAILED)
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.PAUSED))
+    cancel_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session, pytest.raises(ConflictError):
+        retry_failed(session, mailing)
+
+
+def test_a_relay_that_fails_again_and_again_is_left_alone_longer(engine: Engine) -> None:
+    first = relays.relay_failed(engine, "smtp:a:25", "421 busy")
+    # Another worker that failed at the same time does not count again.
+    assert relays.relay_failed(engine, "smtp:a:25", "421 busy") == first
+    assert [relay.reason for relay in relays.resting_relays(engine)] == ["421 busy"]
+    relays.relay_works(engine, "smtp:a:25")
+    assert relays.resting_relays(engine) == []
+
+
+def test_a_held_relay_stays_held_whatever_works(engine: Engine) -> None:
+    relays.hold_relay(engine, "smtp:a:25", reason="maintenance")
+    relays.relay_works(engine, "smtp:a:25")
+    assert [relay.held for relay in relays.resting_relays(engine)] == [True]
+    relays.let_relay_go(engine, "smtp:a:25")
+    assert relays.resting_relays(engine) == []
