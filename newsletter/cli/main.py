@@ -20,6 +20,7 @@ from newsletter.cli import issues, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.embedded import find_ports, supervised
+from newsletter.cli.preflight import preflight_stored, require_clear
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
 from newsletter.database.engine import reading, transaction
@@ -112,6 +113,8 @@ def send(
     """
     settings = settings_of(context)
     engine = open_database(settings)
+    found = preflight_stored(engine, settings, newsletter=newsletter, issue=issue)
+    require_clear(found, yes=yes, quiet=json)
     if not yes:
         _confirm(engine, newsletter, issue)
     with ExitStack() as stack:
