@@ -88,3 +88,13 @@ class BounceSource(StrEnum):
     SMTP = "smtp"
     MAIL = "mail"
     WEBHOOK = "webhook"
+
+
+class RevisionKind(StrEnum):
+    """How a revision of a draft came to be."""
+
+    AUTOSAVED = "autosaved"
+    SAVED = "saved"
+    IMPORTED = "imported"
+    FIXED = "fixed"
+    RESTORED = "restored"

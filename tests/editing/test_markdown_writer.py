@@ -49,15 +49,12 @@ CODE = st.builds(Code, text=st.sampled_from(["a", "a`b", "あ"]))
 def runs(draw: st.DrawFn) -> tuple[Inline, ...]:
     """Text with something marked between: neighbours of one kind would be read as one."""
     found: list[Inline] = [draw(st.builds(Text, text=WORDS))]
+    marked: st.SearchStrategy[Inline]
     for _ in range(draw(st.integers(0, 2))):
         inner = (draw(st.builds(Text, text=WORDS)),)
-        found.append(
-            draw(
-                st.sampled_from([Strong(content=inner), Emphasis(content=inner), LineBreak()])
-                | LINKED
-                | CODE
-            )
-        )
+        plain: tuple[Inline, ...] = (Strong(content=inner), Emphasis(content=inner), LineBreak())
+        marked = st.one_of(st.sampled_from(plain), LINKED, CODE)
+        found.append(draw(marked))
         found.append(draw(st.builds(Text, text=WORDS)))
     return tuple(found)
 

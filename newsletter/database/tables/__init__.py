@@ -2,6 +2,7 @@
 
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
@@ -17,6 +18,8 @@ __all__ = [
     "BatchRow",
     "BounceRow",
     "DeliveryRow",
+    "DraftRevisionRow",
+    "DraftRow",
     "IssueRow",
     "MailingContentRow",
     "MailingRow",
