@@ -88,3 +88,27 @@ class BounceSource(StrEnum):
     SMTP = "smtp"
     MAIL = "mail"
     WEBHOOK = "webhook"
+
+
+class Role(StrEnum):
+    """What an account may do; each is granted for one newsletter or for all."""
+
+    EDITOR = "editor"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class InvitationPurpose(StrEnum):
+    """What a one-time link of an account lets its holder do."""
+
+    FIRST = "first"
+    INVITE = "invite"
+    RESET = "reset"
+
+
+class ProcessKind(StrEnum):
+    """What gives a sign of life."""
+
+    WORKER = "worker"
+    BEAT = "beat"
