@@ -98,3 +98,27 @@ class RevisionKind(StrEnum):
     IMPORTED = "imported"
     FIXED = "fixed"
     RESTORED = "restored"
+
+
+class Role(StrEnum):
+    """What an account may do; each is granted for one newsletter or for all."""
+
+    EDITOR = "editor"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class InvitationPurpose(StrEnum):
+    """What a one-time link of an account lets its holder do."""
+
+    FIRST = "first"
+    INVITE = "invite"
+    RESET = "reset"
+
+
+class ProcessKind(StrEnum):
+    """What gives a sign of life."""
+
+    WORKER = "worker"
+    BEAT = "beat"
