@@ -15,6 +15,9 @@ from newsletter.cli.preflight import findings_json, show_findings
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, ExitCode, Place
+from newsletter.issues.images import encode_image, keep_image
+from newsletter.issues.markdown_writer import blocks_to_markdown
+from newsletter.issues.model import Picture
 from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.issues.store import list_issues, save_issue
 from newsletter.message.frame import Identity, MessageFrame, Recipient
@@ -197,3 +200,29 @@ def show_issues(
     for row in rows:
         table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
     console.print(table)
+
+
+@app.command("picture")
+def bring_picture(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 10 MB.")],
+    alt: Annotated[str, typer.Option(prompt="What does it show?", help="Alternative text.")],
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """Bring a picture in, and print the Markdown that shows it in an issue."""
+    settings = settings_of(context)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ContentError(f"{error.strerror}.", place=Place(source=str(file))) from None
+    encoded = encode_image(data, source=str(file))
+    with transaction(open_database(settings)) as session:
+        path = keep_image(session, find_newsletter(session, newsletter).id, encoded, alt=alt)
+    url = f"{settings.public_url}{path}"
+    markdown = blocks_to_markdown((Picture(source=url, alt=alt.strip()),))
+    if json:
+        size = {"octets": len(encoded.content), "width": encoded.width, "height": encoded.height}
+        print_json({"url": url, "markdown": markdown} | size)
+        return
+    console.print(escape(markdown), soft_wrap=True)

@@ -13,6 +13,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
+from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
@@ -33,6 +34,7 @@ __all__ = [
     "DeliveryRow",
     "DraftRevisionRow",
     "DraftRow",
+    "ImageRow",
     "InvitationRow",
     "IssueRow",
     "MailingContentRow",
