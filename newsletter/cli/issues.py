@@ -225,4 +225,4 @@ def bring_picture(
         size = {"octets": len(encoded.content), "width": encoded.width, "height": encoded.height}
         print_json({"url": url, "markdown": markdown} | size)
         return
-    console.print(escape(markdown), soft_wrap=True)
+    console.print(markdown, markup=False, soft_wrap=True)
