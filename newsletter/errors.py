@@ -113,3 +113,21 @@ class TokenError(NewsletterError):
     """A signed link is damaged, forged, or meant for another purpose."""
 
     exit_code = ExitCode.BAD_INPUT
+
+
+class AccountError(NewsletterError):
+    """An account, its password or its role cannot be as asked."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class SignInError(NewsletterError):
+    """Somebody could not prove who they are."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class ForbiddenError(NewsletterError):
+    """The account's roles do not reach that far."""
+
+    exit_code = ExitCode.CONFLICT

@@ -11,13 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from newsletter.cli.console import console, print_json
+from newsletter.cli.preflight import findings_json, show_findings
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
 from newsletter.database.engine import reading, transaction
-from newsletter.errors import ContentError, Place
+from newsletter.errors import ContentError, ExitCode, Place
+from newsletter.issues.images import encode_image, keep_image
+from newsletter.issues.markdown_writer import blocks_to_markdown
+from newsletter.issues.model import Picture
 from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.issues.store import list_issues, save_issue
 from newsletter.message.frame import Identity, MessageFrame, Recipient
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
+from newsletter.rendering.preflight import run_preflight
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
@@ -89,19 +94,36 @@ def import_issue(
 
 @app.command()
 def check(context: typer.Context, file: File, json: Json = False) -> None:
-    """Read and render an issue without keeping it, and say what was changed or is wrong."""
+    """Read, render and check an issue without keeping it; say what to mend before sending."""
     read = read_file(file)
-    rendered = _render(read, settings_of(context), "")
-    size = len(fill(rendered.html, {}).encode())
+    found = run_preflight(
+        read.issue,
+        template=read.template or "digest",
+        templates_dir=settings_of(context).templates_dir,
+        publisher=_PREVIEW,
+    )
+    size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
         lines = [{"line": line.line, "text": line.text} for line in read.unplaced]
-        print_json({"title": read.issue.title, "html_octets": size, "unplaced": lines})
-        return
-    _show_reading(read)
-    console.print(
-        f"[green]ready[/] {escape(read.issue.title)} ({read.format}, {read.encoding}); "
-        f"HTML {size / 1000:.1f} KB, Gmail clips at 102 KB"
-    )
+        print_json(
+            {
+                "title": read.issue.title,
+                "html_octets": size,
+                "changes": len(read.changes),
+                "unplaced": lines,
+                "findings": findings_json(found.findings),
+            }
+        )
+    else:
+        _show_reading(read)
+        show_findings(found.findings)
+        verdict = "[bold red]not ready[/]" if found.blocked else "[green]ready[/]"
+        console.print(
+            f"{verdict} {escape(read.issue.title)} ({read.format}, {read.encoding}); "
+            f"HTML {size / 1000:.1f} KB, Gmail clips at 102 KB"
+        )
+    if found.blocked:
+        raise typer.Exit(ExitCode.BAD_INPUT)
 
 
 def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:
@@ -178,3 +200,29 @@ def show_issues(
     for row in rows:
         table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
     console.print(table)
+
+
+@app.command("picture")
+def bring_picture(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 10 MB.")],
+    alt: Annotated[str, typer.Option(prompt="What does it show?", help="Alternative text.")],
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """Bring a picture in, and print the Markdown that shows it in an issue."""
+    settings = settings_of(context)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ContentError(f"{error.strerror}.", place=Place(source=str(file))) from None
+    encoded = encode_image(data, source=str(file))
+    with transaction(open_database(settings)) as session:
+        path = keep_image(session, find_newsletter(session, newsletter).id, encoded, alt=alt)
+    url = f"{settings.public_url}{path}"
+    markdown = blocks_to_markdown((Picture(source=url, alt=alt.strip()),))
+    if json:
+        size = {"octets": len(encoded.content), "width": encoded.width, "height": encoded.height}
+        print_json({"url": url, "markdown": markdown} | size)
+        return
+    console.print(markdown, markup=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.dkim import dkim
 from newsletter.cli.embedded import ALL_ROLES, find_ports, supervised
+from newsletter.cli.preflight import preflight_stored, require_clear
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
 from newsletter.database.engine import reading, transaction
@@ -142,6 +143,8 @@ def send(
     schedule = Schedule(
         hour=read_hour(at) if at else None, everywhere=everywhere, spread=timedelta(hours=over)
     )
+    found = preflight_stored(engine, settings, newsletter=newsletter, issue=issue)
+    require_clear(found, yes=yes, quiet=json)
     if not yes:
         _confirm(engine, newsletter, issue)
     with ExitStack() as stack:

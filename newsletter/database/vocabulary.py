@@ -88,3 +88,37 @@ class BounceSource(StrEnum):
     SMTP = "smtp"
     MAIL = "mail"
     WEBHOOK = "webhook"
+
+
+class RevisionKind(StrEnum):
+    """How a revision of a draft came to be."""
+
+    AUTOSAVED = "autosaved"
+    SAVED = "saved"
+    IMPORTED = "imported"
+    FIXED = "fixed"
+    RESTORED = "restored"
+
+
+class Role(StrEnum):
+    """What an account may do; each is granted for one newsletter or for all."""
+
+    EDITOR = "editor"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class InvitationPurpose(StrEnum):
+    """What a one-time link of an account lets its holder do."""
+
+    FIRST = "first"
+    INVITE = "invite"
+    RESET = "reset"
+
+
+class ProcessKind(StrEnum):
+    """What gives a sign of life."""
+
+    WORKER = "worker"
+    BEAT = "beat"

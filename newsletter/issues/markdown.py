@@ -19,13 +19,32 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown_blocks import BlockReader
-from newsletter.issues.model import Anchor, Block, Chapter, Issue, Item, Link, Paragraph, Section
+from newsletter.issues.model import (
+    Anchor,
+    Block,
+    Chapter,
+    ContentsLine,
+    Issue,
+    Item,
+    Link,
+    Paragraph,
+    Section,
+)
 from newsletter.issues.plain import inline_text
 from newsletter.language import Language
 
 _FENCE = "---"
 _NUMBER = re.compile(r"^(\d{1,3})[..、]\s?(.+)$")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
+
+
+class _Contents(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    label: str = ""
+    anchor: str = ""
+    level: Annotated[int, Field(ge=1, le=3)] = 1
 
 
 class _FrontMatter(BaseModel):
@@ -38,6 +57,7 @@ class _FrontMatter(BaseModel):
     masthead: str = ""
     preheader: Annotated[str, Field(max_length=300)] = ""
     template: str = ""
+    contents: list[_Contents] = []
     credits: str | list[str] = []
 
 
@@ -73,6 +93,7 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
         masthead=matter.masthead,
         preheader=matter.preheader,
         lead=tuple(root.body),
+        contents=tuple(ContentsLine(**line.model_dump()) for line in matter.contents),
         chapters=tuple(_chapter(part) for part in root.parts),
         credits=tuple(line for line in lines if line),
     )

@@ -87,12 +87,12 @@ class BlockReader:
     def _picture(self, node: SyntaxTreeNode) -> Picture | None:
         if node.type == "image":
             source = self._checked(str(node.attrs["src"]), _PICTURE_SCHEMES, node)
-            return Picture(source=source, alt=node.content)
+            return Picture(source=source, alt=inline_text(self.runs(node.children)))
         if node.type == "link" and [child.type for child in node.children] == ["image"]:
             image = node.children[0]
             source = self._checked(str(image.attrs["src"]), _PICTURE_SCHEMES, node)
             url = self._checked(str(node.attrs["href"]), _LINK_SCHEMES, node)
-            return Picture(source=source, alt=image.content, url=url)
+            return Picture(source=source, alt=inline_text(self.runs(image.children)), url=url)
         return None
 
     def runs(self, nodes: Iterable[SyntaxTreeNode]) -> tuple[Inline, ...]:
@@ -108,7 +108,7 @@ class BlockReader:
                     found.append(Text(text=" "))
                 soft = False
                 found.append(run)
-        return tuple(found)
+        return tuple(_merged(found))
 
     def _run(self, node: SyntaxTreeNode) -> Iterator[Inline]:
         match node.type:
@@ -141,6 +141,21 @@ class BlockReader:
                 remedy=f"Write it in full, beginning with {' or '.join(sorted(schemes))}.",
             )
         return url
+
+
+def _merged(runs: Iterable[Inline]) -> Iterator[Inline]:
+    """Join neighbouring texts, so that one sentence is one value however its lines were broken."""
+    waiting: list[str] = []
+    for run in runs:
+        if isinstance(run, Text):
+            waiting.append(run.text)
+            continue
+        if waiting:
+            yield Text(text="".join(waiting))
+            waiting.clear()
+        yield run
+    if waiting:
+        yield Text(text="".join(waiting))
 
 
 def _joins_without_space(before: Inline, after: Inline) -> bool:

@@ -11,6 +11,13 @@ from newsletter.errors import ContentError, Place
 #: Tried in this order; ISO-2022-JP first, since its escapes are also valid ASCII and UTF-8.
 _ENCODINGS = ("iso2022_jp", "utf-8", "cp932", "euc_jp")
 _KANGXI = re.compile(r"[⼀-⿕]")
+#: What copies from PDF carry of the supplement of radicals, which NFKC leaves as it is; after
+#: Unicode's EquivalentUnifiedIdeograph.txt.
+_SUPPLEMENT = str.maketrans(
+    "\u2e9f\u2ea0\u2ec1\u2ec4\u2ec6\u2ed1\u2ed8\u2edd"
+    "\u2ee3\u2ee4\u2ee8\u2ee9\u2eeb\u2eed\u2eef\u2ef2",
+    "母民虎西角長青食骨鬼麦黄斉歯竜亀",
+)
 _ODD_SPACES = re.compile(r"[\u00a0\u202f\u2007]")
 #: Control characters that no editor means to type; tab and line feed are text.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u200b\u2028\u2029]")
@@ -102,7 +109,7 @@ def normalise(text: str) -> Normalised:
 def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
     characters = []
     for column, before in enumerate(line, start=1):
-        after, reason = _normalise_character(before)
+        after, reason = normalise_character(before)
         if reason:
             changes.append(
                 Change(line=number, column=column, before=before, after=after, reason=reason)
@@ -123,7 +130,10 @@ def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
     return trimmed
 
 
-def _normalise_character(character: str) -> tuple[str, str]:
+def normalise_character(character: str) -> tuple[str, str]:
+    """Return a character as it should have been typed, and why it differs; empty if it does not."""
+    if ord(character) in _SUPPLEMENT:
+        return character.translate(_SUPPLEMENT), "radical that stands for an ideograph"
     if _KANGXI.match(character):
         return unicodedata.normalize("NFKC", character), "radical that stands for an ideograph"
     if _ODD_SPACES.match(character):

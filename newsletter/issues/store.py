@@ -12,6 +12,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError
 from newsletter.issues.codec import issue_to_json
+from newsletter.issues.model import Issue
 from newsletter.issues.sources import ReadIssue
 
 
@@ -19,7 +20,7 @@ def save_issue(
     session: Session, newsletter_id: int, read: ReadIssue, *, slug: str = ""
 ) -> IssueRow:
     """Keep an issue under ``slug`` (its date when empty), in place of an earlier one there."""
-    slug = slug or _default_slug(read)
+    slug = slug or default_slug(read.issue)
     row = session.scalars(
         select(IssueRow).where(IssueRow.newsletter_id == newsletter_id, IssueRow.slug == slug)
     ).one_or_none()
@@ -38,9 +39,10 @@ def save_issue(
     return row
 
 
-def _default_slug(read: ReadIssue) -> str:
-    number = re.sub(r"[^a-z0-9]+", "-", read.issue.number.lower()).strip("-")
-    return "-".join(filter(None, (read.issue.issue_date.isoformat(), number)))
+def default_slug(issue: Issue) -> str:
+    """Return what an issue is called in URLs: its date and, if it has one, its number."""
+    number = re.sub(r"[^a-z0-9]+", "-", issue.number.lower()).strip("-")
+    return "-".join(filter(None, (issue.issue_date.isoformat(), number)))
 
 
 def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueRow:

@@ -20,8 +20,6 @@ from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.slots import SlotMarks, require_slots
 
-#: Gmail clips a message whose HTML passes about 102 KB; octets of UTF-8.
-MAX_HTML_OCTETS = 95_000
 #: Characters of a preheader that inboxes show at most.
 _PREHEADER_LENGTH = 110
 _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
@@ -34,7 +32,7 @@ def render_issue(
 
     Raises:
         NotFoundError: There is no such template.
-        TemplateError: The template is faulty, loses part of the issue, or the HTML is too large.
+        TemplateError: The template is faulty or loses part of the issue.
     """
     templates = MailTemplates(templates_dir)
     templates.check(template)
@@ -51,7 +49,6 @@ def render_issue(
     html = _inline_styles(compile_mjml(mjml, template=f"{template}/{BODY}"))
     text = _tidy(templates.render(f"{template}/{TEXT}", values))
     subject = " ".join(templates.render(f"{template}/{SUBJECT}", values).split())
-    _verify_size(html, template)
     _verify_complete(issue, _Shown.of_html(html), f"{template}/{BODY}")
     _verify_complete(issue, _Shown.of_text(text), f"{template}/{TEXT}")
     rendered = RenderedIssue(
@@ -93,17 +90,6 @@ def _inline_styles(html: str) -> str:
 def _tidy(text: str) -> str:
     lines = [line.rstrip() for line in text.strip("\n").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
-
-
-def _verify_size(html: str, template: str) -> None:
-    octets = len(html.encode("utf-8"))
-    if octets > MAX_HTML_OCTETS:
-        raise TemplateError(
-            f"The HTML has {octets / 1000:.0f} KB; Gmail clips mails near 102 KB, "
-            f"so {MAX_HTML_OCTETS // 1000} KB is the limit.",
-            place=Place(source=template),
-            remedy="Shorten the issue, or link to longer texts.",
-        )
 
 
 @dataclass(frozen=True, slots=True)

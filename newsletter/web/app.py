@@ -15,6 +15,7 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.archive import archive_router
+from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.pages import Pages
@@ -33,6 +34,7 @@ def create_app(
     pages = Pages(settings.templates_dir)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(archive_router(settings, engine, signer, pages))
+    app.include_router(images_router(engine))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"

@@ -142,12 +142,6 @@ def test_a_faulty_template_is_named(folder: Path, before: str, after: str, messa
         _render(issue, folder=folder)
 
 
-def test_an_issue_beyond_gmails_limit_is_refused() -> None:
-    source = "---\ntitle: t\ndate: 2026-11-20\n---\n" + "本文です。\n\n" * 4000
-    with pytest.raises(TemplateError, match="Gmail"):
-        _render(read_issue(source.encode(), source="x").issue)
-
-
 @given(st.text(alphabet="あ漢字、。「」ー abcXYZ(),", max_size=300))
 def test_wrapping_changes_white_space_alone(words: str) -> None:
     assert "".join(wrap(words).split()) == "".join(words.split())

@@ -1,7 +1,19 @@
 """The tables, one noun a module; importing this package makes `Base.metadata` complete."""
 
+from newsletter.database.tables.account import (
+    AccountRow,
+    AccountSessionRow,
+    InvitationRow,
+    RecoveryCodeRow,
+    RoleGrantRow,
+    SignInLimitRow,
+)
+from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
+from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
+from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
@@ -14,18 +26,29 @@ from newsletter.database.tables.subscriber import (
 )
 
 __all__ = [
+    "AccountRow",
+    "AccountSessionRow",
+    "AuditEventRow",
     "Base",
     "BatchRow",
     "BounceRow",
     "DeliveryRow",
+    "DraftRevisionRow",
+    "DraftRow",
+    "ImageRow",
+    "InvitationRow",
     "IssueRow",
     "MailingContentRow",
     "MailingRow",
     "NewsletterRow",
     "PulseRow",
+    "RecoveryCodeRow",
     "RelayRow",
+    "RoleGrantRow",
+    "SignInLimitRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",
     "UnsubscribeEventRow",
+    "WorkerHeartbeatRow",
 ]

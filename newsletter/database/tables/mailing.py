@@ -6,7 +6,7 @@ no lease of their own: one in state ``sending`` belongs to whoever holds its bat
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -92,6 +92,10 @@ class BatchRow(Base):
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 
 
+#: States of which there are few, when all goes well.
+_ATTENTION = "state IN ('deferred', 'failed', 'rejected', 'uncertain')"
+
+
 class DeliveryRow(Base):
     """One subscriber in one mailing.
 
@@ -107,6 +111,15 @@ class DeliveryRow(Base):
     __table_args__ = (
         UniqueConstraint("mailing_id", "subscriber_id"),
         ForeignKeyConstraint(["mailing_id"], ["mailing.id"]),
+        # What operators watch: the rate over the day, and what did not go well.
+        Index("ix_delivery_settled_at", "settled_at"),
+        Index(
+            "ix_delivery_attention",
+            "state",
+            "mailing_id",
+            sqlite_where=text(_ATTENTION),
+            postgresql_where=text(_ATTENTION),
+        ),
     )
 
     mailing_id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,0 +1,1 @@
+"""Accounts: who signs in, by what proof, what they may do, and what they did."""

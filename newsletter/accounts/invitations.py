@@ -1,0 +1,218 @@
+"""Invitations: one-time links to become the first administrator, to join, to choose a password.
+
+The services return a link; handing it over, by mail or by mouth, is their caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.passwords import hash_password
+from newsletter.accounts.roles import Grant, has_administrator, set_grants
+from newsletter.accounts.sessions import end_all_sessions
+from newsletter.accounts.tokens import new_token, token_hash
+from newsletter.database.tables import AccountRow, InvitationRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import InvitationPurpose, Role
+from newsletter.errors import AccountError, ConflictError, NotFoundError, Place
+from newsletter.language import Language
+from subscribers.addresses import parse_address
+
+_LIFETIMES = {
+    InvitationPurpose.FIRST: timedelta(hours=24),
+    InvitationPurpose.INVITE: timedelta(days=7),
+    InvitationPurpose.RESET: timedelta(hours=4),
+}
+_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invited:
+    """Whom a link is for; the first administrator has no address yet."""
+
+    purpose: InvitationPurpose
+    account_id: int | None
+    address: str
+    name: str
+    language: Language
+
+
+def first_link(session: Session) -> str | None:
+    """Return a token to become administrator; None when there is one. Older ones lose effect."""
+    if has_administrator(session):
+        return None
+    session.execute(delete(InvitationRow).where(InvitationRow.purpose == InvitationPurpose.FIRST))
+    return _issue(session, InvitationPurpose.FIRST, None)
+
+
+def invite(
+    session: Session,
+    actor: Actor,
+    *,
+    address: str,
+    grants: Iterable[Grant],
+    name: str = "",
+    language: Language = Language.JAPANESE,
+    time_zone: str = "Asia/Tokyo",
+) -> str:
+    """Make an account that has yet to choose its password; return the token of its link.
+
+    Raises:
+        ListError: The address is none.
+        ConflictError: It has an account that is in use.
+    """
+    parsed = parse_address(address)
+    account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
+    if account is not None and account.password_hash is not None:
+        raise ConflictError(
+            f"{parsed.address} has an account already.",
+            remedy="Change its roles, or send it a link to choose a new password.",
+        )
+    if account is None:
+        account = AccountRow(address=parsed.address, address_key=parsed.key)
+        session.add(account)
+    account.name, account.language, account.time_zone = _clean(name), language, time_zone
+    session.flush()
+    chosen = list(grants)
+    set_grants(session, account.id, chosen)
+    record_event(
+        session,
+        actor,
+        "account.invite",
+        object=f"account {account.id}",
+        details={"address": account.address, "roles": describe(chosen)},
+    )
+    return _issue(session, InvitationPurpose.INVITE, account.id)
+
+
+def reset_link(session: Session, actor: Actor, account_id: int) -> str:
+    """Return the token by which an account chooses a new password.
+
+    Raises:
+        NotFoundError: There is no such account.
+        ConflictError: It is disabled.
+    """
+    account = session.get(AccountRow, account_id)
+    if account is None:
+        raise NotFoundError("There is no such account.")
+    if account.disabled_at is not None:
+        raise ConflictError("This account is disabled.", remedy="Enable it first.")
+    fresh = account.password_hash is None
+    record_event(session, actor, "account.link", object=f"account {account_id}")
+    purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
+    return _issue(session, purpose, account_id)
+
+
+def read_invitation(session: Session, token: str) -> Invited:
+    """Return whom a link is for, using nothing up.
+
+    Raises:
+        NotFoundError: It was used, replaced or ran out.
+    """
+    row = _find(session, token)
+    account = None if row.account_id is None else session.get(AccountRow, row.account_id)
+    return Invited(
+        purpose=row.purpose,
+        account_id=row.account_id,
+        address=account.address if account else "",
+        name=account.name if account else "",
+        language=account.language if account else Language.JAPANESE,
+    )
+
+
+def accept(
+    session: Session,
+    actor: Actor,
+    token: str,
+    *,
+    password: str,
+    name: str = "",
+    address: str = "",
+    language: Language | None = None,
+) -> int:
+    """Use a link up: choose name and password, end all sessions; return the account.
+
+    Raises:
+        NotFoundError: The link was used, replaced or ran out.
+        AccountError: The password or name cannot be taken.
+        ListError: The first administrator's address is none.
+    """
+    row = _find(session, token)
+    if row.purpose is InvitationPurpose.FIRST:
+        account = _first_administrator(session, address)
+    else:
+        account = session.get_one(AccountRow, row.account_id)
+    if row.purpose is not InvitationPurpose.RESET:
+        account.name = _clean(name)
+        if not account.name:
+            raise AccountError("A name is needed.", place=Place(source="account", field="name"))
+        account.language = language or account.language
+    account.password_hash = hash_password(password, address=account.address)
+    session.flush()
+    if row.purpose is InvitationPurpose.FIRST:
+        set_grants(session, account.id, [Grant(role=Role.ADMINISTRATOR)])
+        session.delete(row)
+    session.execute(delete(InvitationRow).where(InvitationRow.account_id == account.id))
+    end_all_sessions(session, account.id)
+    who = Actor(account_id=account.id, name=account.address, network=actor.network)
+    reset = row.purpose is InvitationPurpose.RESET
+    action = "account.password" if reset else "account.join"
+    record_event(session, who, action, object=f"account {account.id}", reason="by one-time link")
+    return account.id
+
+
+def describe(grants: Iterable[Grant]) -> list[str]:
+    """Return grants as the audit log words them: ``editor``, or ``editor@3`` in newsletter 3."""
+    return sorted(
+        grant.role if grant.newsletter_id is None else f"{grant.role}@{grant.newsletter_id}"
+        for grant in grants
+    )
+
+
+def _first_administrator(session: Session, address: str) -> AccountRow:
+    if has_administrator(session):
+        raise ConflictError("There is an administrator already.")
+    parsed = parse_address(address)
+    account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
+    if account is None:
+        account = AccountRow(address=parsed.address, address_key=parsed.key)
+        session.add(account)
+    account.disabled_at = None
+    return account
+
+
+def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None) -> str:
+    moment = now()
+    token = new_token()
+    session.execute(delete(InvitationRow).where(InvitationRow.expires_at < moment))
+    session.add(
+        InvitationRow(
+            token_hash=token_hash(token),
+            purpose=purpose,
+            account_id=account_id,
+            expires_at=moment + _LIFETIMES[purpose],
+        )
+    )
+    session.flush()
+    return token
+
+
+def _find(session: Session, token: str) -> InvitationRow:
+    row = session.scalar(
+        select(InvitationRow)
+        .where(InvitationRow.token_hash == token_hash(token), InvitationRow.expires_at > now())
+        .with_for_update()
+    )
+    if row is None:
+        raise NotFoundError("This link was used already, or ran out.")
+    return row
+
+
+def _clean(name: str) -> str:
+    return "".join(filter(str.isprintable, name)).strip()[:_NAME_LENGTH]

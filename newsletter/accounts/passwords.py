@@ -1,0 +1,55 @@
+"""Passwords: argon2id (RFC 9106) in the library's recommended strength."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from newsletter.errors import AccountError, Place
+
+#: Characters. The lower bound follows NIST SP 800-63B-4; the upper bounds the work of one try.
+SHORTEST, LONGEST = 12, 500
+_FEWEST_DIFFERENT = 5
+
+_hasher = PasswordHasher()
+
+
+def hash_password(password: str, *, address: str = "") -> str:
+    """Return the PHC string of a new password.
+
+    Raises:
+        AccountError: It is too short, too long, or can be guessed from the address.
+    """
+    place = Place(source="account", field="password")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise AccountError(
+            f"A password has {SHORTEST} to {LONGEST} characters.",
+            place=place,
+            remedy="A few words that only you would put together are easy to keep in mind.",
+        )
+    name = address.partition("@")[0].casefold()
+    rest = password.casefold().replace(address.casefold(), "") if address else password
+    if len(set(rest.replace(name, "") if name else rest)) < _FEWEST_DIFFERENT:
+        raise AccountError("This password is easily guessed.", place=place)
+    return _hasher.hash(password)
+
+
+def password_matches(stored: str | None, password: str) -> bool:
+    """Return whether a password is the stored one; without one, take as long and say no."""
+    try:
+        _hasher.verify(stored or _nobodys(), password[:LONGEST])
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def needs_new_hash(stored: str) -> bool:
+    """Return whether a hash was made with weaker parameters than today's."""
+    return _hasher.check_needs_rehash(stored)
+
+
+@lru_cache(maxsize=1)
+def _nobodys() -> str:
+    return _hasher.hash("the password of nobody")

@@ -1,0 +1,75 @@
+"""Roles: what an account may do, in one newsletter or in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import AccountRow, RoleGrantRow
+from newsletter.database.vocabulary import Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """A role in one newsletter, or (None) in all."""
+
+    role: Role
+    newsletter_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rights:
+    """All that an account may do; an administrator may do everything where they administer."""
+
+    grants: frozenset[Grant] = frozenset()
+
+    def allows(self, role: Role, newsletter_id: int | None = None) -> bool:
+        """Return whether a role is held: in one newsletter, or (None) in any at all."""
+        return any(
+            grant.role in {role, Role.ADMINISTRATOR}
+            and (newsletter_id is None or grant.newsletter_id in {None, newsletter_id})
+            for grant in self.grants
+        )
+
+    def everywhere(self, role: Role) -> bool:
+        """Return whether a role is held in all newsletters, also those to come."""
+        return any(
+            grant.role in {role, Role.ADMINISTRATOR} and grant.newsletter_id is None
+            for grant in self.grants
+        )
+
+
+def rights_of(session: Session, account_id: int) -> Rights:
+    """Return what an account may do now."""
+    rows = session.execute(
+        select(RoleGrantRow.role, RoleGrantRow.newsletter_id).where(
+            RoleGrantRow.account_id == account_id
+        )
+    )
+    return Rights(grants=frozenset(Grant(role=role, newsletter_id=number) for role, number in rows))
+
+
+def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> None:
+    """Replace what an account may do."""
+    session.execute(delete(RoleGrantRow).where(RoleGrantRow.account_id == account_id))
+    session.add_all(
+        RoleGrantRow(account_id=account_id, role=grant.role, newsletter_id=grant.newsletter_id)
+        for grant in set(grants)
+    )
+    session.flush()
+
+
+def has_administrator(session: Session, *, besides: int | None = None) -> bool:
+    """Return whether somebody administers everything and can sign in, ``besides`` an account."""
+    query = exists().where(
+        RoleGrantRow.role == Role.ADMINISTRATOR,
+        RoleGrantRow.newsletter_id.is_(None),
+        RoleGrantRow.account_id == AccountRow.id,
+        AccountRow.password_hash.is_not(None),
+        AccountRow.disabled_at.is_(None),
+        AccountRow.id != (besides or 0),
+    )
+    return bool(session.scalar(select(query)))

@@ -1,0 +1,108 @@
+"""Sessions: browsers that are signed in, kept in the database so that they can be revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.tokens import new_token, token_hash
+from newsletter.database.tables import AccountRow, AccountSessionRow
+from newsletter.database.types import now
+
+#: How long a session lives, and how long it may lie unused.
+LIFETIME = timedelta(days=14)
+_IDLE = timedelta(days=3)
+#: The second factor is asked for this long.
+_PENDING = timedelta(minutes=10)
+#: ``seen_at`` is written no oftener.
+_SEEN_STEP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Browser:
+    """What is known of whoever asks; shown to the owner of the session."""
+
+    network: str = ""
+    user_agent: str = ""
+
+
+def open_session(session: Session, account_id: int, browser: Browser, *, verified: bool) -> str:
+    """Begin a session; return its token. Unverified, it may do nothing but bring the code."""
+    moment = now()
+    token = new_token()
+    session.execute(delete(AccountSessionRow).where(AccountSessionRow.expires_at < moment))
+    session.add(
+        AccountSessionRow(
+            token_hash=token_hash(token),
+            account_id=account_id,
+            verified_at=moment if verified else None,
+            expires_at=moment + (LIFETIME if verified else _PENDING),
+            network=browser.network,
+            user_agent=browser.user_agent[:200],
+        )
+    )
+    session.flush()
+    return token
+
+
+def find_session(session: Session, token: str) -> tuple[AccountSessionRow, AccountRow] | None:
+    """Return a living session and its account; None when it ended or the account is disabled."""
+    moment = now()
+    found = session.execute(
+        select(AccountSessionRow, AccountRow)
+        .join(AccountRow, AccountRow.id == AccountSessionRow.account_id)
+        .where(
+            AccountSessionRow.token_hash == token_hash(token),
+            AccountSessionRow.expires_at > moment,
+            AccountSessionRow.seen_at > moment - _IDLE,
+            AccountRow.disabled_at.is_(None),
+        )
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def is_seen_long_ago(row: AccountSessionRow, moment: datetime) -> bool:
+    """Return whether it is time to write down that a session is in use."""
+    return row.seen_at < moment - _SEEN_STEP
+
+
+def touch_session(session: Session, session_id: int, moment: datetime) -> None:
+    """Write down that a session is in use."""
+    session.execute(
+        update(AccountSessionRow).where(AccountSessionRow.id == session_id).values(seen_at=moment)
+    )
+
+
+def list_sessions(session: Session, account_id: int) -> Sequence[AccountSessionRow]:
+    """Return an account's living sessions, the last used first."""
+    return session.scalars(
+        select(AccountSessionRow)
+        .where(
+            AccountSessionRow.account_id == account_id,
+            AccountSessionRow.verified_at.is_not(None),
+            AccountSessionRow.expires_at > now(),
+        )
+        .order_by(AccountSessionRow.seen_at.desc())
+    ).all()
+
+
+def end_session(session: Session, account_id: int, session_id: int) -> None:
+    """Revoke one session of an account."""
+    session.execute(
+        delete(AccountSessionRow).where(
+            AccountSessionRow.id == session_id, AccountSessionRow.account_id == account_id
+        )
+    )
+
+
+def end_all_sessions(session: Session, account_id: int, *, besides: int | None = None) -> None:
+    """Revoke an account's sessions, ``besides`` one."""
+    session.execute(
+        delete(AccountSessionRow).where(
+            AccountSessionRow.account_id == account_id, AccountSessionRow.id != (besides or 0)
+        )
+    )

@@ -1,0 +1,92 @@
+"""How preflight speaks on the command line: errors refuse, warnings ask, hints tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.markup import escape
+from sqlalchemy import Engine
+
+from newsletter.cli.console import console, errors
+from newsletter.database.engine import reading
+from newsletter.delivery.mailings import publisher_of
+from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.errors import ContentError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.store import find_issue
+from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.settings import Settings
+from subscribers.newsletters import find_newsletter
+
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HINT: "dim"}
+
+
+def show_findings(findings: tuple[Finding, ...]) -> None:
+    """Print each finding: how grave, where, what, and what to do."""
+    for finding in findings:
+        colour = _COLOURS[finding.severity]
+        where = escape(finding.place.described().en)
+        console.print(
+            f"[{colour}]{finding.severity.value}[/] {where}: {escape(finding.message.en)}",
+            soft_wrap=True,
+        )
+        console.print(f"      [dim]{escape(finding.remedy.en)}[/]", soft_wrap=True)
+
+
+def findings_json(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Return findings for machines, in both languages."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity.value,
+            "field": finding.place.field.value,
+            "anchor": finding.place.anchor,
+            "about": finding.about,
+            "message": {"ja": finding.message.ja, "en": finding.message.en},
+            "remedy": {"ja": finding.remedy.ja, "en": finding.remedy.en},
+            "fixable": finding.fix is not None,
+        }
+        for finding in findings
+    ]
+
+
+def preflight_stored(
+    engine: Engine, settings: Settings, *, newsletter: str | None, issue: str | None
+) -> Preflight:
+    """Check an issue in the database as it would be sent, its sender's domain included."""
+    with reading(engine) as session:
+        newsletter_row = find_newsletter(session, newsletter)
+        issue_row = find_issue(session, newsletter_row.id, issue)
+    domain = newsletter_row.from_address.rpartition("@")[2]
+    # A mailbox on this machine asks for no proof of who sends.
+    outward = bool(settings.mail_transports) and settings.mailbox_file is None
+    more = list(judge_sender_domain(ask_sender_domain(domain))) if outward else []
+    return run_preflight(
+        issue_from_json(issue_row.content),
+        template=issue_row.template or newsletter_row.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter_row),
+        more=more,
+    )
+
+
+def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
+    """Let an issue pass, ask on warnings, refuse on errors.
+
+    Raises:
+        ContentError: An error stands against sending.
+        typer.Abort: The person asked said no.
+    """
+    warnings = found.of(Severity.WARNING)
+    if not quiet:
+        show_findings(found.findings)
+    if blocking := found.of(Severity.ERROR):
+        raise ContentError(
+            f"Preflight found {len(blocking)} error(s): {blocking[0].message.en}",
+            remedy=blocking[0].remedy.en,
+        )
+    if warnings and not yes:
+        errors.print(f"Preflight found {len(warnings)} warning(s).")
+        typer.confirm("Send all the same?", abort=True)

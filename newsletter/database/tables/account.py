@@ -1,0 +1,111 @@
+"""Accounts of those who write, approve, operate and administer; what they hold and may do."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import Instant, PrimaryKey, UtcDateTime, Vocabulary, now
+from newsletter.database.vocabulary import InvitationPurpose, Role
+from newsletter.language import Language
+
+
+class AccountRow(Base):
+    """A person who signs in.
+
+    Attributes:
+        password_hash: argon2id in the PHC string format; None until the invitation was taken up.
+        totp_secret: Sealed; None without a second factor.
+        totp_step: The last time step whose code was used: a code counts once (RFC 6238, 5.2).
+        disabled_at: Since when it may not sign in.
+    """
+
+    __tablename__ = "account"
+
+    id: Mapped[PrimaryKey]
+    address: Mapped[str] = mapped_column(String(320))
+    address_key: Mapped[str] = mapped_column(String(320), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[Language] = mapped_column(Vocabulary(Language), default=Language.JAPANESE)
+    time_zone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    totp_step: Mapped[int] = mapped_column(default=0)
+    disabled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    signed_in_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class RoleGrantRow(Base):
+    """A role of an account, in one newsletter or (None) in all."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (
+        Index(
+            "uq_role_grant",
+            "account_id",
+            "role",
+            text("coalesce(newsletter_id, 0)"),
+            unique=True,
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    newsletter_id: Mapped[int | None] = mapped_column(ForeignKey("newsletter.id"))
+    role: Mapped[Role] = mapped_column(Vocabulary(Role))
+    granted_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class AccountSessionRow(Base):
+    """A browser that is signed in, or (``verified_at`` None) still owes the second factor.
+
+    Attributes:
+        token_hash: SHA-256 of the cookie; the database alone lets nobody in.
+        network: The address prefix it came from, for its owner to recognise.
+    """
+
+    __tablename__ = "account_session"
+
+    id: Mapped[PrimaryKey]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    verified_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    seen_at: Mapped[Instant] = mapped_column(default=now)
+    expires_at: Mapped[Instant]
+    network: Mapped[str] = mapped_column(String(64), default="")
+    user_agent: Mapped[str] = mapped_column(String(200), default="")
+
+
+class InvitationRow(Base):
+    """A one-time link: to become the first administrator, to join, to choose a new password."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[PrimaryKey]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    purpose: Mapped[InvitationPurpose] = mapped_column(Vocabulary(InvitationPurpose))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    expires_at: Mapped[Instant]
+
+
+class RecoveryCodeRow(Base):
+    """A code that stands in once for the second factor; it is deleted when used."""
+
+    __tablename__ = "recovery_code"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class SignInLimitRow(Base):
+    """How often signing in was tried lately, per account and per network (keys are hashes)."""
+
+    __tablename__ = "sign_in_limit"
+
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    tries: Mapped[int]
+    since: Mapped[Instant]

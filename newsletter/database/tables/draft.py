@@ -1,0 +1,61 @@
+"""Drafts: issues being written, with every revision that was kept of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import (
+    BigId,
+    Instant,
+    JsonObject,
+    PrimaryKey,
+    Vocabulary,
+    now,
+)
+from newsletter.database.vocabulary import RevisionKind
+
+
+class DraftRow(Base):
+    """An issue while it is edited; readers see it only once it is published.
+
+    Attributes:
+        issue_id: The issue it was published as, or opened from.
+        revision: Counts saves; whoever saves names the one they began with.
+        author: Who saved last.
+    """
+
+    __tablename__ = "draft"
+    __table_args__ = (UniqueConstraint("issue_id"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
+    issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
+    revision: Mapped[int] = mapped_column(default=1)
+    content: Mapped[JsonObject]
+    template: Mapped[str] = mapped_column(String(64), default="")
+    author: Mapped[str] = mapped_column(String(320))
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    updated_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class DraftRevisionRow(Base):
+    """A draft as it was; what one author saves by itself within minutes stays one revision.
+
+    Attributes:
+        began_at: When the first of the saves that this revision stands for was made.
+    """
+
+    __tablename__ = "draft_revision"
+
+    draft_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("draft.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RevisionKind] = mapped_column(Vocabulary(RevisionKind))
+    content: Mapped[JsonObject]
+    template: Mapped[str] = mapped_column(String(64), default="")
+    author: Mapped[str] = mapped_column(String(320))
+    began_at: Mapped[Instant] = mapped_column(default=now)
+    saved_at: Mapped[Instant] = mapped_column(default=now)

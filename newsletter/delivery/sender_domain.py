@@ -1,0 +1,179 @@
+"""What the sender's domain says in DNS: SPF, DKIM and DMARC, without which mail goes astray.
+
+A question that got no answer is its own result: it says nothing against the domain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN, NoAnswer, Resolver
+
+from newsletter.issues.findings import Finding, IssueField, IssuePlace, Said, Severity
+
+#: Seconds all questions together may take.
+_PATIENCE = 3.0
+_PLACE = IssuePlace(field=IssueField.SENDER)
+
+
+class Asked(StrEnum):
+    """How a question to DNS ended."""
+
+    ANSWERED = "answered"
+    ABSENT = "absent"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DnsAnswer:
+    """The TXT records of a name, as far as they concern the question."""
+
+    name: str
+    asked: Asked
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SenderDomain:
+    """What DNS said about a domain; ``dkim`` is None without a selector to ask for."""
+
+    domain: str
+    spf: DnsAnswer
+    dmarc: DnsAnswer
+    dkim: DnsAnswer | None
+
+
+def ask_sender_domain(
+    domain: str, *, dkim_selector: str = "", resolver: Resolver | None = None
+) -> SenderDomain:
+    """Ask DNS for a domain's SPF (RFC 7208), DMARC (RFC 7489) and DKIM key (RFC 6376)."""
+    if resolver is None:
+        try:
+            resolver = Resolver()
+        except DNSException:
+            resolver = Resolver(configure=False)
+    resolver.lifetime = _PATIENCE
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        spf = pool.submit(_ask, resolver, domain, "v=spf1")
+        dmarc = pool.submit(_ask, resolver, f"_dmarc.{domain}", "v=DMARC1")
+        above = pool.submit(_ask, resolver, f"_dmarc.{_above(domain)}", "v=DMARC1")
+        key_name = f"{dkim_selector}._domainkey.{domain}"
+        dkim = pool.submit(_ask, resolver, key_name, "p=") if dkim_selector else None
+    own = dmarc.result()
+    inherited = own.asked is Asked.ABSENT and above.result().asked is Asked.ANSWERED
+    return SenderDomain(
+        domain=domain,
+        spf=spf.result(),
+        dmarc=above.result() if inherited else own,
+        dkim=dkim.result() if dkim else None,
+    )
+
+
+def _above(domain: str) -> str:
+    """Return the domain one label up, which a subdomain inherits its policy from."""
+    head, _dot, rest = domain.partition(".")
+    return rest if "." in rest else f"{head}.{rest}"
+
+
+def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
+    try:
+        answer = resolver.resolve(name, "TXT")
+    except (NXDOMAIN, NoAnswer):
+        return DnsAnswer(name=name, asked=Asked.ABSENT)
+    except (DNSException, OSError, ValueError):
+        return DnsAnswer(name=name, asked=Asked.NOT_ASKED)
+    texts = [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+    records = tuple(text for text in texts if mark.lower() in text.lower())
+    return DnsAnswer(name=name, asked=Asked.ANSWERED if records else Asked.ABSENT, records=records)
+
+
+def judge_sender_domain(found: SenderDomain) -> Iterator[Finding]:
+    """Yield what is wrong with a domain's records, or could not be asked."""
+    yield from _judge_spf(found.spf, found.domain)
+    yield from _judge_dkim(found.dkim)
+    yield from _judge_dmarc(found.dmarc, found.domain)
+
+
+def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
+    if spf.asked is not Asked.ANSWERED:
+        yield _lacking("spf", "SPF", spf, f"v=spf1 include:… -all ({domain})")
+    elif len(spf.records) > 1:
+        yield _finding(
+            "spf-twice",
+            Severity.WARNING,
+            Said(ja="SPFのレコードが二つ以上あります。", en="There is more than one SPF record."),
+            Said(ja="一つにまとめてください。", en="Join them; receivers reject several."),
+        )
+    elif re.search(r"(^|\s)\+?all\b", spf.records[0]):
+        yield _finding(
+            "spf-all",
+            Severity.WARNING,
+            Said(ja="SPFが誰からの送信も許しています。", en="The SPF record lets anybody send."),
+            Said(ja="末尾を -all か ~all にしてください。", en="End it with -all or ~all."),
+        )
+
+
+def _judge_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
+    if dkim is None:
+        return
+    if dkim.asked is not Asked.ANSWERED:
+        yield _lacking("dkim", "DKIM", dkim, f"v=DKIM1; k=rsa; p=… ({dkim.name})")
+    elif any(re.search(r"\bp=\s*(;|$)", record) for record in dkim.records):
+        yield _finding(
+            "dkim-revoked",
+            Severity.ERROR,
+            Said(ja="DKIMの鍵が失効しています。", en="The DKIM key is revoked."),
+            Said(ja="新しい鍵を公開してください。", en="Publish a new key."),
+        )
+
+
+def _judge_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
+    if dmarc.asked is not Asked.ANSWERED:
+        yield _lacking("dmarc", "DMARC", dmarc, f"v=DMARC1; p=quarantine (_dmarc.{domain})")
+    elif any(re.search(r"\bp\s*=\s*none\b", record, re.IGNORECASE) for record in dmarc.records):
+        yield _finding(
+            "dmarc-none",
+            Severity.HINT,
+            Said(
+                ja="DMARCが p=none で、なりすましを止めません。",
+                en="DMARC is p=none, which stops no impersonation.",
+            ),
+            Said(
+                ja="報告を確かめてから p=quarantine にしてください。",
+                en="Read the reports, then change it to p=quarantine.",
+            ),
+        )
+
+
+def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
+    if answer.asked is Asked.NOT_ASKED:
+        return _finding(
+            f"{code}-unknown",
+            Severity.HINT,
+            Said(
+                ja=f"{what}を確かめられませんでした(DNSの応答がありません)。",
+                en=f"DNS could not be asked for {what}.",
+            ),
+            Said(
+                ja="ネットワークを確かめ、もう一度調べてください。",
+                en="See to the network and check again.",
+            ),
+        )
+    return _finding(
+        f"{code}-missing",
+        Severity.WARNING,
+        Said(ja=f"送信元ドメインに{what}がありません。", en=f"The sender's domain has no {what}."),
+        Said(
+            ja=f"DNSに追加してください: {example}",
+            en=f"Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
+        ),
+    )
+
+
+def _finding(code: str, severity: Severity, message: Said, remedy: Said) -> Finding:
+    return Finding(code=code, severity=severity, place=_PLACE, message=message, remedy=remedy)

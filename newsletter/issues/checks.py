@@ -1,0 +1,289 @@
+"""Preflight of content: what an editor should mend in an issue before it is rendered."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from newsletter.issues.characters import find_character_faults, mend_characters
+from newsletter.issues.contents import table_of_contents
+from newsletter.issues.findings import (
+    Finding,
+    IssueField,
+    IssuePlace,
+    Said,
+    Severity,
+    sorted_findings,
+)
+from newsletter.issues.model import Chapter, Issue, Item, Section
+from newsletter.issues.urls import find_url_fault
+from newsletter.issues.walking import (
+    rewrite_issue,
+    walk_parts,
+    walk_pictures,
+    walk_texts,
+    walk_urls,
+)
+
+#: Characters below which a preheader leaves room for an inbox to show what follows it.
+_PREHEADER_SHORT = 20
+#: Characters that inboxes show of a preheader at most.
+_PREHEADER_LONG = 140
+
+
+def check_issue(issue: Issue) -> tuple[Finding, ...]:
+    """Return what is wrong with an issue's content, errors first."""
+    return sorted_findings(finding for check in _CHECKS for finding in check(issue))
+
+
+def _check_empty(issue: Issue) -> Iterator[Finding]:
+    if not issue.title.strip():
+        yield Finding(
+            code="title-empty",
+            severity=Severity.ERROR,
+            place=IssuePlace(field=IssueField.TITLE),
+            message=Said(ja="件名がありません。", en="There is no title."),
+            remedy=Said(ja="件名を書いてください。", en="Write one; it becomes the subject."),
+        )
+    if not issue.lead and not issue.chapters:
+        yield Finding(
+            code="issue-empty",
+            severity=Severity.ERROR,
+            place=IssuePlace(field=IssueField.BODY),
+            message=Said(ja="本文がありません。", en="There is nothing in the issue."),
+            remedy=Said(
+                ja="章か本文を書くか、原稿を取り込んでください。",
+                en="Write a chapter or a lead, or bring a text in.",
+            ),
+        )
+    for part in walk_parts(issue):
+        if part.place.chapter is None:
+            continue
+        nameless = not part.place.heading.strip()
+        if part.empty:
+            yield Finding(
+                code="part-empty",
+                severity=Severity.WARNING,
+                place=part.place,
+                message=Said(ja="見出しだけで中身がありません。", en="It has nothing below it."),
+                remedy=Said(ja="書き足すか、取り除いてください。", en="Write it, or take it out."),
+                fix=partial(_without_part, place=part.place),
+            )
+        elif nameless and (part.place.item or part.place.section):
+            yield Finding(
+                code="heading-empty",
+                severity=Severity.WARNING,
+                place=part.at(IssueField.HEADING),
+                message=Said(ja="見出しがありません。", en="It has no heading."),
+                remedy=Said(ja="見出しを書いてください。", en="Write one."),
+            )
+
+
+def _without_part(issue: Issue, *, place: IssuePlace) -> Issue:
+    chapters = list(issue.chapters)
+    index = (place.chapter or 1) - 1
+    if place.section is None and place.item is None:
+        del chapters[index]
+    else:
+        chapters[index] = _without_inner(chapters[index], place)
+    return replace(issue, chapters=tuple(chapters))
+
+
+def _without_inner(chapter: Chapter, place: IssuePlace) -> Chapter:
+    if place.section is None:
+        return replace(chapter, items=_without(chapter.items, place.item))
+    if place.item is None:
+        return replace(chapter, sections=_without_section(chapter.sections, place.section))
+    sections = list(chapter.sections)
+    section = sections[place.section - 1]
+    sections[place.section - 1] = replace(section, items=_without(section.items, place.item))
+    return replace(chapter, sections=tuple(sections))
+
+
+def _without(items: tuple[Item, ...], number: int | None) -> tuple[Item, ...]:
+    return tuple(item for index, item in enumerate(items, start=1) if index != number)
+
+
+def _without_section(sections: tuple[Section, ...], number: int) -> tuple[Section, ...]:
+    return tuple(section for index, section in enumerate(sections, start=1) if index != number)
+
+
+def _check_preheader(issue: Issue) -> Iterator[Finding]:
+    place = IssuePlace(field=IssueField.PREHEADER)
+    length = len(issue.preheader.strip())
+    if not length:
+        yield Finding(
+            code="preheader-missing",
+            severity=Severity.HINT,
+            place=place,
+            message=Said(
+                ja="プリヘッダーがないため、本文の書き出しが使われます。",
+                en="There is no preheader; the first words of the text stand in.",
+            ),
+            remedy=Said(
+                ja="件名に続けて読まれる一文を書くと、開く理由が伝わります。",
+                en="Write a sentence that gives a reason to open the mail.",
+            ),
+        )
+    elif length < _PREHEADER_SHORT:
+        yield Finding(
+            code="preheader-short",
+            severity=Severity.HINT,
+            place=place,
+            message=Said(
+                ja=f"プリヘッダーが{length}文字しかありません。",
+                en=f"The preheader has only {length} characters.",
+            ),
+            remedy=Said(
+                ja=f"{_PREHEADER_SHORT}文字以上にしてください。",
+                en=f"Write {_PREHEADER_SHORT} or more, or the inbox adds what follows it.",
+            ),
+        )
+    elif length > _PREHEADER_LONG:
+        yield Finding(
+            code="preheader-long",
+            severity=Severity.HINT,
+            place=place,
+            message=Said(
+                ja=f"プリヘッダーが{length}文字あり、後ろは表示されません。",
+                en=f"The preheader has {length} characters; inboxes cut it off.",
+            ),
+            remedy=Said(
+                ja="要点を前に置いてください。", en=f"Keep it under {_PREHEADER_LONG} characters."
+            ),
+        )
+
+
+def _check_pictures(issue: Issue) -> Iterator[Finding]:
+    for place, picture in walk_pictures(issue):
+        if not picture.alt.strip():
+            yield Finding(
+                code="alt-missing",
+                severity=Severity.WARNING,
+                place=place,
+                about=picture.source,
+                message=Said(
+                    ja=f"画像に代替テキストがありません: {picture.source}",
+                    en=f"The picture has no alternative text: {picture.source}",
+                ),
+                remedy=Said(
+                    ja="画像が表示されない読者のために、何の画像かを書いてください。",
+                    en="Say what it shows; many readers never see pictures.",
+                ),
+            )
+
+
+def _check_urls(issue: Issue) -> Iterator[Finding]:
+    for place, url in walk_urls(issue):
+        if fault := find_url_fault(url):
+            fix = partial(_replace_url, before=url, after=fault.mended) if fault.mended else None
+            yield Finding(
+                code="url-malformed",
+                severity=Severity.ERROR,
+                place=place,
+                about=url,
+                message=fault.message,
+                remedy=Said(ja="URLを直してください。", en="Correct the URL."),
+                fix=fix,
+            )
+        elif url.startswith("http://"):
+            yield Finding(
+                code="url-http",
+                severity=Severity.WARNING,
+                place=place,
+                about=url,
+                message=Said(
+                    ja=f"暗号化されないhttpのリンクです: {url}",
+                    en=f"The link is http, not encrypted: {url}",
+                ),
+                remedy=Said(
+                    ja="httpsで開けるか確かめて、書き換えてください。",
+                    en="See whether https opens it, and change it.",
+                ),
+                fix=partial(_replace_url, before=url, after="https" + url[4:]),
+            )
+
+
+def _replace_url(issue: Issue, *, before: str, after: str) -> Issue:
+    return rewrite_issue(issue, url=lambda url: after if url == before else url)
+
+
+def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
+    places: defaultdict[str, list[IssuePlace]] = defaultdict(list)
+    pictures = {picture.source for _place, picture in walk_pictures(issue)}
+    for place, url in walk_urls(issue):
+        if url not in pictures and place.chapter is not None:
+            places[url].append(replace(place, field=IssueField.LINKS))
+    for url, found in places.items():
+        if len(set(found)) < len(found) or len(found) == 1:
+            continue
+        last = found[-1].described()
+        yield Finding(
+            code="url-duplicate",
+            severity=Severity.WARNING,
+            place=found[0],
+            about=url,
+            message=Said(
+                ja=f"同じURLが{len(found)}か所にあります(最後は{last.ja}): {url}",
+                en=f"The same URL stands in {len(found)} places (last in {last.en}): {url}",
+            ),
+            remedy=Said(
+                ja="貼り間違いでないか確かめてください。",
+                en="See whether one of them was meant to be another.",
+            ),
+        )
+
+
+def _check_characters(issue: Issue) -> Iterator[Finding]:
+    for place, text in walk_texts(issue):
+        for fault in find_character_faults(text):
+            yield Finding(
+                code=fault.code,
+                severity=fault.severity,
+                place=place,
+                message=fault.message,
+                remedy=Said(
+                    ja="普通の文字に置き換えます。" if fault.mendable else "書き直してください。",
+                    en="Replace them with what was meant."
+                    if fault.mendable
+                    else "Write the passage anew.",
+                ),
+                fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
+            )
+
+
+def _check_contents(issue: Issue) -> Iterator[Finding]:
+    for line in table_of_contents(issue):
+        if issue.contents and not line.anchor:
+            yield Finding(
+                code="contents-dead",
+                severity=Severity.WARNING,
+                place=IssuePlace(field=IssueField.CONTENTS),
+                about=line.text,
+                message=Said(
+                    ja=f"目次の「{line.text}」に当たる見出しがありません。",
+                    en=f"The contents name “{line.text}”, which no heading matches.",
+                ),
+                remedy=Said(
+                    ja="見出しに合わせるか、目次を見出しから作り直してください。",
+                    en="Match the heading, or derive the contents from the headings.",
+                ),
+                fix=_derive_contents,
+            )
+
+
+def _derive_contents(issue: Issue) -> Issue:
+    return replace(issue, contents=())
+
+
+_CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
+    _check_empty,
+    _check_characters,
+    _check_urls,
+    _check_duplicate_urls,
+    _check_pictures,
+    _check_contents,
+    _check_preheader,
+)

@@ -1,0 +1,313 @@
+"""Drafts: saving, history and restoring, so that two editors never overwrite each other unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import RevisionKind
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.issues.codec import issue_from_json, issue_to_json
+from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.sources import ReadIssue, SourceFormat
+from newsletter.issues.store import default_slug, find_issue, save_issue
+
+#: Saves that an editor's page makes by itself within this time are one revision.
+_ONE_SITTING = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A draft or one of its revisions.
+
+    Attributes:
+        revision: What the next save must name as the one it began with.
+        template: Empty for the newsletter's default.
+    """
+
+    id: int
+    newsletter_id: int
+    issue_id: int | None
+    revision: int
+    issue: Issue
+    template: str
+    author: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revision:
+    """A line of a draft's history."""
+
+    number: int
+    kind: RevisionKind
+    author: str
+    saved_at: datetime
+
+
+class DraftConflictError(ConflictError):
+    """Somebody else saved in between; both versions are at hand, and nothing was overwritten.
+
+    Attributes:
+        theirs: The draft as it stands.
+        mine: What could not be saved.
+    """
+
+    def __init__(self, theirs: Draft, mine: Issue) -> None:
+        super().__init__(
+            f"{theirs.author} saved this issue in between.",
+            remedy="Compare both versions, then keep one or join them.",
+        )
+        self.theirs = theirs
+        self.mine = mine
+
+
+def create_draft(
+    session: Session,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    author: str,
+    template: str = "",
+    kind: RevisionKind = RevisionKind.SAVED,
+    issue_id: int | None = None,
+) -> Draft:
+    """Begin a draft with its first revision."""
+    row = DraftRow(
+        newsletter_id=newsletter_id,
+        issue_id=issue_id,
+        content=issue_to_json(issue),
+        template=template,
+        author=author,
+    )
+    session.add(row)
+    session.flush()
+    _keep_revision(session, row, kind)
+    return _draft(row)
+
+
+def open_issue(session: Session, newsletter_id: int, slug: str, *, author: str) -> Draft:
+    """Return the draft of an issue, begun from what the issue holds when there is none.
+
+    Raises:
+        NotFoundError: There is no such issue.
+    """
+    issue = find_issue(session, newsletter_id, slug)
+    row = session.scalars(select(DraftRow).where(DraftRow.issue_id == issue.id)).one_or_none()
+    if row is not None:
+        return _draft(row)
+    return create_draft(
+        session,
+        newsletter_id,
+        issue_from_json(issue.content),
+        author=author,
+        template=issue.template,
+        kind=RevisionKind.IMPORTED,
+        issue_id=issue.id,
+    )
+
+
+def get_draft(session: Session, newsletter_id: int, draft_id: int) -> Draft:
+    """Return a newsletter's draft.
+
+    Raises:
+        NotFoundError: The newsletter has no such draft.
+    """
+    return _draft(_find(session, newsletter_id, draft_id))
+
+
+def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
+    """Return a newsletter's drafts, the last edited first."""
+    rows = session.scalars(
+        select(DraftRow)
+        .where(DraftRow.newsletter_id == newsletter_id)
+        .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
+    )
+    return [_draft(row) for row in rows.all()]
+
+
+def save_draft(
+    session: Session,
+    draft: Draft,
+    issue: Issue,
+    *,
+    author: str,
+    template: str | None = None,
+    kind: RevisionKind = RevisionKind.SAVED,
+) -> Draft:
+    """Save what an editor made of ``draft``; saving the same again changes nothing.
+
+    The comparison of revisions and the write are one statement, so of two who save at once exactly
+    one succeeds.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read, and something else.
+        NotFoundError: The draft is gone.
+    """
+    content, template = issue_to_json(issue), draft.template if template is None else template
+    values = {"content": content, "template": template, "author": author, "updated_at": now()}
+    if issue != draft.issue or template != draft.template:
+        saved = session.scalar(
+            update(DraftRow)
+            .where(DraftRow.id == draft.id, DraftRow.revision == draft.revision)
+            .values(revision=DraftRow.revision + 1, **values)
+            .returning(DraftRow.id)
+        )
+    else:
+        saved = None
+    row = _find(session, draft.newsletter_id, draft.id)
+    session.refresh(row)
+    if saved is not None:
+        _keep_revision(session, row, kind)
+        return _draft(row)
+    current = _draft(row)
+    if current.issue != issue or current.template != template:
+        raise DraftConflictError(current, issue)
+    return current
+
+
+def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
+    last = session.scalars(
+        select(DraftRevisionRow)
+        .where(DraftRevisionRow.draft_id == row.id)
+        .order_by(DraftRevisionRow.number.desc())
+        .limit(1)
+    ).one_or_none()
+    began = now()
+    if (
+        last is not None
+        and last.kind is kind is RevisionKind.AUTOSAVED
+        and last.author == row.author
+        and began - last.began_at < _ONE_SITTING
+    ):
+        began = last.began_at
+        session.delete(last)
+        session.flush()
+    session.add(
+        DraftRevisionRow(
+            draft_id=row.id,
+            number=row.revision,
+            kind=kind,
+            content=row.content,
+            template=row.template,
+            author=row.author,
+            began_at=began,
+        )
+    )
+    session.flush()
+
+
+def list_revisions(session: Session, draft: Draft) -> Sequence[Revision]:
+    """Return a draft's history, newest first."""
+    rows = session.scalars(
+        select(DraftRevisionRow)
+        .where(DraftRevisionRow.draft_id == draft.id)
+        .order_by(DraftRevisionRow.number.desc())
+    )
+    return [
+        Revision(number=row.number, kind=row.kind, author=row.author, saved_at=row.saved_at)
+        for row in rows.all()
+    ]
+
+
+def get_revision(session: Session, draft: Draft, number: int) -> Draft:
+    """Return a draft as it was.
+
+    Raises:
+        NotFoundError: There is no such revision, or it was joined with the next one.
+    """
+    row = session.get(DraftRevisionRow, (draft.id, number))
+    if row is None:
+        raise NotFoundError(f"There is no revision {number}.")
+    return Draft(
+        id=draft.id,
+        newsletter_id=draft.newsletter_id,
+        issue_id=draft.issue_id,
+        revision=row.number,
+        issue=issue_from_json(row.content),
+        template=row.template,
+        author=row.author,
+        saved_at=row.saved_at,
+    )
+
+
+def restore_revision(session: Session, draft: Draft, number: int, *, author: str) -> Draft:
+    """Bring a revision back as a new one; what stands now stays in the history.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        NotFoundError: There is no such revision.
+    """
+    earlier = get_revision(session, draft, number)
+    return save_draft(
+        session,
+        draft,
+        earlier.issue,
+        author=author,
+        template=earlier.template,
+        kind=RevisionKind.RESTORED,
+    )
+
+
+def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
+    """Make the draft the issue that mailings and the archive show.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        ConflictError: Another issue already has the same date and number.
+    """
+    row = _find(session, draft.newsletter_id, draft.id)
+    if row.revision != draft.revision:
+        raise DraftConflictError(_draft(row), draft.issue)
+    read = ReadIssue(
+        issue=draft.issue,
+        format=SourceFormat.MARKDOWN,
+        text=to_markdown(draft.issue, template=draft.template),
+        template=draft.template,
+        encoding="utf-8",
+        changes=(),
+        unplaced=(),
+    )
+    own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
+    slug = slug or (own.slug if own else "") or default_slug(draft.issue)
+    taken = session.scalar(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
+        )
+    )
+    if taken is not None and taken != draft.issue_id:
+        raise ConflictError(
+            f"There is already an issue {slug!r}.",
+            remedy="Give this one another date or number, or open that one.",
+        )
+    issue = save_issue(session, draft.newsletter_id, read, slug=slug)
+    row.issue_id = issue.id
+    session.flush()
+    return issue
+
+
+def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
+    row = session.get(DraftRow, draft_id)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError("There is no such draft.")
+    return row
+
+
+def _draft(row: DraftRow) -> Draft:
+    return Draft(
+        id=row.id,
+        newsletter_id=row.newsletter_id,
+        issue_id=row.issue_id,
+        revision=row.revision,
+        issue=issue_from_json(row.content),
+        template=row.template,
+        author=row.author,
+        saved_at=row.updated_at,
+    )

@@ -1,0 +1,132 @@
+"""Findings: what preflight says about an issue or its mail, with place and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
+from newsletter.issues.model import Issue
+from newsletter.language import Language
+
+
+class Severity(StrEnum):
+    """What a finding does to sending: errors block, warnings ask, hints only tell."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+class IssueField(StrEnum):
+    """The part of an issue, a mail or a newsletter that a finding is about."""
+
+    TITLE = "title"
+    PREHEADER = "preheader"
+    MASTHEAD = "masthead"
+    LEAD = "lead"
+    CONTENTS = "contents"
+    HEADING = "heading"
+    BODY = "body"
+    LINKS = "links"
+    CREDITS = "credits"
+    MAIL = "mail"
+    SENDER = "sender"
+
+
+_FIELD_NAMES: dict[IssueField, tuple[str, str]] = {
+    IssueField.TITLE: ("件名", "subject"),
+    IssueField.PREHEADER: ("プリヘッダー", "preheader"),
+    IssueField.MASTHEAD: ("誌名", "masthead"),
+    IssueField.LEAD: ("リード文", "lead"),
+    IssueField.CONTENTS: ("目次", "contents"),
+    IssueField.HEADING: ("見出し", "heading"),
+    IssueField.BODY: ("本文", "body"),
+    IssueField.LINKS: ("リンク", "links"),
+    IssueField.CREDITS: ("奥付", "credits"),
+    IssueField.MAIL: ("メール全体", "mail"),
+    IssueField.SENDER: ("差出人", "sender"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """One sentence in both languages."""
+
+    ja: str
+    en: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the sentence as a reader of ``language`` gets it."""
+        return self.ja if language is Language.JAPANESE else self.en
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IssuePlace:
+    """Where in an issue; chapters, sections and items count from 1.
+
+    Attributes:
+        heading: What the chapter, section or item is called, for people.
+    """
+
+    field: IssueField
+    chapter: int | None = None
+    section: int | None = None
+    item: int | None = None
+    heading: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of the part within mail and editor; empty outside chapters."""
+        if self.chapter is None:
+            return ""
+        if self.item is not None:
+            return item_anchor(self.chapter, self.section, self.item)
+        if self.section is not None:
+            return section_anchor(self.chapter, self.section)
+        return chapter_anchor(self.chapter)
+
+    def described(self) -> Said:
+        """Say the place for people: the part's heading, then the field."""
+        ja, en = _FIELD_NAMES[self.field]
+        if self.chapter is None:
+            return Said(ja=ja, en=en)
+        name = self.heading[:30] or self.anchor
+        return Said(ja=f"「{name}」の{ja}", en=f"{en} of “{name}”")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing to mend, or to know, before sending.
+
+    Attributes:
+        code: Stable name of the check, such as ``url-http``.
+        about: What exactly was found, such as the URL; a code and what it is about are told once.
+        fix: Returns the issue with this mended; None where a person must decide.
+    """
+
+    code: str
+    severity: Severity
+    place: IssuePlace
+    message: Said
+    remedy: Said
+    about: str = ""
+    fix: Callable[[Issue], Issue] | None = None
+
+    @property
+    def key(self) -> str:
+        """A name by which a page can ask for this finding's fix."""
+        return f"{self.code}|{self.place.anchor}|{self.place.field}|{self.about}"
+
+
+_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def sorted_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return each finding once, errors first, otherwise in the order of reading."""
+    once: dict[tuple[str, str, str], Finding] = {}
+    for finding in findings:
+        place = "" if finding.about else finding.place.anchor + finding.place.field
+        once.setdefault((finding.code, finding.about, place), finding)
+    return tuple(sorted(once.values(), key=lambda finding: _ORDER[finding.severity]))

@@ -1,0 +1,145 @@
+"""Pictures for issues: type by content, size bounded, re-encoded, kept under their digest.
+
+Re-encoding drops what a file carries besides its picture: places, names, and anything that only
+pretends to be an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import ImageRow
+from newsletter.errors import ContentError, NotFoundError, Place
+
+_MAX_OCTETS = 10_000_000
+_MAX_PIXELS = 40_000_000
+#: Pixels across: twice the 600 of a mail, for sharp screens.
+_MAX_WIDTH = 1200
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+_ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """A picture as mails show it: PNG or JPEG; sizes in pixels."""
+
+    content: bytes
+    media_type: str
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def encode_image(data: bytes, *, source: str) -> Encoded:
+    """Re-encode a PNG, JPEG, GIF or WebP file; of a moving picture the first frame is taken.
+
+    Raises:
+        ContentError: It is none of these, damaged, or too large.
+    """
+    place = Place(source=source)
+    if len(data) > _MAX_OCTETS:
+        raise ContentError(
+            f"The picture has {len(data) / 1e6:.1f} MB; {_MAX_OCTETS / 1e6:.0f} MB is the limit.",
+            place=place,
+            remedy="Save it smaller.",
+        )
+    try:
+        with Image.open(BytesIO(data), formats=_FORMATS) as opened:
+            if opened.width * opened.height > _MAX_PIXELS:
+                raise ContentError(
+                    f"The picture has {opened.width} x {opened.height} pixels.",
+                    place=place,
+                    remedy=f"Save it with {_MAX_WIDTH} pixels across.",
+                )
+            return _encode(opened)
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ):
+        raise ContentError(
+            "This is no picture that can be read.",
+            place=place,
+            remedy="Use a PNG, JPEG, GIF or WebP file.",
+        ) from None
+
+
+def _encode(opened: Image.Image) -> Encoded:
+    upright = ImageOps.exif_transpose(opened)
+    if upright.width > _MAX_WIDTH:
+        height = max(round(upright.height * _MAX_WIDTH / upright.width), 1)
+        mode = "RGBA" if upright.has_transparency_data else "RGB"
+        upright = upright.convert(mode).resize((_MAX_WIDTH, height), Image.Resampling.LANCZOS)
+    output = BytesIO()
+    if opened.format == "JPEG" or (opened.format == "WEBP" and not upright.has_transparency_data):
+        media_type = "image/jpeg"
+        bare = _without_metadata(upright.convert("RGB"))
+        bare.save(output, "JPEG", quality=85, optimize=True, progressive=True)
+    else:
+        media_type = "image/png"
+        mode = "RGBA" if upright.has_transparency_data else "RGB"
+        _without_metadata(upright.convert(mode)).save(output, "PNG", optimize=True)
+    return Encoded(
+        content=output.getvalue(),
+        media_type=media_type,
+        width=upright.width,
+        height=upright.height,
+    )
+
+
+def _without_metadata(picture: Image.Image) -> Image.Image:
+    bare = Image.new(picture.mode, picture.size)
+    bare.paste(picture)
+    return bare
+
+
+def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: str) -> str:
+    """Keep a picture and return its path on the web application; the same one is kept once.
+
+    Raises:
+        ContentError: There is no alternative text.
+    """
+    if not alt.strip():
+        raise ContentError(
+            "The picture has no alternative text.",
+            place=Place(source="image", field="alt"),
+            remedy="Say what it shows, for readers who do not see it.",
+        )
+    if session.get(ImageRow, encoded.digest) is None:
+        session.add(
+            ImageRow(
+                digest=encoded.digest,
+                newsletter_id=newsletter_id,
+                media_type=encoded.media_type,
+                width=encoded.width,
+                height=encoded.height,
+                alt=alt.strip(),
+                content=encoded.content,
+            )
+        )
+        session.flush()
+    return f"/images/{encoded.digest}.{_ENDINGS[encoded.media_type]}"
+
+
+def find_image(session: Session, name: str) -> ImageRow:
+    """Return a picture by the last part of its path.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    digest, _dot, ending = name.partition(".")
+    row = session.get(ImageRow, digest)
+    if row is None or _ENDINGS.get(row.media_type) != ending:
+        raise NotFoundError("There is no such picture.")
+    return row

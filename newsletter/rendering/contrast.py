@@ -1,0 +1,151 @@
+"""Contrast of text and background as rendered, in light and in dark (WCAG 2.2, 1.4.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cssselect import SelectorError
+from lxml.cssselect import CSSSelector
+
+_NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000", "gray": "#808080"}
+_DARK = re.compile(r"@media[^{]*prefers-color-scheme:\s*dark[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}")
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+#: What WCAG asks of text, and of large text: 24 px, or 18.66 px when bold.
+_ENOUGH, _ENOUGH_LARGE = 4.5, 3.0
+_LARGE, _LARGE_BOLD = 24.0, 18.66
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LowContrast:
+    """A pair of colours too near each other, with the first words they are used for."""
+
+    dark: bool
+    text: str
+    colour: str
+    background: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    colour: Colour = (0, 0, 0)
+    background: Colour = (255, 255, 255)
+    size: float = 16.0
+    bold: bool = False
+
+
+def contrast_ratio(one: Colour, other: Colour) -> float:
+    """Return the ratio of WCAG's relative luminances, from 1 to 21."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Colour) -> float:
+    def linear(channel: int) -> float:
+        share = channel / 255
+        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - sRGB
+
+    red, green, blue = map(linear, colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxml has no types
+    """Yield each failing pair of colours once a scheme; ``tree`` is lxml's of the whole mail."""
+    sheets = "\n".join(style.text or "" for style in tree.iter("style"))
+    dark_rules = "\n".join(_DARK.findall(re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
+    for dark, overrides in ((False, {}), (True, _overrides(tree, dark_rules))):
+        if dark and not overrides:
+            return
+        seen: set[tuple[Colour, Colour]] = set()
+        for text, style in _texts(tree.find("body"), _Style(), overrides):
+            ratio = contrast_ratio(style.colour, style.background)
+            large = style.size >= _LARGE or (style.bold and style.size >= _LARGE_BOLD)
+            pair = (style.colour, style.background)
+            if ratio < (_ENOUGH_LARGE if large else _ENOUGH) and pair not in seen:
+                seen.add(pair)
+                yield LowContrast(
+                    dark=dark,
+                    text=text[:30],
+                    colour=_hex(style.colour),
+                    background=_hex(style.background),
+                    ratio=ratio,
+                )
+
+
+def _overrides(tree: Any, rules: str) -> dict[Any, dict[str, str]]:  # noqa: ANN401 - lxml has no types
+    found: dict[Any, dict[str, str]] = {}
+    for selectors, block in _RULE.findall(rules):
+        values = {
+            name: value for name, value in declarations(block) if value.endswith("!important")
+        }
+        try:
+            elements = CSSSelector(selectors.strip())(tree)
+        except SelectorError:
+            continue
+        for element in elements:
+            found.setdefault(element, {}).update(values)
+    return found
+
+
+def declarations(block: str) -> Iterator[tuple[str, str]]:
+    """Yield the properties of a CSS block, lower-case, with their values."""
+    for declaration in block.split(";"):
+        name, colon, value = declaration.partition(":")
+        if colon and value.strip():
+            yield name.strip().lower(), value.strip().lower()
+
+
+def _texts(
+    element: Any,  # noqa: ANN401 - lxml has no types
+    inherited: _Style,
+    overrides: dict[Any, dict[str, str]],
+) -> Iterator[tuple[str, _Style]]:
+    if element is None or not isinstance(element.tag, str) or element.tag in {"style", "script"}:
+        return
+    values = dict(declarations(element.get("style", "")))
+    if values.get("display") == "none" or values.get("mso-hide") == "all":
+        return
+    if "bgcolor" in element.attrib:
+        values.setdefault("background-color", element.get("bgcolor"))
+    values |= overrides.get(element, {})
+    style = _apply(inherited, values, bold=element.tag in {"b", "strong", "h1", "h2", "h3", "h4"})
+    if element.text and element.text.strip():
+        yield element.text.strip(), style
+    for child in element:
+        yield from _texts(child, style, overrides)
+        if child.tail and child.tail.strip():
+            yield child.tail.strip(), style
+
+
+def _apply(style: _Style, values: dict[str, str], *, bold: bool) -> _Style:
+    background = values.get("background-color") or values.get("background", "")
+    size = re.match(r"([\d.]+)px", values.get("font-size", ""))
+    weight = values.get("font-weight", "")
+    return replace(
+        style,
+        colour=_colour(values.get("color", "")) or style.colour,
+        background=_colour(background) or style.background,
+        size=float(size[1]) if size else style.size,
+        bold=weight.startswith(("bold", "6", "7", "8", "9")) or bold or style.bold,
+    )
+
+
+def _colour(value: str) -> Colour | None:
+    value = value.removesuffix("!important").strip()
+    word = value.split(" ")[0] if value.startswith("#") else value
+    word = _NAMED.get(word, word)
+    if match := re.match(r"#([0-9a-f]{6}|[0-9a-f]{3})\b", word, re.IGNORECASE):
+        digits = match[1] if len(match[1]) == 6 else "".join(d * 2 for d in match[1])  # noqa: PLR2004
+        return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+    if match := re.match(r"rgb\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)", word):
+        return int(match[1]), int(match[2]), int(match[3])
+    return None
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,0 +1,78 @@
+"""Preflight: content and mail checked in one go; a template that fails is a finding too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.errors import TemplateError
+from newsletter.issues.checks import check_issue
+from newsletter.issues.findings import (
+    Finding,
+    IssueField,
+    IssuePlace,
+    Said,
+    Severity,
+    sorted_findings,
+)
+from newsletter.issues.model import Issue
+from newsletter.rendering.checks import check_mail
+from newsletter.rendering.model import Publisher, RenderedIssue
+from newsletter.rendering.render import render_issue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preflight:
+    """What was found, and the mail it was found in; None where the template fails."""
+
+    findings: tuple[Finding, ...]
+    rendered: RenderedIssue | None
+
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """Return the findings of one severity."""
+        return tuple(finding for finding in self.findings if finding.severity is severity)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether an error forbids sending."""
+        return bool(self.of(Severity.ERROR))
+
+
+def run_preflight(
+    issue: Issue,
+    *,
+    template: str,
+    templates_dir: Path,
+    publisher: Publisher,
+    more: Iterable[Finding] = (),
+) -> Preflight:
+    """Check an issue and the mail it makes; ``more`` are findings from elsewhere, such as DNS.
+
+    Raises:
+        NotFoundError: There is no such template.
+    """
+    findings = [*check_issue(issue), *more]
+    try:
+        rendered = render_issue(
+            issue, template=template, templates_dir=templates_dir, publisher=publisher
+        )
+    except TemplateError as error:
+        findings.append(_template_finding(error))
+        return Preflight(findings=sorted_findings(findings), rendered=None)
+    findings.extend(check_mail(rendered, publisher))
+    return Preflight(findings=sorted_findings(findings), rendered=rendered)
+
+
+def _template_finding(error: TemplateError) -> Finding:
+    said = f"{error.place}: {error.what}" if error.place else error.what
+    return Finding(
+        code="template",
+        severity=Severity.ERROR,
+        place=IssuePlace(field=IssueField.MAIL),
+        message=Said(ja=f"テンプレートで組めません。{said}", en=said),
+        remedy=Said(
+            ja="テンプレートを直すか、別のテンプレートを選んでください。",
+            en=error.remedy or "Mend the template, or choose another.",
+        ),
+    )

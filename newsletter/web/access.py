@@ -1,0 +1,221 @@
+"""Access: who asks, what they may do, and whether a form is theirs; one dependency for all routes.
+
+A signed-in route takes ``visit: EditorVisit`` (or another of the names at the end). The dependency
+finds the session, refuses roles that do not reach, and on every method that may change something
+demands a form token and an origin of ours. With ``{newsletter}`` (a slug) in the route's path the
+role must be held in that newsletter; without it, in any, and the handler narrows by
+`Visit.demand`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.limits import network_of
+from newsletter.accounts.roles import Rights, rights_of
+from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.sessions import (
+    Browser,
+    find_session,
+    is_seen_long_ago,
+    touch_session,
+)
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Role
+from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
+from newsletter.language import Language
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_FIELDS, _MAX_FILES = 2000, 50
+
+
+class SignInRequiredError(NewsletterError):
+    """A page was asked for by somebody who is not signed in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visit:
+    """One request of somebody signed in.
+
+    Attributes:
+        csrf: What each form must carry in its field ``csrf`` (or header ``X-CSRF-Token``).
+        newsletter_id: The newsletter that the route's path names, if it does.
+    """
+
+    account_id: int
+    session_id: int
+    address: str
+    name: str
+    language: Language
+    time_zone: str
+    has_second_factor: bool
+    rights: Rights
+    csrf: str
+    browser: Browser
+    path: str
+    newsletter_id: int | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who it is in the audit log."""
+        return Actor(account_id=self.account_id, name=self.address, network=self.browser.network)
+
+    def demand(self, role: Role, newsletter_id: int) -> None:
+        """Refuse unless a role is held in a newsletter.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        if not self.rights.allows(role, newsletter_id):
+            raise ForbiddenError("Your roles do not reach that far.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """What the guards need; ``app.state.access``."""
+
+    engine: Engine
+    sealer: Sealer
+    public_url: str
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are for HTTPS alone; on this machine there may be no HTTPS."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def session_cookie(self) -> str:
+        """The session cookie's name; the prefix ties it to this host (RFC 6265bis)."""
+        return "__Host-session" if self.secure else "session"
+
+    @property
+    def form_cookie(self) -> str:
+        """The name of the cookie that forms are tied to before anybody is signed in."""
+        return "__Host-form" if self.secure else "form"
+
+    def session_token(self, request: Request) -> str:
+        """Return the session's token, or nothing."""
+        return request.cookies.get(self.session_cookie, "")
+
+    def holder(self, request: Request) -> str:
+        """Return what forms are tied to."""
+        return self.session_token(request) or request.cookies.get(self.form_cookie, "")
+
+
+def access_of(request: Request) -> Access:
+    """Return the application's `Access`."""
+    found = request.app.state.access
+    assert isinstance(found, Access)  # noqa: S101 - put there by `create_app`
+    return found
+
+
+def browser_of(request: Request) -> Browser:
+    """Return where a request comes from."""
+    host = request.client.host if request.client else ""
+    agent = request.headers.get("user-agent", "")
+    return Browser(
+        network=network_of(host), user_agent="".join(filter(str.isprintable, agent))[:200]
+    )
+
+
+async def check_form(request: Request) -> None:
+    """Refuse a change that was not asked for from a page of ours.
+
+    Raises:
+        ForbiddenError: Its origin is foreign, or it carries no token of this browser.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    access = access_of(request)
+    if not _is_own_origin(request, access):
+        raise ForbiddenError("This form was sent from another site.")
+    token = request.headers.get("x-csrf-token", "")
+    if not token:
+        form = await request.form(max_fields=_MAX_FIELDS, max_files=_MAX_FILES)
+        token = str(form.get("csrf", ""))
+    if not access.sealer.form_token_matches(access.holder(request), token):
+        raise ForbiddenError("This form is out of date.", remedy="Load the page again.")
+
+
+def _is_own_origin(request: Request, access: Access) -> bool:
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return False
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    own = {urlsplit(access.public_url).netloc, request.headers.get("host", "")}
+    return urlsplit(origin).netloc in own
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """The guard of a route; ``role`` None asks only that somebody is signed in."""
+
+    role: Role | None = None
+
+    async def __call__(self, request: Request) -> Visit:
+        """Return the visit, or refuse it.
+
+        Raises:
+            SignInRequiredError: Nobody is signed in.
+            ForbiddenError: The role is missing, or the form is not of this browser.
+            NotFoundError: The path names a newsletter that does not exist.
+        """
+        visit = await run_in_threadpool(_find_visit, request)
+        await check_form(request)
+        if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
+            raise ForbiddenError("Your roles do not reach that far.")
+        request.state.visit = visit
+        return visit
+
+
+def _find_visit(request: Request) -> Visit:
+    access = access_of(request)
+    token = access.session_token(request)
+    slug = request.path_params.get("newsletter")
+    with reading(access.engine) as session:
+        found = find_session(session, token) if token else None
+        if found is None or found[0].verified_at is None:
+            raise SignInRequiredError("Sign in first.")
+        row, account = found
+        rights = rights_of(session, account.id)
+        newsletter_id = None
+        if slug is not None:
+            newsletter_id = session.scalar(
+                select(NewsletterRow.id).where(NewsletterRow.slug == slug)
+            )
+            if newsletter_id is None:
+                raise NotFoundError(f"There is no newsletter {slug!r}.")
+    if is_seen_long_ago(row, moment := now()):
+        with transaction(access.engine) as session:
+            touch_session(session, row.id, moment)
+    return Visit(
+        account_id=account.id,
+        session_id=row.id,
+        address=account.address,
+        name=account.name,
+        language=account.language,
+        time_zone=account.time_zone,
+        has_second_factor=account.totp_secret is not None,
+        rights=rights,
+        csrf=access.sealer.form_token(token),
+        browser=browser_of(request),
+        path=request.url.path,
+        newsletter_id=newsletter_id,
+    )
+
+
+SignedInVisit = Annotated[Visit, Depends(Requires())]
+EditorVisit = Annotated[Visit, Depends(Requires(Role.EDITOR))]
+ApproverVisit = Annotated[Visit, Depends(Requires(Role.APPROVER))]
+OperatorVisit = Annotated[Visit, Depends(Requires(Role.OPERATOR))]
+AdministratorVisit = Annotated[Visit, Depends(Requires(Role.ADMINISTRATOR))]

@@ -1,0 +1,35 @@
+"""The signed-in pages' navigation: one line a page, shown to whoever may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from newsletter.database.vocabulary import Role
+from newsletter.web.access import Visit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A place to go to; ``role`` None is for everybody."""
+
+    path: str
+    ja: str
+    en: str
+    role: Role | None = None
+
+
+ENTRIES = (
+    Entry(path="/operate", ja="運用", en="Operations", role=Role.OPERATOR),
+    Entry(path="/accounts", ja="利用者", en="People", role=Role.ADMINISTRATOR),
+    Entry(path="/audit", ja="操作記録", en="Audit log", role=Role.ADMINISTRATOR),
+)
+
+
+def entries_for(visit: Visit) -> list[Entry]:
+    """Return what a visit's roles let it open."""
+    return [entry for entry in ENTRIES if entry.role is None or visit.rights.allows(entry.role)]
+
+
+def is_current(entry: Entry, path: str) -> bool:
+    """Return whether a path lies within an entry."""
+    return path == entry.path or path.startswith(f"{entry.path}/")

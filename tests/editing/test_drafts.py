@@ -1,0 +1,200 @@
+"""Drafts on both databases: saving, history, and two editors at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Engine, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DraftRevisionRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import RevisionKind
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.difference import Changed, difference
+from newsletter.issues.drafts import (
+    Draft,
+    DraftConflictError,
+    create_draft,
+    get_draft,
+    get_revision,
+    list_drafts,
+    list_revisions,
+    open_issue,
+    publish_draft,
+    restore_revision,
+    save_draft,
+)
+from newsletter.issues.model import Chapter, Issue, Item
+from newsletter.issues.store import list_issues
+from tests.support.stage import Stage, set_stage
+
+FIRST = Issue(
+    title="初版",
+    issue_date=date(2026, 12, 1),
+    chapters=(Chapter(heading="章", items=(Item(headline="記事"),)),),
+)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+@pytest.fixture
+def draft(stage: Stage) -> Draft:
+    with transaction(stage.engine) as session:
+        return create_draft(session, stage.newsletter_id, FIRST, author="aoki")
+
+
+def _save(stage: Stage, draft: Draft, title: str, **more: object) -> Draft:
+    values = {"author": "aoki"} | more
+    with transaction(stage.engine) as session:
+        return save_draft(session, draft, replace(draft.issue, title=title), **values)  # type: ignore[arg-type]
+
+
+def _numbers(stage: Stage, draft: Draft) -> list[int]:
+    with reading(stage.engine) as session:
+        return [revision.number for revision in list_revisions(session, draft)]
+
+
+def test_what_was_saved_is_read_again(stage: Stage, draft: Draft) -> None:
+    saved = _save(stage, draft, "二版", template="letter")
+
+    with reading(stage.engine) as session:
+        read = get_draft(session, stage.newsletter_id, draft.id)
+        assert list_drafts(session, stage.newsletter_id) == [read]
+    assert read == saved
+    assert (read.issue.title, read.template, read.revision) == ("二版", "letter", 2)
+
+
+def test_whoever_saves_second_gets_both_versions_and_overwrites_nothing(
+    stage: Stage, draft: Draft
+) -> None:
+    _save(stage, draft, "青木の版")
+
+    with pytest.raises(DraftConflictError) as conflict:
+        _save(stage, draft, "馬場の版", author="baba")
+
+    assert conflict.value.theirs.issue.title == "青木の版"
+    assert conflict.value.mine.title == "馬場の版"
+    with reading(stage.engine) as session:
+        assert get_draft(session, stage.newsletter_id, draft.id).issue.title == "青木の版"
+
+
+def test_of_many_who_save_at_once_exactly_one_succeeds(stage: Stage, draft: Draft) -> None:
+    start = Barrier(6)
+
+    def save(number: int) -> bool:
+        start.wait()
+        try:
+            _save(stage, draft, f"版{number}", author=f"editor {number}")
+        except DraftConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(save, range(6))) == [False] * 5 + [True]
+    assert _numbers(stage, draft) == [2, 1]
+
+
+def test_the_same_save_twice_counts_once(stage: Stage, draft: Draft) -> None:
+    first = _save(stage, draft, "二版")
+
+    assert _save(stage, draft, "二版") == first
+    assert _numbers(stage, draft) == [2, 1]
+
+
+def test_one_sitting_of_autosaves_is_one_revision(stage: Stage, draft: Draft) -> None:
+    for title in ("あ", "ああ", "あああ"):
+        draft = _save(stage, draft, title, kind=RevisionKind.AUTOSAVED)
+
+    assert draft.revision == 4
+    assert _numbers(stage, draft) == [4, 1]
+
+
+def test_autosaves_of_another_person_or_a_later_hour_are_their_own_revision(
+    stage: Stage, draft: Draft
+) -> None:
+    draft = _save(stage, draft, "一", kind=RevisionKind.AUTOSAVED)
+    draft = _save(stage, draft, "二", kind=RevisionKind.AUTOSAVED, author="baba")
+    with transaction(stage.engine) as session:
+        session.execute(update(DraftRevisionRow).values(began_at=now() - timedelta(minutes=6)))
+    draft = _save(stage, draft, "三", kind=RevisionKind.AUTOSAVED, author="baba")
+
+    assert _numbers(stage, draft) == [4, 3, 2, 1]
+
+
+def test_restoring_adds_a_revision_and_loses_none(stage: Stage, draft: Draft) -> None:
+    changed = _save(stage, draft, "二版", template="letter")
+    with transaction(stage.engine) as session:
+        restored = restore_revision(session, changed, 1, author="aoki")
+
+    assert (restored.issue, restored.template, restored.revision) == (FIRST, "", 3)
+    assert _numbers(stage, draft) == [3, 2, 1]
+    with reading(stage.engine) as session:
+        assert get_revision(session, restored, 2).issue.title == "二版"
+
+
+def test_a_draft_is_seen_by_readers_only_once_it_is_published(stage: Stage, draft: Draft) -> None:
+    with transaction(stage.engine) as session:
+        assert len(list_issues(session, stage.newsletter_id)) == 1
+        row = publish_draft(session, draft)
+        assert len(list_issues(session, stage.newsletter_id)) == 2
+
+    assert row.slug == "2026-12-01"
+    assert issue_from_json(row.content) == FIRST
+
+
+def test_publishing_again_replaces_the_same_issue_under_the_same_address(
+    stage: Stage, draft: Draft
+) -> None:
+    with transaction(stage.engine) as session:
+        first = publish_draft(session, draft)
+    moved = replace(draft.issue, issue_date=date(2026, 12, 2))
+    with transaction(stage.engine) as session:
+        later = save_draft(
+            session, get_draft(session, stage.newsletter_id, draft.id), moved, author="aoki"
+        )
+        second = publish_draft(session, later)
+
+    assert (second.id, second.slug) == (first.id, first.slug)
+
+
+def test_a_draft_takes_no_other_issues_place(stage: Stage, draft: Draft) -> None:
+    with pytest.raises(ConflictError, match="already an issue"), transaction(stage.engine) as s:
+        publish_draft(s, draft, slug=stage.issue)
+
+
+def test_a_draft_that_changed_meanwhile_is_not_published(stage: Stage, draft: Draft) -> None:
+    _save(stage, draft, "二版")
+
+    with pytest.raises(DraftConflictError), transaction(stage.engine) as session:
+        publish_draft(session, draft)
+
+
+def test_an_issue_has_one_draft_however_often_it_is_opened(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        first = open_issue(session, stage.newsletter_id, stage.issue, author="aoki")
+        again = open_issue(session, stage.newsletter_id, stage.issue, author="baba")
+
+    assert again == first
+
+
+def test_another_newsletters_draft_is_not_found(stage: Stage, draft: Draft) -> None:
+    with pytest.raises(NotFoundError), reading(stage.engine) as session:
+        get_draft(session, stage.newsletter_id + 1, draft.id)
+
+
+def test_the_difference_names_lines_added_and_removed() -> None:
+    lines = difference(FIRST, replace(FIRST, title="二版"))
+
+    assert [(line.changed, line.text) for line in lines if line.changed is not Changed.SAME] == [
+        (Changed.REMOVED, "title: 初版"),
+        (Changed.ADDED, "title: 二版"),
+    ]

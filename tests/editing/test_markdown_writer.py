@@ -1,0 +1,153 @@
+"""Markdown and blocks are two views of one value: what is written reads back the same."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.model import (
+    Anchor,
+    Block,
+    Chapter,
+    Code,
+    Emphasis,
+    Inline,
+    Issue,
+    Item,
+    LineBreak,
+    Link,
+    ListBlock,
+    Paragraph,
+    Picture,
+    Quotation,
+    Section,
+    Strong,
+    Text,
+    Verbatim,
+)
+from newsletter.issues.sources import read_issue
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+
+WORDS = st.text("aあ「」。1 .#*_[]()<>!&;:`~\\-+=|\u3000", min_size=1, max_size=8).filter(
+    lambda text: text.strip() == text and not text[0].isdigit()
+)
+LINKED = st.builds(
+    Anchor,
+    url=st.just("https://example.jp/a?b=1&c=2"),
+    content=st.tuples(st.builds(Text, text=WORDS)),
+)
+CODE = st.builds(Code, text=st.sampled_from(["a", "a`b", "あ"]))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[Inline, ...]:
+    """Text with something marked between: neighbours of one kind would be read as one."""
+    found: list[Inline] = [draw(st.builds(Text, text=WORDS))]
+    marked: st.SearchStrategy[Inline]
+    for _ in range(draw(st.integers(0, 2))):
+        inner = (draw(st.builds(Text, text=WORDS)),)
+        plain: tuple[Inline, ...] = (Strong(content=inner), Emphasis(content=inner), LineBreak())
+        marked = st.one_of(st.sampled_from(plain), LINKED, CODE)
+        found.append(draw(marked))
+        found.append(draw(st.builds(Text, text=WORDS)))
+    return tuple(found)
+
+
+PARAGRAPHS = st.builds(Paragraph, content=runs())
+PICTURES = st.builds(
+    Picture,
+    source=st.just("https://example.jp/a.png"),
+    alt=WORDS,
+    url=st.sampled_from(["", "https://example.jp/"]),
+)
+LEAVES: st.SearchStrategy[Block] = (
+    PARAGRAPHS | PICTURES | st.builds(Verbatim, text=st.sampled_from(["a", "あ\n\n  b", "```\nx"]))
+)
+BLOCKS = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.builds(Quotation, blocks=st.lists(inner, min_size=1, max_size=2).map(tuple))
+        | st.builds(
+            ListBlock,
+            items=st.lists(
+                st.lists(inner, min_size=1, max_size=2).map(tuple), min_size=1, max_size=3
+            ).map(tuple),
+            ordered=st.booleans(),
+        )
+    ),
+    max_leaves=4,
+)
+BODIES = st.lists(BLOCKS, max_size=3).map(tuple)
+LINKS = st.lists(
+    st.builds(
+        Link,
+        url=st.sampled_from(["https://example.jp/a_b?c=1", "https://example.jp/%E3%81%82"]),
+        label=st.just("") | WORDS,
+    ),
+    max_size=2,
+).map(tuple)
+ITEMS = st.lists(st.builds(Item, headline=WORDS, body=BODIES, links=LINKS), max_size=2).map(tuple)
+SECTIONS = st.lists(
+    st.builds(Section, heading=WORDS, body=BODIES, links=LINKS, items=ITEMS), max_size=2
+).map(tuple)
+CHAPTERS = st.builds(
+    Chapter,
+    heading=WORDS,
+    number=st.none() | st.integers(1, 99),
+    body=BODIES,
+    links=LINKS,
+    items=ITEMS,
+    sections=SECTIONS,
+)
+ISSUES = st.builds(
+    Issue,
+    title=WORDS,
+    issue_date=st.dates(date(2000, 1, 1), date(2100, 1, 1)),
+    language=st.sampled_from(Language),
+    number=st.sampled_from(["", "42", "第42号"]),
+    lead=BODIES,
+    chapters=st.lists(CHAPTERS, max_size=2).map(tuple),
+    credits=st.lists(WORDS, max_size=2).map(tuple),
+)
+
+
+@given(ISSUES)
+@settings(max_examples=60, deadline=None)
+def test_an_issue_written_as_markdown_reads_back_the_same(issue: Issue) -> None:
+    read, template = read_markdown(to_markdown(issue, template="letter"), source="written")
+
+    assert read == issue
+    assert template == "letter"
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_samples_read_back_the_same(language: Language) -> None:
+    issue = read_issue(sample_issue(language), source="sample").issue
+
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
+def test_the_real_digest_becomes_markdown_and_back(hot_topics: bytes) -> None:
+    issue = read_issue(hot_topics, source="digest").issue
+
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (Text(text="は"), Strong(content=(Text(text="「例」"),)), Text(text="は")),
+        (Strong(content=(Text(text="a"),)), Emphasis(content=(Text(text="b"),))),
+        (Text(text="　字下げ"),),
+    ],
+)
+def test_emphasis_beside_brackets_and_indented_text_survive(content: tuple[Inline, ...]) -> None:
+    issue = Issue(title="題", issue_date=date(2026, 1, 1), lead=(Paragraph(content=content),))
+
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue

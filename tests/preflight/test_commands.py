@@ -1,0 +1,75 @@
+"""Preflight on the command line: errors refuse, warnings ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from newsletter.cli.main import app
+from newsletter.errors import ContentError, ExitCode
+from newsletter.issues.markdown import read_markdown
+from newsletter.issues.model import Picture
+from newsletter.settings import Settings
+
+_HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n\n# 章\n\n### 記事\n\n本文。\n\n"
+
+
+@pytest.fixture(autouse=True)
+def _newsletter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    names = ("--slug", "t", "--name", "便り", "--from-address", "a@example.jp")
+    _run("init", *names, "--postal-address", "東京都千代田区1")
+
+
+def _run(*words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, words, input=typed)
+
+
+def _write(link: str) -> str:
+    Path("issue.md").write_text(f"{_HEAD}[読む]({link})\n", encoding="utf-8")
+    return "issue.md"
+
+
+def test_check_tells_machines_each_finding_and_fails_on_errors() -> None:
+    checked = _run("issue", "check", _write("https://localhost/"), "--json")
+
+    findings = {found["code"]: found for found in json.loads(checked.stdout)["findings"]}
+    assert checked.exit_code == ExitCode.BAD_INPUT
+    assert findings["url-malformed"]["severity"] == "error"
+    assert findings["url-malformed"]["anchor"] == "c1-i1"
+
+
+def test_send_refuses_an_error_even_with_yes() -> None:
+    _run("issue", "import", _write("https://localhost/"))
+
+    sent = _run("send", "--yes")
+
+    assert isinstance(sent.exception, ContentError)
+    assert "Readers cannot reach" in str(sent.exception)
+
+
+def test_send_asks_on_a_warning_and_no_means_no() -> None:
+    _run("issue", "import", _write("http://example.jp/"))
+
+    sent = _run("send", typed="n\n")
+
+    assert "Send all the same?" in sent.output
+    assert sent.exit_code != ExitCode.OK
+    assert json.loads(_run("status", "--json").stdout or "[]") == []
+
+
+def test_a_picture_becomes_markdown_that_reads_back() -> None:
+    Image.new("RGB", (1600, 800)).save("a.jpg")
+
+    brought = _run("issue", "picture", "a.jpg", "--alt", "図 [1]")
+
+    issue, _template = read_markdown(_HEAD + brought.stdout, source="printed")
+    (_text, picture) = issue.chapters[0].items[0].body
+    assert isinstance(picture, Picture)
+    assert picture.alt == "図 [1]"

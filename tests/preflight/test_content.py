@@ -1,0 +1,207 @@
+"""Preflight of content: what is found in an issue, and what one click mends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from newsletter.issues.checks import check_issue
+from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.model import (
+    Chapter,
+    ContentsLine,
+    Issue,
+    Item,
+    Link,
+    Paragraph,
+    Picture,
+    Section,
+    Text,
+)
+from newsletter.issues.sources import read_issue
+from newsletter.issues.urls import find_url_fault
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+
+BLANK = Issue(
+    title="十月の便り",
+    issue_date=date(2026, 10, 1),
+    preheader="今月は図書館の新しい窓口と、秋の催しをお知らせします。",
+)
+
+
+def _paragraph(text: str) -> Paragraph:
+    return Paragraph(content=(Text(text=text),))
+
+
+def _issue(*items: Item) -> Issue:
+    return replace(BLANK, chapters=(Chapter(heading="お知らせ", items=items),))
+
+
+def _with_link(url: str) -> Issue:
+    return _issue(Item(headline="見出し", links=(Link(url=url),)))
+
+
+def _found(issue: Issue, code: str) -> Finding:
+    return next(finding for finding in check_issue(issue) if finding.code == code)
+
+
+def _codes(issue: Issue) -> list[str]:
+    return [finding.code for finding in check_issue(issue)]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_sample_issues_have_nothing_to_mend(language: Language) -> None:
+    assert check_issue(read_issue(sample_issue(language), source="sample").issue) == ()
+
+
+def test_the_real_digest_is_clean_once_it_is_read(hot_topics: bytes) -> None:
+    issue = read_issue(hot_topics, source="digest").issue
+
+    assert _codes(issue) == ["preheader-missing"]
+
+
+@pytest.mark.parametrize(
+    ("url", "mended"),
+    [
+        ("https://example.jp/news\u3001", "https://example.jp/news"),
+        ("https://example.jp/news\uff09", "https://example.jp/news"),
+        ("https://exa mple.jp/", None),
+        ("https:///path", None),
+        ("https://example", None),
+        ("https://-bad-.jp/", None),
+        ("https://user@example.jp/", None),
+        ("https://example.jp/https://example.jp/", None),
+        ("https://example.jp:99999/", None),
+        ("https://localhost/preview", None),
+        ("https://192.168.1.4/", None),
+    ],
+)
+def test_a_malformed_url_blocks_and_is_mended_where_what_was_meant_is_plain(
+    url: str, mended: str | None
+) -> None:
+    finding = _found(_with_link(url), "url-malformed")
+
+    assert finding.severity is Severity.ERROR
+    assert finding.place.anchor == "c1-i1"
+    if mended is None:
+        assert finding.fix is None
+    else:
+        assert finding.fix is not None
+        assert finding.fix(_with_link(url)) == _with_link(mended)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.city.example.lg.jp/a_b/c.html?q=1&r=%E3%81%82#top",
+        "https://例え.テスト.jp/道",
+        "https://web.archive.org/web/2020/https://example.jp/",
+        "https://8.8.8.8/",
+        "https://ja.example.org/wiki/Mail_(post)",
+        "mailto:digest@example.jp",
+    ],
+)
+def test_a_good_url_passes(url: str) -> None:
+    assert find_url_fault(url) is None
+
+
+def test_an_http_link_asks_and_one_click_makes_it_https() -> None:
+    issue = _with_link("http://example.jp/a")
+    finding = _found(issue, "url-http")
+
+    assert finding.severity is Severity.WARNING
+    assert finding.fix is not None
+    assert finding.fix(issue) == _with_link("https://example.jp/a")
+
+
+def test_the_same_url_in_two_items_asks_once() -> None:
+    link = Link(url="https://example.jp/a")
+    issue = _issue(Item(headline="一", links=(link,)), Item(headline="二", links=(link,)))
+
+    assert _codes(issue) == ["url-duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "severity", "mended"),
+    [
+        ("⽇本の⾏政", "character-lookalike", Severity.WARNING, "日本の行政"),
+        ("市⻑の⻘", "character-lookalike", Severity.WARNING, "市長の青"),
+        ("一\u00a0二", "character-lookalike", Severity.WARNING, "一 二"),
+        ("一\u202e二", "character-bidi", Severity.ERROR, "一二"),
+        ("一\u2060二", "character-invisible", Severity.WARNING, "一二"),
+        ("\uff86\uff6d\uff70\uff7d", "character-half-kana", Severity.HINT, "ニュース"),
+        ("一\ufffd二", "character-damaged", Severity.ERROR, None),
+        ("一\ue000二", "character-private", Severity.ERROR, None),
+    ],
+)
+def test_unsuitable_characters_are_named_and_mended(
+    text: str, code: str, severity: Severity, mended: str | None
+) -> None:
+    issue = _issue(Item(headline="見出し", body=(_paragraph(text),)))
+    finding = _found(issue, code)
+
+    assert finding.severity is severity
+    assert f"U+{ord(next(c for c in text if c not in '一二市の')):04X}" in finding.message.en
+    if mended is None:
+        assert finding.fix is None
+    else:
+        assert finding.fix is not None
+        assert finding.fix(issue) == _issue(Item(headline="見出し", body=(_paragraph(mended),)))
+
+
+def test_joined_emoji_are_left_alone() -> None:
+    assert _codes(_issue(Item(headline="👩\u200d💻", body=(_paragraph("一"),)))) == []
+
+
+def test_the_space_before_a_bold_word_survives_mending() -> None:
+    issue = _issue(Item(headline="⽇", body=(_paragraph("Read on "),)))
+    fix = _found(issue, "character-lookalike").fix
+
+    assert fix is not None
+    assert fix(issue).chapters[0].items[0].body == (_paragraph("Read on "),)
+
+
+def test_a_picture_without_alternative_text_asks() -> None:
+    picture = Picture(source="https://example.jp/a.png", alt=" ")
+
+    assert _codes(_issue(Item(headline="一", body=(picture,)))) == ["alt-missing"]
+
+
+def test_an_empty_part_is_taken_out_by_one_click() -> None:
+    full, empty = Item(headline="一", body=(_paragraph("文"),)), Item(headline="二")
+    section = Section(heading="節", items=(empty, full))
+    issue = replace(BLANK, chapters=(Chapter(heading="章", items=(full,), sections=(section,)),))
+    finding = _found(issue, "part-empty")
+
+    assert finding.place.anchor == "c1-s1-i1"
+    assert finding.fix is not None
+    assert finding.fix(issue).chapters[0].sections[0].items == (full,)
+
+
+def test_contents_that_lead_nowhere_are_derived_anew_by_one_click() -> None:
+    issue = replace(
+        _issue(Item(headline="一", body=(_paragraph("文"),))),
+        contents=(ContentsLine(text="お知らせ"), ContentsLine(text="無い章")),
+    )
+    finding = _found(issue, "contents-dead")
+
+    assert finding.about == "無い章"
+    assert finding.fix is not None
+    assert "contents-dead" not in _codes(finding.fix(issue))
+
+
+def test_an_issue_without_title_or_text_is_blocked() -> None:
+    assert _codes(replace(BLANK, title=" "))[:2] == ["title-empty", "issue-empty"]
+
+
+@pytest.mark.parametrize(
+    ("preheader", "code"),
+    [("", "preheader-missing"), ("短い", "preheader-short"), ("長" * 150, "preheader-long")],
+)
+def test_the_preheader_is_judged(preheader: str, code: str) -> None:
+    issue = _issue(Item(headline="一", body=(_paragraph("文"),)))
+
+    assert _codes(replace(issue, preheader=preheader)) == [code]

@@ -1,0 +1,150 @@
+"""Preflight of the mail: what readers' programs would clip, drop or not show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from lxml import html as lxml_html
+
+from newsletter.issues.findings import Severity
+from newsletter.issues.sources import read_issue
+from newsletter.language import Language
+from newsletter.rendering.checks import check_mail
+from newsletter.rendering.contrast import contrast_ratio, find_low_contrast
+from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse
+from newsletter.rendering.preflight import run_preflight
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+
+TEMPLATES = Settings(_env_file=None).templates_dir
+PUBLISHER = Publisher(
+    name="便り",
+    sender_name="便り編集室",
+    sender_address="digest@example.jp",
+    postal_address="〒100-0000 東京都千代田区例町1-2-3",
+)
+LEAVE = SlotUse(Slot.UNSUBSCRIBE_URL, escape=True)
+WORDS = "<p>図書館の新しい窓口をお知らせします。</p>" * 8
+
+
+def _mail(body: str = WORDS, *, head: str = "", subject: str = "十月の便り") -> RenderedIssue:
+    html = f"<html><head>{head}</head><body>{body}<p>{PUBLISHER.postal_address}</p><a href='"
+    return RenderedIssue(
+        subject=(subject,) if subject else (),
+        html=(html, LEAVE, "'>停止</a></body></html>"),
+        text=("本文\n", LEAVE),
+        language=Language.JAPANESE,
+    )
+
+
+def _found(mail: RenderedIssue, publisher: Publisher = PUBLISHER) -> list[tuple[str, Severity]]:
+    return [(finding.code, finding.severity) for finding in check_mail(mail, publisher)]
+
+
+@pytest.mark.parametrize("template", ["digest", "letter"])
+@pytest.mark.parametrize("language", Language)
+def test_the_templates_we_ship_pass_without_a_word(language: Language, template: str) -> None:
+    issue = read_issue(sample_issue(language), source="sample").issue
+    found = run_preflight(issue, template=template, templates_dir=TEMPLATES, publisher=PUBLISHER)
+
+    assert found.findings == ()
+    assert found.rendered is not None
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [(90_000, []), (96_000, [Severity.WARNING]), (102_001, [Severity.ERROR])],
+)
+def test_size_asks_from_95_kb_and_blocks_where_gmail_clips(
+    octets: int, expected: list[Severity]
+) -> None:
+    mail = _mail("<p>" + "a" * octets + "</p>")
+
+    assert [severity for code, severity in _found(mail) if code == "size"] == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "severity"),
+    [
+        ("<a href='#nowhere'>目次</a>", "anchor-dead", Severity.ERROR),
+        ("<a href=''>続き</a>", "link-empty", Severity.ERROR),
+        ("<a href='http://example.jp/'>続き</a>", "url-http", Severity.WARNING),
+        ("<a href='https://exa mple/'>続き</a>", "url-malformed", Severity.ERROR),
+        ("<a href='https://example.jp/'> </a>", "slot-empty", Severity.WARNING),
+        ("<p></p>", "slot-empty", Severity.HINT),
+        ("<img src='https://example.jp/a.png'>", "alt-missing", Severity.WARNING),
+        ("<img src='https://example.jp/a.svg' alt='図'>", "client-lacks", Severity.WARNING),
+        ("<p style='position:absolute'>文</p>", "client-lacks", Severity.WARNING),
+        ("<p style='width:calc(1px + 1px)'>文</p>", "client-lacks", Severity.WARNING),
+        ("<div style='display: flex'>文</div>", "client-lacks", Severity.WARNING),
+        ("<form action='https://example.jp/'></form>", "client-lacks", Severity.ERROR),
+        ("<p style='color:#999999'>文</p>", "contrast", Severity.WARNING),
+    ],
+)
+def test_each_fault_of_the_html_is_found(body: str, code: str, severity: Severity) -> None:
+    assert _found(_mail(WORDS + body)) == [(code, severity)]
+
+
+def test_an_anchor_that_exists_passes() -> None:
+    assert _found(_mail(WORDS + "<a href='#c1'>目次</a><h2 id='c1'>章</h2>")) == []
+
+
+def test_a_mail_of_pictures_alone_is_blocked() -> None:
+    mail = _mail("<img src='https://example.jp/a.png' alt='図'>")
+
+    assert _found(mail) == [("image-only", Severity.ERROR)]
+
+
+def test_a_mail_without_way_out_is_blocked_in_either_body() -> None:
+    mail = replace(_mail(), html=(WORDS + PUBLISHER.postal_address,), text=("本文",))
+
+    assert _found(mail) == [("unsubscribe-missing", Severity.ERROR)] * 2
+
+
+@pytest.mark.parametrize("address", ["", "どこにも書かれていない住所"])
+def test_a_mail_without_postal_address_is_blocked(address: str) -> None:
+    publisher = replace(PUBLISHER, postal_address=address)
+
+    assert _found(_mail(), publisher) == [("postal-address-missing", Severity.ERROR)]
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("あ" * 30, []),
+        ("a" * 60, []),
+        ("あ" * 31, [("subject-long", Severity.HINT)]),
+        ("あ" * 51, [("subject-long", Severity.WARNING)]),
+        ("", [("title-empty", Severity.ERROR)]),
+    ],
+)
+def test_the_subject_is_measured_in_columns(
+    subject: str, expected: list[tuple[str, Severity]]
+) -> None:
+    assert _found(_mail(subject=subject)) == expected
+
+
+def test_contrast_is_judged_in_dark_as_well() -> None:
+    tree = lxml_html.document_fromstring(
+        "<head><style>@media (prefers-color-scheme: dark) {"
+        " body { background-color: #111111 !important; }"
+        " .light { color: #eeeeee !important; } }</style></head>"
+        "<body style='background-color:#ffffff'><p class='light'>明</p><p>暗</p></body>"
+    )
+
+    assert [(low.dark, low.text) for low in find_low_contrast(tree)] == [(True, "暗")]
+
+
+def test_the_ratio_is_that_of_wcag() -> None:
+    assert contrast_ratio((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
+
+
+def test_a_template_that_fails_is_a_finding_not_an_end() -> None:
+    issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
+    broken = replace(issue, title="\x00")
+    found = run_preflight(broken, template="digest", templates_dir=TEMPLATES, publisher=PUBLISHER)
+
+    assert found.blocked
+    assert found.rendered is None

@@ -1,0 +1,121 @@
+"""The sender's domain, asked of a real DNS server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+from dns.resolver import Resolver
+
+from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
+
+
+class DnsServer:
+    """Answers TXT questions from ``records``; stays silent on names in ``silent``."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[str]] = {}
+        self.silent = False
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            data, peer = self._socket.recvfrom(4096)
+            if data == b"end":
+                return
+            if self.silent:
+                continue
+            query = dns.message.from_wire(data)
+            name = query.question[0].name
+            response = dns.message.make_response(query)
+            texts = self.records.get(name.to_text(omit_final_dot=True))
+            if texts is None:
+                response.set_rcode(dns.rcode.NXDOMAIN)
+            else:
+                quoted = [f'"{text}"' for text in texts]
+                response.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *quoted))
+            self._socket.sendto(response.to_wire(), peer)
+
+    def resolver(self) -> Resolver:
+        resolver = Resolver(configure=False)
+        resolver.nameservers = ["127.0.0.1"]
+        resolver.port = self._socket.getsockname()[1]
+        return resolver
+
+    def close(self) -> None:
+        self._socket.sendto(b"end", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def dns_server() -> Iterator[DnsServer]:
+    server = DnsServer()
+    yield server
+    server.close()
+
+
+GOOD = {
+    "example.jp": ["v=spf1 include:relay.example.jp -all", "other=1"],
+    "_dmarc.example.jp": ["v=DMARC1; p=reject"],
+    "s1._domainkey.example.jp": ["v=DKIM1; k=rsa; p=MIGf"],
+}
+
+
+def _codes(server: DnsServer, domain: str = "example.jp") -> list[str]:
+    found = ask_sender_domain(domain, dkim_selector="s1", resolver=server.resolver())
+    return [finding.code for finding in judge_sender_domain(found)]
+
+
+def test_a_domain_with_all_three_records_passes(dns_server: DnsServer) -> None:
+    dns_server.records = GOOD
+
+    assert _codes(dns_server) == []
+
+
+def test_each_missing_record_is_named(dns_server: DnsServer) -> None:
+    assert _codes(dns_server) == ["spf-missing", "dkim-missing", "dmarc-missing"]
+
+
+def test_a_subdomain_inherits_the_policy_above_it(dns_server: DnsServer) -> None:
+    dns_server.records = {
+        "_dmarc.example.jp": ["v=DMARC1; p=reject"],
+        "news.example.jp": ["v=spf1 -all"],
+        "s1._domainkey.news.example.jp": ["p=MIGf"],
+    }
+
+    assert _codes(dns_server, "news.example.jp") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "code"),
+    [
+        ("example.jp", ["v=spf1 +all"], "spf-all"),
+        ("example.jp", ["v=spf1 -all", "v=spf1 ~all"], "spf-twice"),
+        ("_dmarc.example.jp", ["v=DMARC1; p=none"], "dmarc-none"),
+        ("s1._domainkey.example.jp", ["v=DKIM1; p="], "dkim-revoked"),
+    ],
+)
+def test_a_weak_record_is_told(
+    dns_server: DnsServer, name: str, texts: list[str], code: str
+) -> None:
+    dns_server.records = GOOD | {name: texts}
+
+    assert _codes(dns_server) == [code]
+
+
+def test_silence_says_nothing_against_the_domain(
+    dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.delivery.sender_domain._PATIENCE", 0.3)
+    dns_server.silent = True
+
+    assert _codes(dns_server) == ["spf-unknown", "dkim-unknown", "dmarc-unknown"]
