@@ -22,6 +22,7 @@ class Identity:
     Attributes:
         list_id: RFC 2919, without angle brackets.
         unsubscribe_address: Takes unsubscribe requests by mail (RFC 2369).
+        transactional: For one person who asked for it: automatic (RFC 3834), and of no list.
         feedback_id: Gmail's Feedback-ID, up to four fields joined by colons.
     """
 
@@ -32,6 +33,7 @@ class Identity:
     list_name: str
     unsubscribe_address: str
     feedback_id: str
+    transactional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,11 +90,14 @@ class MessageFrame:
     def _fixed_fields(identity: Identity, date: datetime, language: str) -> bytes:
         fields = [
             headers.field("Date", format_datetime(date)),
-            headers.mailbox("List-Id", identity.list_name, identity.list_id),
             headers.field("Feedback-ID", identity.feedback_id),
             headers.field("Content-Language", language),
             headers.field("MIME-Version", "1.0"),
         ]
+        if identity.transactional:
+            fields.append(headers.field("Auto-Submitted", "auto-generated"))
+        else:
+            fields.append(headers.mailbox("List-Id", identity.list_name, identity.list_id))
         if identity.reply_to:
             fields.append(headers.mailbox("Reply-To", "", identity.reply_to))
         return b"".join(fields)
@@ -112,7 +117,7 @@ class MessageFrame:
             headers.mailbox("To", recipient.name, recipient.address),
             self._subject_field or self._subject_of(recipient),
             headers.field("Message-ID", f"<{recipient.message_id}>"),
-            self._list_unsubscribe(recipient),
+            b"" if self._identity.transactional else self._list_unsubscribe(recipient),
             self._fixed,
         ]
         if recipient.html:

@@ -2,6 +2,7 @@
 
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
@@ -17,8 +18,10 @@ __all__ = [
     "Base",
     "BatchRow",
     "BounceRow",
+    "ConsentRow",
     "DeliveryRow",
     "IssueRow",
+    "JoinTallyRow",
     "MailingContentRow",
     "MailingRow",
     "NewsletterRow",
