@@ -78,6 +78,8 @@ class TokenSigner:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("at least one key is needed")
+        #: Keyed hashes under the same keys.
+        self.pseudonyms = Pseudonyms(keys)
         self._keys = tuple(hashlib.sha256(b"newsletter-token\0" + key).digest() for key in keys)
 
     def sign(self, purpose: Purpose, *numbers: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,27 +67,25 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
 
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
     """Return every newsletter with the person's relation to it."""
-    rows: Iterable[tuple[NewsletterRow, SubscriptionRow | None]] = session.execute(
-        select(NewsletterRow, SubscriptionRow)
+    rows = session.execute(
+        select(NewsletterRow, SubscriptionRow.state, SubscriptionRow.paused_until)
         .outerjoin(
             SubscriptionRow,
             (SubscriptionRow.newsletter_id == NewsletterRow.id)
             & (SubscriptionRow.subscriber_id == subscriber_id),
         )
         .order_by(NewsletterRow.slug)
-    ).tuples()
+    )
     moment = now()
     return [
         Choice(
             newsletter_id=newsletter.id,
             slug=newsletter.slug,
             name=newsletter.name,
-            subscribed=row is not None and row.state is SubscriptionState.CONFIRMED,
-            paused_until=row.paused_until
-            if row is not None and row.paused_until and row.paused_until > moment
-            else None,
+            subscribed=state is SubscriptionState.CONFIRMED,
+            paused_until=until if until and until > moment else None,
         )
-        for newsletter, row in rows
+        for newsletter, state, until in rows
     ]
 
 

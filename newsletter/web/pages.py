@@ -14,6 +14,8 @@ from newsletter.language import Language
 class Pages:
     """Renders pages; each template holds both languages side by side."""
 
+    DEFAULT_LANGUAGE = Language.JAPANESE
+
     def __init__(self, templates_dir: Path) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(templates_dir / "web"),
@@ -27,16 +29,21 @@ class Pages:
         self, name: str, *, language: Language, status: int = 200, **values: object
     ) -> HTMLResponse:
         """Render a page."""
-        page = self._environment.get_template(name).render(
+        return HTMLResponse(self.render(name, language=language, **values), status_code=status)
+
+    def render(self, name: str, *, language: Language, **values: object) -> str:
+        """Render a page's text."""
+        return self._environment.get_template(name).render(
             lang=language.value, ja=language is Language.JAPANESE, **values
         )
-        return HTMLResponse(page, status_code=status)
 
     @staticmethod
-    def language_of(request: Request) -> Language:
-        """Return the first language of ours that the browser asks for."""
+    def language_of(request: Request, fallback: Language = Language.JAPANESE) -> Language:
+        """Return what ``?lang=`` names, or else the first language that the browser asks for."""
+        if (chosen := request.query_params.get("lang", "")) in set(Language):
+            return Language(chosen)
         for part in request.headers.get("accept-language", "").lower().split(","):
             for language in Language:
                 if part.strip().startswith(language.value):
                     return language
-        return Language.JAPANESE
+        return fallback
