@@ -105,6 +105,8 @@ def archive_router(
         bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
         html = fill(content.rendered.html, links).replace("</head>", f"{head}</head>", 1)
         html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
+        # On a page of its own the mail is the main part, for those who jump by landmarks.
+        html = html.replace('role="article"', 'role="main"', 1)
         return _mail_page(html, _CACHED)
 
     @router.get("/sitemap.xml")
