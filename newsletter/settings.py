@@ -65,6 +65,18 @@ class Settings(BaseSettings):
     retry_hours: int = Field(default=48, ge=1, le=240)
     #: Minutes past its hour, or of all workers' silence, up to which a mailing goes on by itself.
     grace_minutes: int = Field(default=60, ge=1, le=10_080)
+    #: Requests to join that one address may cause mail by, in a day.
+    join_limit_address: int = Field(default=3, ge=1, le=100)
+    #: Requests to join from one network (IPv4 /24, IPv6 /64), in an hour.
+    join_limit_network: int = Field(default=20, ge=1, le=100_000)
+    #: Requests to join one newsletter, in an hour.
+    join_limit_newsletter: int = Field(default=1000, ge=1, le=1_000_000)
+    #: Days for which the link of a confirmation mail holds.
+    confirm_days: int = Field(default=7, ge=1, le=60)
+    #: How exactly the consent record says from where: ``network`` (/24, /48), ``none``, ``full``.
+    consent_network: Literal["network", "none", "full"] = "network"
+    #: Lets programs unsubscribe people by POST /api/unsubscribe; empty closes that way.
+    api_token: SecretStr | None = None
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -91,6 +103,13 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
             raise ValueError("each key must have at least 32 characters")
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004
+            raise ValueError("the token must have at least 32 characters")
         return value
 
     @field_validator("public_url")

@@ -78,6 +78,8 @@ class TokenSigner:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("at least one key is needed")
+        #: Keyed hashes under the same keys.
+        self.pseudonyms = Pseudonyms(keys)
         self._keys = tuple(hashlib.sha256(b"newsletter-token\0" + key).digest() for key in keys)
 
     def sign(self, purpose: Purpose, *numbers: int) -> str:
@@ -126,3 +128,28 @@ class TokenSigner:
         return DeliveryRef(
             newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=subscriber_id
         )
+
+
+class Pseudonyms:
+    """Keyed hashes: they tell whether a text was seen before without keeping the text.
+
+    The oldest key writes, so that rotation keeps what was written recognisable; all keys are
+    tried in reading, for when the oldest is finally taken away.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            raise ValueError("at least one key is needed")
+        self._keys = tuple(hashlib.sha256(b"newsletter-pseudonym\0" + key).digest() for key in keys)
+
+    def of(self, text: str) -> str:
+        """Return the hash to keep: HMAC-SHA256 in 64 hexadecimal digits."""
+        return self._hash(self._keys[-1], text)
+
+    def all_of(self, text: str) -> tuple[str, ...]:
+        """Return every hash under which ``text`` may have been kept."""
+        return tuple(self._hash(key, text) for key in self._keys)
+
+    @staticmethod
+    def _hash(key: bytes, text: str) -> str:
+        return hmac.digest(key, text.encode("utf-8"), "sha256").hex()

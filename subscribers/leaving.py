@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CursorResult, update
+from collections.abc import Sequence
+
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
+from newsletter.database.tables import MailingRow, SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 
@@ -20,7 +22,8 @@ def unsubscribe(
 ) -> bool:
     """End a subscription and log it; return whether there was one to end.
 
-    Idempotent: of two at once, one row is changed and one event logged.
+    Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
+    was used may be gone since, as links of years ago keep working.
     """
     result = session.execute(
         update(SubscriptionRow)
@@ -38,8 +41,30 @@ def unsubscribe(
         UnsubscribeEventRow(
             newsletter_id=newsletter_id,
             subscriber_id=subscriber_id,
-            mailing_id=mailing_id,
+            mailing_id=session.scalar(select(MailingRow.id).where(MailingRow.id == mailing_id)),
             way=way,
         )
     )
     return True
+
+
+def unsubscribe_from_all(
+    session: Session, *, subscriber_id: int, mailing_id: int | None, way: UnsubscribeWay
+) -> Sequence[int]:
+    """End every subscription of a person; return the newsletters that were left."""
+    newsletters = session.scalars(
+        select(SubscriptionRow.newsletter_id)
+        .where(SubscriptionRow.subscriber_id == subscriber_id)
+        .order_by(SubscriptionRow.newsletter_id)
+    ).all()
+    return [
+        newsletter_id
+        for newsletter_id in newsletters
+        if unsubscribe(
+            session,
+            newsletter_id=newsletter_id,
+            subscriber_id=subscriber_id,
+            mailing_id=mailing_id,
+            way=way,
+        )
+    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import SuppressionRow
 from newsletter.database.vocabulary import SuppressionReason
+from newsletter.tokens import Pseudonyms
 
 
 def suppress(
@@ -43,3 +46,17 @@ def is_suppressed(
         SuppressionRow.address_key == address_key,
         or_(SuppressionRow.newsletter_id.is_(None), SuppressionRow.newsletter_id == newsletter_id),
     )
+
+
+def erased_among(
+    session: Session, address_keys: Iterable[str], pseudonyms: Pseudonyms
+) -> frozenset[str]:
+    """Return which of up to some thousand addresses were erased on their owner's wish.
+
+    No query can compute the keyed hash, so whoever adds people asks here first.
+    """
+    by_hash = {hashed: key for key in address_keys for hashed in pseudonyms.all_of(key)}
+    found = session.scalars(
+        select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(by_hash))
+    )
+    return frozenset(by_hash[hashed] for hashed in found if hashed is not None)

@@ -1,4 +1,4 @@
-"""``newsletter subscriber``: add, import, list."""
+"""``newsletter subscriber``: add, import, list, remove, erase."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from sqlalchemy import select
 
 from newsletter.cli.console import console, print_json, progress_bar
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
-from newsletter.errors import ExitCode, ListError, Place
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.issues.normalise import decode
+from newsletter.settings import signing_keys
+from newsletter.tokens import Pseudonyms
+from subscribers.addresses import parse_address
+from subscribers.erasing import erase as erase_person
 from subscribers.importing import ImportReport, import_csv
-from subscribers.newsletters import find_newsletter
+from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.newsletters import find_newsletter, list_newsletters
+from subscribers.people import find_person
 
-app = typer.Typer(no_args_is_help=True, help="Add, import and list subscribers.")
+app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 
 Basis = Annotated[str, typer.Option(help="What they consented by, such as 'web form 2026'.")]
 
@@ -136,3 +143,57 @@ def show_subscribers(
     for address, name, state in rows:
         table.add_row(escape(address or "(erased)"), escape(name), state.value)
     console.print(table if rows else "There is no subscriber yet.")
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    address: str,
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """Unsubscribe somebody from a newsletter, or from all; doing it twice does no harm."""
+    wanted, way = parse_address(address), UnsubscribeWay.OPERATOR
+    with transaction(open_database(settings_of(context))) as session:
+        person = find_person(session, wanted)
+        if person is None:
+            raise NotFoundError(f"Nobody has the address {address!r}.")
+        slugs = {row.id: row.slug for row in list_newsletters(session)}
+        if newsletter is None:
+            left = list(
+                unsubscribe_from_all(session, subscriber_id=person.id, mailing_id=None, way=way)
+            )
+        else:
+            number = find_newsletter(session, newsletter).id
+            gone = unsubscribe(
+                session, newsletter_id=number, subscriber_id=person.id, mailing_id=None, way=way
+            )
+            left = [number] if gone else []
+    names = [slugs[number] for number in left]
+    if json:
+        print_json({"left": names})
+    else:
+        console.print(f"Left: {', '.join(names)}." if names else "There was nothing to leave.")
+
+
+@app.command()
+def erase(
+    context: typer.Context,
+    address: str,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erase somebody for good; a keyed hash keeps any list from bringing them back."""
+    settings = settings_of(context)
+    engine = open_database(settings)
+    wanted = parse_address(address)
+    with reading(engine) as session:
+        person = find_person(session, wanted)
+    if person is None:
+        raise NotFoundError(f"Nobody has the address {address!r}.")
+    if not yes:
+        typer.confirm(f"Erase {address} and all that names them?", abort=True)
+    with transaction(engine) as session:
+        erase_person(
+            session, person.id, Pseudonyms(signing_keys(settings)), way=UnsubscribeWay.OPERATOR
+        )
+    console.print("Erased.")

@@ -33,6 +33,21 @@ class UnsubscribeWay(StrEnum):
     COMPLAINT = "complaint"
 
 
+class ConsentStep(StrEnum):
+    """What somebody did towards a subscription; each is a row of the consent record."""
+
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+
+
+class MailingKind(StrEnum):
+    """What a mailing is: an issue to its audience, a notice to one person, or a test."""
+
+    ISSUE = "issue"
+    NOTICE = "notice"
+    TEST = "test"
+
+
 class MailingState(StrEnum):
     """Where a mailing stands."""
 

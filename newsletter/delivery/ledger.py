@@ -26,6 +26,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
+    MailingKind,
     MailingState,
     SubscriptionState,
 )
@@ -136,17 +137,25 @@ def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
 
-def _unwanted(newsletter_id: int) -> Select[int]:
-    """Select subscribers who must not get mail of this newsletter now."""
+def _unwanted(mailing: MailingRow) -> Select[int]:
+    """Select subscribers who must not get this mailing now.
+
+    A notice answers what somebody just asked for, so it needs no confirmed subscription; an
+    erased or suppressed address gets none all the same.
+    """
+    never = SubscriberRow.address_key.is_(None) | is_suppressed(
+        SubscriberRow.address_key, mailing.newsletter_id
+    )
+    if mailing.kind is MailingKind.NOTICE:
+        return select(SubscriberRow.id).where(never)
     return (
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(SubscriptionRow.newsletter_id == newsletter_id)
+        .where(SubscriptionRow.newsletter_id == mailing.newsletter_id)
         .where(
             (SubscriptionRow.state != SubscriptionState.CONFIRMED)
             | (func.coalesce(SubscriptionRow.paused_until, now()) > now())
-            | SubscriberRow.address_key.is_(None)
-            | is_suppressed(SubscriberRow.address_key, newsletter_id)
+            | never
         )
     )
 
@@ -157,7 +166,7 @@ def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[
         .where(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
-            DeliveryRow.subscriber_id.in_(_unwanted(mailing.newsletter_id)),
+            DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
         )
         .values(
             state=DeliveryState.SKIPPED,
@@ -190,7 +199,7 @@ def standing(engine: Engine, claim: Claim) -> Standing:
             select(DeliveryRow.position).where(
                 _within(claim.mailing_id, claim.first_position, claim.last_position),
                 DeliveryRow.state == DeliveryState.SENDING,
-                DeliveryRow.subscriber_id.in_(_unwanted(mailing.newsletter_id)),
+                DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
             )
         )
         return Standing(flowing=True, unwanted=frozenset(left))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
 from newsletter.delivery.content import MailingContent, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
@@ -102,7 +102,23 @@ def create_mailing(
     )
     session.add(row)
     session.flush()
+    freeze_content(session, row.id, newsletter, rendered, date=scheduled_at or now())
+    return row.id
+
+
+def freeze_content(
+    session: Session,
+    mailing_id: int,
+    newsletter: NewsletterRow,
+    rendered: RenderedIssue,
+    *,
+    date: datetime,
+    kind: MailingKind = MailingKind.ISSUE,
+) -> None:
+    """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date."""
     domain = newsletter.from_address.rpartition("@")[2]
+    notice = kind is MailingKind.NOTICE
+    stream = "notice" if notice else "newsletter"
     identity = Identity(
         from_name=newsletter.from_name,
         from_address=newsletter.from_address,
@@ -110,7 +126,8 @@ def create_mailing(
         list_id=newsletter.list_id,
         list_name=newsletter.name,
         unsubscribe_address=newsletter.unsubscribe_address,
-        feedback_id=f"{row.id}:{newsletter.slug}:newsletter:{domain}",
+        feedback_id=f"{mailing_id}:{newsletter.slug}:{stream}:{domain}",
+        transactional=notice,
     )
     content = MailingContent(
         newsletter_id=newsletter.id,
@@ -118,10 +135,9 @@ def create_mailing(
         identity=identity,
         bounce_address=newsletter.bounce_address,
         message_id_domain=domain,
-        date=scheduled_at or now(),
+        date=date,
     )
-    save_content(session, row.id, content)
-    return row.id
+    save_content(session, mailing_id, content)
 
 
 def progress(engine: Engine, mailing_id: int) -> Progress:
@@ -137,7 +153,12 @@ def progress(engine: Engine, mailing_id: int) -> Progress:
 def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
     """Return where the newest mailings stand."""
     with reading(engine) as session:
-        rows = session.scalars(select(MailingRow).order_by(MailingRow.id.desc()).limit(limit))
+        rows = session.scalars(
+            select(MailingRow)
+            .where(MailingRow.kind != MailingKind.NOTICE)
+            .order_by(MailingRow.id.desc())
+            .limit(limit)
+        )
         return [_progress(session, row) for row in rows.all()]
 
 

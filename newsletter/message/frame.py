@@ -23,6 +23,7 @@ class Identity:
     Attributes:
         list_id: RFC 2919, without angle brackets.
         unsubscribe_address: Takes unsubscribe requests by mail (RFC 2369).
+        transactional: For one person who asked for it: automatic (RFC 3834), and of no list.
         feedback_id: Gmail's Feedback-ID, up to four fields joined by colons.
     """
 
@@ -33,6 +34,7 @@ class Identity:
     list_name: str
     unsubscribe_address: str
     feedback_id: str
+    transactional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,12 +115,15 @@ class MessageFrame:
         fields = [
             headers.mailbox("From", identity.from_name, identity.from_address),
             headers.field("Date", format_datetime(date)),
-            headers.mailbox("List-Id", identity.list_name, identity.list_id),
-            headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             headers.field("Feedback-ID", identity.feedback_id),
             headers.field("Content-Language", language),
             headers.field("MIME-Version", "1.0"),
         ]
+        if identity.transactional:
+            fields.append(headers.field("Auto-Submitted", "auto-generated"))
+        else:
+            fields.append(headers.mailbox("List-Id", identity.list_name, identity.list_id))
+            fields.append(headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
         if identity.reply_to:
             fields.append(headers.mailbox("Reply-To", "", identity.reply_to))
         return fields
@@ -136,8 +141,9 @@ class MessageFrame:
         varying = [
             headers.mailbox("To", recipient.name, recipient.address),
             headers.field("Message-ID", f"<{recipient.message_id}>"),
-            self._list_unsubscribe(recipient),
         ]
+        if not self._identity.transactional:
+            varying.append(self._list_unsubscribe(recipient))
         if self._personal_subject:
             subject = fill(self._subject, recipient.slots)
             varying.append(headers.unstructured("Subject", subject))

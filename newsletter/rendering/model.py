@@ -16,6 +16,8 @@ class Slot(StrEnum):
     VIEW_URL = "view_url"
     SUBSCRIBER_NAME = "subscriber_name"
     SUBSCRIBER_ADDRESS = "subscriber_address"
+    #: What a notice asks its reader to do; filled when the notice is made.
+    ACTION_URL = "action_url"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def render_issue(
         "lang": issue.language.value,
     }
     mjml = templates.render(f"{template}/{BODY}", values)
-    html = _inline_styles(compile_mjml(mjml, template=f"{template}/{BODY}"))
-    text = _tidy(templates.render(f"{template}/{TEXT}", values))
+    html = inline_styles(compile_mjml(mjml, template=f"{template}/{BODY}"))
+    text = tidy(templates.render(f"{template}/{TEXT}", values))
     subject = " ".join(templates.render(f"{template}/{SUBJECT}", values).split())
     _verify_complete(issue, _Shown.of_html(html), f"{template}/{BODY}")
     _verify_complete(issue, _Shown.of_text(text), f"{template}/{TEXT}")
@@ -71,7 +71,7 @@ def _derived_preheader(issue: Issue) -> str:
     return issue.title
 
 
-def _inline_styles(html: str) -> str:
+def inline_styles(html: str) -> str:
     """Inline the style sheet where clients drop it; media queries stay for those that keep it.
 
     The network stays closed: premailer would fetch style sheets that the HTML links to.
@@ -87,7 +87,8 @@ def _inline_styles(html: str) -> str:
     return re.sub(r">\s*\n\s*<", ">\n<", str(inlined))
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """Take away white space at line ends, and empty lines beyond one."""
     lines = [line.rstrip() for line in text.strip("\n").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 

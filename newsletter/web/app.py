@@ -14,16 +14,24 @@ from newsletter.errors import NotFoundError, TokenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
+from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.confirming import confirming_router
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
+from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.pages import Pages
+from newsletter.web.preferences import preferences_router
 
 _CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
 )
+
+
+#: What search engines may list.
+_PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
 
 
 def create_app(
@@ -32,7 +40,12 @@ def create_app(
     """Build the application; ``mailbox`` adds the inbox pages."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.templates_dir)
+    pseudonyms = signer.pseudonyms
+    app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
+    app.include_router(confirming_router(settings, engine, signer, pages))
     app.include_router(leaving_router(engine, signer, pages))
+    app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
+    app.include_router(api_router(settings, engine))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
     if mailbox is not None:
@@ -59,8 +72,9 @@ def create_app(
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
-        if not request.url.path.startswith(("/archive", "/static")):
+        if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):
             response.headers.setdefault("X-Robots-Tag", "noindex")
+        if not request.url.path.startswith(("/archive", "/static")):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -1,21 +1,20 @@
-"""Issues on the web: the public archive, and the personal view a mail links to."""
+"""Issues on the web: the public archive and its feed, and the personal view a mail links to."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import re
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
-from newsletter.database.tables import IssueRow, NewsletterRow, SubscriberRow
+from newsletter.database.tables import SubscriberRow
 from newsletter.delivery.content import load_content
 from newsletter.delivery.links import DeliveryLinks
-from newsletter.delivery.mailings import render_stored
-from newsletter.issues.store import find_issue, list_issues
-from newsletter.rendering.model import RenderedIssue, Slot
+from newsletter.delivery.publishing import find_publication, list_publications
+from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
@@ -27,7 +26,13 @@ _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_KEPT = 32
+_PAGE = 50
+_FEED = 20
+#: sitemaps.org allows 50,000 addresses in a file.
+_SITEMAP = 5_000
+_CACHED = {"Cache-Control": "public, max-age=300"}
+#: Characters that XML 1.0 cannot carry.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def archive_router(
@@ -35,51 +40,96 @@ def archive_router(
 ) -> APIRouter:
     """Return the routes of reading."""
     router = APIRouter()
-    rendered_issues: OrderedDict[tuple[int, int], RenderedIssue] = OrderedDict()
-
-    def _rendered(session: Session, issue: IssueRow, newsletter: NewsletterRow) -> RenderedIssue:
-        key = (issue.id, issue.version)
-        if key not in rendered_issues:
-            rendered_issues[key] = render_stored(
-                issue, newsletter, templates_dir=settings.templates_dir
-            )
-            while len(rendered_issues) > _KEPT:
-                rendered_issues.popitem(last=False)
-        del session
-        return rendered_issues[key]
+    site = settings.public_url
 
     @router.get("/")
     def home(request: Request) -> HTMLResponse:
         with reading(engine) as session:
             rows = list_newsletters(session)
-        return pages.show("home.html", language=pages.language_of(request), newsletters=rows)
+        return pages.show("reader/home.html", language=pages.language_of(request), newsletters=rows)
 
     @router.get("/archive/{slug}")
-    def archive(slug: str, request: Request) -> HTMLResponse:
+    def archive(slug: str, request: Request, page: int = 1) -> HTMLResponse:
+        page = min(max(page, 1), 10_000)
         with reading(engine) as session:
             newsletter = find_newsletter(session, slug)
-            issues = list_issues(session, newsletter.id)
+            issues = list_publications(
+                session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
+            )
         return pages.show(
-            "archive.html",
-            language=pages.language_of(request),
+            "reader/archive.html",
+            language=pages.language_of(request, newsletter.language),
+            newsletter=newsletter,
+            issues=issues[:_PAGE],
+            more=len(issues) > _PAGE,
+            page=page,
+            here=f"{site}/archive/{slug}",
+        )
+
+    @router.get("/archive/{slug}/feed.atom")
+    def feed(slug: str) -> Response:
+        with reading(engine) as session:
+            newsletter = find_newsletter(session, slug)
+            issues = list_publications(session, newsletter.id, limit=_FEED)
+        text = pages.render(
+            "reader/feed.xml",
+            language=newsletter.language,
             newsletter=newsletter,
             issues=issues,
+            home=f"{site}/archive/{slug}",
+            updated=max(
+                (issue.published_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
+            ),
         )
+        return _xml(text, "application/atom+xml")
 
     @router.get("/archive/{slug}/{issue_slug}")
     def issue_page(slug: str, issue_slug: str) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = find_newsletter(session, slug)
-            issue = find_issue(session, newsletter.id, issue_slug)
-            rendered = _rendered(session, issue, newsletter)
-        home = f"{settings.public_url}/archive/{slug}"
-        here = f"{home}/{issue_slug}"
+            issue, content = find_publication(session, newsletter.id, issue_slug)
+        here = f"{site}/archive/{slug}/{issue_slug}"
+        manage = f"{site}/subscribe/{slug}"
         links = {
             Slot.VIEW_URL: here,
-            Slot.UNSUBSCRIBE_URL: home,
-            Slot.PREFERENCES_URL: home,
+            Slot.UNSUBSCRIBE_URL: f"{manage}#leave",
+            Slot.PREFERENCES_URL: f"{manage}#leave",
         }
-        return _mail_page(fill(rendered.html, links))
+        values: dict[str, object] = {
+            "newsletter": newsletter,
+            "issue": issue,
+            "here": here,
+            "home": f"{site}/archive/{slug}",
+        }
+        head = pages.render("reader/issue_head.html", language=issue.language, **values)
+        bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
+        html = fill(content.rendered.html, links).replace("</head>", f"{head}</head>", 1)
+        html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
+        # On a page of its own the mail is the main part, for those who jump by landmarks.
+        html = html.replace('role="article"', 'role="main"', 1)
+        return _mail_page(html, _CACHED)
+
+    @router.get("/sitemap.xml")
+    def sitemap() -> Response:
+        with reading(engine) as session:
+            listed = [
+                (row.slug, list_publications(session, row.id, limit=_SITEMAP))
+                for row in list_newsletters(session)
+            ]
+        return _xml(
+            pages.render(
+                "reader/sitemap.xml", language=pages.DEFAULT_LANGUAGE, listed=listed, site=site
+            ),
+            "application/xml",
+        )
+
+    @router.get("/robots.txt")
+    def robots() -> PlainTextResponse:
+        text = (
+            "User-agent: *\nAllow: /$\nAllow: /archive/\nAllow: /subscribe/\nAllow: /static/\n"
+            f"Disallow: /\n\nSitemap: {site}/sitemap.xml\n"
+        )
+        return PlainTextResponse(text, headers=_CACHED)
 
     @router.get("/v/{token}")
     def personal(token: str) -> HTMLResponse:
@@ -90,10 +140,14 @@ def archive_router(
         links = DeliveryLinks.of(settings.public_url, signer, ref)
         name = subscriber.name if subscriber else ""
         values = {**links.slots(), Slot.SUBSCRIBER_NAME: name}
-        return _mail_page(fill(content.rendered.html, values))
+        return _mail_page(fill(content.rendered.html, values), {})
 
     return router
 
 
-def _mail_page(html: str) -> HTMLResponse:
-    return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY})
+def _mail_page(html: str, headers: dict[str, str]) -> HTMLResponse:
+    return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY, **headers})
+
+
+def _xml(text: str, media_type: str) -> Response:
+    return Response(_NOT_XML.sub("", text), media_type=media_type, headers=_CACHED)

@@ -15,20 +15,23 @@ from newsletter.errors import NotFoundError
 from newsletter.language import Language
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages
-from subscribers.leaving import unsubscribe
+from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.preferences import list_choices, pause
+
+#: Weeks that the page offers in place of leaving.
+_PAUSE_WEEKS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Somebody's relation to a newsletter, as their link shows it."""
+    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted."""
 
     ref: DeliveryRef
-    newsletter: str
+    newsletter: NewsletterRow
     address: str
-    name: str
     language: Language
-    format: str
     subscribed: bool
+    others: int
 
 
 def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
@@ -39,11 +42,12 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
     """
     with reading(engine) as session:
         row = session.execute(
-            select(NewsletterRow.name, SubscriberRow, SubscriptionRow.state)
+            select(NewsletterRow, SubscriberRow, SubscriptionRow.state)
             .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
             .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
             .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
         ).one_or_none()
+        choices = list_choices(session, ref.subscriber_id)
     if row is None:
         raise NotFoundError("That subscription is no more.")
     newsletter, subscriber, state = row
@@ -51,21 +55,33 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
         ref=ref,
         newsletter=newsletter,
         address=subscriber.address or "",
-        name=subscriber.name,
         language=subscriber.language,
-        format=subscriber.format,
         subscribed=state is not SubscriptionState.UNSUBSCRIBED,
+        others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
     )
 
 
 def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> APIRouter:
-    """Return the routes of leaving and choosing."""
+    """Return the routes of leaving."""
     router = APIRouter()
+
+    def _show(name: str, ref: DeliveryRef, token: str, **values: object) -> HTMLResponse:
+        relation = find_relation(engine, ref)
+        return pages.show(
+            f"reader/{name}",
+            language=relation.language,
+            status=200,
+            relation=relation,
+            newsletter=relation.newsletter,
+            weeks=_PAUSE_WEEKS,
+            here=f"/u/{token}",
+            preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
+            **values,
+        )
 
     @router.get("/u/{token}")
     def ask(token: str) -> HTMLResponse:
-        relation = find_relation(engine, signer.read_delivery(Purpose.UNSUBSCRIBE, token))
-        return pages.show("unsubscribe.html", language=relation.language, relation=relation)
+        return _show("unsubscribe.html", signer.read_delivery(Purpose.UNSUBSCRIBE, token), token)
 
     @router.post("/u/{token}")
     async def leave(token: str, request: Request) -> Response:
@@ -73,13 +89,6 @@ def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> APIRout
         async with request.form(max_files=1, max_fields=10) as form:
             one_click = form.get("List-Unsubscribe") == "One-Click"
         way = UnsubscribeWay.ONE_CLICK if one_click else UnsubscribeWay.PAGE
-        _leave(ref, way)
-        if one_click:
-            return PlainTextResponse("unsubscribed")
-        relation = find_relation(engine, ref)
-        return pages.show("left.html", language=relation.language, relation=relation)
-
-    def _leave(ref: DeliveryRef, way: UnsubscribeWay) -> None:
         with transaction(engine) as session:
             unsubscribe(
                 session,
@@ -88,35 +97,32 @@ def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> APIRout
                 mailing_id=ref.mailing_id or None,
                 way=way,
             )
+        if one_click:
+            return PlainTextResponse("unsubscribed")
+        return _show("left.html", ref, token, everything=False)
 
-    @router.get("/p/{token}")
-    def preferences(token: str) -> HTMLResponse:
-        relation = find_relation(engine, signer.read_delivery(Purpose.PREFERENCES, token))
-        return _preferences(relation, saved=False)
-
-    @router.post("/p/{token}")
-    async def save_preferences(token: str, request: Request) -> HTMLResponse:
-        ref = signer.read_delivery(Purpose.PREFERENCES, token)
-        async with request.form(max_files=0, max_fields=10) as form:
-            name, language = str(form.get("name", "")), str(form.get("language", ""))
-            body_format = str(form.get("format", ""))
+    @router.post("/u/{token}/all")
+    def leave_all(token: str) -> HTMLResponse:
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
         with transaction(engine) as session:
-            subscriber = session.get(SubscriberRow, ref.subscriber_id)
-            if subscriber is None:
-                raise NotFoundError("That subscription is no more.")
-            subscriber.name = "".join(filter(str.isprintable, name)).strip()[:200]
-            subscriber.format = "text" if body_format == "text" else "html"
-            if language in set(Language):
-                subscriber.language = Language(language)
-        return _preferences(find_relation(engine, ref), saved=True)
+            unsubscribe_from_all(
+                session,
+                subscriber_id=ref.subscriber_id,
+                mailing_id=ref.mailing_id or None,
+                way=UnsubscribeWay.PAGE,
+            )
+        return _show("left.html", ref, token, everything=True)
 
-    def _preferences(relation: Relation, *, saved: bool) -> HTMLResponse:
-        return pages.show(
-            "preferences.html",
-            language=relation.language,
-            relation=relation,
-            saved=saved,
-            leave=signer.sign_delivery(Purpose.UNSUBSCRIBE, relation.ref),
-        )
+    @router.post("/u/{token}/pause")
+    def hold(token: str) -> HTMLResponse:
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        with transaction(engine) as session:
+            until = pause(
+                session,
+                ref.subscriber_id,
+                weeks=_PAUSE_WEEKS,
+                newsletter_ids=[ref.newsletter_id],
+            )
+        return _show("paused.html", ref, token, until=until)
 
     return router

@@ -25,6 +25,8 @@ THEMES = ("system", "light", "dark")
 class Pages:
     """Renders pages; each template holds both languages side by side."""
 
+    DEFAULT_LANGUAGE = Language.JAPANESE
+
     def __init__(self, templates_dir: Path) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(templates_dir / "web"),
@@ -40,10 +42,13 @@ class Pages:
         self, name: str, *, language: Language, status: int = 200, **values: object
     ) -> HTMLResponse:
         """Render a page."""
-        page = self._environment.get_template(name).render(
+        return HTMLResponse(self.render(name, language=language, **values), status_code=status)
+
+    def render(self, name: str, *, language: Language, **values: object) -> str:
+        """Render a page's text."""
+        return self._environment.get_template(name).render(
             lang=language.value, ja=language is Language.JAPANESE, **values
         )
-        return HTMLResponse(page, status_code=status)
 
     def show_to(
         self, visit: Visit, request: Request, name: str, *, status: int = 200, **values: object
@@ -92,15 +97,16 @@ class Pages:
         return page
 
     @staticmethod
-    def language_of(request: Request) -> Language:
-        """Return the language chosen, or else the first of ours that the browser asks for."""
-        if (chosen := request.cookies.get(LANGUAGE_COOKIE)) in set(Language):
+    def language_of(request: Request, fallback: Language = Language.JAPANESE) -> Language:
+        """Return what ``?lang=`` names, or was chosen before, or the browser asks for first."""
+        named = request.query_params.get("lang", "")
+        if (chosen := named or request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
             return Language(chosen)
         for part in request.headers.get("accept-language", "").lower().split(","):
             for language in Language:
                 if part.strip().startswith(language.value):
                     return language
-        return Language.JAPANESE
+        return fallback
 
 
 def theme_of(request: Request) -> str:

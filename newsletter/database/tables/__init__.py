@@ -11,6 +11,7 @@ from newsletter.database.tables.account import (
 from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
@@ -32,12 +33,14 @@ __all__ = [
     "Base",
     "BatchRow",
     "BounceRow",
+    "ConsentRow",
     "DeliveryRow",
     "DraftRevisionRow",
     "DraftRow",
     "ImageRow",
     "InvitationRow",
     "IssueRow",
+    "JoinTallyRow",
     "MailingContentRow",
     "MailingRow",
     "NewsletterRow",

@@ -21,6 +21,7 @@ from newsletter.database.types import (
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
+    MailingKind,
     MailingState,
     UncertainPolicy,
 )
@@ -44,6 +45,9 @@ class MailingRow(Base):
     id: Mapped[PrimaryKey]
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
+    kind: Mapped[MailingKind] = mapped_column(
+        Vocabulary(MailingKind), default=MailingKind.ISSUE, server_default=MailingKind.ISSUE.value
+    )
     state: Mapped[MailingState] = mapped_column(Vocabulary(MailingState), index=True)
     priority: Mapped[int] = mapped_column(default=0)
     segment: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,121 @@
+"""Requests to join, from the form to the confirmation mail, in one transaction.
+
+Whether an address is new, known, suppressed or erased, the same work is done and the same answer
+given; for those who must not be written down it is rolled back at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.delivery.mailings import publisher_of
+from newsletter.delivery.notices import create_notice
+from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from subscribers.addresses import Address
+from subscribers.joining import JoinRequest, Origin, request_join
+from subscribers.limits import JoinLimits, count_address, count_sender
+from subscribers.suppression import erased_among
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinDesk:
+    """Takes requests to join; made once from the settings."""
+
+    engine: Engine
+    signer: TokenSigner
+    pseudonyms: Pseudonyms
+    limits: JoinLimits
+    templates_dir: Path
+    public_url: str
+    confirm_days: int
+
+    @classmethod
+    def of(
+        cls, settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms
+    ) -> JoinDesk:
+        """Return the desk as the settings have it."""
+        return cls(
+            engine=engine,
+            signer=signer,
+            pseudonyms=pseudonyms,
+            limits=JoinLimits(
+                address=settings.join_limit_address,
+                network=settings.join_limit_network,
+                newsletter=settings.join_limit_newsletter,
+            ),
+            templates_dir=settings.templates_dir,
+            public_url=settings.public_url,
+            confirm_days=settings.confirm_days,
+        )
+
+    def take(
+        self,
+        newsletter: NewsletterRow,
+        address: Address,
+        *,
+        name: str,
+        origin: Origin,
+        client: str,
+    ) -> bool:
+        """Take a request; return False when network or newsletter sent too many.
+
+        An address that had its mails of the day gets no other, and the answer does not say so.
+        """
+        with transaction(self.engine) as session:
+            if not count_sender(
+                session, self.pseudonyms, self.limits, client=client, newsletter_id=newsletter.id
+            ):
+                return False
+            mailable = count_address(session, self.pseudonyms, self.limits, address.key)
+        if mailable:
+            self._write_down(newsletter, address, name=name, origin=origin)
+        return True
+
+    def _write_down(
+        self, newsletter: NewsletterRow, address: Address, *, name: str, origin: Origin
+    ) -> None:
+        with transaction(self.engine) as session:
+            erased = erased_among(session, [address.key], self.pseudonyms)
+            request = request_join(session, newsletter, address, name=name, origin=origin)
+            self._send_notice(session, newsletter, request, origin)
+            if erased:
+                session.rollback()
+
+    def _send_notice(
+        self, session: Session, newsletter: NewsletterRow, request: JoinRequest, origin: Origin
+    ) -> None:
+        if request.confirmed:
+            template, path = NoticeTemplate.SETTINGS_LINK, "p"
+            ref = DeliveryRef(
+                newsletter_id=newsletter.id, mailing_id=0, subscriber_id=request.subscriber_id
+            )
+            token = self.signer.sign_delivery(Purpose.PREFERENCES, ref)
+        else:
+            template, path = NoticeTemplate.CONFIRMATION, "c"
+            token = self.signer.sign(Purpose.CONFIRM, request.consent_id)
+        draft = NoticeDraft(
+            template=template,
+            language=origin.language,
+            publisher=publisher_of(newsletter),
+            days=self.confirm_days,
+        )
+        rendered = render_notice(
+            draft,
+            templates_dir=self.templates_dir,
+            action_url=f"{self.public_url}/{path}/{token}",
+        )
+        create_notice(
+            session,
+            newsletter_id=newsletter.id,
+            subscriber_id=request.subscriber_id,
+            rendered=rendered,
+            kind=template.value,
+        )

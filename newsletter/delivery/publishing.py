@@ -1,0 +1,85 @@
+"""What the public may read: issues of which a mailing has begun, as it was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import IssueRow, MailingRow
+from newsletter.database.vocabulary import MailingKind
+from newsletter.delivery.content import MailingContent, load_content
+from newsletter.errors import NotFoundError
+from newsletter.language import Language
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """One issue in the archive; ``published_at`` is when its first mailing began."""
+
+    slug: str
+    title: str
+    summary: str
+    issue_date: date
+    language: Language
+    published_at: datetime
+    mailing_id: int
+
+
+def list_publications(
+    session: Session, newsletter_id: int, *, limit: int, offset: int = 0, slug: str | None = None
+) -> Sequence[Publication]:
+    """Return what was published, newest first."""
+    begun = (
+        select(
+            MailingRow.issue_id,
+            func.min(MailingRow.id).label("first_id"),
+            func.max(MailingRow.id).label("last_id"),
+        )
+        .where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.kind == MailingKind.ISSUE,
+            MailingRow.started_at.is_not(None),
+        )
+        .group_by(MailingRow.issue_id)
+        .subquery()
+    )
+    query = (
+        select(IssueRow, MailingRow.started_at, begun.c.last_id)
+        .join(begun, begun.c.issue_id == IssueRow.id)
+        .join(MailingRow, MailingRow.id == begun.c.first_id)
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    if slug is not None:
+        query = query.where(IssueRow.slug == slug)
+    return [
+        Publication(
+            slug=issue.slug,
+            title=issue.title,
+            summary=str(issue.content.get("preheader") or ""),
+            issue_date=issue.issue_date,
+            language=issue.language,
+            published_at=started_at or issue.created_at,
+            mailing_id=mailing_id,
+        )
+        for issue, started_at, mailing_id in session.execute(query)
+    ]
+
+
+def find_publication(
+    session: Session, newsletter_id: int, slug: str
+) -> tuple[Publication, MailingContent]:
+    """Return an issue with the content its latest mailing froze.
+
+    Raises:
+        NotFoundError: Nothing of that name was published.
+    """
+    found = list_publications(session, newsletter_id, limit=1, slug=slug)
+    if not found:
+        raise NotFoundError(f"There is no issue {slug!r}.")
+    return found[0], load_content(session, found[0].mailing_id)

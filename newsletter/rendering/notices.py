@@ -1,0 +1,78 @@
+"""Notices as mail: the templates under ``_notice``, rendered once a newsletter and language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from newsletter.language import Language
+from newsletter.rendering.environment import BODY, SUBJECT, TEXT, MailTemplates
+from newsletter.rendering.mjml import compile_mjml
+from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse
+from newsletter.rendering.render import inline_styles, tidy
+from newsletter.rendering.slots import SlotMarks
+
+
+class NoticeTemplate(StrEnum):
+    """The notices there are, by the folder of their templates."""
+
+    CONFIRMATION = "confirmation"
+    SETTINGS_LINK = "settings-link"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeDraft:
+    """What a notice says, but for whom it is to and where its button leads."""
+
+    template: NoticeTemplate
+    language: Language
+    publisher: Publisher
+    days: int = 0
+
+
+def render_notice(draft: NoticeDraft, *, templates_dir: Path, action_url: str) -> RenderedIssue:
+    """Render a notice whose button leads to ``action_url``; slots of its reader stay open.
+
+    Raises:
+        TemplateError: The template is faulty.
+    """
+    rendered = _render(draft, templates_dir)
+
+    def bind(slotted: SlottedText) -> SlottedText:
+        return tuple(
+            action_url if isinstance(part, SlotUse) and part.slot is Slot.ACTION_URL else part
+            for part in slotted
+        )
+
+    return RenderedIssue(
+        subject=bind(rendered.subject),
+        html=bind(rendered.html),
+        text=bind(rendered.text),
+        language=rendered.language,
+    )
+
+
+@lru_cache(maxsize=64)
+def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
+    """Render with the button's address still a slot: MJML and inlining cost a request too much."""
+    templates = MailTemplates(templates_dir)
+    marks = SlotMarks()
+    values: dict[str, object] = {
+        "publisher": draft.publisher,
+        "days": draft.days,
+        "lang": draft.language.value,
+        "ja": draft.language is Language.JAPANESE,
+        "slots": marks.as_mapping(),
+    }
+    folder = f"_notice/{draft.template}"
+    mjml = templates.render(f"{folder}/{BODY}", values)
+    html = inline_styles(compile_mjml(mjml, template=f"{folder}/{BODY}"))
+    subject = " ".join(templates.render(f"{folder}/{SUBJECT}", values).split())
+    return RenderedIssue(
+        subject=marks.split(subject, escape=False),
+        html=marks.split(html, escape=True),
+        text=marks.split(tidy(templates.render(f"{folder}/{TEXT}", values)), escape=False),
+        language=draft.language,
+    )

@@ -1,0 +1,67 @@
+"""Erasing a person: what names them goes, numbers that prove the past stay, no mail ever again."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceRow,
+    ConsentRow,
+    DeliveryRow,
+    SubscriberRow,
+    SuppressionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
+from newsletter.tokens import Pseudonyms
+from subscribers.leaving import unsubscribe_from_all
+
+
+def erase(
+    session: Session, subscriber_id: int, pseudonyms: Pseudonyms, *, way: UnsubscribeWay
+) -> bool:
+    """Erase a person; return False when that was done before.
+
+    Deliveries and consents keep their number, state and time. The address is kept as a keyed hash
+    alone, so that a list which still holds it cannot bring it back.
+    """
+    person = session.scalars(
+        select(SubscriberRow).where(SubscriberRow.id == subscriber_id).with_for_update()
+    ).one_or_none()
+    if person is None or person.address_key is None:
+        return False
+    unsubscribe_from_all(session, subscriber_id=subscriber_id, mailing_id=None, way=way)
+    _keep_as_hash(session, person.address_key, pseudonyms)
+    session.execute(
+        update(BounceRow)
+        .where(
+            (BounceRow.subscriber_id == subscriber_id)
+            | BounceRow.address.in_([person.address, person.address_key])
+        )
+        .values(address="", reply="", raw="")
+    )
+    # Replies of relays tend to repeat the address.
+    session.execute(
+        update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)
+    )
+    session.execute(
+        update(ConsentRow).where(ConsentRow.subscriber_id == subscriber_id).values(network="")
+    )
+    person.address = person.address_key = None
+    person.domain = person.name = person.time_zone = ""
+    person.attributes = {}
+    person.updated_at = now()
+    session.flush()
+    return True
+
+
+def _keep_as_hash(session: Session, address_key: str, pseudonyms: Pseudonyms) -> None:
+    session.execute(delete(SuppressionRow).where(SuppressionRow.address_key == address_key))
+    session.add(
+        SuppressionRow(
+            address_hash=pseudonyms.of(address_key),
+            reason=SuppressionReason.ERASED,
+            evidence="erased on request",
+        )
+    )

@@ -1,0 +1,237 @@
+"""Joining: a request that changes nothing yet, and the confirmation that begins a subscription.
+
+Anybody can type anybody's address. So a request only adds a row to the consent record (and, for
+somebody new, a pending subscription); a person's state changes when the link in their own mail is
+confirmed, and who left stays away until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ConsentStep, SubscriptionState
+from newsletter.errors import NotFoundError
+from newsletter.language import Language
+from subscribers.addresses import Address
+from subscribers.people import clean_name, find_or_add_person
+from subscribers.suppression import is_suppressed
+
+#: How a subscription that was confirmed by mail names its ground.
+BASIS = "double opt-in"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where a consent was given.
+
+    Attributes:
+        source: The page or form.
+        network: From where, as exactly as the settings allow.
+        wording: What stood there to be agreed to.
+    """
+
+    source: str
+    network: str
+    wording: str
+    language: Language
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinRequest:
+    """What was written down of a request; ``confirmed`` says there is nothing to confirm."""
+
+    consent_id: int
+    subscriber_id: int
+    confirmed: bool
+
+
+class Standing(StrEnum):
+    """What a confirmation link is worth."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invitation:
+    """A request as its confirmation link shows it."""
+
+    consent_id: int
+    newsletter: NewsletterRow
+    subscriber_id: int
+    address: str
+    language: Language
+    standing: Standing
+
+
+def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
+    """Return the words a form shows, and the consent record keeps."""
+    if language is Language.JAPANESE:
+        return (
+            f"「{newsletter.name}」({newsletter.from_name} 発行)を"
+            "メールで受け取ることに同意します。"
+            "配信は、どのメールからでもいつでも停止できます。"
+        )
+    return (
+        f"I agree to receive {newsletter.name}, published by {newsletter.from_name}, by mail. "
+        "I can leave at any time from any of its mails."
+    )
+
+
+def request_join(
+    session: Session, newsletter: NewsletterRow, address: Address, *, name: str, origin: Origin
+) -> JoinRequest:
+    """Write a request down."""
+    person = find_or_add_person(session, address, language=origin.language, name=clean_name(name))
+    insert_missing(
+        session,
+        SubscriptionRow,
+        [
+            {
+                "newsletter_id": newsletter.id,
+                "subscriber_id": person.id,
+                "state": SubscriptionState.PENDING,
+                "consent_basis": BASIS,
+                "consent_source": origin.source,
+                "consent_wording": origin.wording,
+                "consented_at": now(),
+            }
+        ],
+    )
+    consent = _record(session, newsletter.id, person.id, ConsentStep.REQUESTED, origin)
+    state = session.scalars(
+        select(SubscriptionRow.state).where(
+            SubscriptionRow.newsletter_id == newsletter.id,
+            SubscriptionRow.subscriber_id == person.id,
+        )
+    ).one()
+    return JoinRequest(
+        consent_id=consent.id,
+        subscriber_id=person.id,
+        confirmed=state is SubscriptionState.CONFIRMED,
+    )
+
+
+def find_invitation(session: Session, consent_id: int, *, days: int) -> Invitation:
+    """Return what a confirmation link is about; it holds for ``days``, and not beyond leaving.
+
+    Raises:
+        NotFoundError: There is no such request, or the person was erased.
+    """
+    row = session.execute(
+        select(ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow)
+        .join(NewsletterRow, NewsletterRow.id == ConsentRow.newsletter_id)
+        .join(SubscriberRow, SubscriberRow.id == ConsentRow.subscriber_id)
+        .join(
+            SubscriptionRow,
+            (SubscriptionRow.newsletter_id == ConsentRow.newsletter_id)
+            & (SubscriptionRow.subscriber_id == ConsentRow.subscriber_id),
+        )
+        .where(ConsentRow.id == consent_id, SubscriberRow.address_key.is_not(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such request any more.")
+    consent, newsletter, person, subscription = row
+    left_since = (
+        subscription.unsubscribed_at is not None
+        and subscription.unsubscribed_at >= consent.occurred_at
+    )
+    if subscription.state is SubscriptionState.CONFIRMED:
+        standing = Standing.CONFIRMED
+    elif left_since or consent.occurred_at < now() - timedelta(days=days):
+        standing = Standing.EXPIRED
+    else:
+        standing = Standing.OPEN
+    return Invitation(
+        consent_id=consent_id,
+        newsletter=newsletter,
+        subscriber_id=person.id,
+        address=person.address or "",
+        language=consent.language,
+        standing=standing,
+    )
+
+
+def confirm_join(
+    session: Session, consent_id: int, *, days: int, source: str, network: str
+) -> Invitation:
+    """Begin a subscription; a second time, or by a link that no longer holds, nothing changes.
+
+    Raises:
+        NotFoundError: See `find_invitation`.
+    """
+    invitation = find_invitation(session, consent_id, days=days)
+    if invitation.standing is not Standing.OPEN:
+        return invitation
+    asked = session.get_one(ConsentRow, consent_id)
+    subscribe(
+        session,
+        newsletter_id=asked.newsletter_id,
+        subscriber_id=asked.subscriber_id,
+        origin=Origin(
+            source=source, network=network, wording=asked.wording, language=asked.language
+        ),
+    )
+    return invitation
+
+
+def subscribe(session: Session, *, newsletter_id: int, subscriber_id: int, origin: Origin) -> bool:
+    """Begin or renew a subscription that its own reader confirmed; a suppressed address gets none.
+
+    The consent must come from the reader's own link, never from a list.
+    """
+    row = session.scalars(
+        select(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == subscriber_id,
+        )
+        .with_for_update()
+    ).one_or_none()
+    if row is not None and row.state is SubscriptionState.CONFIRMED:
+        return False
+    if session.scalar(
+        select(SubscriberRow.id).where(
+            SubscriberRow.id == subscriber_id,
+            SubscriberRow.address_key.is_(None)
+            | is_suppressed(SubscriberRow.address_key, newsletter_id),
+        )
+    ):
+        return False
+    moment = now()
+    if row is None:
+        row = SubscriptionRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id)
+        session.add(row)
+    row.state = SubscriptionState.CONFIRMED
+    row.consent_basis, row.consent_source = BASIS, origin.source
+    row.consent_wording = origin.wording
+    row.consented_at = row.confirmed_at = moment
+    row.unsubscribed_at = row.paused_until = None
+    _record(session, newsletter_id, subscriber_id, ConsentStep.CONFIRMED, origin)
+    return True
+
+
+def _record(
+    session: Session, newsletter_id: int, subscriber_id: int, step: ConsentStep, origin: Origin
+) -> ConsentRow:
+    row = ConsentRow(
+        newsletter_id=newsletter_id,
+        subscriber_id=subscriber_id,
+        step=step,
+        source=origin.source[:255],
+        network=origin.network,
+        wording=origin.wording,
+        language=origin.language,
+    )
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,93 @@
+"""Limits on joining: nobody can have a stranger's mailbox filled by our forms.
+
+Requests are tallied in the database, so that the loss of Redis lifts no limit. Windows are fixed:
+at the turn of one, up to twice a limit may pass.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import JoinTallyRow
+from newsletter.database.types import now
+from newsletter.tokens import Pseudonyms
+
+_HOUR, _DAY = 3_600, 86_400
+#: Tallies older than any window are of no use.
+_KEPT = timedelta(days=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinLimits:
+    """How many requests are taken: an address a day, a network and a newsletter an hour."""
+
+    address: int
+    network: int
+    newsletter: int
+
+
+def network_of(client: str) -> str:
+    """Return the network that counts as one sender: IPv4 /24, IPv6 /64; empty for no address."""
+    return _network(client, 24, 64)
+
+
+def kept_network(client: str, exactness: str) -> str:
+    """Return what the consent record says of from where: ``none``, ``network`` or ``full``."""
+    match exactness:
+        case "none":
+            return ""
+        case "full":
+            return _network(client, 32, 128).partition("/")[0]
+        case _:
+            return _network(client, 24, 48)
+
+
+def _network(client: str, v4_bits: int, v6_bits: int) -> str:
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    bits = v4_bits if isinstance(address, ipaddress.IPv4Address) else v6_bits
+    return str(ipaddress.ip_network(f"{address}/{bits}", strict=False))
+
+
+def count_sender(
+    session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, *, client: str, newsletter_id: int
+) -> bool:
+    """Tally a request by network and newsletter; return whether both limits hold."""
+    network = pseudonyms.of(f"network\0{network_of(client)}")
+    newsletter = pseudonyms.of(f"newsletter\0{newsletter_id}")
+    counts = (
+        _count(session, network, _HOUR) <= limits.network,
+        _count(session, newsletter, _HOUR) <= limits.newsletter,
+    )
+    return all(counts)
+
+
+def count_address(
+    session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, address_key: str
+) -> bool:
+    """Tally a request for an address; return whether it may cause another mail today."""
+    return _count(session, pseudonyms.of(f"address\0{address_key}"), _DAY) <= limits.address
+
+
+def _count(session: Session, scope: str, seconds: int) -> int:
+    moment = now()
+    window = int(moment.timestamp()) // seconds
+    session.execute(delete(JoinTallyRow).where(JoinTallyRow.started_at < moment - _KEPT))
+    row = {"scope": scope, "window": window, "count": 0, "started_at": moment}
+    insert_missing(session, JoinTallyRow, [row])
+    return session.scalars(
+        update(JoinTallyRow)
+        .where(JoinTallyRow.scope == scope, JoinTallyRow.window == window)
+        .values(count=JoinTallyRow.count + 1)
+        .returning(JoinTallyRow.count)
+    ).one()

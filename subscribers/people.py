@@ -1,0 +1,52 @@
+"""People by address, with or without a subscription."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import SubscriberRow
+from newsletter.database.types import now
+from newsletter.language import Language
+from subscribers.addresses import Address
+
+
+def find_person(session: Session, address: Address) -> SubscriberRow | None:
+    """Return who has an address, if somebody does."""
+    return session.scalars(
+        select(SubscriberRow).where(SubscriberRow.address_key == address.key)
+    ).one_or_none()
+
+
+def find_or_add_person(
+    session: Session, address: Address, *, language: Language, name: str = ""
+) -> SubscriberRow:
+    """Return who has an address, added if need be; of two at once, both find the same person."""
+    moment = now()
+    insert_missing(
+        session,
+        SubscriberRow,
+        [
+            {
+                "address": address.address,
+                "address_key": address.key,
+                "domain": address.domain,
+                "name": name,
+                "language": language,
+                "format": "html",
+                "time_zone": "",
+                "attributes": {},
+                "created_at": moment,
+                "updated_at": moment,
+            }
+        ],
+    )
+    return session.scalars(
+        select(SubscriberRow).where(SubscriberRow.address_key == address.key)
+    ).one()
+
+
+def clean_name(text: str) -> str:
+    """Return a name as it may be kept: printable, one line, at most 200 characters."""
+    return "".join(filter(str.isprintable, text)).strip()[:200]

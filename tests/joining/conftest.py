@@ -1,0 +1,80 @@
+"""A site with one newsletter, its limits wide, and the mail it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import MailingRow, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import MailingKind, SubscriptionState
+from newsletter.delivery.content import load_content
+from newsletter.rendering.slots import fill
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from tests.support.site import serving
+from tests.support.stage import Stage, set_stage
+
+API_TOKEN = "t" * 40
+
+
+@dataclass
+class Reception:
+    """The pages, and what came of using them."""
+
+    url: str
+    stage: Stage
+    signer: TokenSigner
+
+    @property
+    def form(self) -> str:
+        return f"{self.url}/subscribe/digest"
+
+    def ask(self, address: str, **fields: str) -> httpx.Response:
+        return httpx.post(self.form, data={"email": address, "lang": "en", **fields})
+
+    def notices(self) -> list[MailingRow]:
+        with reading(self.stage.engine) as session:
+            query = select(MailingRow).where(MailingRow.kind == MailingKind.NOTICE)
+            return list(session.scalars(query.order_by(MailingRow.id)).all())
+
+    def texts(self) -> list[str]:
+        with reading(self.stage.engine) as session:
+            return [fill(load_content(session, row.id).rendered.text, {}) for row in self.notices()]
+
+    def link(self) -> str:
+        """The button of the newest notice."""
+        found = re.search(r"https?://\S+", self.texts()[-1])
+        assert found is not None
+        return found.group()
+
+    def preferences(self, address: str) -> str:
+        ref = DeliveryRef(
+            newsletter_id=self.stage.newsletter_id,
+            mailing_id=0,
+            subscriber_id=self.stage.subscriber_id(address),
+        )
+        return f"{self.url}/p/{self.signer.sign_delivery(Purpose.PREFERENCES, ref)}"
+
+    def state(self, address: str) -> SubscriptionState | None:
+        with reading(self.stage.engine) as session:
+            return session.scalars(
+                select(SubscriptionRow.state)
+                .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+                .where(
+                    SubscriberRow.address_key == address,
+                    SubscriptionRow.newsletter_id == self.stage.newsletter_id,
+                )
+            ).one_or_none()
+
+
+@pytest.fixture
+def reception(engine: Engine, tmp_path: Path) -> Iterator[Reception]:
+    signer = TokenSigner([b"k" * 40])
+    with serving(engine, signer, tmp_path, api_token=API_TOKEN) as url:
+        yield Reception(url=url, stage=set_stage(engine), signer=signer)

@@ -1,0 +1,34 @@
+"""The web application on a port of its own, as tests of pages begin."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from sqlalchemy import Engine
+
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from newsletter.web.app import create_app
+from tests.support.ports import await_port, free_port
+
+
+@contextmanager
+def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: object) -> Iterator[str]:
+    """Serve the pages; yields their address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
+    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        await_port(port)
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join()
