@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
-from newsletter.cli import issues, subscribers
+from newsletter.cli import issues, segments, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.embedded import find_ports, supervised
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(issues.app, name="issue")
 app.add_typer(subscribers.app, name="subscriber")
+app.add_typer(segments.app, name="segment")
 mailing_app = typer.Typer(no_args_is_help=True, help="Hold, resume or cancel a mailing.")
 app.add_typer(mailing_app, name="mailing")
 

@@ -61,6 +61,20 @@ def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
     raise NotFoundError(f"There is no segment {name!r}.", remedy=f"There are: {names}.")
 
 
+def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> str:
+    """Return the query of a saved segment, or the text itself when it names none.
+
+    Raises:
+        ListError: It is neither.
+    """
+    for row in list_segments(session, newsletter_id):
+        if row.name == name_or_query:
+            return row.query
+    if name_or_query.strip():
+        parse_query(name_or_query)
+    return name_or_query
+
+
 def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
     """Delete a saved segment; mailings keep the text they were made with."""
     row = find_segment(session, newsletter_id, name)
