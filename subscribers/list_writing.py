@@ -80,6 +80,8 @@ class Written:
 
 def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) -> Written:
     """Write entries, whose keys differ, within the transaction that is open."""
+    if not entries:
+        return Written()
     written, postgres = Written(), connection.dialect.name == "postgresql"
     moment = _instant(now(), postgres=postgres)
     connection.execute(text(_CREATE))
@@ -172,5 +174,5 @@ def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) 
             for row in rows:
                 copy.write_row(row)
     else:
-        marks = ", ".join("?" * len(rows[0])) if rows else "NULL"
+        marks = ", ".join("?" * len(rows[0]))
         driver.executemany(f"INSERT INTO list_stage ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608
