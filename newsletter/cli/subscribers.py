@@ -105,7 +105,11 @@ def import_list(  # noqa: PLR0917 - Typer makes options of parameters
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(file.open("rb"))
-            problems = stack.enter_context(report.open("a", newline="")) if report else None
+            problems = (
+                stack.enter_context(report.open("a", encoding="utf-8", newline=""))
+                if report
+                else None
+            )
         except OSError as error:
             raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
         mapping = _mapping(columns or [])
