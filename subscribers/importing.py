@@ -1,30 +1,27 @@
-"""Lists in: CSV streamed in chunks, each row judged by itself, running it again does no harm."""
+"""Lists in: streamed in chunks, each row judged by itself; killed it goes on, run again no harm."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine, insert, select, update
 
-from newsletter.database.engine import transaction
-from newsletter.database.tables import SubscriberRow, SubscriptionRow, SuppressionRow
+from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState
-from newsletter.errors import ListError, Place
+from newsletter.errors import ListError
 from newsletter.language import Language
-from subscribers.addresses import Address, parse_address
+from newsletter.tokens import Pseudonyms
+from subscribers.list_columns import Entry, Problem, RefusedError, columns_of, entry_of
+from subscribers.list_files import Record, csv_records
+from subscribers.list_writing import Terms, Written, write_chunk
+from subscribers.suppression import erased_among
 
-_CHUNK = 1000
-_COLUMNS = {
-    "address": frozenset({"email", "address", "e-mail", "mail", "メール", "メールアドレス"}),
-    "name": frozenset({"name", "名前", "氏名", "お名前"}),
-    "language": frozenset({"language", "lang", "言語"}),
-}
-_NAME_LENGTH = 200
+_CHUNK = 2000
+#: Refusals kept in the report; all of them go to ``on_problem``.
+_KEPT = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,20 +34,51 @@ class Refusal:
 
 
 @dataclass(kw_only=True, slots=True)
-class ImportReport:
+class Counts:
     """What became of the rows."""
 
+    records: int = 0
     added: int = 0
+    updated: int = 0
     unchanged: int = 0
+    refusals: int = 0
+    warnings: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class ImportReport(Counts):
+    """What became of the rows, with the first refusals, and how many records were done before."""
+
     refused: list[Refusal] = field(default_factory=list)
+    resumed_after: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Entry:
-    line: int
-    address: Address
-    name: str
-    language: Language
+class ImportOptions:
+    """How a list is to be taken.
+
+    Attributes:
+        source: Where it came from, kept with each consent.
+        basis: What the people consented by; ``wording`` is what they read.
+        columns: The list's own column names → ours.
+        keep_others: Whether columns that are not recognised become attributes.
+        update: Whether the list overwrites name, language and attributes that are known.
+        tags: Given to everybody on the list.
+        digest: Names the file for its checkpoint; empty for none.
+        pseudonyms: By which erased addresses are known.
+    """
+
+    source: str
+    basis: str
+    wording: str = ""
+    language: Language = Language.JAPANESE
+    columns: Mapping[str, str] = field(default_factory=dict)
+    keep_others: bool = False
+    update: bool = False
+    tags: tuple[str, ...] = ()
+    dry_run: bool = False
+    digest: str = ""
+    pseudonyms: Pseudonyms | None = None
 
 
 def import_csv(
@@ -64,186 +92,213 @@ def import_csv(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> ImportReport:
-    """Import people who have consented, on the ground that ``basis`` names.
+    """Import lines of CSV with the plainest options; see ``import_records``."""
+    options = ImportOptions(source=source, basis=basis, language=language, dry_run=dry_run)
+    records = csv_records(lines, source=source)
+    return import_records(engine, newsletter_id, records, options, progress=progress)
 
-    Rows commit in chunks: an import cut short is finished by running it again. Somebody who left
-    stays away, and an address that is suppressed is refused.
+
+def import_records(
+    engine: Engine,
+    newsletter_id: int,
+    records: Iterator[Record],
+    options: ImportOptions,
+    *,
+    progress: Callable[[int], None] = lambda _rows: None,
+    on_problem: Callable[[Problem], None] = lambda _problem: None,
+) -> ImportReport:
+    """Import people who have consented, on the ground that ``options.basis`` names.
+
+    Chunks commit with their checkpoint: an import cut short goes on where it was. Somebody who left
+    stays away unless the list has a consent newer than the leaving; whoever is suppressed, by
+    address or by hash, is refused. A dry run rolls each chunk back, so that one address far apart
+    in one list counts as added twice.
 
     Raises:
-        ListError: The list has no column of addresses, or no basis is given.
+        ListError: The list has no column of addresses or cannot be read, or no basis is given.
     """
-    if not basis.strip():
-        raise ListError("An import needs the basis of consent.", remedy="Name it with --basis.")
-    report = ImportReport()
-    entries = _entries(lines, source, language, report)
-    while chunk := tuple(islice(entries, _CHUNK)):
-        with transaction(engine) as session:
-            _import_chunk(session, newsletter_id, chunk, report, basis=basis, source=source)
-            if dry_run:
-                session.rollback()
-        progress(len(chunk))
-    return report
-
-
-def _entries(
-    lines: Iterable[str], source: str, language: Language, report: ImportReport
-) -> Iterator[_Entry]:
-    reader = csv.reader(_without_bom(lines))
-    try:
-        columns = _columns(next(reader, []), source)
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                entry = _entry(row, reader.line_num, columns, language, report)
-                if entry is not None:
-                    yield entry
-    except csv.Error as error:
-        raise ListError(f"{error}.", place=Place(source=source, line=reader.line_num)) from None
-
-
-def _without_bom(lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield line.removeprefix("\ufeff") if number == 0 else line
-
-
-def _columns(header: Sequence[str], source: str) -> dict[str, int]:
-    names = [cell.strip().lower() for cell in header]
-    found = {
-        column: index
-        for column, spellings in _COLUMNS.items()
-        for index, name in enumerate(names)
-        if name in spellings
-    }
-    if "address" not in found:
+    if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
         raise ListError(
-            "The list has no column of addresses.",
-            place=Place(source=source, line=1),
-            remedy="Name it email or メールアドレス in the first line.",
+            "An import needs the basis of consent, in up to 64 characters.",
+            remedy="Name it with --basis.",
         )
-    return found
+    run = _Run(newsletter_id, options, on_problem)
+    columns: dict[str, str] | None = None
+    with engine.connect() as connection:
+        for _ in islice(records, run.start(connection)):
+            pass
+        while chunk := list(islice(records, _CHUNK)):
+            if columns is None:
+                columns = _columns(chunk, options)
+            with connection.begin() as open_transaction:
+                run.take(connection, chunk, columns)
+                if options.dry_run:
+                    open_transaction.rollback()
+            progress(len(chunk))
+        if columns is None and not run.report.resumed_after:
+            _columns([], options)
+        run.finish(connection)
+    return run.report
 
 
-def _entry(
-    row: Sequence[str],
-    line: int,
-    columns: dict[str, int],
-    language: Language,
-    report: ImportReport,
-) -> _Entry | None:
-    def cell(column: str) -> str:
-        index = columns.get(column, len(row))
-        return row[index].strip() if index < len(row) else ""
-
-    try:
-        address = parse_address(cell("address"))
-        if any(not character.isprintable() for character in cell("name")):
-            raise ListError("The name holds a control character.")  # noqa: TRY301 - one way to refuse
-        spoken = Language(cell("language").lower()) if cell("language") else language
-    except ListError as error:
-        report.refused.append(Refusal(line=line, address=cell("address"), reason=error.what))
-        return None
-    except ValueError:
-        reason = f"{cell('language')!r} is no language known here (ja, en)."
-        report.refused.append(Refusal(line=line, address=cell("address"), reason=reason))
-        return None
-    return _Entry(line=line, address=address, name=cell("name")[:_NAME_LENGTH], language=spoken)
+def _columns(chunk: Sequence[Record], options: ImportOptions) -> dict[str, str]:
+    names = dict.fromkeys(name for record in chunk for name in record.values)
+    return columns_of(
+        names, options.columns, keep_others=options.keep_others, source=options.source
+    )
 
 
-def _import_chunk(
-    session: Session,
-    newsletter_id: int,
-    chunk: Sequence[_Entry],
-    report: ImportReport,
-    *,
-    basis: str,
-    source: str,
-) -> None:
-    by_key = {entry.address.key: entry for entry in chunk}
-    report.unchanged += len(chunk) - len(by_key)
-    keys = list(by_key)
-    suppressed = set(
-        session.scalars(
-            select(SuppressionRow.address_key).where(
-                SuppressionRow.address_key.in_(keys),
-                SuppressionRow.newsletter_id.is_(None)
-                | (SuppressionRow.newsletter_id == newsletter_id),
-            )
+class _Run:
+    """One import under way: its terms, its report, its checkpoint."""
+
+    def __init__(
+        self, newsletter_id: int, options: ImportOptions, on_problem: Callable[[Problem], None]
+    ) -> None:
+        self.report = ImportReport()
+        self._options = options
+        self._on_problem = on_problem
+        self._row_id: int | None = None
+        self._zone = ZoneInfo("UTC")
+        self._terms = Terms(
+            newsletter_id=newsletter_id,
+            basis=options.basis,
+            source=options.source,
+            wording=options.wording,
+            language=options.language,
+            update=options.update,
         )
-    )
-    for entry in by_key.values():
-        if entry.address.key in suppressed:
-            report.refused.append(
-                Refusal(line=entry.line, address=entry.address.address, reason="It is suppressed.")
+
+    def start(self, connection: Connection) -> int:
+        """Open the checkpoint; return how many records are done already."""
+        with connection.begin():
+            time_zone = connection.scalar(
+                select(NewsletterRow.time_zone).where(NewsletterRow.id == self._terms.newsletter_id)
             )
-    wanted = [entry for entry in by_key.values() if entry.address.key not in suppressed]
-    ids = _insert_missing_people(session, wanted)
-    states: dict[int, SubscriptionState] = dict(
-        session.execute(
-            select(SubscriptionRow.subscriber_id, SubscriptionRow.state).where(
-                SubscriptionRow.newsletter_id == newsletter_id,
-                SubscriptionRow.subscriber_id.in_(ids.values()),
-            )
-        ).all()
-    )
-    moment = now()
-    fresh = []
-    for entry in wanted:
-        subscriber_id = ids[entry.address.key]
-        match states.get(subscriber_id):
-            case None:
-                fresh.append(subscriber_id)
-            case SubscriptionState.UNSUBSCRIBED:
-                reason = "This person left; only their own new consent brings them back."
-                report.refused.append(
-                    Refusal(line=entry.line, address=entry.address.address, reason=reason)
+            self._zone = ZoneInfo(time_zone or "UTC")
+        if not self._options.digest or self._options.dry_run:
+            return 0
+        where = (
+            ListImportRow.newsletter_id == self._terms.newsletter_id,
+            ListImportRow.digest == self._options.digest,
+        )
+        with connection.begin():
+            found = connection.execute(
+                select(ListImportRow.id, ListImportRow.counts, ListImportRow.finished_at).where(
+                    *where
                 )
-            case _:
+            ).one_or_none()
+            if found is None:
+                values = {
+                    "newsletter_id": self._terms.newsletter_id,
+                    "digest": self._options.digest,
+                    "source": self._options.source,
+                    "counts": asdict(Counts()),
+                }
+                connection.execute(insert(ListImportRow).values(values))
+                self._row_id = connection.scalar(select(ListImportRow.id).where(*where))
+                return 0
+            self._row_id = found.id
+            if found.finished_at is not None:
+                return 0
+            for name, number in found.counts.items():
+                setattr(self.report, name, number)
+        self.report.resumed_after = self.report.records
+        return self.report.records
+
+    def take(
+        self, connection: Connection, chunk: Sequence[Record], columns: dict[str, str]
+    ) -> None:
+        report = self.report
+        entries: dict[str, Entry] = {}
+        for record in chunk:
+            if record.header:
+                continue
+            try:
+                entry = self._tagged(
+                    entry_of(record, self._columns_of(record, columns), self._zone)
+                )
+            except RefusedError as refused:
+                column = next(name for name, ours in columns.items() if ours == "address")
+                address = str(record.values.get(column) or "")[:320]
+                self._refuse(refused.problem, address=address)
+                continue
+            if entry.address.warning:
+                report.warnings += 1
+                self._on_problem(_problem(entry, f"Taken with a warning: {entry.address.warning}."))
+            if entry.address.key in entries:
                 report.unchanged += 1
-    if fresh:
-        session.execute(
-            insert(SubscriptionRow),
-            [
-                {
-                    "newsletter_id": newsletter_id,
-                    "subscriber_id": subscriber_id,
-                    "state": SubscriptionState.CONFIRMED,
-                    "consent_basis": basis,
-                    "consent_source": source,
-                    "consented_at": moment,
-                    "confirmed_at": moment,
-                }
-                for subscriber_id in fresh
-            ],
+            else:
+                entries[entry.address.key] = entry
+        self._refuse_erased(connection, entries)
+        written = write_chunk(connection, list(entries.values()), self._terms)
+        self._count(written, len(entries))
+        report.records += len(chunk)
+        self._checkpoint(connection)
+
+    def _columns_of(self, record: Record, columns: dict[str, str]) -> dict[str, str]:
+        if not self._options.keep_others:
+            return columns
+        for name in record.values:
+            if name not in columns:
+                columns[name] = f"attributes.{name}"
+        return columns
+
+    def _tagged(self, entry: Entry) -> Entry:
+        if not self._options.tags:
+            return entry
+        tags = tuple(dict.fromkeys((*entry.tags, *self._options.tags)))
+        return Entry(
+            line=entry.line,
+            address=entry.address,
+            name=entry.name,
+            language=entry.language,
+            attributes=entry.attributes,
+            tags=tags,
+            consented_at=entry.consented_at,
         )
-    report.added += len(fresh)
+
+    def _refuse_erased(self, connection: Connection, entries: dict[str, Entry]) -> None:
+        pseudonyms = self._options.pseudonyms
+        if pseudonyms is None:
+            return
+        for address in erased_among(connection, entries, pseudonyms):
+            reason = "It is suppressed: this person was erased."
+            self._refuse(_problem(entries.pop(address), reason))
+
+    def _count(self, written: Written, entries: int) -> None:
+        self.report.added += written.added
+        self.report.updated += written.updated
+        same = entries - written.added - written.updated - len(written.problems)
+        self.report.unchanged += max(same, 0)
+        for problem in written.problems:
+            self._refuse(problem)
+
+    def _refuse(self, problem: Problem, *, address: str = "") -> None:
+        self.report.refusals += 1
+        if len(self.report.refused) < _KEPT:
+            self.report.refused.append(
+                Refusal(line=problem.line, address=address or problem.value, reason=problem.problem)
+            )
+        self._on_problem(problem)
+
+    def _checkpoint(self, connection: Connection) -> None:
+        if self._row_id is not None:
+            counts = {name: getattr(self.report, name) for name in asdict(Counts())}
+            connection.execute(
+                update(ListImportRow)
+                .where(ListImportRow.id == self._row_id)
+                .values(records=self.report.records, counts=counts, finished_at=None)
+            )
+
+    def finish(self, connection: Connection) -> None:
+        if self._row_id is not None:
+            with connection.begin():
+                connection.execute(
+                    update(ListImportRow)
+                    .where(ListImportRow.id == self._row_id)
+                    .values(finished_at=now())
+                )
 
 
-def _insert_missing_people(session: Session, entries: Sequence[_Entry]) -> dict[str, int]:
-    """Return the ids by key, adding who is not known yet."""
-    ids = _ids(session, entries)
-    missing = [entry for entry in entries if entry.address.key not in ids]
-    if missing:
-        session.execute(
-            insert(SubscriberRow),
-            [
-                {
-                    "address": entry.address.address,
-                    "address_key": entry.address.key,
-                    "domain": entry.address.domain,
-                    "name": entry.name,
-                    "language": entry.language,
-                }
-                for entry in missing
-            ],
-        )
-        ids |= _ids(session, missing)
-    return ids
-
-
-def _ids(session: Session, entries: Sequence[_Entry]) -> dict[str, int]:
-    keys = [entry.address.key for entry in entries]
-    rows = session.execute(
-        select(SubscriberRow.address_key, SubscriberRow.id).where(
-            SubscriberRow.address_key.in_(keys)
-        )
-    )
-    return {key: number for key, number in rows if key is not None}
+def _problem(entry: Entry, reason: str) -> Problem:
+    return Problem(line=entry.line, field="address", value=entry.address.address, problem=reason)

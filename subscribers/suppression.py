@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import SuppressionRow
@@ -49,7 +49,7 @@ def is_suppressed(
 
 
 def erased_among(
-    session: Session, address_keys: Iterable[str], pseudonyms: Pseudonyms
+    session: Session | Connection, address_keys: Iterable[str], pseudonyms: Pseudonyms
 ) -> frozenset[str]:
     """Return which of up to some thousand addresses were erased on their owner's wish.
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
-from newsletter.cli import issues, operating, subscribers
+from newsletter.cli import issues, operating, segments, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.dkim import dkim
@@ -57,6 +57,7 @@ app.add_typer(subscribers.app, name="subscriber")
 app.add_typer(operating.mailings, name="mailing")
 app.add_typer(operating.relays, name="relay")
 app.command()(dkim)
+app.add_typer(segments.app, name="segment")
 
 
 def _version(wanted: bool) -> None:
@@ -116,6 +117,9 @@ def send(
     context: typer.Context,
     issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
     newsletter: NewsletterName = None,
+    segment: Annotated[
+        str, typer.Option(help="Only these: a saved segment's name, or a query (docs/lists.md).")
+    ] = "",
     at: Annotated[
         str | None,
         typer.Option(help="2026-12-01 08:00 on the newsletter's clock; now if not said."),
@@ -159,6 +163,7 @@ def send(
             settings,
             newsletter=newsletter,
             issue=issue,
+            segment=segment,
             schedule=schedule,
             uncertain_policy=uncertain,
         )

@@ -17,6 +17,7 @@ from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.store import find_issue
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
+from subscribers.segments.saved import segment_text
 
 _POLL_SECONDS = 0.3
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
@@ -28,6 +29,7 @@ def start_mailing(
     *,
     newsletter: str | None,
     issue: str | None,
+    segment: str = "",
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
@@ -48,6 +50,7 @@ def start_mailing(
             issue_row,
             rendered,
             batch_size=settings.batch_size,
+            segment=segment_text(session, newsletter_row.id, segment) if segment else "",
             schedule=schedule,
             uncertain_policy=uncertain_policy,
         )

@@ -1,30 +1,51 @@
-"""``newsletter subscriber``: add, import, list, remove, erase."""
+"""``newsletter subscriber``: add, import, export, list, remove, erase."""
 
 from __future__ import annotations
 
+import csv
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO, TextIO
 
 import typer
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy import select
 
-from newsletter.cli.console import console, print_json, progress_bar
+from newsletter.cli.console import console, errors, print_json, progress_bar
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
-from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
-from newsletter.issues.normalise import decode
 from newsletter.settings import signing_keys
 from newsletter.tokens import Pseudonyms
 from subscribers.addresses import parse_address
 from subscribers.erasing import erase as erase_person
-from subscribers.importing import ImportReport, import_csv
+from subscribers.exporting import defuse, exported, write_csv, write_json_lines
+from subscribers.importing import Counts, ImportOptions, ImportReport, import_records
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.list_columns import KNOWN_COLUMNS, Problem
+from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.newsletters import find_newsletter, list_newsletters
 from subscribers.people import find_person
+from subscribers.segments.saved import segment_text
+
+_SHOWN = 20
+
+
+class OnExisting(StrEnum):
+    """What an import does with people who are known."""
+
+    KEEP = "keep"
+    UPDATE = "update"
+
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 
@@ -40,65 +61,156 @@ def add(
     json: Json = False,
 ) -> None:
     """Add one person who has consented."""
-    quoted = address.replace('"', '""')
-    lines = ["email\n", f'"{quoted}"\n']
-    _finish(_import(context, newsletter, lines, "command line", basis, dry_run=False), json=json)
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    options = ImportOptions(
+        source="command line",
+        basis=basis,
+        language=row.language,
+        pseudonyms=Pseudonyms(signing_keys(settings)),
+    )
+    records = iter([Record(line=1, values={"email": address})])
+    _finish(import_records(engine, row.id, records, options), json=json)
 
 
 @app.command("import")
 def import_list(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with a column email or メールアドレス.")],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.jsonl, .ndjson).")],
     basis: Basis,
+    wording: Annotated[str, typer.Option(help="The words that they consented to.")] = "",
+    source: Annotated[str, typer.Option(help="Where the list is from; the file if not set.")] = "",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="COLUMN=address, name, language, tags, attributes.NAME …"),
+    ] = None,
+    attributes: Annotated[
+        bool, typer.Option("--attributes", help="Keep the other columns as attributes.")
+    ] = False,
+    tag: Annotated[list[str] | None, typer.Option(help="Tag everybody on the list.")] = None,
+    on_existing: Annotated[
+        OnExisting, typer.Option(help="Keep what is known of a person, or update it.")
+    ] = OnExisting.KEEP,
+    report: Annotated[
+        Path | None, typer.Option(help="Write every problem to this CSV: line, field, value.")
+    ] = None,
     newsletter: NewsletterName = None,
     dry_run: Annotated[
         bool, typer.Option(help="Say what would happen, and change nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Import people who have consented; running it again does no harm."""
-    try:
-        text = decode(file.read_bytes(), source=str(file)).text
-    except OSError as error:
-        raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
-    lines = text.splitlines(keepends=True)
-    with progress_bar("Importing", quiet=json) as bar:
-        task = bar.add_task("", total=max(len(lines) - 1, 0))
-        report = _import(
-            context,
-            newsletter,
-            lines,
-            str(file),
-            basis,
+    """Import people who have consented; killed it goes on, and again it does no harm."""
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(file.open("rb"))
+            problems = (
+                stack.enter_context(report.open("a", encoding="utf-8", newline=""))
+                if report
+                else None
+            )
+        except OSError as error:
+            raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
+        mapping = _mapping(columns or [])
+        how = (basis, wording, on_existing, str(attributes), *(columns or []), *(tag or []))
+        options = ImportOptions(
+            source=source or file.name,
+            basis=basis,
+            wording=wording,
+            language=row.language,
+            columns=mapping,
+            keep_others=attributes,
+            update=on_existing is OnExisting.UPDATE,
+            tags=tuple(tag or ()),
             dry_run=dry_run,
-            advance=lambda rows: bar.advance(task, rows),
+            digest=digest_of(stream, *how),
+            pseudonyms=Pseudonyms(signing_keys(settings)),
         )
-    _finish(report, json=json)
+        lines = text_lines(stream, source=str(file))
+        read = json_records if file.suffix in {".jsonl", ".ndjson"} else csv_records
+        bar = stack.enter_context(progress_bar("Importing", quiet=json))
+        advance = _advance(bar, stream, file.stat().st_size)
+        done = import_records(
+            engine,
+            row.id,
+            read(lines, source=str(file)),
+            options,
+            progress=advance,
+            on_problem=_problem_writer(problems),
+        )
+    _finish(done, json=json)
 
 
-def _import(
+def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None]:
+    """Return what moves the bar by octets read, and shows rows a second."""
+    task = bar.add_task("", total=size)
+    began, rows = time.monotonic(), 0
+
+    def advance(count: int) -> None:
+        nonlocal rows
+        rows += count
+        rate = rows / max(time.monotonic() - began, 0.001)
+        bar.update(task, completed=stream.tell(), description=f"{rows:,} rows, {rate:,.0f}/s")
+
+    return advance
+
+
+def _problem_writer(stream: TextIO | None) -> Callable[[Problem], None]:
+    if stream is None:
+        return lambda _problem: None
+    writer = csv.writer(stream)
+    if stream.tell() == 0:
+        writer.writerow(["line", "field", "value", "problem"])
+    return lambda found: writer.writerow(
+        [found.line, found.field, defuse(found.value), defuse(found.problem)]
+    )
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        column, sign, ours = pair.rpartition("=")
+        if not sign or not (ours in KNOWN_COLUMNS or ours.startswith("attributes.")):
+            raise ListError(
+                f"{pair!r} maps no column.",
+                place=Place(source="--map"),
+                remedy=f"Write COLUMN=…, one of {', '.join(KNOWN_COLUMNS)}, attributes.NAME.",
+            )
+        mapping[column] = ours
+    return mapping
+
+
+@app.command("export")
+def export_list(
     context: typer.Context,
-    newsletter: str | None,
-    lines: list[str],
-    source: str,
-    basis: str,
-    *,
-    dry_run: bool,
-    advance: object = None,
-) -> ImportReport:
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output if none.")] = None,
+    newsletter: NewsletterName = None,
+    segment: Annotated[str, typer.Option(help="A saved segment's name, or a query.")] = "",
+    state: Annotated[SubscriptionState | None, typer.Option(help="Only of this state.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json-lines", help="Not CSV.")] = False,
+) -> None:
+    """Export subscribers with their consent; spreadsheet formulas are defused in CSV."""
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    return import_csv(
-        engine,
-        row.id,
-        lines,
-        source=source,
-        basis=basis,
-        language=row.language,
-        dry_run=dry_run,
-        progress=advance if callable(advance) else lambda _rows: None,
-    )
+        query = segment_text(session, row.id, segment)
+    people = exported(engine, row, segment=query, state=state)
+    write = write_json_lines if json_lines else write_csv
+    if file is None:
+        write(people, sys.stdout)
+        return
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            count = write(people, stream)
+    except OSError as error:
+        raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
+    errors.print(f"{count:,} exported")
 
 
 def _finish(report: ImportReport, *, json: bool) -> None:
@@ -107,15 +219,21 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             {"line": row.line, "address": row.address, "reason": row.reason}
             for row in report.refused
         ]
-        print_json({"added": report.added, "unchanged": report.unchanged, "refused": refused})
-    else:
-        for row in report.refused:
-            console.print(f"[yellow]line {row.line}[/] {escape(row.address)}: {escape(row.reason)}")
-        console.print(
-            f"{report.added:,} added, {report.unchanged:,} unchanged, "
-            f"{len(report.refused):,} refused"
+        print_json(
+            {name: getattr(report, name) for name in asdict(Counts())} | {"refused": refused}
         )
-    if report.refused:
+    else:
+        for row in report.refused[:_SHOWN]:
+            console.print(f"[yellow]line {row.line}[/] {escape(row.address)}: {escape(row.reason)}")
+        if report.refusals > _SHOWN:
+            console.print(f"… and {report.refusals - _SHOWN:,} more; --report FILE has them all.")
+        if report.resumed_after:
+            console.print(f"Went on after {report.resumed_after:,} rows done before.")
+        console.print(
+            f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
+            f"{report.warnings:,} with a warning, {report.refusals:,} refused"
+        )
+    if report.refusals:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 

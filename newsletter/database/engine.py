@@ -7,9 +7,11 @@ in between, without honouring the busy timeout.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -22,6 +24,9 @@ from newsletter.errors import Place, SettingError
 
 #: Milliseconds a SQLite connection waits for another's write to end.
 _BUSY_TIMEOUT = 30_000
+
+#: SQLite compares the keys of JSON as they are written: an escaped key would never be found.
+_to_json = partial(json.dumps, ensure_ascii=False)
 
 
 def open_engine(url: str) -> Engine:
@@ -43,7 +48,10 @@ def open_engine(url: str) -> Engine:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(
-                parsed, connect_args={"timeout": _BUSY_TIMEOUT / 1000}, hide_parameters=True
+                parsed,
+                connect_args={"timeout": _BUSY_TIMEOUT / 1000},
+                json_serializer=_to_json,
+                hide_parameters=True,
             )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -52,6 +60,7 @@ def open_engine(url: str) -> Engine:
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
                 hide_parameters=True,
+                json_serializer=_to_json,
             )
         case name:
             raise SettingError(

@@ -84,6 +84,7 @@ def create_mailing(
     rendered: RenderedIssue,
     *,
     batch_size: int,
+    segment: str = "",
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
@@ -95,6 +96,7 @@ def create_mailing(
         issue_id=issue.id,
         state=MailingState.PLANNING if scheduled_at is None else MailingState.SCHEDULED,
         batch_size=batch_size,
+        segment=segment,
         scheduled_at=scheduled_at,
         local_hour=schedule.hour.isoformat() if local and schedule.hour else "",
         spread_seconds=int(schedule.spread.total_seconds()),

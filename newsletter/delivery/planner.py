@@ -37,6 +37,7 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
 )
 from newsletter.delivery.schedule import due_in
+from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
 #: A mailing that is spread over time is cut so finely that one batch is due about every so often.
@@ -58,8 +59,10 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
         if mailing.state is not MailingState.PLANNING:
             return mailing.planned
         started_at = now()
-        waves = _waves(session, mailing, started_at)
-        planned = _snapshot(session, mailing, waves)
+        newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+        people = audience(mailing, time_zone=newsletter.time_zone)
+        waves = _waves(session, mailing, people, newsletter.time_zone, started_at)
+        planned = _snapshot(session, mailing, people, waves)
         _cut_batches(session, mailing, waves)
         mailing.planned = planned
         mailing.state = MailingState.SENDING
@@ -76,8 +79,13 @@ class _Wave:
     size: int
 
 
-def audience(mailing: MailingRow) -> Select[int]:
-    """Select everybody subscribed, confirmed, not pausing, not suppressed, by number."""
+def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
+    """Select everybody subscribed, confirmed, in the segment, not pausing, not suppressed.
+
+    Args:
+        mailing: Whose audience; its segment is a query, blank for everybody.
+        time_zone: The newsletter's, in which the segment's days begin.
+    """
     return (
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
@@ -87,23 +95,28 @@ def audience(mailing: MailingRow) -> Select[int]:
             or_(SubscriptionRow.paused_until.is_(None), SubscriptionRow.paused_until <= now()),
             SubscriberRow.address_key.is_not(None),
             ~is_suppressed(SubscriberRow.address_key, mailing.newsletter_id),
+            segment_clause(mailing.segment, mailing.newsletter_id, time_zone=time_zone),
         )
     )
 
 
-def _waves(session: Session, mailing: MailingRow, started_at: datetime) -> Sequence[_Wave]:
+def _waves(
+    session: Session,
+    mailing: MailingRow,
+    people: Select[int],
+    time_zone: str,
+    started_at: datetime,
+) -> Sequence[_Wave]:
     """Group the audience by when it is due: all at once, or as each zone's clock says."""
-    people = audience(mailing)
     if not mailing.local_hour:
         size = session.scalar(select(func.count()).select_from(people.subquery())) or 0
         return [_Wave(zones=(), due_at=started_at, size=size)]
-    newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
     hour = datetime.fromisoformat(mailing.local_hour)
     by_due: dict[datetime, list[tuple[str, int]]] = {}
     zones = people.with_only_columns(SubscriberRow.time_zone, func.count())
     for zone, size in session.execute(zones.group_by(SubscriberRow.time_zone)).all():
         # Where the hour has passed already, the message is due at once.
-        due_at = max(due_in(zone, hour, fallback=newsletter.time_zone), started_at)
+        due_at = max(due_in(zone, hour, fallback=time_zone), started_at)
         by_due.setdefault(due_at, []).append((zone, size))
     return [
         _Wave(
@@ -115,25 +128,23 @@ def _waves(session: Session, mailing: MailingRow, started_at: datetime) -> Seque
     ]
 
 
-def _snapshot(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> int:
+def _snapshot(
+    session: Session, mailing: MailingRow, people: Select[int], waves: Sequence[_Wave]
+) -> int:
     order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
     if len(waves) > 1:
         rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
         order.insert(0, case(rank, value=SubscriberRow.time_zone, else_=len(waves)))
-    people = (
-        audience(mailing)
-        .with_only_columns(
-            literal(mailing.id),
-            func.row_number().over(order_by=order),
-            SubscriberRow.id,
-            literal(DeliveryState.QUEUED.value),
-            literal(0),
-            literal(0),
-        )
-        .order_by(*order)
-    )
+    numbered = people.with_only_columns(
+        literal(mailing.id),
+        func.row_number().over(order_by=order),
+        SubscriberRow.id,
+        literal(DeliveryState.QUEUED.value),
+        literal(0),
+        literal(0),
+    ).order_by(*order)
     columns = ["mailing_id", "position", "subscriber_id", "state", "attempts", "breaks"]
-    session.execute(insert(DeliveryRow).from_select(columns, people, include_defaults=False))
+    session.execute(insert(DeliveryRow).from_select(columns, numbered, include_defaults=False))
     return sum(wave.size for wave in waves)
 
 

@@ -16,6 +16,7 @@ from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
+from newsletter.database.tables.lists import ListImportRow, SegmentRow, TagRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
 from newsletter.database.tables.operation import PulseRow, RelayRow
@@ -41,6 +42,7 @@ __all__ = [
     "InvitationRow",
     "IssueRow",
     "JoinTallyRow",
+    "ListImportRow",
     "MailingContentRow",
     "MailingRow",
     "NewsletterRow",
@@ -48,10 +50,12 @@ __all__ = [
     "RecoveryCodeRow",
     "RelayRow",
     "RoleGrantRow",
+    "SegmentRow",
     "SignInLimitRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",
+    "TagRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",
 ]

@@ -1,0 +1,78 @@
+"""``newsletter segment``: save questions about subscribers, see whom they find."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from newsletter.cli.console import console, print_json
+from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
+from newsletter.database.engine import reading, transaction
+from subscribers.newsletters import find_newsletter
+from subscribers.segments import saved
+
+app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: str,
+    query: Annotated[str, typer.Argument(help='Such as: tag = "press"')],
+    newsletter: NewsletterName = None,
+) -> None:
+    """Save a segment."""
+    with transaction(open_database(settings_of(context))) as session:
+        row = find_newsletter(session, newsletter)
+        query = saved.save_segment(session, row.id, name=name, query=query).query
+        count = saved.count_segment(session, row, query)
+    console.print(f"{escape(name)}: {escape(query)}\n{count:,} subscribers now")
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the saved segments."""
+    with reading(open_database(settings_of(context))) as session:
+        rows = saved.list_segments(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json([{"name": row.name, "query": row.query} for row in rows])
+        return
+    table = Table("name", "query", box=None)
+    for row in rows:
+        table.add_row(escape(row.name), escape(row.query))
+    console.print(table if rows else "There is no segment yet.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    segment: Annotated[str, typer.Argument(help="A saved segment's name, or a query.")],
+    newsletter: NewsletterName = None,
+    count: Annotated[bool, typer.Option("--count", help="Say how many it finds now.")] = False,
+    sample: Annotated[int, typer.Option(min=0, max=1000, help="Show so many addresses.")] = 0,
+    json: Json = False,
+) -> None:
+    """Show a segment, whom it finds, and how many; nothing is changed."""
+    with reading(open_database(settings_of(context))) as session:
+        row = find_newsletter(session, newsletter)
+        query = saved.segment_text(session, row.id, segment)
+        found = saved.count_segment(session, row, query) if count else None
+        people = saved.sample_segment(session, row, query, size=sample)
+    if json:
+        print_json({"query": query, "count": found, "sample": list(people)})
+        return
+    console.print(escape(query))
+    if found is not None:
+        console.print(f"{found:,} subscribers now")
+    for address in people:
+        console.print(f"  {escape(address)}")
+
+
+@app.command()
+def delete(context: typer.Context, name: str, newsletter: NewsletterName = None) -> None:
+    """Delete a saved segment; mailings keep the text they were made with."""
+    with transaction(open_database(settings_of(context))) as session:
+        saved.delete_segment(session, find_newsletter(session, newsletter).id, name)

@@ -1,0 +1,178 @@
+"""A chunk of a list into the tables: staged by COPY or executemany, then moved by set-based SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from newsletter.database.types import now
+from newsletter.language import Language
+from subscribers.list_columns import Entry, Problem
+
+_COLUMNS = "line, address, address_key, domain, name, language, attributes, consented_at"
+_CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS list_stage (
+    line bigint NOT NULL, address varchar(320) NOT NULL, address_key varchar(320) PRIMARY KEY,
+    domain varchar(255) NOT NULL, name varchar(200) NOT NULL, language varchar(32),
+    attributes text NOT NULL, consented_at timestamp with time zone)"""
+_SUPPRESSED = """SELECT line, address FROM list_stage WHERE EXISTS (
+    SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
+    AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
+_LEFT = """SELECT list_stage.line, list_stage.address FROM list_stage
+    JOIN subscriber ON subscriber.address_key = list_stage.address_key
+    JOIN subscription ON subscription.subscriber_id = subscriber.id
+    WHERE subscription.newsletter_id = :newsletter AND subscription.state = 'unsubscribed'
+    AND (list_stage.consented_at IS NULL
+         OR list_stage.consented_at <= subscription.unsubscribed_at)"""
+_PEOPLE = """INSERT INTO subscriber (address, address_key, domain, name, language, format,
+        time_zone, attributes, created_at, updated_at)
+    SELECT address, address_key, domain, name, coalesce(language, :language), 'html', '',
+        {attributes}, :moment, :moment FROM list_stage WHERE true
+    ON CONFLICT (address_key) DO NOTHING"""
+_UPDATE = """UPDATE subscriber SET
+        name = CASE WHEN s.name = '' THEN subscriber.name ELSE s.name END,
+        language = coalesce(s.language, subscriber.language),
+        attributes = {merged}, updated_at = :moment
+    FROM list_stage AS s WHERE s.address_key = subscriber.address_key AND (
+        (s.name <> '' AND s.name <> subscriber.name)
+        OR (s.language IS NOT NULL AND s.language <> subscriber.language)
+        OR {differs})"""
+_SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
+        consent_source, consent_wording, consented_at, confirmed_at)
+    SELECT :newsletter, subscriber.id, 'confirmed', :basis, :source, :wording,
+        coalesce(list_stage.consented_at, :moment), :moment
+    FROM list_stage JOIN subscriber ON subscriber.address_key = list_stage.address_key WHERE true
+    ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING"""
+_REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = :basis,
+        consent_source = :source, consent_wording = :wording, consented_at = s.consented_at,
+        confirmed_at = :moment, unsubscribed_at = NULL
+    FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
+    WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter
+    AND subscription.state = 'unsubscribed' AND s.consented_at > subscription.unsubscribed_at"""
+_TAG = """INSERT INTO subscriber_tag (subscriber_id, tag)
+    SELECT id, :tag FROM subscriber WHERE address_key = :key ON CONFLICT DO NOTHING"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """Under which terms a chunk is taken; ``update`` lets the list overwrite what is known."""
+
+    newsletter_id: int
+    basis: str
+    source: str
+    wording: str
+    language: Language
+    update: bool
+
+
+@dataclass(kw_only=True, slots=True)
+class Written:
+    """What became of a chunk."""
+
+    added: int = 0
+    updated: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) -> Written:
+    """Write entries, whose keys differ, within the transaction that is open."""
+    if not entries:
+        return Written()
+    written, postgres = Written(), connection.dialect.name == "postgresql"
+    moment = _instant(now(), postgres=postgres)
+    connection.execute(text(_CREATE))
+    connection.execute(text("DELETE FROM list_stage"))
+    _stage(connection, entries, postgres=postgres)
+    values = {
+        "newsletter": terms.newsletter_id,
+        "basis": terms.basis,
+        "source": terms.source,
+        "wording": terms.wording,
+        "language": terms.language.value,
+        "moment": moment,
+    }
+    _refuse(connection, _SUPPRESSED, values, "It is suppressed.", written)
+    reason = "This person left; only their own new consent brings them back."
+    _refuse(connection, _LEFT, values, reason, written)
+    if terms.update:
+        written.updated = _run(connection, _merge(postgres=postgres), values)
+    attributes = "CAST(attributes AS json)" if postgres else "attributes"
+    _run(connection, _PEOPLE.format(attributes=attributes), values)
+    written.added = _run(connection, _REVIVE, values) + _run(connection, _SUBSCRIBE, values)
+    refused = {problem.line for problem in written.problems}
+    tags = [
+        {"key": entry.address.key, "tag": tag}
+        for entry in entries
+        if entry.line not in refused
+        for tag in entry.tags
+    ]
+    if tags:
+        connection.execute(text(_TAG), tags)
+    return written
+
+
+def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
+    clause = text(statement)
+    used = {name: value for name, value in values.items() if f":{name}" in statement}
+    return connection.execute(clause, used).rowcount
+
+
+def _refuse(
+    connection: Connection, query: str, values: dict[str, Any], reason: str, written: Written
+) -> None:
+    rows = connection.execute(text(query), {"newsletter": values["newsletter"]}).all()
+    written.problems += [
+        Problem(line=line, field="address", value=address, problem=reason) for line, address in rows
+    ]
+    if rows:
+        lines = [{"line": line} for line, _ in rows]
+        connection.execute(text("DELETE FROM list_stage WHERE line = :line"), lines)
+
+
+def _merge(*, postgres: bool) -> str:
+    if postgres:
+        merged = "CAST(CAST(subscriber.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)"
+        differs = "NOT CAST(subscriber.attributes AS jsonb) @> CAST(s.attributes AS jsonb)"
+    else:
+        merged = "json_patch(subscriber.attributes, s.attributes)"
+        differs = f"{merged} <> json(subscriber.attributes)"
+    return _UPDATE.format(merged=merged, differs=differs)
+
+
+def _instant(value: datetime | None, *, postgres: bool) -> datetime | str | None:
+    """Return an instant as raw SQL takes it; SQLite keeps the text that SQLAlchemy writes."""
+    if value is None or postgres:
+        return value
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) -> None:
+    rows = [
+        (
+            entry.line,
+            entry.address.address,
+            entry.address.key,
+            entry.address.domain,
+            entry.name,
+            entry.language.value if entry.language else None,
+            json.dumps(entry.attributes, ensure_ascii=False) if entry.attributes else "{}",
+            _instant(entry.consented_at, postgres=postgres),
+        )
+        for entry in entries
+    ]
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - the connection is open
+    if postgres:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY list_stage ({_COLUMNS}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+    else:
+        marks = ", ".join("?" * len(rows[0]))
+        driver.executemany(f"INSERT INTO list_stage ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608

@@ -1,0 +1,1 @@
+"""Segments: a small query language over subscribers, parsed, judged, compiled to SQL."""

@@ -1,0 +1,261 @@
+"""Segments as SQL: one condition over ``SubscriberRow``, alike on SQLite and PostgreSQL.
+
+Every leaf is true or false, never NULL, so that ``not`` means the contrary for everybody.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, assert_never
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Float,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from newsletter.database.tables import (
+    BounceRow,
+    DeliveryRow,
+    MailingRow,
+    SubscriberRow,
+    SubscriptionRow,
+    TagRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, DeliveryState
+from subscribers.segments.json_access import (
+    AttributeNumber,
+    AttributeText,
+    AttributeType,
+    Ordered,
+    Position,
+)
+from subscribers.segments.model import (
+    And,
+    Attribute,
+    Comparison,
+    DaysAgo,
+    Event,
+    Field,
+    Happened,
+    Membership,
+    Not,
+    Operator,
+    Or,
+    Presence,
+    Query,
+    Value,
+)
+from subscribers.segments.parse import parse_query
+
+_COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Context:
+    newsletter_id: int
+    zone: ZoneInfo
+    moment: datetime
+
+    def day(self, value: date | DaysAgo) -> date:
+        if isinstance(value, DaysAgo):
+            return self.moment.astimezone(self.zone).date() - timedelta(days=value.days)
+        return value
+
+    def start(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self.zone)
+
+
+def segment_clause(
+    text: str, newsletter_id: int, *, time_zone: str = "Asia/Tokyo", moment: datetime | None = None
+) -> ColumnElement[bool]:
+    """Compile a segment to a condition for a query that has ``SubscriberRow``.
+
+    Args:
+        text: The segment; blank means everybody.
+        newsletter_id: Whose subscriptions and mailings it asks about.
+        time_zone: The newsletter's, in which days begin.
+        moment: What "days ago" counts from; now when None.
+
+    Raises:
+        ListError: The text is no segment.
+    """
+    if not text.strip():
+        return literal(value=True)
+    context = _Context(
+        newsletter_id=newsletter_id, zone=ZoneInfo(time_zone), moment=moment or now()
+    )
+    return _clause(parse_query(text), context)
+
+
+def _clause(query: Query, context: _Context) -> ColumnElement[bool]:  # noqa: PLR0911 - one a case
+    match query:
+        case And(parts=parts):
+            return and_(*(_clause(part, context) for part in parts))
+        case Or(parts=parts):
+            return or_(*(_clause(part, context) for part in parts))
+        case Not(part=part):
+            return not_(_clause(part, context))
+        case Comparison(field=field, operator=Operator.UNEQUAL, value=value):
+            return not_(_compared(field, Operator.EQUAL, value, context))
+        case Comparison(field=field, operator=sign, value=value):
+            return _compared(field, sign, value, context)
+        case Membership(field=field, values=values):
+            return or_(*(_compared(field, Operator.EQUAL, value, context) for value in values))
+        case Presence(attribute=attribute):
+            kind = AttributeType(SubscriberRow.attributes, literal(attribute.name))
+            return _sure(kind != "null")
+        case Happened(event=event, number=number):
+            return _happened(event, number, context)
+        case _:
+            assert_never(query)
+
+
+def _sure(condition: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.coalesce(condition, false(), type_=Boolean())
+
+
+def _compared(
+    field: Field | Attribute, sign: Operator, value: Value, context: _Context
+) -> ColumnElement[bool]:
+    match field:
+        case Attribute():
+            return _attribute(field, sign, value, context)
+        case Field.TAG:
+            return (
+                select(TagRow.tag)
+                .where(TagRow.subscriber_id == SubscriberRow.id, TagRow.tag == value)
+                .correlate(SubscriberRow)
+                .exists()
+            )
+        case Field.JOINED | Field.CONFIRMED:
+            assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser has seen to it
+            return _subscribed(field, sign, context.day(value), context)
+        case Field.NAME:
+            return _text(SubscriberRow.name, sign, str(value))
+        case Field.DOMAIN:
+            return _text(SubscriberRow.domain, sign, str(value).lower())
+        case Field.LANGUAGE:
+            return _text(func.lower(SubscriberRow.language), sign, str(value).lower())
+        case _:
+            assert_never(field)
+
+
+def _text(
+    column: ColumnElement[Any] | InstrumentedAttribute[str], sign: Operator, value: str
+) -> ColumnElement[bool]:
+    match sign:
+        case Operator.CONTAINS:
+            return _sure(Position(column, literal(value)) > 0)
+        case Operator.STARTS:
+            return _sure(func.substr(column, 1, len(value)) == literal(value))
+        case Operator.ENDS:
+            first = func.length(column) - len(value) + 1
+            return _sure(and_(first > 0, func.substr(column, first) == literal(value)))
+        case _:
+            # The literal keeps an enum's column type from judging text that is no word of it.
+            return _sure(column == literal(value))
+
+
+def _attribute(
+    attribute: Attribute, sign: Operator, value: Value, context: _Context
+) -> ColumnElement[bool]:
+    name = literal(attribute.name)
+    kind = AttributeType(SubscriberRow.attributes, name)
+    text = AttributeText(SubscriberRow.attributes, name)
+    match value:
+        case bool():
+            return _sure(and_(kind == "boolean", text == ("true" if value else "false")))
+        case str():
+            return and_(_sure(kind == "string"), _text(text, sign, value))
+        case Decimal():
+            number = AttributeNumber(SubscriberRow.attributes, name)
+            return _sure(_COMPARE[sign](number, literal(float(value), Float())))
+        case _:
+            # A date is text of the form 2026-01-31; what follows in a timestamp does not count.
+            day = Ordered(func.substr(text, 1, 10))
+            dated = and_(kind == "string", text.like("____-__-__%"))
+            compared = _COMPARE[sign](day, literal(context.day(value).isoformat()))
+            return _sure(case((dated, compared), else_=false()))
+
+
+def _subscribed(field: Field, sign: Operator, day: date, context: _Context) -> ColumnElement[bool]:
+    relation = aliased(SubscriptionRow)
+    column = relation.consented_at if field is Field.JOINED else relation.confirmed_at
+    begin, end = context.start(day), context.start(day + timedelta(days=1))
+    within: ColumnElement[bool]
+    match sign:
+        case Operator.LESS:
+            within = column < begin
+        case Operator.AT_MOST:
+            within = column < end
+        case Operator.MORE:
+            within = column >= end
+        case Operator.AT_LEAST:
+            within = column >= begin
+        case _:
+            within = and_(column >= begin, column < end)
+    return (
+        select(relation.subscriber_id)
+        .where(
+            relation.newsletter_id == context.newsletter_id,
+            relation.subscriber_id == SubscriberRow.id,
+            within,
+        )
+        .correlate(SubscriberRow)
+        .exists()
+    )
+
+
+def _happened(event: Event, number: int, context: _Context) -> ColumnElement[bool]:
+    if event is Event.BOUNCED:
+        return (
+            select(BounceRow.id)
+            .where(
+                BounceRow.subscriber_id == SubscriberRow.id,
+                BounceRow.newsletter_id == context.newsletter_id,
+                BounceRow.kind.in_([BounceKind.HARD, BounceKind.SOFT]),
+                BounceRow.occurred_at >= context.moment - timedelta(days=number),
+            )
+            .correlate(SubscriberRow)
+            .exists()
+        )
+    delivery, mailing = aliased(DeliveryRow), aliased(MailingRow)
+    which = (
+        mailing.id == number
+        if event is Event.RECEIVED
+        else delivery.settled_at >= context.moment - timedelta(days=number)
+    )
+    return (
+        select(delivery.position)
+        .join(mailing, mailing.id == delivery.mailing_id)
+        .where(
+            delivery.subscriber_id == SubscriberRow.id,
+            delivery.state == DeliveryState.ACCEPTED,
+            mailing.newsletter_id == context.newsletter_id,
+            which,
+        )
+        .correlate(SubscriberRow)
+        .exists()
+    )

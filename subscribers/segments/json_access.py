@@ -1,0 +1,131 @@
+"""Reading one attribute inside SQL: the same answer of the same type from SQLite and PostgreSQL.
+
+JSON is read by its own type and never cast blindly, so that no attribute of another type makes a
+query fail in the middle of an audience.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Float, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class AttributeType(FunctionElement[str]):
+    """The JSON type of an attribute: string, number, boolean, null or other; NULL when absent."""
+
+    type = String()
+    inherit_cache = True
+
+
+class AttributeText(FunctionElement[str]):
+    """An attribute as text; booleans are ``true`` and ``false``."""
+
+    type = String()
+    inherit_cache = True
+
+
+class AttributeNumber(FunctionElement[Any]):
+    """An attribute as a number, NULL when it is none."""
+
+    type = Float()
+    inherit_cache = True
+
+
+class Position(FunctionElement[int]):
+    """Where one text begins in another, from 1, or 0; case counts."""
+
+    inherit_cache = True
+
+
+class Ordered(FunctionElement[str]):
+    """A text that sorts by code point, whatever the database's collation."""
+
+    type = String()
+    inherit_cache = True
+
+
+def _arguments(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
+    return [compiler.process(clause) for clause in element.clauses]
+
+
+_SQLITE_TYPES = (
+    "CASE {0} WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' "
+    "WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' ELSE {0} END"
+)
+
+
+@compiles(AttributeType, "sqlite")
+def _type_sqlite(element: AttributeType, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    return "(" + _SQLITE_TYPES.format(f"json_type({column}, {_path(name)})") + ")"
+
+
+@compiles(AttributeType, "postgresql")
+def _type_postgresql(element: AttributeType, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    return f"json_typeof({column} -> CAST({name} AS text))"
+
+
+@compiles(AttributeText, "sqlite")
+def _text_sqlite(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    path = _path(name)
+    return (
+        f"(CASE json_type({column}, {path}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+        f"ELSE json_extract({column}, {path}) END)"
+    )
+
+
+@compiles(AttributeText, "postgresql")
+def _text_postgresql(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    return f"({column} ->> CAST({name} AS text))"
+
+
+@compiles(AttributeNumber, "sqlite")
+def _number_sqlite(element: AttributeNumber, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    path = _path(name)
+    return (
+        f"(CASE WHEN json_type({column}, {path}) IN ('integer', 'real') "
+        f"THEN json_extract({column}, {path}) END)"
+    )
+
+
+@compiles(AttributeNumber, "postgresql")
+def _number_postgresql(element: AttributeNumber, compiler: SQLCompiler, **_: object) -> str:
+    column, name = _arguments(element, compiler)
+    key = f"CAST({name} AS text)"
+    return (
+        f"(CASE WHEN json_typeof({column} -> {key}) = 'number' "
+        f"THEN CAST({column} ->> {key} AS double precision) END)"
+    )
+
+
+@compiles(Position, "sqlite")
+def _position_sqlite(element: Position, compiler: SQLCompiler, **_: object) -> str:
+    return f"instr({', '.join(_arguments(element, compiler))})"
+
+
+@compiles(Position, "postgresql")
+def _position_postgresql(element: Position, compiler: SQLCompiler, **_: object) -> str:
+    return f"strpos({', '.join(_arguments(element, compiler))})"
+
+
+@compiles(Ordered, "sqlite")
+def _ordered_sqlite(element: Ordered, compiler: SQLCompiler, **_: object) -> str:
+    return _arguments(element, compiler)[0]
+
+
+@compiles(Ordered, "postgresql")
+def _ordered_postgresql(element: Ordered, compiler: SQLCompiler, **_: object) -> str:
+    return f'({_arguments(element, compiler)[0]} COLLATE "C")'
+
+
+def _path(name: str) -> str:
+    """Return SQL of the JSON path to a key; names hold no quotes (``is_attribute_name``)."""
+    return f"""('$."' || {name} || '"')"""

@@ -1,0 +1,109 @@
+"""Saved segments: named questions, with a count and a sample before anybody is mailed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import NewsletterRow, SegmentRow, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import SubscriptionState
+from newsletter.errors import ConflictError, ListError, NotFoundError
+from subscribers.segments.compile import segment_clause
+from subscribers.segments.model import format_query
+from subscribers.segments.parse import parse_query
+from subscribers.suppression import is_suppressed
+
+
+def save_segment(session: Session, newsletter_id: int, *, name: str, query: str) -> SegmentRow:
+    """Save a segment in its normal form.
+
+    Raises:
+        ListError: The name or the query is none.
+        ConflictError: The name is taken.
+    """
+    if not re.fullmatch(r"\w[\w-]{0,63}", name):
+        raise ListError(f"{name!r} cannot name a segment.", remedy="Use letters, digits, hyphens.")
+    normal = format_query(parse_query(query))
+    known = select(SegmentRow.id).where(
+        SegmentRow.newsletter_id == newsletter_id, SegmentRow.name == name
+    )
+    if session.scalar(known) is not None:
+        raise ConflictError(f"There is a segment {name!r} already.", remedy="Delete it first.")
+    row = SegmentRow(newsletter_id=newsletter_id, name=name, query=normal)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def list_segments(session: Session, newsletter_id: int) -> Sequence[SegmentRow]:
+    """Return a newsletter's segments by name."""
+    return session.scalars(
+        select(SegmentRow)
+        .where(SegmentRow.newsletter_id == newsletter_id)
+        .order_by(SegmentRow.name)
+    ).all()
+
+
+def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
+    """Return a saved segment.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    rows = list_segments(session, newsletter_id)
+    for row in rows:
+        if row.name == name:
+            return row
+    names = ", ".join(row.name for row in rows) or "none yet"
+    raise NotFoundError(f"There is no segment {name!r}.", remedy=f"There are: {names}.")
+
+
+def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> str:
+    """Return the query of a saved segment, or the text itself when it names none.
+
+    Raises:
+        ListError: It is neither.
+    """
+    for row in list_segments(session, newsletter_id):
+        if row.name == name_or_query:
+            return row.query
+    if name_or_query.strip():
+        parse_query(name_or_query)
+    return name_or_query
+
+
+def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
+    """Delete a saved segment; mailings keep the text they were made with."""
+    row = find_segment(session, newsletter_id, name)
+    session.execute(delete(SegmentRow).where(SegmentRow.id == row.id))
+
+
+def count_segment(session: Session, newsletter: NewsletterRow, query: str) -> int:
+    """Return how many confirmed, mailable subscribers a segment has now."""
+    people = _people(newsletter, query).subquery()
+    return session.scalar(select(func.count()).select_from(people)) or 0
+
+
+def sample_segment(
+    session: Session, newsletter: NewsletterRow, query: str, *, size: int
+) -> Sequence[str]:
+    """Return some of a segment's addresses."""
+    rows = session.execute(_people(newsletter, query).order_by(SubscriberRow.id).limit(size))
+    return [row.address or "" for row in rows]
+
+
+def _people(newsletter: NewsletterRow, query: str) -> Select[str | None]:
+    return (
+        select(SubscriberRow.address)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter.id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            SubscriberRow.address_key.is_not(None),
+            ~is_suppressed(SubscriberRow.address_key, newsletter.id),
+            segment_clause(query, newsletter.id, time_zone=newsletter.time_zone),
+        )
+    )

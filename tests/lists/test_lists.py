@@ -1,0 +1,207 @@
+"""Lists in and out: encodings, columns, terms, and what a kill leaves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+)
+from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.errors import ListError
+from newsletter.tokens import Pseudonyms
+from subscribers.exporting import exported, write_csv, write_json_lines
+from subscribers.importing import ImportOptions, ImportReport, import_records
+from subscribers.leaving import unsubscribe
+from subscribers.list_columns import Problem
+from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
+from subscribers.newsletters import find_newsletter
+from tests.support.stage import Stage, set_stage
+
+_LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"
+_OPTIONS = ImportOptions(source="l.csv", basis="form")
+_KEY = b"k" * 32
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+def _records(text: str) -> Iterator[Record]:
+    return csv_records(text.splitlines(keepends=True), source="l.csv")
+
+
+def _import(stage: Stage, text: str, options: ImportOptions = _OPTIONS) -> ImportReport:
+    return import_records(stage.engine, stage.newsletter_id, _records(text), options)
+
+
+def _person(stage: Stage, key: str = "a@example.jp") -> SubscriberRow:
+    with reading(stage.engine) as session:
+        return session.scalars(select(SubscriberRow).where(SubscriberRow.address_key == key)).one()
+
+
+def _state(stage: Stage) -> SubscriptionState:
+    with reading(stage.engine) as session:
+        return session.scalars(select(SubscriptionRow.state)).one()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932", "euc_jp", "iso2022_jp"]
+)
+def test_encodings_of_japan_are_recognised(encoding: str) -> None:
+    text = "email,name\nascii@example.jp,A\n" * 3 + "b@example.jp,さとう あおいさま\n"
+    lines = list(text_lines(io.BytesIO(text.encode(encoding)), source="l.csv"))
+    assert "".join(lines).removeprefix("\ufeff") == text
+
+
+def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
+    text = "a@example.jp,さとう\n" * 20_000
+    data = text.encode() + "z@example.jp,さとう\n".encode("cp932")
+    with pytest.raises(ListError, match=r"l\.csv:20001: This line is not utf-8"):
+        list(text_lines(io.BytesIO(data), source="l.csv"))
+
+
+def test_other_columns_become_attributes_when_asked(stage: Stage) -> None:
+    options = ImportOptions(source="l.csv", basis="form", keep_others=True, tags=("press",))
+    _import(stage, _LIST, options)
+    assert _person(stage).attributes == {"都市": "東京"}
+    with reading(stage.engine) as session:
+        assert session.scalars(select(TagRow.tag)).all() == ["press"]
+
+
+def test_a_mapping_names_any_column(stage: Stage) -> None:
+    columns = {"wer": "address", "wo": "attributes.city"}
+    options = ImportOptions(source="l.csv", basis="form", columns=columns)
+    _import(stage, "wer,wo\na@example.jp,Köln\n", options)
+    assert _person(stage).attributes == {"city": "Köln"}
+
+
+def test_json_lines_keep_their_types(stage: Stage) -> None:
+    lines = ['{"email": "a@example.jp", "attributes": {"age": 30}, "tags": ["x"]}\n', "nonsense\n"]
+    records = json_records(lines, source="l.jsonl")
+    report = import_records(stage.engine, stage.newsletter_id, records, _OPTIONS)
+    assert (report.added, report.refusals) == (1, 1)
+    assert _person(stage).attributes == {"age": 30}
+
+
+def test_what_is_known_is_kept_unless_updating_is_asked(stage: Stage) -> None:
+    _import(stage, _LIST)
+    changed = _LIST.replace("佐藤", "鈴木")
+    assert _import(stage, changed).updated == 0
+    assert _person(stage).name == "佐藤"
+    update = ImportOptions(source="l.csv", basis="form", update=True, keep_others=True)
+    assert _import(stage, changed, update).updated == 1
+    assert (_person(stage).name, _person(stage).attributes) == ("鈴木", {"都市": "東京"})
+    assert _import(stage, changed, update).updated == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "state"),
+    [(1, SubscriptionState.CONFIRMED), (-1, SubscriptionState.UNSUBSCRIBED)],
+)
+def test_only_a_consent_newer_than_the_leaving_brings_back(
+    stage: Stage, days: int, state: SubscriptionState
+) -> None:
+    stage.subscribe("a@example.jp")
+    with transaction(stage.engine) as session:
+        unsubscribe(
+            session,
+            newsletter_id=stage.newsletter_id,
+            subscriber_id=stage.subscriber_id("a@example.jp"),
+            mailing_id=None,
+            way=UnsubscribeWay.PAGE,
+        )
+    consent = datetime.now(UTC) + timedelta(days=days)
+    _import(stage, f"email,consented_at\na@example.jp,{consent.isoformat()}\n")
+    assert _state(stage) is state
+
+
+def test_an_address_known_only_by_hash_is_refused(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        hashed = Pseudonyms((_KEY,)).of("a@example.jp")
+        session.add(SuppressionRow(address_hash=hashed, reason=SuppressionReason.ERASED))
+    options = ImportOptions(
+        source="l.csv", basis="form", pseudonyms=Pseudonyms((b"new" * 16, _KEY))
+    )
+    report = _import(stage, _LIST, options)
+    assert (report.added, report.refused[0].line) == (0, 2)
+
+
+def test_an_import_cut_short_goes_on_where_it_was(stage: Stage) -> None:
+    text = "email\n" + "".join(f"r{number}@example.jp\n" for number in range(5000))
+    options = ImportOptions(source="l.csv", basis="form", digest=digest_of(io.BytesIO(b"x"), "a"))
+
+    def killed(rows: int) -> None:
+        raise KeyboardInterrupt(rows)
+
+    with pytest.raises(KeyboardInterrupt):
+        import_records(stage.engine, stage.newsletter_id, _records(text), options, progress=killed)
+    report = _import(stage, text, options)
+    assert report.resumed_after == 2000
+    assert (report.added, report.refusals) == (5000, 0)
+    assert _import(stage, text, options).added == 0
+
+
+def test_every_problem_is_told_by_line_and_field(stage: Stage) -> None:
+    problems: list[Problem] = []
+    text = "email,language\nnobody,\na..b.@docomo.ne.jp,\nb@example.jp,xx\n"
+    report = import_records(
+        stage.engine, stage.newsletter_id, _records(text), _OPTIONS, on_problem=problems.append
+    )
+    assert [(one.line, one.field) for one in problems] == [
+        (2, "address"), (3, "address"), (4, "language"),
+    ]  # fmt: skip
+    assert (report.added, report.warnings, report.refusals) == (1, 1, 2)
+
+
+def _newsletter(stage: Stage) -> NewsletterRow:
+    with reading(stage.engine) as session:
+        return find_newsletter(session, None)
+
+
+@pytest.mark.parametrize("sign", "=+-@＝")
+def test_formulas_are_defused_on_the_way_out(stage: Stage, sign: str) -> None:
+    _import(stage, f"email,name\na@example.jp,{sign}1+1\n")
+    out = io.StringIO()
+    assert write_csv(exported(stage.engine, _newsletter(stage)), out) == 1
+    rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert rows[0]["name"] == f"'{sign}1+1"
+
+
+def test_what_is_exported_as_json_lines_can_be_imported(stage: Stage) -> None:
+    options = ImportOptions(source="l.csv", basis="form", keep_others=True, tags=("press",))
+    _import(stage, _LIST, options)
+    out = io.StringIO()
+    write_json_lines(exported(stage.engine, _newsletter(stage), segment='tag = "press"'), out)
+    records = json_records(io.StringIO(out.getvalue()), source="l.jsonl")
+    again = import_records(stage.engine, stage.newsletter_id, records, _OPTIONS)
+    assert (again.unchanged, again.refusals) == (1, 0)
+
+
+def test_export_goes_on_past_its_pages(stage: Stage) -> None:
+    _import(stage, "email\n" + "".join(f"r{number}@example.jp\n" for number in range(4500)))
+    found = exported(stage.engine, _newsletter(stage), state=SubscriptionState.CONFIRMED)
+    assert sum(1 for _ in itertools.islice(found, 9999)) == 4500
+    with reading(stage.engine) as session:
+        assert session.scalar(select(func.count()).select_from(SubscriptionRow)) == 4500
+
+
+def test_a_moment_without_a_zone_is_on_the_newsletters_clock(stage: Stage) -> None:
+    lines = "email,consented_at\na@example.jp,2026-01-31 08:00\n"
+    _import(stage, lines, ImportOptions(source="l.csv", basis="form"))
+    with reading(stage.engine) as session:
+        consented_at = session.scalars(select(SubscriptionRow.consented_at)).one()
+    assert consented_at == datetime(2026, 1, 30, 23, tzinfo=UTC)

@@ -1,0 +1,254 @@
+"""Segments: what text means, the same in SQL on both servers as in plain Python."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, insert, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import SubscriberRow, TagRow
+from newsletter.errors import ListError
+from newsletter.language import Language
+from subscribers.newsletters import find_newsletter
+from subscribers.segments.compile import segment_clause
+from subscribers.segments.model import (
+    And,
+    Attribute,
+    Comparison,
+    DaysAgo,
+    Event,
+    Field,
+    Happened,
+    Membership,
+    Not,
+    Operator,
+    Or,
+    Presence,
+    Query,
+    format_query,
+)
+from subscribers.segments.parse import parse_query
+from subscribers.segments.saved import count_segment, sample_segment, save_segment
+from tests.support.stage import Stage, set_stage
+
+_TEXTS = st.sampled_from(["", "東京", "Osaka", "osaka", 'a"b\\', "2026-01-31", "%_", "true", "12"])
+_NUMBERS = st.sampled_from([Decimal(text) for text in ("0", "-1", "12", "2.5")])
+_DAYS = st.sampled_from([date(2026, 1, 31), date(2025, 12, 31)])
+_NAMES = st.sampled_from(["city", "年齢", "two words"]).map(lambda name: Attribute(name=name))
+_ORDERS = [Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST]
+_EQUALS = [Operator.EQUAL, Operator.UNEQUAL]
+_PARTS = [Operator.CONTAINS, Operator.STARTS, Operator.ENDS]
+
+
+def _comparisons() -> st.SearchStrategy[Query]:
+    def compare(fields: Any, signs: list[Operator], values: Any) -> st.SearchStrategy[Query]:
+        return st.builds(Comparison, field=fields, operator=st.sampled_from(signs), value=values)
+
+    texts = st.sampled_from([Field.NAME, Field.DOMAIN, Field.LANGUAGE])
+    return st.one_of(
+        compare(_NAMES, _EQUALS + _PARTS, _TEXTS),
+        compare(_NAMES, _EQUALS + _ORDERS, _NUMBERS | _DAYS),
+        compare(_NAMES, _EQUALS, st.booleans()),
+        compare(texts, _EQUALS + _PARTS, _TEXTS),
+        compare(st.just(Field.TAG), _EQUALS, st.sampled_from(["press", "東京"])),
+        st.builds(Presence, attribute=_NAMES),
+        st.builds(
+            Membership, field=_NAMES, values=st.lists(_TEXTS | _NUMBERS, min_size=1).map(tuple)
+        ),
+    )
+
+
+def _joined(parts: st.SearchStrategy[Query]) -> st.SearchStrategy[Query]:
+    several = st.lists(parts, min_size=2, max_size=3).map(tuple)
+    return st.one_of(
+        st.builds(Not, part=parts), st.builds(And, parts=several), st.builds(Or, parts=several)
+    )
+
+
+_QUERIES: st.SearchStrategy[Query] = st.recursive(_comparisons(), _joined, max_leaves=6)
+_TIMED: st.SearchStrategy[Query] = st.one_of(
+    st.builds(
+        Comparison,
+        field=st.sampled_from([Field.JOINED, Field.CONFIRMED]),
+        operator=st.sampled_from(_EQUALS + _ORDERS),
+        value=_DAYS | st.builds(DaysAgo, days=st.integers(0, 36_500)),
+    ),
+    st.builds(Happened, event=st.sampled_from(Event), number=st.integers(0, 36_500)),
+)
+
+
+@given(st.recursive(_comparisons() | _TIMED, _joined, max_leaves=8))
+def test_what_is_written_is_read_back_the_same(query: Query) -> None:
+    assert parse_query(format_query(query)) == query
+
+
+@given(st.text(alphabet='abc"\\().,=<>! attributes tag 日12-', max_size=60))
+def test_any_text_is_a_segment_or_told_where_not(text: str) -> None:
+    try:
+        parse_query(text)
+    except ListError as error:
+        told = (error.place is not None and error.place.field is not None, bool(error.remedy))
+        if told != (True, True):
+            raise
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("", 1),
+        ("city = 1", 1),
+        ("tag = press", 7),
+        ('tag = "press', 7),
+        ('tag = "a" tag = "b"', 11),
+        ("joined >= 2026-02-30", 11),
+        ('joined >= "soon"', 11),
+        ('attributes.age >= "30"', 19),
+        ("received(12)", 10),
+        ("(" * 60, 41),
+    ],
+)
+def test_a_fault_is_named_by_its_column(text: str, column: int) -> None:
+    with pytest.raises(ListError, match=f"column {column}:"):
+        parse_query(text)
+
+
+_PEOPLE = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": _TEXTS,
+            "domain": st.sampled_from(["example.jp", "osaka", "docomo.ne.jp"]),
+            "language": st.sampled_from(list(Language)),
+            "attributes": st.dictionaries(
+                st.sampled_from(["city", "年齢", "two words"]),
+                _TEXTS
+                | st.sampled_from([0, -1, 12, 2.5, 13])
+                | st.booleans()
+                | st.none()
+                | st.just("2026-01-31T10:00"),
+            ),
+            "tags": st.sets(st.sampled_from(["press", "東京", "other"])),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def _holds(sign: Operator, found: Any, value: Any) -> bool:  # noqa: PLR0911 - one a case
+    match sign:
+        case Operator.CONTAINS:
+            return value in found
+        case Operator.STARTS:
+            return bool(found.startswith(value))
+        case Operator.ENDS:
+            return bool(found.endswith(value))
+        case Operator.LESS:
+            return bool(found < value)
+        case Operator.AT_MOST:
+            return bool(found <= value)
+        case Operator.MORE:
+            return bool(found > value)
+        case Operator.AT_LEAST:
+            return bool(found >= value)
+        case _:
+            return bool(found == value)
+
+
+def _compared(person: dict[str, Any], field: Any, sign: Operator, value: Any) -> bool:
+    if field is Field.TAG:
+        return value in person["tags"]
+    if isinstance(field, Field):
+        fold = str if field is Field.NAME else str.lower
+        return _holds(sign, fold(str(person[field.value])), fold(value))
+    found = person["attributes"].get(field.name)
+    match value:
+        case bool():
+            return found is value
+        case str():
+            return isinstance(found, str) and _holds(sign, found, value)
+        case Decimal():
+            number = isinstance(found, int | float) and not isinstance(found, bool)
+            return number and _holds(sign, found, float(value))
+        case _:
+            dated = isinstance(found, str) and found[4:5] == found[7:8] == "-"
+            return dated and _holds(sign, found[:10], value.isoformat())
+
+
+def _true_of(query: Query, person: dict[str, Any]) -> bool:  # noqa: PLR0911 - one a case
+    match query:
+        case And(parts=parts):
+            return all(_true_of(part, person) for part in parts)
+        case Or(parts=parts):
+            return any(_true_of(part, person) for part in parts)
+        case Not(part=part):
+            return not _true_of(part, person)
+        case Comparison(field=field, operator=Operator.UNEQUAL, value=value):
+            return not _compared(person, field, Operator.EQUAL, value)
+        case Comparison(field=field, operator=sign, value=value):
+            return _compared(person, field, sign, value)
+        case Membership(field=field, values=values):
+            return any(_compared(person, field, Operator.EQUAL, value) for value in values)
+        case Presence(attribute=attribute):
+            return person["attributes"].get(attribute.name) is not None
+        case _:
+            raise AssertionError(query)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(query=_QUERIES, people=_PEOPLE)
+def test_sql_finds_whom_plain_python_finds(
+    engine: Engine, query: Query, people: list[dict[str, Any]]
+) -> None:
+    with transaction(engine) as session:
+        session.execute(delete(TagRow))
+        session.execute(delete(SubscriberRow))
+        for number, person in enumerate(people, start=1):
+            row = {key: value for key, value in person.items() if key != "tags"} | {"id": number}
+            session.execute(insert(SubscriberRow).values(row))
+            for tag in person["tags"]:
+                session.execute(insert(TagRow).values(subscriber_id=number, tag=tag))
+        clause = segment_clause(format_query(query), 1)
+        found = session.scalars(select(SubscriberRow.id).where(clause)).all()
+    expected = {n for n, person in enumerate(people, start=1) if _true_of(query, person)}
+    assert set(found) == expected
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("joined >= 1 days ago", 2),
+        ("confirmed < 2020-01-01", 0),
+        ("received(mailing = 1)", 0),
+        ("not accepted(days = 30) and not bounced(days = 30)", 2),
+        ('domain = "example.jp"', 2),
+    ],
+)
+def test_dates_and_engagement_are_asked_of_this_newsletter(
+    stage: Stage, text: str, count: int
+) -> None:
+    stage.subscribe("a@example.jp", "b@example.jp")
+    with reading(stage.engine) as session:
+        assert count_segment(session, find_newsletter(session, None), text) == count
+
+
+def test_a_saved_segment_is_counted_and_sampled(stage: Stage) -> None:
+    stage.subscribe("a@example.jp", "b@docomo.ne.jp")
+    with transaction(stage.engine) as session:
+        newsletter = find_newsletter(session, None)
+        row = save_segment(
+            session, newsletter.id, name="携帯", query='domain ends with "docomo.ne.jp"'
+        )
+        assert list(sample_segment(session, newsletter, row.query, size=10)) == ["b@docomo.ne.jp"]
