@@ -132,6 +132,6 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
 
 def _number(value: float) -> str:
     """Write a number with its thousands apart; small fractions keep one digit."""
-    if isinstance(value, float) and value < 10 and value != int(value):  # noqa: PLR2004
+    if value < 10 and value != int(value):  # noqa: PLR2004
         return f"{value:.1f}"
     return f"{round(value):,}"
