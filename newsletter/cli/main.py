@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
+from newsletter.accounts.invitations import first_link
 from newsletter.cli import issues, operating, segments, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
@@ -273,7 +274,13 @@ def worker(
 def web(context: typer.Context) -> None:
     """Serve the web application."""
     settings = settings_of(context)
-    open_database(settings).dispose()
+    engine = open_database(settings)
+    with transaction(engine) as session:
+        token = first_link(session)
+    engine.dispose()
+    if token is not None:
+        errors.print("Nobody administers this yet. Open, once and within 24 hours:")
+        errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
     serve(settings)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine, text
 
+from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
-from newsletter.errors import NotFoundError, TokenError
+from newsletter.errors import ForbiddenError, NotFoundError, TokenError
 from newsletter.mailbox.store import MailboxStore
-from newsletter.settings import Settings
+from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
+from newsletter.web.access import Access, SignInRequiredError
+from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
 from newsletter.web.confirming import confirming_router
@@ -22,11 +26,14 @@ from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.pages import Pages
+from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
+from newsletter.web.signing_in import signing_in_router
 
 _CONTENT_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
 )
 
 
@@ -43,6 +50,11 @@ def create_app(
     pseudonyms = signer.pseudonyms
     app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
+    sealer = Sealer(signing_keys(settings))
+    app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
+    app.include_router(signing_in_router(engine, sealer, pages))
+    app.include_router(account_router(engine, sealer, pages))
+    app.include_router(people_router(engine, settings, pages))
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
@@ -64,6 +76,18 @@ def create_app(
     def not_found(request: Request, error: Exception) -> HTMLResponse:
         del error
         return pages.show("missing.html", status=404, language=pages.language_of(request))
+
+    @app.exception_handler(SignInRequiredError)
+    def sign_in_first(request: Request, error: Exception) -> Response:
+        del error
+        if request.headers.get("hx-request"):
+            return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+        wanted = request.url.path if request.method == "GET" else "/home"
+        return RedirectResponse(f"/sign-in?next={quote(wanted)}", status_code=303)
+
+    @app.exception_handler(ForbiddenError)
+    def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
+        return pages.show_entry(request, "forbidden.html", status=403, error=error)
 
     @app.middleware("http")
     async def guard(request: Request, call_next: object) -> Response:

@@ -115,8 +115,7 @@ class DeliveryRow(Base):
     __table_args__ = (
         UniqueConstraint("mailing_id", "subscriber_id"),
         ForeignKeyConstraint(["mailing_id"], ["mailing.id"]),
-        # What operators watch: the rate over the day, and what did not go well.
-        Index("ix_delivery_settled_at", "settled_at"),
+        # What operators watch: what did not go well. It holds few rows, so it costs little.
         Index(
             "ix_delivery_attention",
             "state",

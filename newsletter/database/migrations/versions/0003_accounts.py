@@ -205,7 +205,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),
             postgresql_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),
         )
-        batch_op.create_index("ix_delivery_settled_at", ["settled_at"], unique=False)
 
     _guard_audit_log()
 
@@ -213,7 +212,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     on_postgresql = op.get_bind().dialect.name == "postgresql"
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index("ix_delivery_settled_at")
         batch_op.drop_index(
             "ix_delivery_attention",
             sqlite_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),

@@ -1,0 +1,235 @@
+"""Administration: who may sign in and what for, and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import AuditFilter, export_csv, list_events, record_event
+from newsletter.accounts.invitations import describe, invite, reset_link
+from newsletter.accounts.roles import Grant, Rights, has_administrator, rights_of, set_grants
+from newsletter.accounts.sessions import end_all_sessions
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AccountRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Role
+from newsletter.errors import ConflictError, ForbiddenError, NewsletterError, NotFoundError
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.pages import Pages
+from subscribers.newsletters import list_newsletters
+
+_PAGE = 50
+_Field = Annotated[str, Form(max_length=2000)]
+
+
+def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+    """Return the routes of administration; accounts are for whoever administers everything."""
+    router = APIRouter()
+
+    def _show(
+        visit: Visit, request: Request, *, status: int = 200, link: str = "", error: str = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            accounts = session.scalars(select(AccountRow).order_by(AccountRow.id)).all()
+            rights = {row.id: rights_of(session, row.id) for row in accounts}
+            newsletters = list_newsletters(session)
+        return pages.show_to(
+            visit,
+            request,
+            "people.html",
+            status=status,
+            accounts=accounts,
+            rights=rights,
+            newsletters=newsletters,
+            names={row.id: row.name for row in newsletters},
+            roles=list(Role),
+            link=link,
+            error=error,
+        )
+
+    @router.get("/accounts")
+    def show_people(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        _administers_all(visit)
+        return _show(visit, request)
+
+    @router.post("/accounts")
+    def invite_somebody(
+        visit: AdministratorVisit,
+        request: Request,
+        address: _Field = "",
+        role: _Field = "",
+        newsletter: _Field = "",
+    ) -> HTMLResponse:
+        _administers_all(visit)
+        try:
+            with transaction(engine) as session:
+                grant = _grant(session, role, newsletter)
+                token = invite(
+                    session,
+                    visit.actor,
+                    address=address,
+                    grants=[grant],
+                    language=visit.language,
+                    time_zone=visit.time_zone,
+                )
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=str(error))
+        return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
+
+    @router.post("/accounts/{number}/link")
+    def make_link(number: int, visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        _administers_all(visit)
+        try:
+            with transaction(engine) as session:
+                token = reset_link(session, visit.actor, number)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=str(error))
+        return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
+
+    @router.post("/accounts/{number}/roles")
+    def change_roles(
+        number: int,
+        visit: AdministratorVisit,
+        request: Request,
+        role: _Field = "",
+        newsletter: _Field = "",
+        verb: _Field = "",
+    ) -> Response:
+        _administers_all(visit)
+        try:
+            with transaction(engine) as session:
+                grant = _grant(session, role, newsletter)
+                grants = set(_account_rights(session, number).grants)
+                changed = grants - {grant} if verb == "take" else grants | {grant}
+                set_grants(session, number, changed)
+                _keep_one_administrator(session)
+                record_event(
+                    session,
+                    visit.actor,
+                    "account.roles",
+                    object=f"account {number}",
+                    details={"before": describe(grants), "after": describe(changed)},
+                )
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=str(error))
+        return RedirectResponse("/accounts", status_code=303)
+
+    @router.post("/accounts/{number}/disabled")
+    def disable(
+        number: int, visit: AdministratorVisit, request: Request, verb: _Field = ""
+    ) -> Response:
+        _administers_all(visit)
+        try:
+            with transaction(engine) as session:
+                _account_rights(session, number)
+                account = session.get_one(AccountRow, number)
+                account.disabled_at = None if verb == "enable" else now()
+                session.flush()
+                _keep_one_administrator(session)
+                end_all_sessions(session, number)
+                action = "account.enable" if verb == "enable" else "account.disable"
+                record_event(session, visit.actor, action, object=f"account {number}")
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=str(error))
+        return RedirectResponse("/accounts", status_code=303)
+
+    @router.get("/audit")
+    def show_audit(
+        visit: AdministratorVisit,
+        request: Request,
+        actor: str = "",
+        action: str = "",
+        since: str = "",
+        until: str = "",
+        before: int | None = None,
+    ) -> HTMLResponse:
+        _administers_all(visit)
+        wanted = _wanted(visit, actor, action, since, until)
+        with reading(engine) as session:
+            events = list_events(session, wanted, before=before, limit=_PAGE + 1)
+        return pages.show_to(
+            visit,
+            request,
+            "audit.html",
+            events=events[:_PAGE],
+            older=events[_PAGE - 1].id if len(events) > _PAGE else None,
+            before=before,
+            asked={"actor": actor, "action": action, "since": since, "until": until},
+        )
+
+    @router.get("/audit.csv")
+    def export_audit(
+        visit: AdministratorVisit,
+        actor: str = "",
+        action: str = "",
+        since: str = "",
+        until: str = "",
+    ) -> StreamingResponse:
+        _administers_all(visit)
+        wanted = _wanted(visit, actor, action, since, until)
+
+        def lines() -> Iterator[str]:
+            with reading(engine) as session:
+                yield from export_csv(session, wanted)
+
+        headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    return router
+
+
+def _administers_all(visit: Visit) -> None:
+    if not visit.rights.everywhere(Role.ADMINISTRATOR):
+        raise ForbiddenError("Only an administrator of all newsletters may do this.")
+
+
+def _grant(session: Session, role: str, newsletter: str) -> Grant:
+    if role not in set(Role):
+        raise NotFoundError("Choose a role.")
+    if not newsletter:
+        return Grant(role=Role(role))
+    found = next((row for row in list_newsletters(session) if row.slug == newsletter), None)
+    if found is None:
+        raise NotFoundError("There is no such newsletter.")
+    return Grant(role=Role(role), newsletter_id=found.id)
+
+
+def _account_rights(session: Session, number: int) -> Rights:
+    # Locked, so that two changes at once cannot each leave the other's account as the last one.
+    session.scalars(select(AccountRow.id).order_by(AccountRow.id).with_for_update()).all()
+    if session.get(AccountRow, number) is None:
+        raise NotFoundError("There is no such account.")
+    return rights_of(session, number)
+
+
+def _keep_one_administrator(session: Session) -> None:
+    if not has_administrator(session):
+        raise ConflictError(
+            "Somebody must administer all newsletters.", remedy="Name another administrator first."
+        )
+
+
+def _wanted(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
+    return AuditFilter(
+        actor=actor,
+        action=action,
+        since=_day(since, visit.time_zone),
+        until=_day(until, visit.time_zone, days=1),
+    )
+
+
+def _day(text: str, zone: str, *, days: int = 0) -> datetime | None:
+    """Return the beginning of a day as its reader counts days; None when it is none."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
+    except (ValueError, OverflowError):
+        return None
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
