@@ -2,6 +2,11 @@
 
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.feedback import (
+    BounceDecisionRow,
+    FeedbackPolicyRow,
+    IncidentRow,
+)
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
@@ -15,8 +20,11 @@ from newsletter.database.tables.subscriber import (
 __all__ = [
     "Base",
     "BatchRow",
+    "BounceDecisionRow",
     "BounceRow",
     "DeliveryRow",
+    "FeedbackPolicyRow",
+    "IncidentRow",
     "IssueRow",
     "MailingContentRow",
     "MailingRow",
