@@ -43,3 +43,15 @@ def is_suppressed(
         SuppressionRow.address_key == address_key,
         or_(SuppressionRow.newsletter_id.is_(None), SuppressionRow.newsletter_id == newsletter_id),
     )
+
+
+def find_suppression(session: Session, address_key: str, newsletter_id: int | None) -> int | None:
+    """Return the id of an address's suppression for one newsletter or (None) for all."""
+    scope = (
+        SuppressionRow.newsletter_id.is_(None)
+        if newsletter_id is None
+        else SuppressionRow.newsletter_id == newsletter_id
+    )
+    return session.scalar(
+        select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,7 +21,8 @@ from newsletter.database.vocabulary import BounceKind, BounceSource
 
 
 def _domain_of_address(context: DefaultExecutionContext) -> str:
-    address: str = context.get_current_parameters()["address"]
+    values: Mapping[str, str] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    address = values["address"]
     return address.rpartition("@")[2].lower()[:255]
 
 
