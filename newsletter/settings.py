@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Whether the return path names its delivery, signed: ``bounces+TOKEN@domain``.
+    signed_return_path: bool = True
     #: Comma-separated ``domain:selector:file`` of DKIM's private keys in PEM; two for one domain
     #: sign twice.
     dkim_keys: Annotated[tuple[str, ...], NoDecode] = ()

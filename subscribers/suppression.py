@@ -60,3 +60,15 @@ def erased_among(
         select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(by_hash))
     )
     return frozenset(by_hash[hashed] for hashed in found if hashed is not None)
+
+
+def find_suppression(session: Session, address_key: str, newsletter_id: int | None) -> int | None:
+    """Return the id of an address's suppression for one newsletter or (None) for all."""
+    scope = (
+        SuppressionRow.newsletter_id.is_(None)
+        if newsletter_id is None
+        else SuppressionRow.newsletter_id == newsletter_id
+    )
+    return session.scalar(
+        select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
+    )

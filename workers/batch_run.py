@@ -50,12 +50,14 @@ class Desk:
 
     Attributes:
         compose: Makes a delivery's message.
+        return_path: Where its bounces go.
         record: Writes outcomes into the ledger, in bulk.
         standing: Asks the ledger whether the mailing flows, and who left.
         stopping: Whether this worker is told to end.
     """
 
     compose: Callable[[ClaimedDelivery], bytes]
+    return_path: Callable[[ClaimedDelivery], str]
     record: Callable[[list[Outcome]], None]
     standing: Callable[[], Standing]
     stopping: Callable[[], bool]
@@ -64,13 +66,10 @@ class Desk:
 class BatchRun:
     """A claimed batch while it is sent."""
 
-    def __init__(
-        self, claim: Claim, journal: Journal, desk: Desk, *, sender: str, throttle: Throttle
-    ) -> None:
+    def __init__(self, claim: Claim, journal: Journal, desk: Desk, *, throttle: Throttle) -> None:
         self._claim = claim
         self._journal = journal
         self._desk = desk
-        self._sender = sender
         self.throttle = throttle
         self.transport_name = ""
         self._queue = deque(claim.deliveries)
@@ -185,6 +184,7 @@ class BatchRun:
         self._write_down(lambda: self._journal.begin(delivery.position))
         try:
             message = self._desk.compose(delivery)
+            sender = self._desk.return_path(delivery)
         except Exception as error:  # noqa: BLE001 - whatever breaks one message must not break all
             _log.exception("delivery %s cannot be made", delivery.position)
             self._note(
@@ -197,7 +197,7 @@ class BatchRun:
             )
             return None
         self._out[delivery.position] = delivery
-        envelope = Envelope(sender=self._sender, recipient=delivery.address)
+        envelope = Envelope(sender=sender, recipient=delivery.address)
         return Parcel(position=delivery.position, envelope=envelope, message=message)
 
     # What became of it.

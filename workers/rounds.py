@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from newsletter.database.engine import transaction
 from newsletter.delivery import pulse
 from newsletter.delivery.dispatch import unplanned_mailings
+from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.feedback.judge import act_on_new_bounces
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
@@ -26,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def go(services: Services) -> None:
-    """Take up what stalled, start what is due, plan, settle what has a policy."""
+    """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
     look_back(services)
     _remember(services, pulse.beat(services.engine))
     sweeper.sweep(services)
@@ -34,6 +37,15 @@ def go(services: Services) -> None:
     for mailing_id in unplanned_mailings(services.engine):
         plan_mailing(services.engine, mailing_id)
     settle_by_policy(services.engine)
+    _judge_bounces(services)
+
+
+def _judge_bounces(services: Services) -> None:
+    keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
+    judged = 1
+    while judged:
+        with transaction(services.engine) as session:
+            judged = act_on_new_bounces(session, keys)
 
 
 def look_back(services: Services) -> None:

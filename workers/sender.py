@@ -19,6 +19,7 @@ from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
+from newsletter.message.verp import fits_return_path, return_path
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef
 from workers import stopping
@@ -83,7 +84,6 @@ async def _send(
         claim,
         journal,
         _desk(services, claim, content),
-        sender=content.bounce_address,
         throttle=_throttle(services, routes[0]),
     )
     touch = asyncio.create_task(run.keep_in_touch())
@@ -143,8 +143,16 @@ def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
     def compose(delivery: ClaimedDelivery) -> bytes:
         return frame.compose(_recipient(services, claim.mailing_id, delivery, content))
 
+    is_signed = services.settings.signed_return_path and fits_return_path(content.bounce_address)
+
+    def path(delivery: ClaimedDelivery) -> str:
+        ref = _ref(claim.mailing_id, delivery, content)
+        address = content.bounce_address
+        return return_path(services.signer, address, ref) if is_signed else address
+
     return Desk(
         compose=compose,
+        return_path=path,
         record=lambda outcomes: record(services, claim.mailing_id, claim.token, outcomes),
         standing=lambda: ledger.standing(services.engine, claim),
         stopping=stopping.is_asked,
@@ -154,11 +162,7 @@ def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
 def _recipient(
     services: Services, mailing_id: int, delivery: ClaimedDelivery, content: MailingContent
 ) -> Recipient:
-    ref = DeliveryRef(
-        newsletter_id=content.newsletter_id,
-        mailing_id=mailing_id,
-        subscriber_id=delivery.subscriber_id,
-    )
+    ref = _ref(mailing_id, delivery, content)
     links = DeliveryLinks.of(services.settings.public_url, services.signer, ref)
     return Recipient(
         address=delivery.address,
@@ -177,6 +181,14 @@ def _recipient(
             Slot.SUBSCRIBER_ADDRESS: delivery.address,
         },
         html=delivery.html,
+    )
+
+
+def _ref(mailing_id: int, delivery: ClaimedDelivery, content: MailingContent) -> DeliveryRef:
+    return DeliveryRef(
+        newsletter_id=content.newsletter_id,
+        mailing_id=mailing_id,
+        subscriber_id=delivery.subscriber_id,
     )
 
 

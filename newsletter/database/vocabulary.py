@@ -17,6 +17,8 @@ class SuppressionReason(StrEnum):
     """Why an address never gets mail again."""
 
     HARD_BOUNCE = "hard-bounce"
+    #: Mail came back softly too often in a row.
+    SOFT_BOUNCES = "soft-bounces"
     COMPLAINT = "complaint"
     MANUAL = "manual"
     ERASED = "erased"
@@ -31,6 +33,8 @@ class UnsubscribeWay(StrEnum):
     API = "api"
     OPERATOR = "operator"
     COMPLAINT = "complaint"
+    #: At the provider that sends for us, which told us so.
+    PROVIDER = "provider"
 
 
 class ConsentStep(StrEnum):
@@ -95,6 +99,13 @@ class BounceKind(StrEnum):
     HARD = "hard"
     SOFT = "soft"
     COMPLAINT = "complaint"
+    #: The other side goes on trying.
+    DELAY = "delay"
+    AUTO_REPLY = "auto-reply"
+    #: Somebody left at the provider that sends for us.
+    UNSUBSCRIBE = "unsubscribe"
+    #: Nobody could read it; its raw form is kept.
+    UNKNOWN = "unknown"
 
 
 class BounceSource(StrEnum):
@@ -137,3 +148,40 @@ class ProcessKind(StrEnum):
 
     WORKER = "worker"
     BEAT = "beat"
+
+
+class FeedbackAction(StrEnum):
+    """What followed from a bounce or complaint."""
+
+    #: The address gets no more mail.
+    SUPPRESSED = "suppressed"
+    #: The subscription was ended, without suppressing the address.
+    UNSUBSCRIBED = "unsubscribed"
+    #: A soft bounce, counted towards the limit.
+    COUNTED = "counted"
+    #: Part of a wave: nothing follows until an operator closes the incident.
+    HELD = "held"
+    #: Held for a wave that said nothing about the person.
+    EXCUSED = "excused"
+    #: It says nothing against the address: a delay, an answer, a refusal of the sender.
+    NOTED = "noted"
+    #: It names nobody we know.
+    UNMATCHED = "unmatched"
+    #: It claims a delivery by a signature that is not ours.
+    FORGED = "forged"
+
+
+class IncidentKind(StrEnum):
+    """What a wave of bounces is about."""
+
+    DOMAIN = "domain"
+    MAILING = "mailing"
+
+
+class IncidentResolution(StrEnum):
+    """What an operator found a wave to be."""
+
+    #: The addresses are dead after all: its bounces are judged one by one.
+    GENUINE = "genuine"
+    #: An outage or a block: its bounces say nothing about the people.
+    OUTAGE = "outage"

@@ -13,6 +13,11 @@ from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
+from newsletter.database.tables.feedback import (
+    BounceDecisionRow,
+    FeedbackPolicyRow,
+    IncidentRow,
+)
 from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
@@ -33,12 +38,15 @@ __all__ = [
     "AuditEventRow",
     "Base",
     "BatchRow",
+    "BounceDecisionRow",
     "BounceRow",
     "ConsentRow",
     "DeliveryRow",
     "DraftRevisionRow",
     "DraftRow",
+    "FeedbackPolicyRow",
     "ImageRow",
+    "IncidentRow",
     "InvitationRow",
     "IssueRow",
     "JoinTallyRow",

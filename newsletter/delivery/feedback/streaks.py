@@ -1,0 +1,52 @@
+"""Streaks: how many mailings in a row came back softly from one person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import BounceDecisionRow, BounceRow, DeliveryRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, DeliveryState, FeedbackAction
+from newsletter.delivery.feedback.policy import OF_THE_SENDER
+
+#: A relay may try for so many days: until then, no bounce does not mean that mail arrived.
+_GRACE_DAYS = 5
+
+
+def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
+    """Return the mailings within ``days`` that came back, since the last that arrived.
+
+    What an operator excused or undid, and what speaks of the sender, is not counted.
+    """
+    since = now() - timedelta(days=days)
+    arrived = session.scalar(
+        select(func.max(DeliveryRow.mailing_id)).where(
+            DeliveryRow.subscriber_id == subscriber_id,
+            DeliveryRow.state == DeliveryState.ACCEPTED,
+            DeliveryRow.settled_at < now() - timedelta(days=_GRACE_DAYS),
+            ~exists().where(
+                BounceRow.subscriber_id == subscriber_id,
+                BounceRow.mailing_id == DeliveryRow.mailing_id,
+                BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),
+            ),
+        )
+    )
+    spared = exists().where(
+        BounceDecisionRow.bounce_id == BounceRow.id,
+        BounceDecisionRow.undone_at.is_not(None)
+        | BounceDecisionRow.action.in_((FeedbackAction.EXCUSED, FeedbackAction.HELD)),
+    )
+    count = session.scalar(
+        select(func.count(func.distinct(func.coalesce(BounceRow.mailing_id, -BounceRow.id)))).where(
+            BounceRow.subscriber_id == subscriber_id,
+            BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),
+            BounceRow.reason.not_in([reason.value for reason in OF_THE_SENDER]),
+            BounceRow.occurred_at >= since,
+            func.coalesce(BounceRow.mailing_id, (arrived or 0) + 1) > (arrived or 0),
+            ~spared,
+        )
+    )
+    return count or 0

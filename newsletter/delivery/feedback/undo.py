@@ -1,0 +1,106 @@
+"""Undoing: an operator, or the recognition of a wave, takes back what followed from a bounce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    IncidentRow,
+    SubscriptionRow,
+    SuppressionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    FeedbackAction,
+    IncidentResolution,
+    SubscriptionState,
+)
+from newsletter.errors import ConflictError, NotFoundError
+
+
+def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAction:
+    """Take back what followed from a bounce; return what that was.
+
+    A subscription that a complaint ended is confirmed again: the consent still stands on record.
+
+    Raises:
+        NotFoundError: There is no such bounce.
+        ConflictError: Nothing followed from it, or it was undone already.
+    """
+    row = session.get(BounceRow, bounce_id)
+    if row is None:
+        raise NotFoundError(f"There is no bounce {bounce_id}.")
+    decision = session.scalars(
+        select(BounceDecisionRow)
+        .where(BounceDecisionRow.bounce_id == bounce_id, BounceDecisionRow.undone_at.is_(None))
+        .order_by(BounceDecisionRow.id.desc())
+        .limit(1)
+        .with_for_update()
+    ).one_or_none()
+    undoable = {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
+    if decision is None or decision.action not in undoable:
+        raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
+    lift_suppressions(session, [decision], because=reason)
+    if decision.unsubscribed:
+        session.execute(
+            update(SubscriptionRow)
+            .where(
+                SubscriptionRow.newsletter_id == row.newsletter_id,
+                SubscriptionRow.subscriber_id == row.subscriber_id,
+                SubscriptionRow.state == SubscriptionState.UNSUBSCRIBED,
+                SubscriptionRow.confirmed_at.is_not(None)
+                | SubscriptionRow.consented_at.is_not(None),
+            )
+            .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
+        )
+    return decision.action
+
+
+def lift_suppressions(
+    session: Session, decisions: Sequence[BounceDecisionRow], *, because: str
+) -> None:
+    """Mark decisions as undone and remove the suppressions they made."""
+    made = [one.suppression_id for one in decisions if one.suppression_id is not None]
+    for decision in decisions:
+        decision.undone_at, decision.undone_because = now(), because
+        decision.suppression_id = None
+    session.flush()
+    session.execute(delete(SuppressionRow).where(SuppressionRow.id.in_(made)))
+
+
+def find_incident(session: Session, incident_id: int) -> IncidentRow:
+    """Return an open incident, locked.
+
+    Raises:
+        NotFoundError: There is none of that number.
+        ConflictError: It is closed.
+    """
+    row = session.get(IncidentRow, incident_id, with_for_update=True)
+    if row is None:
+        raise NotFoundError(f"There is no incident {incident_id}.")
+    if row.closed_at is not None:
+        raise ConflictError(f"Incident {incident_id} is closed.")
+    return row
+
+
+def close_incident(
+    session: Session, incident: IncidentRow, resolution: IncidentResolution, *, reason: str
+) -> None:
+    """Close an incident; of an outage, all that it held is excused."""
+    incident.closed_at, incident.resolution = now(), resolution
+    incident.closed_because = reason
+    if resolution is IncidentResolution.OUTAGE:
+        session.execute(
+            update(BounceDecisionRow)
+            .where(
+                BounceDecisionRow.incident_id == incident.id,
+                BounceDecisionRow.action == FeedbackAction.HELD,
+                BounceDecisionRow.undone_at.is_(None),
+            )
+            .values(action=FeedbackAction.EXCUSED)
+        )

@@ -1,0 +1,213 @@
+"""Waves: many addresses of one domain, or of one mailing, come back at once.
+
+An outage, a block listing or a broken relay says nothing about the people behind the addresses. A
+wave is therefore held as an incident, for an operator to say what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import BounceRow, DeliveryRow, IncidentRow, SubscriberRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, DeliveryState, IncidentKind
+
+#: Bounces of people; complaints are their own will and are never held.
+HOLDABLE = frozenset({BounceKind.HARD, BounceKind.SOFT})
+_SENT = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaveRule:
+    """What counts as a wave.
+
+    Attributes:
+        minutes: The time within which bounces belong together.
+        minimum: Fewer addresses than this are never a wave.
+        factor: How many times the usual share must come back.
+        floor: The share taken as usual where less, or nothing, is known.
+        mailed_days: Bounces may be about mail of so many days.
+        usual_days: The time from which the usual share is known.
+        quiet_hours: An open incident with no bounce for so long takes up no more of them.
+    """
+
+    minutes: int = 60
+    minimum: int = 20
+    factor: float = 5.0
+    floor: float = 0.01
+    mailed_days: int = 5
+    usual_days: int = 60
+    quiet_hours: int = 24
+
+    def is_wave(self, *, bounced: int, mailed: int, usual: float) -> bool:
+        """Tell whether so many of those mailed came back beyond what is usual."""
+        return bounced >= self.minimum and bounced > self.factor * mailed * max(usual, self.floor)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Subject:
+    kind: IncidentKind
+    key: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind.value}:{self.key}"
+
+    def of_bounce(self) -> ColumnElement[bool]:
+        if self.kind is IncidentKind.DOMAIN:
+            return BounceRow.domain == self.key
+        return BounceRow.mailing_id == int(self.key)
+
+    def of_delivery(self) -> ColumnElement[bool]:
+        if self.kind is IncidentKind.DOMAIN:
+            return SubscriberRow.domain == self.key
+        return DeliveryRow.mailing_id == int(self.key)
+
+    def compared_with(self) -> ColumnElement[bool]:
+        """Return the deliveries that show what is usual: the domain's own, or other mailings'."""
+        if self.kind is IncidentKind.DOMAIN:
+            return SubscriberRow.domain == self.key
+        return DeliveryRow.mailing_id != int(self.key)
+
+
+def find_waves(
+    session: Session, rows: Sequence[BounceRow], rule: WaveRule
+) -> tuple[dict[int, int], list[IncidentRow]]:
+    """Return the incident by id of each bounce that belongs to one, and incidents just opened."""
+    moment = now()
+    subjects = {row.id: list(_subjects(row)) for row in rows if row.kind in HOLDABLE}
+    wanted = {subject.name: subject for each in subjects.values() for subject in each}
+    current = {
+        row.subject: row
+        for row in session.scalars(
+            select(IncidentRow).where(
+                IncidentRow.subject.in_(wanted), IncidentRow.closed_at.is_(None)
+            )
+        )
+    }
+    live: dict[str, IncidentRow] = {}
+    opened: list[IncidentRow] = []
+    quiet = moment - timedelta(hours=rule.quiet_hours)
+    for name, subject in wanted.items():
+        incident = current.get(name)
+        if incident is not None and incident.last_seen_at >= quiet:
+            incident.bounced = max(incident.bounced, _bounced(session, subject, moment, rule))
+            live[name] = incident
+            continue
+        fresh = _recognise(session, subject, moment, rule)
+        if fresh is None:
+            continue
+        if incident is None:
+            session.add(fresh)
+            opened.append(fresh)
+            live[name] = fresh
+        else:
+            incident.bounced, incident.mailed = fresh.bounced, fresh.mailed
+            live[name] = incident
+    session.flush()
+    held: dict[int, int] = {}
+    for row in rows:
+        for subject in subjects.get(row.id, ()):
+            found = live.get(subject.name)
+            if found is not None and row.occurred_at >= found.opened_at - _span(rule):
+                found.last_seen_at = max(found.last_seen_at, row.occurred_at)
+                held.setdefault(row.id, found.id)
+    return held, opened
+
+
+def _span(rule: WaveRule) -> timedelta:
+    return timedelta(minutes=rule.minutes)
+
+
+def in_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> Iterable[int]:
+    """Return ids of the bounces that led to an incident, judged before it was recognised."""
+    subject = _Subject(kind=incident.kind, key=incident.subject.partition(":")[2])
+    return session.scalars(
+        select(BounceRow.id).where(
+            subject.of_bounce(),
+            BounceRow.kind.in_(HOLDABLE),
+            BounceRow.occurred_at > incident.opened_at - _span(rule),
+            BounceRow.judged_at.is_not(None),
+        )
+    ).all()
+
+
+def _subjects(row: BounceRow) -> Iterable[_Subject]:
+    if row.domain:
+        yield _Subject(kind=IncidentKind.DOMAIN, key=row.domain)
+    if row.mailing_id is not None:
+        yield _Subject(kind=IncidentKind.MAILING, key=str(row.mailing_id))
+
+
+def _bounced(session: Session, subject: _Subject, moment: datetime, rule: WaveRule) -> int:
+    count = session.scalar(
+        select(func.count(func.distinct(BounceRow.address))).where(
+            subject.of_bounce(),
+            BounceRow.kind.in_(HOLDABLE),
+            BounceRow.occurred_at > moment - _span(rule),
+        )
+    )
+    return count or 0
+
+
+def _recognise(
+    session: Session, subject: _Subject, moment: datetime, rule: WaveRule
+) -> IncidentRow | None:
+    bounced = _bounced(session, subject, moment, rule)
+    if bounced < rule.minimum:
+        return None
+    since = moment - timedelta(days=rule.mailed_days)
+    mailed = _mailed(session, subject.of_delivery(), since, moment)
+    usual = _usual_rate(session, subject, moment, rule)
+    if not rule.is_wave(bounced=bounced, mailed=mailed, usual=usual):
+        return None
+    words = session.scalar(
+        select(BounceRow.reply)
+        .where(subject.of_bounce(), BounceRow.reply != "")
+        .order_by(BounceRow.id.desc())
+        .limit(1)
+    )
+    return IncidentRow(
+        kind=subject.kind,
+        subject=subject.name,
+        bounced=bounced,
+        mailed=mailed,
+        usual_rate=usual,
+        words=words or "",
+        opened_at=moment,
+        last_seen_at=moment,
+    )
+
+
+def _mailed(session: Session, which: ColumnElement[bool], since: datetime, until: datetime) -> int:
+    count = session.scalar(
+        select(func.count())
+        .select_from(DeliveryRow)
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(which, DeliveryRow.state.in_(_SENT), DeliveryRow.settled_at.between(since, until))
+    )
+    return count or 0
+
+
+def _usual_rate(session: Session, subject: _Subject, moment: datetime, rule: WaveRule) -> float:
+    """Return the share of a subject's mail that came back before the present window."""
+    since, until = moment - timedelta(days=rule.usual_days), moment - _span(rule)
+    mailed = _mailed(session, subject.compared_with(), since, until)
+    if mailed == 0:
+        return 0.0
+    compared = (
+        subject.of_bounce()
+        if subject.kind is IncidentKind.DOMAIN
+        else BounceRow.mailing_id != int(subject.key)
+    )
+    bounced = session.scalar(
+        select(func.count()).where(
+            compared, BounceRow.kind.in_(HOLDABLE), BounceRow.occurred_at.between(since, until)
+        )
+    )
+    return (bounced or 0) / mailed

@@ -1,0 +1,74 @@
+"""VERP: a return path that names its delivery, signed, so that a bounce says whom it is about.
+
+The address is ``bounces+TOKEN@domain``. TOKEN is the signed token of `newsletter.tokens` in base32,
+since mail servers on the way may change the case of a local part. What comes back to such an
+address was sent by somebody who saw the envelope of that one message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from newsletter.errors import MessageError, TokenError
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+
+#: RFC 5321 section 4.5.3.1.1.
+_LOCAL_OCTETS = 64
+#: What leaves room for the plus sign and the token of a delivery with large numbers.
+_LONGEST_LOCAL = 11
+#: The shortest token: five octets under a signature of sixteen, in base32.
+_SHORTEST = 34
+_SIGNED = re.compile(rf"\+([A-Za-z2-7]{{{_SHORTEST},{_LOCAL_OCTETS}}})@[^@\s]+\Z")
+
+
+def return_path(signer: TokenSigner, bounce_address: str, ref: DeliveryRef) -> str:
+    """Return the envelope sender of one delivery, on the domain of ``bounce_address``.
+
+    Raises:
+        MessageError: The local part would be longer than 64 octets (RFC 5321 section 4.5.3.1.1).
+    """
+    local, _, domain = bounce_address.rpartition("@")
+    token = signer.sign_delivery(Purpose.RETURN_PATH, ref)
+    signed = f"{local}+{_to_base32(token)}"
+    if len(signed.encode()) > _LOCAL_OCTETS:
+        raise MessageError(
+            f"The return path on {bounce_address} would be too long to carry a delivery.",
+            remedy="Give it a bounce address of at most eleven characters before the @.",
+        )
+    return f"{signed}@{domain}"
+
+
+def fits_return_path(bounce_address: str) -> bool:
+    """Whether a delivery fits into the return path on any numbers that a database gives."""
+    return len(bounce_address.rpartition("@")[0].encode()) <= _LONGEST_LOCAL
+
+
+def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
+    """Return the delivery that an address names; None when it is foreign or forged."""
+    found = _SIGNED.search(address)
+    if found is None:
+        return None
+    try:
+        return signer.read_delivery(Purpose.RETURN_PATH, _from_base32(found[1]))
+    except (TokenError, binascii.Error):
+        return None
+
+
+def claims_delivery(address: str) -> bool:
+    """Tell whether an address has the form of a signed return path, be it genuine or not.
+
+    One that has, and that `read_return_path` refuses, is forged or was signed with a lost key.
+    """
+    return _SIGNED.search(address) is not None
+
+
+def _to_base32(token: str) -> str:
+    octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    return base64.b32encode(octets).rstrip(b"=").decode("ascii").lower()
+
+
+def _from_base32(text: str) -> str:
+    octets = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

@@ -1,0 +1,293 @@
+"""From what came back to what follows: proof, policy, waves, undoing, twice at once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    DeliveryRow,
+    IncidentRow,
+    SubscriptionRow,
+    SuppressionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BounceSource,
+    DeliveryState,
+    FeedbackAction,
+    IncidentResolution,
+    SubscriptionState,
+)
+from newsletter.delivery.feedback import act_on_new_bounces, log_events
+from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.feedback.judge import judge_again
+from newsletter.delivery.feedback.log import FeedbackEvent, mail_event
+from newsletter.delivery.feedback.undo import close_incident, find_incident, undo_bounce
+from newsletter.delivery.planner import plan_mailing
+from newsletter.errors import ConflictError
+from newsletter.message.identifiers import delivery_message_id
+from newsletter.message.verp import return_path
+from newsletter.tokens import DeliveryRef, TokenSigner
+from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from tests.support.stage import Stage, set_stage
+
+READER = "reader@example.jp"
+KEYS = Keys(signer=TokenSigner([b"k" * 32]), message_id_key=b"k" * 32)
+
+
+@dataclass
+class Court:
+    stage: Stage
+    mailing: int = 0
+    _count: int = field(default=0)
+
+    def send(self, *, days_ago: int = 0) -> int:
+        """Mail everybody, as a relay that accepts all would have it."""
+        self.mailing = self.stage.mail()
+        plan_mailing(self.stage.engine, self.mailing)
+        with transaction(self.stage.engine) as session:
+            session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.mailing_id == self.mailing)
+                .values(state=DeliveryState.ACCEPTED, settled_at=now() - timedelta(days=days_ago))
+            )
+        return self.mailing
+
+    def verp(self, address: str = READER) -> str:
+        ref = DeliveryRef(
+            newsletter_id=self.stage.newsletter_id,
+            mailing_id=self.mailing,
+            subscriber_id=self.stage.subscriber_id(address),
+        )
+        return return_path(KEYS.signer, "bounces@example.jp", ref)
+
+    def message_id(self) -> str:
+        found = delivery_message_id(
+            KEYS.message_id_key, self.mailing, self.stage.subscriber_id(READER), "example.jp"
+        )
+        return f"<{found}>"
+
+    def report(
+        self,
+        *,
+        address: str = READER,
+        hard: bool = True,
+        reason: Reason = Reason.USER_UNKNOWN,
+        kind: ReportKind = ReportKind.BOUNCE,
+        path: str = "",
+        message_id: str = "",
+        source: BounceSource = BounceSource.MAIL,
+    ) -> None:
+        self._count += 1
+        recipient = ReportedRecipient(address=address, hard=hard, reason=reason)
+        report = Report(
+            kind=kind,
+            reader="test",
+            recipients=(recipient,),
+            return_path=path,
+            message_id=message_id,
+        )
+        raw = f"report {self._count}".encode()
+        event = FeedbackEvent(event_id=f"e{self._count}", source=source, report=report, raw=raw)
+        with transaction(self.stage.engine) as session:
+            assert log_events(session, [event]) == 1
+
+    def judge(self) -> int:
+        with transaction(self.stage.engine) as session:
+            return act_on_new_bounces(session, KEYS)
+
+    def action(self) -> FeedbackAction:
+        with reading(self.stage.engine) as session:
+            return session.scalars(
+                select(BounceDecisionRow.action).order_by(BounceDecisionRow.id.desc()).limit(1)
+            ).one()
+
+    def suppressed(self) -> int:
+        with reading(self.stage.engine) as session:
+            return session.scalar(select(func.count()).select_from(SuppressionRow)) or 0
+
+    def subscription(self) -> SubscriptionState:
+        with reading(self.stage.engine) as session:
+            return session.scalars(
+                select(SubscriptionRow.state).where(
+                    SubscriptionRow.subscriber_id == self.stage.subscriber_id(READER)
+                )
+            ).one()
+
+
+@pytest.fixture
+def court(engine: Engine) -> Court:
+    stage = set_stage(engine)
+    stage.subscribe(READER)
+    made = Court(stage)
+    made.send()
+    return made
+
+
+def test_a_hard_bounce_to_the_signed_path_suppresses_at_once(court: Court) -> None:
+    court.report(path=court.verp())
+    court.judge()
+    assert (court.action(), court.suppressed()) == (FeedbackAction.SUPPRESSED, 1)
+
+
+def test_the_path_counts_though_a_forwarder_names_another_address(court: Court) -> None:
+    court.report(path=court.verp(), address="elsewhere@example.com")
+    court.judge()
+    assert court.suppressed() == 1
+
+
+@pytest.mark.parametrize("address", [READER, ""])
+def test_our_message_id_proves_it_also_when_the_address_is_hidden(
+    court: Court, address: str
+) -> None:
+    court.report(message_id=court.message_id(), address=address, kind=ReportKind.COMPLAINT)
+    court.judge()
+    assert court.subscription() is SubscriptionState.UNSUBSCRIBED
+    assert court.suppressed() == 1
+
+
+def test_a_forged_path_changes_nothing(court: Court) -> None:
+    own = TokenSigner([b"x" * 32])
+    ref = DeliveryRef(newsletter_id=1, mailing_id=court.mailing, subscriber_id=1)
+    court.report(path=return_path(own, "bounces@example.jp", ref))
+    court.judge()
+    assert (court.action(), court.suppressed()) == (FeedbackAction.FORGED, 0)
+
+
+def test_an_address_in_a_mail_that_anybody_could_send_only_counts(court: Court) -> None:
+    court.report()
+    court.judge()
+    assert (court.action(), court.suppressed()) == (FeedbackAction.COUNTED, 0)
+
+
+def test_a_complaint_that_nothing_proves_is_only_noted(court: Court) -> None:
+    court.report(kind=ReportKind.COMPLAINT)
+    court.judge()
+    assert court.action() is FeedbackAction.NOTED
+    assert court.subscription() is SubscriptionState.CONFIRMED
+
+
+def test_a_provider_that_signs_needs_no_more_than_the_address(court: Court) -> None:
+    court.report(source=BounceSource.WEBHOOK)
+    court.judge()
+    assert court.suppressed() == 1
+
+
+@pytest.mark.parametrize("kind", [ReportKind.AUTO_REPLY, ReportKind.DELAY, ReportKind.OTHER])
+def test_answers_and_delays_do_no_harm(court: Court, kind: ReportKind) -> None:
+    court.report(kind=kind, path=court.verp())
+    court.judge()
+    assert (court.action(), court.suppressed()) == (FeedbackAction.NOTED, 0)
+
+
+def test_a_refusal_of_the_sender_is_not_held_against_the_person(court: Court) -> None:
+    court.report(hard=False, reason=Reason.BLOCKED, path=court.verp())
+    court.judge()
+    assert court.action() is FeedbackAction.NOTED
+
+
+def test_five_mailings_in_a_row_that_come_back_softly_suppress(court: Court) -> None:
+    actions = []
+    for _ in range(5):
+        court.send(days_ago=10)
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+        court.judge()
+        actions.append(court.action())
+    assert actions == [FeedbackAction.COUNTED] * 4 + [FeedbackAction.SUPPRESSED]
+
+
+def test_a_success_in_between_begins_the_count_anew(court: Court) -> None:
+    for turn in range(6):
+        court.send(days_ago=10)
+        if turn != 3:
+            court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+            court.judge()
+    assert court.suppressed() == 0
+
+
+def test_two_reports_of_one_mailing_count_once(court: Court) -> None:
+    for _ in range(6):
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+        court.judge()
+    assert court.suppressed() == 0
+
+
+def test_the_same_report_is_logged_once(court: Court) -> None:
+    report = Report(kind=ReportKind.OTHER, reader="test")
+    event = mail_event(report, b"a\0\xff")
+    for _ in range(2):
+        with transaction(court.stage.engine) as session:
+            log_events(session, [event])
+    with reading(court.stage.engine) as session:
+        assert session.scalars(select(BounceRow.raw)).all() == ["a\\x00\\xff"]
+
+
+def test_two_judges_at_once_decide_once(court: Court) -> None:
+    court.report(path=court.verp())
+    judged: list[int] = []
+    judges = [threading.Thread(target=lambda: judged.append(court.judge())) for _ in range(4)]
+    for judge in judges:
+        judge.start()
+    for judge in judges:
+        judge.join()
+    assert sorted(judged) == [0, 0, 0, 1]
+
+
+def test_an_operator_undoes_a_complaint_once(court: Court) -> None:
+    court.report(kind=ReportKind.COMPLAINT, path=court.verp())
+    court.judge()
+    with transaction(court.stage.engine) as session:
+        undo_bounce(session, 1, reason="the reader called")
+    assert court.suppressed() == 0
+    assert court.subscription() is SubscriptionState.CONFIRMED
+    with transaction(court.stage.engine) as session, pytest.raises(ConflictError):
+        undo_bounce(session, 1, reason="again")
+
+
+@pytest.fixture
+def outage(court: Court) -> Court:
+    """A domain's thirty readers come back, the first ten before it can be called a wave."""
+    readers = [f"r{number}@down.example" for number in range(30)]
+    court.stage.subscribe(*readers)
+    court.send()
+    for reader in readers[:10]:
+        court.report(address=reader, path=court.verp(reader))
+    court.judge()
+    assert court.suppressed() == 10
+    for reader in readers[10:]:
+        court.report(address=reader, path=court.verp(reader))
+    court.judge()
+    return court
+
+
+def test_a_wave_suppresses_nobody_not_even_its_first(outage: Court) -> None:
+    assert outage.suppressed() == 0
+    with reading(outage.stage.engine) as session:
+        subjects = set(session.scalars(select(IncidentRow.subject)))
+    assert "domain:down.example" in subjects
+
+
+def test_a_wave_found_genuine_is_judged_one_by_one(outage: Court) -> None:
+    with transaction(outage.stage.engine) as session:
+        for incident_id in session.scalars(select(IncidentRow.id)).all():
+            incident = find_incident(session, incident_id)
+            close_incident(session, incident, IncidentResolution.GENUINE, reason="moved away")
+            judge_again(session, incident, KEYS)
+    assert outage.suppressed() == 30
+
+
+def test_a_wave_found_an_outage_is_excused(outage: Court) -> None:
+    with transaction(outage.stage.engine) as session:
+        for incident_id in session.scalars(select(IncidentRow.id)).all():
+            incident = find_incident(session, incident_id)
+            close_incident(session, incident, IncidentResolution.OUTAGE, reason="their server")
+    assert outage.suppressed() == 0
+    assert outage.action() is FeedbackAction.EXCUSED
