@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak bench check lock migration clean
+.PHONY: help setup demo test coverage soak bench check lock migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,6 +27,9 @@ demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS=
 
 test: setup check ## Check the code and run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+coverage: setup ## Run every test and show which lines none of them reaches
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 soak: setup ## Run the fault tests long: 20,000 recipients, 50 deaths
 	@SOAK=1 $(BIN)/python -m pytest tests/faults -n 2 --timeout 3600 $(ARGS)

@@ -10,7 +10,6 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
@@ -19,7 +18,6 @@ from newsletter.database.vocabulary import BounceKind, DeliveryState, Unsubscrib
 from newsletter.issues.sources import read_issue
 from subscribers.leaving import unsubscribe
 from tests.support.celery import Workers, celery_workers
-from tests.support.ports import await_condition
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 
@@ -88,44 +86,6 @@ def test_who_left_is_not_in_the_next_mailing(stage: Stage, smtp_server: SmtpServ
         ADDRESSES[1]: 2,
         ADDRESSES[2]: 2,
     }
-
-
-@pytest.mark.faults
-def test_killed_workers_lose_nobody_and_mail_nobody_twice(
-    stage: Stage, workers: Workers, smtp_server: SmtpServer
-) -> None:
-    stage.subscribe(*ADDRESSES)
-    mailing = stage.mail()
-    for wanted in (10, 90):
-        await_condition(
-            lambda wanted=wanted: len(smtp_server.messages) >= wanted,  # type: ignore[misc]
-            seconds=40,
-            what=f"{wanted} messages",
-        )
-        workers.kill()
-        workers.restart()
-    stage.await_end(mailing)
-    arrived = Counter(smtp_server.recipients())
-    counts = stage.counts(mailing)
-    doubtful = counts.get(DeliveryState.UNCERTAIN, 0)
-    assert max(arrived.values()) == 1
-    assert doubtful <= 4
-    assert counts[DeliveryState.ACCEPTED] + doubtful == len(ADDRESSES)
-    assert counts[DeliveryState.ACCEPTED] <= len(arrived) <= len(ADDRESSES)
-
-
-@pytest.mark.faults
-@pytest.mark.usefixtures("workers")
-def test_a_broker_that_forgets_everything_loses_nothing(
-    stage: Stage, smtp_server: SmtpServer, redis_url: str
-) -> None:
-    stage.subscribe(*ADDRESSES)
-    mailing = stage.mail()
-    await_condition(lambda: len(smtp_server.messages) >= 10, seconds=40, what="10 messages")
-    with Redis.from_url(redis_url) as broker:
-        broker.flushall()
-    stage.await_end(mailing)
-    assert sorted(smtp_server.recipients()) == ADDRESSES
 
 
 def test_the_real_digest_arrives_whole_in_both_parts(
