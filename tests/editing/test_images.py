@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from newsletter.issues.images import encode_image, keep_image
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+from tests.support.loops import run_apart
 from tests.support.stage import set_stage
 
 
@@ -35,7 +35,7 @@ def _get(app: FastAPI, path: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://news") as client:
             return await client.get(path)
 
-    return asyncio.run(ask())
+    return run_apart(ask)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def set_scene(engine: Engine, database_url: str, redis_url: str, tmp_path: Path)
     @contextmanager
     def start(
         *faults: dict[str, Any],
-        options: str = "connections=4&timeout=2",
+        options: str = "connections=4&timeout=10",
         people: int = PEOPLE,
         broker: str = redis_url,
         **environment: str,

@@ -60,6 +60,8 @@ def test_postgresql_is_killed_away_for_ten_seconds_and_back(redis_url: str, tmp_
                 assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
             engine.dispose()
         server.close()
+    if again.poll() is None:
+        again.send_signal(signal.SIGQUIT)
     again.wait(timeout=30)
 
 

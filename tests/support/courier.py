@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from tests.support.loops import run_apart
 from workers.transports import open_route
 from workers.transports.base import Parcel, Result, ResultKind
 
@@ -51,4 +51,4 @@ def carry(url: str, courier: Satchel) -> str:
         finally:
             await route.transport.close()
 
-    return asyncio.run(run())
+    return run_apart(run)
