@@ -76,6 +76,7 @@ class BatchRun:
         self._held: dict[str, deque[ClaimedDelivery]] = {}
         self._out: dict[int, ClaimedDelivery] = {}
         self._breaks: Counter[int] = Counter()
+        self._answered_at_break: dict[int, int] = {}
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
         self._full = asyncio.Event()
@@ -141,8 +142,7 @@ class BatchRun:
             self._note(_outcome(delivery, result, self.transport_name))
             return
         self._write_down(lambda: self._journal.retract(parcel.position))
-        self._breaks[parcel.position] += 1
-        if self._breaks[parcel.position] >= _BREAKS and self.answered:
+        if self._is_to_blame(parcel.position):
             words = f"The connection broke {_BREAKS} times at this message: {result.reply}"
             self._note(
                 Outcome(
@@ -154,7 +154,19 @@ class BatchRun:
                 )
             )
         else:
-            self._queue.appendleft(delivery)
+            # The others first: if they go, it is not the relay.
+            self._queue.append(delivery)
+
+    def _is_to_blame(self, position: int) -> bool:
+        """Count a break against a message only when others went since its last one.
+
+        A relay that dies breaks every connection in a row, idle ones too, and says nothing about
+        any message.
+        """
+        if self.answered > self._answered_at_break.get(position, -1):
+            self._breaks[position] += 1
+        self._answered_at_break[position] = self.answered
+        return self._breaks[position] >= _BREAKS
 
     # What may leave next.
 

@@ -78,6 +78,25 @@ def test_a_relay_that_hangs_holds_up_its_connection_alone(set_scene: SetScene) -
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_relay_that_dies_is_shown_left_alone_and_used_again(set_scene: SetScene) -> None:
+    with set_scene() as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        await_condition(
+            lambda: scene.relay.count() >= PEOPLE // 4, seconds=120, what="a quarter of the mail"
+        )
+        scene.relay.kill()
+        await_condition(
+            lambda: bool(resting_relays(scene.stage.engine)), seconds=30, what="a resting relay"
+        )
+        scene.relay.start()
+        counts = scene.judge(mailing)
+        await_condition(
+            lambda: not resting_relays(scene.stage.engine), seconds=30, what="a working relay"
+        )
+    assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_relay_that_answers_421_to_all_pauses_the_flow_and_burns_nobody(
     set_scene: SetScene,
