@@ -202,7 +202,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
             return _show(visit, request, issue_id, status=409, error=str(error), choice=choice)
 
     @router.post(base)
-    def send(
+    def send(  # noqa: PLR0917 - the form's fields
         issue_id: int,
         visit: EditorVisit,
         request: Request,
