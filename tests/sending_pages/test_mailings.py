@@ -70,7 +70,7 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
     assert progress(stage.engine, number).state is MailingState.CANCELLED
     assert client.post(f"{address}/resume", data=form).status_code == 409
     with reading(stage.engine) as session:
-        actions = session.scalars(select(AuditEventRow.action)).all()
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
     assert [a for a in actions if a.startswith("mailing.")] == [
         "mailing.pause",
         "mailing.resume",

@@ -30,7 +30,7 @@ def _people_of_all_kinds(stage: Stage) -> None:
         "gets@example.jp", "too@example.jp", "left@example.jp", "waits@example.jp",
         "bounced@example.jp", "rests@example.jp", "あおい@example.jp",
     )  # fmt: skip
-    changes = {
+    changes: dict[str, dict[str, object]] = {
         "left@example.jp": {"state": SubscriptionState.UNSUBSCRIBED},
         "waits@example.jp": {"state": SubscriptionState.PENDING},
         "rests@example.jp": {"paused_until": now() + timedelta(days=3)},
