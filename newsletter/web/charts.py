@@ -16,7 +16,7 @@ STACK = (
     DeliveryState.FAILED,
 )
 WIDTH, HEIGHT = 720, 180
-_LEFT, _BOTTOM, _TOP = 48, 22, 8
+_LEFT, _BOTTOM, _TOP = 72, 6, 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,6 +32,7 @@ from newsletter.web.access import EditorVisit, SignedInVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
 from subscribers.exporting import defuse
+from subscribers.newsletters import list_newsletters
 
 _Field = Annotated[str, Form(max_length=500)]
 _PAGE = 20
@@ -46,6 +47,15 @@ _LIVE = "_sending/progress.html"
 def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of mailings under way and past."""
     router = APIRouter(prefix="/newsletters/{newsletter}/mailings")
+    outer = APIRouter()
+
+    @outer.get("/mailings")
+    def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            rows = [row for row in list_newsletters(session) if _may_see(visit, row.id)]
+        if len(rows) == 1:
+            return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+        return pages.show_to(visit, request, "mailings_of.html", newsletters=rows)
 
     @router.get("")
     def show_list(
@@ -178,13 +188,18 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
 
         return _csv(rows(), f"mailing-{number}-missed.csv")
 
-    return router
+    outer.include_router(router)
+    return outer
+
+
+def _may_see(visit: Visit, newsletter_id: int) -> bool:
+    roles = (Role.EDITOR, Role.APPROVER, Role.OPERATOR)
+    return any(visit.rights.allows(role, newsletter_id) for role in roles)
 
 
 def _allowed(visit: Visit) -> int:
-    roles = (Role.EDITOR, Role.APPROVER, Role.OPERATOR)
     number = visit.newsletter_id
-    if number is None or not any(visit.rights.allows(role, number) for role in roles):
+    if number is None or not _may_see(visit, number):
         raise ForbiddenError("Your roles do not reach that far.")
     return number
 
