@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
 from newsletter.accounts.invitations import first_link
-from newsletter.cli import issues, operating, segments, subscribers
+from newsletter.cli import accounts, issues, operating, segments, subscribers
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.dkim import dkim
@@ -59,6 +59,7 @@ app.add_typer(operating.mailings, name="mailing")
 app.add_typer(operating.relays, name="relay")
 app.command()(dkim)
 app.add_typer(segments.app, name="segment")
+app.add_typer(accounts.app, name="account")
 
 
 def _version(wanted: bool) -> None:

@@ -10,13 +10,11 @@ from sqlalchemy import Engine
 
 from newsletter.cli.console import console, errors
 from newsletter.database.engine import reading
-from newsletter.delivery.mailings import publisher_of
-from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.delivery.clearance import check_stored
 from newsletter.errors import ContentError
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.findings import Finding, Severity
 from newsletter.issues.store import find_issue
-from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
 
@@ -59,17 +57,7 @@ def preflight_stored(
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         issue_row = find_issue(session, newsletter_row.id, issue)
-    domain = newsletter_row.from_address.rpartition("@")[2]
-    # A mailbox on this machine asks for no proof of who sends.
-    outward = bool(settings.mail_transports) and settings.mailbox_file is None
-    more = list(judge_sender_domain(ask_sender_domain(domain))) if outward else []
-    return run_preflight(
-        issue_from_json(issue_row.content),
-        template=issue_row.template or newsletter_row.template,
-        templates_dir=settings.templates_dir,
-        publisher=publisher_of(newsletter_row),
-        more=more,
-    )
+    return check_stored(issue_row, newsletter_row, settings)
 
 
 def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from newsletter.cli.console import console, progress_bar
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
+from newsletter.delivery.approving import content_digest, demand_approval
 from newsletter.delivery.mailings import Progress, create_mailing, progress, render_stored
 from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.store import find_issue
@@ -37,6 +38,7 @@ def start_mailing(
 
     Raises:
         NotFoundError: There is no such newsletter or issue.
+        ConflictError: A second person must approve it, and has not.
         TemplateError: The issue cannot be rendered.
     """
     with reading(engine) as session:
@@ -44,6 +46,8 @@ def start_mailing(
         issue_row = find_issue(session, newsletter_row.id, issue)
     rendered = render_stored(issue_row, newsletter_row, templates_dir=settings.templates_dir)
     with transaction(engine) as session:
+        digest = content_digest(newsletter_row, rendered)
+        demand_approval(session, newsletter_row, issue_row, digest)
         return create_mailing(
             session,
             newsletter_row,

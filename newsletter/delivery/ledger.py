@@ -140,13 +140,13 @@ def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
 def _unwanted(mailing: MailingRow) -> Select[int]:
     """Select subscribers who must not get this mailing now.
 
-    A notice answers what somebody just asked for, so it needs no confirmed subscription; an
+    A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
     erased or suppressed address gets none all the same.
     """
     never = SubscriberRow.address_key.is_(None) | is_suppressed(
         SubscriberRow.address_key, mailing.newsletter_id
     )
-    if mailing.kind is MailingKind.NOTICE:
+    if mailing.kind is not MailingKind.ISSUE:
         return select(SubscriberRow.id).where(never)
     return (
         select(SubscriberRow.id)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
 )
 from sqlalchemy.orm import Session
@@ -27,18 +26,15 @@ from newsletter.database.tables import (
     MailingRow,
     NewsletterRow,
     SubscriberRow,
-    SubscriptionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
     MailingState,
-    SubscriptionState,
 )
+from newsletter.delivery.audience import audience
 from newsletter.delivery.schedule import due_in
-from subscribers.segments.compile import segment_clause
-from subscribers.suppression import is_suppressed
 
 #: A mailing that is spread over time is cut so finely that one batch is due about every so often.
 _SPREAD_STEP_SECONDS = 30
@@ -77,27 +73,6 @@ class _Wave:
     zones: tuple[str, ...]
     due_at: datetime
     size: int
-
-
-def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
-    """Select everybody subscribed, confirmed, in the segment, not pausing, not suppressed.
-
-    Args:
-        mailing: Whose audience; its segment is a query, blank for everybody.
-        time_zone: The newsletter's, in which the segment's days begin.
-    """
-    return (
-        select(SubscriberRow.id)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(
-            SubscriptionRow.newsletter_id == mailing.newsletter_id,
-            SubscriptionRow.state == SubscriptionState.CONFIRMED,
-            or_(SubscriptionRow.paused_until.is_(None), SubscriptionRow.paused_until <= now()),
-            SubscriberRow.address_key.is_not(None),
-            ~is_suppressed(SubscriberRow.address_key, mailing.newsletter_id),
-            segment_clause(mailing.segment, mailing.newsletter_id, time_zone=time_zone),
-        )
-    )
 
 
 def _waves(

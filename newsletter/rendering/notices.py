@@ -20,6 +20,8 @@ class NoticeTemplate(StrEnum):
 
     CONFIRMATION = "confirmation"
     SETTINGS_LINK = "settings-link"
+    INVITATION = "invitation"
+    RESET = "reset"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

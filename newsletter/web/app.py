@@ -25,9 +25,11 @@ from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
+from newsletter.web.mailings import mailings_router
 from newsletter.web.pages import Pages
 from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
+from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
 
 _CONTENT_POLICY = (
@@ -55,6 +57,8 @@ def create_app(
     app.include_router(signing_in_router(engine, sealer, pages))
     app.include_router(account_router(engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
+    app.include_router(sending_router(settings, engine, pseudonyms, pages))
+    app.include_router(mailings_router(engine, pages))
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))

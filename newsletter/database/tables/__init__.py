@@ -25,6 +25,7 @@ from newsletter.database.tables.lists import ListImportRow, SegmentRow, TagRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
 from newsletter.database.tables.operation import PulseRow, RelayRow
+from newsletter.database.tables.sending import ApprovalRow, MailingOrderRow, TestGroupRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
     SubscriptionRow,
@@ -35,6 +36,7 @@ from newsletter.database.tables.subscriber import (
 __all__ = [
     "AccountRow",
     "AccountSessionRow",
+    "ApprovalRow",
     "AuditEventRow",
     "Base",
     "BatchRow",
@@ -52,6 +54,7 @@ __all__ = [
     "JoinTallyRow",
     "ListImportRow",
     "MailingContentRow",
+    "MailingOrderRow",
     "MailingRow",
     "NewsletterRow",
     "PulseRow",
@@ -64,6 +67,7 @@ __all__ = [
     "SubscriptionRow",
     "SuppressionRow",
     "TagRow",
+    "TestGroupRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, Text
+from sqlalchemy import String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -19,6 +19,7 @@ class NewsletterRow(Base):
         bounce_address: Envelope sender (return path) of what it sends.
         unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
         time_zone: IANA name; dates and schedules are read in it.
+        approval_required: Whether a second person must approve an issue before it is sent.
     """
 
     __tablename__ = "newsletter"
@@ -38,4 +39,5 @@ class NewsletterRow(Base):
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
     time_zone: Mapped[str] = mapped_column(String(64))
     template: Mapped[str] = mapped_column(String(64))
+    approval_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[Instant] = mapped_column(default=now)

@@ -1,0 +1,53 @@
+"""What stands before a mailing: test groups, a second person's approval, and who ordered it."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import BigId, Instant, PrimaryKey, UtcDateTime, now
+
+
+class ApprovalRow(Base):
+    """Approval of an issue as it would be sent; other content needs another.
+
+    Attributes:
+        digest: SHA-256 of the rendered mail and its sender, in hexadecimal.
+        approved_by: Somebody other than ``requested_by``; None while it is asked for.
+    """
+
+    __tablename__ = "approval"
+    __table_args__ = (UniqueConstraint("issue_id", "digest"),)
+
+    id: Mapped[PrimaryKey]
+    issue_id: Mapped[int] = mapped_column(BigId, ForeignKey("issue.id"))
+    digest: Mapped[str] = mapped_column(String(64))
+    requested_by: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    requested_at: Mapped[Instant] = mapped_column(default=now)
+    approved_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    approved_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class MailingOrderRow(Base):
+    """Who ordered a mailing; its key makes a form that is sent twice one mailing."""
+
+    __tablename__ = "mailing_order"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mailing_id: Mapped[int] = mapped_column(BigId, ForeignKey("mailing.id"), index=True)
+    ordered_by: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    ordered_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class TestGroupRow(Base):
+    """Addresses that get a newsletter's test mails together; one address a line."""
+
+    __test__ = False
+    __tablename__ = "test_group"
+    __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    addresses: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,31 @@
+"""Clearance: a stored issue checked as it would be sent, its sender's domain included."""
+
+from __future__ import annotations
+
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.delivery.mailings import publisher_of
+from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.issues.codec import issue_from_json
+from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.settings import Settings
+
+
+def check_stored(
+    issue: IssueRow, newsletter: NewsletterRow, settings: Settings, *, ask_dns: bool = True
+) -> Preflight:
+    """Check an issue in the database.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    # A mailbox on this machine asks for no proof of who sends.
+    outward = bool(settings.mail_transports) and settings.mailbox_file is None
+    domain = newsletter.from_address.rpartition("@")[2]
+    asked = ask_dns and outward
+    return run_preflight(
+        issue_from_json(issue.content),
+        template=issue.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        more=list(judge_sender_domain(ask_sender_domain(domain))) if asked else [],
+    )

@@ -1,0 +1,307 @@
+"""Reports: what became of a mailing, over time and by domain, with why; opens are not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Integer, Select, cast, extract, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    SubscriberRow,
+    UnsubscribeEventRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind, MailingState
+from newsletter.errors import NotFoundError
+
+#: So many bars a chart holds, and so many domains are named; the rest is one line.
+_BARS = 48
+_DOMAINS = 15
+_REASONS = 20
+_STEPS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+_PAGE = 1000
+_RATE_SECONDS = 60
+#: What somebody may want to know of one by one, because no copy arrived.
+_MISSED = (
+    DeliveryState.REJECTED,
+    DeliveryState.FAILED,
+    DeliveryState.DEFERRED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.SKIPPED,
+)
+Counts = Mapping[DeliveryState, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailingSummary:
+    """One mailing's figures.
+
+    Attributes:
+        bounced: Reports that a message came back later, soft or hard, each recipient once.
+    """
+
+    mailing_id: int
+    subject: str
+    state: MailingState
+    segment: str
+    planned: int
+    counts: Counts
+    unsubscribed: int
+    complaints: int
+    bounced: int
+    halt_reason: str
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    spread: timedelta
+
+    def of(self, state: DeliveryState) -> int:
+        """Return how many deliveries are in a state."""
+        return self.counts.get(state, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many are yet to be sent."""
+        waits = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return sum(self.of(state) for state in waits)
+
+    @property
+    def settled(self) -> int:
+        """How many wait for nothing more."""
+        return sum(self.counts.values()) - self.waiting
+
+    def share(self, count: int) -> float:
+        """Return a count in percent of what was accepted."""
+        accepted = self.of(DeliveryState.ACCEPTED)
+        return 100 * count / accepted if accepted else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How fast a mailing goes: messages a minute, and the time left if it goes on so."""
+
+    per_minute: int
+    left: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Why deliveries ended as they did."""
+
+    state: DeliveryState
+    words: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A mailing in detail; ``step`` is the width of a bar in ``by_time``."""
+
+    step: timedelta
+    by_time: Sequence[tuple[datetime, Counts]]
+    by_domain: Sequence[tuple[str, Counts]]
+    reasons: Sequence[Reason]
+
+
+def summarise(session: Session, newsletter_id: int, mailing_id: int) -> MailingSummary:
+    """Return a mailing's figures.
+
+    Raises:
+        NotFoundError: The newsletter has no such mailing.
+    """
+    found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, limit=1)
+    if not found:
+        raise NotFoundError(f"There is no mailing {mailing_id}.")
+    return found[0]
+
+
+def list_summaries(
+    session: Session, newsletter_id: int, *, before: int | None = None, limit: int = 20
+) -> Sequence[MailingSummary]:
+    """Return the newest mailings, those older than number ``before``."""
+    older = MailingRow.id < before if before is not None else MailingRow.id > 0
+    return _summaries(session, newsletter_id, older, limit=limit)
+
+
+def _summaries(
+    session: Session, newsletter_id: int, condition: object, *, limit: int
+) -> Sequence[MailingSummary]:
+    rows = session.execute(
+        select(MailingRow, IssueRow.title)
+        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.kind == MailingKind.ISSUE,
+            condition,  # type: ignore[arg-type]
+        )
+        .order_by(MailingRow.id.desc())
+        .limit(limit)
+    ).all()
+    numbers = [row.id for row, _ in rows]
+    counts: dict[int, dict[DeliveryState, int]] = {number: {} for number in numbers}
+    for number, state, count in session.execute(
+        select(DeliveryRow.mailing_id, DeliveryRow.state, func.count())
+        .where(DeliveryRow.mailing_id.in_(numbers))
+        .group_by(DeliveryRow.mailing_id, DeliveryRow.state)
+    ):
+        counts[number][state] = count
+    left = _by_mailing(
+        session,
+        select(
+            UnsubscribeEventRow.mailing_id, func.count(UnsubscribeEventRow.subscriber_id.distinct())
+        )
+        .where(UnsubscribeEventRow.mailing_id.in_(numbers))
+        .group_by(UnsubscribeEventRow.mailing_id),
+    )
+    bounces = (
+        select(BounceRow.mailing_id, func.count(BounceRow.address.distinct()))
+        .where(BounceRow.mailing_id.in_(numbers))
+        .group_by(BounceRow.mailing_id)
+    )
+    complaints = _by_mailing(session, bounces.where(BounceRow.kind == BounceKind.COMPLAINT))
+    returned = (BounceKind.HARD, BounceKind.SOFT)
+    bounced = _by_mailing(session, bounces.where(BounceRow.kind.in_(returned)))
+    return [
+        MailingSummary(
+            mailing_id=row.id,
+            subject=title or "",
+            state=row.state,
+            segment=row.segment,
+            planned=row.planned,
+            counts=counts[row.id],
+            unsubscribed=left.get(row.id, 0),
+            complaints=complaints.get(row.id, 0),
+            bounced=bounced.get(row.id, 0),
+            halt_reason=row.halt_reason,
+            scheduled_at=row.scheduled_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            spread=timedelta(seconds=row.spread_seconds),
+        )
+        for row, title in rows
+    ]
+
+
+def _by_mailing(session: Session, query: Select[int | None, int]) -> dict[int, int]:
+    return {number: count for number, count in session.execute(query) if number is not None}
+
+
+def measure_pace(session: Session, mailing: MailingSummary) -> Pace:
+    """Measure the last minute; a mailing that rests has no time left to tell."""
+    recent = session.scalar(
+        select(func.count()).where(
+            DeliveryRow.mailing_id == mailing.mailing_id,
+            DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
+        )
+    )
+    per_minute = recent or 0
+    left = None
+    if per_minute and mailing.waiting and mailing.state is MailingState.SENDING:
+        left = timedelta(minutes=mailing.waiting / per_minute)
+        if mailing.spread and mailing.started_at:
+            left = max(left, mailing.started_at + mailing.spread - now())
+    return Pace(per_minute=per_minute, left=left)
+
+
+def report_on(session: Session, mailing: MailingSummary) -> Report:
+    """Return a mailing's figures over time, by domain and by reason."""
+    number = mailing.mailing_id
+    step, by_time = _over_time(session, number)
+    by_domain: dict[str, dict[DeliveryState, int]] = {}
+    for domain, state, count in session.execute(
+        select(SubscriberRow.domain, DeliveryRow.state, func.count())
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.mailing_id == number)
+        .group_by(SubscriberRow.domain, DeliveryRow.state)
+    ):
+        by_domain.setdefault(domain, {})[state] = count
+    words = func.coalesce(DeliveryRow.reply, "")
+    reasons = session.execute(
+        select(DeliveryRow.state, words, func.count())
+        .where(DeliveryRow.mailing_id == number, DeliveryRow.state.in_(_MISSED))
+        .group_by(DeliveryRow.state, words)
+        .order_by(func.count().desc())
+        .limit(_REASONS)
+    )
+    return Report(
+        step=step,
+        by_time=by_time,
+        by_domain=_largest(by_domain),
+        reasons=[
+            Reason(state=state, words=said or "", count=count) for state, said, count in reasons
+        ],
+    )
+
+
+def _over_time(
+    session: Session, number: int
+) -> tuple[timedelta, Sequence[tuple[datetime, Counts]]]:
+    settled = (DeliveryRow.mailing_id == number) & DeliveryRow.settled_at.is_not(None)
+    first, last = session.execute(
+        select(func.min(DeliveryRow.settled_at), func.max(DeliveryRow.settled_at)).where(settled)
+    ).one()
+    if first is None or last is None:
+        return timedelta(minutes=1), []
+    span = (last - first).total_seconds()
+    step = next((step for step in _STEPS if span / step <= _BARS), _STEPS[-1])
+    bar = cast(func.floor(extract("epoch", DeliveryRow.settled_at)), Integer) // step
+    bars: dict[int, dict[DeliveryState, int]] = {}
+    for place, state, count in session.execute(
+        select(bar, DeliveryRow.state, func.count()).where(settled).group_by(bar, DeliveryRow.state)
+    ):
+        bars.setdefault(place, {})[state] = count
+    places = range(min(bars), min(max(bars), min(bars) + 2 * _BARS) + 1)
+    return timedelta(seconds=step), [
+        (datetime.fromtimestamp(place * step, UTC), bars.get(place, {})) for place in places
+    ]
+
+
+def _largest(
+    by_domain: Mapping[str, dict[DeliveryState, int]],
+) -> Sequence[tuple[str, Counts]]:
+    """Return the largest domains first, and what remains under an empty name."""
+    ranked = sorted(by_domain.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    shown: list[tuple[str, Counts]] = list(ranked[:_DOMAINS])
+    if rest := ranked[_DOMAINS:]:
+        shown.append(
+            ("", {state: sum(c.get(state, 0) for _, c in rest) for state in DeliveryState})
+        )
+    return shown
+
+
+def missed_deliveries(
+    session: Session, mailing_id: int
+) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+    """Yield who got no copy, or may not have: address, state, when, status and why."""
+    last = 0
+    while True:
+        rows = session.execute(
+            select(
+                DeliveryRow.position,
+                SubscriberRow.address,
+                DeliveryRow.state,
+                DeliveryRow.settled_at,
+                DeliveryRow.status,
+                DeliveryRow.reply,
+            )
+            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+            .where(
+                DeliveryRow.mailing_id == mailing_id,
+                DeliveryRow.state.in_(_MISSED),
+                DeliveryRow.position > last,
+            )
+            .order_by(DeliveryRow.position)
+            .limit(_PAGE)
+        ).all()
+        if not rows:
+            return
+        for _, address, state, settled_at, status, reply in rows:
+            yield address or "", state, settled_at, status or "", reply or ""
+        last = rows[-1][0]

@@ -1,0 +1,67 @@
+"""Charts: bars as numbers that a template draws; the same figures always stand in a table too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from newsletter.database.vocabulary import DeliveryState
+
+#: From the axis up, best to worst.
+STACK = (
+    DeliveryState.ACCEPTED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.SKIPPED,
+    DeliveryState.REJECTED,
+    DeliveryState.FAILED,
+)
+WIDTH, HEIGHT = 720, 180
+_LEFT, _BOTTOM, _TOP = 72, 6, 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A rectangle of one state, in the picture's units."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    state: DeliveryState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chart:
+    """Stacked bars with the axis' end."""
+
+    pieces: Sequence[Piece]
+    top: int
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    axis: int = HEIGHT - _BOTTOM
+    ceiling: int = _TOP
+
+
+def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
+    """Lay bars out from left to right."""
+    top = max((sum(bar.get(state, 0) for state in STACK) for bar in bars), default=0)
+    step = (WIDTH - _LEFT) / max(len(bars), 12)
+    room = HEIGHT - _BOTTOM - _TOP
+    pieces = []
+    for place, bar in enumerate(bars):
+        y = float(HEIGHT - _BOTTOM)
+        for state in STACK:
+            if count := bar.get(state, 0):
+                height = room * count / top
+                y -= height
+                pieces.append(
+                    Piece(
+                        x=round(_LEFT + place * step + 1, 2),
+                        y=round(y, 2),
+                        width=round(max(step - 2, 1), 2),
+                        height=round(height, 2),
+                        state=state,
+                    )
+                )
+    return Chart(pieces=pieces, top=top)

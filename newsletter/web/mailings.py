@@ -1,0 +1,240 @@
+"""Mailings: the list, one's progress as it goes, its report, and the words that hold or end it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
+from newsletter.delivery.reporting import (
+    MailingSummary,
+    Report,
+    list_summaries,
+    measure_pace,
+    missed_deliveries,
+    report_on,
+    summarise,
+)
+from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
+from newsletter.web.access import EditorVisit, SignedInVisit, Visit
+from newsletter.web.charts import STACK, stacked_bars
+from newsletter.web.pages import Pages
+from subscribers.exporting import defuse
+from subscribers.newsletters import list_newsletters
+
+_Field = Annotated[str, Form(max_length=500)]
+_PAGE = 20
+_COMPARED = 6
+_TICK_SECONDS = 1.5
+#: A stream ends by itself after so many ticks, and the page opens another.
+_TICKS = 400
+_MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
+_LIVE = "_sending/progress.html"
+
+
+def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+    """Return the routes of mailings under way and past."""
+    router = APIRouter(prefix="/newsletters/{newsletter}/mailings")
+    outer = APIRouter()
+
+    @outer.get("/mailings")
+    def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            rows = [row for row in list_newsletters(session) if _may_see(visit, row.id)]
+        if len(rows) == 1:
+            return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+        return pages.show_to(visit, request, "mailings_of.html", newsletters=rows)
+
+    @router.get("")
+    def show_list(
+        visit: SignedInVisit, request: Request, before: Annotated[int | None, Query()] = None
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = session.get_one(NewsletterRow, _allowed(visit))
+            mailings = list_summaries(session, row.id, before=before, limit=_PAGE + 1)
+        older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
+        return pages.show_to(
+            visit,
+            request,
+            "mailings.html",
+            newsletter=row,
+            mailings=mailings[:_PAGE],
+            older=f"?before={older}" if older else "",
+        )
+
+    def _progress_values(visit: Visit, number: int) -> dict[str, object]:
+        with reading(engine) as session:
+            mailing = summarise(session, _allowed(visit), number)
+            return {"mailing": mailing, "pace": measure_pace(session, mailing)}
+
+    @router.get("/{number}")
+    def show_mailing(number: int, visit: SignedInVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request, number)
+
+    def _show(
+        visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+    ) -> HTMLResponse:
+        newsletter_id = _allowed(visit)
+        with reading(engine) as session:
+            row = session.get_one(NewsletterRow, newsletter_id)
+            mailing = summarise(session, newsletter_id, number)
+            report = report_on(session, mailing)
+            compared = list_summaries(session, newsletter_id, before=number + 1, limit=_COMPARED)
+            pace = measure_pace(session, mailing)
+        return pages.show_to(
+            visit,
+            request,
+            "mailing.html",
+            status=status,
+            newsletter=row,
+            mailing=mailing,
+            pace=pace,
+            report=report,
+            chart=stacked_bars([counts for _, counts in report.by_time]),
+            stack=STACK,
+            states=DeliveryState,
+            compared=compared,
+            moving=mailing.state in _MOVING,
+            base=f"/newsletters/{row.slug}/mailings/{number}",
+            may_edit=visit.rights.allows(Role.EDITOR, newsletter_id),
+            may_move=_may_move(visit, newsletter_id),
+            error=error,
+        )
+
+    @router.get("/{number}/events")
+    async def stream(number: int, visit: SignedInVisit, request: Request) -> StreamingResponse:
+        await run_in_threadpool(_progress_values, visit, number)
+
+        async def events() -> AsyncIterator[str]:
+            for _ in range(_TICKS):
+                values = await run_in_threadpool(_progress_values, visit, number)
+                mailing = values["mailing"]
+                assert isinstance(mailing, MailingSummary)  # noqa: S101 - narrows the mapping
+                shown = pages.render(_LIVE, language=visit.language, zone=visit.time_zone, **values)
+                yield "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
+                if mailing.state not in _MOVING:
+                    yield "event: rest\ndata: now\n\n"
+                    return
+                await asyncio.sleep(_TICK_SECONDS)
+                if await request.is_disconnected():
+                    return
+
+        return StreamingResponse(
+            events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    @router.post("/{number}/{verb}")
+    def move(
+        number: int, verb: str, visit: SignedInVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        newsletter_id = _allowed(visit)
+        if not _may_move(visit, newsletter_id):
+            raise ForbiddenError("Your roles do not reach that far.")
+        with reading(engine) as session:
+            summarise(session, newsletter_id, number)
+        try:
+            if verb == "pause":
+                pause_mailing(engine, number, reason=reason or f"Paused by {visit.address}.")
+            elif verb == "resume":
+                resume_mailing(engine, number)
+            elif verb == "cancel":
+                cancel_mailing(engine, number)
+            else:
+                raise NotFoundError("There is no such order.")
+        except ConflictError as error:
+            return _show(visit, request, number, status=409, error=str(error))
+        with transaction(engine) as session:
+            record_event(
+                session,
+                visit.actor,
+                f"mailing.{verb}",
+                object=f"mailing {number}",
+                newsletter_id=newsletter_id,
+                reason=reason,
+            )
+        return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
+
+    @router.get("/{number}/report.csv")
+    def download_report(number: int, visit: SignedInVisit) -> Response:
+        with reading(engine) as session:
+            mailing = summarise(session, _allowed(visit), number)
+            report = report_on(session, mailing)
+        return _csv(_figures(mailing, report), f"mailing-{number}.csv")
+
+    @router.get("/{number}/missed.csv")
+    def download_missed(number: int, visit: EditorVisit) -> Response:
+        newsletter_id = _allowed(visit)
+        with reading(engine) as session:
+            summarise(session, newsletter_id, number)
+
+        def rows() -> Iterator[tuple[str, ...]]:
+            yield ("address", "state", "time", "status", "reply")
+            with reading(engine) as session:
+                for address, state, at, status, reply in missed_deliveries(session, number):
+                    moment = at.isoformat(timespec="seconds") if at else ""
+                    yield (address, state.value, moment, status, reply)
+
+        return _csv(rows(), f"mailing-{number}-missed.csv")
+
+    outer.include_router(router)
+    return outer
+
+
+def _may_see(visit: Visit, newsletter_id: int) -> bool:
+    roles = (Role.EDITOR, Role.APPROVER, Role.OPERATOR)
+    return any(visit.rights.allows(role, newsletter_id) for role in roles)
+
+
+def _allowed(visit: Visit) -> int:
+    number = visit.newsletter_id
+    if number is None or not _may_see(visit, number):
+        raise ForbiddenError("Your roles do not reach that far.")
+    return number
+
+
+def _may_move(visit: Visit, newsletter_id: int) -> bool:
+    return any(visit.rights.allows(role, newsletter_id) for role in (Role.EDITOR, Role.OPERATOR))
+
+
+def _figures(mailing: MailingSummary, report: Report) -> Iterator[tuple[str, ...]]:
+    yield ("by", "value", *(state.value for state in DeliveryState))
+    yield ("all", "", *(str(mailing.of(state)) for state in DeliveryState))
+    for moment, counts in report.by_time:
+        shown = moment.isoformat(timespec="seconds")
+        yield ("time", shown, *(str(counts.get(state, 0)) for state in DeliveryState))
+    for domain, counts in report.by_domain:
+        name = domain or "others"
+        yield ("domain", name, *(str(counts.get(state, 0)) for state in DeliveryState))
+    for name, count in (
+        ("unsubscribed", mailing.unsubscribed),
+        ("complaints", mailing.complaints),
+        ("bounced", mailing.bounced),
+    ):
+        yield ("afterwards", name, str(count))
+
+
+def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:
+    def lines() -> Iterator[str]:
+        yield "\ufeff"
+        for row in rows:
+            line = io.StringIO()
+            csv.writer(line).writerow([defuse(cell) for cell in row])
+            yield line.getvalue()
+
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,9 @@
+// Keeps a mailing's progress fresh by server-sent events; the page reloads once it rests.
+"use strict";
+const live = document.querySelector("[data-events]");
+if (live) {
+  const events = new EventSource(live.dataset.events);
+  events.addEventListener("message", (event) => { live.innerHTML = event.data; });
+  events.addEventListener("rest", () => { events.close(); window.location.reload(); });
+  window.addEventListener("pagehide", () => events.close());
+}

@@ -1,0 +1,88 @@
+"""A newsletter, people with roles, and the pages served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.invitations import accept, invite
+from newsletter.accounts.roles import Grant
+from newsletter.database.engine import transaction
+from newsletter.database.tables import IssueRow
+from newsletter.database.vocabulary import Role
+from newsletter.language import Language
+from newsletter.tokens import TokenSigner
+from tests.support.site import serving
+from tests.support.stage import Stage, set_stage
+
+PASSWORD = "four words, quite long"
+SignIn = Callable[[str, Role], httpx.Client]
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+@pytest.fixture
+def issue_id(stage: Stage) -> int:
+    with transaction(stage.engine) as session:
+        return session.scalars(select(IssueRow.id)).one()
+
+
+@pytest.fixture
+def site(engine: Engine, tmp_path: Path) -> Iterator[str]:
+    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+        yield url
+
+
+def add_account(engine: Engine, address: str, role: Role) -> None:
+    with transaction(engine) as session:
+        token = invite(
+            session,
+            COMMAND_LINE,
+            address=address,
+            grants=[Grant(role=role)],
+            language=Language.ENGLISH,
+        )
+    with transaction(engine) as session:
+        name = address.partition("@")[0]
+        accept(session, COMMAND_LINE, token, name=name, password=PASSWORD)
+
+
+def csrf_of(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """Return the hidden fields of a page's forms."""
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+
+
+@pytest.fixture
+def sign_in(site: str, engine: Engine) -> Iterator[SignIn]:
+    clients = []
+
+    def signed_in(address: str, role: Role) -> httpx.Client:
+        add_account(engine, address, role)
+        client = httpx.Client(base_url=site, follow_redirects=True, timeout=30)
+        clients.append(client)
+        page = client.get("/sign-in")
+        answer = client.post(
+            "/sign-in",
+            data={"csrf": csrf_of(page.text), "address": address, "password": PASSWORD},
+        )
+        assert answer.url.path != "/sign-in"
+        return client
+
+    yield signed_in
+    for client in clients:
+        client.close()

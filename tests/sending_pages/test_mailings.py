@@ -1,0 +1,97 @@
+"""A mailing's page tells what became of it, holds it and ends it, and hands its figures out."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AuditEventRow, DeliveryRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.delivery.mailings import progress
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.reporting import report_on, summarise
+from tests.sending_pages.conftest import SignIn, csrf_of
+from tests.support.stage import Stage
+
+
+def _sent(stage: Stage) -> int:
+    stage.subscribe("a@example.jp", "b@example.jp", "c@example.com")
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED, settled_at=now()))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.subscriber_id == stage.subscriber_id("c@example.com"))
+            .values(state=DeliveryState.REJECTED, reply="=no such user")
+        )
+    return number
+
+
+def test_the_report_counts_by_time_domain_and_reason(stage: Stage) -> None:
+    number = _sent(stage)
+    with reading(stage.engine) as session:
+        mailing = summarise(session, stage.newsletter_id, number)
+        report = report_on(session, mailing)
+    assert mailing.of(DeliveryState.ACCEPTED) == 2
+    assert dict(report.by_domain) == {
+        "example.jp": {DeliveryState.ACCEPTED: 2},
+        "example.com": {DeliveryState.REJECTED: 1},
+    }
+    assert [(r.state, r.words, r.count) for r in report.reasons] == [
+        (DeliveryState.REJECTED, "=no such user", 1)
+    ]
+    assert sum(sum(counts.values()) for _, counts in report.by_time) == 3
+
+
+def test_a_reply_is_no_formula_in_the_csv(stage: Stage, sign_in: SignIn) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    csv = client.get(f"/newsletters/digest/mailings/{number}/missed.csv").text
+    assert "c@example.com,rejected" in csv
+    assert ",'=no such user" in csv
+
+
+def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text), "reason": "wrong title"}
+    client.post(f"{address}/pause", data=form)
+    assert progress(stage.engine, number).halt_reason == "wrong title"
+    client.post(f"{address}/resume", data=form)
+    assert progress(stage.engine, number).state is MailingState.SENDING
+    client.post(f"{address}/cancel", data=form)
+    assert progress(stage.engine, number).state is MailingState.CANCELLED
+    assert client.post(f"{address}/resume", data=form).status_code == 409
+    with reading(stage.engine) as session:
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
+    assert [a for a in actions if a.startswith("mailing.")] == [
+        "mailing.pause",
+        "mailing.resume",
+        "mailing.cancel",
+    ]
+
+
+def test_an_approver_may_not_pause(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    client = sign_in("approver@example.jp", Role.APPROVER)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text)}
+    assert client.post(f"{address}/pause", data=form).status_code == 403
+
+
+def test_progress_streams_until_the_mailing_rests(stage: Stage, sign_in: SignIn) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    client.post(f"{address}/pause", data={"csrf": csrf_of(client.get(address).text)})
+    answer = client.get(f"{address}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.endswith("event: rest\ndata: now\n\n")
