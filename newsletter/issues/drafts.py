@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow
@@ -311,3 +311,9 @@ def _draft(row: DraftRow) -> Draft:
         author=row.author,
         saved_at=row.updated_at,
     )
+
+
+def delete_draft(session: Session, draft: Draft) -> None:
+    """Take a draft away with its history; the issue it was published as stays."""
+    session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
+    session.execute(delete(DraftRow).where(DraftRow.id == draft.id))

@@ -40,7 +40,7 @@ def render_issue(
     values: dict[str, object] = {
         "issue": issue,
         "contents": table_of_contents(issue),
-        "preheader": issue.preheader or _derived_preheader(issue),
+        "preheader": issue.preheader or derived_preheader(issue),
         "publisher": publisher,
         "slots": marks.as_mapping(),
         "lang": issue.language.value,
@@ -62,7 +62,7 @@ def render_issue(
     return rendered
 
 
-def _derived_preheader(issue: Issue) -> str:
+def derived_preheader(issue: Issue) -> str:
     """Take the first words of the lead, or of the first chapter that has some."""
     for blocks in (issue.lead, *(chapter.body for chapter in issue.chapters)):
         words = " ".join(" ".join(map(block_text, blocks)).split())

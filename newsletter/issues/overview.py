@@ -1,0 +1,115 @@
+"""What a newsletter's editors have at hand: drafts and issues in one list, with their status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import DraftRow, IssueRow, MailingRow
+from newsletter.database.vocabulary import MailingState
+
+
+class IssueStatus(StrEnum):
+    """How far an issue has come."""
+
+    DRAFT = "draft"
+    CHANGED = "changed"
+    READY = "ready"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+
+
+_BY_MAILING = {
+    MailingState.SCHEDULED: IssueStatus.SCHEDULED,
+    MailingState.PLANNING: IssueStatus.SENDING,
+    MailingState.SENDING: IssueStatus.SENDING,
+    MailingState.PAUSED: IssueStatus.PAUSED,
+    MailingState.FINISHED: IssueStatus.SENT,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IssueLine:
+    """A line of the list; one of the two numbers is always there.
+
+    Attributes:
+        draft_id: None for an issue that nobody has opened for editing.
+        issue_id: None for a draft that readers cannot get yet.
+        author: Who edited last; empty where only the command line brought it in.
+    """
+
+    draft_id: int | None
+    issue_id: int | None
+    title: str
+    issue_date: date
+    status: IssueStatus
+    edited_at: datetime
+    author: str = ""
+
+
+def list_lines(session: Session, newsletter_id: int) -> Sequence[IssueLine]:
+    """Return a newsletter's drafts and issues, the newest date first."""
+    drafts = session.scalars(select(DraftRow).where(DraftRow.newsletter_id == newsletter_id)).all()
+    issues = session.scalars(select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)).all()
+    by_issue = {row.id: row for row in issues}
+    states = _latest_states(session, newsletter_id)
+    edited = {row.issue_id for row in drafts}
+    lines = [_draft_line(row, by_issue, states) for row in drafts]
+    lines.extend(_issue_line(row, states) for row in issues if row.id not in edited)
+    return sorted(lines, key=lambda line: (line.issue_date, line.edited_at), reverse=True)
+
+
+def _latest_states(session: Session, newsletter_id: int) -> dict[int, MailingState]:
+    latest = (
+        select(func.max(MailingRow.id))
+        .where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.issue_id.is_not(None),
+            MailingRow.state.in_(_BY_MAILING),
+        )
+        .group_by(MailingRow.issue_id)
+    )
+    rows = session.scalars(select(MailingRow).where(MailingRow.id.in_(latest)))
+    return {row.issue_id: row.state for row in rows if row.issue_id is not None}
+
+
+def _draft_line(
+    row: DraftRow, issues: dict[int, IssueRow], states: dict[int, MailingState]
+) -> IssueLine:
+    issue = issues.get(row.issue_id or 0)
+    if issue is None:
+        status = IssueStatus.DRAFT
+    elif issue.id in states:
+        status = _BY_MAILING[states[issue.id]]
+    elif (issue.content, issue.template) != (row.content, row.template):
+        status = IssueStatus.CHANGED
+    else:
+        status = IssueStatus.READY
+    return IssueLine(
+        draft_id=row.id,
+        issue_id=row.issue_id,
+        title=str(row.content["title"]),
+        issue_date=date.fromisoformat(str(row.content["issue_date"])),
+        status=status,
+        edited_at=row.updated_at,
+        author=row.author,
+    )
+
+
+def _issue_line(row: IssueRow, states: dict[int, MailingState]) -> IssueLine:
+    state = states.get(row.id)
+    return IssueLine(
+        draft_id=None,
+        issue_id=row.id,
+        title=row.title,
+        issue_date=row.issue_date,
+        status=_BY_MAILING[state] if state else IssueStatus.READY,
+        edited_at=row.updated_at,
+    )

@@ -1,0 +1,1 @@
+"""The editor's pages: the list of issues, writing with its preview and preflight, the history."""
