@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = None
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: ``text`` for people, ``json`` for log collectors: one object a line.
+    log_format: Literal["text", "json"] = "text"
+    #: Who may read /metrics: whoever holds it; without one, this machine alone.
+    metrics_token: SecretStr | None = None
+    #: Whether workers send Celery's task events, which Flower shows.
+    task_events: bool = False
 
     @field_validator("secret_keys", "mail_transports", "dkim_keys", mode="before")
     @classmethod
@@ -107,7 +113,7 @@ class Settings(BaseSettings):
             raise ValueError("each key must have at least 32 characters")
         return value
 
-    @field_validator("api_token")
+    @field_validator("api_token", "metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004

@@ -131,7 +131,8 @@ def _read(path: Path) -> JournalReading:
         elif kind == "n":
             intents.discard(int(rest))
         elif kind == "o":
-            values = dict(zip(_FIELDS, json.loads(rest), strict=True))
+            # A journal of an earlier version lacks the newest fields.
+            values = dict(zip(_FIELDS, json.loads(rest), strict=False))
             values["state"] = DeliveryState(values["state"])
             outcomes[values["position"]] = Outcome(**values)
     return JournalReading(

@@ -21,11 +21,15 @@ from newsletter.delivery.feedback.judge import act_on_new_bounces
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
+from newsletter.delivery.tallying import condense
+from newsletter.operations.heartbeats import forget_the_gone
 from workers import sweeper
 from workers.composition import Services
 from workers.journal import boot_id
 
 _log = logging.getLogger(__name__)
+
+_TIDY_ROUNDS = 1800
 
 
 def go(services: Services) -> None:
@@ -38,6 +42,15 @@ def go(services: Services) -> None:
         plan_mailing(services.engine, mailing_id)
     settle_by_policy(services.engine)
     _judge_bounces(services)
+    _tidy(services)
+
+
+def _tidy(services: Services) -> None:
+    """Sum up and forget what is too old to be looked at, once in an hour's worth of rounds."""
+    memory = _recall(services)
+    if memory is not None and memory.rounds % _TIDY_ROUNDS == 0:
+        condense(services.engine)
+        forget_the_gone(services.engine)
 
 
 def _judge_bounces(services: Services) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -36,6 +37,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, BounceSource, DeliveryState
 from newsletter.delivery.outcomes import Outcome, next_attempt
 from newsletter.delivery.states import FINAL, TRANSITIONS
+from newsletter.delivery.tallying import tally
 
 #: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
 _NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
@@ -64,11 +66,17 @@ def record(
         mailing = session.get_one(MailingRow, mailing_id)
         limit = (mailing.started_at or moment) + timedelta(hours=retry_hours)
         rows = [_row(outcome, moment, limit) for outcome in outcomes]
+        news: list[Outcome] = []
         for state, group in groupby(sorted(rows, key=_state_of), key=_state_of):
-            _move(session, mailing_id, state, list(group))
+            told = list(group)
+            moved = _move(session, mailing_id, state, told)
+            # They are told in their order, so what the ledger knew already stands first.
+            fresh = {row["at"] for row in told[len(told) - moved :]}
+            news.extend(replace(one, state=state) for one in outcomes if one.position in fresh)
         rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
         if rejected:
             _log_bounces(session, mailing, rejected)
+        tally(session, news)
 
 
 def _row(outcome: Outcome, moment: datetime, limit: datetime) -> Mapping[str, Any]:
@@ -109,8 +117,8 @@ _COLUMNS: dict[str, tuple[str, TypeEngine[Any]]] = {
 
 def _move(
     session: Session, mailing_id: int, state: DeliveryState, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Set one state for many deliveries, where the state table lets them have it."""
+) -> int:
+    """Set one state for many deliveries where the state table lets them; return for how many."""
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     statement = update(DeliveryRow.__table__).where(  # type: ignore[arg-type]
         DeliveryRow.mailing_id == mailing_id,
@@ -125,19 +133,20 @@ def _move(
             .table_valued(*kinds)
             .render_derived(name="outcome")
         )
-        connection.execute(
+        result = connection.execute(
             statement.where(DeliveryRow.position == values.c["at"]).values(
                 state=state, **{column: values.c[name] for column, (name, _) in _COLUMNS.items()}
             ),
             {name: [row[name] for row in rows] for name in kinds},
         )
     else:
-        connection.execute(
+        result = connection.execute(
             statement.where(DeliveryRow.position == bindparam("at")).values(
                 state=state, **{column: bindparam(name) for column, (name, _) in _COLUMNS.items()}
             ),
             [{key: row[key] for key in row if key != "new_state"} for row in rows],
         )
+    return result.rowcount
 
 
 def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outcome]) -> None:
