@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
-from newsletter.language import Language
 from newsletter.operations.attention import MOST
 from newsletter.operations.overview import Overview
 
@@ -41,10 +40,6 @@ class Words:
 
     ja: str
     en: str
-
-    def of(self, language: Language) -> str:
-        """Return it in one language."""
-        return self.ja if language is Language.JAPANESE else self.en
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -295,4 +295,4 @@ def bounces_of_day(session: Session) -> dict[BounceKind, int]:
         .subquery()
     )
     rows = session.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -26,6 +26,7 @@ from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.mailings import mailings_router
+from newsletter.web.operating import operating_router
 from newsletter.web.pages import Pages
 from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
@@ -61,6 +62,7 @@ def create_app(
     app.include_router(people_router(engine, settings, pages))
     app.include_router(sending_router(settings, engine, pseudonyms, pages))
     app.include_router(mailings_router(engine, pages))
+    app.include_router(operating_router(settings, engine, pseudonyms, pages))
     app.include_router(shelf_router(engine, pages))
     app.include_router(desk_router(engine, settings, pages))
     app.include_router(leaving_router(engine, signer, pages))
