@@ -8,10 +8,11 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy import Engine, text
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from newsletter.accounts.sealing import Sealer
-from newsletter.database.engine import reading
 from newsletter.errors import ForbiddenError, NotFoundError, TokenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
@@ -30,8 +31,10 @@ from newsletter.web.operating import operating_router
 from newsletter.web.pages import Pages
 from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
+from newsletter.web.probes import probes_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
+from newsletter.web.tracing import Tracer
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.shelf import shelf_router
 
@@ -74,12 +77,8 @@ def create_app(
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
-
-    @app.get("/healthz")
-    def healthz() -> PlainTextResponse:
-        with reading(engine) as session:
-            session.execute(text("SELECT 1"))
-        return PlainTextResponse("ok")
+    registry = CollectorRegistry()
+    app.include_router(probes_router(settings, engine, registry))
 
     @app.exception_handler(NotFoundError)
     @app.exception_handler(TokenError)
@@ -94,6 +93,12 @@ def create_app(
             return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
         wanted = request.url.path if request.method == "GET" else "/home"
         return RedirectResponse(f"/sign-in?next={quote(wanted)}", status_code=303)
+
+    @app.exception_handler(OperationalError)
+    def database_away(request: Request, error: Exception) -> PlainTextResponse:
+        del request, error
+        words = "データベースが応答しません。 The database does not answer."
+        return PlainTextResponse(words, status_code=503, headers={"Retry-After": "10"})
 
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
@@ -112,4 +117,6 @@ def create_app(
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    # Last added is outermost: what goes wrong further in is logged under the request's number.
+    app.middleware("http")(Tracer(registry).trace)
     return app

@@ -39,6 +39,8 @@ PUBLIC = {
     "/u/{token}": "a signed link in a mail",
     "/p/{token}": "a signed link in a mail",
     "/healthz": "says nothing of anybody",
+    "/readyz": "says nothing of anybody",
+    "/metrics": "this machine or a token; sums without persons",
     "/sign-in": "how else",
     "/sign-in/code": "the second half of signing in",
     "/welcome/{token}": "a one-time link",
