@@ -80,7 +80,9 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     _order(page, "Hold it", "they asked us to")
     mailing = scene.stage.mail()
     await_condition(lambda: scene.relay.count() == 20, seconds=30, what="the others' mail")
-    expect(page.get_by_role("cell", name="example0.jp")).to_be_visible(timeout=_PATIENCE)
+    expect(page.get_by_role("cell", name="example0.jp", exact=True)).to_be_visible(
+        timeout=_PATIENCE
+    )
     assert {address.partition("@")[2] for address in scene.relay.accepted()} == {"example0.jp"}
     expect(verdict).to_contain_text("Mail to example1.jp is held")
 
@@ -96,7 +98,6 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     await_condition(lambda: scene.relay.count() >= 40, seconds=40, what="what had waited")
 
     # A killed worker shows up.
-    scene.workers.descendants()
     bulk = [each for each in scene.workers.descendants() if "bulk@" in " ".join(each.cmdline())]
     bulk[-1].kill()
     expect(verdict).to_contain_text("A process ended without a word", timeout=_PATIENCE)
@@ -165,7 +166,7 @@ def _is_accessible(page: Page) -> None:
         page.get_by_role("button", name=language, exact=True).click()
         page.goto(address)
         for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.evaluate(AXE.read_text())
             violations = page.evaluate(
                 "axe.run().then(r => r.violations.map(v => v.id + ' ' + v.nodes.map(n => n.html)))"

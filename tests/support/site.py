@@ -23,7 +23,9 @@ def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: objec
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
     app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
