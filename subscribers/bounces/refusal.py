@@ -1,18 +1,15 @@
-"""A refusal: what is said about one recipient, before anybody has judged what it means."""
+"""A refusal: what is said about one recipient, before it is judged what that means."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from subscribers.bounces.classify import classify
-from subscribers.bounces.model import PERMANENT, ReportedRecipient
+from subscribers.bounces.dialogue import find_reply, find_status
+from subscribers.bounces.model import PERMANENT, Reason, ReportedRecipient
+from subscribers.bounces.statuses import is_for_now
 
-WORDS_KEPT = 600
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_REPLY = re.compile(
-    r"(?<![\d.\-/:#])([45][0-5]\d)(?=[\s\-:;,<)\]#]|$)(?!\s{1,3}(?:octets|bytes|KB|MB))"
-)
+_WORDS_KEPT = 600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,50 +17,47 @@ class Refusal:
     """What is said about one address.
 
     Attributes:
+        words: What was said, the nearest first; the first that says something particular is taken.
         command: The SMTP command that was refused, in capitals; empty when it is not told.
         program: A local program refused, not an SMTP server (``Diagnostic-Code: x-unix``).
-        expired: The other side gave up trying, or says that it is late.
+        late: The message is called delayed or expired.
+        verdict: The reason, where the form of a notice alone tells it.
     """
 
     address: str
-    words: str = ""
+    words: tuple[str, ...] = ()
     status: str = ""
     reply: str = ""
     command: str = ""
     program: bool = False
-    expired: bool = False
+    late: bool = False
+    verdict: Reason | None = None
 
 
-def judge_refusal(refusal: Refusal) -> ReportedRecipient:
+def judge(refusal: Refusal) -> ReportedRecipient:
     """Return a recipient with the reason that the refusal amounts to."""
-    words = " ".join(refusal.words.split())[:WORDS_KEPT]
-    status = refusal.status or find_status(words)
-    reply = refusal.reply or find_reply(words)
-    reason = classify(
-        words,
-        status=status,
-        reply=reply,
-        command=refusal.command,
-        program=refusal.program,
-        expired=refusal.expired,
-    )
+    told = [words for words in refusal.words if words.strip()] or [""]
+    status = refusal.status or next(filter(None, map(find_status, told)), "")
+    reply = refusal.reply or next(filter(None, map(find_reply, told)), "")
+    reason, words = Reason.UNKNOWN, told[0]
+    for candidate in told:
+        reason = classify(
+            candidate,
+            status=status,
+            reply=reply,
+            command=refusal.command,
+            program=refusal.program,
+            late=refusal.late,
+        )
+        if reason is not Reason.UNKNOWN:
+            words = candidate
+            break
+    reason = refusal.verdict or reason
     return ReportedRecipient(
         address=refusal.address,
-        hard=reason in PERMANENT,
+        hard=reason in PERMANENT and not is_for_now(status, reply),
         reason=reason,
         status=status,
         reply=reply,
-        words=words,
+        words=" ".join(words.split())[:_WORDS_KEPT],
     )
-
-
-def find_status(text: str) -> str:
-    """Return the enhanced status code that says most: a specific one before ``5.0.0``."""
-    found = [match[1] for match in _STATUS.finditer(text) if not match[1].startswith("2")]
-    return next((one for one in found if not one.endswith(".0.0")), found[0] if found else "")
-
-
-def find_reply(text: str) -> str:
-    """Return the first SMTP reply code in a text, or nothing."""
-    match = _REPLY.search(text)
-    return match[1] if match else ""

@@ -1,0 +1,43 @@
+"""The last resort: flufl.bounce finds addresses in forms that nobody documents.
+
+Its word on what is permanent is not taken: it says so of full mailboxes and blocked senders alike.
+"""
+
+from __future__ import annotations
+
+import email
+import logging
+from dataclasses import replace
+
+from flufl.bounce import all_failures
+
+from subscribers.bounces.addresses import find_address
+from subscribers.bounces.model import Report, ReportKind
+from subscribers.bounces.notice import Notice
+from subscribers.bounces.refusal import judge
+
+_OCTETS = 65_536
+_RECIPIENTS = 200
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
+
+
+def read_last_resort(notice: Notice, raw: bytes) -> Report | None:
+    """Ask flufl.bounce whom a mail is about, and judge by the words alone; never hard."""
+    try:
+        temporary, permanent = all_failures(email.message_from_bytes(raw[:_OCTETS]))
+    except Exception:  # noqa: BLE001 - a foreign parser on foreign input: anything may come
+        return None
+    found = [find_address(_text(one)) for one in sorted({*temporary, *permanent}, key=_text)]
+    addresses = [one for one in found if one][:_RECIPIENTS]
+    if not addresses:
+        return None
+    judged = [judge(notice.refusal(one)) for one in addresses]
+    return Report(
+        kind=ReportKind.BOUNCE,
+        reader="flufl.bounce",
+        recipients=tuple(replace(one, hard=False) for one in judged),
+    )
+
+
+def _text(address: bytes | str) -> str:
+    return address.decode("utf-8", "replace") if isinstance(address, bytes) else str(address)
