@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 
 from subscribers.bounces.model import Reason
-from subscribers.bounces.phrases import Phrases, mailbox, message, phrases, sender, transport, unknown
+from subscribers.bounces.phrases import (
+    Phrases,
+    mailbox,
+    message,
+    phrases,
+    sender,
+    transport,
+    unknown,
+)
 from subscribers.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
 
 _LOOKED_AT = 3_000
@@ -55,44 +63,65 @@ _WAY: tuple[tuple[Reason, Phrases], ...] = (
 )
 #: Replies to these commands come before any content is seen, and speak of the one recipient.
 _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
+_OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 _NOBODY = frozenset({"1.0", "1.1", "1.3"})
+_VAGUE = frozenset(
+    {
+        Reason.UNKNOWN,
+        Reason.FILTERED,
+        Reason.NETWORK,
+        Reason.POLICY,
+        Reason.SECURITY,
+        Reason.SYNTAX,
+        Reason.SYSTEM,
+    }
+)
 
 
-def classify(
-    words: str,
-    *,
-    status: str = "",
-    reply: str = "",
-    command: str = "",
-    program: bool = False,
-    late: bool = False,
-) -> Reason:
-    """Return the reason that words and codes together amount to.
+def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reason:
+    """Return what words say, read together with the code and the command they came with.
+
+    ``UNKNOWN`` when they say nothing in particular.
 
     Args:
-        words: What the other side said, on one line.
+        words: What the other side said.
         status: Enhanced status code.
-        reply: SMTP reply code.
-        command: The SMTP command it answered, in capitals, where that is known.
-        program: A local program spoke, not an SMTP server.
-        late: The message is called delayed or expired.
+        command: The SMTP command that was refused, in capitals, where that is known.
     """
     said = _plain(words)
     code = status.partition(".")[2]
-    refused = command in _OF_RECIPIENT or code in _NOBODY
-    found = (
+    refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
+    return (
         _first(_MAILBOX, said)
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
         or _elsewhere(said, refused=refused)
-        or _by_code(said, status=status, reply=reply, command=command)
+        or Reason.UNKNOWN
     )
-    if found is not Reason.UNKNOWN:
-        return found
-    if program:
+
+
+def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
+    """Return what codes say where words say nothing; ``UNKNOWN`` when they do neither."""
+    found = reason_of_reply(reply)
+    if found is Reason.UNKNOWN:
+        found = reason_of_status(status)
+    if found is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
         return Reason.SYSTEM
-    return Reason.EXPIRED if late else Reason.UNKNOWN
+    of_sender = command in _OF_SENDER and found in {*_VAGUE, Reason.USER_UNKNOWN}
+    if of_sender:
+        return Reason.SENDER_REJECTED if command == "MAIL" else Reason.BLOCKED
+    return found
+
+
+def speaks_of_nobody(words: str) -> bool:
+    """Tell whether words may mean that nobody is there; they are used of much else."""
+    return _AT_LAST.said_in(_plain(words))
+
+
+def is_vague(reason: Reason) -> bool:
+    """Tell whether a code's reason is so general that words further off are worth asking."""
+    return reason in _VAGUE
 
 
 def _plain(words: str) -> str:
@@ -121,22 +150,4 @@ def _elsewhere(said: str, *, refused: bool) -> Reason | None:
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
         return Reason.FILTERED
-    if refused and _AT_LAST.said_in(said):
-        return Reason.USER_UNKNOWN
     return _first(_WAY, said)
-
-
-def _by_code(said: str, *, status: str, reply: str, command: str) -> Reason:
-    found = reason_of_reply(reply)
-    if found is Reason.UNKNOWN:
-        found = reason_of_status(status)
-    if found is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
-        return Reason.SYSTEM
-    if found in {Reason.UNKNOWN, Reason.SYSTEM, Reason.SECURITY, Reason.SYNTAX}:
-        if _AT_LAST.said_in(said):
-            return Reason.FILTERED
-        if command in {"EHLO", "HELO", "CONN"}:
-            return Reason.BLOCKED
-        if command == "MAIL":
-            return Reason.SENDER_REJECTED
-    return found

@@ -19,7 +19,9 @@ _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipien
 #: Address types (RFC 3464 section 2.1.1) whose addresses are mailboxes as we know them.
 _MAILBOX_TYPES = frozenset({"rfc822", "utf-8", "unknown", "smtp", "dns", ""})
 _SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
-_FIELD = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(
+    r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE
+)
 
 
 def read_delivery_status(notice: Notice) -> Report | None:

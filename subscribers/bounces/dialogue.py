@@ -7,7 +7,9 @@ import re
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(r"(?<![\w.\-/:@=])([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)")
 #: After such words a number is none of SMTP's.
-_COUNTED = re.compile(r"\s{0,3}(?:octets|bytes|kb|mb|hours?|days?|seconds?|minutes?|times|messages)\b")
+_COUNTED = re.compile(
+    r"\s{0,3}(?:octets|bytes|kb|mb|hours?|days?|seconds?|minutes?|times|messages)\b"
+)
 
 #: What mail systems write beside a reply, by the command that it answered.
 _TOLD = (
@@ -52,7 +54,9 @@ _STATES = {
     "17": "DATA",
     "18": "DATA",
 }
-_SENT = re.compile(r"^[ \t]{0,8}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE)
+_SENT = re.compile(
+    r"^[ \t]{0,8}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
+)
 _REFUSED = re.compile(r"^[ \t]{0,8}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
 _OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECTION": "CONN"}
 
@@ -101,7 +105,7 @@ def _from_transcript(text: str, answer: str) -> str:
         (one for one in refused if wanted and " ".join(one[1].split()).lower().startswith(wanted)),
         refused[0],
     )
-    sent = [one for one in _SENT.finditer(text, 0, found.start())]
+    sent = list(_SENT.finditer(text, 0, found.start()))
     return _named(sent[-1][1]) if sent else ""
 
 

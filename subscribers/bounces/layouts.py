@@ -48,7 +48,12 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="fml",
-        signs=("(fml", "are not member (", "you are not a member of this mailing list", "loop alert"),
+        signs=(
+            "(fml",
+            "are not member (",
+            "you are not a member of this mailing list",
+            "loop alert",
+        ),
         meanings=(
             ("not a member of this mailing list", Reason.SENDER_REJECTED),
             ("are not member", Reason.SENDER_REJECTED),
@@ -111,7 +116,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="exchange-2003",
-        signs=("did not reach the following recipient(s)",),
+        signs=("did not reach the following recipient(s)", "msexch:im"),
         recipient=re.compile(
             r"^[ \t]{0,12}(?:[^\n@]{0,80}[ \t<'])?"
             rf"{_ADDRESS}[^\n@]{{0,8}} on (?:mon|tue|wed|thu|fri|sat|sun)",
@@ -121,13 +126,13 @@ LAYOUTS: tuple[Layout, ...] = (
         meanings=(
             ("(ambiguous recipient)", Reason.FILTERED),
             ("(unknown recipient)", Reason.USER_UNKNOWN),
-            ("(recipient not found)", Reason.USER_UNKNOWN),
+            ("recipient not found", Reason.FILTERED),
             ("unknown recipient", Reason.USER_UNKNOWN),
         ),
     ),
     Layout(
         name="exchange",
-        signs=("diagnostic information for administrators", "resolver.", "msexch"),
+        signs=("diagnostic information for administrators", "resolver."),
         own_directory=True,
         meanings=(
             ("recipnotfound", Reason.USER_UNKNOWN),
@@ -148,7 +153,9 @@ LAYOUTS: tuple[Layout, ...] = (
         name="imail",
         signs=("undeliverable mail",),
         own_directory=True,
-        recipient=re.compile(rf"^[^\n@]{{3,80}}:[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$", re.MULTILINE),
+        recipient=re.compile(
+            rf"^[^\n@]{{3,80}}:[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$", re.MULTILINE
+        ),
         meanings=(
             ("invalid final delivery userid", Reason.FILTERED),
             ("user mailbox exceeds allowed size", Reason.MAILBOX_FULL),
@@ -156,9 +163,15 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="interscan",
-        signs=("interscan messaging security", "interscan notification", "notification from interscan"),
+        signs=(
+            "interscan messaging security",
+            "interscan notification",
+            "notification from interscan",
+        ),
         own_directory=True,
-        recipient=re.compile(rf"(?:to|>>> RCPT TO:|recipient:)[ \t]{{0,4}}{_ADDRESS}", re.IGNORECASE),
+        recipient=re.compile(
+            rf"(?:to|>>> RCPT TO:|recipient:)[ \t]{{0,4}}{_ADDRESS}", re.IGNORECASE
+        ),
         meanings=(
             ("exceeding maximum", Reason.SYSTEM),
             ("sent <<< rcpt to", Reason.USER_UNKNOWN),

@@ -50,7 +50,9 @@ _DIVIDERS = (
     "unsent message below",
     "received message headers",
 )
-_ORIGINAL_MESSAGE = re.compile(r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}")
+_ORIGINAL_MESSAGE = re.compile(
+    r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}"
+)
 _HEADER_LINE = re.compile(
     r"(?:Received|Return-Path|Delivered-To|From|To|Cc|Subject|Date|Message-I[dD]|Reply-To|Sender"
     r"|MIME-Version|Mime-Version|Content-[A-Za-z-]{3,30}|DKIM-Signature|DomainKey-Signature"
@@ -59,7 +61,6 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
-_QUOTED = re.compile(r"^> ?", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,9 @@ class Notice:
         """Return what is said about an address, with what a machine's part says of it."""
         own, until_next = self._words_under(address)
         lead = self._lead
-        told = [diagnostic, own, until_next, lead, self.mail.subject, self.said]
-        if self.layout is not None and self.layout.lead_first and not _says_nothing(lead):
+        told = [diagnostic, own, until_next]
+        around = [lead, self.mail.subject, self.said]
+        if self.layout is not None and self.layout.lead_first:
             told.insert(0, lead)
         near = f"{diagnostic}\n{until_next}" if until_next else f"{diagnostic}\n{self.said}"
         command = find_command(near, answer=diagnostic or own)
@@ -97,8 +99,9 @@ class Notice:
         return Refusal(
             address=address,
             words=tuple(told),
+            around=tuple(around),
             command=command,
-            verdict=self._verdict(told),
+            verdict=self._verdict([*told, *around]),
         )
 
     def _verdict(self, told: list[str]) -> Reason | None:
@@ -176,10 +179,7 @@ class Notice:
 
 def open_notice(mail: Mail) -> Notice:
     """See a mail as a notice."""
-    words = mail.words[:_LOOKED_AT]
-    if "forwarded message" in words.lower():
-        words = _QUOTED.sub("", words)
-    said, returned = divide(words)
+    said, returned = divide(mail.words[:_LOOKED_AT])
     original = original_of(mail)
     if not original.headers.fields and returned:
         original = Original(headers=read_headers(_outdented(returned)))
@@ -221,7 +221,3 @@ def _outdented(text: str) -> str:
     lines = [line for line in text.split("\n") if line.strip()]
     width = min((len(line) - len(line.lstrip(" ")) for line in lines[:1]), default=0)
     return "\n".join(line[width:] if not line[:width].strip() else line for line in lines)
-
-
-def _says_nothing(text: str) -> bool:
-    return not text.strip()

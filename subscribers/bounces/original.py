@@ -49,9 +49,7 @@ def original_of(mail: Mail) -> Original:
     return Original()
 
 
-def identify(
-    report: Report, mail: Mail, original: Original, *, envelope_to: str = ""
-) -> Report:
+def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str = "") -> Report:
     """Add to a report what tells whom it is about."""
     return replace(
         report,

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from subscribers.bounces.auto_reply import read_auto_reply
 from subscribers.bounces.delivery_status import read_delivery_status
 from subscribers.bounces.feedback_report import read_feedback_report
+from subscribers.bounces.forwarded import passed_on
 from subscribers.bounces.last_resort import read_last_resort
-from subscribers.bounces.mail import MAIL_OCTETS, Part, open_mail
+from subscribers.bounces.mail import MAIL_OCTETS, open_mail
 from subscribers.bounces.model import Report, ReportKind
 from subscribers.bounces.notice import Notice, open_notice
+from subscribers.bounces.opt_out import read_opt_out
 from subscribers.bounces.original import identify
 from subscribers.bounces.written_notice import read_written_notice
 
@@ -20,6 +22,7 @@ Reader = Callable[[Notice], Report | None]
 _READERS: tuple[Reader, ...] = (
     read_feedback_report,
     read_delivery_status,
+    read_opt_out,
     read_auto_reply,
     read_written_notice,
 )
@@ -48,9 +51,9 @@ def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
 
 def _read(notice: Notice, *, depth: int) -> tuple[Report | None, Notice]:
     """Return the report, and the notice it was found in: this one, or one that it passes on."""
-    inner = _passed_on(notice) if depth < _WITHIN else None
+    inner = passed_on(notice.mail) if depth < _WITHIN else None
     if inner is not None:
-        report, about = _read(inner, depth=depth + 1)
+        report, about = _read(open_notice(inner), depth=depth + 1)
         if report is not None and report.kind in {ReportKind.BOUNCE, ReportKind.COMPLAINT}:
             return report, about
     for reader in _READERS:
@@ -58,18 +61,3 @@ def _read(notice: Notice, *, depth: int) -> tuple[Report | None, Notice]:
         if report is not None:
             return report, notice
     return None, notice
-
-
-def _passed_on(notice: Notice) -> Notice | None:
-    """Return the report that a mail without a machine's part returns, if it does."""
-    if any(part.kind.endswith(("delivery-status", "feedback-report")) for part in notice.mail.parts):
-        return None
-    returned = next((part for part in notice.mail.parts if part.is_returned), None)
-    if returned is None or not _is_report(returned):
-        return None
-    return open_notice(open_mail(returned.text.lstrip("\n").encode("utf-8", "surrogateescape")))
-
-
-def _is_report(part: Part) -> bool:
-    head = part.text.lstrip("\n")[:16_000].partition("\n\n")[0].lower()
-    return "multipart/report" in head

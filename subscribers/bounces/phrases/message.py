@@ -160,6 +160,7 @@ CONTENT = (
     "duplicate header",
     "headers are not rfc compliant",
     "improper use of 8-bit",
+    "addresses in from: header",
     "invalid characters",
     "invalid message content",
     "invalid message header",

@@ -19,6 +19,7 @@ EXPIRED = (
     "delivery was delayed",
     "did not respond",
     "failed to deliver to domain",
+    "envelope expired",
     "giving up",
     "has been delayed",
     "has been frozen",
@@ -67,7 +68,6 @@ NETWORK = (
     "could not connect",
     "could not find a gateway",
     "couldn't connect",
-    "couldn't find a mail exchanger",
     "connection * lost",
     "connection closed",
     "connection dropped",
@@ -101,9 +101,10 @@ NETWORK = (
     "server is unreachable",
     "temporary dns",
     "too many hops",
-    "too many \"received\" headers",
+    'too many "received" headers',
     "unable to connect",
     "unable to route",
+    "host not reachable",
     "unreachable",
 )
 
