@@ -64,6 +64,8 @@ _WAY: tuple[tuple[Reason, Phrases], ...] = (
 #: Replies to these commands come before any content is seen, and speak of the one recipient.
 _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
+#: Said of the sender's address or host in reply to such a command.
+_OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
 _NOBODY = frozenset({"1.0", "1.1", "1.3"})
 _VAGUE = frozenset(
     {
@@ -91,7 +93,7 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
     said = _plain(words)
     code = status.partition(".")[2]
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
-    return (
+    found = (
         _first(_MAILBOX, said)
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
@@ -99,6 +101,9 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
         or _elsewhere(said, refused=refused)
         or Reason.UNKNOWN
     )
+    if command in _OF_SENDER and found in _OF_ADDRESS:
+        return Reason.SENDER_REJECTED
+    return found
 
 
 def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
@@ -119,9 +124,9 @@ def speaks_of_nobody(words: str) -> bool:
     return _AT_LAST.said_in(_plain(words))
 
 
-def is_vague(reason: Reason) -> bool:
-    """Tell whether a code's reason is so general that words further off are worth asking."""
-    return reason in _VAGUE
+def are_vague(*, status: str, command: str) -> bool:
+    """Tell whether codes are so general that words further off are worth asking."""
+    return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
 
 def _plain(words: str) -> str:

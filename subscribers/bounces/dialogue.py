@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
-_REPLY = re.compile(r"(?<![\w.\-/:@=])([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)")
+_REPLY = re.compile(
+    r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
+    re.IGNORECASE,
+)
 #: After such words a number is none of SMTP's.
 _COUNTED = re.compile(
     r"\s{0,3}(?:octets|bytes|kb|mb|hours?|days?|seconds?|minutes?|times|messages)\b"

@@ -25,6 +25,11 @@ _HEAD = re.compile(
     r"(?=$|[ \t:,;.\[(<-])",
     re.MULTILINE | re.IGNORECASE,
 )
+_IN_DIALOGUE = re.compile(
+    r"^[ \t]{0,8}(?:>>> RCPT TO:|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
+    r"<?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _DIVIDERS = (
     "a copy of the message",
     "below is a copy of",
@@ -81,7 +86,8 @@ class Notice:
     def recipients(self) -> tuple[str, ...]:
         """The addresses that it is about, as well as can be told."""
         found = self._failed_recipients or self._named_by_layout or tuple(self._heads)
-        return (found or self._mentioned or self.original.to)[:_RECIPIENTS]
+        found = found or self._refused or self._mentioned or self.original.to
+        return (found or self._anybody)[:_RECIPIENTS]
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return what is said about an address, with what a machine's part says of it."""
@@ -148,9 +154,20 @@ class Notice:
         return sought or (() if self.original.to else others[:1])
 
     @cached_property
+    def _anybody(self) -> tuple[str, ...]:
+        """The first address at all, of ours too: test mail is sent to oneself."""
+        return tuple(one for one in find_addresses(self.said) if not is_system(one))[:1]
+
+    @cached_property
+    def _refused(self) -> tuple[str, ...]:
+        """The addresses within an SMTP dialogue: sent as RCPT, or at the head of its reply."""
+        found = dict.fromkeys(find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.said))
+        return tuple(one for one in found if one and one.lower() not in self._ours)
+
+    @cached_property
     def _ours(self) -> frozenset[str]:
         """The addresses of our side, which a notice names without meaning them."""
-        names = ("to", "delivered-to", "x-original-to", "envelope-to")
+        names = ("to", "delivered-to")
         values = (value for name in names for value in self.mail.headers.all(name))
         own = {one.lower() for value in values for one in find_addresses(value)}
         written_to = {one.lower() for one in self.original.to}

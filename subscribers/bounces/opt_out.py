@@ -8,7 +8,10 @@ from subscribers.bounces.addresses import find_address
 from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.bounces.notice import Notice
 
-_SUBJECT = re.compile(r"^\s{0,8}(?:unsubscribe|opt.?out|配信停止|配信解除|購読(?:解除|停止)|登録解除)\b", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"^\s{0,8}(?:unsubscribe|opt.?out|配信停止|配信解除|購読(?:解除|停止)|登録解除)\b",
+    re.IGNORECASE,
+)
 _MARKS = ("x-apple-unsubscribe", "x-unsubscribe")
 
 

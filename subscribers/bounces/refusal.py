@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from subscribers.bounces.classify import (
-    is_vague,
+    are_vague,
     reason_of_codes,
     reason_of_words,
     speaks_of_nobody,
@@ -46,12 +46,14 @@ def judge(refusal: Refusal) -> ReportedRecipient:
     """Return a recipient with the reason that the refusal amounts to."""
     told = [words for words in refusal.words if words.strip()]
     around = [words for words in refusal.around if words.strip()]
-    status = refusal.status or _first(find_status, (*told, *around))
+    status = refusal.status
+    if not status or status.endswith(".0.0"):
+        status = _first(find_status, (*told, *around)) or status
     reply = refusal.reply or _first(find_reply, (*told, *around))
     command = refusal.command
     by_code = reason_of_codes(status=status, reply=reply, command=command)
     reason, words = _by_words(told, status=status, command=command)
-    if reason is Reason.UNKNOWN and is_vague(by_code):
+    if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
         reason, words = _by_words(around, status=status, command=command)
     if reason is Reason.UNKNOWN:
         reason, words = by_code, next(iter((*told, *around)), "")
