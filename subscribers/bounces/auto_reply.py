@@ -8,21 +8,12 @@ from subscribers.bounces.addresses import find_address
 from subscribers.bounces.mail import Mail
 from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.bounces.notice import Notice
+from subscribers.bounces.phrases import notices, phrases
 from subscribers.bounces.written_notice import is_notice
 
-_SUBJECTS = re.compile(
-    r"^\s{0,8}(?:(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,4})?"
-    r"(?:auto:|auto.?(?:reply|response|resp|svar|matic (?:reply|response))|out of (?:the )?office|ooo\b"
-    r"|vacation|on (?:vacation|leave|holiday)|away from|i am (?:away|out)|absence|abwesen|automatische"
-    r"|réponse automatique|reponse automatique|respuesta autom|resposta autom|risposta autom|fuori ufficio"
-    r"|autosvar|frånvaro|poissa|afwezig|автоответ|автоматический ответ|自动回复|自動回覆|자동"
-    r"|自動(?:応答|返信|送信)|【自動|\[自動|不在|休暇|外出中|受付完了|お問い?合わ?せ(?:を|いただき))",
-    re.IGNORECASE,
-)
-_ANYWHERE = re.compile(
-    r"自動(?:応答|返信|配信|回答)|不在(?:通知|のお知らせ|連絡)|out of (?:the )?office",
-    re.IGNORECASE,
-)
+_HEADS = notices.AUTO_REPLY_HEADS
+_ANYWHERE = phrases(notices.AUTO_REPLY_ANYWHERE)
+_ANSWER = re.compile(r"\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)
 _MARKS = (
     "x-autoreply",
     "x-autorespond",
@@ -36,7 +27,7 @@ _MARKS = (
 def read_auto_reply(notice: Notice) -> Report | None:
     """Read an automatic answer of a person's mailbox; None when the mail is none."""
     mail = notice.mail
-    if not _is_automatic(mail) or (is_notice(notice) and not _SUBJECTS.search(mail.subject)):
+    if not _is_automatic(mail) or (is_notice(notice) and not _begins_as_one(mail.subject)):
         return None
     address = find_address(mail.headers.get("from")) or find_address(
         mail.headers.get("return-path")
@@ -62,5 +53,10 @@ def _is_automatic(mail: Mail) -> bool:
         or headers.get("precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(word in suppressed for word in ("oof", "autoreply", "all"))
-        or bool(_SUBJECTS.search(mail.subject) or _ANYWHERE.search(mail.subject))
+        or _begins_as_one(mail.subject)
+        or _ANYWHERE.said_in(mail.subject.lower())
     )
+
+
+def _begins_as_one(subject: str) -> bool:
+    return _ANSWER.sub("", subject, count=1).lstrip().lower().startswith(_HEADS)

@@ -36,6 +36,7 @@ _MAILBOX: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.SUSPENDED, phrases(mailbox.SUSPENDED)),
     (Reason.MOVED, phrases(mailbox.MOVED)),
 )
+_SENDER = phrases(sender.NAMED)
 _FOR_SURE = phrases(unknown.USER_FOR_SURE)
 _PERHAPS = phrases(unknown.USER_PERHAPS)
 _AT_LAST = phrases(unknown.USER_AT_LAST)
@@ -61,6 +62,8 @@ _WAY: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.SYSTEM, phrases(transport.SYSTEM)),
     (Reason.SYNTAX, phrases(transport.SYNTAX)),
 )
+#: With 5.4.1 it is Exchange Online's for an address that its directory does not hold.
+_ACCESS_DENIED = "recipient address rejected: access denied"
 #: Replies to these commands come before any content is seen, and speak of the one recipient.
 _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
@@ -98,7 +101,7 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
-        or _elsewhere(said, refused=refused)
+        or _elsewhere(said)
         or Reason.UNKNOWN
     )
     if command in _OF_SENDER and found in _OF_ADDRESS:
@@ -142,16 +145,18 @@ def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
     if _NO_MAIL.said_in(said):
         return Reason.NO_MAIL_ACCEPTED
-    if _FOR_SURE.said_in(said) or (refused and _PERHAPS.said_in(said)):
+    if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
+        return Reason.USER_UNKNOWN
+    if refused and _PERHAPS.said_in(said) and not _SENDER.said_in(said):
         return Reason.USER_UNKNOWN
     if code in {"1.2", "4.4"} and _HOST.said_in(said) and not _HOST_FOR_NOW.said_in(said):
         return Reason.HOST_UNKNOWN
     return None
 
 
-def _elsewhere(said: str, *, refused: bool) -> Reason | None:
+def _elsewhere(said: str) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    if _HOST.said_in(said):
+    if _HOST.said_in(said) and not _SENDER.said_in(said):
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
         return Reason.FILTERED

@@ -9,7 +9,7 @@ from dataclasses import replace
 from subscribers.bounces.addresses import find_address
 from subscribers.bounces.dialogue import find_reply, find_status
 from subscribers.bounces.mail import Headers, read_headers
-from subscribers.bounces.model import Report, ReportKind
+from subscribers.bounces.model import Reason, Report, ReportKind
 from subscribers.bounces.notice import Notice
 from subscribers.bounces.refusal import Refusal, judge
 
@@ -19,6 +19,21 @@ _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipien
 #: Address types (RFC 3464 section 2.1.1) whose addresses are mailboxes as we know them.
 _MAILBOX_TYPES = frozenset({"rfc822", "utf-8", "unknown", "smtp", "dns", ""})
 _SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
+#: PowerMTA's own field: it saw the whole dialogue.
+_CATEGORIES = {
+    "bad-domain": Reason.HOST_UNKNOWN,
+    "bad-mailbox": Reason.USER_UNKNOWN,
+    "inactive-mailbox": Reason.SUSPENDED,
+    "invalid-sender": Reason.SENDER_REJECTED,
+    "message-expired": Reason.EXPIRED,
+    "no-answer-from-host": Reason.NETWORK,
+    "policy-related": Reason.POLICY,
+    "quota-issues": Reason.MAILBOX_FULL,
+    "relaying-issues": Reason.RELAYING_DENIED,
+    "routing-errors": Reason.SYSTEM,
+    "spam-related": Reason.SPAM,
+    "virus-related": Reason.SECURITY,
+}
 _FIELD = re.compile(
     r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE
 )
@@ -103,5 +118,6 @@ def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
         status=told if told and not told.endswith(".0.0") else given or told,
         reply=find_reply(words),
         program=kind.strip().lower() == "x-unix",
+        verdict=_CATEGORIES.get(block.get("x-powermta-bouncecategory").strip(), refusal.verdict),
         late=action.startswith(("delayed", "expired")),
     )

@@ -6,7 +6,8 @@ import re
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(
-    r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
+    r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
+    r"([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
     re.IGNORECASE,
 )
 #: After such words a number is none of SMTP's.
@@ -22,7 +23,8 @@ _TOLD = (
         re.IGNORECASE,
     ),
     re.compile(
-        r"(?:error|response|reply|rejected|failed|timeout)[^\n@]{0,60}?\b(?:after|for|to)\s{1,4}(?:end of )?"
+        r"(?:error|response|reply|rejected|failed|timeout)[^\n@]{0,60}?"
+        r"\b(?:after|for|to)\s{1,4}(?:end of )?"
         r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|TEXT|STARTTLS|initial connection)\b",
         re.IGNORECASE,
     ),
@@ -30,6 +32,7 @@ _TOLD = (
     re.compile(r"SMTP:\s{0,2}(RCPT|DATA|MAIL|EHLO|HELO|CONNECT)\b"),
     re.compile(r"\[(RCPT|DATA|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
     re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
+    re.compile(r"\bsent:? {0,4}(?:>>> )?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
 _PHRASES = (
@@ -82,6 +85,7 @@ def find_command(text: str, *, answer: str = "") -> str:
     """Return the SMTP command that was refused, in capitals, or nothing.
 
     Args:
+        text: The words around; only the first 20,000 characters are looked at.
         answer: The reply it is about; in a transcript the command before that reply is taken.
     """
     text = text[:20_000]

@@ -7,7 +7,8 @@ import re
 from subscribers.bounces.mail import Mail, Part, open_mail, read_headers
 
 _MARKER = re.compile(
-    r"^[> \t]{0,8}(?:begin forwarded message|-{2,20} ?(?:forwarded|original|転送) ?(?:message|メッセージ)? ?-{2,20}"
+    r"^[> \t]{0,8}(?:begin forwarded message"
+    r"|-{2,20} ?(?:forwarded|original|転送) ?(?:message|メッセージ)? ?-{2,20}"
     r"|-{2,20} ?元のメッセージ ?-{2,20})[: \t]{0,4}$",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -91,7 +91,13 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="vtext",
-        signs=("post_master@vtext",),
+        signs=("post_master@vtext.com",),
+        recipient=_line("rcpt to:"),
+        own_directory=True,
+    ),
+    Layout(
+        name="james",
+        signs=("error message below:",),
         recipient=_line("rcpt to:"),
     ),
     Layout(
@@ -101,7 +107,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="domino",
-        signs=("not listed in domino directory", "domino ディレクトリ", "delivery failure:"),
+        signs=("not listed in domino directory", "domino ディレクトリ", "\ndelivery failure:"),
         own_directory=True,
         meanings=(
             ("cannot route mail to user", Reason.FILTERED),
@@ -132,7 +138,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="exchange",
-        signs=("diagnostic information for administrators", "resolver."),
+        signs=("diagnostic information for administrators", "resolver.adr.", "resolver.rst."),
         own_directory=True,
         meanings=(
             ("recipnotfound", Reason.USER_UNKNOWN),
@@ -146,12 +152,12 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="office-365",
-        signs=("recipient address:", "couldn't be delivered", "onmicrosoft.com"),
+        signs=("original message details", "recipient address:"),
         recipient=_line("recipient address:"),
     ),
     Layout(
         name="imail",
-        signs=("undeliverable mail",),
+        signs=("\nundeliverable mail\n", "<smtp32 "),
         own_directory=True,
         recipient=re.compile(
             rf"^[^\n@]{{3,80}}:[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$", re.MULTILINE
@@ -196,6 +202,11 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="biglobe",
         signs=("----- the following addresses had delivery problems -----",),
+    ),
+    Layout(
+        name="mcafee",
+        signs=("--- the following addresses had delivery problems ---",),
+        own_directory=True,
     ),
 )
 
