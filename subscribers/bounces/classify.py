@@ -8,6 +8,7 @@ code that says so, or of a refused RCPT: content filters use the same words afte
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from subscribers.bounces.model import Reason
 from subscribers.bounces.phrases import (
@@ -21,7 +22,7 @@ from subscribers.bounces.phrases import (
 )
 from subscribers.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
 
-_LOOKED_AT = 3_000
+_LOOKED_AT = 2_000
 _ADDRESS = re.compile(r"[^\s@<>\"()\[\],;:']{1,100}@[\w.-]{1,200}")
 _LINK = re.compile(r"https?://\S{1,400}")
 _BLOCK_LISTS = re.compile(
@@ -83,6 +84,7 @@ _VAGUE = frozenset(
 )
 
 
+@lru_cache(maxsize=64)  # a report's recipients share most of its words
 def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reason:
     """Return what words say, read together with the code and the command they came with.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from subscribers.bounces.addresses import find_address
+from subscribers.bounces.addresses import RECIPIENTS, find_address
 from subscribers.bounces.dialogue import find_reply, find_status
 from subscribers.bounces.mail import Headers, read_headers
 from subscribers.bounces.model import Reason, Report, ReportKind
@@ -14,7 +14,6 @@ from subscribers.bounces.notice import Notice
 from subscribers.bounces.refusal import Refusal, judge
 
 _KINDS = ("message/delivery-status", "message/global-delivery-status")
-_RECIPIENTS = 200
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
 #: Address types (RFC 3464 section 2.1.1) whose addresses are mailboxes as we know them.
 _MAILBOX_TYPES = frozenset({"rfc822", "utf-8", "unknown", "smtp", "dns", ""})
@@ -41,16 +40,16 @@ _FIELD = re.compile(
 
 def read_delivery_status(notice: Notice) -> Report | None:
     """Read the machine's part of a notification; None when there is none."""
-    blocks = [block for block in _blocks(notice) if _names_recipient(block)][:_RECIPIENTS]
+    blocks = [block for block in _blocks(notice) if _names_recipient(block)][:RECIPIENTS]
     if not blocks:
         return None
     failed = [block for block in blocks if not _action(block).startswith(_SUCCESS)]
     if not failed:
         return Report(kind=ReportKind.OTHER, reader="delivery-status")
-    addresses = _addresses(failed, notice)
-    refusals = [
-        _refusal(block, address, notice) for block, address in zip(failed, addresses, strict=True)
-    ]
+    by_address: dict[str, Headers] = {}
+    for address, block in zip(_addresses(failed, notice), failed, strict=True):
+        by_address.setdefault(address, block)
+    refusals = [_refusal(block, address, notice) for address, block in by_address.items()]
     delayed = all(_action(block).startswith("delayed") for block in failed)
     return Report(
         kind=ReportKind.DELAY if delayed else ReportKind.BOUNCE,
@@ -70,7 +69,7 @@ def _blocks(notice: Notice) -> Iterator[Headers]:
         )
     for text in texts:
         outdented = re.sub(r"^[ \t]{1,8}(?=[A-Za-z-]{3,40}:)", "", text, flags=re.MULTILINE)
-        for block in re.split(r"\n[ \t]*\n", outdented)[: 4 * _RECIPIENTS]:
+        for block in re.split(r"\n[ \t]*\n", outdented)[: 4 * RECIPIENTS]:
             yield read_headers(block)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(
     r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
@@ -69,13 +70,13 @@ _OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECT
 
 def find_status(text: str) -> str:
     """Return the enhanced status code that says most: a particular one before ``5.0.0``."""
-    found = [match[1] for match in _STATUS.finditer(text) if match[1][0] != "2"]
+    found = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
     return next((one for one in found if not one.endswith(".0.0")), found[0] if found else "")
 
 
 def find_reply(text: str) -> str:
     """Return the first SMTP reply code in a text, or nothing."""
-    for match in _REPLY.finditer(text):
+    for match in _REPLY.finditer(text[:_LOOKED_AT]):
         if not _COUNTED.match(text[match.end() : match.end() + 20].lower()):
             return match[1]
     return ""
@@ -85,10 +86,10 @@ def find_command(text: str, *, answer: str = "") -> str:
     """Return the SMTP command that was refused, in capitals, or nothing.
 
     Args:
-        text: The words around; only the first 20,000 characters are looked at.
+        text: The words around; only the first 8,000 characters are looked at.
         answer: The reply it is about; in a transcript the command before that reply is taken.
     """
-    text = text[:20_000]
+    text = text[:_LOOKED_AT]
     for pattern in _TOLD:
         match = pattern.search(text)
         if match is not None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from subscribers.bounces.addresses import find_address
+from subscribers.bounces.addresses import RECIPIENTS, find_address
 from subscribers.bounces.mail import Headers, read_headers
 from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.bounces.notice import Notice
 
-_RECIPIENTS = 200
 _NAMING = ("original-rcpt-to", "removal-recipient", "original-recipient", "x-original-to")
 _NAMING_IN_RETURNED = ("x-hmxmroriginalrecipient", "x-original-recipient", "x-apparently-to", "to")
 _FIELD = re.compile(r"^[ \t]{0,4}feedback-type[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
@@ -51,7 +50,7 @@ def read_feedback_report(notice: Notice) -> Report | None:
         reader="feedback-report",
         recipients=tuple(
             ReportedRecipient(address=one, hard=False, reason=reason)
-            for one in addresses[:_RECIPIENTS]
+            for one in addresses[:RECIPIENTS]
         ),
         return_path=_signed_sender(fields),
     )

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from subscribers.bounces.addresses import find_address, find_addresses, is_system
+from subscribers.bounces.addresses import RECIPIENTS, find_address, find_addresses, is_system
 from subscribers.bounces.dialogue import find_command
 from subscribers.bounces.layouts import Layout, find_layout
 from subscribers.bounces.mail import Mail, read_headers
@@ -14,9 +14,9 @@ from subscribers.bounces.model import Reason
 from subscribers.bounces.original import Original, original_of
 from subscribers.bounces.refusal import Refusal
 
-_LOOKED_AT = 40_000
-_RECIPIENTS = 200
+_LOOKED_AT = 20_000
 _OWN_WORDS = 2_000
+_NEAR_WORDS = 4_000
 
 #: An address at the head of a line, as the recipient whose fate follows.
 _HEAD = re.compile(
@@ -58,6 +58,7 @@ _DIVIDERS = (
     "unsent message below",
     "received message headers",
 )
+_DIVIDER = re.compile("|".join(map(re.escape, _DIVIDERS)))
 _ORIGINAL_MESSAGE = re.compile(
     r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}"
 )
@@ -90,18 +91,17 @@ class Notice:
         """The addresses that it is about, as well as can be told."""
         found = self._failed_recipients or self._named_by_layout or tuple(self._heads)
         found = found or self._refused or self._mentioned or self.original.to
-        return (found or self._anybody)[:_RECIPIENTS]
+        return (found or self._anybody)[:RECIPIENTS]
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return what is said about an address, with what a machine's part says of it."""
         own, until_next = self._words_under(address)
         lead = self._lead
         told = [diagnostic, own, until_next]
-        around = [lead, self.mail.subject, self.said]
+        around = [lead, self.mail.subject, self.said[:_NEAR_WORDS]]
         if self.layout is not None and self.layout.lead_first:
             told.insert(0, lead)
-        near = f"{diagnostic}\n{until_next}" if until_next else f"{diagnostic}\n{self.said}"
-        command = find_command(near, answer=diagnostic or own)
+        command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         command = command or find_command(self.said, answer=diagnostic)
         if not command and self.layout is not None and self.layout.own_directory:
             command = "RCPT"
@@ -179,20 +179,28 @@ class Notice:
     @cached_property
     def _lead(self) -> str:
         first = min(self._heads.values(), default=0)
-        return self.said[: self.said.rfind("\n", 0, first) + 1] if first else ""
+        return self.said[: self.said.rfind("\n", 0, first) + 1][-_OWN_WORDS:] if first else ""
+
+    @cached_property
+    def _lower(self) -> str:
+        return self.said.lower()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {one.lower(): at for one, at in self._heads.items()}
 
     def _words_under(self, address: str) -> tuple[str, str]:
         """Return the paragraph under an address, and all up to the next one."""
         places = self._heads
-        start = next((at for one, at in places.items() if one.lower() == address.lower()), -1)
+        start = self._places.get(address.lower(), -1)
         if start < 0:
-            found = self.said.lower().find(address.lower())
+            found = self._lower.find(address.lower())
             if found < 0:
                 return "", ""
             start = self.said.rfind("\n", 0, found) + 1
         end = min((at for at in places.values() if at > start), default=len(self.said))
         end = self.said.rfind("\n", start, end) + 1 if end < len(self.said) else end
-        until_next = self.said[start : max(end, start)][:_LOOKED_AT]
+        until_next = self.said[start : max(end, start)][:_NEAR_WORDS]
         paragraph = re.split(r"\n[ \t]*\n", until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
         return paragraph[:_OWN_WORDS], until_next
 
@@ -213,7 +221,9 @@ def divide(text: str) -> tuple[str, str]:
     lines = text.split("\n")
     for at, line in enumerate(lines):
         lower = line.strip().lower()
-        if any(one in lower for one in _DIVIDERS) or _ORIGINAL_MESSAGE.fullmatch(lower):
+        if not lower:
+            continue
+        if _DIVIDER.search(lower) or _ORIGINAL_MESSAGE.fullmatch(lower):
             if _headers_within(lines, at + 1):
                 return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
         elif _HEADER_LINE.match(line) and _count_headers(lines, at) >= _ENOUGH_HEADERS:

@@ -44,7 +44,7 @@ def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
     notice = open_notice(open_mail(raw))
     report, about = _read(notice, depth=0)
     if report is None:
-        report = read_last_resort(notice, raw)
+        report = read_last_resort(notice)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
     return identify(found, notice.mail, about.original, envelope_to=envelope_to)
 
