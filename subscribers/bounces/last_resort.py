@@ -17,6 +17,7 @@ from subscribers.bounces.notice import Notice
 from subscribers.bounces.refusal import judge
 
 _LINES = 150
+_LINE = 300
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
@@ -44,8 +45,8 @@ def _flat(notice: Notice) -> Message:
     for name in ("from", "to", "subject", "x-failed-recipients"):
         value = notice.mail.headers.get(name)
         if value:
-            message[name] = value.replace("\n", " ")
-    lines = [line for line in notice.said.split("\n") if line.strip()][:_LINES]
+            message[name] = value[:_LINE]
+    lines = [line[:_LINE] for line in notice.said.split("\n") if line.strip()][:_LINES]
     message.set_payload("\n".join(lines).encode("utf-8", "replace").decode("utf-8"))
     return message
 
