@@ -8,6 +8,8 @@ from subscribers.bounces.reading import read_report
 from tests.bounces.formats import FORMATS, READER, RETURNED, Format
 
 BY_NAME = [pytest.param(one, id=one.name) for one in FORMATS]
+RETURNING = [pytest.param(one, id=one.name) for one in FORMATS if one.returned]
+NAMING = [pytest.param(one, id=one.name) for one in FORMATS if one.name != "fml"]
 
 
 @pytest.mark.parametrize("notice", BY_NAME)
@@ -21,14 +23,14 @@ def test_what_it_means(notice: Format) -> None:
     )
 
 
-@pytest.mark.parametrize("notice", [one for one in BY_NAME if one.id != "fml"])
+@pytest.mark.parametrize("notice", NAMING)
 def test_whom_it_is_about(notice: Format) -> None:
     """A mailing list's notice (fml) names the list alone."""
     (recipient,) = read_report(notice.raw).recipients
     assert recipient.address == READER
 
 
-@pytest.mark.parametrize("notice", [one for one in BY_NAME if one.values[0].returned])
+@pytest.mark.parametrize("notice", RETURNING)
 def test_which_mail_it_returns(notice: Format) -> None:
     assert read_report(notice.raw).message_id == "<7.abcdefghijklmnopqrstuvwx@example.jp>"
 
