@@ -50,6 +50,7 @@ def _is_automatic(mail: Mail) -> bool:
     return (
         submitted.startswith(("auto-replied", "auto-notified", "auto-generated"))
         or any(name in headers for name in _MARKS)
+        or any(mail.of_kind("message/disposition-notification"))
         or headers.get("precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(word in suppressed for word in ("oof", "autoreply", "all"))

@@ -63,6 +63,8 @@ _WAY: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.SYSTEM, phrases(transport.SYSTEM)),
     (Reason.SYNTAX, phrases(transport.SYNTAX)),
 )
+#: Then it takes mail, but not from everybody.
+_FROM_SOME = "accept mail from"
 #: With 5.4.1 it is Exchange Online's for an address that its directory does not hold.
 _ACCESS_DENIED = "recipient address rejected: access denied"
 #: Replies to these commands come before any content is seen, and speak of the one recipient.
@@ -145,7 +147,7 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | No
 
 def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    if _NO_MAIL.said_in(said):
+    if _NO_MAIL.said_in(said) and _FROM_SOME not in said:
         return Reason.NO_MAIL_ACCEPTED
     if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN

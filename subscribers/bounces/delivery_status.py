@@ -41,7 +41,7 @@ _FIELD = re.compile(
 def read_delivery_status(notice: Notice) -> Report | None:
     """Read the machine's part of a notification; None when there is none."""
     blocks = [block for block in _blocks(notice) if _names_recipient(block)][:RECIPIENTS]
-    if not blocks:
+    if not blocks or any(notice.mail.of_kind("message/disposition-notification")):
         return None
     failed = [block for block in blocks if not _action(block).startswith(_SUCCESS)]
     if not failed:
@@ -108,6 +108,9 @@ def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
     told = find_status(words)
     given = find_status(block.get("status"))
     refusal = notice.refusal(address, diagnostic=words)
+    # "Status: 5.0.0 (…)", "Status: 553 …", "Action: failed (…)": comments that say more.
+    comments = f"{block.get('status')} {block.get('action')}"
+    refusal = replace(refusal, around=(comments, *refusal.around))
     if "smtp transmission failure" in block.get("status").lower():
         refusal = replace(refusal, command="DATA")
     elif "rejected address" in block.get("status").lower():
@@ -115,7 +118,7 @@ def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
     return replace(
         refusal,
         status=told if told and not told.endswith(".0.0") else given or told,
-        reply=find_reply(words),
+        reply=find_reply(words) or find_reply(block.get("status")),
         program=kind.strip().lower() == "x-unix",
         verdict=_CATEGORIES.get(block.get("x-powermta-bouncecategory").strip(), refusal.verdict),
         late=action.startswith(("delayed", "expired")),

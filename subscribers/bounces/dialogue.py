@@ -33,7 +33,8 @@ _TOLD = (
     re.compile(r"SMTP:\s{0,2}(RCPT|DATA|MAIL|EHLO|HELO|CONNECT)\b"),
     re.compile(r"\[(RCPT|DATA|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
     re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
-    re.compile(r"\bsent:? {0,4}(?:>>> )?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
+    re.compile(r"\bsent:? {0,4}(?:[<>]{3} {1,4})?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
+    re.compile(r"-{3,40} ?SMTP command\s{1,4}(RCPT|DATA|MAIL|EHLO|HELO)\b"),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
 _PHRASES = (
@@ -46,6 +47,7 @@ _PHRASES = (
     ("but greeting failed", "CONN"),
     ("failed on data command", "DATA"),
     ("failed after i sent the message", "DATA"),
+    ("body of message generated response", "DATA"),
     ("smtp transmission failure has occurred", "DATA"),
 )
 #: Gmail's old notices number the state of its SMTP session.
@@ -62,9 +64,9 @@ _STATES = {
     "18": "DATA",
 }
 _SENT = re.compile(
-    r"^[ \t]{0,8}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
+    r"^[^\n@<>]{0,20}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
 )
-_REFUSED = re.compile(r"^[ \t]{0,8}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
+_REFUSED = re.compile(r"^[^\n@<>]{0,20}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
 _OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECTION": "CONN"}
 
 

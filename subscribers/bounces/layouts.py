@@ -48,17 +48,17 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="fml",
-        signs=(
-            "(fml",
-            "are not member (",
-            "you are not a member of this mailing list",
-            "loop alert",
-        ),
+        signs=("[fml ", "you are not a member of this mailing list", "loop alert"),
         meanings=(
             ("not a member of this mailing list", Reason.SENDER_REJECTED),
             ("are not member", Reason.SENDER_REJECTED),
+            ("not member article from", Reason.SENDER_REJECTED),
+            ("reject mail", Reason.SENDER_REJECTED),
+            ("spammer", Reason.SENDER_REJECTED),
             ("duplicated message-id", Reason.SYSTEM),
+            ("fml system error", Reason.SYSTEM),
             ("loop", Reason.SYSTEM),
+            ("security alert", Reason.SECURITY),
         ),
     ),
     Layout(
@@ -122,24 +122,30 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="exchange-2003",
-        signs=("did not reach the following recipient(s)", "msexch:im"),
+        signs=(
+            "did not reach the following recipient(s)",
+            "msexch:im",
+            "internet mail service (",
+            "microsoft exchange server internet mail connector",
+        ),
         recipient=re.compile(
-            r"^[ \t]{0,12}(?:[^\n@]{0,80}[ \t<'])?"
-            rf"{_ADDRESS}[^\n@]{{0,8}} on (?:mon|tue|wed|thu|fri|sat|sun)",
+            r"^[ \t]{0,12}(?:[^\n@]{0,80}[ \t<'=])?"
+            rf"{_ADDRESS}[^\n@]{{0,8}} on (?:mon|tue|wed|thu|fri|sat|sun|\d)",
             re.IGNORECASE | re.MULTILINE,
         ),
-        own_directory=True,
         meanings=(
-            ("(ambiguous recipient)", Reason.FILTERED),
-            ("(unknown recipient)", Reason.USER_UNKNOWN),
-            ("recipient not found", Reason.FILTERED),
-            ("unknown recipient", Reason.USER_UNKNOWN),
+            ("(000c05a6)", Reason.USER_UNKNOWN),
+            ("(000c0595)", Reason.FILTERED),
+            ("(00010256)", Reason.RATE_LIMITED),
+            ("(000d06b5)", Reason.SYSTEM),
+            ("(00120270)", Reason.NETWORK),
+            ("(00050311)", Reason.CONTENT),
+            ("(000502cc)", Reason.CONTENT),
         ),
     ),
     Layout(
         name="exchange",
         signs=("diagnostic information for administrators", "resolver.adr.", "resolver.rst."),
-        own_directory=True,
         meanings=(
             ("recipnotfound", Reason.USER_UNKNOWN),
             ("recipientnotfound", Reason.USER_UNKNOWN),
@@ -157,13 +163,14 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="imail",
-        signs=("\nundeliverable mail\n", "<smtp32 "),
+        signs=("\nundeliverable mail\n", "\nundeliverable mail ", "<smtp32 "),
         own_directory=True,
         recipient=re.compile(
-            rf"^[^\n@]{{3,80}}:[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$", re.MULTILINE
+            rf"^(?:[^\n@]{{3,80}}:|undeliverable to)[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$",
+            re.MULTILINE,
         ),
         meanings=(
-            ("invalid final delivery userid", Reason.FILTERED),
+            ("invalid final delivery userid", Reason.USER_UNKNOWN),
             ("user mailbox exceeds allowed size", Reason.MAILBOX_FULL),
         ),
     ),
@@ -180,7 +187,6 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         meanings=(
             ("exceeding maximum", Reason.SYSTEM),
-            ("sent <<< rcpt to", Reason.USER_UNKNOWN),
             ("unable to deliver message to", Reason.USER_UNKNOWN),
         ),
     ),

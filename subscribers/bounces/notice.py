@@ -46,6 +46,7 @@ _DIVIDERS = (
     "no message was collected",
     "oorspronkelijke berichtkoppen",
     "original mail as follows",
+    "original mail info",
     "original message follows",
     "original message headers",
     "returned message ---",
@@ -211,7 +212,8 @@ def open_notice(mail: Mail) -> Notice:
     original = original_of(mail)
     if not original.headers.fields and returned:
         original = Original(headers=read_headers(_outdented(returned)))
-    heading = f"{mail.headers.get('from')}\n{mail.subject}\n{mail.headers.get('x-mailer')}".lower()
+    named = (mail.headers.get(name) for name in ("from", "subject", "x-mailer", "x-mlserver"))
+    heading = "\n".join(named).lower()
     layout = find_layout(heading, " ".join(said.lower().split()))
     return Notice(mail=mail, said=said, original=original, layout=layout)
 

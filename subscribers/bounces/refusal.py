@@ -16,6 +16,8 @@ from subscribers.bounces.model import PERMANENT, Reason, ReportedRecipient
 from subscribers.bounces.statuses import is_for_now
 
 _WORDS_KEPT = 600
+#: RFC 5321 section 4.3.2: no reply to DATA.
+_OF_RECIPIENT = frozenset({"551", "553"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,7 @@ def judge(refusal: Refusal) -> ReportedRecipient:
     if not status or status.endswith(".0.0"):
         status = _first(find_status, (*told, *around)) or status
     reply = refusal.reply or _first(find_reply, (*told, *around))
-    command = refusal.command
+    command = refusal.command or ("RCPT" if reply in _OF_RECIPIENT else "")
     by_code = reason_of_codes(status=status, reply=reply, command=command)
     reason, words = _by_words(told, status=status, command=command)
     if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
