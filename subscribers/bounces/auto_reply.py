@@ -27,7 +27,7 @@ _MARKS = (
 def read_auto_reply(notice: Notice) -> Report | None:
     """Read an automatic answer of a person's mailbox; None when the mail is none."""
     mail = notice.mail
-    if not _is_automatic(mail) or (is_notice(notice) and not _begins_as_one(mail.subject)):
+    if not _is_receipt(mail) and (not _is_automatic(mail) or _is_failure(notice)):
         return None
     address = find_address(mail.headers.get("from")) or find_address(
         mail.headers.get("return-path")
@@ -50,13 +50,21 @@ def _is_automatic(mail: Mail) -> bool:
     return (
         submitted.startswith(("auto-replied", "auto-notified", "auto-generated"))
         or any(name in headers for name in _MARKS)
-        or any(mail.of_kind("message/disposition-notification"))
         or headers.get("precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(word in suppressed for word in ("oof", "autoreply", "all"))
         or _begins_as_one(mail.subject)
         or _ANYWHERE.said_in(mail.subject.lower())
     )
+
+
+def _is_receipt(mail: Mail) -> bool:
+    """Tell whether a mail program says what became of the mail (RFC 8098): it arrived."""
+    return any(mail.of_kind("message/disposition-notification"))
+
+
+def _is_failure(notice: Notice) -> bool:
+    return is_notice(notice) and not _begins_as_one(notice.mail.subject)
 
 
 def _begins_as_one(subject: str) -> bool:

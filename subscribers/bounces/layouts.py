@@ -49,6 +49,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="fml",
         signs=("[fml ", "you are not a member of this mailing list", "loop alert"),
+        recipient=re.compile(r"<([^\s@<>\"]{1,100}@[\w.-]{1,200}\w)>"),
         meanings=(
             ("not a member of this mailing list", Reason.SENDER_REJECTED),
             ("are not member", Reason.SENDER_REJECTED),

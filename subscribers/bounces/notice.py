@@ -26,7 +26,8 @@ _HEAD = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _IN_DIALOGUE = re.compile(
-    r"^[ \t]{0,8}(?:>>> RCPT TO:|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
+    r"^[ \t]{0,8}(?:(?:>>>|In:|Sent:?(?: [<>]{3})?) {1,4}RCPT TO:"
+    r"|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
     r"<?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)",
     re.MULTILINE | re.IGNORECASE,
 )

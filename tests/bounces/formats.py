@@ -629,6 +629,131 @@ RCPT TO
         hard=True,
     ),
     Format(
+        name="mfilter, after DATA",
+        sender="postmaster@example.com",
+        subject="failure notice",
+        headers="X-Mailer: m-FILTER\n",
+        body=f"""このメールは「m-FILTER」が自動的に生成して送信しています。
+
+以下のメールアドレスへの送信に失敗しました。
+{READER}
+
+-------server message
+550 unknown user <{READER}>
+
+-------SMTP command
+DATA
+
+-------original message
+""",
+        reason=Reason.FILTERED,
+    ),
+    Format(
+        name="interscan",
+        sender='"InterScan MSS" <postmaster@example.net>',
+        subject="Mail could not be delivered",
+        body=f"""****** Message from InterScan Messaging Security Suite ******
+
+Sent <<< RCPT TO:<{READER}>
+Received >>> 550 5.2.2 <{READER}>... Mailbox full
+
+************************     End of message     **********************
+""",
+        reason=Reason.MAILBOX_FULL,
+    ),
+    Format(
+        name="interscan in Japanese",
+        sender="postmaster@example.net",
+        subject="メッセージを配信できません。",
+        body=f"""次の受信者にメッセージを配信できませんでした。
+
+送信 >>> RCPT TO:<{READER}>
+応答 <<< 550 <{READER}>: User unknown
+""",
+        reason=Reason.USER_UNKNOWN,
+        hard=True,
+    ),
+    Format(
+        name="mailmarshal",
+        sender="postmaster@example.net",
+        subject='Undeliverable Mail: "October"',
+        body=f"""Your message:
+   From:    {OURS}
+   Subject: October
+
+Could not be delivered because of
+
+550 5.1.1 User unknown
+
+The following recipients were affected:
+    {READER}
+
+Additional Information
+======================
+Original Sender:    <{OURS}>
+Sender-MTA:         <192.0.2.9>
+""",
+        returned="",
+        reason=Reason.USER_UNKNOWN,
+        hard=True,
+    ),
+    Format(
+        name="smail",
+        sender="<MAILER-DAEMON@t-online.example>",
+        subject="mail failed, returning to sender",
+        body=f"""|------------------------- Message log follows: -------------------------|
+ no valid recipients were found for this message
+|------------------------- Failed addresses follow: ---------------------|
+ <{READER}> ... unknown host
+|------------------------- Message text follows: ------------------------|
+""",
+        reason=Reason.HOST_UNKNOWN,
+        hard=True,
+    ),
+    Format(
+        name="zoho",
+        sender="mailer-daemon@zoho.example",
+        subject="Undelivered Mail Returned to Sender",
+        headers="X-ZohoMail: Si\n",
+        body=f"""This message was created automatically by mail delivery software.
+A message that you sent could not be delivered to one or more of its recipients.
+
+{READER} Invalid Address, ERROR_CODE :550, ERROR_CODE :5.1.1 <{READER}>... User Unknown
+""",
+        reason=Reason.USER_UNKNOWN,
+        hard=True,
+    ),
+    Format(
+        name="hmailserver",
+        sender="mailer-daemon@example.net",
+        subject="Message undeliverable: October",
+        body=f"""Your message did not reach some or all of the intended recipients.
+
+   Sent: Thu, 1 Oct 2026 08:00:00 +0900
+   Subject: October
+
+The following recipient(s) could not be reached:
+
+   {READER}
+      Error Type: SMTP
+      Remote server (192.0.2.5) issued an error.
+      hMailServer sent: RCPT TO:<{READER}>
+      Remote server replied: 550 No such user here
+""",
+        returned="",
+        reason=Reason.USER_UNKNOWN,
+        hard=True,
+    ),
+    Format(
+        name="an unknown sender is no unknown recipient",
+        subject="Undelivered Mail Returned to Sender",
+        body=f"""<{READER}>: host mx.example.com[192.0.2.5] said: 550 5.7.1
+    <{OURS}>: Sender address rejected: undeliverable address: User unknown
+    (in reply to RCPT TO command)
+""",
+        reason=Reason.SENDER_REJECTED,
+    ),
+    Format(
         name="fml",
         sender="cats-admin@lists.example.com",
         subject="You news@example.jp are not member (cats ML)",

@@ -316,6 +316,13 @@ class TestAnswers:
         marked = raw.replace(b"MIME-Version", b"Auto-Submitted: auto-replied\nMIME-Version", 1)
         assert read_report(marked).kind is ReportKind.BOUNCE
 
+    def test_a_receipt_is_one(self) -> None:
+        receipt = notification(
+            f"Final-Recipient: rfc822; {READER}\nDisposition: automatic-action\n"
+        )
+        raw = receipt.replace(b"delivery-status", b"disposition-notification")
+        assert read_report(raw).kind is ReportKind.AUTO_REPLY
+
     def test_a_letter_is_neither(self) -> None:
         raw = f"From: {READER}\nTo: {OURS}\nSubject: Re: Undeliverable\n\nUser unknown? It is me!\n"
         assert read_report(raw.encode()).kind is ReportKind.OTHER
