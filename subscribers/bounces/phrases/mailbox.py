@@ -208,21 +208,13 @@ SUSPENDED = (
 
 MOVED = (
     "account has moved",
-    "address has been changed",
-    "address has changed",
-    "changed his address",
-    "changed their email address",
     "has been replaced by",
     "has moved * please try",
     "mailbox has moved",
-    "new e-mail address is",
-    "new email address is",
     "no longer at this address",
     "no longer on server",
     "not our customer",
     "recipient has moved",
-    "user has changed",
     "user has moved",
     "user no longer on",
-    "アドレスを変更",
 )

@@ -85,6 +85,7 @@ NETWORK = (
     "host is unreachable",
     "host name lookup failure",
     "host not reachable",
+    "host unreachable",
     "loop detected",
     "looping",
     "lost connection",

@@ -32,11 +32,8 @@ USER_FOR_SURE = (
     "user not listed in",
     "user's email name is not found",
     "utilisateur inconnu",
-    "あて先のメールアドレスが見つかり",
-    "そのようなユーザは",
     "ディレクトリには見つかりません",
     "ディレクトリのリストにありません",
-    "宛先不明",
 )
 
 #: Content filters use the same words after DATA: certain only where a recipient was refused.
@@ -210,8 +207,13 @@ USER_PERHAPS = (
     "usuario desconocido",
     "usuário desconhecido",
     "verification failed for <@>",
+    "あて先のメールアドレスが見つかり",
+    "そのようなユーザは",
     "ユーザが存在",
     "ユーザーが存在",
+    "存在しない",
+    "宛先不明",
+    "見つかりません",
 )
 
 #: Said of much else, too: counts only where nothing else is said and a recipient was refused.
@@ -262,7 +264,6 @@ HOST = (
     "host not found",
     "host or domain name not found",
     "host unknown",
-    "host unreachable",
     "host/domain not found",
     "illegal host/domain name found",
     "invalid domain name in recipient",
