@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     webhook_mailjet: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_brevo: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_resend: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Where `newsletter bounce listen` takes mail: ``lmtp://host:port``, ``lmtp:///socket``,
+    #: ``smtp://host:port``.
+    bounce_listen: str = "lmtp://127.0.0.1:8024"
+    #: The mailbox of `newsletter bounce fetch`: ``imaps://user:secret@host/INBOX``, ``pop3s://…``.
+    bounce_mailbox: SecretStr | None = None
+    #: Seconds between two looks at a mailbox whose server does not tell by itself.
+    bounce_poll_seconds: int = Field(default=60, ge=1, le=86_400)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
