@@ -97,9 +97,11 @@ def init(
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
 ) -> None:
-    """Write .env with a new key if there is none, and create a newsletter."""
+    """Write .env with a new key if no key is set, and create a newsletter."""
     env_file = Path(".env")
-    if context.find_root().params.get("env_file") is None and not env_file.exists():
+    settings = settings_of(context)
+    is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()
+    if is_bare and not settings.secret_keys:
         env_file.touch(mode=0o600)
         env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
         console.print("Wrote .env with a new signing key; .env.example explains all settings.")

@@ -197,7 +197,8 @@ def pause_mailing(engine: Engine, mailing_id: int, *, reason: str) -> None:
     Raises:
         ConflictError: It is not under way.
     """
-    _move(engine, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+    with transaction(engine) as session:
+        _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
 
 
 def resume_mailing(engine: Engine, mailing_id: int) -> None:
@@ -206,15 +207,15 @@ def resume_mailing(engine: Engine, mailing_id: int) -> None:
     Raises:
         ConflictError: It is not held.
     """
-    with reading(engine) as session:
+    with transaction(engine) as session:
         row = _find(session, mailing_id)
-    if row.started_at is not None:
-        target = MailingState.SENDING
-    elif row.scheduled_at is not None and row.scheduled_at > now():
-        target = MailingState.SCHEDULED
-    else:
-        target = MailingState.PLANNING
-    _move(engine, mailing_id, _RESUMABLE, target, "")
+        if row.started_at is not None:
+            target = MailingState.SENDING
+        elif row.scheduled_at is not None and row.scheduled_at > now():
+            target = MailingState.SCHEDULED
+        else:
+            target = MailingState.PLANNING
+        _move(session, mailing_id, _RESUMABLE, target, "")
 
 
 def cancel_mailing(engine: Engine, mailing_id: int) -> None:
@@ -223,8 +224,8 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
     Raises:
         ConflictError: It is finished or cancelled already.
     """
-    _move(engine, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
     with transaction(engine) as session:
+        _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
         session.execute(
             update(DeliveryRow)
             .where(
@@ -236,19 +237,18 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
 
 
 def _move(
-    engine: Engine,
+    session: Session,
     mailing_id: int,
     sources: frozenset[MailingState],
     target: MailingState,
     reason: str,
 ) -> None:
-    with transaction(engine) as session:
-        row = _find(session, mailing_id)
-        moved = session.scalar(
-            update(MailingRow)
-            .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
-            .values(state=target, halt_reason=reason)
-            .returning(MailingRow.id)
-        )
-        if moved is None:
-            raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")
+    row = _find(session, mailing_id)
+    moved = session.scalar(
+        update(MailingRow)
+        .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
+        .values(state=target, halt_reason=reason)
+        .returning(MailingRow.id)
+    )
+    if moved is None:
+        raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")

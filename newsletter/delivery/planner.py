@@ -17,9 +17,10 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import lost_race, reading, transaction
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -48,7 +49,18 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
 
     Killed before its end it leaves nothing; run again, or twice at once, it changes nothing more.
     """
-    with transaction(engine) as session:
+    try:
+        return _plan(engine, mailing_id)
+    except DBAPIError as error:
+        if not lost_race(error):
+            raise
+        with reading(engine) as session:
+            return session.get_one(MailingRow, mailing_id).planned
+
+
+def _plan(engine: Engine, mailing_id: int) -> int:
+    # One snapshot: who joins between the counting and the writing would be in no batch.
+    with transaction(engine, snapshot=True) as session:
         mailing = session.scalars(
             select(MailingRow).where(MailingRow.id == mailing_id).with_for_update()
         ).one()

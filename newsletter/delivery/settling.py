@@ -68,16 +68,16 @@ def settle_uncertain(
     chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, positions)
     if resend:
         return _requeue(session, mailing_id, chosen)
-    return _count(
-        session,
+    taken = session.connection().execute(
         update(DeliveryRow)
         .where(chosen)
         .values(
             state=DeliveryState.ACCEPTED,
             settled_at=now(),
             reply="taken as arrived: " + func.coalesce(DeliveryRow.reply, ""),
-        ),
+        )
     )
+    return taken.rowcount
 
 
 def retry_failed(
@@ -116,42 +116,38 @@ def _chosen(
     return chosen if positions is None else chosen & DeliveryRow.position.in_(positions)
 
 
-def _count(session: Session, statement: object) -> int:
-    result = session.execute(statement.returning(DeliveryRow.position))  # type: ignore[attr-defined]
-    return len(result.all())
-
-
 def _requeue(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> int:
     mailing = session.get(MailingRow, mailing_id)
     if mailing is None or mailing.state is MailingState.CANCELLED:
         raise ConflictError(f"Mailing {mailing_id} was cancelled; nothing of it is sent again.")
-    positions = session.scalars(
+    # First, while its deliveries can still be told from those that wait for their hour.
+    _reopen(session, mailing_id, chosen)
+    requeued = session.connection().execute(
         update(DeliveryRow)
         .where(chosen)
         .values(
             state=DeliveryState.QUEUED, settled_at=None, next_attempt_at=None, attempts=0, breaks=0
         )
-        .returning(DeliveryRow.position)
-    ).all()
-    if positions:
-        _reopen(session, mailing_id, positions)
-    return len(positions)
+    )
+    return requeued.rowcount
 
 
-def _reopen(session: Session, mailing_id: int, positions: Sequence[int]) -> None:
+def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> None:
     """Make the batches of these deliveries due, and their mailing flow if it had finished."""
-    has_queued = exists().where(
-        DeliveryRow.mailing_id == mailing_id,
-        DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
-        DeliveryRow.position.in_(positions),
+    holds_one = exists().where(
+        chosen, DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position)
     )
     session.execute(
         update(BatchRow)
-        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, has_queued)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, holds_one)
         .values(state=BatchState.PENDING, due_at=now(), hinted_at=None)
     )
     session.execute(
         update(MailingRow)
-        .where(MailingRow.id == mailing_id, MailingRow.state == MailingState.FINISHED)
+        .where(
+            MailingRow.id == mailing_id,
+            MailingRow.state == MailingState.FINISHED,
+            exists().where(chosen),
+        )
         .values(state=MailingState.SENDING, finished_at=None)
     )

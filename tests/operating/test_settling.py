@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import Engine, update
+from datetime import timedelta
 
-from newsletter.database.engine import transaction
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
@@ -94,6 +97,37 @@ def test_what_failed_can_be_sent_again(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         assert retry_failed(session, mailing) == 1
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
+
+
+def test_any_number_of_failures_can_be_sent_again_at_once(stage: Stage) -> None:
+    """A database takes some tens of thousands of parameters in one statement, and no more."""
+    count = 70_000
+    stage.subscribe(*(f"more{number}@example.jp" for number in range(count)))
+    mailing = stage.mail(batch_size=10_000)
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.FAILED))
+        session.execute(update(BatchRow).values(state=BatchState.DONE))
+
+    with transaction(stage.engine) as session:
+        assert retry_failed(session, mailing) == count + 4
+
+
+def test_sending_again_leaves_batches_whose_hour_is_to_come_alone(stage: Stage) -> None:
+    mailing = stage.mail(batch_size=1)
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(BatchRow).values(due_at=now() + timedelta(hours=1)))
+        first = DeliveryRow.position == 1
+        session.execute(update(DeliveryRow).where(first).values(state=DeliveryState.FAILED))
+
+    with transaction(stage.engine) as session:
+        retry_failed(session, mailing)
+
+    due = [hint.number for hint in take_due_batches(stage.engine)]
+    with reading(stage.engine) as session:
+        numbers = session.scalars(select(BatchRow.number).where(BatchRow.first_position <= 1))
+        assert due == list(numbers)
 
 
 def test_nothing_of_a_cancelled_mailing_is_sent_again(stage: Stage) -> None:
