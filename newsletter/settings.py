@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     bounce_mailbox: SecretStr | None = None
     #: Seconds between two looks at a mailbox whose server does not tell by itself.
     bounce_poll_seconds: int = Field(default=60, ge=1, le=86_400)
+    #: Days for which the bounce log keeps its rows, and of these the raw reports.
+    bounce_retention_days: int = Field(default=400, ge=30, le=3650)
+    bounce_raw_days: int = Field(default=90, ge=1, le=3650)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -28,8 +28,18 @@ class ImapMailbox:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._imap = _connect(account)
         self._deleted: set[str] = set()
+        self._imap = _connect(account)
+        try:
+            self._enter()
+        except BaseException:
+            self._imap.shutdown()
+            raise
+
+    def _enter(self) -> None:
+        account = self._account
+        if account.tls == "starttls":
+            self._imap.starttls(account.tls_context())
         self._log_in()
         _, capabilities = self._imap.capability()
         self._can = frozenset(b" ".join(filter(None, capabilities)).decode().upper().split())
@@ -145,10 +155,7 @@ def _connect(account: Account) -> imaplib.IMAP4:
             ssl_context=account.tls_context(),
             timeout=_TIMEOUT_SECONDS,
         )
-    plain = imaplib.IMAP4(account.host, account.port, timeout=_TIMEOUT_SECONDS)
-    if account.tls == "starttls":
-        plain.starttls(account.tls_context())
-    return plain
+    return imaplib.IMAP4(account.host, account.port, timeout=_TIMEOUT_SECONDS)
 
 
 def _quoted(folder: str) -> str:

@@ -19,8 +19,14 @@ class Pop3Mailbox:
     def __init__(self, account: Account, kept: set[str]) -> None:
         self._kept = kept
         self._pop = _connect(account)
-        self._pop.user(account.username)
-        self._pop.pass_(account.password)
+        try:
+            if account.tls == "starttls":
+                self._pop.stls(account.tls_context())
+            self._pop.user(account.username)
+            self._pop.pass_(account.password)
+        except BaseException:
+            self._pop.close()
+            raise
 
     def letters(self) -> Iterator[Letter]:
         """See `Mailbox.letters`."""
@@ -60,7 +66,4 @@ def _connect(account: Account) -> poplib.POP3:
         return poplib.POP3_SSL(
             account.host, account.port, context=account.tls_context(), timeout=_TIMEOUT_SECONDS
         )
-    plain = poplib.POP3(account.host, account.port, timeout=_TIMEOUT_SECONDS)
-    if account.tls == "starttls":
-        plain.stls(account.tls_context())
-    return plain
+    return poplib.POP3(account.host, account.port, timeout=_TIMEOUT_SECONDS)

@@ -22,8 +22,24 @@ def upgrade() -> None:
     with op.batch_alter_table("call_token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_call_token_seen_at"), ["seen_at"], unique=False)
 
+    with op.batch_alter_table("bounce", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bounce_raw_kept",
+            ["occurred_at"],
+            unique=False,
+            sqlite_where=sa.text("raw <> ''"),
+            postgresql_where=sa.text("raw <> ''"),
+        )
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("bounce", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bounce_raw_kept",
+            sqlite_where=sa.text("raw <> ''"),
+            postgresql_where=sa.text("raw <> ''"),
+        )
+
     with op.batch_alter_table("call_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_call_token_seen_at"))
 
