@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
+from newsletter.delivery.feedback.attribution import Keys
 from newsletter.errors import ForbiddenError, NotFoundError, TokenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
@@ -21,6 +22,7 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.bounces import bounces_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
@@ -74,6 +76,9 @@ def create_app(
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
+    message_id_key = signing_keys(settings)[-1]
+    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
+    app.include_router(bounces_router(engine, feedback_keys, pages))
     app.include_router(webhooks_router(settings, engine, fetch))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))

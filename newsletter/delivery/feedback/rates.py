@@ -46,7 +46,7 @@ def rates_by_mailing(
         .where(DeliveryRow.mailing_id.in_(ids), DeliveryRow.state.in_(_MAILED))
         .group_by(DeliveryRow.mailing_id)
     )
-    mailed: dict[int, int] = dict(session.execute(sent).tuples().all())
+    mailed: dict[int, int] = {row[0]: row[1] for row in session.execute(sent)}
     counts: dict[tuple[int | None, BounceKind], int] = {
         (mailing_id, kind): count
         for mailing_id, kind, count in session.execute(
@@ -94,7 +94,7 @@ def rates_by_domain(
             MailingRow.newsletter_id.in_(newsletter_ids)
         )
     by_domain = sent.group_by(SubscriberRow.domain)
-    mailed: dict[str, int] = dict(session.execute(by_domain).tuples().all())
+    mailed: dict[str, int] = {row[0]: row[1] for row in session.execute(by_domain)}
     counts: dict[tuple[str, BounceKind], int] = {
         (domain, kind): count
         for domain, kind, count in session.execute(
