@@ -30,8 +30,8 @@ _MOST_OCTETS = 20 * 1024 * 1024
 #: Longer lines than RFC 5321 allows are common in what mail systems return.
 _LINE_OCTETS = 262_144
 _IDLE_SECONDS = 60
-#: Beyond this, connections wait until another ends.
-_CONNECTIONS = 100
+#: Connections that may wait to be taken.
+_WAITING = 100
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
@@ -165,10 +165,10 @@ async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
     try:
         if door.path:
             server: asyncio.Server = await loop.create_unix_server(
-                protocol, door.path, backlog=_CONNECTIONS
+                protocol, door.path, backlog=_WAITING
             )
         else:
-            server = await loop.create_server(protocol, door.host, door.port, backlog=_CONNECTIONS)
+            server = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
     except OSError as error:
         raise UnavailableError(
             f"Nothing can listen at {door}: {error.strerror}.",
