@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from newsletter.cli.console import console, print_json
 from newsletter.cli.state import Json
@@ -17,6 +17,9 @@ from newsletter.errors import ListError, Place
 from subscribers.bounces.mail import MAIL_OCTETS
 from subscribers.bounces.model import Report
 from subscribers.bounces.reading import read_report
+
+#: Characters of the other side's words in the table; all of them are in the bounce log.
+_SAID = 160
 
 bounce_app = typer.Typer(no_args_is_help=True, help="Read and look at what comes back.")
 
@@ -34,7 +37,17 @@ def read(
     json: Json = False,
 ) -> None:
     """Say what messages that came back mean; nothing is kept or changed (docs/bounces.md)."""
-    table = Table("file", "kind", "recipient", "hard", "reason", "status", "reply", box=None)
+    table = Table(
+        Column("file", overflow="fold"),
+        "kind",
+        Column("recipient", overflow="fold"),
+        "",
+        "reason",
+        "status",
+        "reply",
+        Column("said", overflow="fold", style="dim"),
+        box=None,
+    )
     for name, raw in _messages(files or []):
         report = read_report(raw)
         if json:
@@ -80,8 +93,13 @@ def _add_rows(table: Table, name: str, report: Report) -> None:
     first = (escape(name), report.kind.value)
     for one in report.recipients:
         hard = "[bold red]hard[/]" if one.hard else ""
-        cells = (escape(one.address), hard, one.reason.value, one.status, one.reply)
-        table.add_row(*first, *cells)
+        cells = (_plain(one.address), hard, one.reason.value, one.status, one.reply)
+        table.add_row(*first, *cells, _plain(one.words[:_SAID]))
         first = ("", "")
     if not report.recipients:
-        table.add_row(*first, "", "", "", "", "")
+        table.add_row(*first)
+
+
+def _plain(text: str) -> str:
+    """Return a stranger's text so that it can neither style nor steer the terminal."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in text))

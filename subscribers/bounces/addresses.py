@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: How many are read of one report: ours go to one person each, and every one costs time.
+RECIPIENTS = 30
+
 #: Odd local parts are taken as they are: Japanese carriers', X.400 gateways', quoted ones.
 _MAILBOX = re.compile(
     r"(\"[^\"\n]{1,64}\"|[^\s@<>\"()\[\],;:]{1,100})@((?:[^\W_][\w-]{0,62}\.){0,10}[^\W_][\w-]{0,62})"

@@ -32,6 +32,7 @@ _BREAKING_TAG = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?pre|hr)\b[^<>]{0,1000}>", re.IGNORECASE
 )
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>", re.IGNORECASE)
+_JAPANESE = frozenset({"iso-2022-jp", "shift_jis", "shift-jis", "x-sjis", "euc-jp", "cp932"})
 _CHARSETS = {
     "unknown-8bit": "utf-8",
     "cp-850": "cp850",
@@ -181,9 +182,9 @@ def _leaves(headers: Headers, body: bytes) -> list[Part]:
     while waiting and len(leaves) < _PARTS:
         headers, body, depth = waiting.pop()
         kind, parameters = media_type(headers.get("content-type"))
-        boundary = parameters.get("boundary", "")
-        if kind.startswith("multipart/") and boundary and depth < _DEPTH:
-            inner = _between(body, boundary)
+        if kind.startswith("multipart/") and depth < _DEPTH:
+            boundary = parameters.get("boundary") or _first_delimiter(body)
+            inner = _between(body, boundary) if boundary else []
             if inner:
                 waiting.extend((*_split_part(one), depth + 1) for one in reversed(inner))
                 continue
@@ -197,6 +198,12 @@ def _split_part(octets: bytes) -> tuple[Headers, bytes]:
     if first and not re.match(rb"[!-9;-~]{1,80}[ \t]{0,20}:", first):
         return Headers(), octets
     return _split(octets)
+
+
+def _first_delimiter(body: bytes) -> str:
+    """Return the boundary by its first line, for want of a parameter that names it."""
+    found = re.search(rb"^--([^\s]{4,70})[ \t]{0,8}$", body[:20_000], re.MULTILINE)
+    return found[1].decode("utf-8", "surrogateescape") if found else ""
 
 
 def _between(body: bytes, boundary: str) -> list[bytes]:
@@ -270,14 +277,13 @@ def _decode(octets: bytes, charset: str) -> str:
     """Decode by what is declared, unless the octets say that it cannot be."""
     name = charset.strip("'\" ").lower()
     if b"\x1b$" in octets or b"\x1b(J" in octets:
-        name = "iso-2022-jp"
-    for candidate in (_CHARSETS.get(name, name), "utf-8"):
+        return octets.decode("iso2022_jp_3", "replace")
+    others = ("cp932", "euc_jp") if name in _JAPANESE else ()
+    for candidate in (_CHARSETS.get(name, name), "utf-8", *others):
         if not candidate or candidate in {"us-ascii", "ascii"}:
             continue
         try:
             return octets.decode(candidate)
         except (LookupError, ValueError):
             continue
-    if name == "iso-2022-jp":
-        return octets.decode("iso2022_jp_3", "replace")
     return octets.decode("cp1252", "replace")

@@ -49,11 +49,8 @@ def original_of(mail: Mail) -> Original:
     return Original()
 
 
-def identify(
-    report: Report, mail: Mail, *, envelope_to: str = "", original: Original | None = None
-) -> Report:
+def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str = "") -> Report:
     """Add to a report what tells whom it is about."""
-    original = original or original_of(mail)
     return replace(
         report,
         return_path=report.return_path or _return_path(mail, original, envelope_to),

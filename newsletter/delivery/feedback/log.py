@@ -108,6 +108,9 @@ def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
         return BounceKind.UNSUBSCRIBE
     if event.report.kind is ReportKind.BOUNCE:
         return BounceKind.HARD if recipient.hard else BounceKind.SOFT
+    if event.report.kind is ReportKind.COMPLAINT and recipient.reason is Reason.AUTHENTICATION:
+        # A report of failed authentication (RFC 6591) accuses the sender's set-up, no person acts.
+        return BounceKind.UNKNOWN
     return _KINDS[event.report.kind]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from subscribers.bounces.dialogue import find_reply, find_status
 from subscribers.bounces.model import Report, ReportedRecipient, ReportKind
-from subscribers.bounces.webhooks.meaning import UNKNOWN, Meaning, find_status, refine
+from subscribers.bounces.refusal import Refusal, judge
+from subscribers.bounces.webhooks.meaning import UNKNOWN, Meaning, refine
 from subscribers.bounces.webhooks.model import ProviderEvent
 
 _WORDS_KEPT = 1000
@@ -100,17 +103,17 @@ def read_batch(
 def recipient(
     meaning: Meaning, address: str, *, status: str = "", reply: str = "", words: str = ""
 ) -> ReportedRecipient:
-    """Return what an event says about one address; a status stands in the words at times."""
-    status = find_status(status, words)
-    refined = refine(meaning, status)
-    return ReportedRecipient(
-        address=address.strip()[:_ADDRESS_KEPT],
-        hard=refined.hard,
-        reason=refined.reason,
-        status=status,
-        reply=reply if reply.isdigit() else "",
-        words=words,
+    """Return what an event says about one address, the other side's words taken into account."""
+    told = judge(
+        Refusal(
+            address=address.strip()[:_ADDRESS_KEPT],
+            words=(words,),
+            status=find_status(status),
+            reply=find_reply(reply),
+        )
     )
+    refined = refine(meaning, told)
+    return replace(told, hard=refined.hard, reason=refined.reason, words=words)
 
 
 def event(

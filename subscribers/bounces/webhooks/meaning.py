@@ -6,10 +6,9 @@ block listing. Hard is therefore only what neither the provider nor the status c
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
-from subscribers.bounces.model import PERMANENT, Reason, ReportKind
+from subscribers.bounces.model import PERMANENT, Reason, ReportedRecipient, ReportKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,54 +40,22 @@ UNKNOWN = Meaning(kind=ReportKind.OTHER)
 #: Nothing came back: a delivery, an opening, a click.
 NOTHING = None
 
-#: RFC 3463 and its registry, by subject and detail, and by subject alone.
-_OF_STATUS = {
-    "1.1": Reason.USER_UNKNOWN,
-    "1.2": Reason.HOST_UNKNOWN,
-    "1.3": Reason.SYNTAX,
-    "1.6": Reason.MOVED,
-    "1.7": Reason.SENDER_REJECTED,
-    "1.8": Reason.SENDER_REJECTED,
-    "1.10": Reason.NO_MAIL_ACCEPTED,
-    "2.1": Reason.SUSPENDED,
-    "2.2": Reason.MAILBOX_FULL,
-    "2.3": Reason.MESSAGE_TOO_BIG,
-    "3.4": Reason.MESSAGE_TOO_BIG,
-    "4.1": Reason.NETWORK,
-    "4.7": Reason.EXPIRED,
-    "6": Reason.CONTENT,
-    "7": Reason.POLICY,
-    "7.13": Reason.SUSPENDED,
-    "7.20": Reason.AUTHENTICATION,
-    "7.23": Reason.AUTHENTICATION,
-    "7.26": Reason.AUTHENTICATION,
-}
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+#: What words and codes say too vaguely to stand against the provider's own reading.
+_SAYS_LITTLE = frozenset({Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX})
 
 
-def find_status(*texts: str) -> str:
-    """Return the first enhanced status code (RFC 3463) that a text holds, or nothing."""
-    for text in texts:
-        if found := _STATUS.search(text):
-            return found[0]
-    return ""
+def refine(meaning: Meaning, told: ReportedRecipient) -> Meaning:
+    """Return what a bounce means in the light of the other side's words and codes.
 
-
-def refine(meaning: Meaning, status: str) -> Meaning:
-    """Return what a bounce means in the light of its status code."""
-    found = _STATUS.fullmatch(status)
-    if meaning.kind is not ReportKind.BOUNCE or found is None:
+    Args:
+        meaning: What the provider makes of it.
+        told: What we make of the words and codes that the provider passes on.
+    """
+    if meaning.kind is not ReportKind.BOUNCE:
         return meaning
-    code, subject, detail = found.groups()
-    reason = _OF_STATUS.get(f"{subject}.{detail}") or _OF_STATUS.get(subject)
-    if reason in PERMANENT and code == "5" and meaning.reason is Reason.UNKNOWN:
-        return replace(meaning, reason=reason)
-    if meaning.hard and (code != "5" or (reason is not None and reason not in PERMANENT)):
-        return replace(meaning, reason=_softer(reason))
-    if reason is not None and reason not in PERMANENT and meaning.reason is Reason.UNKNOWN:
-        return replace(meaning, reason=reason)
+    if told.reason in PERMANENT and not told.hard:
+        # The address itself, but for now only.
+        return replace(meaning, reason=Reason.UNKNOWN) if meaning.hard else meaning
+    if told.reason not in _SAYS_LITTLE and (meaning.hard or meaning.reason is Reason.UNKNOWN):
+        return replace(meaning, reason=told.reason)
     return meaning
-
-
-def _softer(reason: Reason | None) -> Reason:
-    return reason if reason is not None and reason not in PERMANENT else Reason.UNKNOWN
