@@ -125,11 +125,11 @@ def test_the_command_listens_at_a_socket_file(sqlite_url: str, tmp_path: Path) -
     post = set_post(open_engine(sqlite_url))
     door = tmp_path / "door"
     with running(sqlite_url, tmp_path, "listen", BOUNCE_LISTEN=f"lmtp://{door}") as process:
-        await_condition(door.exists, seconds=30, what="the socket")
+        await_condition(door.exists, seconds=120, what="the socket")
         with smtplib.LMTP(str(door)) as connection:
             assert _reply(connection, post.path, notice(post.path))[0] == 250
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     assert len(post.rows()) == 1
 
 

@@ -72,7 +72,7 @@ def test_an_automatic_answer_is_nobodys_wish(post: Post) -> None:
 def test_the_pipe_keeps_a_mail_and_ends_well(sqlite_url: str, tmp_path: Path) -> None:
     post = set_post(open_engine(sqlite_url))
     with running(sqlite_url, tmp_path, "receive", "--to", post.path) as process:
-        process.communicate(notice(), timeout=30)
+        process.communicate(notice(), timeout=120)
     assert process.returncode == 0
     assert [(row.kind, row.return_path) for row in post.rows()] == [(BounceKind.HARD, post.path)]
 

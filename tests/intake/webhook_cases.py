@@ -182,7 +182,7 @@ _SES_CASES = _about(
             name="permanent, but the sender is blocked",
             event=_ses_bounce("Permanent", "General", "", "smtp; 550 5.7.1 blocked by policy"),
             kind=BounceKind.SOFT,
-            reason=Reason.POLICY,
+            reason=Reason.BLOCKED,
             status="5.7.1",
         ),
         Case(
