@@ -18,6 +18,7 @@ from newsletter.delivery import pulse
 from newsletter.delivery.dispatch import unplanned_mailings
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import act_on_new_bounces
+from newsletter.delivery.feedback.retention import forget_old_bounces
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
@@ -27,17 +28,37 @@ from workers.journal import boot_id
 
 _log = logging.getLogger(__name__)
 
+#: About every ten minutes.
+_RETENTION_ROUNDS = 300
+_RETENTION_CHUNKS = 10
+
 
 def go(services: Services) -> None:
     """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
     look_back(services)
-    _remember(services, pulse.beat(services.engine))
+    rounds = pulse.beat(services.engine)
+    _remember(services, rounds)
     sweeper.sweep(services)
     start_due_mailings(services.engine, grace=_grace(services))
     for mailing_id in unplanned_mailings(services.engine):
         plan_mailing(services.engine, mailing_id)
     settle_by_policy(services.engine)
     _judge_bounces(services)
+    if rounds % _RETENTION_ROUNDS == 0:
+        _forget_old_bounces(services)
+
+
+def _forget_old_bounces(services: Services) -> None:
+    """Forget a bounded number, so that no round is held up by a large log."""
+    settings = services.settings
+    for _ in range(_RETENTION_CHUNKS):
+        with transaction(services.engine) as session:
+            if not forget_old_bounces(
+                session,
+                raw_days=settings.bounce_raw_days,
+                row_days=settings.bounce_retention_days,
+            ):
+                return
 
 
 def _judge_bounces(services: Services) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
 from newsletter.accounts.invitations import first_link
-from newsletter.cli import accounts, issues, operating, segments, subscribers
+from newsletter.cli import accounts, bounce_log, intake, issues, operating, segments, subscribers
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
@@ -61,6 +61,10 @@ app.add_typer(operating.relays, name="relay")
 app.command()(dkim)
 app.add_typer(segments.app, name="segment")
 app.add_typer(accounts.app, name="account")
+bounce_app.add_typer(bounce_log.app)
+bounce_app.command("listen")(intake.listen_for_bounces)
+bounce_app.command("fetch")(intake.fetch_bounces)
+bounce_app.command("receive")(intake.receive_bounce)
 app.add_typer(bounce_app, name="bounce")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
+from newsletter.delivery.feedback.attribution import Keys
 from newsletter.errors import ForbiddenError, NotFoundError, TokenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
@@ -20,6 +22,7 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.bounces import bounces_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
@@ -31,6 +34,8 @@ from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
+from newsletter.web.sns import fetch
+from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.shelf import shelf_router
 
@@ -46,9 +51,14 @@ _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
 
 
 def create_app(
-    *, settings: Settings, engine: Engine, signer: TokenSigner, mailbox: MailboxStore | None
+    *,
+    settings: Settings,
+    engine: Engine,
+    signer: TokenSigner,
+    mailbox: MailboxStore | None,
+    fetch: Callable[[str], bytes] = fetch,
 ) -> FastAPI:
-    """Build the application; ``mailbox`` adds the inbox pages."""
+    """Build the application; ``mailbox`` adds the inbox pages, ``fetch`` asks Amazon SNS."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.templates_dir)
     pseudonyms = signer.pseudonyms
@@ -66,6 +76,10 @@ def create_app(
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
+    message_id_key = signing_keys(settings)[-1]
+    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
+    app.include_router(bounces_router(engine, feedback_keys, pages))
+    app.include_router(webhooks_router(settings, engine, fetch))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
     if mailbox is not None:

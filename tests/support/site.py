@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +13,24 @@ from sqlalchemy import Engine
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+from newsletter.web.sns import fetch
 from tests.support.ports import await_port, free_port
 
 
 @contextmanager
-def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: object) -> Iterator[str]:
-    """Serve the pages; yields their address."""
+def serving(
+    engine: Engine,
+    signer: TokenSigner,
+    folder: Path,
+    *,
+    fetch: Callable[[str], bytes] = fetch,
+    **settings: object,
+) -> Iterator[str]:
+    """Serve the pages; yields their address. ``fetch`` asks Amazon SNS."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
-    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None)
+    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None, fetch=fetch)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

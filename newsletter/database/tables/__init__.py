@@ -15,6 +15,7 @@ from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
+    CallTokenRow,
     FeedbackPolicyRow,
     IncidentRow,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "BatchRow",
     "BounceDecisionRow",
     "BounceRow",
+    "CallTokenRow",
     "ConsentRow",
     "DeliveryRow",
     "DraftRevisionRow",
