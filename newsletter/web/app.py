@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
-from newsletter.errors import ForbiddenError, NotFoundError, TokenError
+from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
@@ -21,6 +21,7 @@ from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
 from newsletter.web.confirming import confirming_router
+from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
@@ -33,13 +34,6 @@ from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.shelf import shelf_router
-
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
-)
-
 
 #: What search engines may list.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
@@ -79,11 +73,7 @@ def create_app(
             session.execute(text("SELECT 1"))
         return PlainTextResponse("ok")
 
-    @app.exception_handler(NotFoundError)
-    @app.exception_handler(TokenError)
-    def not_found(request: Request, error: Exception) -> HTMLResponse:
-        del error
-        return pages.show("missing.html", status=404, language=pages.language_of(request))
+    show_failures(app, pages)
 
     @app.exception_handler(SignInRequiredError)
     def sign_in_first(request: Request, error: Exception) -> Response:
@@ -101,9 +91,7 @@ def create_app(
     async def guard(request: Request, call_next: object) -> Response:
         assert callable(call_next)  # noqa: S101 - starlette's contract
         response: Response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        guard_headers(response.headers)
         if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):
             response.headers.setdefault("X-Robots-Tag", "noindex")
         if not request.url.path.startswith(("/archive", "/static")):

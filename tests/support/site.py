@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import Engine
 
+from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
@@ -17,12 +20,19 @@ from tests.support.ports import await_port, free_port
 
 
 @contextmanager
-def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: object) -> Iterator[str]:
+def serving(
+    engine: Engine,
+    signer: TokenSigner,
+    folder: Path,
+    *,
+    mailbox: MailboxStore | None = None,
+    **settings: object,
+) -> Iterator[str]:
     """Serve the pages; yields their address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
-    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None)
+    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -32,3 +42,9 @@ def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: objec
     finally:
         server.should_exit = True
         thread.join()
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Return every route, those of included routers too, which ``app.routes`` does not show."""
+    found = [context.original_route for context in iter_route_contexts(app.routes)]
+    return [route for route in found if isinstance(route, APIRoute)]
