@@ -47,7 +47,9 @@ class _Pace(ProgressColumn):
     """How many a second: lately while it goes, on the whole once it is done."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        speed = task.speed
+        if task.finished and task.elapsed:
+            speed = task.completed / task.elapsed
         return Text(f"{speed:,.0f}/s" if speed else "–/s", style="progress.data.speed")
 
 

@@ -68,6 +68,7 @@ def archive_router(
             issues=issues[:_PAGE],
             more=len(issues) > _PAGE,
             page=page,
+            site=site,
             here=f"{site}/archive/{slug}",
         )
 
@@ -103,6 +104,7 @@ def archive_router(
         values: dict[str, object] = {
             "newsletter": newsletter,
             "issue": issue,
+            "site": site,
             "here": here,
             "home": f"{site}/archive/{slug}",
         }
