@@ -70,6 +70,19 @@ class Visitor:
             self._note(f"answered {answer and answer.status}")
         self._judge(self._page)
 
+    def press(self, path: str, button: str, **fields: str) -> None:
+        """Fill a form, press its button, and look at the answer."""
+        self._page.goto(self.site + path)
+        for name, value in fields.items():
+            field = self._page.locator(f'main [name="{name}"]').last
+            field.check() if field.get_attribute("type") == "checkbox" else field.fill(value)
+        before = list(self.faults)
+        with self._page.expect_navigation():
+            self._page.locator(button).click()
+        self.faults = before
+        self._path = f"{path} {button}"
+        self._judge(self._page)
+
     def _judge(self, page: Page) -> None:
         page.set_viewport_size({"width": 1280, "height": 800})
         page.emulate_media(color_scheme="light")
@@ -100,6 +113,14 @@ def test_what_readers_see_works_for_all(
         visitor.look(path)
     for path, status in FAILURES.items():
         visitor.look_at_failure(path, status)
+    leave, choose = (room.places[language][name] for name in ("unsubscribe", "preferences"))
+    visitor.press("/subscribe/digest", "main form button", email="no address")
+    visitor.press("/subscribe/digest", "main form button", email=f"{language.value}2@example.jp")
+    visitor.press(choose, "main form button", name="葵")
+    visitor.press(leave, 'form[action$="/pause"] button')
+    visitor.press(leave, "main form button >> nth=0")
+    visitor.look(leave)
+    visitor.press(f"{choose}/erase", "main form button", sure="yes")
     context.close()
     assert visitor.faults == []
 
