@@ -32,7 +32,8 @@ class House:
     def first_link(self) -> str:
         """Return the link that the web server printed for its first administrator."""
         log = self.folder / "logs" / "web.log"
-        return re.findall(r"http\S+/welcome/\S+", log.read_text())[-1]
+        links: list[str] = re.findall(r"http\S+/welcome/\S+", log.read_text())
+        return links[-1]
 
     def await_mail(self, recipient: str, *, count: int = 1) -> EmailMessage:
         """Return the newest mail to somebody, once ``count`` have come."""
