@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
 from newsletter.delivery.feedback.attribution import Keys
-from newsletter.errors import ForbiddenError, NotFoundError, TokenError
+from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
@@ -24,6 +24,7 @@ from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
 from newsletter.web.bounces import bounces_router
 from newsletter.web.confirming import confirming_router
+from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
@@ -38,13 +39,6 @@ from newsletter.web.sns import fetch
 from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.shelf import shelf_router
-
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
-)
-
 
 #: What search engines may list.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
@@ -93,11 +87,7 @@ def create_app(
             session.execute(text("SELECT 1"))
         return PlainTextResponse("ok")
 
-    @app.exception_handler(NotFoundError)
-    @app.exception_handler(TokenError)
-    def not_found(request: Request, error: Exception) -> HTMLResponse:
-        del error
-        return pages.show("missing.html", status=404, language=pages.language_of(request))
+    show_failures(app, pages)
 
     @app.exception_handler(SignInRequiredError)
     def sign_in_first(request: Request, error: Exception) -> Response:
@@ -115,9 +105,7 @@ def create_app(
     async def guard(request: Request, call_next: object) -> Response:
         assert callable(call_next)  # noqa: S101 - starlette's contract
         response: Response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        guard_headers(response.headers)
         if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):
             response.headers.setdefault("X-Robots-Tag", "noindex")
         if not request.url.path.startswith(("/archive", "/static")):

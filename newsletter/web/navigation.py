@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from newsletter.database.vocabulary import Role
 from newsletter.web.access import Visit
+
+_MAILINGS = re.compile(r"/newsletters/[^/]+/mailings(/|$)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,5 +37,6 @@ def entries_for(visit: Visit) -> list[Entry]:
 
 
 def is_current(entry: Entry, path: str) -> bool:
-    """Return whether a path lies within an entry."""
-    return path == entry.path or path.startswith(f"{entry.path}/")
+    """Return whether a path lies within an entry; a newsletter's mailings are no issues."""
+    place = "/mailings" if _MAILINGS.match(path) else path
+    return place == entry.path or place.startswith(f"{entry.path}/")

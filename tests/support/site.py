@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import Engine
 
+from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
@@ -23,6 +26,7 @@ def serving(
     signer: TokenSigner,
     folder: Path,
     *,
+    mailbox: MailboxStore | None = None,
     fetch: Callable[[str], bytes] = fetch,
     **settings: object,
 ) -> Iterator[str]:
@@ -30,7 +34,7 @@ def serving(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
-    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None, fetch=fetch)
+    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -40,3 +44,9 @@ def serving(
     finally:
         server.should_exit = True
         thread.join()
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Return every route, those of included routers too, which ``app.routes`` does not show."""
+    found = [context.original_route for context in iter_route_contexts(app.routes)]
+    return [route for route in found if isinstance(route, APIRoute)]
