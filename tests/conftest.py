@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,9 +32,14 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
+def postgres() -> Iterator[PostgresServer]:
+    # Not below pytest's folder: started as root, the server runs as a user of its own, and each
+    # pytest that starts closes that folder to everybody else, under the servers of those that run.
+    with tempfile.TemporaryDirectory(prefix="newsletter-tests-") as name:
+        folder = Path(name) / "postgres"
+        folder.mkdir()
+        with postgres_server(folder) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")
