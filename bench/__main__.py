@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from bench import content
 from bench.composing import composing
 from bench.measure import Row, report
+from bench.pages import pages
 from bench.planning import planning
 from bench.sending import far_away, sample_message, sending
 from newsletter.database.engine import open_engine
@@ -50,6 +51,11 @@ def _measure(scale: float, only: str) -> Iterator[Row]:
                 yield from planning(engine, million)
             with _database(f"sqlite:///{folder}/planning.sqlite3", million) as engine:
                 yield from planning(engine, million)
+        if only in {"", "pages"}:
+            with postgres.database() as url, _database(url, million) as engine:
+                yield from pages(engine, folder, million)
+            with _database(f"sqlite:///{folder}/pages.sqlite3", million) as engine:
+                yield from pages(engine, folder, million)
         if only in {"", "sending"}:
             urls = [
                 stack.enter_context(postgres.database()),
@@ -80,7 +86,7 @@ def main() -> None:
     """Measure all, print it, write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the lists' lengths")
-    parser.add_argument("--only", choices=["composing", "planning", "sending"], default="")
+    parser.add_argument("--only", choices=["composing", "planning", "pages", "sending"], default="")
     options = parser.parse_args()
     rows = []
     for row in _measure(options.scale, options.only):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from newsletter.accounts.sealing import Sealer
 from newsletter.database.engine import reading
 from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.figures import Figures
 from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
@@ -55,6 +56,7 @@ def create_app(
     """Build the application; ``mailbox`` adds the inbox pages, ``fetch`` asks Amazon SNS."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.templates_dir)
+    figures = Figures(engine)
     pseudonyms = signer.pseudonyms
     app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
@@ -63,8 +65,8 @@ def create_app(
     app.include_router(signing_in_router(engine, sealer, pages))
     app.include_router(account_router(engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
-    app.include_router(sending_router(settings, engine, pseudonyms, pages))
-    app.include_router(mailings_router(engine, pages))
+    app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
+    app.include_router(mailings_router(engine, figures, pages))
     app.include_router(shelf_router(engine, pages))
     app.include_router(desk_router(engine, settings, pages))
     app.include_router(leaving_router(engine, signer, pages))
