@@ -105,7 +105,7 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
     with reading(open_database(settings_of(context))) as session:
         one = find_bounce(session, bounce)
         kept_from = suppressions_of(session, one.row)
-    decisions = [
+    decisions: list[dict[str, Any]] = [
         {
             "action": decision.action.value,
             "evidence": decision.evidence,
@@ -127,8 +127,8 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
         console.print(f"[dim]{name:12}[/] {escape(str('' if value is None else value))}")
     for decision in decisions:
         undone = f"  undone: {decision['undone_because']}" if decision["undone_at"] else ""
-        evidence = escape(f"{decision['evidence']}{undone}")
-        console.print(f"[dim]decided     [/] {decision['action']}  {evidence}")
+        evidence = ", ".join(f"{name} {value}" for name, value in decision["evidence"].items())
+        console.print(f"[dim]decided     [/] {decision['action']}  {escape(evidence + undone)}")
     for made in suppressions:
         console.print(f"[dim]suppressed  [/] {made['reason']}")
     console.print()
