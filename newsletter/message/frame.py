@@ -77,9 +77,7 @@ class MessageFrame:
         self._personal_subject = any(isinstance(part, SlotUse) for part in rendered.subject)
         if not self._personal_subject:
             fields.append(headers.unstructured("Subject", fill(rendered.subject, {})))
-        self._unsubscribe_mailto = (
-            f"mailto:{identity.unsubscribe_address}?subject=unsubscribe%20"
-        )
+        self._unsubscribe_mailto = f"mailto:{identity.unsubscribe_address}?subject=unsubscribe%20"
         line = f"--{boundary}".encode("ascii")
         alternative = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % line[2:]
         text_head = b"".join(_TEXT_HEAD)
@@ -178,9 +176,9 @@ class MessageFrame:
         if not (url.isascii() and url.isprintable()) or _ENDS_URL.search(url):
             raise MessageError("The unsubscribe link cannot stand in a header.")
         token = recipient.unsubscribe_token
-        return (
-            f"List-Unsubscribe: <{url}>,\r\n <{self._unsubscribe_mailto}{token}>\r\n"
-        ).encode("ascii")
+        return (f"List-Unsubscribe: <{url}>,\r\n <{self._unsubscribe_mailto}{token}>\r\n").encode(
+            "ascii"
+        )
 
 
 _ENDS_URL = re.compile("[ <>,]")
