@@ -26,8 +26,8 @@ from tests.support.loops import run_apart
 from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
-from workers import sender
 from workers.composition import Services, build
+from workers.row import send_batch
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result
 
@@ -61,7 +61,7 @@ def _worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services
 def _send(services: Services, mailing: int) -> int:
     """Do what a worker process does when it is hinted at the first batch."""
     with ThreadPoolExecutor(max_workers=1) as loopless:
-        return loopless.submit(sender.send_batch, services, mailing, 1).result()
+        return loopless.submit(send_batch, services, mailing, 1).result()
 
 
 def test_a_task_goes_on_with_the_mailings_other_batches(
