@@ -152,7 +152,8 @@ def _told(
             array.key: list(column) for array, column in zip(arrays, columns, strict=True)
         }
         return {name: table.c[name] for name in _COLUMNS}, parameters
-    stored = UtcDateTime().bind_processor(connection.dialect)
+    dialect = connection.dialect
+    stored = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
     table = func.json_each(bindparam("told")).table_valued("value", name="told")
     return (
         {
