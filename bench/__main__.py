@@ -13,15 +13,18 @@ from sqlalchemy import Engine
 from bench import content
 from bench.composing import composing
 from bench.measure import Row, report
+from bench.memory import memory, peak_memory
 from bench.pages import pages
 from bench.planning import planning
-from bench.sending import far_away, sample_message, sending
+from bench.sending import far_away, naive, sample_message, sending
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
 from tests.support.postgres import postgres_server
 from tests.support.valkey import valkey_server
 
+_PARTS = ("composing", "planning", "pages", "sending", "memory")
 _PEOPLE = 20_000
+_FEW = 10_000
 _MILLION = 1_000_000
 
 
@@ -80,13 +83,25 @@ def _measure(scale: float, only: str) -> Iterator[Row]:
                         yield from far_away(
                             engine, url=url, redis_url=redis_url, folder=place, people=people
                         )
+                        yield from naive(engine, redis_url=redis_url, folder=place, people=people)
+        if only in {"", "memory"}:
+            peaks = []
+            for count in (_FEW, max(million, _FEW)):
+                with postgres.database() as url, _database(url, count) as engine:
+                    place = folder / f"memory{count}"
+                    place.mkdir()
+                    peak = peak_memory(
+                        engine, url=url, redis_url=redis_url, folder=place, people=count
+                    )
+                peaks.append((count, peak))
+            yield from memory(*peaks)
 
 
 def main() -> None:
     """Measure all, print it, write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the lists' lengths")
-    parser.add_argument("--only", choices=["composing", "planning", "pages", "sending"], default="")
+    parser.add_argument("--only", choices=_PARTS, default="")
     options = parser.parse_args()
     rows = []
     for row in _measure(options.scale, options.only):

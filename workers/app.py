@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from newsletter.delivery.dispatch import finish_mailings, take_due_batches
 from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings, load_settings
-from workers import rounds, sender, stopping
+from workers import rounds, row, stopping
 from workers.composition import Services, build
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _register(app: Celery) -> None:
         """Send one batch, then see what is due next without waiting for beat."""
         with _unless_the_database_is_away():
             current = services()
-            sender.send_batch(current, mailing_id, number)
+            row.send_batch(current, mailing_id, number)
             if not stopping.is_asked():
                 _hint(current, send_batch)
             finish_mailings(current.engine)

@@ -92,8 +92,17 @@ class BatchRun:
     @property
     def has_more(self) -> bool:
         """Whether there is something that may still be sent."""
-        waiting = bool(self._queue) or any(self._held.values())
-        return waiting and self._flowing and not self.wait_seconds
+        return self.is_flowing and self.waiting > 0
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are still to be given out."""
+        return len(self._queue) + sum(map(len, self._held.values()))
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether no pause, failure or limit holds it up."""
+        return self._flowing and not self.wait_seconds
 
     # What the transport asks: see `Courier`.
 

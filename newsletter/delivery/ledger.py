@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Engine, Select, Update, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -90,7 +90,7 @@ def claim_batch(
         within = _within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         session.execute(
-            update(DeliveryRow)
+            _change_deliveries()
             .where(
                 within,
                 DeliveryRow.state.in_(CLAIMABLE),
@@ -133,6 +133,26 @@ def claim_batch(
         )
 
 
+def next_due_batch(engine: Engine, mailing_id: int) -> int | None:
+    """Return a batch of a mailing that may be claimed now."""
+    with reading(engine) as session:
+        return session.scalar(
+            select(BatchRow.number)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.state == BatchState.PENDING,
+                BatchRow.due_at <= now(),
+            )
+            .order_by(BatchRow.due_at, BatchRow.number)
+            .limit(1)
+        )
+
+
+def _change_deliveries() -> Update:
+    """Begin an UPDATE of the database alone; no session here holds a delivery to keep in step."""
+    return update(DeliveryRow).execution_options(synchronize_session=False)
+
+
 def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
@@ -162,7 +182,7 @@ def _unwanted(mailing: MailingRow) -> Select[int]:
 
 def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
     session.execute(
-        update(DeliveryRow)
+        _change_deliveries()
         .where(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
@@ -232,14 +252,14 @@ def release_batch(
         within = _within(mailing_id, batch.first_position, batch.last_position)
         settled_at = moment if unproven is DeliveryState.UNCERTAIN else None
         session.execute(
-            update(DeliveryRow)
+            _change_deliveries()
             .where(within, DeliveryRow.state == DeliveryState.SENDING)
             .values(state=unproven, settled_at=settled_at)
         )
         mailing = session.get_one(MailingRow, mailing_id)
         if mailing.state is MailingState.CANCELLED:
             session.execute(
-                update(DeliveryRow)
+                _change_deliveries()
                 .where(within, DeliveryRow.state.in_(CLAIMABLE))
                 .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=moment)
             )

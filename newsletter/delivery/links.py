@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 
+_PURPOSES = (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryLinks:
@@ -20,12 +22,12 @@ class DeliveryLinks:
     @classmethod
     def of(cls, public_url: str, signer: TokenSigner, ref: DeliveryRef) -> DeliveryLinks:
         """Sign the links of one delivery."""
-        token = signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
+        leave, choose, view = signer.sign_deliveries(_PURPOSES, ref)
         return cls(
-            unsubscribe_token=token,
-            unsubscribe_url=f"{public_url}/u/{token}",
-            preferences_url=(f"{public_url}/p/{signer.sign_delivery(Purpose.PREFERENCES, ref)}"),
-            view_url=f"{public_url}/v/{signer.sign_delivery(Purpose.VIEW, ref)}",
+            unsubscribe_token=leave,
+            unsubscribe_url=f"{public_url}/u/{leave}",
+            preferences_url=f"{public_url}/p/{choose}",
+            view_url=f"{public_url}/v/{view}",
         )
 
     def slots(self) -> dict[Slot, str]:

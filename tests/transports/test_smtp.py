@@ -18,6 +18,7 @@ from tests.support.courier import Satchel, carry
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
+from workers.transports.connection import _dot_stuffed
 from workers.transports.replies import ReplyReader
 
 ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
@@ -178,3 +179,10 @@ def test_replies_are_read_alike_in_whatever_pieces_they_come(
         if not wire:
             break
     assert [(reply.code, list(reply.lines)) for reply in got] == wanted
+
+
+@given(st.lists(st.sampled_from([b".", b"\r\n", b"\r", b"\n", b"a", b"=="])).map(b"".join))
+def test_every_dot_that_begins_a_line_is_doubled_and_no_other(message: bytes) -> None:
+    lines = message.split(b"\r\n")
+    stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
+    assert _dot_stuffed(message) == b"\r\n".join(stuffed)
