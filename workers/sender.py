@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import secrets
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from workers.journal import Journal
 from workers.throttle import Throttle
 from workers.transports import Route
 
+_log = logging.getLogger(__name__)
+
 #: The last outcomes of a batch are offered so often, a second apart, before the sweeper gets them.
 _LAST_TRIES = 30
 
@@ -39,7 +42,12 @@ def send_batch(services: Services, mailing_id: int, number: int) -> int:
     if not routes:
         return 0
     token = secrets.token_hex(16)
-    journal = Journal(services.settings.journal_dir, token, mailing_id=mailing_id)
+    try:
+        journal = Journal(services.settings.journal_dir, token, mailing_id=mailing_id)
+    except OSError as error:
+        # What cannot be written down must not be sent; the next hint tries again.
+        _log.error("mailing %s waits: no journal can be written: %s", mailing_id, error.strerror)
+        return 0
     try:
         claim = ledger.claim_batch(
             services.engine,

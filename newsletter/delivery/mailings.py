@@ -11,9 +11,21 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    UncertainPolicy,
+)
 from newsletter.delivery.content import MailingContent, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
@@ -197,7 +209,8 @@ def pause_mailing(engine: Engine, mailing_id: int, *, reason: str) -> None:
     Raises:
         ConflictError: It is not under way.
     """
-    _move(engine, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+    with transaction(engine) as session:
+        _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
 
 
 def resume_mailing(engine: Engine, mailing_id: int) -> None:
@@ -214,7 +227,8 @@ def resume_mailing(engine: Engine, mailing_id: int) -> None:
         target = MailingState.SCHEDULED
     else:
         target = MailingState.PLANNING
-    _move(engine, mailing_id, _RESUMABLE, target, "")
+    with transaction(engine) as session:
+        _move(session, mailing_id, _RESUMABLE, target, "")
 
 
 def cancel_mailing(engine: Engine, mailing_id: int) -> None:
@@ -223,8 +237,8 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
     Raises:
         ConflictError: It is finished or cancelled already.
     """
-    _move(engine, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
     with transaction(engine) as session:
+        _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
         session.execute(
             update(DeliveryRow)
             .where(
@@ -233,22 +247,26 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
             )
             .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
         )
+        session.execute(
+            update(BatchRow)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+            .values(state=BatchState.DONE, hinted_at=None)
+        )
 
 
 def _move(
-    engine: Engine,
+    session: Session,
     mailing_id: int,
     sources: frozenset[MailingState],
     target: MailingState,
     reason: str,
 ) -> None:
-    with transaction(engine) as session:
-        row = _find(session, mailing_id)
-        moved = session.scalar(
-            update(MailingRow)
-            .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
-            .values(state=target, halt_reason=reason)
-            .returning(MailingRow.id)
-        )
-        if moved is None:
-            raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")
+    row = _find(session, mailing_id)
+    moved = session.scalar(
+        update(MailingRow)
+        .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
+        .values(state=target, halt_reason=reason)
+        .returning(MailingRow.id)
+    )
+    if moved is None:
+        raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")

@@ -40,6 +40,8 @@ from newsletter.delivery.states import FINAL, TRANSITIONS
 #: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
 _NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
 _BREAKS_LIMIT = 3
+#: As wide as its column.
+_TRANSPORT_WIDTH = 128
 
 
 def record(
@@ -51,19 +53,25 @@ def record(
     retry_hours: int,
     lease_seconds: int,
 ) -> None:
-    """Write outcomes down and renew the lease; doing it twice changes nothing more."""
+    """Write outcomes down and renew the lease; doing it twice changes nothing more.
+
+    Once the lease is lost the same deliveries may be in another's hands. Then only this still
+    counts: what a relay accepted need not be in doubt, nor be sent again.
+    """
     moment = now()
     with transaction(engine) as session:
-        session.execute(
+        is_held = session.scalar(
             update(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
             .values(lease_expires_at=moment + timedelta(seconds=lease_seconds))
+            .returning(BatchRow.number)
         )
+        if is_held is None:
+            outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
         if not outcomes:
             return
         mailing = session.get_one(MailingRow, mailing_id)
-        limit = (mailing.started_at or moment) + timedelta(hours=retry_hours)
-        rows = [_row(outcome, moment, limit) for outcome in outcomes]
+        rows = [_row(outcome, moment, retry_hours) for outcome in outcomes]
         for state, group in groupby(sorted(rows, key=_state_of), key=_state_of):
             _move(session, mailing_id, state, list(group))
         rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
@@ -71,12 +79,11 @@ def record(
             _log_bounces(session, mailing, rejected)
 
 
-def _row(outcome: Outcome, moment: datetime, limit: datetime) -> Mapping[str, Any]:
+def _row(outcome: Outcome, moment: datetime, retry_hours: int) -> Mapping[str, Any]:
     state, again = outcome.state, None
     if state is DeliveryState.DEFERRED:
-        again = next_attempt(outcome.attempts, moment)
-        if again > limit:
-            state, again = DeliveryState.FAILED, None
+        again = next_attempt(outcome.attempts, moment, retry_hours=retry_hours)
+        state = DeliveryState.FAILED if again is None else state
     return {
         "at": outcome.position,
         "new_state": state,
@@ -84,10 +91,15 @@ def _row(outcome: Outcome, moment: datetime, limit: datetime) -> Mapping[str, An
         "again": again,
         "settled": moment if state in FINAL else None,
         "new_status": outcome.status or None,
-        "new_reply": outcome.reply,
+        "new_reply": _storable(outcome.reply),
         "new_queue_id": outcome.queue_id or None,
-        "new_transport": outcome.transport or None,
+        "new_transport": outcome.transport[:_TRANSPORT_WIDTH] or None,
     }
+
+
+def _storable(text: str) -> str:
+    """Return text that PostgreSQL takes: one it refuses would hold up all outcomes after it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _state_of(row: Mapping[str, Any]) -> DeliveryState:
@@ -162,8 +174,8 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
             "kind": _kind(by_position[position].status),
             "source": BounceSource.SMTP,
             "status": by_position[position].status,
-            "reply": by_position[position].reply,
-            "raw": by_position[position].reply,
+            "reply": _storable(by_position[position].reply),
+            "raw": _storable(by_position[position].reply),
         }
         for position, subscriber_id, address in people
     ]
@@ -177,11 +189,16 @@ def _kind(status: str) -> BounceKind:
     return BounceKind.HARD if is_hard else BounceKind.SOFT
 
 
-def record_break(engine: Engine, *, mailing_id: int, position: int) -> None:
-    """Note that a worker died while it made this message; the third time, set it aside."""
+def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) -> None:
+    """Note that a lease's holder died while it made this message; the third time, set it aside."""
     with transaction(engine) as session:
+        held = session.scalar(
+            select(BatchRow.number)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
+            .with_for_update()
+        )
         row = session.get(DeliveryRow, (mailing_id, position), with_for_update=True)
-        if row is None or row.state is not DeliveryState.SENDING:
+        if held is None or row is None or row.state is not DeliveryState.SENDING:
             return
         row.breaks += 1
         if row.breaks >= _BREAKS_LIMIT:
