@@ -16,6 +16,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings, load_settings
 from workers import rounds, sender, stopping
 from workers.composition import Services, build
+from workers.rhythm import Steadily
 from workers.steps import AWAY
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ def create_celery(settings: Settings) -> Celery:
         beat_schedule={
             "round": {
                 "task": "newsletter.round",
-                "schedule": _ROUND_SECONDS,
-                # A round that could not run in time is worth nothing any more.
-                "options": {"expires": _ROUND_SECONDS * 5, "queue": "control"},
+                "schedule": Steadily(_ROUND_SECONDS),
+                # A round that could not run in time is worth nothing any more; hosts' clocks may
+                # differ by as much.
+                "options": {"expires": _ROUND_SECONDS * 30, "queue": "control"},
             }
         },
     )
