@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -24,7 +25,7 @@ SHARED_DATA = Path(os.environ.get("SHARED_DATA", _CHECKOUT.parent / "shared" / "
 IN_CI = bool(os.environ.get("CI"))
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of ``what``; in CI, where all must be there, fail."""
     if IN_CI:
         pytest.fail(f"{what} is missing, and CI must not skip")

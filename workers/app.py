@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from celery import Celery, Task
 from celery.signals import worker_init, worker_process_shutdown, worker_shutting_down
-from sqlalchemy.exc import OperationalError
 
 from newsletter.delivery.dispatch import finish_mailings, take_due_batches
 from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings, load_settings
 from workers import rounds, row, stopping
 from workers.composition import Services, build
+from workers.rhythm import Steadily
+from workers.steps import AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,7 @@ _ROUND_SECONDS = 2.0
 @lru_cache(maxsize=1)
 def services() -> Services:
     """Return this process's services, built when the first task needs them."""
-    built = build(load_settings())
-    rounds.look_back(built)
-    return built
+    return build(load_settings())
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -68,9 +67,10 @@ def create_celery(settings: Settings) -> Celery:
         beat_schedule={
             "round": {
                 "task": "newsletter.round",
-                "schedule": _ROUND_SECONDS,
-                # A round that could not run in time is worth nothing any more.
-                "options": {"expires": _ROUND_SECONDS * 5, "queue": "control"},
+                "schedule": Steadily(_ROUND_SECONDS),
+                # A round that could not run in time is worth nothing any more; hosts' clocks may
+                # differ by as much.
+                "options": {"expires": _ROUND_SECONDS * 30, "queue": "control"},
             }
         },
     )
@@ -93,6 +93,7 @@ def _register(app: Celery) -> None:
         """Send one batch, then see what is due next without waiting for beat."""
         with _unless_the_database_is_away():
             current = services()
+            rounds.look_back(current)
             row.send_batch(current, mailing_id, number)
             if not stopping.is_asked():
                 _hint(current, send_batch)
@@ -106,7 +107,7 @@ def _unless_the_database_is_away() -> Iterator[None]:
     """Say so in one line; the next round finds in the ledger what was not done."""
     try:
         yield
-    except OperationalError as error:
+    except AWAY as error:
         _log.warning("The database does not answer: %s", str(error.orig).splitlines()[0])
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -132,7 +133,8 @@ class BatchRun:
 
     def commit(self, parcel: Parcel) -> bool:
         """See `Courier.commit`."""
-        if parcel.position in self._unwanted:
+        # The relay may have let it wait since it was given out.
+        if not self._flowing or self._standing_is_old() or parcel.position in self._unwanted:
             return False
         try:
             self._journal.intent(parcel.position)
@@ -246,20 +248,25 @@ class BatchRun:
 
     async def keep_in_touch(self) -> None:
         """Tell the ledger and ask it, about once a second, until cancelled."""
-        while True:
-            self._full.clear()
-            try:
-                async with asyncio.timeout(_FLUSH_SECONDS):
-                    await self._full.wait()
-            except TimeoutError:
-                pass
-            try:
-                await self.flush()
-                await self._ask()
-            except SQLAlchemyError as error:
-                _log.warning("the database does not answer: %s", type(error).__name__)
-                if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
-                    self._stop("The database is away.")
+        try:
+            while True:
+                self._full.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_FLUSH_SECONDS):
+                        await self._full.wait()
+                await self._exchange()
+        finally:
+            # Whatever ended it: without the ledger's word nothing leaves.
+            self._flowing = False
+
+    async def _exchange(self) -> None:
+        try:
+            await self.flush()
+            await self._ask()
+        except SQLAlchemyError as error:
+            _log.warning("the database does not answer: %s", type(error).__name__)
+            if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
+                self._stop("The database is away.")
 
     async def flush(self) -> None:
         """Write what is known into the ledger; what fails is kept for the next time.
@@ -271,7 +278,8 @@ class BatchRun:
             waiting, self._unrecorded = self._unrecorded, []
             try:
                 await asyncio.to_thread(self._desk.record, waiting)
-            except SQLAlchemyError:
+            except BaseException:
+                # Also when it is cancelled: nobody knows then whether the ledger took it.
                 self._unrecorded = waiting + self._unrecorded
                 raise
 

@@ -13,18 +13,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from newsletter.database.engine import transaction
 from newsletter.delivery import pulse
 from newsletter.delivery.dispatch import unplanned_mailings
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import act_on_new_bounces
 from newsletter.delivery.feedback.retention import forget_old_bounces
+from newsletter.delivery.mailings import pause_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
+from newsletter.errors import ConflictError, NewsletterError
 from workers import sweeper
 from workers.composition import Services
 from workers.journal import boot_id
+from workers.steps import apart
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +43,20 @@ def go(services: Services) -> None:
     look_back(services)
     rounds = pulse.beat(services.engine)
     _remember(services, rounds)
-    sweeper.sweep(services)
-    start_due_mailings(services.engine, grace=_grace(services))
+    with apart("the sweep"):
+        sweeper.sweep(services)
+    with apart("the start of what is due"):
+        start_due_mailings(services.engine, grace=_grace(services))
     for mailing_id in unplanned_mailings(services.engine):
-        plan_mailing(services.engine, mailing_id)
-    settle_by_policy(services.engine)
-    _judge_bounces(services)
+        with apart(f"the plan of mailing {mailing_id}"):
+            _plan(services.engine, mailing_id)
+    with apart("the settling by policy"):
+        settle_by_policy(services.engine)
+    with apart("the judgement of bounces"):
+        _judge_bounces(services)
     if rounds % _RETENTION_ROUNDS == 0:
-        _forget_old_bounces(services)
+        with apart("the forgetting of old bounces"):
+            _forget_old_bounces(services)
 
 
 def _forget_old_bounces(services: Services) -> None:
@@ -61,6 +72,15 @@ def _forget_old_bounces(services: Services) -> None:
                 return
 
 
+def _plan(engine: Engine, mailing_id: int) -> None:
+    try:
+        plan_mailing(engine, mailing_id)
+    except NewsletterError as error:
+        # Such as a segment that can be read no more: somebody must look at it.
+        with suppress(ConflictError):
+            pause_mailing(engine, mailing_id, reason=f"It cannot be planned. {error}")
+
+
 def _judge_bounces(services: Services) -> None:
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
     judged = 1
@@ -72,7 +92,8 @@ def _judge_bounces(services: Services) -> None:
 def look_back(services: Services) -> None:
     """Hold what is under way when nobody can know what happened meanwhile.
 
-    Each worker process does this before its first task, since hints may have waited in the broker.
+    Done before each batch, too: its hint may have waited in the broker while a backup of the
+    database was put in place, and may be read before the next round.
     """
     memory = _recall(services)
     grace = _grace(services)
@@ -89,6 +110,9 @@ def look_back(services: Services) -> None:
     )
     if reason:
         _log.warning("mailings under way are held: %s", reason)
+        # Once is enough: what somebody lets go then stays so.
+        known = pulse.beats(services.engine)
+        _remember(services, known[0] if known else 0)
 
 
 def _grace(services: Services) -> timedelta:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -24,9 +24,6 @@ from newsletter.errors import Place, SettingError
 
 #: Milliseconds a SQLite connection waits for another's write to end.
 _BUSY_TIMEOUT = 30_000
-
-#: PostgreSQL's code for it (SQLSTATE class 40).
-_SERIALIZATION_FAILURE = "40001"
 
 #: SQLite compares the keys of JSON as they are written: an escaped key would never be found.
 _to_json = partial(json.dumps, ensure_ascii=False)
@@ -91,21 +88,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine, *, snapshot: bool = False) -> Iterator[Session]:
+def transaction(engine: Engine, *, of_one_instant: bool = False) -> Iterator[Session]:
     """Open a session that commits at the end, or rolls back on any exception.
 
-    With ``snapshot`` all its statements see one state of the database, as SQLite's always do; on
-    PostgreSQL it then fails when somebody else changed a row that it locks: see `lost_race`.
+    Args:
+        engine: The database.
+        of_one_instant: Whether all its statements must see the same data. SQLite gives no other;
+            with PostgreSQL a row that another transaction changed meanwhile cannot be changed.
     """
-    if snapshot and engine.dialect.name == "postgresql":
+    if of_one_instant and engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
-
-
-def lost_race(error: DBAPIError) -> bool:
-    """Return whether a transaction under one snapshot failed because another came first."""
-    return getattr(error.orig, "sqlstate", None) == _SERIALIZATION_FAILURE
 
 
 @contextmanager

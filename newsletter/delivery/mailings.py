@@ -11,9 +11,21 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    UncertainPolicy,
+)
 from newsletter.delivery.content import MailingContent, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
@@ -233,6 +245,11 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
                 DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
             )
             .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+        )
+        session.execute(
+            update(BatchRow)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+            .values(state=BatchState.DONE, hinted_at=None)
         )
 
 

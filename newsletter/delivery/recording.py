@@ -42,6 +42,8 @@ from newsletter.delivery.states import FINAL, TRANSITIONS
 #: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
 _NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
 _BREAKS_LIMIT = 3
+#: As wide as its column.
+_TRANSPORT_WIDTH = 128
 
 
 def record(
@@ -53,19 +55,25 @@ def record(
     retry_hours: int,
     lease_seconds: int,
 ) -> None:
-    """Write outcomes down and renew the lease; doing it twice changes nothing more."""
+    """Write outcomes down and renew the lease; doing it twice changes nothing more.
+
+    Once the lease is lost the same deliveries may be in another's hands. Then only this still
+    counts: what a relay accepted need not be in doubt, nor be sent again.
+    """
     moment = now()
     with transaction(engine) as session:
-        session.execute(
+        is_held = session.scalar(
             update(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
             .values(lease_expires_at=moment + timedelta(seconds=lease_seconds))
+            .returning(BatchRow.number)
         )
+        if is_held is None:
+            outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
         if not outcomes:
             return
         mailing = session.get_one(MailingRow, mailing_id)
-        limit = (mailing.started_at or moment) + timedelta(hours=retry_hours)
-        changes = [_change(mailing_id, outcome, moment, limit) for outcome in outcomes]
+        changes = [_change(mailing_id, outcome, moment, retry_hours) for outcome in outcomes]
         for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
             settled_at = moment if state in FINAL else None
             _move(session, state, settled_at, [change for _, change in group])
@@ -88,23 +96,27 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 
 
 def _change(
-    mailing_id: int, outcome: Outcome, moment: datetime, limit: datetime
+    mailing_id: int, outcome: Outcome, moment: datetime, retry_hours: int
 ) -> tuple[DeliveryState, tuple[Any, ...]]:
     state, again = outcome.state, None
     if state is DeliveryState.DEFERRED:
-        again = next_attempt(outcome.attempts, moment)
-        if again > limit:
-            state, again = DeliveryState.FAILED, None
+        again = next_attempt(outcome.attempts, moment, retry_hours=retry_hours)
+        state = DeliveryState.FAILED if again is None else state
     return state, (
         mailing_id,
         outcome.position,
         outcome.attempts,
         again,
         outcome.status or None,
-        outcome.reply,
+        _storable(outcome.reply),
         outcome.queue_id or None,
-        outcome.transport or None,
+        outcome.transport[:_TRANSPORT_WIDTH] or None,
     )
+
+
+def _storable(text: str) -> str:
+    """Return text that PostgreSQL takes: one it refuses would hold up all outcomes after it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _state_of(change: tuple[DeliveryState, tuple[Any, ...]]) -> DeliveryState:
@@ -186,8 +198,8 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
             "kind": _kind(by_position[position].status),
             "source": BounceSource.SMTP,
             "status": by_position[position].status,
-            "reply": by_position[position].reply,
-            "raw": by_position[position].reply,
+            "reply": _storable(by_position[position].reply),
+            "raw": _storable(by_position[position].reply),
         }
         for position, subscriber_id, address in people
     ]
@@ -201,11 +213,16 @@ def _kind(status: str) -> BounceKind:
     return BounceKind.HARD if is_hard else BounceKind.SOFT
 
 
-def record_break(engine: Engine, *, mailing_id: int, position: int) -> None:
-    """Note that a worker died while it made this message; the third time, set it aside."""
+def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) -> None:
+    """Note that a lease's holder died while it made this message; the third time, set it aside."""
     with transaction(engine) as session:
+        held = session.scalar(
+            select(BatchRow.number)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
+            .with_for_update()
+        )
         row = session.get(DeliveryRow, (mailing_id, position), with_for_update=True)
-        if row is None or row.state is not DeliveryState.SENDING:
+        if held is None or row is None or row.state is not DeliveryState.SENDING:
             return
         row.breaks += 1
         if row.breaks >= _BREAKS_LIMIT:

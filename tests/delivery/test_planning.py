@@ -90,7 +90,7 @@ def test_planned_twice_at_once_an_audience_is_written_down_once(postgres_url: st
         answers.append(plan_mailing(engine, mailing))
     second.join(timeout=30)
 
-    assert answers == [5, 5]
+    assert sorted(answers) == [0, 5]
     assert stage.counts(mailing) == {DeliveryState.QUEUED: 5}
     other.dispose()
     engine.dispose()

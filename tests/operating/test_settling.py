@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, RelayRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
@@ -18,6 +18,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.delivery import relays
 from newsletter.delivery.dispatch import take_due_batches
+from newsletter.delivery.ledger import UNPROVEN
 from newsletter.delivery.mailings import cancel_mailing, progress
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.settling import (
@@ -38,7 +39,11 @@ def stage(engine: Engine) -> Stage:
 
 
 def _ended(
-    stage: Stage, state: DeliveryState, policy: UncertainPolicy = UncertainPolicy.ASK
+    stage: Stage,
+    state: DeliveryState,
+    policy: UncertainPolicy = UncertainPolicy.ASK,
+    *,
+    reply: str = "the line went dead",
 ) -> int:
     """Return a finished mailing of which one delivery is in ``state``, the others accepted."""
     mailing = stage.mail(uncertain_policy=policy)
@@ -48,7 +53,7 @@ def _ended(
         session.execute(
             update(DeliveryRow)
             .where(DeliveryRow.position == 2)
-            .values(state=state, reply="the line went dead", attempts=3)
+            .values(state=state, reply=reply, attempts=0)
         )
         session.execute(update(BatchRow).values(state=BatchState.DONE))
         session.execute(update(MailingRow).values(state=MailingState.FINISHED))
@@ -84,6 +89,36 @@ def test_a_mailings_policy_settles_by_itself(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
     settle_by_policy(stage.engine)
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
+
+
+def test_a_policy_sends_nothing_again_without_end(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
+    times = 0
+    while True:
+        settle_by_policy(stage.engine)
+        if stage.counts(mailing).get(DeliveryState.QUEUED) is None:
+            break
+        times += 1
+        with transaction(stage.engine) as session:
+            session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.state == DeliveryState.QUEUED)
+                .values(state=DeliveryState.UNCERTAIN)
+            )
+    assert times == 3
+    assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
+
+
+def test_a_policy_can_take_as_arrived_what_left(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 4}
+
+
+def test_no_policy_takes_as_arrived_what_may_never_have_left(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE, reply=UNPROVEN)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
 
 
 def test_without_a_policy_nothing_is_settled_by_itself(stage: Stage) -> None:
@@ -145,6 +180,13 @@ def test_a_relay_that_fails_again_and_again_is_left_alone_longer(engine: Engine)
     assert relays.relay_failed(engine, "smtp:a:25", "421 busy") == first
     assert [relay.reason for relay in relays.resting_relays(engine)] == ["421 busy"]
     relays.relay_works(engine, "smtp:a:25")
+    assert relays.resting_relays(engine) == []
+
+
+def test_a_relay_is_asked_again_although_the_clock_was_set_back(engine: Engine) -> None:
+    relays.relay_failed(engine, "smtp:a:25", "421 busy")
+    with transaction(engine) as session:
+        session.execute(update(RelayRow).values(retry_at=now() + timedelta(hours=2)))
     assert relays.resting_relays(engine) == []
 
 

@@ -33,6 +33,10 @@ class ConnectionEndedError(Exception):
         self.said = said
 
 
+class WithdrawnError(ConnectionEndedError):
+    """The courier held the message back when it had been granted, which only a break can tell."""
+
+
 @dataclass(kw_only=True, slots=True)
 class _Handover:
     """How far one message has come; ``following`` is the next, whose envelope left with it."""
@@ -233,6 +237,10 @@ class SmtpConnection(asyncio.Protocol):
                 _settle_broken(courier, parcel, handover, error)
                 self.abort()
                 raise
+            except BaseException:
+                # Nothing of it may go on later, beside whoever takes up the batch.
+                self.abort()
+                raise
             courier.settle(parcel, result)
             self.answered += 1
             opened = handover.following is not None
@@ -249,7 +257,7 @@ class SmtpConnection(asyncio.Protocol):
         if self._ended:
             raise ConnectionEndedError(self._ended)
         if not courier.commit(parcel):
-            raise ConnectionEndedError("The message was withdrawn.")
+            raise WithdrawnError("The message was withdrawn.")
         handover.committed = True
         handover.following = self._next(courier)
         end = b".\r\n" if parcel.message.endswith(b"\r\n") else b"\r\n.\r\n"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from workers.transports.base import Courier, Parcel, Result, ResultKind
-from workers.transports.connection import ConnectionEndedError, SmtpConnection
+from workers.transports.connection import (
+    ConnectionEndedError,
+    SmtpConnection,
+    WithdrawnError,
+)
 from workers.transports.relay import Relay
 
 
@@ -67,6 +71,8 @@ class _Lane:
             before = connection.answered
             try:
                 await self._carry(connection, parcel, is_fresh=is_fresh)
+            except WithdrawnError:
+                pass
             except ConnectionEndedError as error:
                 # An idle connection may have been closed in the meantime; that is no failure. Nor
                 # is the end of one that did its work.
