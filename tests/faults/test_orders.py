@@ -82,5 +82,3 @@ def test_a_clock_that_is_set_amid_a_mailing_changes_nothing(
         _part(scene, 10)
         clock.set(hours=hours)
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE // 3}
-        # Rounds go on, too: the next mailing is planned by one.
-        scene.stage.await_end(scene.stage.mail(batch_size=BATCH), seconds=60)
