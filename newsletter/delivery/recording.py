@@ -38,9 +38,8 @@ from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BounceKind, BounceSource, DeliveryState
 from newsletter.delivery.outcomes import Outcome, next_attempt
 from newsletter.delivery.states import FINAL, TRANSITIONS
+from subscribers.bounces.refusal import Refusal, judge
 
-#: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
-_NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
 _BREAKS_LIMIT = 3
 #: As wide as its column.
 _TRANSPORT_WIDTH = 128
@@ -189,17 +188,12 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
         )
     )
     rows = [
-        {
+        _bounce(by_position[position], address or "")
+        | {
             "event_id": f"smtp:{mailing.id}:{position}:{by_position[position].attempts}",
             "newsletter_id": mailing.newsletter_id,
             "mailing_id": mailing.id,
             "subscriber_id": subscriber_id,
-            "address": address or "",
-            "kind": _kind(by_position[position].status),
-            "source": BounceSource.SMTP,
-            "status": by_position[position].status,
-            "reply": _storable(by_position[position].reply),
-            "raw": _storable(by_position[position].reply),
         }
         for position, subscriber_id, address in people
     ]
@@ -207,10 +201,19 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
         insert_missing(session, BounceRow, rows)
 
 
-def _kind(status: str) -> BounceKind:
-    speaks_of_the_address = status.startswith(("5.1.", "5.2.1"))
-    is_hard = speaks_of_the_address and status not in _NOT_THE_PERSON
-    return BounceKind.HARD if is_hard else BounceKind.SOFT
+def _bounce(outcome: Outcome, address: str) -> dict[str, Any]:
+    """Return what a refusal says of an address, read as a notice of it would be."""
+    told = Refusal(address=address, words=(outcome.reply,), status=outcome.status)
+    judged = judge(told)
+    return {
+        "address": address,
+        "kind": BounceKind.HARD if judged.hard else BounceKind.SOFT,
+        "source": BounceSource.SMTP,
+        "reason": judged.reason.value,
+        "status": outcome.status,
+        "reply": _storable(outcome.reply),
+        "raw": _storable(outcome.reply),
+    }
 
 
 def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) -> None:

@@ -160,7 +160,9 @@ def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
 
 def _elsewhere(said: str) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    if _HOST.said_in(said) and not _SENDER.said_in(said):
+    if _SENDER.said_in(said):
+        return Reason.SENDER_REJECTED
+    if _HOST.said_in(said):
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
         return Reason.FILTERED
