@@ -19,7 +19,6 @@ from newsletter.delivery.links import DeliveryLinks
 from newsletter.message.dkim import make_key
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
-from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, TokenSigner
 
@@ -80,11 +79,7 @@ def _recipient() -> Recipient:
         message_id=delivery_message_id(_KEY, 1, 123_456, "example.jp"),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: "読者",
-            Slot.SUBSCRIBER_ADDRESS: "reader123456@example.jp",
-        },
+        slots=links.slots(name="読者", address="reader123456@example.jp"),
     )
 
 

@@ -20,7 +20,6 @@ from newsletter.delivery.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
-from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef
 from workers import stopping
 from workers.batch_run import BatchRun, Desk
@@ -175,11 +174,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: delivery.name,
-            Slot.SUBSCRIBER_ADDRESS: delivery.address,
-        },
+        slots=links.slots(name=delivery.name, address=delivery.address),
         html=delivery.html,
     )
 

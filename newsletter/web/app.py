@@ -32,7 +32,11 @@ from newsletter.web.preferences import preferences_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
 from newsletter.web.writing.desk import desk_router
+from newsletter.web.writing.draft_pages import DraftPages
+from newsletter.web.writing.past import past_router
+from newsletter.web.writing.pictures import pictures_router
 from newsletter.web.writing.shelf import shelf_router
+from newsletter.web.writing.viewing import viewing_router
 
 _CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
@@ -62,7 +66,11 @@ def create_app(
     app.include_router(sending_router(settings, engine, pseudonyms, pages))
     app.include_router(mailings_router(engine, pages))
     app.include_router(shelf_router(engine, pages))
-    app.include_router(desk_router(engine, settings, pages))
+    drafts = DraftPages(engine, settings, pages)
+    app.include_router(desk_router(engine, drafts))
+    app.include_router(viewing_router(engine, pages, drafts))
+    app.include_router(pictures_router(engine, settings, drafts))
+    app.include_router(past_router(engine, pages, drafts))
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
