@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     CONFIRM = 3
     VIEW = 4
     RETURN_PATH = 5
+    CLICK = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

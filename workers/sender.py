@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
 from newsletter.delivery import ledger, recording, relays
+from newsletter.delivery.clicks import with_counted_links
 from newsletter.delivery.content import MailingContent, load_content
 from newsletter.delivery.ledger import Claim, ClaimedDelivery
 from newsletter.delivery.links import DeliveryLinks
@@ -209,6 +210,14 @@ def _content(services: Services, mailing_id: int) -> MailingContent:
 @lru_cache(maxsize=8)
 def _frame(services: Services, mailing_id: int) -> MessageFrame:
     content = _content(services, mailing_id)
+    rendered = content.rendered
+    if content.counts_clicks:
+        rendered = with_counted_links(
+            rendered,
+            mailing_id=mailing_id,
+            public_url=services.settings.public_url,
+            signer=services.signer,
+        )
     return MessageFrame.compile(
-        content.rendered, content.identity, date=content.date, keys=services.dkim_keys
+        rendered, content.identity, date=content.date, keys=services.dkim_keys
     )

@@ -20,6 +20,7 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
@@ -76,6 +77,7 @@ def create_app(
     app.include_router(api_router(settings, engine))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
+    app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"
