@@ -19,7 +19,6 @@ from newsletter.delivery.links import DeliveryLinks
 from newsletter.message.dkim import make_key
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
-from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, TokenSigner
 
@@ -94,9 +93,5 @@ def _recipient(number: int) -> Recipient:
         message_id=delivery_message_id(_KEY, 1, number, "example.jp"),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: name,
-            Slot.SUBSCRIBER_ADDRESS: address,
-        },
+        slots=links.slots(name=name, address=address),
     )

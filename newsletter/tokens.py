@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     CONFIRM = 3
     VIEW = 4
     RETURN_PATH = 5
+    CLICK = 6
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
 from newsletter.delivery import ledger, recording, relays
+from newsletter.delivery.clicks import with_counted_links
 from newsletter.delivery.content import MailingContent, load_content
 from newsletter.delivery.ledger import Claim, ClaimedDelivery
 from newsletter.delivery.links import DeliveryLinks
@@ -20,7 +21,6 @@ from newsletter.delivery.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
-from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef
 from workers import stopping
 from workers.batch_run import BatchRun, Desk
@@ -162,11 +162,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: delivery.name,
-            Slot.SUBSCRIBER_ADDRESS: delivery.address,
-        },
+        slots=links.slots(name=delivery.name, address=delivery.address),
         html=delivery.html,
     )
 
@@ -201,6 +197,14 @@ def _content(services: Services, mailing_id: int) -> MailingContent:
 @lru_cache(maxsize=8)
 def _frame(services: Services, mailing_id: int) -> MessageFrame:
     content = _content(services, mailing_id)
+    rendered = content.rendered
+    if content.counts_clicks:
+        rendered = with_counted_links(
+            rendered,
+            mailing_id=mailing_id,
+            public_url=services.settings.public_url,
+            signer=services.signer,
+        )
     return MessageFrame.compile(
-        content.rendered, content.identity, date=content.date, keys=services.dkim_keys
+        rendered, content.identity, date=content.date, keys=services.dkim_keys
     )

@@ -1,4 +1,4 @@
-"""The links of one delivery: signed, without personal data."""
+"""What is personal in one delivery: its links, signed and without personal data, and its slots."""
 
 from __future__ import annotations
 
@@ -30,10 +30,17 @@ class DeliveryLinks:
             view_url=f"{public_url}/v/{view}",
         )
 
-    def slots(self) -> dict[Slot, str]:
-        """Return the links by slot."""
+    @classmethod
+    def leading_nowhere(cls) -> DeliveryLinks:
+        """Return the links of a preview: nobody leaves by trying them."""
+        return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="#")
+
+    def slots(self, *, name: str, address: str) -> dict[Slot, str]:
+        """Return what differs from one recipient to the next, in mail and preview alike."""
         return {
             Slot.UNSUBSCRIBE_URL: self.unsubscribe_url,
             Slot.PREFERENCES_URL: self.preferences_url,
             Slot.VIEW_URL: self.view_url,
+            Slot.SUBSCRIBER_NAME: name,
+            Slot.SUBSCRIBER_ADDRESS: address,
         }

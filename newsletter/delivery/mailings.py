@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
+from newsletter.delivery.clicks import keep_links
 from newsletter.delivery.content import MailingContent, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
@@ -150,8 +151,11 @@ def freeze_content(
         bounce_address=newsletter.bounce_address,
         message_id_domain=domain,
         date=date,
+        counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,
     )
     save_content(session, mailing_id, content)
+    if content.counts_clicks:
+        keep_links(session, mailing_id, rendered.html)
 
 
 def progress(engine: Engine, mailing_id: int) -> Progress:

@@ -24,6 +24,7 @@ from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
 from newsletter.web.bounces import bounces_router
+from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.images import images_router
@@ -39,7 +40,11 @@ from newsletter.web.signing_in import signing_in_router
 from newsletter.web.sns import fetch
 from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
+from newsletter.web.writing.draft_pages import DraftPages
+from newsletter.web.writing.past import past_router
+from newsletter.web.writing.pictures import pictures_router
 from newsletter.web.writing.shelf import shelf_router
+from newsletter.web.writing.viewing import viewing_router
 
 #: What search engines may list.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
@@ -67,8 +72,7 @@ def create_app(
     app.include_router(people_router(engine, settings, pages))
     app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
     app.include_router(mailings_router(engine, figures, pages))
-    app.include_router(shelf_router(engine, pages))
-    app.include_router(desk_router(engine, settings, pages))
+    _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
@@ -78,6 +82,7 @@ def create_app(
     app.include_router(webhooks_router(settings, engine, fetch))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
+    app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"
@@ -115,3 +120,12 @@ def create_app(
         return response
 
     return app
+
+
+def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
+    drafts = DraftPages(engine, settings, pages)
+    app.include_router(shelf_router(engine, pages))
+    app.include_router(desk_router(engine, drafts))
+    app.include_router(viewing_router(engine, pages, drafts))
+    app.include_router(pictures_router(engine, settings, drafts))
+    app.include_router(past_router(engine, pages, drafts))

@@ -143,8 +143,8 @@ def archive_router(
             content = load_content(session, ref.mailing_id)
             subscriber = session.get(SubscriberRow, ref.subscriber_id)
         links = DeliveryLinks.of(settings.public_url, signer, ref)
-        name = subscriber.name if subscriber else ""
-        values = {**links.slots(), Slot.SUBSCRIBER_NAME: name}
+        name, address = (subscriber.name, subscriber.address) if subscriber else ("", "")
+        values = links.slots(name=name, address=address or "")
         html = fill(content.rendered.html, values)
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 

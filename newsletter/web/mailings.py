@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -17,6 +17,7 @@ from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.delivery.clicks import LinkClicks, clicks_of
 from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.delivery.reporting import (
@@ -96,6 +97,7 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
                 session, newsletter_id, figures, before=number + 1, limit=_COMPARED
             )
             pace = measure_pace(session, mailing, figures)
+            clicks = clicks_of(session, number)
         return pages.show_to(
             visit,
             request,
@@ -106,6 +108,7 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
             pace=pace,
             report=report.value,
             counted_at=report.counted_at,
+            clicks=clicks,
             chart=stacked_bars([counts for _, counts in report.value.by_time]),
             stack=STACK,
             states=DeliveryState,
@@ -175,7 +178,8 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
         with reading(engine) as session:
             mailing = summarise(session, _allowed(visit), number, figures)
             report = report_on(session, mailing, figures)
-        return _csv(_figures(mailing, report.value), f"mailing-{number}.csv")
+            clicks = clicks_of(session, number)
+        return _csv(_figures(mailing, report.value, clicks), f"mailing-{number}.csv")
 
     @router.get("/{number}/missed.csv")
     def download_missed(number: int, visit: EditorVisit) -> Response:
@@ -212,7 +216,9 @@ def _may_move(visit: Visit, newsletter_id: int) -> bool:
     return any(visit.rights.allows(role, newsletter_id) for role in (Role.EDITOR, Role.OPERATOR))
 
 
-def _figures(mailing: MailingSummary, report: Report) -> Iterator[tuple[str, ...]]:
+def _figures(
+    mailing: MailingSummary, report: Report, clicks: Sequence[LinkClicks]
+) -> Iterator[tuple[str, ...]]:
     yield ("by", "value", *(state.value for state in DeliveryState))
     yield ("all", "", *(str(mailing.of(state)) for state in DeliveryState))
     for moment, counts in report.by_time:
@@ -227,6 +233,8 @@ def _figures(mailing: MailingSummary, report: Report) -> Iterator[tuple[str, ...
         ("bounced", mailing.bounced),
     ):
         yield ("afterwards", name, str(count))
+    for link in clicks:
+        yield ("clicks", link.url, str(link.clicks))
 
 
 def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:

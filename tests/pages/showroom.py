@@ -75,7 +75,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             )
             issue = session.scalars(select(IssueRow)).one()
             draft = open_issue(session, stage.newsletter_id, issue.slug, author="葵")
-            links = DeliveryLinks.of("", signer, ref).slots()
+            links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),
                 "message": str(message),

@@ -11,6 +11,7 @@ from newsletter.database.tables.account import (
 from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.feedback import (
@@ -56,6 +57,7 @@ __all__ = [
     "JoinTallyRow",
     "ListImportRow",
     "MailingContentRow",
+    "MailingLinkRow",
     "MailingOrderRow",
     "MailingRow",
     "NewsletterRow",
