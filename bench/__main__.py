@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from bench import content
 from bench.composing import composing
+from bench.importing import importing
 from bench.measure import Row, report
+from bench.pages import pages
 from bench.planning import planning
 from bench.sending import far_away, sample_message, sending
 from newsletter.database.engine import open_engine
@@ -45,6 +47,13 @@ def _measure(scale: float, only: str) -> Iterator[Row]:
         if only in {"", "composing"}:
             with _database(f"sqlite:///{folder}/composing.sqlite3", 1) as engine:
                 yield from composing(engine)
+        if only in {"", "importing"}:
+            yield from importing(scale)
+        if only in {"", "pages"}:
+            with postgres.database() as url, _database(url, million) as engine:
+                yield from pages(engine, million, folder)
+            with _database(f"sqlite:///{folder}/pages.sqlite3", million) as engine:
+                yield from pages(engine, million, folder)
         if only in {"", "planning"}:
             with postgres.database() as url, _database(url, million) as engine:
                 yield from planning(engine, million)
@@ -80,7 +89,9 @@ def main() -> None:
     """Measure all, print it, write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the lists' lengths")
-    parser.add_argument("--only", choices=["composing", "planning", "sending"], default="")
+    parser.add_argument(
+        "--only", choices=["composing", "importing", "pages", "planning", "sending"], default=""
+    )
     options = parser.parse_args()
     rows = []
     for row in _measure(options.scale, options.only):

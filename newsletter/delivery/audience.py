@@ -25,6 +25,7 @@ from sqlalchemy.types import Integer
 from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.delivery.recalling import recall
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
@@ -113,6 +114,16 @@ def count_audience(session: Session, newsletter: NewsletterRow, segment: str) ->
         left_out={why: sizes[why.value][0] for why in LeftOut if why.value in sizes},
         beyond_ascii=beyond_ascii,
     )
+
+
+def recall_audience(session: Session, newsletter: NewsletterRow, segment: str) -> AudienceCount:
+    """Return what `count_audience` says, or said not long ago when the list is long.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    key = ("audience", newsletter.id, newsletter.time_zone, segment)
+    return recall(session, key, lambda: count_audience(session, newsletter, segment))
 
 
 def _conditions(

@@ -19,6 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind, MailingState
+from newsletter.delivery.recalling import recall
 from newsletter.errors import NotFoundError
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -144,7 +145,35 @@ def _summaries(
         .order_by(MailingRow.id.desc())
         .limit(limit)
     ).all()
-    numbers = [row.id for row, _ in rows]
+    numbers = tuple(row.id for row, _ in rows)
+    counts, left, complaints, bounced = recall(
+        session, ("mailings", numbers), lambda: _figures(session, numbers)
+    )
+    return [
+        MailingSummary(
+            mailing_id=row.id,
+            subject=title or "",
+            state=row.state,
+            segment=row.segment,
+            planned=row.planned,
+            counts=counts[row.id],
+            unsubscribed=left.get(row.id, 0),
+            complaints=complaints.get(row.id, 0),
+            bounced=bounced.get(row.id, 0),
+            halt_reason=row.halt_reason,
+            scheduled_at=row.scheduled_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            spread=timedelta(seconds=row.spread_seconds),
+        )
+        for row, title in rows
+    ]
+
+
+def _figures(
+    session: Session, numbers: Sequence[int]
+) -> tuple[Mapping[int, Counts], dict[int, int], dict[int, int], dict[int, int]]:
+    """Count deliveries by state, then who left, complained and came back, for each mailing."""
     counts: dict[int, dict[DeliveryState, int]] = {number: {} for number in numbers}
     for number, state, count in session.execute(
         select(DeliveryRow.mailing_id, DeliveryRow.state, func.count())
@@ -168,25 +197,7 @@ def _summaries(
     complaints = _by_mailing(session, bounces.where(BounceRow.kind == BounceKind.COMPLAINT))
     returned = (BounceKind.HARD, BounceKind.SOFT)
     bounced = _by_mailing(session, bounces.where(BounceRow.kind.in_(returned)))
-    return [
-        MailingSummary(
-            mailing_id=row.id,
-            subject=title or "",
-            state=row.state,
-            segment=row.segment,
-            planned=row.planned,
-            counts=counts[row.id],
-            unsubscribed=left.get(row.id, 0),
-            complaints=complaints.get(row.id, 0),
-            bounced=bounced.get(row.id, 0),
-            halt_reason=row.halt_reason,
-            scheduled_at=row.scheduled_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            spread=timedelta(seconds=row.spread_seconds),
-        )
-        for row, title in rows
-    ]
+    return counts, left, complaints, bounced
 
 
 def _by_mailing(session: Session, query: Select[int | None, int]) -> dict[int, int]:
@@ -195,12 +206,11 @@ def _by_mailing(session: Session, query: Select[int | None, int]) -> dict[int, i
 
 def measure_pace(session: Session, mailing: MailingSummary) -> Pace:
     """Measure the last minute; a mailing that rests has no time left to tell."""
-    recent = session.scalar(
-        select(func.count()).where(
-            DeliveryRow.mailing_id == mailing.mailing_id,
-            DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
-        )
+    settled = select(func.count()).where(
+        DeliveryRow.mailing_id == mailing.mailing_id,
+        DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
     )
+    recent = recall(session, ("pace", mailing.mailing_id), lambda: session.scalar(settled))
     per_minute = recent or 0
     left = None
     if per_minute and mailing.waiting and mailing.state is MailingState.SENDING:
@@ -212,6 +222,10 @@ def measure_pace(session: Session, mailing: MailingSummary) -> Pace:
 
 def report_on(session: Session, mailing: MailingSummary) -> Report:
     """Return a mailing's figures over time, by domain and by reason."""
+    return recall(session, ("report", mailing.mailing_id), lambda: _report(session, mailing))
+
+
+def _report(session: Session, mailing: MailingSummary) -> Report:
     number = mailing.mailing_id
     step, by_time = _over_time(session, number)
     by_domain: dict[str, dict[DeliveryState, int]] = {}

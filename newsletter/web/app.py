@@ -31,6 +31,7 @@ from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
+from newsletter.web.subscribers import subscribers_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.shelf import shelf_router
 
@@ -61,6 +62,7 @@ def create_app(
     app.include_router(people_router(engine, settings, pages))
     app.include_router(sending_router(settings, engine, pseudonyms, pages))
     app.include_router(mailings_router(engine, pages))
+    app.include_router(subscribers_router(engine, pages))
     app.include_router(shelf_router(engine, pages))
     app.include_router(desk_router(engine, settings, pages))
     app.include_router(leaving_router(engine, signer, pages))

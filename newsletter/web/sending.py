@@ -31,7 +31,7 @@ from newsletter.delivery.approving import (
     find_approval,
     request_approval,
 )
-from newsletter.delivery.audience import count_audience
+from newsletter.delivery.audience import count_audience, recall_audience
 from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.ordering import Order, order_of, place_order
 from newsletter.delivery.schedule import Schedule, first_hour, read_hour
@@ -119,7 +119,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
                 approval=approval,
                 approval_people=_people(session, approval),
                 segments=list_segments(session, newsletter.id),
-                count=count_audience(session, newsletter, ""),
+                count=recall_audience(session, newsletter, ""),
                 groups=list_groups(session, newsletter.id),
                 earlier=_earlier(session, issue.id),
                 choice=choice,
@@ -144,7 +144,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
             newsletter, _ = _find(session, visit, issue_id)
             try:
                 query = segment_text(session, newsletter.id, segment)
-                count, error = count_audience(session, newsletter, query), ""
+                count, error = recall_audience(session, newsletter, query), ""
             except NewsletterError as wrong:
                 count, error = None, str(wrong)
         return pages.show_to(visit, request, "_sending/audience.html", count=count, error=error)
