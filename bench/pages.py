@@ -51,7 +51,7 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "mailing and report": f"{home}/mailings/{mailing}",
         "send": f"{home}/issues/{issue}/send",
         "audience of a segment": f"{home}/issues/{issue}/send/audience?segment=domain+%3D+%22d7.jp%22",
-        "issues": home,
+        "issues": f"{home}/issues",
         "subscribers": f"{home}/subscribers",
         "subscribers by address": f"{home}/subscribers?text=reader77",
         "subscribers by name": f"{home}/subscribers?text=%E8%AA%AD",
