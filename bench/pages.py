@@ -30,6 +30,7 @@ _ADDRESS, _PASSWORD = "bench@example.jp", "four words, quite long"
 _LIMIT = 100.0
 _TIMES = 15
 _DOMAINS = 40
+_SEGMENT = "domain+%3D+%22d7.jp%22"
 #: Of so many deliveries, one came back.
 _BOUNCED = 50
 
@@ -50,13 +51,13 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "mailings": f"{home}/mailings",
         "mailing and report": f"{home}/mailings/{mailing}",
         "send": f"{home}/issues/{issue}/send",
-        "audience of a segment": f"{home}/issues/{issue}/send/audience?segment=domain+%3D+%22d7.jp%22",
+        "audience of a segment": f"{home}/issues/{issue}/send/audience?segment={_SEGMENT}",
         "issues": f"{home}/issues",
         "subscribers": f"{home}/subscribers",
         "subscribers by address": f"{home}/subscribers?text=reader77",
         "subscribers by name": f"{home}/subscribers?text=%E8%AA%AD",
-        "subscribers by segment": f"{home}/subscribers?segment=domain+%3D+%22d7.jp%22",
-        "segment counted": f"{home}/subscribers?segment=domain+%3D+%22d7.jp%22&count=1",
+        "subscribers by segment": f"{home}/subscribers?segment={_SEGMENT}",
+        "segment counted": f"{home}/subscribers?segment={_SEGMENT}&count=1",
         "one subscriber": f"{home}/subscribers/{people // 2}",
         "people": "/accounts",
         "audit log": "/audit",
