@@ -38,6 +38,7 @@ from newsletter.web.preferences import preferences_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
 from newsletter.web.sns import fetch
+from newsletter.web.subscribers import subscribers_router
 from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.draft_pages import DraftPages
@@ -72,6 +73,7 @@ def create_app(
     app.include_router(people_router(engine, settings, pages))
     app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
     app.include_router(mailings_router(engine, figures, pages))
+    app.include_router(subscribers_router(engine, pages))
     _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))

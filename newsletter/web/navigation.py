@@ -24,6 +24,7 @@ class Entry:
 ENTRIES = (
     Entry(path="/mailings", ja="配信", en="Mailings", role=Role.EDITOR),
     Entry(path="/newsletters", ja="号の編集", en="Issues", role=Role.EDITOR),
+    Entry(path="/subscribers", ja="購読者", en="Subscribers", role=Role.OPERATOR),
     Entry(path="/bounces", ja="不達と苦情", en="Bounces", role=Role.OPERATOR),
     Entry(path="/operate", ja="運用", en="Operations", role=Role.OPERATOR),
     Entry(path="/accounts", ja="利用者", en="People", role=Role.ADMINISTRATOR),
