@@ -131,3 +131,9 @@ class ForbiddenError(NewsletterError):
     """The account's roles do not reach that far."""
 
     exit_code = ExitCode.CONFLICT
+
+
+class OrderError(NewsletterError):
+    """An operator's order lacks its reason, or asks for what cannot be done."""
+
+    exit_code = ExitCode.BAD_INPUT

@@ -109,6 +109,12 @@ class Settings(BaseSettings):
     bounce_raw_days: int = Field(default=90, ge=1, le=3650)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: ``text`` for people, ``json`` for log collectors: one object a line.
+    log_format: Literal["text", "json"] = "text"
+    #: Who may read /metrics: whoever holds it; without one, this machine alone.
+    metrics_token: SecretStr | None = None
+    #: Whether workers send Celery's task events, which Flower shows.
+    task_events: bool = False
 
     @field_validator("secret_keys", "mail_transports", "dkim_keys", *_WEBHOOKS, mode="before")
     @classmethod
@@ -135,7 +141,7 @@ class Settings(BaseSettings):
             raise ValueError("each key must have at least 32 characters")
         return value
 
-    @field_validator("api_token")
+    @field_validator("api_token", "metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004

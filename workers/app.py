@@ -9,12 +9,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from celery import Celery, Task
-from celery.signals import worker_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutting_down,
+)
+from celery.worker.consumer import Consumer
 
-from newsletter.delivery.dispatch import finish_mailings, take_due_batches
+from newsletter.database.vocabulary import ProcessKind
+from newsletter.delivery.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.errors import Place, SettingError
+from newsletter.logs import bound, set_up_logs
+from newsletter.operations.heartbeats import Process
 from newsletter.settings import Settings, load_settings
-from workers import rounds, row, stopping
+from workers import rounds, row, stopping, vital
 from workers.composition import Services, build
 from workers.rhythm import Steadily
 from workers.steps import AWAY
@@ -55,6 +68,9 @@ def create_celery(settings: Settings) -> Celery:
         worker_soft_shutdown_timeout=30.0,
         worker_enable_soft_shutdown_on_idle=False,
         worker_hijack_root_logger=False,
+        # Events, for Flower and the like; nobody hears them, so they cost, unless asked for.
+        worker_send_task_events=settings.task_events,
+        task_send_sent_event=settings.task_events,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
@@ -91,10 +107,15 @@ def _register(app: Celery) -> None:
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int) -> None:
         """Send one batch, then see what is due next without waiting for beat."""
-        with _unless_the_database_is_away():
+        with _unless_the_database_is_away(), bound(mailing=mailing_id, batch=number):
             current = services()
+            if stopping.is_asked():
+                return_hint(current.engine, mailing_id, number)
+                return
             rounds.look_back(current)
-            row.send_batch(current, mailing_id, number)
+            with _sign_of_life().sending(mailing_id, number):
+                answered = row.send_batch(current, mailing_id, number)
+            _sign_of_life().count(answered)
             if not stopping.is_asked():
                 _hint(current, send_batch)
             finish_mailings(current.engine)
@@ -119,6 +140,45 @@ def _hint(current: Services, task: Task[[int, int], None] | Callable[[int, int],
         task.apply_async(args=(hint.mailing_id, hint.number), queue=queue)
 
 
+#: This worker's name, known before its pool forks; and what tells that this process lives.
+_node: list[str] = []
+_signs: list[vital.SignOfLife] = []
+
+
+def _sign_of_life() -> vital.SignOfLife:
+    if not _signs:
+        node = _node[0] if _node else ""
+        _signs.append(vital.SignOfLife(load_settings(), Process.this(ProcessKind.WORKER, node)))
+    return _signs[0]
+
+
+@setup_logging.connect
+def _set_up_logs(loglevel: object = None, **_signal: object) -> None:
+    """Write logs our way; a receiver keeps Celery from setting up its own."""
+    del loglevel
+    set_up_logs(load_settings())
+
+
+@celeryd_init.connect
+def _remember_name(sender: str, **_signal: object) -> None:
+    _node[:] = [sender]
+
+
+@worker_ready.connect
+def _follow_drains(sender: Consumer, **_signal: object) -> None:
+    vital.follow_drains(sender)
+
+
+@worker_process_init.connect
+def _give_a_sign_of_life(**_signal: object) -> None:
+    _sign_of_life()
+
+
+@beat_init.connect
+def _give_a_sign_of_beat(**_signal: object) -> None:
+    _signs.append(vital.of_beat(load_settings()))
+
+
 @worker_init.connect
 def _prepare_stopping(**_signal: object) -> None:
     stopping.prepare()
@@ -131,6 +191,8 @@ def _stop_soon(**_signal: object) -> None:
 
 @worker_process_shutdown.connect
 def _say_goodbye(**_signal: object) -> None:
+    for sign in _signs:
+        sign.end()
     if services.cache_info().currsize:
         services().close()
 

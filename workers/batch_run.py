@@ -82,6 +82,7 @@ class BatchRun:
         self._recording = asyncio.Lock()
         self._full = asyncio.Event()
         self._unwanted: frozenset[int] = frozenset()
+        self._held_domains: frozenset[str] = frozenset()
         self._flowing = True
         self._standing_at = time.monotonic()
         #: Messages that a relay answered for, and of these how many were accepted.
@@ -136,6 +137,8 @@ class BatchRun:
         # The relay may have let it wait since it was given out.
         if not self._flowing or self._standing_is_old() or parcel.position in self._unwanted:
             return False
+        if self._out[parcel.position].domain in self._held_domains:
+            return False
         try:
             self._journal.intent(parcel.position)
         except OSError as error:
@@ -162,6 +165,7 @@ class BatchRun:
                     attempts=delivery.attempts + 1,
                     reply=words,
                     transport=self.transport_name,
+                    domain=delivery.domain,
                 )
             )
         else:
@@ -193,6 +197,9 @@ class BatchRun:
                 return line.popleft()
         while self._queue:
             delivery = self._queue.popleft()
+            if delivery.domain in self._held_domains:
+                # It goes back into the ledger's queue with the rest of the batch.
+                continue
             if self.throttle.admit(delivery.domain):
                 return delivery
             if not self.throttle.admits_any():
@@ -288,7 +295,11 @@ class BatchRun:
         standing = await asyncio.to_thread(self._desk.standing)
         self._standing_at = asked_at
         self._unwanted = standing.unwanted
-        self._flowing = self._flowing and standing.flowing and not self._desk.stopping()
+        self._held_domains = standing.held_domains
+        for domain in standing.held_domains:
+            self._held.pop(domain, None)
+        may_go_on = standing.flowing and self.transport_name not in standing.held_relays
+        self._flowing = self._flowing and may_go_on and not self._desk.stopping()
 
 
 def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outcome:
@@ -301,6 +312,7 @@ def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outco
         reply=result.reply,
         queue_id=result.queue_id,
         transport=transport,
+        domain=delivery.domain,
     )
 
 

@@ -172,7 +172,8 @@ def _read_head(line: str) -> tuple[int | None, str]:
 
 
 def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> int:
-    values = dict(zip(_FIELDS, json.loads(words), strict=True))
+    # A journal of an earlier version lacks the newest fields.
+    values = dict(zip(_FIELDS, json.loads(words), strict=False))
     values["state"] = DeliveryState(values["state"])
     outcome = Outcome(**values)
     outcomes[outcome.position] = outcome

@@ -25,7 +25,9 @@ from newsletter.delivery.mailings import pause_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
+from newsletter.delivery.tallying import condense
 from newsletter.errors import ConflictError, NewsletterError
+from newsletter.operations.heartbeats import forget_the_gone
 from workers import sweeper
 from workers.composition import Services
 from workers.journal import boot_id
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 #: About every ten minutes.
 _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
+#: About every hour.
+_TIDY_ROUNDS = 1800
 
 
 def go(services: Services) -> None:
@@ -57,6 +61,10 @@ def go(services: Services) -> None:
     if rounds % _RETENTION_ROUNDS == 0:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
+    if rounds % _TIDY_ROUNDS == 0:
+        with apart("the summing up of tallies"):
+            condense(services.engine)
+            forget_the_gone(services.engine)
 
 
 def _forget_old_bounces(services: Services) -> None:

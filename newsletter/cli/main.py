@@ -17,7 +17,16 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
 from newsletter.accounts.invitations import first_link
-from newsletter.cli import accounts, bounce_log, intake, issues, operating, segments, subscribers
+from newsletter.cli import (
+    accounts,
+    bounce_log,
+    intake,
+    issues,
+    operating,
+    overview,
+    segments,
+    subscribers,
+)
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
@@ -26,10 +35,9 @@ from newsletter.cli.embedded import ALL_ROLES, find_ports, supervised
 from newsletter.cli.preflight import preflight_stored, require_clear
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
-from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.vocabulary import DeliveryState, ProcessKind, UncertainPolicy
 from newsletter.delivery.mailings import Progress, list_progress, progress
-from newsletter.delivery.relays import resting_relays
 from newsletter.delivery.schedule import Schedule, read_hour
 from newsletter.errors import (
     ExitCode,
@@ -40,10 +48,13 @@ from newsletter.errors import (
 )
 from newsletter.issues.store import find_issue
 from newsletter.language import Language
+from newsletter.operations.heartbeats import lives_here
+from newsletter.operations.overview import Overview, look
 from newsletter.settings import Settings
 from newsletter.web.serve import serve
 from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
 from workers.command import WorkerRole
+from workers.transports import relay_names
 
 #: A relay may take its time over the last messages; the rest of their batches is given back.
 _WORKER_STOP_SECONDS = 60.0
@@ -58,6 +69,9 @@ app.add_typer(issues.app, name="issue")
 app.add_typer(subscribers.app, name="subscriber")
 app.add_typer(operating.mailings, name="mailing")
 app.add_typer(operating.relays, name="relay")
+app.add_typer(operating.domains, name="domain")
+app.add_typer(operating.suppressions, name="suppression")
+app.command()(operating.drain)
 app.command()(dkim)
 app.add_typer(segments.app, name="segment")
 app.add_typer(accounts.app, name="account")
@@ -229,17 +243,33 @@ def _start_missing_parts(
 @app.command()
 def status(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(help="How many mailings.")] = 10,
+    limit: Annotated[int, typer.Option(help="How many mailings.")] = 5,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show all of operations, live, until Ctrl-C.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show where the newest mailings stand."""
-    engine = open_database(settings_of(context))
+    """Show whether something is wrong, and where the newest mailings stand."""
+    settings = settings_of(context)
+    engine = open_database(settings)
+    names = relay_names(settings)
+
+    def look_now() -> Overview:
+        return look(engine, redis_url=settings.redis_url, relays=names)
+
+    if watch:
+        with suppress(KeyboardInterrupt):
+            overview.watch(look_now)
+        return
     found = list_progress(engine, limit=limit)
     if json:
-        print_json([as_json(now) for now in found])
-    elif found:
+        seen = overview.overview_as_json(look_now())
+        print_json({**seen, "mailings": [as_json(now) for now in found]})
+        return
+    console.print(overview.show_overview(look_now()))
+    console.print()
+    if found:
         show(*found)
-        operating.show_relays(resting_relays(engine))
     else:
         console.print("Nothing was sent yet. Send the newest issue: newsletter send")
 
@@ -277,6 +307,14 @@ def worker(
         )
         with suppress(KeyboardInterrupt):
             supervisor.watch()
+
+
+@app.command()
+def alive(context: typer.Context, kind: ProcessKind) -> None:
+    """Tell by the exit code whether a worker, or beat, lives on this host; for health checks."""
+    engine = open_engine(settings_of(context).effective_database_url)
+    if not lives_here(engine, kind):
+        raise UnavailableError(f"No sign of life of {kind.value} on this host for 12 seconds.")
 
 
 @app.command()

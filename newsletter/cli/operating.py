@@ -1,4 +1,4 @@
-"""``newsletter mailing`` and ``newsletter relay``: an operator's word on what is under way."""
+"""``newsletter mailing``, ``relay``, ``domain``, ``drain``: an operator's word, with its reason."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy import Engine
 
+from newsletter.accounts.audit import COMMAND_LINE, record_event
 from newsletter.cli.console import console, print_json
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.domains import held_domains, hold_domain, let_domain_go, read_domain
 from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.delivery.relays import RelayState, hold_relay, let_relay_go, resting_relays
 from newsletter.delivery.settling import list_deliveries, retry_failed, settle_uncertain
+from newsletter.operations.heartbeats import drain_worker, undrain_worker
+from newsletter.operations.orders import order
+from newsletter.operations.suppressions import find_suppressions, lift_suppression
+from newsletter.settings import signing_keys
+from newsletter.tokens import TokenSigner
 
 mailings = typer.Typer(
     no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
 )
 relays = typer.Typer(no_args_is_help=True, help="See, hold and let go the relays.")
+domains = typer.Typer(no_args_is_help=True, help="See, hold and let go recipient domains.")
+suppressions = typer.Typer(no_args_is_help=True, help="See why an address gets no mail; lift it.")
 
 Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
 
@@ -27,19 +37,30 @@ Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
 @mailings.command()
 def pause(context: typer.Context, mailing: int, reason: Reason = "held by command") -> None:
     """Hold a mailing; workers stop within two seconds."""
-    pause_mailing(open_database(settings_of(context)), mailing, reason=reason)
+    engine = open_database(settings_of(context))
+    pause_mailing(engine, mailing, reason=reason)
+    _log(engine, "mailing.pause", mailing, reason)
 
 
 @mailings.command()
-def resume(context: typer.Context, mailing: int) -> None:
+def resume(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Let a held mailing go on."""
-    resume_mailing(open_database(settings_of(context)), mailing)
+    engine = open_database(settings_of(context))
+    resume_mailing(engine, mailing)
+    _log(engine, "mailing.resume", mailing, reason)
 
 
 @mailings.command()
-def cancel(context: typer.Context, mailing: int) -> None:
+def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """End a mailing; whoever did not get it yet is skipped."""
-    cancel_mailing(open_database(settings_of(context)), mailing)
+    engine = open_database(settings_of(context))
+    cancel_mailing(engine, mailing)
+    _log(engine, "mailing.cancel", mailing, reason)
+
+
+def _log(engine: Engine, action: str, mailing: int, reason: str) -> None:
+    with transaction(engine) as session:
+        record_event(session, COMMAND_LINE, action, object=f"mailing {mailing}", reason=reason)
 
 
 @mailings.command("show")
@@ -68,17 +89,22 @@ def settle(
     resend: Annotated[
         bool, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
     ],
+    reason: Reason = "by command",
 ) -> None:
     """Settle what is uncertain: the relay may or may not have taken it."""
-    with transaction(open_database(settings_of(context))) as session:
+    engine = open_database(settings_of(context))
+    action = "delivery.resend" if resend else "delivery.leave"
+    with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
         count = settle_uncertain(session, mailing, resend=resend)
     console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
 
 
 @mailings.command()
-def retry(context: typer.Context, mailing: int) -> None:
+def retry(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Send what failed once more."""
-    with transaction(open_database(settings_of(context))) as session:
+    engine = open_database(settings_of(context))
+    on = f"mailing {mailing}"
+    with order(engine, COMMAND_LINE, "delivery.retry", on=on, reason=reason) as session:
         count = retry_failed(session, mailing)
     console.print(f"{count:,} sent again")
 
@@ -108,13 +134,17 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 @relays.command()
 def hold(context: typer.Context, name: str, reason: Reason = "held by command") -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
-    hold_relay(open_database(settings_of(context)), name, reason=reason)
+    engine = open_database(settings_of(context))
+    with order(engine, COMMAND_LINE, "relay.hold", on=f"relay {name}", reason=reason) as session:
+        hold_relay(session, name, reason=reason)
 
 
 @relays.command()
-def release(context: typer.Context, name: str) -> None:
+def release(context: typer.Context, name: str, reason: Reason = "by command") -> None:
     """Send by a relay again."""
-    let_relay_go(open_database(settings_of(context)), name)
+    engine = open_database(settings_of(context))
+    with order(engine, COMMAND_LINE, "relay.release", on=f"relay {name}", reason=reason) as session:
+        let_relay_go(session, name)
 
 
 def show_relays(found: Sequence[RelayState]) -> None:
@@ -122,3 +152,100 @@ def show_relays(found: Sequence[RelayState]) -> None:
     for relay in found:
         until = "held" if relay.held else f"asked again {relay.retry_at:%H:%M:%S} UTC"
         console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
+
+
+@domains.command("list")
+def list_domains(context: typer.Context, json: Json = False) -> None:
+    """Show the recipient domains that are held."""
+    with reading(open_database(settings_of(context))) as session:
+        found = held_domains(session)
+    if json:
+        print_json(
+            [{"domain": one.domain, "reason": one.reason, "since": one.since} for one in found]
+        )
+    for one in found if not json else ():
+        since = f"since {one.since:%Y-%m-%d %H:%M} UTC"
+        console.print(f"[bold]{escape(one.domain)}[/] held {since}: {escape(one.reason)}")
+    if not found and not json:
+        console.print("No domain is held.")
+
+
+@domains.command("hold")
+def hold_one(context: typer.Context, domain: str, reason: Reason = "held by command") -> None:
+    """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
+    engine, name = open_database(settings_of(context)), read_domain(domain)
+    with order(engine, COMMAND_LINE, "domain.hold", on=f"domain {name}", reason=reason) as session:
+        hold_domain(session, name, reason=reason)
+
+
+@domains.command("release")
+def release_one(context: typer.Context, domain: str, reason: Reason = "by command") -> None:
+    """Send to a recipient domain again; what waited goes on within a minute."""
+    engine, name = open_database(settings_of(context)), read_domain(domain)
+    on = f"domain {name}"
+    with order(engine, COMMAND_LINE, "domain.release", on=on, reason=reason) as session:
+        let_domain_go(session, name)
+
+
+def drain(
+    context: typer.Context,
+    worker: Annotated[str, typer.Argument(help="Its name, such as bulk@host; see status.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let it take batches again.")] = False,
+    reason: Reason = "by command",
+) -> None:
+    """Let a worker finish its messages in flight and take no new batch, until --undo."""
+    engine = open_database(settings_of(context))
+    action = "worker.undrain" if undo else "worker.drain"
+    with order(engine, COMMAND_LINE, action, on=f"worker {worker}", reason=reason) as session:
+        if undo:
+            undrain_worker(session, worker)
+        else:
+            drain_worker(session, worker, reason=reason)
+
+
+@suppressions.command("show")
+def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
+    """Show why an address gets no mail."""
+    settings = settings_of(context)
+    engine = open_database(settings)
+    pseudonyms = TokenSigner(signing_keys(settings)).pseudonyms
+    with reading(engine) as session:
+        found = find_suppressions(session, address, pseudonyms)
+    if json:
+        print_json(
+            [
+                {
+                    "number": one.suppression_id,
+                    "newsletter": one.newsletter or None,
+                    "reason": one.reason.value,
+                    "evidence": one.evidence,
+                    "reply": one.reply,
+                    "since": one.since,
+                    "liftable": one.liftable,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        scope = one.newsletter or "all newsletters"
+        words = escape(one.reply or one.evidence or "no evidence kept")
+        console.print(
+            f"[bold]{one.suppression_id}[/] {one.reason.value}, {escape(scope)}, "
+            f"{one.since:%Y-%m-%d %H:%M} UTC: {words}"
+        )
+    if not found:
+        console.print("Nothing suppresses this address.")
+
+
+@suppressions.command("lift")
+def lift(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="Its number, from newsletter suppression show.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+) -> None:
+    """Let a suppressed address get mail again."""
+    engine = open_database(settings_of(context))
+    on = f"suppression {number}"
+    with order(engine, COMMAND_LINE, "suppression.lift", on=on, reason=reason) as session:
+        lift_suppression(session, number, reason=reason)

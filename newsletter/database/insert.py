@@ -16,3 +16,16 @@ def insert_missing(session: Session, table: type[Base], rows: Sequence[Mapping[s
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # Row by row for the driver, so that each column's default sees its own row.
     session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def add_up(
+    session: Session, table: type[Base], column: str, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert rows; where the primary key is there already, add to its ``column`` instead."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [key.name for key in table.__table__.primary_key]
+    total = table.__table__.c[column] + statement.excluded[column]
+    session.connection().execute(
+        statement.on_conflict_do_update(index_elements=keys, set_={column: total}), list(rows)
+    )

@@ -150,6 +150,15 @@ class ProcessKind(StrEnum):
     BEAT = "beat"
 
 
+class TallyScope(StrEnum):
+    """By what outcomes are counted up as they happen."""
+
+    #: By relay, a minute a row.
+    RELAY = "relay"
+    #: By recipient domain, an hour a row: there are many domains.
+    DOMAIN = "domain"
+
+
 class FeedbackAction(StrEnum):
     """What followed from a bounce or complaint."""
 

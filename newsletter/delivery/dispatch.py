@@ -70,6 +70,20 @@ def _take(session: Session, *, urgent: bool) -> Sequence[Hint]:
     return [Hint(mailing_id=mailing, number=number, urgent=urgent) for mailing, number in rows]
 
 
+def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
+    """Give back a hint that is not followed, so that another worker gets it at the next round."""
+    with transaction(engine) as session:
+        session.execute(
+            update(BatchRow)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.number == number,
+                BatchRow.state == BatchState.PENDING,
+            )
+            .values(hinted_at=None)
+        )
+
+
 def unplanned_mailings(engine: Engine) -> Sequence[int]:
     """Return the mailings whose audience is not written down yet."""
     with reading(engine) as session:

@@ -22,7 +22,9 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
+    HeldDomainRow,
     MailingRow,
+    RelayRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -39,6 +41,8 @@ from subscribers.suppression import is_suppressed
 
 #: What is said of deliveries of which nothing is known.
 UNPROVEN = "The worker was lost, and nothing here proves whether this message left."
+#: What is meant for a held domain is looked at again after so many seconds.
+_HELD_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +101,7 @@ def claim_batch(
         first, last = batch
         within = _within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
+        _put_off_held_domains(session, within, moment)
         session.execute(
             _change_deliveries()
             .where(
@@ -204,12 +209,35 @@ def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[
     )
 
 
+def _put_off_held_domains(session: Session, within: ColumnElement[bool], moment: datetime) -> None:
+    held = session.scalars(select(HeldDomainRow.domain)).all()
+    if held:
+        session.execute(
+            update(DeliveryRow)
+            .where(
+                within,
+                DeliveryRow.state.in_(CLAIMABLE),
+                DeliveryRow.subscriber_id.in_(
+                    select(SubscriberRow.id).where(SubscriberRow.domain.in_(held))
+                ),
+            )
+            .values(next_attempt_at=moment + timedelta(seconds=_HELD_SECONDS))
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """What changed while a batch is being sent."""
+    """What changed while a batch is being sent.
+
+    Attributes:
+        held_domains: Recipient domains that get nothing now.
+        held_relays: Relays that are to be used no more.
+    """
 
     flowing: bool
     unwanted: frozenset[int]
+    held_domains: frozenset[str] = frozenset()
+    held_relays: frozenset[str] = frozenset()
 
 
 def standing(engine: Engine, claim: Claim) -> Standing:
@@ -230,7 +258,12 @@ def standing(engine: Engine, claim: Claim) -> Standing:
                 DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
             )
         )
-        return Standing(flowing=True, unwanted=frozenset(left))
+        return Standing(
+            flowing=True,
+            unwanted=frozenset(left),
+            held_domains=frozenset(session.scalars(select(HeldDomainRow.domain))),
+            held_relays=frozenset(session.scalars(select(RelayRow.name).where(RelayRow.held))),
+        )
 
 
 def close_batch(engine: Engine, claim: Claim, *, wait_seconds: float = 0) -> None:
@@ -272,22 +305,27 @@ def release_batch(
                 .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=moment)
             )
         batch.lease_token = batch.lease_expires_at = batch.hinted_at = None
-        due_at = _due_at(session, within, batch.due_at)
+        due_at = _due_at(session, within, batch.due_at, moment)
         batch.state = BatchState.DONE if due_at is None else BatchState.PENDING
         if due_at is not None:
             wait_until = moment + timedelta(seconds=wait_seconds)
             batch.due_at = max(due_at, wait_until) if wait_seconds else due_at
 
 
-def _due_at(session: Session, within: ColumnElement[bool], since: datetime) -> datetime | None:
+def _due_at(
+    session: Session, within: ColumnElement[bool], since: datetime, moment: datetime
+) -> datetime | None:
     """Return when a batch has something to send again, or None when it has nothing more.
 
     What is queued has been due ``since`` the batch was: with the present moment instead, a clock
-    that is set back would hold it up.
+    that is set back would hold it up. What is queued for a held domain is put off.
     """
+    is_due = (DeliveryRow.state == DeliveryState.QUEUED) & (
+        func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment
+    )
     queued, first_deferred = session.execute(
         select(
-            func.count(case((DeliveryRow.state == DeliveryState.QUEUED, 1))),
+            func.count(case((is_due, 1))),
             func.min(DeliveryRow.next_attempt_at),
         ).where(within, DeliveryRow.state.in_(CLAIMABLE))
     ).one()

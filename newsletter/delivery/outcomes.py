@@ -22,6 +22,7 @@ class Outcome:
         code: The SMTP reply code, 0 when none was given.
         status: Enhanced status code (RFC 3463), or empty.
         reply: The relay's words, or our reason.
+        domain: The recipient's, by which outcomes are tallied.
     """
 
     position: int
@@ -32,6 +33,7 @@ class Outcome:
     reply: str = ""
     queue_id: str = ""
     transport: str = ""
+    domain: str = ""
 
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -38,6 +39,7 @@ from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BounceKind, BounceSource, DeliveryState
 from newsletter.delivery.outcomes import Outcome, next_attempt
 from newsletter.delivery.states import FINAL, TRANSITIONS
+from newsletter.delivery.tallying import tally
 from subscribers.bounces.refusal import Refusal, judge
 
 _BREAKS_LIMIT = 3
@@ -73,12 +75,15 @@ def record(
             return
         mailing = session.get_one(MailingRow, mailing_id)
         changes = [_change(mailing_id, outcome, moment, retry_hours) for outcome in outcomes]
+        news: list[Outcome] = []
         for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
             settled_at = moment if state in FINAL else None
-            _move(session, state, settled_at, [change for _, change in group])
+            moved = _move(session, state, settled_at, [change for _, change in group])
+            news.extend(replace(one, state=state) for one in outcomes if one.position in moved)
         rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
         if rejected:
             _log_bounces(session, mailing, rejected)
+        tally(session, news)
 
 
 #: What an outcome sets in its delivery's row, in the order that `_change` gives it.
@@ -127,8 +132,8 @@ def _move(
     state: DeliveryState,
     settled_at: datetime | None,
     changes: Sequence[tuple[Any, ...]],
-) -> None:
-    """Set one state for many deliveries, where the state table lets them have it.
+) -> frozenset[int]:
+    """Set one state for many deliveries where the state table lets them; return for which.
 
     One statement for all: single ones cost the database three times as much, and this process, too.
     The mailing is told with each: were it a constant, SQLite would read the whole mailing for each.
@@ -136,16 +141,18 @@ def _move(
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     connection = session.connection()
     told, parameters = _told(connection, changes)
-    connection.execute(
+    moved = connection.scalars(
         update(DeliveryRow.__table__)  # type: ignore[arg-type]
         .where(
             DeliveryRow.mailing_id == told.pop("mailing_id"),
             DeliveryRow.position == told.pop("position"),
             or_(*(DeliveryRow.state == source for source in sources)),
         )
-        .values(state=state, settled_at=settled_at, **told),
+        .values(state=state, settled_at=settled_at, **told)
+        .returning(DeliveryRow.position),
         parameters,
     )
+    return frozenset(moved)
 
 
 def _told(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import RelayRow
 from newsletter.database.types import now
+from newsletter.errors import ConflictError
 
 #: Seconds that a relay is left alone after it took nothing; twice as long each further time.
 _FIRST_REST = 5
@@ -22,12 +24,17 @@ _HELD_REST = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelayState:
-    """A relay that takes no mail now; ``retry_at`` is when it is asked again."""
+    """A relay that takes no mail now; ``retry_at`` is when it is asked again.
+
+    Attributes:
+        failures: How often in a row it took nothing.
+    """
 
     name: str
     reason: str
     held: bool
     retry_at: datetime
+    failures: int = 0
 
 
 def resting_relays(engine: Engine) -> Sequence[RelayState]:
@@ -36,7 +43,13 @@ def resting_relays(engine: Engine) -> Sequence[RelayState]:
     with reading(engine) as session:
         rows = session.scalars(select(RelayRow).order_by(RelayRow.name)).all()
     return [
-        RelayState(name=row.name, reason=row.reason, held=row.held, retry_at=retry_at)
+        RelayState(
+            name=row.name,
+            reason=row.reason,
+            held=row.held,
+            retry_at=retry_at,
+            failures=row.failures,
+        )
         for row in rows
         if (retry_at := _retry_at(row, moment)) is not None
     ]
@@ -79,13 +92,17 @@ def relay_works(engine: Engine, name: str) -> None:
         session.execute(delete(RelayRow).where(RelayRow.name == name, RelayRow.held.is_(False)))
 
 
-def hold_relay(engine: Engine, name: str, *, reason: str) -> None:
-    """Send nothing by a relay until it is let go."""
-    with transaction(engine) as session:
-        session.merge(RelayRow(name=name, failures=0, reason=reason, retry_at=None, held=True))
+def hold_relay(session: Session, name: str, *, reason: str) -> None:
+    """Send nothing by a relay until it is let go; workers stop within two seconds."""
+    session.merge(RelayRow(name=name, failures=0, reason=reason, retry_at=None, held=True))
 
 
-def let_relay_go(engine: Engine, name: str) -> None:
-    """Send by a relay again."""
-    with transaction(engine) as session:
-        session.execute(delete(RelayRow).where(RelayRow.name == name))
+def let_relay_go(session: Session, name: str) -> None:
+    """Send by a relay again, at once.
+
+    Raises:
+        ConflictError: It neither is held nor rests.
+    """
+    gone = session.scalar(delete(RelayRow).where(RelayRow.name == name).returning(RelayRow.name))
+    if gone is None:
+        raise ConflictError(f"The relay {name} is not held.")

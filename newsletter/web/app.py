@@ -7,12 +7,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy import Engine, text
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
 
 from newsletter.accounts.sealing import Sealer
-from newsletter.database.engine import reading
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.figures import Figures
 from newsletter.errors import ForbiddenError
@@ -32,13 +32,16 @@ from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.mailings import mailings_router
+from newsletter.web.operating import operating_router
 from newsletter.web.pages import Pages
 from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
+from newsletter.web.probes import probes_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
 from newsletter.web.sns import fetch
 from newsletter.web.subscribers import subscribers_router
+from newsletter.web.tracing import Tracer
 from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.draft_pages import DraftPages
@@ -74,6 +77,7 @@ def create_app(
     app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
     app.include_router(mailings_router(engine, figures, pages))
     app.include_router(subscribers_router(engine, pages))
+    app.include_router(operating_router(settings, engine, pseudonyms, pages))
     _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
@@ -89,12 +93,8 @@ def create_app(
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
-
-    @app.get("/healthz")
-    def healthz() -> PlainTextResponse:
-        with reading(engine) as session:
-            session.execute(text("SELECT 1"))
-        return PlainTextResponse("ok")
+    registry = CollectorRegistry()
+    app.include_router(probes_router(settings, engine, registry))
 
     show_failures(app, pages)
 
@@ -121,6 +121,8 @@ def create_app(
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    # Last added is outermost: what goes wrong further in is logged under the request's number.
+    app.middleware("http")(Tracer(registry).trace)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvicorn
 
 from newsletter.database.engine import open_engine
+from newsletter.logs import set_up_logs
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
@@ -12,7 +13,8 @@ from newsletter.web.app import create_app
 
 
 def serve(settings: Settings) -> None:
-    """Serve until ended; tokens stand in URLs, so no access log is written."""
+    """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written."""
+    set_up_logs(settings)
     app = create_app(
         settings=settings,
         engine=open_engine(settings.effective_database_url),
@@ -23,7 +25,7 @@ def serve(settings: Settings) -> None:
         app,
         host=settings.web_host,
         port=settings.web_port,
-        log_level=settings.log_level.lower(),
+        log_config=None,
         access_log=False,
         server_header=False,
     )

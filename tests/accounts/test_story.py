@@ -39,6 +39,8 @@ PUBLIC = {
     "/sitemap.xml": "the archive",
     "/robots.txt": "the archive",
     "/healthz": "says nothing of anybody",
+    "/readyz": "says nothing of anybody",
+    "/metrics": "this machine or a token; sums without persons",
     "/sign-in": "how else",
     "/sign-in/code": "the second half of signing in",
     "/welcome/{token}": "a one-time link",

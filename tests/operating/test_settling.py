@@ -191,8 +191,10 @@ def test_a_relay_is_asked_again_although_the_clock_was_set_back(engine: Engine) 
 
 
 def test_a_held_relay_stays_held_whatever_works(engine: Engine) -> None:
-    relays.hold_relay(engine, "smtp:a:25", reason="maintenance")
+    with transaction(engine) as session:
+        relays.hold_relay(session, "smtp:a:25", reason="maintenance")
     relays.relay_works(engine, "smtp:a:25")
     assert [relay.held for relay in relays.resting_relays(engine)] == [True]
-    relays.let_relay_go(engine, "smtp:a:25")
+    with transaction(engine) as session:
+        relays.let_relay_go(session, "smtp:a:25")
     assert relays.resting_relays(engine) == []

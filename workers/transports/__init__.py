@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.errors import Place, SettingError
+from newsletter.settings import Settings
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
 from workers.transports.relay import Relay
@@ -70,6 +71,16 @@ def open_route(url: str) -> Route:
         )
     options.refuse_rest()
     return Route(transport=transport, weight=weight, rate=rate)
+
+
+def relay_names(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the relays that settings name.
+
+    Raises:
+        SettingError: One cannot be read.
+    """
+    urls = settings.mail_transports
+    return tuple(open_route(url.get_secret_value()).transport.name for url in urls)
 
 
 class _Options:

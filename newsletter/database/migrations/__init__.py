@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 _HERE = Path(__file__).resolve().parent
@@ -21,6 +23,13 @@ def _config(engine: Engine) -> Config:
 def upgrade(engine: Engine) -> None:
     """Bring the database to the newest form; running it again, or twice at once, does no harm."""
     command.upgrade(_config(engine), "head")
+
+
+def is_current(engine: Engine) -> bool:
+    """Return whether the database has the newest form."""
+    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def write_migration(engine: Engine, message: str) -> None:

@@ -20,13 +20,13 @@ from newsletter.database.tables.feedback import (
     FeedbackPolicyRow,
     IncidentRow,
 )
-from newsletter.database.tables.heartbeat import WorkerHeartbeatRow
+from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.lists import ListImportRow, SegmentRow, TagRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
-from newsletter.database.tables.operation import PulseRow, RelayRow
+from newsletter.database.tables.operation import HeldDomainRow, PulseRow, RelayRow, TallyRow
 from newsletter.database.tables.sending import ApprovalRow, MailingOrderRow, TestGroupRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
@@ -49,7 +49,9 @@ __all__ = [
     "DeliveryRow",
     "DraftRevisionRow",
     "DraftRow",
+    "DrainedWorkerRow",
     "FeedbackPolicyRow",
+    "HeldDomainRow",
     "ImageRow",
     "IncidentRow",
     "InvitationRow",
@@ -71,6 +73,7 @@ __all__ = [
     "SubscriptionRow",
     "SuppressionRow",
     "TagRow",
+    "TallyRow",
     "TestGroupRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",

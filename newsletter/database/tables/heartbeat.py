@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -15,6 +15,7 @@ class WorkerHeartbeatRow(Base):
 
     Attributes:
         process: ``host:pid:start``, so that a pid used again is another process.
+        node: The worker that it belongs to, such as ``bulk@host``; empty for beat.
         mailing_id: The mailing whose batch it sends; None when it waits.
         answered: How many messages a relay answered for since the process started.
         stopped_at: When it said goodbye; one that is silent without it was lost.
@@ -24,6 +25,7 @@ class WorkerHeartbeatRow(Base):
     __table_args__ = (Index("ix_worker_heartbeat_seen_at", "seen_at"),)
 
     process: Mapped[str] = mapped_column(String(255), primary_key=True)
+    node: Mapped[str] = mapped_column(String(255), default="", server_default="")
     kind: Mapped[ProcessKind] = mapped_column(Vocabulary(ProcessKind))
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
@@ -34,3 +36,13 @@ class WorkerHeartbeatRow(Base):
     mailing_id: Mapped[int | None]
     batch_number: Mapped[int | None]
     answered: Mapped[int] = mapped_column(default=0)
+
+
+class DrainedWorkerRow(Base):
+    """A worker that is to take no new batch; it goes on when its row is gone."""
+
+    __tablename__ = "drained_worker"
+
+    node: Mapped[str] = mapped_column(String(255), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[Instant]

@@ -1,4 +1,4 @@
-"""What the operation of the whole is known by: the state of each relay, and a pulse."""
+"""What the operation of the whole is known by: relays, held domains, tallies, and a pulse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import Instant, UtcDateTime
+from newsletter.database.types import Instant, UtcDateTime, Vocabulary
+from newsletter.database.vocabulary import DeliveryState, TallyScope
 
 
 class RelayRow(Base):
@@ -41,3 +42,33 @@ class PulseRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     rounds: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[Instant]
+
+
+class HeldDomainRow(Base):
+    """A recipient domain that gets nothing until an operator lets it go."""
+
+    __tablename__ = "held_domain"
+
+    domain: Mapped[str] = mapped_column(String(255), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[Instant]
+
+
+class TallyRow(Base):
+    """How many attempts ended in one state, counted up with the ledger in one transaction.
+
+    The ledger alone would have to be counted anew each time somebody looks.
+
+    Attributes:
+        at: When the minute (of a relay) or hour (of a domain) began; 1970 holds the sum of all
+            that is too old to be told apart.
+        name: The relay or the domain.
+    """
+
+    __tablename__ = "tally"
+
+    scope: Mapped[TallyScope] = mapped_column(Vocabulary(TallyScope), primary_key=True)
+    at: Mapped[Instant] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    state: Mapped[DeliveryState] = mapped_column(Vocabulary(DeliveryState), primary_key=True)
+    count: Mapped[int]

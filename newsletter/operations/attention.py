@@ -1,0 +1,298 @@
+"""Attention: what of the ledger waits, is put off or did not go well, in bounded queries.
+
+Each count ends at `MOST`: whether ten thousand or a million wait, an operator does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BatchRow,
+    BounceRow,
+    DeliveryRow,
+    IncidentRow,
+    IssueRow,
+    MailingRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BatchState,
+    BounceKind,
+    DeliveryState,
+    MailingState,
+    UncertainPolicy,
+)
+from newsletter.logs import strike_addresses
+
+#: Where counting ends.
+MOST = 10_000
+#: Failures of mailings older than this are history.
+_RECENT = timedelta(days=7)
+_MAILINGS = 20
+_INCIDENTS = 20
+#: A delivery that ended its worker so often was set aside.
+_POISON_BREAKS = 3
+
+
+class ReplyClass(StrEnum):
+    """What a refusal is about, by the subject of its enhanced status code (RFC 3463)."""
+
+    ADDRESS = "address"
+    MAILBOX = "mailbox"
+    MAIL_SYSTEM = "mail-system"
+    NETWORK = "network"
+    PROTOCOL = "protocol"
+    CONTENT = "content"
+    POLICY = "policy"
+    #: It named no code, or one that says nothing.
+    OTHER = "other"
+
+
+_CLASSES = {
+    "1": ReplyClass.ADDRESS,
+    "2": ReplyClass.MAILBOX,
+    "3": ReplyClass.MAIL_SYSTEM,
+    "4": ReplyClass.NETWORK,
+    "5": ReplyClass.PROTOCOL,
+    "6": ReplyClass.CONTENT,
+    "7": ReplyClass.POLICY,
+}
+
+
+def classify(status: str) -> ReplyClass:
+    """Return what an enhanced status code is about."""
+    parts = status.split(".")
+    return _CLASSES.get(parts[1], ReplyClass.OTHER) if len(parts) > 1 else ReplyClass.OTHER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """Batches of mailings under way.
+
+    Attributes:
+        due: How many may be sent now and wait for a worker.
+        oldest_due_at: Since when the first of them has.
+        leased: How many workers hold.
+        later: How many wait for their time: a schedule, a second attempt, a held domain.
+    """
+
+    due: int = 0
+    urgent_due: int = 0
+    oldest_due_at: datetime | None = None
+    oldest_urgent_at: datetime | None = None
+    leased: int = 0
+    overdue_leases: int = 0
+    later: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeferredGroup:
+    """Deferred deliveries with one status code; ``example`` is one reply, without addresses."""
+
+    status: str
+    reply_class: ReplyClass
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnsettledMailing:
+    """A mailing with deliveries that wait for somebody's word.
+
+    Attributes:
+        poison: How many of them ended their worker time and again.
+    """
+
+    mailing_id: int
+    newsletter_id: int
+    subject: str
+    count: int
+    poison: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HaltedMailing:
+    """A mailing that is paused, and why."""
+
+    mailing_id: int
+    newsletter_id: int
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenIncident:
+    """A wave of bounces that nobody has judged."""
+
+    incident_id: int
+    subject: str
+    bounced: int
+    mailed: int
+    words: str
+
+
+def backlog(session: Session) -> Backlog:
+    """Count the batches that wait, and since when."""
+    moment = now()
+    due = (BatchRow.state == BatchState.PENDING) & (BatchRow.due_at <= moment)
+    is_urgent = MailingRow.priority > 0
+    waiting = {
+        urgent: (count, oldest)
+        for urgent, count, oldest in session.execute(
+            select(is_urgent, func.count(), func.min(BatchRow.due_at))
+            .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+            .where(due, MailingRow.state == MailingState.SENDING)
+            .group_by(is_urgent)
+        )
+    }
+    later = session.scalar(
+        select(func.count()).where(BatchRow.state == BatchState.PENDING, BatchRow.due_at > moment)
+    )
+    leased, overdue = session.execute(
+        select(func.count(), func.count(case((BatchRow.lease_expires_at < moment, 1)))).where(
+            BatchRow.state == BatchState.LEASED
+        )
+    ).one()
+    bulk, urgent = waiting.get(False, (0, None)), waiting.get(True, (0, None))
+    return Backlog(
+        due=bulk[0],
+        oldest_due_at=bulk[1],
+        urgent_due=urgent[0],
+        oldest_urgent_at=urgent[1],
+        leased=leased,
+        overdue_leases=overdue,
+        later=later or 0,
+    )
+
+
+def deferred_groups(session: Session) -> Sequence[DeferredGroup]:
+    """Count what is put off by status code, of the first `MOST` of them, the most first."""
+    some = (
+        select(func.coalesce(DeliveryRow.status, "").label("status"), DeliveryRow.reply)
+        .where(_is(DeliveryState.DEFERRED))
+        .limit(MOST)
+        .subquery()
+    )
+    rows = session.execute(
+        select(some.c.status, func.count(), func.max(some.c.reply))
+        .group_by(some.c.status)
+        .order_by(func.count().desc(), some.c.status)
+    )
+    return [
+        DeferredGroup(
+            status=status,
+            reply_class=classify(status),
+            count=count,
+            example=strike_addresses(example or "")[:300],
+        )
+        for status, count, example in rows
+    ]
+
+
+def uncertain_mailings(session: Session) -> Sequence[UnsettledMailing]:
+    """Return the mailings with deliveries in doubt, for which somebody must decide."""
+    asks = MailingRow.uncertain_policy != UncertainPolicy.LEAVE
+    return _unsettled(session, DeliveryState.UNCERTAIN, asks)
+
+
+def failed_mailings(session: Session) -> Sequence[UnsettledMailing]:
+    """Return the mailings of the last days with deliveries that were given up."""
+    recent = DeliveryRow.mailing_id > func.coalesce(_last_before(now() - _RECENT), 0)
+    return _unsettled(session, DeliveryState.FAILED, recent)
+
+
+def _unsettled(
+    session: Session, state: DeliveryState, condition: ColumnElement[bool]
+) -> Sequence[UnsettledMailing]:
+    some = (
+        select(DeliveryRow.mailing_id, DeliveryRow.breaks)
+        .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+        .where(_is(state), condition, MailingRow.state != MailingState.CANCELLED)
+        .limit(MOST)
+        .subquery()
+    )
+    poison = func.count(case((some.c.breaks >= _POISON_BREAKS, 1)))
+    rows = session.execute(
+        select(MailingRow.id, MailingRow.newsletter_id, IssueRow.title, func.count(), poison)
+        .select_from(some)
+        .join(MailingRow, MailingRow.id == some.c.mailing_id)
+        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .group_by(MailingRow.id, MailingRow.newsletter_id, IssueRow.title)
+        .order_by(MailingRow.id.desc())
+        .limit(_MAILINGS)
+    )
+    return [
+        UnsettledMailing(
+            mailing_id=number,
+            newsletter_id=newsletter,
+            subject=title or "",
+            count=count,
+            poison=bad,
+        )
+        for number, newsletter, title, count, bad in rows
+    ]
+
+
+def _is(state: DeliveryState) -> ColumnElement[bool]:
+    """Compare with a word of the statement, not a parameter: so the partial index is used."""
+    return DeliveryRow.state == literal_column(f"'{state.value}'")
+
+
+def _last_before(moment: datetime) -> ScalarSelect[int | None]:
+    return select(func.max(MailingRow.id)).where(MailingRow.created_at < moment).scalar_subquery()
+
+
+def halted_mailings(session: Session) -> Sequence[HaltedMailing]:
+    """Return the mailings that are paused, the newest first."""
+    rows = session.execute(
+        select(MailingRow.id, MailingRow.newsletter_id, IssueRow.title, MailingRow.halt_reason)
+        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .where(MailingRow.state == MailingState.PAUSED)
+        .order_by(MailingRow.id.desc())
+        .limit(_MAILINGS)
+    )
+    return [
+        HaltedMailing(
+            mailing_id=number, newsletter_id=newsletter, subject=title or "", reason=reason
+        )
+        for number, newsletter, title, reason in rows
+    ]
+
+
+def open_incidents(session: Session) -> Sequence[OpenIncident]:
+    """Return the waves of bounces that are held, the newest first."""
+    rows = session.scalars(
+        select(IncidentRow)
+        .where(IncidentRow.closed_at.is_(None))
+        .order_by(IncidentRow.id.desc())
+        .limit(_INCIDENTS)
+    )
+    return [
+        OpenIncident(
+            incident_id=row.id,
+            subject=row.subject,
+            bounced=row.bounced,
+            mailed=row.mailed,
+            words=strike_addresses(row.words)[:300],
+        )
+        for row in rows
+    ]
+
+
+def bounces_of_day(session: Session) -> dict[BounceKind, int]:
+    """Count what came back within a day by kind, up to `MOST`."""
+    some = (
+        select(BounceRow.kind)
+        .where(BounceRow.occurred_at > now() - timedelta(days=1))
+        .limit(MOST)
+        .subquery()
+    )
+    rows = session.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
+    return dict(rows.all())

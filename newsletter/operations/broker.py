@@ -1,0 +1,78 @@
+"""The broker's health: whether Redis answers, what waits in it, and whether it may lose keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+#: The lists that tasks wait in, by what they carry.
+QUEUES = ("control", "urgent", "bulk")
+_TIMEOUT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokerHealth:
+    """Redis as it answered just now.
+
+    Attributes:
+        problem: Why it did not answer; empty when it did.
+        depths: How many tasks wait in each list.
+        unacknowledged: Tasks that a worker took and has not finished.
+        max_memory: In octets; 0 is no limit.
+        policy: What it does when memory is full; empty when it does not tell.
+    """
+
+    problem: str = ""
+    milliseconds: float = 0.0
+    version: str = ""
+    used_memory: int = 0
+    max_memory: int = 0
+    policy: str = ""
+    depths: Mapping[str, int] = field(default_factory=dict)
+    unacknowledged: int = 0
+
+    @property
+    def fullness(self) -> float:
+        """Return which part of the memory that it may use is used."""
+        return self.used_memory / self.max_memory if self.max_memory else 0.0
+
+
+def look_at_broker(redis_url: str) -> BrokerHealth:
+    """Ask Redis how it is; one that does not answer within a second has a problem."""
+    started = time.perf_counter()
+    try:
+        with Redis.from_url(
+            redis_url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+        ) as client:
+            client.ping()
+            milliseconds = (time.perf_counter() - started) * 1000
+            pipe = client.pipeline(transaction=False)
+            for name in QUEUES:
+                pipe.llen(name)
+            pipe.hlen("unacked")
+            pipe.info()
+            *depths, unacknowledged, info = pipe.execute()
+    except (RedisError, OSError) as error:
+        return BrokerHealth(problem=str(error)[:200] or type(error).__name__)
+    return _read(info, milliseconds, dict(zip(QUEUES, depths, strict=True)), unacknowledged)
+
+
+def _read(
+    info: Mapping[str, Any], milliseconds: float, depths: Mapping[str, int], unacknowledged: int
+) -> BrokerHealth:
+    return BrokerHealth(
+        milliseconds=milliseconds,
+        version=str(info.get("valkey_version") or info.get("redis_version", "")),
+        used_memory=int(info.get("used_memory", 0)),
+        max_memory=int(info.get("maxmemory", 0)),
+        policy=str(info.get("maxmemory_policy", "")),
+        depths=depths,
+        unacknowledged=unacknowledged,
+    )

@@ -1,0 +1,205 @@
+"""Heartbeats: each worker process and beat writes down that it lives, and what it does."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import __version__
+from newsletter.database.engine import reading, transaction
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import DrainedWorkerRow, WorkerHeartbeatRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ProcessKind
+from newsletter.errors import ConflictError, NotFoundError
+
+#: Seconds between two signs of life, and after how many without one a process counts as lost.
+BEAT_SECONDS = 3.0
+LOST_SECONDS = 12.0
+#: What is gone is shown for so long, and kept for a day.
+_SHOWN = timedelta(hours=1)
+_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """One process of ours; ``node`` is the worker that it belongs to, such as ``bulk@host``."""
+
+    kind: ProcessKind
+    node: str
+    host: str
+    pid: int
+    started_at: datetime = field(default_factory=now)
+    version: str = __version__
+
+    @classmethod
+    def this(cls, kind: ProcessKind, node: str = "") -> Process:
+        """Return the process that calls."""
+        return cls(kind=kind, node=node, host=socket.gethostname(), pid=os.getpid())
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other, also from one that gets the same pid."""
+        return f"{self.host}:{self.pid}:{self.started_at.timestamp():.3f}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Activity:
+    """What a process does: the batch it sends, and what it got answers for since it started."""
+
+    mailing_id: int | None = None
+    batch_number: int | None = None
+    answered: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessState:
+    """A process as its last sign of life left it."""
+
+    process: Process
+    activity: Activity
+    seen_at: datetime
+    stopped_at: datetime | None
+    draining: bool
+
+    @property
+    def alive(self) -> bool:
+        """Whether it gave a sign of life lately, and did not say goodbye."""
+        silence = (now() - self.seen_at).total_seconds()
+        return self.stopped_at is None and silence <= LOST_SECONDS
+
+    @property
+    def lost(self) -> bool:
+        """Whether it fell silent without a goodbye."""
+        return self.stopped_at is None and not self.alive
+
+
+def beat(engine: Engine, process: Process, activity: Activity) -> bool:
+    """Give a sign of life; return whether the process' worker is to take no new batch."""
+    values = {
+        "seen_at": now(),
+        "mailing_id": activity.mailing_id,
+        "batch_number": activity.batch_number,
+        "answered": activity.answered,
+    }
+    with transaction(engine) as session:
+        known = session.scalar(
+            update(WorkerHeartbeatRow)
+            .where(WorkerHeartbeatRow.process == process.key)
+            .values(**values)
+            .returning(WorkerHeartbeatRow.process)
+        )
+        if known is None:
+            identity = {
+                "process": process.key,
+                "kind": process.kind,
+                "node": process.node,
+                "host": process.host,
+                "pid": process.pid,
+                "version": process.version,
+                "started_at": process.started_at,
+            }
+            insert_missing(session, WorkerHeartbeatRow, [identity | values])
+        return session.get(DrainedWorkerRow, process.node) is not None
+
+
+def say_goodbye(engine: Engine, process: Process) -> None:
+    """Note that a process ends as it should."""
+    with transaction(engine) as session:
+        session.execute(
+            update(WorkerHeartbeatRow)
+            .where(WorkerHeartbeatRow.process == process.key)
+            .values(stopped_at=now(), mailing_id=None, batch_number=None)
+        )
+
+
+def list_processes(session: Session) -> Sequence[ProcessState]:
+    """Return the processes that live, and those lost within the hour."""
+    drained = frozenset(session.scalars(select(DrainedWorkerRow.node)))
+    rows = session.scalars(
+        select(WorkerHeartbeatRow)
+        .where(WorkerHeartbeatRow.seen_at > now() - _SHOWN, WorkerHeartbeatRow.stopped_at.is_(None))
+        .order_by(WorkerHeartbeatRow.kind, WorkerHeartbeatRow.node, WorkerHeartbeatRow.started_at)
+        .limit(1000)
+    )
+    return [_state(row, drained) for row in rows]
+
+
+def _state(row: WorkerHeartbeatRow, drained: frozenset[str]) -> ProcessState:
+    return ProcessState(
+        process=Process(
+            kind=row.kind,
+            node=row.node,
+            host=row.host,
+            pid=row.pid,
+            started_at=row.started_at,
+            version=row.version,
+        ),
+        activity=Activity(
+            mailing_id=row.mailing_id, batch_number=row.batch_number, answered=row.answered
+        ),
+        seen_at=row.seen_at,
+        stopped_at=row.stopped_at,
+        draining=row.node in drained,
+    )
+
+
+def lives_here(engine: Engine, kind: ProcessKind) -> bool:
+    """Return whether a process of a kind on this host gave a sign of life lately."""
+    with reading(engine) as session:
+        seen_at = session.scalar(
+            select(WorkerHeartbeatRow.seen_at)
+            .where(
+                WorkerHeartbeatRow.kind == kind,
+                WorkerHeartbeatRow.host == socket.gethostname(),
+                WorkerHeartbeatRow.stopped_at.is_(None),
+            )
+            .order_by(WorkerHeartbeatRow.seen_at.desc())
+            .limit(1)
+        )
+    return seen_at is not None and (now() - seen_at).total_seconds() <= LOST_SECONDS
+
+
+def forget_the_gone(engine: Engine) -> None:
+    """Remove what has been silent for a day."""
+    with transaction(engine) as session:
+        session.execute(
+            delete(WorkerHeartbeatRow).where(WorkerHeartbeatRow.seen_at < now() - _KEPT)
+        )
+
+
+def drain_worker(session: Session, node: str, *, reason: str) -> None:
+    """Let a worker finish its messages in flight and take no new batch.
+
+    Raises:
+        NotFoundError: No worker of that name was heard of lately.
+    """
+    known = select(WorkerHeartbeatRow.node).where(
+        WorkerHeartbeatRow.node == node, WorkerHeartbeatRow.seen_at > now() - _SHOWN
+    )
+    if not node or session.scalar(known.limit(1)) is None:
+        raise NotFoundError(
+            f"There is no worker {node!r}.", remedy="newsletter status names those that live."
+        )
+    session.merge(DrainedWorkerRow(node=node, reason=reason, since=now()))
+
+
+def undrain_worker(session: Session, node: str) -> None:
+    """Let a worker take batches again.
+
+    Raises:
+        ConflictError: It was not drained.
+    """
+    gone = session.scalar(
+        delete(DrainedWorkerRow)
+        .where(DrainedWorkerRow.node == node)
+        .returning(DrainedWorkerRow.node)
+    )
+    if gone is None:
+        raise ConflictError(f"The worker {node} is not drained.")

@@ -1,0 +1,178 @@
+"""Metrics for Prometheus, told from the database, so that they are right whatever process is asked.
+
+Workers count nothing of their own: what they do is in the ledger's tallies and their heartbeats.
+Killed processes, several hosts and several web servers change nothing about the figures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter import __version__
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.tallying import totals
+from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.attention import ReplyClass, UnsettledMailing
+from newsletter.operations.overview import Overview, look
+
+Totals = Sequence[tuple[str, DeliveryState, int]]
+
+
+class OperationsCollector(Collector):
+    """Looks at everything anew whenever metrics are asked for."""
+
+    def __init__(self, engine: Engine, *, redis_url: str, relays: Sequence[str]) -> None:
+        self._engine = engine
+        self._redis_url = redis_url
+        self._relays = relays
+
+    def describe(self) -> Iterable[Metric]:
+        """Describe nothing beforehand: registering must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics; of a database that is away, only that it is."""
+        yield _labelled("newsletter_build_info", "The version.", "version", {__version__: 1})
+        try:
+            seen = look(self._engine, redis_url=self._redis_url, relays=self._relays)
+            with reading(self._engine) as session:
+                counted = totals(session)
+        except SQLAlchemyError:
+            yield _gauge("newsletter_database_up", "Whether the database answers.", 0)
+            return
+        yield _gauge("newsletter_database_up", "Whether the database answers.", 1)
+        yield from _of_servers(seen)
+        yield from _of_sending(seen, counted)
+        yield from _of_processes(seen)
+        yield from _of_attention(seen)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)
+
+
+def _labelled(name: str, words: str, label: str, values: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _of_servers(seen: Overview) -> Iterator[Metric]:
+    yield _gauge(
+        "newsletter_database_seconds",
+        "How long a question to the database takes.",
+        seen.database.milliseconds / 1000,
+    )
+    broker = seen.broker
+    if broker is None:
+        return
+    yield _gauge("newsletter_redis_up", "Whether Redis answers.", not broker.problem)
+    if broker.problem:
+        return
+    yield _gauge(
+        "newsletter_redis_seconds", "How long Redis takes to answer.", broker.milliseconds / 1000
+    )
+    yield _gauge("newsletter_redis_memory_bytes", "Memory that Redis uses.", broker.used_memory)
+    yield _gauge(
+        "newsletter_redis_memory_limit_bytes", "What it may use; 0 is no limit.", broker.max_memory
+    )
+    yield _gauge(
+        "newsletter_redis_keeps_tasks",
+        "Whether its policy is noeviction.",
+        broker.policy == "noeviction",
+    )
+    depths = {name: float(depth) for name, depth in broker.depths.items()}
+    yield _labelled("newsletter_redis_tasks", "Tasks that wait in Redis.", "queue", depths)
+
+
+def _of_sending(seen: Overview, counted: Totals) -> Iterator[Metric]:
+    deliveries = CounterMetricFamily(
+        "newsletter_deliveries", "Attempts by outcome.", labels=["relay", "state"]
+    )
+    for relay, state, count in counted:
+        deliveries.add_metric([relay, state.value], count)
+    yield deliveries
+    work = seen.backlog
+    yield _labelled(
+        "newsletter_batches",
+        "Batches of mailings under way.",
+        "state",
+        {
+            "due": work.due,
+            "urgent": work.urgent_due,
+            "leased": work.leased,
+            "overdue": work.overdue_leases,
+            "later": work.later,
+        },
+    )
+    ages = {
+        name: (seen.taken_at - since).total_seconds() if since is not None else 0.0
+        for name, since in (("bulk", work.oldest_due_at), ("urgent", work.oldest_urgent_at))
+    }
+    yield _labelled(
+        "newsletter_oldest_due_seconds", "For how long the oldest due batch waits.", "queue", ages
+    )
+    yield _labelled(
+        "newsletter_relay_available",
+        "Whether a relay takes mail, and is not held.",
+        "relay",
+        {relay.name: relay.resting is None for relay in seen.relays},
+    )
+    held = sum(domain.held is not None for domain in seen.domains)
+    yield _gauge("newsletter_domains_held", "Recipient domains that are held.", held)
+
+
+def _of_processes(seen: Overview) -> Iterator[Metric]:
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for each in seen.processes:
+        state = "lost" if each.lost else "draining" if each.draining else "alive"
+        counted[each.process.kind.value, each.process.node, state] += 1
+    family = GaugeMetricFamily(
+        "newsletter_processes",
+        "Processes that live, or were lost within the hour.",
+        labels=["kind", "node", "state"],
+    )
+    for labels, count in sorted(counted.items()):
+        family.add_metric(labels, count)
+    yield family
+    if seen.round_at is not None:
+        yield _gauge(
+            "newsletter_round_age_seconds",
+            "For how long nobody looked at the ledger.",
+            (seen.taken_at - seen.round_at).total_seconds(),
+        )
+
+
+def _of_attention(seen: Overview) -> Iterator[Metric]:
+    about: dict[str, float] = {word.value: 0 for word in ReplyClass}
+    for group in seen.deferred:
+        about[group.reply_class.value] += group.count
+    yield _labelled(
+        "newsletter_deferred", "Deferred deliveries by what the reply is about.", "about", about
+    )
+    yield _gauge("newsletter_uncertain", "Deliveries in doubt.", _sum(seen.uncertain))
+    yield _gauge("newsletter_failed", "Deliveries given up in a week.", _sum(seen.failed))
+    yield _gauge("newsletter_mailings_paused", "Mailings that are paused.", len(seen.halted))
+    yield _gauge("newsletter_incidents", "Waves of bounces to judge.", len(seen.incidents))
+    bounces = {kind.value: float(count) for kind, count in seen.bounces.items()}
+    yield _labelled("newsletter_bounces_day", "What came back in 24 hours.", "kind", bounces)
+    alarms = Counter(alarm.severity for alarm in judge(seen))
+    yield _labelled(
+        "newsletter_alarms",
+        "What the page /operate says is wrong.",
+        "severity",
+        {severity.value: alarms[severity] for severity in Severity},
+    )
+
+
+def _sum(mailings: Sequence[UnsettledMailing]) -> int:
+    return sum(mailing.count for mailing in mailings)

@@ -1,0 +1,46 @@
+"""Orders: an operator's deed and its line in the audit log, both in one transaction, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.database.engine import transaction
+from newsletter.errors import OrderError
+
+_LONGEST_REASON = 500
+
+
+@contextmanager
+def order(
+    engine: Engine,
+    actor: Actor,
+    action: str,
+    *,
+    on: str,
+    reason: str,
+    newsletter_id: int | None = None,
+) -> Iterator[Session]:
+    """Open the transaction of a deed; it is written down if the block ends well.
+
+    Args:
+        engine: The database.
+        actor: Who does it.
+        action: Noun and verb, such as ``relay.hold``.
+        on: Kind and name, such as ``relay smtp:mail.example.jp:587``.
+        reason: Why, for whoever looks next.
+        newsletter_id: Which newsletter it is about, if about one.
+
+    Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
+    """
+    why = "".join(filter(str.isprintable, reason)).strip()
+    if not 0 < len(why) <= _LONGEST_REASON:
+        raise OrderError("Say why, in at most 500 characters.")
+    with transaction(engine) as session:
+        yield session
+        record_event(session, actor, action, object=on, newsletter_id=newsletter_id, reason=why)

@@ -1,0 +1,168 @@
+"""The overview: one frozen value that answers whether something is wrong, for page and terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, DeliveryState
+from newsletter.delivery import pulse
+from newsletter.delivery.domains import HeldDomain, held_domains
+from newsletter.delivery.relays import RelayState, resting_relays
+from newsletter.delivery.tallying import (
+    Counts,
+    Tally,
+    domain_tallies,
+    hours_of_day,
+    relay_tallies,
+)
+from newsletter.operations import attention
+from newsletter.operations.attention import (
+    Backlog,
+    DeferredGroup,
+    HaltedMailing,
+    OpenIncident,
+    UnsettledMailing,
+)
+from newsletter.operations.broker import BrokerHealth, look_at_broker
+from newsletter.operations.heartbeats import ProcessState, list_processes
+
+_DOMAINS = 15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseHealth:
+    """Which database it is, and how long a question to it takes there and back."""
+
+    kind: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelayView:
+    """A relay: what went by it, and whether it takes mail; ``resting`` says why not."""
+
+    name: str
+    tally: Tally
+    resting: RelayState | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DomainView:
+    """A recipient domain: what went to it, and whether it is held."""
+
+    name: str
+    tally: Tally
+    held: HeldDomain | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """All that operators look at.
+
+    Attributes:
+        broker: None when no setting names one.
+        round_at: When the ledger was last looked at; None before the first time.
+        hours: The counts of each hour of a day.
+    """
+
+    taken_at: datetime
+    database: DatabaseHealth
+    broker: BrokerHealth | None = None
+    round_at: datetime | None = None
+    backlog: Backlog = field(default_factory=Backlog)
+    processes: Sequence[ProcessState] = ()
+    relays: Sequence[RelayView] = ()
+    domains: Sequence[DomainView] = ()
+    hours: Sequence[tuple[datetime, Counts]] = ()
+    deferred: Sequence[DeferredGroup] = ()
+    uncertain: Sequence[UnsettledMailing] = ()
+    failed: Sequence[UnsettledMailing] = ()
+    halted: Sequence[HaltedMailing] = ()
+    incidents: Sequence[OpenIncident] = ()
+    bounces: Mapping[BounceKind, int] = field(default_factory=dict)
+
+    @property
+    def per_minute(self) -> float:
+        """Messages accepted a minute over the last five, by all relays together."""
+        return sum(relay.tally.per_minute for relay in self.relays)
+
+    @property
+    def day(self) -> Mapping[DeliveryState, int]:
+        """The counts of a day, by all relays together."""
+        return {
+            state: sum(relay.tally.day.get(state, 0) for relay in self.relays)
+            for state in DeliveryState
+        }
+
+
+def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overview:
+    """Look at everything; bounded in time however long lists and ledger are.
+
+    Args:
+        engine: The database.
+        redis_url: The broker; empty when there is none.
+        relays: The names of the relays that settings name, also of those with nothing to tell.
+    """
+    broker = look_at_broker(redis_url) if redis_url else None
+    beats = pulse.beats(engine)
+    resting = resting_relays(engine)
+    with reading(engine) as session:
+        return Overview(
+            taken_at=now(),
+            database=_database_health(session),
+            broker=broker,
+            round_at=beats[1] if beats else None,
+            backlog=attention.backlog(session),
+            processes=tuple(list_processes(session)),
+            relays=_relay_views(session, relays, resting),
+            domains=_domain_views(session),
+            hours=tuple(hours_of_day(session)),
+            deferred=tuple(attention.deferred_groups(session)),
+            uncertain=tuple(attention.uncertain_mailings(session)),
+            failed=tuple(attention.failed_mailings(session)),
+            halted=tuple(attention.halted_mailings(session)),
+            incidents=tuple(attention.open_incidents(session)),
+            bounces=attention.bounces_of_day(session),
+        )
+
+
+def _database_health(session: Session) -> DatabaseHealth:
+    session.execute(text("SELECT 1"))
+    started = time.perf_counter()
+    session.execute(text("SELECT 1"))
+    milliseconds = (time.perf_counter() - started) * 1000
+    return DatabaseHealth(kind=session.get_bind().dialect.name, milliseconds=milliseconds)
+
+
+def _relay_views(
+    session: Session, names: Sequence[str], resting: Sequence[RelayState]
+) -> tuple[RelayView, ...]:
+    tallies = {tally.name: tally for tally in relay_tallies(session)}
+    states = {state.name: state for state in resting}
+    known = dict.fromkeys([*names, *tallies, *states])
+    return tuple(
+        RelayView(name=name, tally=tallies.get(name) or _nothing(name), resting=states.get(name))
+        for name in known
+    )
+
+
+def _domain_views(session: Session) -> tuple[DomainView, ...]:
+    tallies = {tally.name: tally for tally in domain_tallies(session, limit=_DOMAINS)}
+    held = {domain.domain: domain for domain in held_domains(session)}
+    known = dict.fromkeys([*held, *tallies])
+    return tuple(
+        DomainView(name=name, tally=tallies.get(name) or _nothing(name), held=held.get(name))
+        for name in known
+    )
+
+
+def _nothing(name: str) -> Tally:
+    return Tally(name=name, per_minute=0.0, lately={}, day={})

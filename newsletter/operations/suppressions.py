@@ -1,0 +1,121 @@
+"""Suppressions looked up: why an address gets no mail, and lifting that when it is a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    NewsletterRow,
+    SuppressionRow,
+)
+from newsletter.database.vocabulary import SuppressionReason
+from newsletter.delivery.feedback.undo import lift_suppressions
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.tokens import Pseudonyms
+from subscribers.addresses import parse_address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuppressionView:
+    """One suppression of an address.
+
+    Attributes:
+        newsletter: The newsletter that it holds for; empty for all.
+        reply: What the bounce said that led to it.
+        liftable: Whether it may be lifted: an erasure is its owner's wish.
+    """
+
+    suppression_id: int
+    newsletter_id: int | None
+    newsletter: str
+    reason: SuppressionReason
+    evidence: str
+    reply: str
+    since: datetime
+    liftable: bool
+
+
+def find_suppressions(
+    session: Session, address: str, pseudonyms: Pseudonyms
+) -> Sequence[SuppressionView]:
+    """Return what suppresses an address, the newest first.
+
+    Raises:
+        ListError: It is no address.
+    """
+    key = parse_address(address.strip()).key
+    rows = session.execute(
+        select(SuppressionRow, NewsletterRow.name)
+        .outerjoin(NewsletterRow, NewsletterRow.id == SuppressionRow.newsletter_id)
+        .where(
+            or_(
+                SuppressionRow.address_key == key,
+                SuppressionRow.address_hash.in_(pseudonyms.all_of(key)),
+            )
+        )
+        .order_by(SuppressionRow.id.desc())
+    )
+    return [
+        SuppressionView(
+            suppression_id=row.id,
+            newsletter_id=row.newsletter_id,
+            newsletter=name or "",
+            reason=row.reason,
+            evidence=row.evidence,
+            reply=_reply(session, row.id),
+            since=row.created_at,
+            liftable=_is_liftable(row),
+        )
+        for row, name in rows
+    ]
+
+
+def _is_liftable(row: SuppressionRow) -> bool:
+    return row.address_key is not None and row.reason is not SuppressionReason.ERASED
+
+
+def _reply(session: Session, suppression_id: int) -> str:
+    reply = session.scalar(
+        select(BounceRow.reply)
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(BounceDecisionRow.suppression_id == suppression_id)
+        .limit(1)
+    )
+    return reply or ""
+
+
+def find_suppression_row(session: Session, suppression_id: int) -> SuppressionRow:
+    """Return a suppression that may be lifted.
+
+    Raises:
+        NotFoundError: There is none of that number, any more.
+        ConflictError: The address was erased on its owner's wish.
+    """
+    row = session.get(SuppressionRow, suppression_id)
+    if row is None:
+        raise NotFoundError("This suppression does not exist any more.")
+    if not _is_liftable(row):
+        raise ConflictError("The address was erased on its owner's wish; only they can come back.")
+    return row
+
+
+def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> None:
+    """Let an address get mail again; the bounces that led to it are marked as undone.
+
+    Raises:
+        NotFoundError: There is none of that number, any more.
+        ConflictError: The address was erased on its owner's wish.
+    """
+    row = find_suppression_row(session, suppression_id)
+    decisions = session.scalars(
+        select(BounceDecisionRow).where(BounceDecisionRow.suppression_id == row.id)
+    ).all()
+    lift_suppressions(session, decisions, because=reason)
+    session.execute(delete(SuppressionRow).where(SuppressionRow.id == suppression_id))

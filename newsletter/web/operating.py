@@ -1,0 +1,188 @@
+"""Operations: one page that says at a glance whether something is wrong, and the words upon it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.delivery.settling import list_deliveries
+from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
+from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.overview import look
+from newsletter.operations.suppressions import find_suppressions
+from newsletter.settings import Settings
+from newsletter.tokens import Pseudonyms
+from newsletter.web.access import OperatorVisit, Visit
+from newsletter.web.charts import STACK, stacked_bars
+from newsletter.web.orders import OrderForm, carry_out, demand_right, find_form, read_object
+from newsletter.web.pages import Pages
+from workers.transports import relay_names
+
+_Field = Annotated[str, Form(max_length=500)]
+_Name = Annotated[str, Query(max_length=320)]
+_TICK_SECONDS = 2.0
+#: A stream ends by itself after so many ticks, and the page opens another.
+_TICKS = 300
+_LISTED = 200
+_LIVE = "_operating/overview.html"
+
+
+def operating_router(  # noqa: C901 - a list of routes
+    settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
+) -> APIRouter:
+    """Return the routes of operations."""
+    router = APIRouter(prefix="/operate")
+    names = relay_names(settings)
+
+    def _values(visit: Visit) -> dict[str, Any]:
+        seen = look(engine, redis_url=settings.redis_url, relays=names)
+        alarms = judge(seen)
+        return {
+            "seen": seen,
+            "alarms": alarms,
+            "well": all(alarm.severity is Severity.NOTE for alarm in alarms),
+            "chart": stacked_bars([counts for _, counts in seen.hours]),
+            "stack": STACK,
+            "states": DeliveryState,
+            "rights": visit.rights,
+            "role": Role.OPERATOR,
+            "may_all": visit.rights.everywhere(Role.OPERATOR),
+        }
+
+    @router.get("")
+    def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
+        return pages.show_to(visit, request, "operate.html", **_values(visit))
+
+    @router.get("/events")
+    async def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
+        async def events() -> AsyncIterator[str]:
+            for _ in range(_TICKS):
+                values = await run_in_threadpool(_values, visit)
+                shown = pages.render(_LIVE, language=visit.language, zone=visit.time_zone, **values)
+                yield "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
+                await asyncio.sleep(_TICK_SECONDS)
+                if await request.is_disconnected():
+                    return
+
+        return StreamingResponse(
+            events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    def _ask(
+        visit: Visit,
+        request: Request,
+        name: str,
+        form: OrderForm,
+        on: str,
+        *,
+        status: int = 200,
+        error: str = "",
+        reason: str = "",
+    ) -> HTMLResponse:
+        listed: Sequence[object] = ()
+        if form.lists is not None:
+            listed = list_deliveries(engine, form.lists, mailing_id=int(on), limit=_LISTED)
+        return pages.show_to(
+            visit,
+            request,
+            "operate_order.html",
+            status=status,
+            order=name,
+            form=form,
+            on=on,
+            listed=listed,
+            most=_LISTED,
+            error=error,
+            reason=reason,
+        )
+
+    @router.get("/orders/{name}")
+    def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
+        form = find_form(name)
+        try:
+            wanted = read_object(form, on)
+            demand_right(engine, visit, form, wanted)
+        except (ListError, ConflictError) as error:
+            return _refuse(visit, request, error)
+        return _ask(visit, request, name, form, wanted)
+
+    @router.post("/orders/{name}")
+    def give(
+        name: str,
+        visit: OperatorVisit,
+        request: Request,
+        on: _Field = "",
+        action: _Field = "",
+        reason: _Field = "",
+        position: Annotated[list[int] | None, Form()] = None,
+    ) -> Response:
+        form = find_form(name)
+        try:
+            wanted = read_object(form, on)
+        except ListError as error:
+            return _refuse(visit, request, error)
+        try:
+            carry_out(
+                engine,
+                visit,
+                form,
+                action,
+                on=wanted,
+                reason=reason,
+                positions=position or (),
+            )
+        except (OrderError, ConflictError) as error:
+            status = 409 if isinstance(error, ConflictError) else 400
+            return _ask(
+                visit,
+                request,
+                name,
+                form,
+                wanted,
+                status=status,
+                error=str(error),
+                reason=reason,
+            )
+        return RedirectResponse("/operate", status_code=303)
+
+    def _refuse(visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
+        return pages.show_to(
+            visit, request, "operate.html", status=400, error=str(error), **_values(visit)
+        )
+
+    @router.get("/suppressions")
+    def ask_for_address(visit: OperatorVisit, request: Request) -> HTMLResponse:
+        return pages.show_to(
+            visit, request, "operate_suppressions.html", address="", found=None, error=""
+        )
+
+    @router.post("/suppressions")
+    def show_suppressions(
+        visit: OperatorVisit, request: Request, address: _Field = ""
+    ) -> HTMLResponse:
+        # Asked for by a form, so that the address stands in no URL, history or log.
+        error, found = "", None
+        try:
+            with reading(engine) as session:
+                found = find_suppressions(session, address, pseudonyms)
+        except ListError as fault:
+            error = str(fault)
+        return pages.show_to(
+            visit,
+            request,
+            "operate_suppressions.html",
+            status=400 if error else 200,
+            address=address,
+            found=found,
+            error=error,
+        )
+
+    return router

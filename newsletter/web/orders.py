@@ -1,0 +1,245 @@
+"""Orders of the page ``/operate``: for each, its words, who may give it, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import MailingRow
+from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.delivery.domains import hold_domain, let_domain_go, read_domain
+from newsletter.delivery.relays import hold_relay, let_relay_go
+from newsletter.delivery.settling import retry_failed, settle_uncertain
+from newsletter.errors import ForbiddenError, NotFoundError, OrderError
+from newsletter.operations.alarms import Words
+from newsletter.operations.heartbeats import drain_worker, undrain_worker
+from newsletter.operations.orders import order
+from newsletter.operations.suppressions import find_suppression_row, lift_suppression
+from newsletter.web.access import Visit
+
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderForm:
+    """One order as its page shows it.
+
+    Attributes:
+        noun: What it is given to, as the audit log names it.
+        effect: What will happen, in a sentence.
+        buttons: The verbs to choose from, each with its words.
+        lists: Deliveries in this state are listed to choose from.
+    """
+
+    noun: str
+    title: Words
+    effect: Words
+    buttons: Mapping[str, Words]
+    lists: DeliveryState | None = None
+
+
+def _one(action: str, ja: str, en: str) -> Mapping[str, Words]:
+    return {action: Words(ja=ja, en=en)}
+
+
+FORMS: Mapping[str, OrderForm] = {
+    "relay-hold": OrderForm(
+        noun="relay",
+        title=Words(ja="中継サーバーを止める", en="Hold a relay"),
+        effect=Words(
+            ja="2秒以内にこのサーバーへの送信が止まります。ほかのサーバーがあればそちらへ回ります。",
+            en="Within two seconds nothing is sent by it. Other relays take over if there are any.",
+        ),
+        buttons=_one("relay.hold", "止める", "Hold it"),
+    ),
+    "relay-release": OrderForm(
+        noun="relay",
+        title=Words(ja="中継サーバーを再開する", en="Let a relay go"),
+        effect=Words(ja="すぐに送信を試みます。", en="It is tried again at once."),
+        buttons=_one("relay.release", "再開する", "Let it go"),
+    ),
+    "domain-hold": OrderForm(
+        noun="domain",
+        title=Words(ja="宛先ドメインを止める", en="Hold a recipient domain"),
+        effect=Words(
+            ja="2秒以内にこのドメイン宛ての送信が止まります。待っているものは失われません。",
+            en="Within two seconds nothing is sent to it. What waits is not lost.",
+        ),
+        buttons=_one("domain.hold", "止める", "Hold it"),
+    ),
+    "domain-release": OrderForm(
+        noun="domain",
+        title=Words(ja="宛先ドメインを再開する", en="Let a recipient domain go"),
+        effect=Words(
+            ja="待っていたものは1分以内に送られます。", en="What waited goes on within a minute."
+        ),
+        buttons=_one("domain.release", "再開する", "Let it go"),
+    ),
+    "worker-drain": OrderForm(
+        noun="worker",
+        title=Words(ja="ワーカーを空にする", en="Drain a worker"),
+        effect=Words(
+            ja="送っている途中のメールだけを終え、新しい束を取りません。残りはほかが送ります。",
+            en="It finishes its messages in flight and takes no new batch; others send the rest.",
+        ),
+        buttons=_one("worker.drain", "空にする", "Drain it"),
+    ),
+    "worker-undrain": OrderForm(
+        noun="worker",
+        title=Words(ja="ワーカーを再開する", en="Let a worker go on"),
+        effect=Words(ja="数秒で束を取り始めます。", en="It takes batches again within seconds."),
+        buttons=_one("worker.undrain", "再開する", "Let it go on"),
+    ),
+    "settle": OrderForm(
+        noun="mailing",
+        title=Words(ja="届いたか不明な配信を決める", en="Settle what is in doubt"),
+        effect=Words(
+            ja="返事の前に接続が切れたため、届いたかどうか分かりません。もう一度送ると2通届くことがありますが、"
+            "Message-IDは同じです。",
+            en="The connection ended before the reply, so nobody can tell whether it arrived. Sent "
+            "again, it may arrive twice, under the same Message-ID.",
+        ),
+        buttons={
+            "delivery.resend": Words(ja="もう一度送る", en="Send again"),
+            "delivery.leave": Words(ja="届いたとみなす", en="Take as arrived"),
+        },
+        lists=DeliveryState.UNCERTAIN,
+    ),
+    "retry": OrderForm(
+        noun="mailing",
+        title=Words(ja="諦めた配信をやり直す", en="Retry what failed"),
+        effect=Words(
+            ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
+            en="What you choose is sent once more. See first that its cause is mended.",
+        ),
+        buttons=_one("delivery.retry", "もう一度送る", "Send again"),
+        lists=DeliveryState.FAILED,
+    ),
+    "lift": OrderForm(
+        noun="suppression",
+        title=Words(ja="配信停止の登録を外す", en="Lift a suppression"),
+        effect=Words(
+            ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
+            en="The address gets mail again. Do not lift what its owner's complaint led to.",
+        ),
+        buttons=_one("suppression.lift", "外す", "Lift it"),
+    ),
+}
+
+_ON_ALL: Mapping[str, Callable[[Session, str, str], None]] = {
+    "relay.hold": lambda session, name, reason: hold_relay(session, name, reason=reason),
+    "relay.release": lambda session, name, _reason: let_relay_go(session, name),
+    "domain.hold": lambda session, name, reason: hold_domain(session, name, reason=reason),
+    "domain.release": lambda session, name, _reason: let_domain_go(session, name),
+    "worker.drain": lambda session, name, reason: drain_worker(session, name, reason=reason),
+    "worker.undrain": lambda session, name, _reason: undrain_worker(session, name),
+}
+_ON_MAILING: Mapping[str, Callable[[Session, int, Sequence[int]], int]] = {
+    "delivery.resend": lambda session, mailing, chosen: settle_uncertain(
+        session, mailing, resend=True, positions=chosen
+    ),
+    "delivery.leave": lambda session, mailing, chosen: settle_uncertain(
+        session, mailing, resend=False, positions=chosen
+    ),
+    "delivery.retry": lambda session, mailing, chosen: retry_failed(
+        session, mailing, positions=chosen
+    ),
+}
+
+
+def find_form(name: str) -> OrderForm:
+    """Return an order's form.
+
+    Raises:
+        NotFoundError: There is no such order.
+    """
+    if name not in FORMS:
+        raise NotFoundError("There is no such order.")
+    return FORMS[name]
+
+
+def read_object(form: OrderForm, on: str) -> str:
+    """Return what an order is given to, checked.
+
+    Raises:
+        ListError: A domain is none.
+        NotFoundError: A number is none.
+    """
+    if form.noun == "domain":
+        return read_domain(on)
+    if form.noun in {"mailing", "suppression"}:
+        if not on.isdecimal():
+            raise NotFoundError(f"There is no such {form.noun}.")
+        return str(int(on))
+    name = "".join(filter(str.isprintable, on)).strip()
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise NotFoundError(f"There is no such {form.noun}.")
+    return name
+
+
+def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> int | None:
+    """Refuse an order that a visit's roles do not reach; return the newsletter it is about.
+
+    Raises:
+        ForbiddenError: The operator's role is not held there, or not everywhere.
+        NotFoundError: There is no such mailing or suppression.
+        ConflictError: The suppression may not be lifted.
+    """
+    newsletter_id = None
+    if form.noun == "mailing":
+        with reading(engine) as session:
+            row = session.get(MailingRow, int(on))
+        if row is None:
+            raise NotFoundError(f"There is no mailing {on}.")
+        newsletter_id = row.newsletter_id
+    elif form.noun == "suppression":
+        with reading(engine) as session:
+            newsletter_id = find_suppression_row(session, int(on)).newsletter_id
+    if newsletter_id is not None:
+        visit.demand(Role.OPERATOR, newsletter_id)
+    elif not visit.rights.everywhere(Role.OPERATOR):
+        raise ForbiddenError("This touches all newsletters; your roles do not reach that far.")
+    return newsletter_id
+
+
+def carry_out(
+    engine: Engine,
+    visit: Visit,
+    form: OrderForm,
+    action: str,
+    *,
+    on: str,
+    reason: str,
+    positions: Sequence[int],
+) -> None:
+    """Do what is ordered, and write down who did it and why.
+
+    Raises:
+        OrderError: There is no reason, or nothing was chosen.
+        ForbiddenError: See `demand_right`.
+        NotFoundError: See `demand_right`; or no such verb.
+        ConflictError: The present state forbids it.
+    """
+    if action not in form.buttons:
+        raise NotFoundError("There is no such order.")
+    if form.lists is not None and not positions:
+        raise OrderError("Choose at least one delivery.")
+    newsletter_id = demand_right(engine, visit, form, on)
+    with order(
+        engine,
+        visit.actor,
+        action,
+        on=f"{form.noun} {on}",
+        reason=reason,
+        newsletter_id=newsletter_id,
+    ) as session:
+        if action in _ON_ALL:
+            _ON_ALL[action](session, on, reason)
+        elif action in _ON_MAILING:
+            _ON_MAILING[action](session, int(on), positions)
+        else:
+            lift_suppression(session, int(on), reason=reason)

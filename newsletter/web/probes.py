@@ -1,0 +1,74 @@
+"""Probes: whether this process lives, whether it can do its work, and metrics for Prometheus."""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.database.migrations import is_current
+from newsletter.operations.broker import look_at_broker
+from newsletter.operations.metrics import OperationsCollector
+from newsletter.settings import Settings
+from workers.transports import relay_names
+
+#: What a proxy adds; then the other side is not who it seems.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> APIRouter:
+    """Return the routes that machines ask; ``registry`` holds what this process counts."""
+    router = APIRouter()
+    relays = relay_names(settings)
+    registry.register(OperationsCollector(engine, redis_url=settings.redis_url, relays=relays))
+
+    @router.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @router.get("/readyz")
+    def readyz() -> JSONResponse:
+        problems = _problems(settings, engine)
+        status = 503 if problems else 200
+        return JSONResponse({"ready": not problems, "problems": problems}, status_code=status)
+
+    @router.get("/metrics")
+    def metrics(request: Request) -> Response:
+        if not _may_read(settings, request):
+            return PlainTextResponse(
+                "METRICS_TOKEN is needed here.",
+                status_code=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _problems(settings: Settings, engine: Engine) -> list[str]:
+    problems = []
+    try:
+        if not is_current(engine):
+            problems.append("The database is not in its newest form: run newsletter web once.")
+    except SQLAlchemyError:
+        problems.append("The database does not answer.")
+    if settings.redis_url and look_at_broker(settings.redis_url).problem:
+        problems.append("Redis does not answer.")
+    return problems
+
+
+def _may_read(settings: Settings, request: Request) -> bool:
+    if settings.metrics_token is not None:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
+        return hmac.compare_digest(request.headers.get("authorization", "").encode(), expected)
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,27 @@
+// Keeps the page of operations fresh by server-sent events: what did not change is left alone, so
+// that neither the focus nor a screen reader is disturbed.
+"use strict";
+const live = document.querySelector("[data-live]");
+if (live) {
+  const events = new EventSource(live.dataset.live);
+  const replace = (fresh) => {
+    const old = document.getElementById(fresh.id);
+    if (!old || old.isEqualNode(fresh)) return;
+    const focused = old.contains(document.activeElement)
+      ? document.activeElement.getAttribute("href") : null;
+    old.replaceWith(fresh);
+    if (focused) {
+      const again = [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused);
+      if (again) again.focus({ preventScroll: true });
+    }
+  };
+  events.addEventListener("message", (event) => {
+    const draft = document.createElement("template");
+    draft.innerHTML = event.data;
+    [...draft.content.children].forEach(replace);
+  });
+  events.addEventListener("error", () => {
+    document.getElementById("taken").textContent = live.dataset.lost;
+  });
+  window.addEventListener("pagehide", () => events.close());
+}

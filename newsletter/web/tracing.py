@@ -1,0 +1,67 @@
+"""Tracing: each request gets a number that stands in its logs and its answer, and is timed.
+
+Logged and counted is the route's pattern, never the URL: tokens and addresses stand in URLs.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry, Histogram
+
+from newsletter.logs import bound
+
+_log = logging.getLogger(__name__)
+
+_HEADER = "X-Request-ID"
+_NUMBER = re.compile(r"[A-Za-z0-9-]{8,64}")
+_QUIET = ("/static", "/healthz", "/readyz", "/metrics")
+
+
+class Tracer:
+    """Numbers, times and logs requests."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "newsletter_http_seconds",
+            "How long this web process took to answer.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+
+    async def trace(
+        self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Answer a request under its number: the proxy's, or a new one."""
+        given = request.headers.get(_HEADER, "")
+        number = given if _NUMBER.fullmatch(given) else secrets.token_hex(8)
+        with bound(request=number):
+            started = time.perf_counter()
+            response = await call_next(request)
+            self._note(request, response.status_code, time.perf_counter() - started)
+        response.headers[_HEADER] = number
+        return response
+
+    def _note(self, request: Request, status: int, seconds: float) -> None:
+        if request.url.path.startswith(_QUIET):
+            return
+        route = getattr(request.scope.get("route"), "path", "none")
+        self._seconds.labels(request.method, route, str(status)).observe(seconds)
+        _log.info(
+            "%s %s %s",
+            request.method,
+            route,
+            status,
+            extra={
+                "method": request.method,
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 1),
+            },
+        )

@@ -1,0 +1,101 @@
+"""Signs of life: a thread in each process tells the database, and hears whether to drain.
+
+The main process of a worker never speaks to the database, since it forks: its pool's processes hear
+of a drain and tell it through memory that they share.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from celery.worker.consumer import Consumer
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import ProcessKind
+from newsletter.operations import heartbeats
+from newsletter.operations.heartbeats import Activity, Process
+from newsletter.settings import Settings
+from workers import stopping
+
+_log = logging.getLogger(__name__)
+
+#: Seconds after which a worker's main process looks whether it is to drain.
+_LOOK_SECONDS = 1.0
+
+
+class SignOfLife:
+    """Tells of this process until it ends."""
+
+    def __init__(self, settings: Settings, process: Process) -> None:
+        self._settings = settings
+        self._process = process
+        self._activity = Activity()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="sign-of-life", daemon=True)
+        self._thread.start()
+
+    def _go_on(self) -> None:
+        # An engine of its own: it must beat also while all others' connections are busy.
+        engine = open_engine(self._settings.effective_database_url)
+        while not self._ended.is_set():
+            self._beat(engine)
+            self._ended.wait(heartbeats.BEAT_SECONDS)
+        try:
+            heartbeats.say_goodbye(engine, self._process)
+        except SQLAlchemyError:
+            _log.info("the goodbye was not heard: the database does not answer")
+        engine.dispose()
+
+    def _beat(self, engine: Engine) -> None:
+        try:
+            draining = heartbeats.beat(engine, self._process, self._activity)
+        except SQLAlchemyError as error:
+            _log.info("the sign of life was not heard: %s", type(error).__name__)
+        else:
+            stopping.drain(wanted=draining)
+
+    @contextmanager
+    def sending(self, mailing_id: int, number: int) -> Iterator[None]:
+        """Tell, within the block, that a batch is being sent."""
+        self._activity = replace(self._activity, mailing_id=mailing_id, batch_number=number)
+        try:
+            yield
+        finally:
+            self._activity = replace(self._activity, mailing_id=None, batch_number=None)
+
+    def count(self, answered: int) -> None:
+        """Add to what this process got answers for."""
+        self._activity = replace(self._activity, answered=self._activity.answered + answered)
+
+    def end(self) -> None:
+        """Say goodbye."""
+        self._ended.set()
+        self._thread.join(timeout=heartbeats.BEAT_SECONDS)
+
+
+def of_beat(settings: Settings) -> SignOfLife:
+    """Begin to tell of the clock."""
+    return SignOfLife(settings, Process.this(ProcessKind.BEAT))
+
+
+def follow_drains(consumer: Consumer) -> None:
+    """Let a worker's main process stop and start to take tasks, as its pool hears."""
+    queues = list(consumer.app.amqp.queues.consume_from)
+    taking = True
+
+    def look() -> None:
+        nonlocal taking
+        wanted = not stopping.is_draining()
+        if wanted == taking or getattr(consumer, "task_consumer", None) is None:
+            return
+        for queue in queues:
+            (consumer.add_task_queue if wanted else consumer.cancel_task_queue)(queue)
+        taking = wanted
+
+    consumer.timer.call_repeatedly(_LOOK_SECONDS, look)
