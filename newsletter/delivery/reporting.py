@@ -166,7 +166,8 @@ def _summaries(
 
 
 def _summary(session: Session, row: MailingRow, title: str, figures: Figures) -> MailingSummary:
-    key = ("outcomes", row.id)
+    # With what ends it in the key, the last word on a mailing is never one from before its end.
+    key = ("outcomes", row.id, row.state, row.finished_at)
     found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
     return MailingSummary(
         mailing_id=row.id,
@@ -238,7 +239,8 @@ def _settled_lately(session: Session, number: int) -> int:
 def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[Report]:
     """Return a mailing's figures over time, by domain and by reason, as of when it was counted."""
     number = mailing.mailing_id
-    return figures.of(session, ("report", number), lambda counting: _report(counting, number))
+    key = ("report", number, mailing.state, mailing.finished_at)
+    return figures.of(session, key, lambda counting: _report(counting, number))
 
 
 def _report(session: Session, number: int) -> Report:

@@ -27,5 +27,7 @@ def serve(settings: Settings) -> None:
         port=settings.web_port,
         log_config=None,
         access_log=False,
+        # Pages that watch keep a stream open without end; they open it again elsewhere.
+        timeout_graceful_shutdown=5,
         server_header=False,
     )

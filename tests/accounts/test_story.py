@@ -38,6 +38,7 @@ PUBLIC = {
     "/images/{name}": "pictures of the archive and of mail",
     "/sitemap.xml": "the archive",
     "/robots.txt": "the archive",
+    "/r/{token}": "a signed link in a mail",
     "/healthz": "says nothing of anybody",
     "/readyz": "says nothing of anybody",
     "/metrics": "this machine or a token; sums without persons",
@@ -61,6 +62,7 @@ PROVEN = {
     "/p/{token}/data.json": "a signed link in a mail",
     "/p/{token}/erase": "a signed link in a mail",
     "/api/unsubscribe": "the API's own token",
+    "/webhooks/{provider}": "the provider's signature",
 }
 
 

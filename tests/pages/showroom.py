@@ -17,9 +17,10 @@ from newsletter.accounts.invitations import accept, invite
 from newsletter.accounts.roles import Grant
 from newsletter.accounts.sessions import Browser, open_session
 from newsletter.database.engine import transaction
-from newsletter.database.tables import ConsentRow, DeliveryRow, IssueRow, SubscriberRow
+from newsletter.database.tables import BounceRow, ConsentRow, DeliveryRow, IssueRow, SubscriberRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.delivery.feedback.log import log_events, mail_event
 from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.planner import plan_mailing
 from newsletter.issues.drafts import open_issue
@@ -28,6 +29,7 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.addresses import parse_address
+from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.joining import Origin, request_join
 from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
 from tests.support.site import serving
@@ -62,6 +64,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
     people = {language: f"{language.value}@example.jp" for language in Language}
     stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
     mailing = _send(stage)
+    bounce = _bounce(engine)
     mailbox = MailboxStore(folder / "mailbox.sqlite3")
     message = mailbox.add(_mail().as_bytes(), sender="digest@example.jp", recipient="a@example.jp")
     places: dict[Language, dict[str, str]] = {}
@@ -78,6 +81,8 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),
+                "bounce": str(bounce),
+                "person": str(person.id),
                 "message": str(message),
                 "issue": str(issue.id),
                 "issue_slug": issue.slug,
@@ -111,6 +116,22 @@ def _send(stage: Stage) -> int:
             .values(state=DeliveryState.REJECTED, reply="550 5.1.1 no such user")
         )
     return number
+
+
+def _bounce(engine: Engine) -> int:
+    """Log a report that came back; return its number."""
+    raw = b"From: mailer-daemon@example.com\r\nSubject: failure notice\r\n\r\nno such user\r\n"
+    gone = ReportedRecipient(
+        address="gone@example.com",
+        hard=True,
+        reason=Reason.USER_UNKNOWN,
+        status="5.1.1",
+        words="550 5.1.1 no such user",
+    )
+    report = Report(kind=ReportKind.BOUNCE, reader="test", recipients=(gone,))
+    with transaction(engine) as session:
+        log_events(session, [mail_event(report, raw)])
+        return session.scalars(select(BounceRow.id)).one()
 
 
 def _mail() -> EmailMessage:

@@ -48,6 +48,7 @@ SIGNED_IN_PAGES = {
     ],
     "/newsletters/{newsletter}/issues/new": ["/newsletters/digest/issues/new"],
     "/newsletters/{newsletter}/drafts/{number}": [_DRAFT],
+    "/newsletters/{newsletter}/drafts/{number}/blocks": [f"{_DRAFT}/blocks"],
     "/newsletters/{newsletter}/drafts/{number}/history": [f"{_DRAFT}/history"],
     "/newsletters/{newsletter}/issues/{issue_id}/send": [f"{_ISSUE}/send"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],
@@ -56,6 +57,19 @@ SIGNED_IN_PAGES = {
         "/newsletters/weekly/mailings",
     ],
     "/newsletters/{newsletter}/mailings/{number}": ["/newsletters/digest/mailings/{mailing}"],
+    "/subscribers": ["/subscribers"],
+    "/newsletters/{newsletter}/subscribers": [
+        "/newsletters/digest/subscribers",
+        "/newsletters/weekly/subscribers",
+    ],
+    "/newsletters/{newsletter}/subscribers/{number}": [
+        "/newsletters/digest/subscribers/{person}",
+    ],
+    "/bounces": ["/bounces", "/bounces?address=nobody@example.jp"],
+    "/bounces/{number}": ["/bounces/{bounce}"],
+    "/operate": ["/operate"],
+    "/operate/orders/{name}": ["/operate/orders/relay-hold?on=smtp:mail.example.jp:587"],
+    "/operate/suppressions": ["/operate/suppressions"],
 }
 
 #: What answers with a status that says no.
@@ -66,6 +80,9 @@ NOT_PAGES = {
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/issues/{issue_id}/send/audience": "a part of the sending page",
     "/newsletters/{newsletter}/mailings/{number}/events": "a stream",
+    "/newsletters/{newsletter}/subscribers.csv": "a file",
+    "/operate/events": "a stream",
+    "/r/{token}": "leads to a link's target",
     "/newsletters/{newsletter}/mailings/{number}/report.csv": "a file",
     "/newsletters/{newsletter}/mailings/{number}/missed.csv": "a file",
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
@@ -76,4 +93,6 @@ NOT_PAGES = {
     "/images/{name}": "a picture",
     "/inbox/{number}/html": "the mail in the inbox's frame",
     "/healthz": "for machines",
+    "/readyz": "for machines",
+    "/metrics": "for machines",
 }

@@ -104,7 +104,12 @@ def _bring_in(house: House, page: Page, text: bytes, folder: Path) -> None:
     page.goto(f"{house.url}/newsletters/digest/issues/new")
     page.get_by_label("Or choose a file").set_input_files(file)
     page.get_by_role("button", name="Bring it in").click()
-    expect(page.get_by_text("Brought in.")).to_contain_text("37 characters mended")
+    report = page.get_by_role("region", name="How the text was read")
+    expect(report.locator("dl.figures > div").filter(has_text="Characters mended")).to_contain_text(
+        "37"
+    )
+    report.get_by_role("button", name="Seen to").click()
+    page.get_by_role("link", name="Markdown", exact=True).click()
 
 
 def _mend_all(page: Page) -> None:

@@ -35,7 +35,11 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
     app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=2
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -15,6 +15,7 @@ from newsletter.delivery.mailings import progress, resume_mailing
 from newsletter.delivery.outcomes import Outcome
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states
+from tests.support.loops import call_apart
 from tests.support.stage import Stage, set_stage
 from workers import rounds
 from workers.composition import Services, build
@@ -35,7 +36,7 @@ def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
         )
     )
     yield built
-    built.close()
+    call_apart(built.close)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from newsletter.delivery.mailings import pause_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.settings import Settings
 from tests.support.courier import Satchel
-from tests.support.loops import run_apart
+from tests.support.loops import call_apart, run_apart
 from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -54,14 +53,12 @@ def _worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services
         )
     )
     yield services
-    with ThreadPoolExecutor(max_workers=1) as loopless:
-        loopless.submit(services.close).result()
+    call_apart(services.close)
 
 
 def _send(services: Services, mailing: int) -> int:
     """Do what a worker process does when it is hinted at the first batch."""
-    with ThreadPoolExecutor(max_workers=1) as loopless:
-        return loopless.submit(send_batch, services, mailing, 1).result()
+    return call_apart(lambda: send_batch(services, mailing, 1))
 
 
 def test_a_task_goes_on_with_the_mailings_other_batches(
