@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from email.message import EmailMessage
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 
-from jinja2 import Environment
 from sqlalchemy import Engine
 
 from bench import content
 from bench.measure import Row, rate
+from bench.naive import composer
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
@@ -19,14 +19,18 @@ from newsletter.delivery.links import DeliveryLinks
 from newsletter.message.dkim import make_key
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
-from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, TokenSigner
 
 _KEY = b"k" * 40
+_SIGNER = TokenSigner([_KEY])
+#: So many different people, by turns: no two messages in a row are alike.
+_PEOPLE = 1000
+_SURNAMES = ["佐藤", "鈴木", "高橋", "田中", "伊藤", "渡辺", "五十嵐", "林"]
 
 
-def _frozen(engine: Engine) -> MailingContent:
+def frozen_content(engine: Engine) -> MailingContent:
+    """Return what a mailing of the measured issue sends."""
     mailing = content.mail(engine)
     with transaction(engine) as session:
         # Nobody shall send it.
@@ -37,19 +41,20 @@ def _frozen(engine: Engine) -> MailingContent:
 
 def sample(engine: Engine) -> bytes:
     """Return one message of the measured issue."""
-    frozen = _frozen(engine)
+    frozen = frozen_content(engine)
     frame = MessageFrame.compile(frozen.rendered, frozen.identity, date=frozen.date)
-    return frame.compose(_recipient())
+    return frame.compose(_recipient(123_456))
 
 
 def composing(engine: Engine) -> Iterator[Row]:
     """Measure the frame by itself; ``engine`` holds the measured issue."""
-    frozen = _frozen(engine)
+    frozen = frozen_content(engine)
     frame = MessageFrame.compile(frozen.rendered, frozen.identity, date=frozen.date)
-    message = frame.compose(_recipient())
-    pieces = [message[start : start + 4096] for start in range(0, len(message), 4096)]
+    # As many pieces of the same sizes, joined without making them first.
+    pieces = frame.pieces(_recipient(123_456))
     joins = rate(lambda: b"".join(pieces))
-    ours = rate(lambda: frame.compose(_recipient()))
+    people = [100_000 + number for number in range(_PEOPLE)]
+    ours = rate(_by_turns(frame, people))
     yield Row(row="composed", ours=ours, reference=joins, unit="messages/s", aim=">=0.5")
 
     key = make_key("example.jp", "bench")
@@ -57,49 +62,36 @@ def composing(engine: Engine) -> Iterator[Row]:
     digest = os.urandom(32)
     yield Row(
         row="composed and signed, RSA 2048",
-        ours=rate(lambda: signing.compose(_recipient())),
+        ours=rate(_by_turns(signing, people)),
         reference=rate(lambda: key.sign(digest)),
         unit="messages/s",
         aim=">=0.6",
     )
+    naive = composer(fill(frozen.rendered.html, {}), fill(frozen.rendered.text, {}))
     yield Row(
-        row="composed, as many times as Jinja and EmailMessage",
+        row="composed, beside Jinja and EmailMessage for each",
         ours=ours,
-        reference=rate(_naive(fill(frozen.rendered.html, {}), fill(frozen.rendered.text, {}))),
+        reference=rate(lambda: naive("reader@example.jp").as_bytes()),
         unit="messages/s",
     )
 
 
-def _recipient() -> Recipient:
-    signer = TokenSigner([_KEY])
-    ref = DeliveryRef(newsletter_id=1, mailing_id=1, subscriber_id=123_456)
-    links = DeliveryLinks.of("https://news.example.jp", signer, ref)
+def _by_turns(frame: MessageFrame, people: Sequence[int]) -> Callable[[], bytes]:
+    """Return what does all that a worker does for the next one of ``people``."""
+    turns = cycle(people)
+    return lambda: frame.compose(_recipient(next(turns)))
+
+
+def _recipient(number: int) -> Recipient:
+    ref = DeliveryRef(newsletter_id=1, mailing_id=1, subscriber_id=number)
+    links = DeliveryLinks.of("https://news.example.jp", _SIGNER, ref)
+    name = _SURNAMES[number % len(_SURNAMES)]
+    address = f"reader{number}@example.jp"
     return Recipient(
-        address="reader123456@example.jp",
-        name="読者",
-        message_id=delivery_message_id(_KEY, 1, 123_456, "example.jp"),
+        address=address,
+        name=name,
+        message_id=delivery_message_id(_KEY, 1, number, "example.jp"),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: "読者",
-            Slot.SUBSCRIBER_ADDRESS: "reader123456@example.jp",
-        },
+        slots=links.slots(name=name, address=address),
     )
-
-
-def _naive(html: str, text: str) -> Callable[[], bytes]:
-    environment = Environment(autoescape=True)
-    html_template = environment.from_string("{% raw %}" + html + "{% endraw %}{{ name }}")
-    text_template = environment.from_string("{% raw %}" + text + "{% endraw %}{{ name }}")
-
-    def compose() -> bytes:
-        message = EmailMessage()
-        message["From"] = "digest@example.jp"
-        message["To"] = "reader@example.jp"
-        message["Subject"] = "まちのデジタル便り"
-        message.set_content(text_template.render(name="読者"))
-        message.add_alternative(html_template.render(name="読者"), subtype="html")
-        return message.as_bytes()
-
-    return compose

@@ -23,6 +23,11 @@ _ITEM = """
 [計画の概要](https://www.example.jp/plan/{number}/outline.html)
 """
 
+#: An issue of a few lines, where the length of a message does not matter.
+SHORT = "short"
+_SHORT_SOURCE = b"---\ntitle: Short\ndate: 2026-11-24\nlanguage: ja\n---\n\n# News\n\nFew words.\n"
+_DIGEST = "bench"
+
 
 def _source() -> bytes:
     head = "---\ntitle: まちのデジタル便り\ndate: 2026-11-24\nlanguage: ja\n---\n\n# 今週の動き\n"
@@ -50,7 +55,8 @@ def prepare(engine: Engine) -> None:
     )
     with transaction(engine) as session:
         newsletter = create_newsletter(session, draft)
-        save_issue(session, newsletter.id, read_issue(_source(), source="bench.md"))
+        for slug, source in ((SHORT, _SHORT_SOURCE), (_DIGEST, _source())):
+            save_issue(session, newsletter.id, read_issue(source, source="bench.md"), slug=slug)
 
 
 def subscribe(engine: Engine, count: int) -> None:
@@ -84,11 +90,11 @@ def subscribe(engine: Engine, count: int) -> None:
         )
 
 
-def mail(engine: Engine, *, batch_size: int = 1000) -> int:
-    """Make a mailing of the measured issue."""
+def mail(engine: Engine, *, slug: str = "", batch_size: int = 1000) -> int:
+    """Make a mailing of the measured issue, or of the one named."""
     with transaction(engine) as session:
         newsletter = find_newsletter(session, "bench")
-        issue = find_issue(session, newsletter.id, None)
+        issue = find_issue(session, newsletter.id, slug or _DIGEST)
         folder = Settings(_env_file=None).templates_dir
         rendered = render_stored(issue, newsletter, templates_dir=folder)
         return create_mailing(session, newsletter, issue, rendered, batch_size=batch_size)

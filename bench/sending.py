@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from bench import content
-from bench.composing import sample
+from bench.composing import frozen_content, sample
 from bench.measure import Row
+from bench.naive import composer, loop
+from bench.task_each import one_task_each
 from newsletter.database.engine import reading
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
-from tests.support.celery import celery_workers
+from newsletter.rendering.slots import fill
+from tests.support.celery import Workers, celery_workers
 from tests.support.ports import await_condition, await_port, free_port
 from tests.support.relay import counting_relay
 
@@ -26,7 +30,8 @@ _FAR_SECONDS = 0.05
 
 
 @contextmanager
-def _sink() -> Iterator[int]:
+def smtp_sink() -> Iterator[int]:
+    """Yield the port of a postfix server that throws all mail away."""
     port = free_port()
     command = ["smtp-sink", "-u", "nobody", "-c", f"127.0.0.1:{port}", "512"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - postfix's tool
@@ -38,8 +43,9 @@ def _sink() -> Iterator[int]:
         process.wait()
 
 
-def _smtp_source(port: int, message: Path, count: int, sessions: int) -> float:
-    """Return messages a second."""
+def _smtp_source(port: int, message: Path, count: int, sessions: int) -> tuple[float, float]:
+    """Return messages a second, and its processor seconds a message."""
+    spent = _children_seconds()
     began = time.perf_counter()
     subprocess.run(  # noqa: S603 - postfix's tool
         [
@@ -48,7 +54,13 @@ def _smtp_source(port: int, message: Path, count: int, sessions: int) -> float:
         ],
         check=True,
     )
-    return count / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return count / seconds, (_children_seconds() - spent) / count
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def sample_message(engine: Engine, folder: Path) -> Path:
@@ -68,10 +80,10 @@ def sending(
     processes: int,
     message: Path,
 ) -> Iterator[Row]:
-    """Measure one mailing to the whole list, and its workers' memory."""
-    with _sink() as port:
+    """Measure one mailing to the whole list, and what it costs the processes that send it."""
+    with smtp_sink() as port:
         connections = max(1, _SESSIONS // processes)
-        reference = _smtp_source(port, message, people, _SESSIONS)
+        before, source_seconds = _smtp_source(port, message, people, _SESSIONS)
         with celery_workers(
             database_url=url,
             redis_url=redis_url,
@@ -80,32 +92,36 @@ def sending(
             WORKER_PROCESSES=str(processes),
         ) as workers:
             # The first is not measured: it pays for the start of Celery.
-            _run(engine, people)
-            seconds = _run(engine, people)
-            memory = max(
-                one.memory_info().rss
-                for one in workers.descendants()
-                if not one.children() and one.ppid() != workers.pid
-            )
-        again = _smtp_source(port, message, people, _SESSIONS)
+            run_mailing(engine, people)
+            spent = _bulk_seconds(workers)
+            seconds = run_mailing(engine, people)
+            spent = _bulk_seconds(workers) - spent
+        after, _ = _smtp_source(port, message, people, _SESSIONS)
+    database = engine.dialect.name
     yield Row(
-        row=f"end to end, {people:,}, {processes} processes, {engine.dialect.name}",
+        row=f"end to end, {people:,}, {processes} processes, {database}",
         ours=people / seconds,
-        reference=(reference + again) / 2,
+        reference=(before + after) / 2,
         unit="messages/s",
         aim=">=0.8",
     )
     yield Row(
-        row=f"largest worker process after {people:,}, {engine.dialect.name}",
-        ours=memory / 2**20,
-        reference=None,
-        unit="MiB",
+        row=f"processor time of workers, {processes} processes, {database}",
+        ours=spent / people * 1e6,
+        reference=source_seconds * 1e6,
+        unit="µs/message",
     )
 
 
-def _run(engine: Engine, people: int, *, batch_size: int = 1000) -> float:
-    """Send one mailing; return the seconds between its first hint and its end."""
-    mailing = content.mail(engine, batch_size=batch_size)
+def _bulk_seconds(workers: Workers) -> float:
+    """Return the processor seconds of the processes that send."""
+    times = [one.cpu_times() for one in workers.pool("bulk")]
+    return sum(each.user + each.system for each in times)
+
+
+def run_mailing(engine: Engine, people: int, *, slug: str = "", batch_size: int = 1000) -> float:
+    """Send one mailing to all; return the seconds between its start and its end."""
+    mailing = content.mail(engine, slug=slug, batch_size=batch_size)
 
     def row() -> MailingRow:
         with reading(engine) as session:
@@ -139,12 +155,50 @@ def far_away(
             BATCH_SIZE="5000",
         ),
     ):
-        _run(engine, people, batch_size=5000)
-        seconds = _run(engine, people, batch_size=5000)
+        run_mailing(engine, people, batch_size=5000)
+        seconds = run_mailing(engine, people, batch_size=5000)
     yield Row(
         row=f"a relay 50 ms away, {_FAR_CONNECTIONS} connections, 1 process, {people:,}",
         ours=people / seconds,
         reference=_FAR_CONNECTIONS / _FAR_SECONDS,
         unit="messages/s",
         aim=">=0.9",
+    )
+
+
+def naive(engine: Engine, *, redis_url: str, folder: Path, people: int) -> Iterator[Row]:
+    """Show beside ours what is often built: a loop, and a task for each recipient."""
+    frozen = frozen_content(engine)
+    html, text = fill(frozen.rendered.html, {}), fill(frozen.rendered.text, {})
+    with smtp_sink() as port:
+        alone = loop(port, composer(html, text), max(people // 20, 100))
+        each = one_task_each(
+            redis_url=redis_url,
+            folder=folder,
+            port=port,
+            html=html,
+            text=text,
+            count=max(people // 20, 100),
+            processes=2,
+        )
+        with celery_workers(
+            database_url=engine.url.render_as_string(hide_password=False),
+            redis_url=redis_url,
+            smtp_url=f"smtp://127.0.0.1:{port}?connections={_SESSIONS}&messages=100000",
+            folder=folder / "data",
+            WORKER_PROCESSES="1",
+        ):
+            run_mailing(engine, people)
+            ours = people / run_mailing(engine, people)
+    yield Row(
+        row="1 process, beside a loop of Jinja, EmailMessage and smtplib",
+        ours=ours,
+        reference=alone,
+        unit="messages/s",
+    )
+    yield Row(
+        row="1 process, beside 2 with one Celery task a recipient",
+        ours=ours,
+        reference=each,
+        unit="messages/s",
     )

@@ -26,6 +26,14 @@ def _default_templates() -> Path:
     return checkout if checkout.is_dir() else _PACKAGE / "_templates"
 
 
+#: Providers whose webhooks carry a secret of the operator's; the others sign with a key of theirs.
+_CHOSEN_SECRETS = ("webhook_postmark", "webhook_sparkpost", "webhook_mailjet", "webhook_brevo")
+_WEBHOOKS = (
+    *_CHOSEN_SECRETS,
+    *("webhook_ses", "webhook_sendgrid", "webhook_mailgun", "webhook_resend"),
+)
+
+
 class Settings(BaseSettings):
     """Every setting of the product; the name in the environment is the field's in upper case."""
 
@@ -79,6 +87,26 @@ class Settings(BaseSettings):
     consent_network: Literal["network", "none", "full"] = "network"
     #: Lets programs unsubscribe people by POST /api/unsubscribe; empty closes that way.
     api_token: SecretStr | None = None
+    #: What proves webhooks, by provider; an empty one closes that provider's webhook. Several,
+    #: comma-separated, while one is changed for another.
+    webhook_ses: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_sendgrid: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_postmark: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_mailgun: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_sparkpost: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_mailjet: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_brevo: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_resend: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    #: Where `newsletter bounce listen` takes mail: ``lmtp://host:port``, ``lmtp:///socket``,
+    #: ``smtp://host:port``.
+    bounce_listen: str = "lmtp://127.0.0.1:8024"
+    #: The mailbox of `newsletter bounce fetch`: ``imaps://user:secret@host/INBOX``, ``pop3s://…``.
+    bounce_mailbox: SecretStr | None = None
+    #: Seconds between two looks at a mailbox whose server does not tell by itself.
+    bounce_poll_seconds: int = Field(default=60, ge=1, le=86_400)
+    #: Days for which the bounce log keeps its rows, and of these the raw reports.
+    bounce_retention_days: int = Field(default=400, ge=30, le=3650)
+    bounce_raw_days: int = Field(default=90, ge=1, le=3650)
     templates_dir: Path = Field(default_factory=_default_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: ``text`` for people, ``json`` for log collectors: one object a line.
@@ -88,7 +116,7 @@ class Settings(BaseSettings):
     #: Whether workers send Celery's task events, which Flower shows.
     task_events: bool = False
 
-    @field_validator("secret_keys", "mail_transports", "dkim_keys", mode="before")
+    @field_validator("secret_keys", "mail_transports", "dkim_keys", *_WEBHOOKS, mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -106,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError("each rate must be a number above 0, such as docomo.ne.jp=5")
         return rates
 
-    @field_validator("secret_keys")
+    @field_validator("secret_keys", *_CHOSEN_SECRETS)
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
@@ -131,6 +159,15 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The database URL, with the SQLite file in ``data_dir`` when none is set."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"
+
+    @property
+    def webhook_secrets(self) -> dict[str, tuple[str, ...]]:
+        """What proves a webhook, by the providers that have one."""
+        return {
+            name.removeprefix("webhook_"): tuple(key.get_secret_value() for key in keys)
+            for name in _WEBHOOKS
+            if (keys := getattr(self, name))
+        }
 
     @property
     def journal_dir(self) -> Path:

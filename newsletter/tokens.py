@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -23,6 +23,7 @@ _SIGNATURE_OCTETS = 16
 _HEAD_OCTETS = 2
 #: LEB128 keeps seven bits in an octet and says in the eighth that more follow.
 _VARINT_MASK = 0x7F
+_ONE_OCTET = [bytes((number,)) for number in range(_VARINT_MASK + 1)]
 
 
 class Purpose(IntEnum):
@@ -33,6 +34,12 @@ class Purpose(IntEnum):
     CONFIRM = 3
     VIEW = 4
     RETURN_PATH = 5
+    CLICK = 6
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+#: What a token begins with.
+_HEADS = {purpose: bytes((_VERSION, purpose)) for purpose in Purpose}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +51,43 @@ class DeliveryRef:
     subscriber_id: int
 
 
+class KeyedHash:
+    """HMAC-SHA256 (RFC 2104) under one key, whose two key blocks are hashed once.
+
+    A copied hash state costs less than half of what `hmac.digest` does, which sets up both anew.
+    """
+
+    _BLOCK_OCTETS = 64
+
+    def __init__(self, key: bytes) -> None:
+        short = key if len(key) <= self._BLOCK_OCTETS else hashlib.sha256(key).digest()
+        block = short.ljust(self._BLOCK_OCTETS, b"\0")
+        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in block))
+        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in block))
+
+    def digest(self, octets: bytes) -> bytes:
+        """Return the 32 octets."""
+        inner = self._inner.copy()
+        inner.update(octets)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 def _varint(number: int) -> bytes:
     """Encode a natural number in LEB128: 7 bits an octet, least significant first."""
+    if number <= _VARINT_MASK:
+        return _ONE_OCTET[number]
     octets = bytearray()
     while number > _VARINT_MASK:
         octets.append(number & _VARINT_MASK | 0x80)
         number >>= 7
     octets.append(number)
     return bytes(octets)
+
+
+def _numbers(ref: DeliveryRef) -> bytes:
+    return _varint(ref.newsletter_id) + _varint(ref.mailing_id) + _varint(ref.subscriber_id)
 
 
 def _read_varints(data: bytes) -> list[int]:
@@ -80,13 +116,19 @@ class TokenSigner:
             raise ValueError("at least one key is needed")
         #: Keyed hashes under the same keys.
         self.pseudonyms = Pseudonyms(keys)
-        self._keys = tuple(hashlib.sha256(b"newsletter-token\0" + key).digest() for key in keys)
+        self._hashes = tuple(
+            KeyedHash(hashlib.sha256(b"newsletter-token\0" + key).digest()) for key in keys
+        )
 
     def sign(self, purpose: Purpose, *numbers: int) -> str:
         """Return a token for natural ``numbers``: ASCII, URL-safe, without padding."""
-        body = bytes((_VERSION, purpose)) + b"".join(map(_varint, numbers))
-        signature = hmac.digest(self._keys[0], body, "sha256")[:_SIGNATURE_OCTETS]
-        return base64.urlsafe_b64encode(body + signature).rstrip(b"=").decode("ascii")
+        return self._sign(purpose, b"".join(map(_varint, numbers)))
+
+    def _sign(self, purpose: Purpose, numbers: bytes) -> str:
+        body = _HEADS[purpose] + numbers
+        signature = self._hashes[0].digest(body)[:_SIGNATURE_OCTETS]
+        encoded = binascii.b2a_base64(body + signature, newline=False)
+        return encoded.translate(_URL_SAFE, b"=").decode("ascii")
 
     def read(self, purpose: Purpose, token: str) -> tuple[int, ...]:
         """Return the numbers of a token.
@@ -103,8 +145,8 @@ class TokenSigner:
             raise TokenError("The link is damaged.") from error
         body, signature = raw[:-_SIGNATURE_OCTETS], raw[-_SIGNATURE_OCTETS:]
         if len(body) < _HEAD_OCTETS or not any(
-            hmac.compare_digest(hmac.digest(key, body, "sha256")[:_SIGNATURE_OCTETS], signature)
-            for key in self._keys
+            hmac.compare_digest(keyed.digest(body)[:_SIGNATURE_OCTETS], signature)
+            for keyed in self._hashes
         ):
             raise TokenError("The link is damaged, or was signed with a key no longer in use.")
         if body[0] != _VERSION or body[1] != purpose:
@@ -113,7 +155,12 @@ class TokenSigner:
 
     def sign_delivery(self, purpose: Purpose, ref: DeliveryRef) -> str:
         """Return a token for one delivery; mailing 0 stands for none."""
-        return self.sign(purpose, ref.newsletter_id, ref.mailing_id, ref.subscriber_id)
+        return self._sign(purpose, _numbers(ref))
+
+    def sign_deliveries(self, purposes: Iterable[Purpose], ref: DeliveryRef) -> list[str]:
+        """Return a token for each purpose, of one delivery."""
+        numbers = _numbers(ref)
+        return [self._sign(purpose, numbers) for purpose in purposes]
 
     def read_delivery(self, purpose: Purpose, token: str) -> DeliveryRef:
         """Return the delivery a token names.

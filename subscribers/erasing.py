@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
+    IncidentRow,
     SubscriberRow,
     SuppressionRow,
 )
@@ -33,14 +34,7 @@ def erase(
         return False
     unsubscribe_from_all(session, subscriber_id=subscriber_id, mailing_id=None, way=way)
     _keep_as_hash(session, person.address_key, pseudonyms)
-    session.execute(
-        update(BounceRow)
-        .where(
-            (BounceRow.subscriber_id == subscriber_id)
-            | BounceRow.address.in_([person.address, person.address_key])
-        )
-        .values(address="", reply="", raw="")
-    )
+    _erase_from_bounces(session, person)
     # Replies of relays tend to repeat the address.
     session.execute(
         update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)
@@ -54,6 +48,26 @@ def erase(
     person.updated_at = now()
     session.flush()
     return True
+
+
+def _erase_from_bounces(session: Session, person: SubscriberRow) -> None:
+    names = {name for name in (person.address, person.address_key) if name}
+    session.execute(
+        update(BounceRow)
+        .where(
+            (BounceRow.subscriber_id == person.id)
+            | func.lower(BounceRow.address).in_({name.lower() for name in names})
+        )
+        .values(address="", domain="", reply="", raw="")
+    )
+    # One report may name several people, and an incident quotes one of its reports.
+    for name in names:
+        for column in (BounceRow.raw, BounceRow.reply, IncidentRow.words):
+            session.execute(
+                update(column.class_)
+                .where(column.icontains(name, autoescape=True))
+                .values({column.key: func.replace(column, name, "[erased]")})
+            )
 
 
 def _keep_as_hash(session: Session, address_key: str, pseudonyms: Pseudonyms) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -88,17 +89,28 @@ def _values(person: SubscriberRow, relation: SubscriptionRow, tags: list[str]) -
 
 
 def write_csv(people: Iterator[dict[str, Any]], stream: TextIO) -> int:
-    """Write CSV (RFC 4180) with formulas defused by an apostrophe; return the number of people."""
-    writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+    """Write what `csv_lines` yields; return the number of people."""
+    count = -1
+    for count, line in enumerate(csv_lines(people)):  # noqa: B007 - the last one is the answer
+        stream.write(line)
+    return count
+
+
+def csv_lines(people: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """Yield lines of CSV (RFC 4180), the header first, with formulas defused by an apostrophe."""
+    line = io.StringIO()
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(_COLUMNS)
-    count = 0
-    for count, person in enumerate(people, start=1):  # noqa: B007 - the last one is the answer
+    yield line.getvalue()
+    for person in people:
         shown = person | {
             "tags": ", ".join(person["tags"]),
             "attributes": json.dumps(person["attributes"], ensure_ascii=False),
         }
+        line.seek(0)
+        line.truncate()
         writer.writerow([defuse(str(shown[name] or "")) for name in _COLUMNS])
-    return count
+        yield line.getvalue()
 
 
 def write_json_lines(people: Iterator[dict[str, Any]], stream: TextIO) -> int:

@@ -11,6 +11,9 @@ from newsletter.database.tables import MailingRow, SubscriptionRow, UnsubscribeE
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 
+#: Ways by which a subscription ends on somebody else's report.
+_WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
+
 
 def unsubscribe(
     session: Session,
@@ -36,6 +39,8 @@ def unsubscribe(
     )
     assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
     if result.rowcount == 0:
+        if way not in _WITHOUT_THEIR_WORD:
+            _note_own_wish(session, newsletter_id, subscriber_id, way)
         return False
     session.add(
         UnsubscribeEventRow(
@@ -46,6 +51,37 @@ def unsubscribe(
         )
     )
     return True
+
+
+def may_be_taken_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
+    """Tell whether a leaving may be undone: not once somebody said themselves that they leave."""
+    way = _last_way(session, newsletter_id, subscriber_id)
+    return way is None or way in _WITHOUT_THEIR_WORD
+
+
+def _note_own_wish(
+    session: Session, newsletter_id: int, subscriber_id: int, way: UnsubscribeWay
+) -> None:
+    """Log that somebody leaves whom a complaint had ended before: undoing that must not undo this.
+
+    Without a mailing, since its report has counted them already.
+    """
+    if _last_way(session, newsletter_id, subscriber_id) in _WITHOUT_THEIR_WORD:
+        session.add(
+            UnsubscribeEventRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id, way=way)
+        )
+
+
+def _last_way(session: Session, newsletter_id: int, subscriber_id: int) -> UnsubscribeWay | None:
+    return session.scalar(
+        select(UnsubscribeEventRow.way)
+        .where(
+            UnsubscribeEventRow.newsletter_id == newsletter_id,
+            UnsubscribeEventRow.subscriber_id == subscriber_id,
+        )
+        .order_by(UnsubscribeEventRow.id.desc())
+        .limit(1)
+    )
 
 
 def unsubscribe_from_all(

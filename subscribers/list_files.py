@@ -7,9 +7,8 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
 from newsletter.issues.normalise import decode
@@ -19,8 +18,7 @@ _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One subscriber's values by the names the list uses; the header is line 1."""
 
     line: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from newsletter.database.types import now
 from newsletter.language import Language
@@ -16,18 +16,23 @@ from subscribers.list_columns import Entry, Problem
 
 _COLUMNS = "line, address, address_key, domain, name, language, attributes, consented_at"
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS list_stage (
-    line bigint NOT NULL, address varchar(320) NOT NULL, address_key varchar(320) PRIMARY KEY,
+    line bigint NOT NULL, address varchar(320) NOT NULL, address_key varchar(320) NOT NULL,
     domain varchar(255) NOT NULL, name varchar(200) NOT NULL, language varchar(32),
     attributes text NOT NULL, consented_at timestamp with time zone)"""
+#: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
+_EMPTIED = " ON COMMIT DELETE ROWS"
+#: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
+_BY_INDEX = """SELECT set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true)"""
 _SUPPRESSED = """SELECT line, address FROM list_stage WHERE EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
     AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
-_LEFT = """SELECT list_stage.line, list_stage.address FROM list_stage
+_LEFT = """SELECT list_stage.line, list_stage.address,
+        list_stage.consented_at > subscription.unsubscribed_at AS again FROM list_stage
     JOIN subscriber ON subscriber.address_key = list_stage.address_key
     JOIN subscription ON subscription.subscriber_id = subscriber.id
-    WHERE subscription.newsletter_id = :newsletter AND subscription.state = 'unsubscribed'
-    AND (list_stage.consented_at IS NULL
-         OR list_stage.consented_at <= subscription.unsubscribed_at)"""
+        AND subscription.newsletter_id = :newsletter
+    WHERE subscription.state = 'unsubscribed'"""
 _PEOPLE = """INSERT INTO subscriber (address, address_key, domain, name, language, format,
         time_zone, attributes, created_at, updated_at)
     SELECT address, address_key, domain, name, coalesce(language, :language), 'html', '',
@@ -55,6 +60,12 @@ _REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = :basis
     AND subscription.state = 'unsubscribed' AND s.consented_at > subscription.unsubscribed_at"""
 _TAG = """INSERT INTO subscriber_tag (subscriber_id, tag)
     SELECT id, :tag FROM subscriber WHERE address_key = :key ON CONFLICT DO NOTHING"""
+
+_TAKE_OUT = text("DELETE FROM list_stage WHERE line IN :lines").bindparams(
+    bindparam("lines", expanding=True)
+)
+_IS_SUPPRESSED = "It is suppressed."
+_GONE = "This person left; only their own new consent brings them back."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +95,12 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
         return Written()
     written, postgres = Written(), connection.dialect.name == "postgresql"
     moment = _instant(now(), postgres=postgres)
-    connection.execute(text(_CREATE))
-    connection.execute(text("DELETE FROM list_stage"))
+    if postgres:
+        connection.execute(text(_CREATE + _EMPTIED))
+        connection.execute(text(_BY_INDEX))
+    else:
+        connection.execute(text(_CREATE))
+        connection.execute(text("DELETE FROM list_stage"))
     _stage(connection, entries, postgres=postgres)
     values = {
         "newsletter": terms.newsletter_id,
@@ -95,14 +110,18 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
         "language": terms.language.value,
         "moment": moment,
     }
-    _refuse(connection, _SUPPRESSED, values, "It is suppressed.", written)
-    reason = "This person left; only their own new consent brings them back."
-    _refuse(connection, _LEFT, values, reason, written)
+    scope = {"newsletter": terms.newsletter_id}
+    suppressed = connection.execute(text(_SUPPRESSED), scope).all()
+    _refuse(connection, [(row.line, row.address) for row in suppressed], _IS_SUPPRESSED, written)
+    left = connection.execute(text(_LEFT), scope).all()
+    _refuse(connection, [(row.line, row.address) for row in left if not row.again], _GONE, written)
     if terms.update:
         written.updated = _run(connection, _merge(postgres=postgres), values)
     attributes = "CAST(attributes AS json)" if postgres else "attributes"
     _run(connection, _PEOPLE.format(attributes=attributes), values)
-    written.added = _run(connection, _REVIVE, values) + _run(connection, _SUBSCRIBE, values)
+    if any(row.again for row in left):
+        written.added = _run(connection, _REVIVE, values)
+    written.added += _run(connection, _SUBSCRIBE, values)
     refused = {problem.line for problem in written.problems}
     tags = [
         {"key": entry.address.key, "tag": tag}
@@ -122,15 +141,14 @@ def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
 
 
 def _refuse(
-    connection: Connection, query: str, values: dict[str, Any], reason: str, written: Written
+    connection: Connection, rows: Sequence[tuple[int, str]], reason: str, written: Written
 ) -> None:
-    rows = connection.execute(text(query), {"newsletter": values["newsletter"]}).all()
     written.problems += [
-        Problem(line=line, field="address", value=address, problem=reason) for line, address in rows
+        Problem(line=line, field="address", value=address, problem=reason, address=address)
+        for line, address in rows
     ]
     if rows:
-        lines = [{"line": line} for line, _ in rows]
-        connection.execute(text("DELETE FROM list_stage WHERE line = :line"), lines)
+        connection.execute(_TAKE_OUT, {"lines": [line for line, _ in rows]})
 
 
 def _merge(*, postgres: bool) -> str:

@@ -17,6 +17,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
+    TagRow,
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
@@ -159,6 +160,8 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
     person = find_reader(session, subscriber_id)
     slugs = {row.id: row.slug for row in session.scalars(select(NewsletterRow))}
 
+    tags = select(TagRow.tag).where(TagRow.subscriber_id == subscriber_id)
+
     def rows(table: type[Any], *columns: str) -> list[dict[str, Any]]:
         found = session.scalars(select(table).where(table.subscriber_id == subscriber_id)).all()
         return [
@@ -174,6 +177,7 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
         "format": person.format,
         "time_zone": person.time_zone,
         "attributes": person.attributes,
+        "tags": list(session.scalars(tags.order_by(TagRow.tag))),
         "known_since": _plain(person.created_at),
         "subscriptions": rows(
             SubscriptionRow,

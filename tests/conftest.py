@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -23,7 +25,7 @@ SHARED_DATA = Path(os.environ.get("SHARED_DATA", _CHECKOUT.parent / "shared" / "
 IN_CI = bool(os.environ.get("CI"))
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of ``what``; in CI, where all must be there, fail."""
     if IN_CI:
         pytest.fail(f"{what} is missing, and CI must not skip")
@@ -31,9 +33,14 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
+def postgres() -> Iterator[PostgresServer]:
+    # Not below pytest's folder: started as root, the server runs as a user of its own, and each
+    # pytest that starts closes that folder to everybody else, under the servers of those that run.
+    with tempfile.TemporaryDirectory(prefix="newsletter-tests-") as name:
+        folder = Path(name) / "postgres"
+        folder.mkdir()
+        with postgres_server(folder) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker.consumer import Consumer
-from sqlalchemy.exc import OperationalError
 
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.delivery.dispatch import finish_mailings, return_hint, take_due_batches
@@ -28,8 +27,10 @@ from newsletter.errors import Place, SettingError
 from newsletter.logs import bound, set_up_logs
 from newsletter.operations.heartbeats import Process
 from newsletter.settings import Settings, load_settings
-from workers import rounds, sender, stopping, vital
+from workers import rounds, row, stopping, vital
 from workers.composition import Services, build
+from workers.rhythm import Steadily
+from workers.steps import AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +44,7 @@ _ROUND_SECONDS = 2.0
 @lru_cache(maxsize=1)
 def services() -> Services:
     """Return this process's services, built when the first task needs them."""
-    built = build(load_settings())
-    rounds.look_back(built)
-    return built
+    return build(load_settings())
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -84,9 +83,10 @@ def create_celery(settings: Settings) -> Celery:
         beat_schedule={
             "round": {
                 "task": "newsletter.round",
-                "schedule": _ROUND_SECONDS,
-                # A round that could not run in time is worth nothing any more.
-                "options": {"expires": _ROUND_SECONDS * 5, "queue": "control"},
+                "schedule": Steadily(_ROUND_SECONDS),
+                # A round that could not run in time is worth nothing any more; hosts' clocks may
+                # differ by as much.
+                "options": {"expires": _ROUND_SECONDS * 30, "queue": "control"},
             }
         },
     )
@@ -112,8 +112,9 @@ def _register(app: Celery) -> None:
             if stopping.is_asked():
                 return_hint(current.engine, mailing_id, number)
                 return
+            rounds.look_back(current)
             with _sign_of_life().sending(mailing_id, number):
-                answered = sender.send_batch(current, mailing_id, number)
+                answered = row.send_batch(current, mailing_id, number)
             _sign_of_life().count(answered)
             if not stopping.is_asked():
                 _hint(current, send_batch)
@@ -127,7 +128,7 @@ def _unless_the_database_is_away() -> Iterator[None]:
     """Say so in one line; the next round finds in the ledger what was not done."""
     try:
         yield
-    except OperationalError as error:
+    except AWAY as error:
         _log.warning("The database does not answer: %s", str(error.orig).splitlines()[0])
 
 

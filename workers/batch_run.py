@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -93,8 +94,17 @@ class BatchRun:
     @property
     def has_more(self) -> bool:
         """Whether there is something that may still be sent."""
-        waiting = bool(self._queue) or any(self._held.values())
-        return waiting and self._flowing and not self.wait_seconds
+        return self.is_flowing and self.waiting > 0
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are still to be given out."""
+        return len(self._queue) + sum(map(len, self._held.values()))
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether no pause, failure or limit holds it up."""
+        return self._flowing and not self.wait_seconds
 
     # What the transport asks: see `Courier`.
 
@@ -124,7 +134,8 @@ class BatchRun:
 
     def commit(self, parcel: Parcel) -> bool:
         """See `Courier.commit`."""
-        if parcel.position in self._unwanted:
+        # The relay may have let it wait since it was given out.
+        if not self._flowing or self._standing_is_old() or parcel.position in self._unwanted:
             return False
         if self._out[parcel.position].domain in self._held_domains:
             return False
@@ -244,20 +255,25 @@ class BatchRun:
 
     async def keep_in_touch(self) -> None:
         """Tell the ledger and ask it, about once a second, until cancelled."""
-        while True:
-            self._full.clear()
-            try:
-                async with asyncio.timeout(_FLUSH_SECONDS):
-                    await self._full.wait()
-            except TimeoutError:
-                pass
-            try:
-                await self.flush()
-                await self._ask()
-            except SQLAlchemyError as error:
-                _log.warning("the database does not answer: %s", type(error).__name__)
-                if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
-                    self._stop("The database is away.")
+        try:
+            while True:
+                self._full.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_FLUSH_SECONDS):
+                        await self._full.wait()
+                await self._exchange()
+        finally:
+            # Whatever ended it: without the ledger's word nothing leaves.
+            self._flowing = False
+
+    async def _exchange(self) -> None:
+        try:
+            await self.flush()
+            await self._ask()
+        except SQLAlchemyError as error:
+            _log.warning("the database does not answer: %s", type(error).__name__)
+            if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
+                self._stop("The database is away.")
 
     async def flush(self) -> None:
         """Write what is known into the ledger; what fails is kept for the next time.
@@ -269,7 +285,8 @@ class BatchRun:
             waiting, self._unrecorded = self._unrecorded, []
             try:
                 await asyncio.to_thread(self._desk.record, waiting)
-            except SQLAlchemyError:
+            except BaseException:
+                # Also when it is cancelled: nobody knows then whether the ledger took it.
                 self._unrecorded = waiting + self._unrecorded
                 raise
 

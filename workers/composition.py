@@ -13,6 +13,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
+from workers.leases import LeaseWatch
 from workers.transports import Route, open_route
 
 
@@ -26,6 +27,7 @@ class Services:
     message_id_key: bytes
     routes: tuple[Route, ...]
     dkim_keys: tuple[DkimKey, ...] = ()
+    watch: LeaseWatch = field(default_factory=LeaseWatch)
     #: The loop that the transports' connections live in, kept from batch to batch.
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 

@@ -10,6 +10,7 @@ proves only what it says, never what it does not say.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -42,14 +43,27 @@ class Journal:
         self._path = folder / f"{token}.journal"
         draft = folder / f"{token}.draft"
         self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        header = {"boot": boot_id(), "mailing_id": mailing_id, "token": token}
-        self._write(json.dumps(header))
-        # Only now may a sweeper see it: it is locked.
-        draft.rename(self._path)
+        self._size = 0
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            header = {"boot": boot_id(), "mailing_id": mailing_id}
+            self._write(json.dumps(header))
+            # Only now may a sweeper see it: it is locked.
+            draft.rename(self._path)
+        except OSError:
+            os.close(self._file)
+            draft.unlink(missing_ok=True)
+            raise
 
     def _write(self, line: str) -> None:
-        os.write(self._file, f"{line}\n".encode())
+        octets = f"{line}\n".encode()
+        written = os.write(self._file, octets)
+        if written < len(octets):
+            # A disk that is all but full takes a part and says nothing. The part must not stay:
+            # "i 12" of "i 123" tells of another delivery, and the next line would join it.
+            os.ftruncate(self._file, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += written
 
     def begin(self, position: int) -> None:
         """Note that a message is about to be made."""
@@ -82,13 +96,14 @@ class JournalReading:
     """What a dead worker's journal tells.
 
     Attributes:
+        mailing_id: None when not even that can be read.
         trusted: Whether its silence is proof, too.
         in_doubt: Handed over without a reply.
         in_making: What was being made at the moment of death.
     """
 
     path: Path
-    mailing_id: int
+    mailing_id: int | None
     token: str
     trusted: bool
     outcomes: tuple[Outcome, ...]
@@ -116,31 +131,50 @@ def read_orphans(folder: Path) -> Iterator[JournalReading]:
 
 
 def _read(path: Path) -> JournalReading:
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    header = json.loads(lines[0])
+    """Read what can be read: after a power cut, a file may be empty or hold anything."""
+    head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    mailing_id, boot = _read_head(head)
     intents: set[int] = set()
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
+    is_whole = mailing_id is not None
     # What follows the last line feed was torn by the death and never happened.
-    for line in lines[1:-1]:
+    for line in lines[:-1]:
         kind, _, rest = line.partition(" ")
-        in_making = int(rest) if kind == "b" else None
+        try:
+            position = _read_outcome(rest, outcomes) if kind == "o" else int(rest)
+        except (ValueError, TypeError, IndexError):
+            is_whole = False
+            continue
+        in_making = position if kind == "b" else None
         if kind == "i":
-            intents.add(int(rest))
-            outcomes.pop(int(rest), None)
+            intents.add(position)
+            outcomes.pop(position, None)
         elif kind == "n":
-            intents.discard(int(rest))
-        elif kind == "o":
-            # A journal of an earlier version lacks the newest fields.
-            values = dict(zip(_FIELDS, json.loads(rest), strict=False))
-            values["state"] = DeliveryState(values["state"])
-            outcomes[values["position"]] = Outcome(**values)
+            intents.discard(position)
     return JournalReading(
         path=path,
-        mailing_id=header["mailing_id"],
-        token=header["token"],
-        trusted=header["boot"] == boot_id(),
+        mailing_id=mailing_id,
+        token=path.stem,
+        trusted=is_whole and boot == boot_id(),
         outcomes=tuple(outcomes.values()),
         in_doubt=frozenset(intents - set(outcomes)),
         in_making=in_making,
     )
+
+
+def _read_head(line: str) -> tuple[int | None, str]:
+    try:
+        header = json.loads(line)
+        return int(header["mailing_id"]), str(header["boot"])
+    except (ValueError, TypeError, KeyError):
+        return None, ""
+
+
+def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> int:
+    # A journal of an earlier version lacks the newest fields.
+    values = dict(zip(_FIELDS, json.loads(words), strict=False))
+    values["state"] = DeliveryState(values["state"])
+    outcome = Outcome(**values)
+    outcomes[outcome.position] = outcome
+    return outcome.position

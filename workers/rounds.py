@@ -13,44 +13,80 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from newsletter.database.engine import transaction
 from newsletter.delivery import pulse
 from newsletter.delivery.dispatch import unplanned_mailings
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import act_on_new_bounces
+from newsletter.delivery.feedback.retention import forget_old_bounces
+from newsletter.delivery.mailings import pause_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
 from newsletter.delivery.tallying import condense
+from newsletter.errors import ConflictError, NewsletterError
 from newsletter.operations.heartbeats import forget_the_gone
 from workers import sweeper
 from workers.composition import Services
 from workers.journal import boot_id
+from workers.steps import apart
 
 _log = logging.getLogger(__name__)
 
+#: About every ten minutes.
+_RETENTION_ROUNDS = 300
+_RETENTION_CHUNKS = 10
+#: About every hour.
 _TIDY_ROUNDS = 1800
 
 
 def go(services: Services) -> None:
     """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
     look_back(services)
-    _remember(services, pulse.beat(services.engine))
-    sweeper.sweep(services)
-    start_due_mailings(services.engine, grace=_grace(services))
+    rounds = pulse.beat(services.engine)
+    _remember(services, rounds)
+    with apart("the sweep"):
+        sweeper.sweep(services)
+    with apart("the start of what is due"):
+        start_due_mailings(services.engine, grace=_grace(services))
     for mailing_id in unplanned_mailings(services.engine):
-        plan_mailing(services.engine, mailing_id)
-    settle_by_policy(services.engine)
-    _judge_bounces(services)
-    _tidy(services)
+        with apart(f"the plan of mailing {mailing_id}"):
+            _plan(services.engine, mailing_id)
+    with apart("the settling by policy"):
+        settle_by_policy(services.engine)
+    with apart("the judgement of bounces"):
+        _judge_bounces(services)
+    if rounds % _RETENTION_ROUNDS == 0:
+        with apart("the forgetting of old bounces"):
+            _forget_old_bounces(services)
+    if rounds % _TIDY_ROUNDS == 0:
+        with apart("the summing up of tallies"):
+            condense(services.engine)
+            forget_the_gone(services.engine)
 
 
-def _tidy(services: Services) -> None:
-    """Sum up and forget what is too old to be looked at, once in an hour's worth of rounds."""
-    memory = _recall(services)
-    if memory is not None and memory.rounds % _TIDY_ROUNDS == 0:
-        condense(services.engine)
-        forget_the_gone(services.engine)
+def _forget_old_bounces(services: Services) -> None:
+    """Forget a bounded number, so that no round is held up by a large log."""
+    settings = services.settings
+    for _ in range(_RETENTION_CHUNKS):
+        with transaction(services.engine) as session:
+            if not forget_old_bounces(
+                session,
+                raw_days=settings.bounce_raw_days,
+                row_days=settings.bounce_retention_days,
+            ):
+                return
+
+
+def _plan(engine: Engine, mailing_id: int) -> None:
+    try:
+        plan_mailing(engine, mailing_id)
+    except NewsletterError as error:
+        # Such as a segment that can be read no more: somebody must look at it.
+        with suppress(ConflictError):
+            pause_mailing(engine, mailing_id, reason=f"It cannot be planned. {error}")
 
 
 def _judge_bounces(services: Services) -> None:
@@ -64,7 +100,8 @@ def _judge_bounces(services: Services) -> None:
 def look_back(services: Services) -> None:
     """Hold what is under way when nobody can know what happened meanwhile.
 
-    Each worker process does this before its first task, since hints may have waited in the broker.
+    Done before each batch, too: its hint may have waited in the broker while a backup of the
+    database was put in place, and may be read before the next round.
     """
     memory = _recall(services)
     grace = _grace(services)
@@ -81,6 +118,9 @@ def look_back(services: Services) -> None:
     )
     if reason:
         _log.warning("mailings under way are held: %s", reason)
+        # Once is enough: what somebody lets go then stays so.
+        known = pulse.beats(services.engine)
+        _remember(services, known[0] if known else 0)
 
 
 def _grace(services: Services) -> timedelta:

@@ -1,18 +1,19 @@
-"""Sending one batch: claim, compose, hand over, record; safe to run twice, or to be killed."""
+"""Sending one claimed batch: compose, hand over, record; safe to be killed at any instant."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
 from newsletter.delivery import ledger, recording, relays
+from newsletter.delivery.clicks import with_counted_links
 from newsletter.delivery.content import MailingContent, load_content
 from newsletter.delivery.ledger import Claim, ClaimedDelivery
 from newsletter.delivery.links import DeliveryLinks
@@ -20,7 +21,6 @@ from newsletter.delivery.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
-from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef
 from workers import stopping
 from workers.batch_run import BatchRun, Desk
@@ -33,35 +33,16 @@ from workers.transports import Route
 _LAST_TRIES = 30
 
 
-def send_batch(services: Services, mailing_id: int, number: int) -> int:
-    """Send what is due of a batch; return how many messages a relay answered for."""
-    routes = _open_routes(services, mailing_id, number)
-    if not routes:
-        return 0
-    token = secrets.token_hex(16)
-    journal = Journal(services.settings.journal_dir, token, mailing_id=mailing_id)
-    try:
-        claim = ledger.claim_batch(
-            services.engine,
-            mailing_id,
-            number,
-            token=token,
-            lease_seconds=services.settings.lease_seconds,
-        )
-        if claim is None:
-            journal.close()
-            return 0
-        run = services.runner.run(_send(services, claim, journal, routes))
-        ledger.close_batch(services.engine, claim, wait_seconds=run.wait_seconds)
-    except BaseException:
-        # Also when the process is told to end at once: what was sent stands in the journal.
-        journal.abandon()
-        raise
-    journal.close()
-    return run.answered
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Lease:
+    """A claimed batch, and what is needed to send it."""
+
+    claim: Claim
+    journal: Journal
+    routes: Sequence[Route]
 
 
-def _open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Route]:
+def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Route]:
     """Return the routes to try, the first drawn by weight; without one the batch waits."""
     resting = {relay.name: relay for relay in relays.resting_relays(services.engine)}
     routes = [route for route in services.routes if route.transport.name not in resting]
@@ -76,19 +57,26 @@ def _open_routes(services: Services, mailing_id: int, number: int) -> Sequence[R
     return routes
 
 
-async def _send(
-    services: Services, claim: Claim, journal: Journal, routes: Sequence[Route]
-) -> BatchRun:
-    content = _content(services, claim.mailing_id)
-    run = BatchRun(
-        claim,
-        journal,
-        _desk(services, claim, content),
-        throttle=_throttle(services, routes[0]),
+def begin(services: Services, lease: Lease) -> BatchRun:
+    """Return the run of a claimed batch, before anything is sent."""
+    content = _content(services, lease.claim.mailing_id)
+    return BatchRun(
+        lease.claim,
+        lease.journal,
+        _desk(services, lease.claim, content),
+        throttle=_throttle(services, lease.routes[0]),
     )
+
+
+async def send(services: Services, lease: Lease, run: BatchRun) -> None:
+    """Send a batch by the first route that takes it, and record all that became of it.
+
+    Raises:
+        SQLAlchemyError: The database did not take the last outcomes; they stand in the journal.
+    """
     touch = asyncio.create_task(run.keep_in_touch())
     try:
-        for route in routes:
+        for route in lease.routes:
             run.transport_name = route.transport.name
             run.throttle = _throttle(services, route)
             await _send_by(services, run, route)
@@ -99,7 +87,6 @@ async def _send(
         with suppress(asyncio.CancelledError):
             await touch
     await _flush_the_last(run)
-    return run
 
 
 async def _send_by(services: Services, run: BatchRun, route: Route) -> None:
@@ -175,11 +162,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots={
-            **links.slots(),
-            Slot.SUBSCRIBER_NAME: delivery.name,
-            Slot.SUBSCRIBER_ADDRESS: delivery.address,
-        },
+        slots=links.slots(name=delivery.name, address=delivery.address),
         html=delivery.html,
     )
 
@@ -214,6 +197,14 @@ def _content(services: Services, mailing_id: int) -> MailingContent:
 @lru_cache(maxsize=8)
 def _frame(services: Services, mailing_id: int) -> MessageFrame:
     content = _content(services, mailing_id)
+    rendered = content.rendered
+    if content.counts_clicks:
+        rendered = with_counted_links(
+            rendered,
+            mailing_id=mailing_id,
+            public_url=services.settings.public_url,
+            signer=services.signer,
+        )
     return MessageFrame.compile(
-        content.rendered, content.identity, date=content.date, keys=services.dkim_keys
+        rendered, content.identity, date=content.date, keys=services.dkim_keys
     )

@@ -10,7 +10,18 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from newsletter.errors import NewsletterError
 
@@ -32,9 +43,34 @@ def print_error(error: NewsletterError) -> None:
         errors.print(f"      {escape(error.remedy)}", soft_wrap=True)
 
 
+class _Pace(ProgressColumn):
+    """How many a second: lately while it goes, on the whole once it is done."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.speed
+        if task.finished and task.elapsed:
+            speed = task.completed / task.elapsed
+        return Text(f"{speed:,.0f}/s" if speed else "–/s", style="progress.data.speed")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left while it goes, then the time it took."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return TimeElapsedColumn().render(task).append(" in all")
+        return super().render(task).append(" left")
+
+
 @contextmanager
-def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
-    """Show a bar on the terminal, on stderr so that pipes stay clean."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def progress_bar(what: str, *, quiet: bool, octets: bool = False) -> Iterator[Progress]:
+    """Show a bar with rate and time left, on stderr so that pipes stay clean.
+
+    One that counts ``octets`` shows their share, and leaves figures to its task's description.
+    """
+    counted: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), _Pace())
+    if octets:
+        counted = (TaskProgressColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn(f"{what:<9}"), BarColumn(), *counted, _TimeLeft())
     with Progress(*columns, console=errors, disable=quiet, transient=False) as progress:
         yield progress

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
+from rich.table import Table
 from sqlalchemy import Engine, select
 
+from newsletter.accounts.invitations import first_link
 from newsletter.cli.console import console, errors, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised
 from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.delivery.publishing import list_publications
 from newsletter.errors import ExitCode
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
 from newsletter.samples import sample_issue, sample_subscribers
-from newsletter.settings import load_settings
+from newsletter.settings import Settings, load_settings
 from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
 
 FOLDER = Path("var/demo")
 _PORT_BASE = 18_000
@@ -44,32 +48,20 @@ def run_demo(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> E
     ports = find_ports(3, base=port_base or _PORT_BASE, exact=port_base is not None)
     if port_base is None and ports[0] != _PORT_BASE:
         errors.print(f"Ports from {_PORT_BASE} are in use; taking {ports[0]} to {ports[-1]}.")
-    web_port, smtp_port, redis_port = ports
-    env_file, environment = _write_environment(web_port, smtp_port, redis_port)
+    env_file, environment = _write_environment(*ports)
     settings = load_settings(env_file)
-    store = MailboxStore(FOLDER / "mailbox.sqlite3")
     engine = open_database(settings)
-    _fill(engine, quiet=json)
     try:
+        _fill(engine, quiet=json)
+        if not json:
+            errors.print("Starting  Valkey, a mailbox, the web server, Celery's workers and beat")
         with supervised(FOLDER, environment) as supervisor:
-            supervisor.start_valkey(redis_port)
-            supervisor.start_mailbox(smtp_port, FOLDER / "mailbox.sqlite3")
-            supervisor.start_web(web_port)
-            supervisor.start_workers(settings.worker_processes)
-            before = store.newest()
-            mailing_id = start_mailing(engine, settings, newsletter=None, issue=None)
-            now = watch_mailing(engine, mailing_id, quiet=json, check=supervisor.check)
-            received = store.count(after=before)
-            summary = as_json(now) | {
-                "received": received,
-                "issue_url": f"{settings.public_url}/archive/{_DRAFT.slug}",
-                "inbox_url": f"{settings.public_url}/inbox",
-            }
+            _start(supervisor, settings, *ports)
+            summary = _send(engine, settings, supervisor, json=json)
             if json:
                 print_json(summary)
             else:
-                show(now)
-                _say_where(settings.public_url, received, env_file)
+                _say_where(engine, settings, summary, env_file)
             if not once:
                 _stay(supervisor)
     except KeyboardInterrupt:
@@ -79,6 +71,33 @@ def run_demo(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> E
         return ExitCode.OK
     complete = summary["accepted"] == summary["planned"] == summary["received"]
     return ExitCode.OK if complete else ExitCode.INCOMPLETE
+
+
+def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int, redis: int) -> None:
+    supervisor.start_valkey(redis)
+    supervisor.start_mailbox(smtp, FOLDER / "mailbox.sqlite3")
+    supervisor.start_web(web)
+    supervisor.start_workers(settings.worker_processes)
+
+
+def _send(
+    engine: Engine, settings: Settings, supervisor: Supervisor, *, json: bool
+) -> dict[str, Any]:
+    """Send the issue; return what became of it, and where it can be looked at."""
+    store = MailboxStore(FOLDER / "mailbox.sqlite3")
+    before = store.newest()
+    mailing_id = start_mailing(engine, settings, newsletter=None, issue=None)
+    now = watch_mailing(engine, mailing_id, quiet=json, check=supervisor.check)
+    if not json:
+        show(now)
+    with reading(engine) as session:
+        newsletter = find_newsletter(session, _DRAFT.slug)
+        newest = list_publications(session, newsletter.id, limit=1)[0]
+    return as_json(now) | {
+        "received": store.count(after=before),
+        "issue_url": f"{settings.public_url}/archive/{_DRAFT.slug}/{newest.slug}",
+        "inbox_url": f"{settings.public_url}/inbox",
+    }
 
 
 def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str, str]]:
@@ -122,20 +141,38 @@ def _fill(engine: Engine, *, quiet: bool) -> None:
             basis="sample",
             progress=lambda rows: bar.advance(task, rows),
         )
+        # The heading's line was counted too.
+        bar.update(task, completed=_SUBSCRIBERS)
 
 
-def _say_where(public_url: str, received: int, env_file: Path) -> None:
+def _say_where(
+    engine: Engine, settings: Settings, summary: Mapping[str, Any], env_file: Path
+) -> None:
+    with transaction(engine) as session:
+        token = first_link(session)
+    if token is None:
+        door, hint = f"{settings.public_url}/sign-in", "sign in as before"
+    else:
+        door, hint = f"{settings.public_url}/welcome/{token}", "become its administrator"
+    places = Table.grid(padding=(0, 3))
+    places.add_row("  [bold]the web application[/]", door)
+    places.add_row("", f"[dim]{hint}: write, preview, send, watch[/]")
+    places.add_row("  the inbox", f"{summary['inbox_url']}")
+    places.add_row("", f"[dim]{summary['received']:,} messages just came; their links work[/]")
+    places.add_row("  the issue on the web", f"{summary['issue_url']}")
+    console.print("\nLook at")
+    console.print(places, soft_wrap=True)
     console.print(
-        f"\nThe mailbox received [bold]{received:,}[/] messages. Look at\n"
-        f"  the inbox      {public_url}/inbox\n"
-        f"  the issue      {public_url}/archive/{_DRAFT.slug}\n"
-        "Leave by the link in a mail; then send again, in another terminal, to one less:\n"
-        f"  .venv/bin/newsletter --env-file {env_file} send --yes\n"
+        "\nLeave by the link in a mail; then send again, in another terminal, to one less:\n"
+        f"  .venv/bin/newsletter --env-file {env_file} send --yes\n",
+        soft_wrap=True,
     )
 
 
 def _stay(supervisor: Supervisor) -> None:
     errors.print("Running until Ctrl-C.")
-    while True:
-        supervisor.check()
-        time.sleep(0.5)
+    try:
+        supervisor.watch()
+    except KeyboardInterrupt:
+        errors.print("\nEnding all parts …")
+        raise

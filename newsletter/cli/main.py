@@ -17,7 +17,17 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
 from newsletter.accounts.invitations import first_link
-from newsletter.cli import accounts, issues, operating, overview, segments, subscribers
+from newsletter.cli import (
+    accounts,
+    bounce_log,
+    intake,
+    issues,
+    operating,
+    overview,
+    segments,
+    subscribers,
+)
+from newsletter.cli.bounces import bounce_app
 from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.demo import run_demo
 from newsletter.cli.dkim import dkim
@@ -65,6 +75,11 @@ app.command()(operating.drain)
 app.command()(dkim)
 app.add_typer(segments.app, name="segment")
 app.add_typer(accounts.app, name="account")
+bounce_app.add_typer(bounce_log.app)
+bounce_app.command("listen")(intake.listen_for_bounces)
+bounce_app.command("fetch")(intake.fetch_bounces)
+bounce_app.command("receive")(intake.receive_bounce)
+app.add_typer(bounce_app, name="bounce")
 
 
 def _version(wanted: bool) -> None:
@@ -97,9 +112,11 @@ def init(
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
 ) -> None:
-    """Write .env with a new key if there is none, and create a newsletter."""
+    """Write .env with a new key if no key is set, and create a newsletter."""
     env_file = Path(".env")
-    if context.find_root().params.get("env_file") is None and not env_file.exists():
+    settings = settings_of(context)
+    is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()
+    if is_bare and not settings.secret_keys:
         env_file.touch(mode=0o600)
         env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
         console.print("Wrote .env with a new signing key; .env.example explains all settings.")

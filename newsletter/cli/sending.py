@@ -65,10 +65,13 @@ def watch_mailing(
 ) -> Progress:
     """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
     with progress_bar("Sending", quiet=quiet) as bar:
-        task = bar.add_task("", total=None)
+        # The clock runs from the first message on: before, the workers only start and plan.
+        task = bar.add_task("", total=None, start=False)
         while True:
             check()
             now = progress(engine, mailing_id)
+            if now.settled > 0 and not bar.tasks[task].started:
+                bar.start_task(task)
             bar.update(task, total=now.planned or None, completed=now.settled)
             if now.state in _RESTING or _only_deferred(now):
                 return now

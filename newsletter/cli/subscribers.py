@@ -134,7 +134,7 @@ def import_list(
         )
         lines = text_lines(stream, source=str(file))
         read = json_records if file.suffix in {".jsonl", ".ndjson"} else csv_records
-        bar = stack.enter_context(progress_bar("Importing", quiet=json))
+        bar = stack.enter_context(progress_bar("Importing", quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
         done = import_records(
             engine,

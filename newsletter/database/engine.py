@@ -88,8 +88,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
-    """Open a session that commits at the end, or rolls back on any exception."""
+def transaction(engine: Engine, *, of_one_instant: bool = False) -> Iterator[Session]:
+    """Open a session that commits at the end, or rolls back on any exception.
+
+    Args:
+        engine: The database.
+        of_one_instant: Whether all its statements must see the same data. SQLite gives no other;
+            with PostgreSQL a row that another transaction changed meanwhile cannot be changed.
+    """
+    if of_one_instant and engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 

@@ -17,7 +17,10 @@ from newsletter.rendering.model import RenderedIssue
 
 def content_digest(newsletter: NewsletterRow, rendered: RenderedIssue) -> str:
     """Return what tells one mail's content and sender from every other's."""
+    sender: tuple[object, ...]
     sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
+    if newsletter.count_clicks:
+        sender = (*sender, "counts clicks")
     parts = (rendered.subject, rendered.html, rendered.text, sender)
     return sha256(repr(parts).encode()).hexdigest()
 

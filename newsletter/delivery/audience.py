@@ -25,6 +25,7 @@ from sqlalchemy.types import Integer
 from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.delivery.figures import Figure, Figures
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
@@ -113,6 +114,18 @@ def count_audience(session: Session, newsletter: NewsletterRow, segment: str) ->
         left_out={why: sizes[why.value][0] for why in LeftOut if why.value in sizes},
         beyond_ascii=beyond_ascii,
     )
+
+
+def audience_figure(
+    session: Session, newsletter: NewsletterRow, segment: str, figures: Figures
+) -> Figure[AudienceCount]:
+    """Return the count of `count_audience`, as of when it was counted.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    key = ("audience", newsletter.id, newsletter.time_zone, segment)
+    return figures.of(session, key, lambda counting: count_audience(counting, newsletter, segment))
 
 
 def _conditions(

@@ -17,7 +17,12 @@ from newsletter.rendering.model import RenderedIssue
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailingContent:
-    """The rendered issue with the sender as it was then; ``date`` becomes every message's Date."""
+    """The rendered issue with the sender as it was then.
+
+    Attributes:
+        date: Every message's Date.
+        counts_clicks: Whether its links lead through ours.
+    """
 
     newsletter_id: int
     rendered: RenderedIssue
@@ -25,6 +30,7 @@ class MailingContent:
     bounce_address: str
     message_id_domain: str
     date: datetime
+    counts_clicks: bool = False
 
 
 _ADAPTER: TypeAdapter[MailingContent] = TypeAdapter(MailingContent)

@@ -40,11 +40,12 @@ def _take(session: Session, *, urgent: bool) -> Sequence[Hint]:
     stale = moment - timedelta(seconds=_HINT_SECONDS)
     due = and_(
         BatchRow.state == BatchState.PENDING,
-        BatchRow.due_at <= moment,
         exists().where(
             MailingRow.id == BatchRow.mailing_id,
             MailingRow.state == MailingState.SENDING,
             MailingRow.priority > 0 if urgent else MailingRow.priority <= 0,
+            # What was due when the mailing began stays due when the clock is set back.
+            or_(BatchRow.due_at <= moment, BatchRow.due_at <= MailingRow.started_at),
         ),
     )
     # A hint given in the future was given before the clock was set back.
@@ -58,6 +59,7 @@ def _take(session: Session, *, urgent: bool) -> Sequence[Hint]:
         .where(due, or_(BatchRow.hinted_at.is_(None), ~is_fresh))
         .order_by(BatchRow.due_at, BatchRow.mailing_id, BatchRow.number)
         .limit(room)
+        .with_for_update(skip_locked=True)
     ).all()
     if rows:
         session.execute(
@@ -92,15 +94,20 @@ def unplanned_mailings(engine: Engine) -> Sequence[int]:
 
 def finish_mailings(engine: Engine) -> Sequence[int]:
     """End the mailings of which every batch is done; return those that ended."""
+    is_done = and_(
+        MailingRow.state == MailingState.SENDING,
+        ~exists().where(BatchRow.mailing_id == MailingRow.id, BatchRow.state != BatchState.DONE),
+    )
     with transaction(engine) as session:
+        found = session.scalars(
+            select(MailingRow.id).where(is_done).with_for_update(skip_locked=True)
+        ).all()
+        if not found:
+            return []
+        # Asked again under the lock: a batch may have been made due again just before.
         return session.scalars(
             update(MailingRow)
-            .where(
-                MailingRow.state == MailingState.SENDING,
-                ~exists().where(
-                    BatchRow.mailing_id == MailingRow.id, BatchRow.state != BatchState.DONE
-                ),
-            )
+            .where(MailingRow.id.in_(found), is_done)
             .values(state=MailingState.FINISHED, finished_at=now())
             .returning(MailingRow.id)
         ).all()

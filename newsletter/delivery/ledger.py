@@ -3,6 +3,10 @@
 Whoever claims holds the batch's ``lease_token``; the claim is committed before anything is sent.
 A delivery in state ``sending`` whose worker is lost goes back to ``queued`` only on proof that its
 message was not handed over; without proof it becomes ``uncertain``.
+
+Rows are locked in one order: mailing, batch, deliveries. Whoever changes which of a mailing's
+deliveries wait holds its row, shared or alone, so that nothing slips between an order to cancel or
+to send again and a batch that is taken or given back.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Engine, Select, Update, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -35,6 +39,8 @@ from newsletter.database.vocabulary import (
 from newsletter.delivery.states import CLAIMABLE
 from subscribers.suppression import is_suppressed
 
+#: What is said of deliveries of which nothing is known.
+UNPROVEN = "The worker was lost, and nothing here proves whether this message left."
 #: What is meant for a held domain is looked at again after so many seconds.
 _HELD_SECONDS = 60
 
@@ -70,7 +76,7 @@ def claim_batch(
     """Take a batch that is due; None when another has it, or nothing in it may be sent now."""
     moment = now()
     with transaction(engine) as session:
-        mailing = session.get(MailingRow, mailing_id)
+        mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
         if mailing is None or mailing.state is not MailingState.SENDING:
             return None
         batch = session.execute(
@@ -79,7 +85,8 @@ def claim_batch(
                 BatchRow.mailing_id == mailing_id,
                 BatchRow.number == number,
                 BatchRow.state == BatchState.PENDING,
-                BatchRow.due_at <= moment,
+                # What was due when the mailing began is due, whatever clocks say since.
+                BatchRow.due_at <= max(moment, mailing.started_at or moment),
             )
             .values(
                 state=BatchState.LEASED,
@@ -96,7 +103,7 @@ def claim_batch(
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
         session.execute(
-            update(DeliveryRow)
+            _change_deliveries()
             .where(
                 within,
                 DeliveryRow.state.in_(CLAIMABLE),
@@ -139,6 +146,26 @@ def claim_batch(
         )
 
 
+def next_due_batch(engine: Engine, mailing_id: int) -> int | None:
+    """Return a batch of a mailing that may be claimed now."""
+    with reading(engine) as session:
+        return session.scalar(
+            select(BatchRow.number)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.state == BatchState.PENDING,
+                BatchRow.due_at <= now(),
+            )
+            .order_by(BatchRow.due_at, BatchRow.number)
+            .limit(1)
+        )
+
+
+def _change_deliveries() -> Update:
+    """Begin an UPDATE of the database alone; no session here holds a delivery to keep in step."""
+    return update(DeliveryRow).execution_options(synchronize_session=False)
+
+
 def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
@@ -168,7 +195,7 @@ def _unwanted(mailing: MailingRow) -> Select[int]:
 
 def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
     session.execute(
-        update(DeliveryRow)
+        _change_deliveries()
         .where(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
@@ -256,6 +283,7 @@ def release_batch(
     """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain)."""
     moment = now()
     with transaction(engine) as session:
+        mailing = session.get_one(MailingRow, mailing_id, with_for_update={"read": True})
         batch = session.scalars(
             select(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
@@ -264,16 +292,15 @@ def release_batch(
         if batch is None:
             return
         within = _within(mailing_id, batch.first_position, batch.last_position)
-        settled_at = moment if unproven is DeliveryState.UNCERTAIN else None
+        in_doubt = {"settled_at": moment, "reply": UNPROVEN}
         session.execute(
-            update(DeliveryRow)
+            _change_deliveries()
             .where(within, DeliveryRow.state == DeliveryState.SENDING)
-            .values(state=unproven, settled_at=settled_at)
+            .values(state=unproven, **in_doubt if unproven is DeliveryState.UNCERTAIN else {})
         )
-        mailing = session.get_one(MailingRow, mailing_id)
         if mailing.state is MailingState.CANCELLED:
             session.execute(
-                update(DeliveryRow)
+                _change_deliveries()
                 .where(within, DeliveryRow.state.in_(CLAIMABLE))
                 .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=moment)
             )
@@ -305,15 +332,33 @@ def _due_at(
     return since if queued else first_deferred
 
 
-def expired_leases(engine: Engine) -> Sequence[tuple[int, str]]:
-    """Return mailing and token of leases whose worker gave no sign of life in time."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Who holds a batch; ``expires_at`` moves with each sign of life."""
+
+    mailing_id: int
+    token: str
+    expires_at: datetime
+
+
+def leases(engine: Engine) -> Sequence[Lease]:
+    """Return the leases that are held, by workers alive or dead."""
     with reading(engine) as session:
         rows = session.execute(
-            select(BatchRow.mailing_id, BatchRow.lease_token).where(
-                BatchRow.state == BatchState.LEASED, BatchRow.lease_expires_at < now()
+            select(BatchRow.mailing_id, BatchRow.lease_token, BatchRow.lease_expires_at).where(
+                BatchRow.state == BatchState.LEASED
             )
         )
-        return [(mailing_id, token) for mailing_id, token in rows if token is not None]
+        return [
+            Lease(mailing_id=mailing_id, token=token, expires_at=expires_at)
+            for mailing_id, token, expires_at in rows
+            if token is not None and expires_at is not None
+        ]
+
+
+def mailing_of(engine: Engine, token: str) -> int | None:
+    """Return the mailing of which a lease holds a batch; None when nobody holds it any more."""
+    return next((lease.mailing_id for lease in leases(engine) if lease.token == token), None)
 
 
 def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:

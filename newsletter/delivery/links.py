@@ -1,4 +1,4 @@
-"""The links of one delivery: signed, without personal data."""
+"""What is personal in one delivery: its links, signed and without personal data, and its slots."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+
+_PURPOSES = (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,18 +22,25 @@ class DeliveryLinks:
     @classmethod
     def of(cls, public_url: str, signer: TokenSigner, ref: DeliveryRef) -> DeliveryLinks:
         """Sign the links of one delivery."""
-        token = signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
+        leave, choose, view = signer.sign_deliveries(_PURPOSES, ref)
         return cls(
-            unsubscribe_token=token,
-            unsubscribe_url=f"{public_url}/u/{token}",
-            preferences_url=(f"{public_url}/p/{signer.sign_delivery(Purpose.PREFERENCES, ref)}"),
-            view_url=f"{public_url}/v/{signer.sign_delivery(Purpose.VIEW, ref)}",
+            unsubscribe_token=leave,
+            unsubscribe_url=f"{public_url}/u/{leave}",
+            preferences_url=f"{public_url}/p/{choose}",
+            view_url=f"{public_url}/v/{view}",
         )
 
-    def slots(self) -> dict[Slot, str]:
-        """Return the links by slot."""
+    @classmethod
+    def leading_nowhere(cls) -> DeliveryLinks:
+        """Return the links of a preview: nobody leaves by trying them."""
+        return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="#")
+
+    def slots(self, *, name: str, address: str) -> dict[Slot, str]:
+        """Return what differs from one recipient to the next, in mail and preview alike."""
         return {
             Slot.UNSUBSCRIBE_URL: self.unsubscribe_url,
             Slot.PREFERENCES_URL: self.preferences_url,
             Slot.VIEW_URL: self.view_url,
+            Slot.SUBSCRIBER_NAME: name,
+            Slot.SUBSCRIBER_ADDRESS: address,
         }

@@ -11,9 +11,22 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DeliveryRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    UncertainPolicy,
+)
+from newsletter.delivery.clicks import keep_links
 from newsletter.delivery.content import MailingContent, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
@@ -138,8 +151,11 @@ def freeze_content(
         bounce_address=newsletter.bounce_address,
         message_id_domain=domain,
         date=date,
+        counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,
     )
     save_content(session, mailing_id, content)
+    if content.counts_clicks:
+        keep_links(session, mailing_id, rendered.html)
 
 
 def progress(engine: Engine, mailing_id: int) -> Progress:
@@ -197,7 +213,8 @@ def pause_mailing(engine: Engine, mailing_id: int, *, reason: str) -> None:
     Raises:
         ConflictError: It is not under way.
     """
-    _move(engine, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+    with transaction(engine) as session:
+        _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
 
 
 def resume_mailing(engine: Engine, mailing_id: int) -> None:
@@ -206,15 +223,15 @@ def resume_mailing(engine: Engine, mailing_id: int) -> None:
     Raises:
         ConflictError: It is not held.
     """
-    with reading(engine) as session:
+    with transaction(engine) as session:
         row = _find(session, mailing_id)
-    if row.started_at is not None:
-        target = MailingState.SENDING
-    elif row.scheduled_at is not None and row.scheduled_at > now():
-        target = MailingState.SCHEDULED
-    else:
-        target = MailingState.PLANNING
-    _move(engine, mailing_id, _RESUMABLE, target, "")
+        if row.started_at is not None:
+            target = MailingState.SENDING
+        elif row.scheduled_at is not None and row.scheduled_at > now():
+            target = MailingState.SCHEDULED
+        else:
+            target = MailingState.PLANNING
+        _move(session, mailing_id, _RESUMABLE, target, "")
 
 
 def cancel_mailing(engine: Engine, mailing_id: int) -> None:
@@ -223,8 +240,8 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
     Raises:
         ConflictError: It is finished or cancelled already.
     """
-    _move(engine, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
     with transaction(engine) as session:
+        _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
         session.execute(
             update(DeliveryRow)
             .where(
@@ -233,22 +250,26 @@ def cancel_mailing(engine: Engine, mailing_id: int) -> None:
             )
             .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
         )
+        session.execute(
+            update(BatchRow)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+            .values(state=BatchState.DONE, hinted_at=None)
+        )
 
 
 def _move(
-    engine: Engine,
+    session: Session,
     mailing_id: int,
     sources: frozenset[MailingState],
     target: MailingState,
     reason: str,
 ) -> None:
-    with transaction(engine) as session:
-        row = _find(session, mailing_id)
-        moved = session.scalar(
-            update(MailingRow)
-            .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
-            .values(state=target, halt_reason=reason)
-            .returning(MailingRow.id)
-        )
-        if moved is None:
-            raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")
+    row = _find(session, mailing_id)
+    moved = session.scalar(
+        update(MailingRow)
+        .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
+        .values(state=target, halt_reason=reason)
+        .returning(MailingRow.id)
+    )
+    if moved is None:
+        raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")

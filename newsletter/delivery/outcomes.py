@@ -36,7 +36,19 @@ class Outcome:
     domain: str = ""
 
 
-def next_attempt(attempts: int, moment: datetime) -> datetime:
-    """Return when to try again after ``attempts`` deferrals: exponential, spread by a fifth."""
-    wait = min(_FIRST_WAIT * 2 ** max(attempts - 1, 0), _LONGEST)
-    return moment + timedelta(seconds=wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:
+    """Return when to try again after ``attempts`` deferrals; None when it was tried long enough.
+
+    Waits grow exponentially and are spread by a fifth. Their sum counts, not the clock: so nobody
+    has less than ``retry_hours`` because a mailing is spread over days, was held, or a clock moved.
+    """
+    if sum(map(_wait, range(1, attempts + 1))) > retry_hours * 3600:
+        return None
+    spread = random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    return moment + timedelta(seconds=_wait(attempts) * spread)
+
+
+def _wait(attempts: int) -> int:
+    # Bounded first: 2 ** 1000 is a number, too.
+    doublings = min(max(attempts - 1, 0), 16)
+    return min(_FIRST_WAIT << doublings, _LONGEST)

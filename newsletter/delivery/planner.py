@@ -44,16 +44,23 @@ _SMALLEST_BATCH = 50
 
 
 def plan_mailing(engine: Engine, mailing_id: int) -> int:
-    """Snapshot the audience into the ledger and let the mailing flow; return how many it has.
+    """Snapshot the audience into the ledger and let the mailing flow; return how many were written.
 
     Killed before its end it leaves nothing; run again, or twice at once, it changes nothing more.
+    It counts people and writes them down by several statements, between which nobody may join or
+    leave: who is counted and not written would be in no batch.
+
+    Raises:
+        ListError: The segment is none.
     """
-    with transaction(engine) as session:
+    with transaction(engine, of_one_instant=True) as session:
         mailing = session.scalars(
-            select(MailingRow).where(MailingRow.id == mailing_id).with_for_update()
-        ).one()
-        if mailing.state is not MailingState.PLANNING:
-            return mailing.planned
+            select(MailingRow)
+            .where(MailingRow.id == mailing_id, MailingRow.state == MailingState.PLANNING)
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        if mailing is None:
+            return 0
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         people = audience(mailing, time_zone=newsletter.time_zone)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -11,7 +12,8 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    DateTime,
+    ColumnElement,
+    Connection,
     Engine,
     Integer,
     Text,
@@ -33,15 +35,16 @@ from newsletter.database.tables import (
     MailingRow,
     SubscriberRow,
 )
-from newsletter.database.types import now
+from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BounceKind, BounceSource, DeliveryState
 from newsletter.delivery.outcomes import Outcome, next_attempt
 from newsletter.delivery.states import FINAL, TRANSITIONS
 from newsletter.delivery.tallying import tally
+from subscribers.bounces.refusal import Refusal, judge
 
-#: RFC 3463: 5.1.7 and 5.1.8 speak of the sender's address.
-_NOT_THE_PERSON = frozenset({"5.1.7", "5.1.8"})
 _BREAKS_LIMIT = 3
+#: As wide as its column.
+_TRANSPORT_WIDTH = 128
 
 
 def record(
@@ -53,100 +56,130 @@ def record(
     retry_hours: int,
     lease_seconds: int,
 ) -> None:
-    """Write outcomes down and renew the lease; doing it twice changes nothing more."""
+    """Write outcomes down and renew the lease; doing it twice changes nothing more.
+
+    Once the lease is lost the same deliveries may be in another's hands. Then only this still
+    counts: what a relay accepted need not be in doubt, nor be sent again.
+    """
     moment = now()
     with transaction(engine) as session:
-        session.execute(
+        is_held = session.scalar(
             update(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
             .values(lease_expires_at=moment + timedelta(seconds=lease_seconds))
+            .returning(BatchRow.number)
         )
+        if is_held is None:
+            outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
         if not outcomes:
             return
         mailing = session.get_one(MailingRow, mailing_id)
-        limit = (mailing.started_at or moment) + timedelta(hours=retry_hours)
-        rows = [_row(outcome, moment, limit) for outcome in outcomes]
+        changes = [_change(mailing_id, outcome, moment, retry_hours) for outcome in outcomes]
         news: list[Outcome] = []
-        for state, group in groupby(sorted(rows, key=_state_of), key=_state_of):
-            told = list(group)
-            moved = _move(session, mailing_id, state, told)
-            # They are told in their order, so what the ledger knew already stands first.
-            fresh = {row["at"] for row in told[len(told) - moved :]}
-            news.extend(replace(one, state=state) for one in outcomes if one.position in fresh)
+        for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
+            settled_at = moment if state in FINAL else None
+            moved = _move(session, state, settled_at, [change for _, change in group])
+            news.extend(replace(one, state=state) for one in outcomes if one.position in moved)
         rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
         if rejected:
             _log_bounces(session, mailing, rejected)
         tally(session, news)
 
 
-def _row(outcome: Outcome, moment: datetime, limit: datetime) -> Mapping[str, Any]:
-    state, again = outcome.state, None
-    if state is DeliveryState.DEFERRED:
-        again = next_attempt(outcome.attempts, moment)
-        if again > limit:
-            state, again = DeliveryState.FAILED, None
-    return {
-        "at": outcome.position,
-        "new_state": state,
-        "new_attempts": outcome.attempts,
-        "again": again,
-        "settled": moment if state in FINAL else None,
-        "new_status": outcome.status or None,
-        "new_reply": outcome.reply,
-        "new_queue_id": outcome.queue_id or None,
-        "new_transport": outcome.transport or None,
-    }
-
-
-def _state_of(row: Mapping[str, Any]) -> DeliveryState:
-    state: DeliveryState = row["new_state"]
-    return state
-
-
-#: The columns that an outcome sets, with the name of its value and PostgreSQL's type for it.
-_COLUMNS: dict[str, tuple[str, TypeEngine[Any]]] = {
-    "attempts": ("new_attempts", Integer()),
-    "next_attempt_at": ("again", DateTime(timezone=True)),
-    "settled_at": ("settled", DateTime(timezone=True)),
-    "status": ("new_status", Text()),
-    "reply": ("new_reply", Text()),
-    "queue_id": ("new_queue_id", Text()),
-    "transport": ("new_transport", Text()),
+#: What an outcome sets in its delivery's row, in the order that `_change` gives it.
+_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "mailing_id": BigInteger(),
+    "position": BigInteger(),
+    "attempts": Integer(),
+    "next_attempt_at": UtcDateTime(),
+    "status": Text(),
+    "reply": Text(),
+    "queue_id": Text(),
+    "transport": Text(),
 }
 
 
-def _move(
-    session: Session, mailing_id: int, state: DeliveryState, rows: Sequence[Mapping[str, Any]]
-) -> int:
-    """Set one state for many deliveries where the state table lets them; return for how many."""
-    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
-    statement = update(DeliveryRow.__table__).where(  # type: ignore[arg-type]
-        DeliveryRow.mailing_id == mailing_id,
-        or_(*(DeliveryRow.state == source for source in sources)),
+def _change(
+    mailing_id: int, outcome: Outcome, moment: datetime, retry_hours: int
+) -> tuple[DeliveryState, tuple[Any, ...]]:
+    state, again = outcome.state, None
+    if state is DeliveryState.DEFERRED:
+        again = next_attempt(outcome.attempts, moment, retry_hours=retry_hours)
+        state = DeliveryState.FAILED if again is None else state
+    return state, (
+        mailing_id,
+        outcome.position,
+        outcome.attempts,
+        again,
+        outcome.status or None,
+        _storable(outcome.reply),
+        outcome.queue_id or None,
+        outcome.transport[:_TRANSPORT_WIDTH] or None,
     )
+
+
+def _storable(text: str) -> str:
+    """Return text that PostgreSQL takes: one it refuses would hold up all outcomes after it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _state_of(change: tuple[DeliveryState, tuple[Any, ...]]) -> DeliveryState:
+    return change[0]
+
+
+def _move(
+    session: Session,
+    state: DeliveryState,
+    settled_at: datetime | None,
+    changes: Sequence[tuple[Any, ...]],
+) -> frozenset[int]:
+    """Set one state for many deliveries where the state table lets them; return for which.
+
+    One statement for all: single ones cost the database three times as much, and this process, too.
+    The mailing is told with each: were it a constant, SQLite would read the whole mailing for each.
+    """
+    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     connection = session.connection()
+    told, parameters = _told(connection, changes)
+    moved = connection.scalars(
+        update(DeliveryRow.__table__)  # type: ignore[arg-type]
+        .where(
+            DeliveryRow.mailing_id == told.pop("mailing_id"),
+            DeliveryRow.position == told.pop("position"),
+            or_(*(DeliveryRow.state == source for source in sources)),
+        )
+        .values(state=state, settled_at=settled_at, **told)
+        .returning(DeliveryRow.position),
+        parameters,
+    )
+    return frozenset(moved)
+
+
+def _told(
+    connection: Connection, changes: Sequence[tuple[Any, ...]]
+) -> tuple[dict[str, ColumnElement[Any]], dict[str, Any]]:
+    """Return columns of a table that is made of ``changes``, with the parameters that bring them.
+
+    PostgreSQL unfolds arrays, one a column; SQLite a JSON text.
+    """
     if connection.dialect.name == "postgresql":
-        # One statement for all: a third of the server's work for as many single ones.
-        kinds: dict[str, TypeEngine[Any]] = {"at": BigInteger(), **dict(_COLUMNS.values())}
-        values = (
-            func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in kinds.items()))
-            .table_valued(*kinds)
-            .render_derived(name="outcome")
-        )
-        result = connection.execute(
-            statement.where(DeliveryRow.position == values.c["at"]).values(
-                state=state, **{column: values.c[name] for column, (name, _) in _COLUMNS.items()}
-            ),
-            {name: [row[name] for row in rows] for name in kinds},
-        )
-    else:
-        result = connection.execute(
-            statement.where(DeliveryRow.position == bindparam("at")).values(
-                state=state, **{column: bindparam(name) for column, (name, _) in _COLUMNS.items()}
-            ),
-            [{key: row[key] for key in row if key != "new_state"} for row in rows],
-        )
-    return result.rowcount
+        arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
+        table = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="told")
+        columns = zip(*changes, strict=True)
+        parameters = {
+            array.key: list(column) for array, column in zip(arrays, columns, strict=True)
+        }
+        return {name: table.c[name] for name in _COLUMNS}, parameters
+    dialect = connection.dialect
+    stored = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
+    table = func.json_each(bindparam("told")).table_valued("value", name="told")
+    return (
+        {
+            name: func.json_extract(table.c.value, f"$[{number}]")
+            for number, name in enumerate(_COLUMNS)
+        },
+        {"told": json.dumps(changes, default=stored)},
+    )
 
 
 def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outcome]) -> None:
@@ -162,17 +195,12 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
         )
     )
     rows = [
-        {
+        _bounce(by_position[position], address or "")
+        | {
             "event_id": f"smtp:{mailing.id}:{position}:{by_position[position].attempts}",
             "newsletter_id": mailing.newsletter_id,
             "mailing_id": mailing.id,
             "subscriber_id": subscriber_id,
-            "address": address or "",
-            "kind": _kind(by_position[position].status),
-            "source": BounceSource.SMTP,
-            "status": by_position[position].status,
-            "reply": by_position[position].reply,
-            "raw": by_position[position].reply,
         }
         for position, subscriber_id, address in people
     ]
@@ -180,17 +208,31 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
         insert_missing(session, BounceRow, rows)
 
 
-def _kind(status: str) -> BounceKind:
-    speaks_of_the_address = status.startswith(("5.1.", "5.2.1"))
-    is_hard = speaks_of_the_address and status not in _NOT_THE_PERSON
-    return BounceKind.HARD if is_hard else BounceKind.SOFT
+def _bounce(outcome: Outcome, address: str) -> dict[str, Any]:
+    """Return what a refusal says of an address, read as a notice of it would be."""
+    told = Refusal(address=address, words=(outcome.reply,), status=outcome.status)
+    judged = judge(told)
+    return {
+        "address": address,
+        "kind": BounceKind.HARD if judged.hard else BounceKind.SOFT,
+        "source": BounceSource.SMTP,
+        "reason": judged.reason.value,
+        "status": outcome.status,
+        "reply": _storable(outcome.reply),
+        "raw": _storable(outcome.reply),
+    }
 
 
-def record_break(engine: Engine, *, mailing_id: int, position: int) -> None:
-    """Note that a worker died while it made this message; the third time, set it aside."""
+def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) -> None:
+    """Note that a lease's holder died while it made this message; the third time, set it aside."""
     with transaction(engine) as session:
+        held = session.scalar(
+            select(BatchRow.number)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
+            .with_for_update()
+        )
         row = session.get(DeliveryRow, (mailing_id, position), with_for_update=True)
-        if row is None or row.state is not DeliveryState.SENDING:
+        if held is None or row is None or row.state is not DeliveryState.SENDING:
             return
         row.breaks += 1
         if row.breaks >= _BREAKS_LIMIT:

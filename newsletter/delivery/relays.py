@@ -58,7 +58,13 @@ def resting_relays(engine: Engine) -> Sequence[RelayState]:
 def _retry_at(row: RelayRow, moment: datetime) -> datetime | None:
     if row.held:
         return moment + timedelta(seconds=_HELD_REST)
-    return row.retry_at if row.retry_at is not None and row.retry_at > moment else None
+    return row.retry_at if _rests(row, moment) else None
+
+
+def _rests(row: RelayRow, moment: datetime) -> bool:
+    # Nothing rests longer than the longest: beyond it, the clock was set back.
+    latest = moment + timedelta(seconds=_LONGEST_REST)
+    return row.retry_at is not None and moment < row.retry_at <= latest
 
 
 def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
@@ -68,12 +74,13 @@ def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
         insert_missing(session, RelayRow, [{"name": name, "failures": 0, "held": False}])
         row = session.get_one(RelayRow, name, with_for_update=True)
         # Workers that failed together count as one failure.
-        if row.retry_at is None or row.retry_at <= moment:
+        retry_at = row.retry_at
+        if retry_at is None or not _rests(row, moment):
             row.failures += 1
             rest = min(_FIRST_REST * 2 ** min(row.failures - 1, 10), _LONGEST_REST)
-            row.retry_at = moment + timedelta(seconds=rest)
+            row.retry_at = retry_at = moment + timedelta(seconds=rest)
         row.reason = row.reason if row.held else reason
-        return row.retry_at
+        return retry_at
 
 
 def relay_works(engine: Engine, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Integer, Select, cast, extract, func, select
+from sqlalchemy import Integer, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -19,6 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind, MailingState
+from newsletter.delivery.figures import Figure, Figures
 from newsletter.errors import NotFoundError
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -84,6 +85,16 @@ class MailingSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """What became of one mailing, counted; see `MailingSummary`."""
+
+    counts: Counts
+    unsubscribed: int
+    complaints: int
+    bounced: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
     """How fast a mailing goes: messages a minute, and the time left if it goes on so."""
 
@@ -110,28 +121,35 @@ class Report:
     reasons: Sequence[Reason]
 
 
-def summarise(session: Session, newsletter_id: int, mailing_id: int) -> MailingSummary:
+def summarise(
+    session: Session, newsletter_id: int, mailing_id: int, figures: Figures
+) -> MailingSummary:
     """Return a mailing's figures.
 
     Raises:
         NotFoundError: The newsletter has no such mailing.
     """
-    found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, limit=1)
+    found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
     if not found:
         raise NotFoundError(f"There is no mailing {mailing_id}.")
     return found[0]
 
 
 def list_summaries(
-    session: Session, newsletter_id: int, *, before: int | None = None, limit: int = 20
+    session: Session,
+    newsletter_id: int,
+    figures: Figures,
+    *,
+    before: int | None = None,
+    limit: int = 20,
 ) -> Sequence[MailingSummary]:
     """Return the newest mailings, those older than number ``before``."""
     older = MailingRow.id < before if before is not None else MailingRow.id > 0
-    return _summaries(session, newsletter_id, older, limit=limit)
+    return _summaries(session, newsletter_id, older, figures, limit=limit)
 
 
 def _summaries(
-    session: Session, newsletter_id: int, condition: object, *, limit: int
+    session: Session, newsletter_id: int, condition: object, figures: Figures, *, limit: int
 ) -> Sequence[MailingSummary]:
     rows = session.execute(
         select(MailingRow, IssueRow.title)
@@ -144,75 +162,88 @@ def _summaries(
         .order_by(MailingRow.id.desc())
         .limit(limit)
     ).all()
-    numbers = [row.id for row, _ in rows]
-    counts: dict[int, dict[DeliveryState, int]] = {number: {} for number in numbers}
-    for number, state, count in session.execute(
-        select(DeliveryRow.mailing_id, DeliveryRow.state, func.count())
-        .where(DeliveryRow.mailing_id.in_(numbers))
-        .group_by(DeliveryRow.mailing_id, DeliveryRow.state)
-    ):
-        counts[number][state] = count
-    left = _by_mailing(
-        session,
-        select(
-            UnsubscribeEventRow.mailing_id, func.count(UnsubscribeEventRow.subscriber_id.distinct())
+    return [_summary(session, row, title or "", figures) for row, title in rows]
+
+
+def _summary(session: Session, row: MailingRow, title: str, figures: Figures) -> MailingSummary:
+    # With what ends it in the key, the last word on a mailing is never one from before its end.
+    key = ("outcomes", row.id, row.state, row.finished_at)
+    found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
+    return MailingSummary(
+        mailing_id=row.id,
+        subject=title,
+        state=row.state,
+        segment=row.segment,
+        planned=row.planned,
+        counts=found.counts,
+        unsubscribed=found.unsubscribed,
+        complaints=found.complaints,
+        bounced=found.bounced,
+        halt_reason=row.halt_reason,
+        scheduled_at=row.scheduled_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        spread=timedelta(seconds=row.spread_seconds),
+    )
+
+
+def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
+    """Count what became of a mailing; a million deliveries take some tenths of a second."""
+    counts = session.execute(
+        select(DeliveryRow.state, func.count())
+        .where(DeliveryRow.mailing_id == mailing_id)
+        .group_by(DeliveryRow.state)
+    ).all()
+    left = session.scalar(
+        select(func.count(UnsubscribeEventRow.subscriber_id.distinct())).where(
+            UnsubscribeEventRow.mailing_id == mailing_id
         )
-        .where(UnsubscribeEventRow.mailing_id.in_(numbers))
-        .group_by(UnsubscribeEventRow.mailing_id),
     )
-    bounces = (
-        select(BounceRow.mailing_id, func.count(BounceRow.address.distinct()))
-        .where(BounceRow.mailing_id.in_(numbers))
-        .group_by(BounceRow.mailing_id)
+    bounces = select(func.count(BounceRow.address.distinct())).where(
+        BounceRow.mailing_id == mailing_id
     )
-    complaints = _by_mailing(session, bounces.where(BounceRow.kind == BounceKind.COMPLAINT))
     returned = (BounceKind.HARD, BounceKind.SOFT)
-    bounced = _by_mailing(session, bounces.where(BounceRow.kind.in_(returned)))
-    return [
-        MailingSummary(
-            mailing_id=row.id,
-            subject=title or "",
-            state=row.state,
-            segment=row.segment,
-            planned=row.planned,
-            counts=counts[row.id],
-            unsubscribed=left.get(row.id, 0),
-            complaints=complaints.get(row.id, 0),
-            bounced=bounced.get(row.id, 0),
-            halt_reason=row.halt_reason,
-            scheduled_at=row.scheduled_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            spread=timedelta(seconds=row.spread_seconds),
-        )
-        for row, title in rows
-    ]
-
-
-def _by_mailing(session: Session, query: Select[int | None, int]) -> dict[int, int]:
-    return {number: count for number, count in session.execute(query) if number is not None}
-
-
-def measure_pace(session: Session, mailing: MailingSummary) -> Pace:
-    """Measure the last minute; a mailing that rests has no time left to tell."""
-    recent = session.scalar(
-        select(func.count()).where(
-            DeliveryRow.mailing_id == mailing.mailing_id,
-            DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
-        )
+    return Outcomes(
+        counts=dict(counts),
+        unsubscribed=left or 0,
+        complaints=session.scalar(bounces.where(BounceRow.kind == BounceKind.COMPLAINT)) or 0,
+        bounced=session.scalar(bounces.where(BounceRow.kind.in_(returned))) or 0,
     )
-    per_minute = recent or 0
+
+
+def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) -> Pace:
+    """Measure the last minute; a mailing that rests has no time left to tell."""
+    number = mailing.mailing_id
+    if mailing.state is not MailingState.SENDING:
+        return Pace(per_minute=0, left=None)
+    key = ("pace", number)
+    per_minute = figures.of(session, key, lambda counting: _settled_lately(counting, number)).value
     left = None
-    if per_minute and mailing.waiting and mailing.state is MailingState.SENDING:
+    if per_minute and mailing.waiting:
         left = timedelta(minutes=mailing.waiting / per_minute)
         if mailing.spread and mailing.started_at:
             left = max(left, mailing.started_at + mailing.spread - now())
     return Pace(per_minute=per_minute, left=left)
 
 
-def report_on(session: Session, mailing: MailingSummary) -> Report:
-    """Return a mailing's figures over time, by domain and by reason."""
+def _settled_lately(session: Session, number: int) -> int:
+    recent = session.scalar(
+        select(func.count()).where(
+            DeliveryRow.mailing_id == number,
+            DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
+        )
+    )
+    return recent or 0
+
+
+def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[Report]:
+    """Return a mailing's figures over time, by domain and by reason, as of when it was counted."""
     number = mailing.mailing_id
+    key = ("report", number, mailing.state, mailing.finished_at)
+    return figures.of(session, key, lambda counting: _report(counting, number))
+
+
+def _report(session: Session, number: int) -> Report:
     step, by_time = _over_time(session, number)
     by_domain: dict[str, dict[DeliveryState, int]] = {}
     for domain, state, count in session.execute(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Engine, exists, func, select, update
+from sqlalchemy import ColumnElement, Engine, case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -17,7 +18,11 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.errors import ConflictError
+from newsletter.delivery.ledger import UNPROVEN
+from newsletter.errors import ConflictError, NotFoundError
+
+#: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
+_ATTEMPTS_BY_POLICY = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,21 +68,11 @@ def settle_uncertain(
     can tell.
 
     Raises:
+        NotFoundError: There is no such mailing.
         ConflictError: The mailing was cancelled, so that nothing of it can be sent again.
     """
     chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, positions)
-    if resend:
-        return _requeue(session, mailing_id, chosen)
-    return _count(
-        session,
-        update(DeliveryRow)
-        .where(chosen)
-        .values(
-            state=DeliveryState.ACCEPTED,
-            settled_at=now(),
-            reply="taken as arrived: " + func.coalesce(DeliveryRow.reply, ""),
-        ),
-    )
+    return _requeue(session, mailing_id, chosen) if resend else _take_as_arrived(session, chosen)
 
 
 def retry_failed(
@@ -86,27 +81,46 @@ def retry_failed(
     """Queue failed deliveries once more; return how many there were.
 
     Raises:
+        NotFoundError: There is no such mailing.
         ConflictError: The mailing was cancelled.
     """
     return _requeue(session, mailing_id, _chosen(mailing_id, DeliveryState.FAILED, positions))
 
 
 def settle_by_policy(engine: Engine) -> None:
-    """Send uncertain deliveries again where their mailing says so."""
+    """Settle uncertain deliveries as their mailing says, as far as nobody need look at them.
+
+    What the relay leaves in doubt again and again is not sent without end, and of what may never
+    have left nobody says that it arrived.
+    """
+    for policy, may_settle in (
+        (UncertainPolicy.RESEND, DeliveryRow.attempts < _ATTEMPTS_BY_POLICY),
+        (UncertainPolicy.LEAVE, func.coalesce(DeliveryRow.reply, "") != UNPROVEN),
+    ):
+        for mailing_id in _in_doubt(engine, policy, may_settle):
+            chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, None) & may_settle
+            with transaction(engine) as session, suppress(ConflictError):
+                if policy is UncertainPolicy.RESEND:
+                    _requeue(session, mailing_id, chosen, attempts=DeliveryRow.attempts + 1)
+                else:
+                    _take_as_arrived(session, chosen)
+
+
+def _in_doubt(
+    engine: Engine, policy: UncertainPolicy, may_settle: ColumnElement[bool]
+) -> Sequence[int]:
     with reading(engine) as session:
-        mailings = session.scalars(
+        return session.scalars(
             select(MailingRow.id).where(
-                MailingRow.uncertain_policy == UncertainPolicy.RESEND,
+                MailingRow.uncertain_policy == policy,
                 MailingRow.state.in_([MailingState.SENDING, MailingState.FINISHED]),
                 exists().where(
                     DeliveryRow.mailing_id == MailingRow.id,
                     DeliveryRow.state == DeliveryState.UNCERTAIN,
+                    may_settle,
                 ),
             )
         ).all()
-    for mailing_id in mailings:
-        with transaction(engine) as session:
-            settle_uncertain(session, mailing_id, resend=True)
 
 
 def _chosen(
@@ -116,42 +130,68 @@ def _chosen(
     return chosen if positions is None else chosen & DeliveryRow.position.in_(positions)
 
 
-def _count(session: Session, statement: object) -> int:
-    result = session.execute(statement.returning(DeliveryRow.position))  # type: ignore[attr-defined]
-    return len(result.all())
-
-
-def _requeue(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> int:
-    mailing = session.get(MailingRow, mailing_id)
-    if mailing is None or mailing.state is MailingState.CANCELLED:
-        raise ConflictError(f"Mailing {mailing_id} was cancelled; nothing of it is sent again.")
-    positions = session.scalars(
+def _take_as_arrived(session: Session, chosen: ColumnElement[bool]) -> int:
+    taken = session.connection().execute(
         update(DeliveryRow)
         .where(chosen)
         .values(
-            state=DeliveryState.QUEUED, settled_at=None, next_attempt_at=None, attempts=0, breaks=0
+            state=DeliveryState.ACCEPTED,
+            settled_at=now(),
+            reply="taken as arrived: " + func.coalesce(DeliveryRow.reply, ""),
         )
-        .returning(DeliveryRow.position)
-    ).all()
-    if positions:
-        _reopen(session, mailing_id, positions)
-    return len(positions)
-
-
-def _reopen(session: Session, mailing_id: int, positions: Sequence[int]) -> None:
-    """Make the batches of these deliveries due, and their mailing flow if it had finished."""
-    has_queued = exists().where(
-        DeliveryRow.mailing_id == mailing_id,
-        DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
-        DeliveryRow.position.in_(positions),
     )
+    return taken.rowcount
+
+
+def _requeue(
+    session: Session,
+    mailing_id: int,
+    chosen: ColumnElement[bool],
+    *,
+    attempts: ColumnElement[int] | int = 0,
+) -> int:
+    mailing = session.get(MailingRow, mailing_id, with_for_update=True)
+    if mailing is None:
+        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+    if mailing.state is MailingState.CANCELLED:
+        raise ConflictError(f"Mailing {mailing_id} was cancelled; nothing of it is sent again.")
+    # First, while its deliveries can still be told from those that wait for their hour.
+    _reopen(session, mailing_id, chosen)
+    requeued = session.connection().execute(
+        update(DeliveryRow)
+        .where(chosen)
+        .values(
+            state=DeliveryState.QUEUED,
+            settled_at=None,
+            next_attempt_at=None,
+            attempts=attempts,
+            breaks=0,
+        )
+    )
+    return requeued.rowcount
+
+
+def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> None:
+    """Make the batches of these deliveries due, and their mailing flow if it had finished."""
+    holds_one = exists().where(
+        chosen, DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position)
+    )
+    moment = now()
     session.execute(
         update(BatchRow)
-        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, has_queued)
-        .values(state=BatchState.PENDING, due_at=now(), hinted_at=None)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, holds_one)
+        .values(
+            state=BatchState.PENDING,
+            due_at=case((BatchRow.due_at > moment, moment), else_=BatchRow.due_at),
+            hinted_at=None,
+        )
     )
     session.execute(
         update(MailingRow)
-        .where(MailingRow.id == mailing_id, MailingRow.state == MailingState.FINISHED)
+        .where(
+            MailingRow.id == mailing_id,
+            MailingRow.state == MailingState.FINISHED,
+            exists().where(chosen),
+        )
         .values(state=MailingState.SENDING, finished_at=None)
     )

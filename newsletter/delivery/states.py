@@ -5,7 +5,8 @@ from __future__ import annotations
 from newsletter.database.vocabulary import DeliveryState as State
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING, State.SKIPPED}),
+    # Accepted at once: what was to be sent again turns out to have been taken the first time.
+    State.QUEUED: frozenset({State.SENDING, State.SKIPPED, State.ACCEPTED}),
     State.SENDING: frozenset(
         {
             State.QUEUED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,14 +16,14 @@ from newsletter.issues.findings import (
     Severity,
     sorted_findings,
 )
-from newsletter.issues.model import Chapter, Issue, Item, Section
-from newsletter.issues.urls import find_url_fault
+from newsletter.issues.link_checks import check_links
+from newsletter.issues.model import Issue
+from newsletter.issues.outline import outline_anchors, remove_part, to_outline, with_outline
 from newsletter.issues.walking import (
     rewrite_issue,
     walk_parts,
     walk_pictures,
     walk_texts,
-    walk_urls,
 )
 
 #: Characters below which a preheader leaves room for an inbox to show what follows it.
@@ -70,6 +69,7 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
                 message=Said(ja="見出しだけで中身がありません。", en="It has nothing below it."),
                 remedy=Said(ja="書き足すか、取り除いてください。", en="Write it, or take it out."),
                 fix=partial(_without_part, place=part.place),
+                act=Said(ja="取り除く", en="Take it out"),
             )
         elif nameless and (part.place.item or part.place.section):
             yield Finding(
@@ -82,32 +82,9 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
 
 
 def _without_part(issue: Issue, *, place: IssuePlace) -> Issue:
-    chapters = list(issue.chapters)
-    index = (place.chapter or 1) - 1
-    if place.section is None and place.item is None:
-        del chapters[index]
-    else:
-        chapters[index] = _without_inner(chapters[index], place)
-    return replace(issue, chapters=tuple(chapters))
-
-
-def _without_inner(chapter: Chapter, place: IssuePlace) -> Chapter:
-    if place.section is None:
-        return replace(chapter, items=_without(chapter.items, place.item))
-    if place.item is None:
-        return replace(chapter, sections=_without_section(chapter.sections, place.section))
-    sections = list(chapter.sections)
-    section = sections[place.section - 1]
-    sections[place.section - 1] = replace(section, items=_without(section.items, place.item))
-    return replace(chapter, sections=tuple(sections))
-
-
-def _without(items: tuple[Item, ...], number: int | None) -> tuple[Item, ...]:
-    return tuple(item for index, item in enumerate(items, start=1) if index != number)
-
-
-def _without_section(sections: tuple[Section, ...], number: int) -> tuple[Section, ...]:
-    return tuple(section for index, section in enumerate(sections, start=1) if index != number)
+    outline = to_outline(issue)
+    index = outline_anchors(outline).index(place.anchor)
+    return with_outline(issue, remove_part(outline, index))
 
 
 def _check_preheader(issue: Issue) -> Iterator[Finding]:
@@ -175,67 +152,6 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
             )
 
 
-def _check_urls(issue: Issue) -> Iterator[Finding]:
-    for place, url in walk_urls(issue):
-        if fault := find_url_fault(url):
-            fix = partial(_replace_url, before=url, after=fault.mended) if fault.mended else None
-            yield Finding(
-                code="url-malformed",
-                severity=Severity.ERROR,
-                place=place,
-                about=url,
-                message=fault.message,
-                remedy=Said(ja="URLを直してください。", en="Correct the URL."),
-                fix=fix,
-            )
-        elif url.startswith("http://"):
-            yield Finding(
-                code="url-http",
-                severity=Severity.WARNING,
-                place=place,
-                about=url,
-                message=Said(
-                    ja=f"暗号化されないhttpのリンクです: {url}",
-                    en=f"The link is http, not encrypted: {url}",
-                ),
-                remedy=Said(
-                    ja="httpsで開けるか確かめて、書き換えてください。",
-                    en="See whether https opens it, and change it.",
-                ),
-                fix=partial(_replace_url, before=url, after="https" + url[4:]),
-            )
-
-
-def _replace_url(issue: Issue, *, before: str, after: str) -> Issue:
-    return rewrite_issue(issue, url=lambda url: after if url == before else url)
-
-
-def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
-    places: defaultdict[str, list[IssuePlace]] = defaultdict(list)
-    pictures = {picture.source for _place, picture in walk_pictures(issue)}
-    for place, url in walk_urls(issue):
-        if url not in pictures and place.chapter is not None:
-            places[url].append(replace(place, field=IssueField.LINKS))
-    for url, found in places.items():
-        if len(set(found)) < len(found) or len(found) == 1:
-            continue
-        last = found[-1].described()
-        yield Finding(
-            code="url-duplicate",
-            severity=Severity.WARNING,
-            place=found[0],
-            about=url,
-            message=Said(
-                ja=f"同じURLが{len(found)}か所にあります(最後は{last.ja}): {url}",
-                en=f"The same URL stands in {len(found)} places (last in {last.en}): {url}",
-            ),
-            remedy=Said(
-                ja="貼り間違いでないか確かめてください。",
-                en="See whether one of them was meant to be another.",
-            ),
-        )
-
-
 def _check_characters(issue: Issue) -> Iterator[Finding]:
     for place, text in walk_texts(issue):
         for fault in find_character_faults(text):
@@ -251,10 +167,15 @@ def _check_characters(issue: Issue) -> Iterator[Finding]:
                     else "Write the passage anew.",
                 ),
                 fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
+                act=Said(ja="置き換える", en="Replace them"),
             )
 
 
+_FROM_HEADINGS = Said(ja="見出しから作る", en="Derive them")
+
+
 def _check_contents(issue: Issue) -> Iterator[Finding]:
+    anchors = outline_anchors(to_outline(issue))
     for line in table_of_contents(issue):
         if issue.contents and not line.anchor:
             yield Finding(
@@ -271,7 +192,26 @@ def _check_contents(issue: Issue) -> Iterator[Finding]:
                     en="Match the heading, or derive the contents from the headings.",
                 ),
                 fix=_derive_contents,
+                act=_FROM_HEADINGS,
             )
+    order = [
+        anchors.index(line.anchor) for line in table_of_contents(issue) if line.anchor in anchors
+    ]
+    if issue.contents and order != sorted(order):
+        yield Finding(
+            code="contents-order",
+            severity=Severity.WARNING,
+            place=IssuePlace(field=IssueField.CONTENTS),
+            message=Said(
+                ja="目次の順番が本文と違います。", en="The contents stand in another order."
+            ),
+            remedy=Said(
+                ja="目次を見出しから作り直してください。",
+                en="Derive the contents from the headings.",
+            ),
+            fix=_derive_contents,
+            act=_FROM_HEADINGS,
+        )
 
 
 def _derive_contents(issue: Issue) -> Issue:
@@ -281,8 +221,7 @@ def _derive_contents(issue: Issue) -> Issue:
 _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     _check_empty,
     _check_characters,
-    _check_urls,
-    _check_duplicate_urls,
+    check_links,
     _check_pictures,
     _check_contents,
     _check_preheader,

@@ -14,6 +14,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.codec import issue_from_json, issue_to_json
+from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sources import ReadIssue, SourceFormat
@@ -78,14 +79,16 @@ def create_draft(
     template: str = "",
     kind: RevisionKind = RevisionKind.SAVED,
     issue_id: int | None = None,
+    report: ImportReport | None = None,
 ) -> Draft:
-    """Begin a draft with its first revision."""
+    """Begin a draft with its first revision; ``report`` says how its text was read."""
     row = DraftRow(
         newsletter_id=newsletter_id,
         issue_id=issue_id,
         content=issue_to_json(issue),
         template=template,
         author=author,
+        import_report=report_to_json(report) if report else None,
     )
     session.add(row)
     session.flush()
@@ -311,6 +314,17 @@ def _draft(row: DraftRow) -> Draft:
         author=row.author,
         saved_at=row.updated_at,
     )
+
+
+def find_import_report(session: Session, draft: Draft) -> ImportReport | None:
+    """Return how a draft's text was read, until an editor has seen to it."""
+    row = _find(session, draft.newsletter_id, draft.id)
+    return report_from_json(row.import_report) if row.import_report else None
+
+
+def drop_import_report(session: Session, draft: Draft) -> None:
+    """Forget how a draft's text was read."""
+    _find(session, draft.newsletter_id, draft.id).import_report = None
 
 
 def delete_draft(session: Session, draft: Draft) -> None:

@@ -62,6 +62,10 @@ class Said:
         return self.ja if language is Language.JAPANESE else self.en
 
 
+#: What a fix is called that needs no other name.
+MEND = Said(ja="直す", en="Mend it")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssuePlace:
     """Where in an issue; chapters, sections and items count from 1.
@@ -104,6 +108,7 @@ class Finding:
         code: Stable name of the check, such as ``url-http``.
         about: What exactly was found, such as the URL; a code and what it is about are told once.
         fix: Returns the issue with this mended; None where a person must decide.
+        act: What the fix does, as its button says it.
     """
 
     code: str
@@ -113,6 +118,7 @@ class Finding:
     remedy: Said
     about: str = ""
     fix: Callable[[Issue], Issue] | None = None
+    act: Said = MEND
 
     @property
     def key(self) -> str:

@@ -100,6 +100,24 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
     return issue, matter.template
 
 
+def read_body(text: str, *, source: str) -> tuple[Block, ...]:
+    """Read the Markdown of one part by itself.
+
+    Raises:
+        ContentError: It holds a heading, or a URL is unsafe.
+    """
+    tree = SyntaxTreeNode(_Parser("commonmark", {"html": False}).parse(text))
+    reader = BlockReader(source=source, first_line=0)
+    for node in tree.children:
+        if node.type == "heading":
+            raise ContentError(
+                "A heading stands within the text.",
+                place=Place(source=source, line=reader.line(node)),
+                remedy="Make a chapter, section or item of it; or put a backslash before the #.",
+            )
+    return tuple(reader.blocks(tree.children))
+
+
 def _split(text: str, source: str) -> tuple[str, str, int]:
     lines = text.lstrip("\n").split("\n")
     skipped = len(text) - len(text.lstrip("\n"))
@@ -185,7 +203,7 @@ def _open_part(node: SyntaxTreeNode, open_parts: list[_Part], reader: BlockReade
     return part
 
 
-def _take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
+def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
     """Split off the paragraphs at the end that are nothing but a link."""
     body = list(blocks)
     links: list[Link] = []
@@ -201,12 +219,12 @@ def _take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link,
 
 
 def _item(part: _Part) -> Item:
-    body, links = _take_links(part.body)
+    body, links = take_links(part.body)
     return Item(headline=part.heading, body=body, links=links)
 
 
 def _chapter(part: _Part) -> Chapter:
-    body, links = _take_links(part.body)
+    body, links = take_links(part.body)
     numbered = _NUMBER.match(part.heading)
     return Chapter(
         heading=numbered[2] if numbered else part.heading,
@@ -219,7 +237,7 @@ def _chapter(part: _Part) -> Chapter:
 
 
 def _section(part: _Part) -> Section:
-    body, links = _take_links(part.body)
+    body, links = take_links(part.body)
     return Section(
         heading=part.heading, body=body, links=links, items=tuple(map(_item, part.parts))
     )

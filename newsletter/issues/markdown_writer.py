@@ -102,10 +102,11 @@ def _heading(level: int, text: str, number: str = "") -> str:
 
 def _body(part: Chapter | Section | Item) -> Iterator[str]:
     yield from _blocks(part.body)
-    yield from map(_link, part.links)
+    yield from map(link_to_markdown, part.links)
 
 
-def _link(link: Link) -> str:
+def link_to_markdown(link: Link) -> str:
+    """Write a link that stands by itself."""
     if not link.label and _AUTOLINK.fullmatch(link.url):
         return f"<{link.url}>"
     words = _escaped_edges(_escaped(link.label or link.url))

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -25,10 +26,10 @@ CREATE TABLE IF NOT EXISTS message (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """A message as an inbox lists it; ``received_at`` is UTC in ISO 8601."""
+    """A message as an inbox lists it; ``received_at`` is in UTC."""
 
     id: int
-    received_at: str
+    received_at: datetime
     sender: str
     recipient: str
     subject: str
@@ -109,5 +110,9 @@ class MailboxStore:
 def _summary(row: tuple[int, str, str, str, str]) -> Summary:
     number, received_at, sender, recipient, subject = row
     return Summary(
-        id=number, received_at=received_at, sender=sender, recipient=recipient, subject=subject
+        id=number,
+        received_at=datetime.fromisoformat(received_at),
+        sender=sender,
+        recipient=recipient,
+        subject=subject,
     )

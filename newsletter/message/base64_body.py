@@ -1,83 +1,125 @@
 """A body in base64 whose fixed text was encoded once, and whose slots cost only their own octets.
 
 Base64 turns three octets into four characters, so what a fixed segment looks like depends only on
-how many octets before it wait for the next group: none, one or two. Each segment is encoded in
-these three phases beforehand. Its lines begin anew after each slot; RFC 2045 section 6.8 bounds the
-length of a line by 76, and says nothing of short ones.
+how many octets before it wait for the next group: none, one or two. It is encoded at most once in
+each of these phases; the octets that it shares a group with are encoded with the slot's value. Its
+lines begin anew after each slot; RFC 2045 section 6.8 bounds the length of a line by 76, and says
+nothing of short ones.
 """
 
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape as escape_html
 
 from newsletter.rendering.model import Slot, SlottedText, SlotUse
 
-_LINE_OCTETS = 57
-_PHASES = 3
-
-
-class _Segment:
-    """Fixed octets in three phases: what ends the waiting group, the lines, what waits next."""
-
-    __slots__ = ("_phases", "octets")
-
-    def __init__(self, octets: bytes) -> None:
-        self.octets = octets
-        self._phases = tuple(self._encode(octets, waiting) for waiting in range(_PHASES))
-
-    @staticmethod
-    def _encode(octets: bytes, waiting: int) -> tuple[bytes, bytes, bytes]:
-        head = octets[: (_PHASES - waiting) % _PHASES]
-        rest = octets[len(head) :]
-        whole = len(rest) // _PHASES * _PHASES
-        return head, encode_lines(rest[:whole]), rest[whole:]
-
-    def append_to(self, out: list[bytes], carry: bytes) -> bytes:
-        head, lines, tail = self._phases[len(carry)]
-        first = carry + head
-        if len(first) < _PHASES and carry:
-            return first
-        if first:
-            out.append(b2a_base64(first, newline=False) + b"\r\n")
-        if lines:
-            out.append(lines)
-        return tail
+_LINE_CHARACTERS = 76
+_GROUP = 3
 
 
 def encode_lines(octets: bytes) -> bytes:
     """Return base64 in lines of at most 76 characters, each ended by CRLF."""
-    return b"".join(
-        b2a_base64(octets[start : start + _LINE_OCTETS], newline=False) + b"\r\n"
-        for start in range(0, len(octets), _LINE_OCTETS)
-    )
+    encoded = b2a_base64(octets, newline=False)
+    if len(encoded) <= _LINE_CHARACTERS:
+        return encoded + b"\r\n" if encoded else b""
+    if len(encoded) <= 2 * _LINE_CHARACTERS:
+        return b"%b\r\n%b\r\n" % (encoded[:_LINE_CHARACTERS], encoded[_LINE_CHARACTERS:])
+    lines = [
+        encoded[start : start + _LINE_CHARACTERS]
+        for start in range(0, len(encoded), _LINE_CHARACTERS)
+    ]
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """A body for values of certain lengths modulo three.
+
+    Attributes:
+        pieces: What is the same for all such values, empty where a run goes.
+        places: For each run its piece, and the octets before and after that share its groups.
+    """
+
+    pieces: Sequence[bytes]
+    places: Sequence[tuple[int, bytes, bytes]]
+
+
+class _Run:
+    """Slots that follow each other so closely that they cannot but share groups."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, first: SlotUse) -> None:
+        #: Each slot with its octets of fixed text before it.
+        self._parts = [(b"", first.slot, first.escape)]
+
+    def extend(self, between: bytes, use: SlotUse) -> None:
+        self._parts.append((between, use.slot, use.escape))
+
+    def octets(self, slots: Mapping[Slot, str]) -> bytes:
+        octets = b""
+        for before, slot, escape in self._parts:
+            text = slots.get(slot, "")
+            octets += before + (escape_html(text) if escape else text).encode()
+        return octets
 
 
 class Base64Body:
     """A slotted text compiled for joining."""
 
     def __init__(self, slotted: SlottedText) -> None:
-        self._parts: Sequence[_Segment | SlotUse] = tuple(
-            part if isinstance(part, SlotUse) else _Segment(_with_crlf(part).encode("utf-8"))
-            for part in slotted
-        )
+        #: One more than runs: what stands before, between and after them.
+        self._segments: list[bytes] = []
+        self._runs: list[_Run] = []
+        fixed = b""
+        for part in slotted:
+            if isinstance(part, str):
+                fixed += _with_crlf(part).encode("utf-8")
+            elif self._runs and len(fixed) < _GROUP - 1:
+                self._runs[-1].extend(fixed, part)
+                fixed = b""
+            else:
+                self._segments.append(fixed)
+                self._runs.append(_Run(part))
+                fixed = b""
+        self._segments.append(fixed)
+        self._encoded: dict[tuple[int, int], bytes] = {}
+        self._plans: dict[tuple[int, ...], _Plan] = {}
 
-    def append_to(self, out: list[bytes], value: Callable[[Slot], str]) -> None:
-        """Append the encoded body with its slots filled."""
-        carry = b""
-        for part in self._parts:
-            if isinstance(part, _Segment):
-                carry = part.append_to(out, carry)
-                continue
-            text = value(part.slot)
-            octets = carry + (escape_html(text, quote=True) if part.escape else text).encode()
-            whole = len(octets) // _PHASES * _PHASES
-            if whole:
-                out.append(encode_lines(octets[:whole]))
-            carry = octets[whole:]
-        if carry:
-            out.append(b2a_base64(carry, newline=False) + b"\r\n")
+    def append_to(self, out: list[bytes], slots: Mapping[Slot, str]) -> None:
+        """Append the encoded body with its slots filled; a missing value is an empty one."""
+        values = [run.octets(slots) for run in self._runs]
+        phases = tuple([len(octets) % _GROUP for octets in values])
+        plan = self._plans.get(phases)
+        if plan is None:
+            plan = self._plans[phases] = self._planned(phases)
+        pieces = [*plan.pieces]
+        for (place, before, after), octets in zip(plan.places, values, strict=True):
+            pieces[place] = encode_lines(before + octets + after)
+        out += pieces
+
+    def _planned(self, phases: Sequence[int]) -> _Plan:
+        lines, waiting = self._cut(0, 0)
+        pieces, places = [lines], []
+        for number, phase in enumerate(phases, start=1):
+            lent = -(len(waiting) + phase) % _GROUP
+            places.append((len(pieces), waiting, self._segments[number][:lent]))
+            lines, waiting = self._cut(number, lent)
+            pieces += [b"", lines]
+        pieces.append(encode_lines(waiting))
+        return _Plan(pieces=pieces, places=places)
+
+    def _cut(self, number: int, lent: int) -> tuple[bytes, bytes]:
+        """Return a segment's lines, and what waits for the next group, without ``lent`` octets."""
+        rest = self._segments[number][lent:]
+        whole = len(rest) // _GROUP * _GROUP
+        key = (number, lent)
+        if key not in self._encoded:
+            self._encoded[key] = encode_lines(rest[:whole])
+        return self._encoded[key], rest[whole:]
 
 
 def _with_crlf(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -72,14 +73,19 @@ class MessageFrame:
         self._subject = rendered.subject
         self._text = Base64Body(rendered.text)
         self._html = Base64Body(rendered.html)
-        self._boundary = boundary.encode("ascii")
         fields = self._fixed_fields(identity, date, rendered.language.value)
         self._personal_subject = any(isinstance(part, SlotUse) for part in rendered.subject)
         if not self._personal_subject:
             fields.append(headers.unstructured("Subject", fill(rendered.subject, {})))
-        alternative = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % self._boundary
-        self._fixed = b"".join(fields)
-        self._html_type = alternative
+        self._unsubscribe_mailto = f"mailto:{identity.unsubscribe_address}?subject=unsubscribe%20"
+        line = f"--{boundary}".encode("ascii")
+        alternative = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % line[2:]
+        text_head = b"".join(_TEXT_HEAD)
+        self._html_head = b"".join([*fields, alternative, b"\r\n"])
+        self._text_head = b"".join([*fields, text_head, b"\r\n"])
+        self._before_text = line + b"\r\n" + text_head + b"\r\n"
+        self._before_html = b"\r\n" + line + b"\r\n" + _HTML_HEAD + b"\r\n"
+        self._after_html = b"\r\n" + line + b"--\r\n"
         self._html_signer = HeaderSigner(keys, [*fields, alternative]) if keys else None
         self._text_signer = HeaderSigner(keys, [*fields, *_TEXT_HEAD]) if keys else None
 
@@ -129,15 +135,18 @@ class MessageFrame:
         return fields
 
     def compose(self, recipient: Recipient) -> bytes:
-        """Return one recipient's message: CRLF lines of at most 998 octets, none with a dot first.
+        """Return one recipient's message: see `pieces`."""
+        return b"".join(self.pieces(recipient))
+
+    def pieces(self, recipient: Recipient) -> list[bytes]:
+        """Return one recipient's message in pieces, for a socket to join.
+
+        Its lines end in CRLF, have at most 998 octets, and none begins with a dot.
 
         Raises:
             MessageError: A value of the recipient cannot stand in a header.
         """
-
-        def value(slot: Slot) -> str:
-            return recipient.slots.get(slot, "")
-
+        slots = recipient.slots
         varying = [
             headers.mailbox("To", recipient.name, recipient.address),
             headers.field("Message-ID", f"<{recipient.message_id}>"),
@@ -145,37 +154,34 @@ class MessageFrame:
         if not self._identity.transactional:
             varying.append(self._list_unsubscribe(recipient))
         if self._personal_subject:
-            subject = fill(self._subject, recipient.slots)
-            varying.append(headers.unstructured("Subject", subject))
+            varying.append(headers.unstructured("Subject", fill(self._subject, slots)))
         body: list[bytes] = []
         if recipient.html:
-            types, signer = self._html_type, self._html_signer
-            self._append_alternative(body, value)
+            head, signer = self._html_head, self._html_signer
+            body.append(self._before_text)
+            self._text.append_to(body, slots)
+            body.append(self._before_html)
+            self._html.append_to(body, slots)
+            body.append(self._after_html)
         else:
-            types, signer = b"".join(_TEXT_HEAD), self._text_signer
-            self._text.append_to(body, value)
-        signature = signer.fields(varying, body) if signer else b""
-        return b"".join([signature, *varying, self._fixed, types, b"\r\n", *body])
-
-    def _append_alternative(self, out: list[bytes], value: Callable[[Slot], str]) -> None:
-        line = b"--" + self._boundary
-        out.append(line + b"\r\n" + b"".join(_TEXT_HEAD) + b"\r\n")
-        self._text.append_to(out, value)
-        out.append(b"\r\n" + line + b"\r\n" + _HTML_HEAD + b"\r\n")
-        self._html.append_to(out, value)
-        out.append(b"\r\n" + line + b"--\r\n")
+            head, signer = self._text_head, self._text_signer
+            self._text.append_to(body, slots)
+        if signer:
+            varying.insert(0, signer.fields(varying, body))
+        return [*varying, head, *body]
 
     def _list_unsubscribe(self, recipient: Recipient) -> bytes:
         """Return the field of RFC 2369; the URL stands plain, on a line of its own."""
-        url = headers.check_value("List-Unsubscribe", recipient.unsubscribe_url)
-        if not url.isascii() or set(url) & set(" <>,"):
+        url = recipient.unsubscribe_url
+        if not (url.isascii() and url.isprintable()) or _ENDS_URL.search(url):
             raise MessageError("The unsubscribe link cannot stand in a header.")
-        mailto = f"mailto:{self._identity.unsubscribe_address}?subject=unsubscribe%20"
-        return (
-            f"List-Unsubscribe: <{url}>,\r\n <{mailto}{recipient.unsubscribe_token}>\r\n"
-        ).encode("ascii")
+        token = recipient.unsubscribe_token
+        return (f"List-Unsubscribe: <{url}>,\r\n <{self._unsubscribe_mailto}{token}>\r\n").encode(
+            "ascii"
+        )
 
 
+_ENDS_URL = re.compile("[ <>,]")
 _TEXT_HEAD = (
     b"Content-Type: text/plain; charset=utf-8\r\n",
     b"Content-Transfer-Encoding: base64\r\n",

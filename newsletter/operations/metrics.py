@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter import __version__
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.delivery.tallying import totals
 from newsletter.operations.alarms import Severity, judge
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
@@ -163,7 +163,7 @@ def _of_attention(seen: Overview) -> Iterator[Metric]:
     yield _gauge("newsletter_failed", "Deliveries given up in a week.", _sum(seen.failed))
     yield _gauge("newsletter_mailings_paused", "Mailings that are paused.", len(seen.halted))
     yield _gauge("newsletter_incidents", "Waves of bounces to judge.", len(seen.incidents))
-    bounces = {kind.value: float(count) for kind, count in seen.bounces.items()}
+    bounces = {kind.value: float(seen.bounces.get(kind, 0)) for kind in BounceKind}
     yield _labelled("newsletter_bounces_day", "What came back in 24 hours.", "kind", bounces)
     alarms = Counter(alarm.severity for alarm in judge(seen))
     yield _labelled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import cache
 from pathlib import Path
 
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -18,6 +19,12 @@ from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.wrap import wrap
 
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+
+
+@cache
+def templates_in(templates_dir: Path) -> MailTemplates:
+    """Return the templates of a folder, compiled once; what changes on disk is compiled anew."""
+    return MailTemplates(templates_dir)
 
 
 class MailTemplates:
@@ -36,6 +43,7 @@ class MailTemplates:
         self._environment.filters.update(
             html=blocks_html, runs=inline_html, text=blocks_text, wrap=wrap
         )
+        self._checked: dict[str, tuple[float, ...]] = {}
         self._environment.globals.update(
             chapter_anchor=chapter_anchor,
             section_anchor=section_anchor,
@@ -49,8 +57,14 @@ class MailTemplates:
             folder.name for folder in self._folder.iterdir() if (folder / SUBJECT).is_file()
         )
 
+    def stamp(self, name: str) -> tuple[float, ...]:
+        """Return what changes when a template or a partial is written anew."""
+        folders = (self._folder / name, self._folder / "_shared")
+        files = sorted(path for folder in folders for path in folder.glob("*.j2"))
+        return tuple(path.stat().st_mtime for path in files)
+
     def check(self, name: str) -> None:
-        """Check a template's files before anything is rendered.
+        """Check a template's files before anything is rendered; once, until one is changed.
 
         Raises:
             NotFoundError: There is no such template.
@@ -60,6 +74,9 @@ class MailTemplates:
             raise NotFoundError(
                 f"There is no template {name!r}.", remedy=f"There are: {', '.join(self.names())}."
             )
+        stamp = self.stamp(name)
+        if self._checked.get(name) == stamp:
+            return
         for file in (BODY, TEXT, SUBJECT):
             if not (self._folder / name / file).is_file():
                 raise TemplateError("The file is missing.", place=Place(source=f"{name}/{file}"))
@@ -67,6 +84,7 @@ class MailTemplates:
         for path in (self._folder / name / BODY, *shared):
             source = path.read_text(encoding="utf-8")
             check_source(source, template=path.relative_to(self._folder).as_posix())
+        self._checked[name] = stamp
 
     def render(self, path: str, values: dict[str, object]) -> str:
         """Render one file.

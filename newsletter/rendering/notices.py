@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from newsletter.language import Language
-from newsletter.rendering.environment import BODY, SUBJECT, TEXT, MailTemplates
+from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse
 from newsletter.rendering.render import inline_styles, tidy
@@ -59,7 +59,7 @@ def render_notice(draft: NoticeDraft, *, templates_dir: Path, action_url: str) -
 @lru_cache(maxsize=64)
 def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
     """Render with the button's address still a slot: MJML and inlining cost a request too much."""
-    templates = MailTemplates(templates_dir)
+    templates = templates_in(templates_dir)
     marks = SlotMarks()
     values: dict[str, object] = {
         "publisher": draft.publisher,

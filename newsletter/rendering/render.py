@@ -15,7 +15,7 @@ from newsletter.errors import Place, TemplateError
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.model import Anchor, Block, Inline, Issue, Link, Paragraph
 from newsletter.issues.plain import block_text, inline_text
-from newsletter.rendering.environment import BODY, SUBJECT, TEXT, MailTemplates
+from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.slots import SlotMarks, require_slots
@@ -34,7 +34,7 @@ def render_issue(
         NotFoundError: There is no such template.
         TemplateError: The template is faulty or loses part of the issue.
     """
-    templates = MailTemplates(templates_dir)
+    templates = templates_in(templates_dir)
     templates.check(template)
     marks = SlotMarks()
     values: dict[str, object] = {

@@ -24,8 +24,11 @@ _TOKEN = re.compile(rf"{_URL}|[\x21-\x7e]+|\s+|.", re.DOTALL)
 
 
 def width(text: str) -> int:
-    """Return the columns that ``text`` takes in a terminal or a mail with a fixed-width font."""
-    columns = wcswidth(text)
+    """Return the columns that ``text`` takes in a mail with a fixed-width font.
+
+    Japanese fonts draw what Unicode calls ambiguous (■, ─, …) two columns wide.
+    """
+    columns = wcswidth(text, ambiguous_width=2)
     return columns if columns >= 0 else len(text)
 
 

@@ -35,7 +35,8 @@ from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
 from newsletter.language import Language
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_MAX_FIELDS, _MAX_FILES = 2000, 50
+#: An issue of a thousand blocks has some ten thousand fields.
+_MAX_FIELDS, _MAX_FILES = 20_000, 50
 
 
 class SignInRequiredError(NewsletterError):

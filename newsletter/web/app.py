@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from newsletter.accounts.sealing import Sealer
-from newsletter.errors import ForbiddenError, NotFoundError, TokenError
+from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.figures import Figures
+from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
@@ -21,7 +23,10 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.bounces import bounces_router
+from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
+from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.images import images_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
@@ -34,27 +39,33 @@ from newsletter.web.preferences import preferences_router
 from newsletter.web.probes import probes_router
 from newsletter.web.sending import sending_router
 from newsletter.web.signing_in import signing_in_router
+from newsletter.web.sns import fetch
+from newsletter.web.subscribers import subscribers_router
 from newsletter.web.tracing import Tracer
+from newsletter.web.webhooks import webhooks_router
 from newsletter.web.writing.desk import desk_router
+from newsletter.web.writing.draft_pages import DraftPages
+from newsletter.web.writing.past import past_router
+from newsletter.web.writing.pictures import pictures_router
 from newsletter.web.writing.shelf import shelf_router
-
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
-)
-
+from newsletter.web.writing.viewing import viewing_router
 
 #: What search engines may list.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
 
 
 def create_app(
-    *, settings: Settings, engine: Engine, signer: TokenSigner, mailbox: MailboxStore | None
+    *,
+    settings: Settings,
+    engine: Engine,
+    signer: TokenSigner,
+    mailbox: MailboxStore | None,
+    fetch: Callable[[str], bytes] = fetch,
 ) -> FastAPI:
-    """Build the application; ``mailbox`` adds the inbox pages."""
+    """Build the application; ``mailbox`` adds the inbox pages, ``fetch`` asks Amazon SNS."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.templates_dir)
+    figures = Figures(engine)
     pseudonyms = signer.pseudonyms
     app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
@@ -63,16 +74,21 @@ def create_app(
     app.include_router(signing_in_router(engine, sealer, pages))
     app.include_router(account_router(engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
-    app.include_router(sending_router(settings, engine, pseudonyms, pages))
-    app.include_router(mailings_router(engine, pages))
+    app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
+    app.include_router(mailings_router(engine, figures, pages))
+    app.include_router(subscribers_router(engine, pages))
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
-    app.include_router(shelf_router(engine, pages))
-    app.include_router(desk_router(engine, settings, pages))
+    _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
+    message_id_key = signing_keys(settings)[-1]
+    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
+    app.include_router(bounces_router(engine, feedback_keys, pages))
+    app.include_router(webhooks_router(settings, engine, fetch))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
+    app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages))
     static = Path(__file__).resolve().parent / "static"
@@ -80,11 +96,7 @@ def create_app(
     registry = CollectorRegistry()
     app.include_router(probes_router(settings, engine, registry))
 
-    @app.exception_handler(NotFoundError)
-    @app.exception_handler(TokenError)
-    def not_found(request: Request, error: Exception) -> HTMLResponse:
-        del error
-        return pages.show("missing.html", status=404, language=pages.language_of(request))
+    show_failures(app, pages)
 
     @app.exception_handler(SignInRequiredError)
     def sign_in_first(request: Request, error: Exception) -> Response:
@@ -94,12 +106,6 @@ def create_app(
         wanted = request.url.path if request.method == "GET" else "/home"
         return RedirectResponse(f"/sign-in?next={quote(wanted)}", status_code=303)
 
-    @app.exception_handler(OperationalError)
-    def database_away(request: Request, error: Exception) -> PlainTextResponse:
-        del request, error
-        words = "データベースが応答しません。 The database does not answer."
-        return PlainTextResponse(words, status_code=503, headers={"Retry-After": "10"})
-
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
         return pages.show_entry(request, "forbidden.html", status=403, error=error)
@@ -108,9 +114,7 @@ def create_app(
     async def guard(request: Request, call_next: object) -> Response:
         assert callable(call_next)  # noqa: S101 - starlette's contract
         response: Response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        guard_headers(response.headers)
         if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):
             response.headers.setdefault("X-Robots-Tag", "noindex")
         if not request.url.path.startswith(("/archive", "/static")):
@@ -120,3 +124,12 @@ def create_app(
     # Last added is outermost: what goes wrong further in is logged under the request's number.
     app.middleware("http")(Tracer(registry).trace)
     return app
+
+
+def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
+    drafts = DraftPages(engine, settings, pages)
+    app.include_router(shelf_router(engine, pages))
+    app.include_router(desk_router(engine, drafts))
+    app.include_router(viewing_router(engine, pages, drafts))
+    app.include_router(pictures_router(engine, settings, drafts))
+    app.include_router(past_router(engine, pages, drafts))

@@ -26,6 +26,11 @@ _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+#: Beside the mail as it went out: the site's mark, and that this address is nobody else's.
+_PERSONAL_HEAD = (
+    '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
+    '<meta name="robots" content="noindex">'
+)
 _PAGE = 50
 _FEED = 20
 #: sitemaps.org allows 50,000 addresses in a file.
@@ -63,6 +68,7 @@ def archive_router(
             issues=issues[:_PAGE],
             more=len(issues) > _PAGE,
             page=page,
+            site=site,
             here=f"{site}/archive/{slug}",
         )
 
@@ -98,6 +104,7 @@ def archive_router(
         values: dict[str, object] = {
             "newsletter": newsletter,
             "issue": issue,
+            "site": site,
             "here": here,
             "home": f"{site}/archive/{slug}",
         }
@@ -105,8 +112,6 @@ def archive_router(
         bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
         html = fill(content.rendered.html, links).replace("</head>", f"{head}</head>", 1)
         html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
-        # On a page of its own the mail is the main part, for those who jump by landmarks.
-        html = html.replace('role="article"', 'role="main"', 1)
         return _mail_page(html, _CACHED)
 
     @router.get("/sitemap.xml")
@@ -138,14 +143,17 @@ def archive_router(
             content = load_content(session, ref.mailing_id)
             subscriber = session.get(SubscriberRow, ref.subscriber_id)
         links = DeliveryLinks.of(settings.public_url, signer, ref)
-        name = subscriber.name if subscriber else ""
-        values = {**links.slots(), Slot.SUBSCRIBER_NAME: name}
-        return _mail_page(fill(content.rendered.html, values), {})
+        name, address = (subscriber.name, subscriber.address) if subscriber else ("", "")
+        values = links.slots(name=name, address=address or "")
+        html = fill(content.rendered.html, values)
+        return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 
     return router
 
 
 def _mail_page(html: str, headers: dict[str, str]) -> HTMLResponse:
+    # On a page of its own the mail is the main part, for those who jump by landmarks.
+    html = html.replace('role="article"', 'role="main"', 1)
     return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY, **headers})
 
 

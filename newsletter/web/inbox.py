@@ -12,6 +12,8 @@ from newsletter.mailbox.store import MailboxStore, Stored
 from newsletter.web.pages import Pages
 
 _PAGE = 50
+#: Whoever looks sits at this machine, so times are in its zone.
+_HERE = None
 #: The mail is shown in a frame without scripts; its links open beside the inbox.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; "
@@ -36,6 +38,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> APIRouter:
         return pages.show(
             "inbox.html",
             language=pages.language_of(request),
+            zone=_HERE,
             messages=found[:_PAGE],
             more=len(found) > _PAGE,
             page=max(page, 1),
@@ -50,6 +53,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> APIRouter:
         return pages.show(
             "message.html",
             language=pages.language_of(request),
+            zone=_HERE,
             message=stored.summary,
             view=view if view in {"html", "text", "source", "headers"} else "html",
             text=_part(parsed, "plain"),

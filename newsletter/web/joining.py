@@ -70,6 +70,7 @@ def joining_router(
             filled=filled,
             fault=fault,
             honeypot=HONEYPOT,
+            site=settings.public_url,
             here=f"{settings.public_url}/subscribe/{newsletter.slug}",
         )
 

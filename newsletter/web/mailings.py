@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -17,6 +17,8 @@ from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.delivery.clicks import LinkClicks, clicks_of
+from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.delivery.reporting import (
     MailingSummary,
@@ -44,7 +46,7 @@ _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState
 _LIVE = "_sending/progress.html"
 
 
-def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of mailings under way and past."""
     router = APIRouter(prefix="/newsletters/{newsletter}/mailings")
     outer = APIRouter()
@@ -63,7 +65,7 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = session.get_one(NewsletterRow, _allowed(visit))
-            mailings = list_summaries(session, row.id, before=before, limit=_PAGE + 1)
+            mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
         older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
         return pages.show_to(
             visit,
@@ -76,8 +78,8 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
 
     def _progress_values(visit: Visit, number: int) -> dict[str, object]:
         with reading(engine) as session:
-            mailing = summarise(session, _allowed(visit), number)
-            return {"mailing": mailing, "pace": measure_pace(session, mailing)}
+            mailing = summarise(session, _allowed(visit), number, figures)
+            return {"mailing": mailing, "pace": measure_pace(session, mailing, figures)}
 
     @router.get("/{number}")
     def show_mailing(number: int, visit: SignedInVisit, request: Request) -> HTMLResponse:
@@ -89,10 +91,13 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
         newsletter_id = _allowed(visit)
         with reading(engine) as session:
             row = session.get_one(NewsletterRow, newsletter_id)
-            mailing = summarise(session, newsletter_id, number)
-            report = report_on(session, mailing)
-            compared = list_summaries(session, newsletter_id, before=number + 1, limit=_COMPARED)
-            pace = measure_pace(session, mailing)
+            mailing = summarise(session, newsletter_id, number, figures)
+            report = report_on(session, mailing, figures)
+            compared = list_summaries(
+                session, newsletter_id, figures, before=number + 1, limit=_COMPARED
+            )
+            pace = measure_pace(session, mailing, figures)
+            clicks = clicks_of(session, number)
         return pages.show_to(
             visit,
             request,
@@ -101,8 +106,10 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
             newsletter=row,
             mailing=mailing,
             pace=pace,
-            report=report,
-            chart=stacked_bars([counts for _, counts in report.by_time]),
+            report=report.value,
+            counted_at=report.counted_at,
+            clicks=clicks,
+            chart=stacked_bars([counts for _, counts in report.value.by_time]),
             stack=STACK,
             states=DeliveryState,
             compared=compared,
@@ -143,7 +150,7 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
         if not _may_move(visit, newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
         with reading(engine) as session:
-            summarise(session, newsletter_id, number)
+            summarise(session, newsletter_id, number, figures)
         try:
             if verb == "pause":
                 pause_mailing(engine, number, reason=reason or f"Paused by {visit.address}.")
@@ -169,15 +176,16 @@ def mailings_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, P
     @router.get("/{number}/report.csv")
     def download_report(number: int, visit: SignedInVisit) -> Response:
         with reading(engine) as session:
-            mailing = summarise(session, _allowed(visit), number)
-            report = report_on(session, mailing)
-        return _csv(_figures(mailing, report), f"mailing-{number}.csv")
+            mailing = summarise(session, _allowed(visit), number, figures)
+            report = report_on(session, mailing, figures)
+            clicks = clicks_of(session, number)
+        return _csv(_figures(mailing, report.value, clicks), f"mailing-{number}.csv")
 
     @router.get("/{number}/missed.csv")
     def download_missed(number: int, visit: EditorVisit) -> Response:
         newsletter_id = _allowed(visit)
         with reading(engine) as session:
-            summarise(session, newsletter_id, number)
+            summarise(session, newsletter_id, number, figures)
 
         def rows() -> Iterator[tuple[str, ...]]:
             yield ("address", "state", "time", "status", "reply")
@@ -208,7 +216,9 @@ def _may_move(visit: Visit, newsletter_id: int) -> bool:
     return any(visit.rights.allows(role, newsletter_id) for role in (Role.EDITOR, Role.OPERATOR))
 
 
-def _figures(mailing: MailingSummary, report: Report) -> Iterator[tuple[str, ...]]:
+def _figures(
+    mailing: MailingSummary, report: Report, clicks: Sequence[LinkClicks]
+) -> Iterator[tuple[str, ...]]:
     yield ("by", "value", *(state.value for state in DeliveryState))
     yield ("all", "", *(str(mailing.of(state)) for state in DeliveryState))
     for moment, counts in report.by_time:
@@ -223,6 +233,8 @@ def _figures(mailing: MailingSummary, report: Report) -> Iterator[tuple[str, ...
         ("bounced", mailing.bounced),
     ):
         yield ("afterwards", name, str(count))
+    for link in clicks:
+        yield ("clicks", link.url, str(link.clicks))
 
 
 def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:

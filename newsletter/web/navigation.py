@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from newsletter.database.vocabulary import Role
 from newsletter.web.access import Visit
+
+_MAILINGS = re.compile(r"/newsletters/[^/]+/mailings(/|$)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +24,8 @@ class Entry:
 ENTRIES = (
     Entry(path="/mailings", ja="配信", en="Mailings", role=Role.EDITOR),
     Entry(path="/newsletters", ja="号の編集", en="Issues", role=Role.EDITOR),
+    Entry(path="/subscribers", ja="購読者", en="Subscribers", role=Role.OPERATOR),
+    Entry(path="/bounces", ja="不達と苦情", en="Bounces", role=Role.OPERATOR),
     Entry(path="/operate", ja="運用", en="Operations", role=Role.OPERATOR),
     Entry(path="/accounts", ja="利用者", en="People", role=Role.ADMINISTRATOR),
     Entry(path="/audit", ja="操作記録", en="Audit log", role=Role.ADMINISTRATOR),
@@ -33,5 +38,6 @@ def entries_for(visit: Visit) -> list[Entry]:
 
 
 def is_current(entry: Entry, path: str) -> bool:
-    """Return whether a path lies within an entry."""
-    return path == entry.path or path.startswith(f"{entry.path}/")
+    """Return whether a path lies within an entry; a newsletter's mailings are no issues."""
+    place = "/mailings" if _MAILINGS.match(path) else path
+    return place == entry.path or place.startswith(f"{entry.path}/")

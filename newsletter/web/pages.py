@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["moment"] = _moment
+        self._environment.filters["day"] = _day
         self._environment.filters["number"] = _number
 
     def show(
@@ -120,7 +121,7 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
     """Write an instant in the reader's zone, the day left out when it is today."""
     if value is None:
         return Markup("–")
-    zone = ZoneInfo(str(context.get("zone", "UTC")))
+    zone = _zone_of(context)
     local, today = value.astimezone(zone), now().astimezone(zone)
     clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     if local.date() == today.date():
@@ -134,6 +135,26 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
     )
+
+
+def _zone_of(context: Context) -> ZoneInfo | None:
+    """Return the zone a page names, or its newsletter's; None is this machine's own."""
+    if "zone" in context:
+        return ZoneInfo(str(context["zone"])) if context["zone"] else None
+    newsletter = context.get("newsletter")
+    return ZoneInfo(newsletter.time_zone if newsletter else "UTC")
+
+
+@pass_context
+def _day(context: Context, value: date | str) -> Markup:
+    """Write a day in full; an instant (also in ISO 8601) falls on a day of the reader's zone."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    found = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
+    if context["ja"]:
+        shown = f"{found.year}年{found.month}月{found.day}日"
+    else:
+        shown = f"{found.day} {found:%B} {found.year}"
+    return Markup('<time datetime="{}">{}</time>').format(f"{found:%Y-%m-%d}", shown)
 
 
 def _number(value: float) -> str:

@@ -31,14 +31,17 @@ from newsletter.delivery.approving import (
     find_approval,
     request_approval,
 )
-from newsletter.delivery.audience import count_audience
+from newsletter.delivery.audience import audience_figure
 from newsletter.delivery.clearance import check_stored
+from newsletter.delivery.figures import Figures
+from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.ordering import Order, order_of, place_order
 from newsletter.delivery.schedule import Schedule, first_hour, read_hour
 from newsletter.delivery.trying import list_groups, read_addresses, save_group, send_test
 from newsletter.errors import ConflictError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.issues.findings import Severity
 from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import AdministratorVisit, EditorVisit, SignedInVisit, Visit
@@ -82,11 +85,19 @@ class Choice:
 
 
 def sending_router(  # noqa: C901, PLR0915 - a list of routes
-    settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
+    settings: Settings, engine: Engine, figures: Figures, pseudonyms: Pseudonyms, pages: Pages
 ) -> APIRouter:
     """Return the routes by which an issue is sent."""
     router = APIRouter(prefix="/newsletters/{newsletter}")
     base = "/issues/{issue_id}/send"
+
+    def _preflight(session: Session, issue: IssueRow, newsletter: NewsletterRow) -> Preflight:
+        """Check what is shown; what is sent is checked once more, at that moment."""
+        sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
+        key = ("preflight", issue.id, issue.version, *sender)
+        return figures.of(
+            session, key, lambda _session: check_stored(issue, newsletter, settings)
+        ).value
 
     def _show(
         visit: Visit,
@@ -100,7 +111,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
         choice = choice or Choice()
         with reading(engine) as session:
             newsletter, issue = _find(session, visit, issue_id)
-            preflight = check_stored(issue, newsletter, settings)
+            preflight = _preflight(session, issue, newsletter)
             digest = content_digest(newsletter, preflight.rendered) if preflight.rendered else ""
             approval = find_approval(session, issue.id, digest)
             return pages.show_to(
@@ -119,7 +130,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
                 approval=approval,
                 approval_people=_people(session, approval),
                 segments=list_segments(session, newsletter.id),
-                count=count_audience(session, newsletter, ""),
+                count=audience_figure(session, newsletter, "", figures),
                 groups=list_groups(session, newsletter.id),
                 earlier=_earlier(session, issue.id),
                 choice=choice,
@@ -144,7 +155,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
             newsletter, _ = _find(session, visit, issue_id)
             try:
                 query = segment_text(session, newsletter.id, segment)
-                count, error = count_audience(session, newsletter, query), ""
+                count, error = audience_figure(session, newsletter, query, figures), ""
             except NewsletterError as wrong:
                 count, error = None, str(wrong)
         return pages.show_to(visit, request, "_sending/audience.html", count=count, error=error)
@@ -166,7 +177,7 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
         try:
             with reading(engine) as session:
                 newsletter, issue = _find(session, visit, issue_id)
-                preflight = check_stored(issue, newsletter, settings)
+                preflight = _preflight(session, issue, newsletter)
                 if preflight.blocked or preflight.rendered is None:
                     raise ConflictError("Preflight found errors; mend them first.")
                 digest = content_digest(newsletter, preflight.rendered)
@@ -176,8 +187,8 @@ def sending_router(  # noqa: C901, PLR0915 - a list of routes
                 if first is not None and first <= now():
                     raise ConflictError("That hour has passed already.")
                 query = segment_text(session, newsletter.id, segment)
-                count = count_audience(session, newsletter, query)
-                if not count.included:
+                count = audience_figure(session, newsletter, query, figures)
+                if not count.value.included:
                     raise ConflictError("Nobody would get it.")
                 return pages.show_to(
                     visit,

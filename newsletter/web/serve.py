@@ -11,9 +11,6 @@ from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
 
-#: Seconds that open answers may take to end when the server is told to.
-_END_SECONDS = 5
-
 
 def serve(settings: Settings) -> None:
     """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written."""
@@ -30,7 +27,7 @@ def serve(settings: Settings) -> None:
         port=settings.web_port,
         log_config=None,
         access_log=False,
+        # Pages that watch keep a stream open without end; they open it again elsewhere.
+        timeout_graceful_shutdown=5,
         server_header=False,
-        # Pages that watch keep a stream open; it must not hold up the end.
-        timeout_graceful_shutdown=_END_SECONDS,
     )

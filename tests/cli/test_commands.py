@@ -58,6 +58,17 @@ def _last(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return value
 
 
+def test_init_makes_a_key_only_where_none_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEYS", "a key that the environment brings along")
+    _init()
+    assert not Path(".env").exists()
+
+    monkeypatch.delenv("SECRET_KEYS")
+    Path("var/newsletter.sqlite3").unlink()
+    _init()
+    assert Path(".env").read_text(encoding="ascii").startswith("SECRET_KEYS=")
+
+
 def test_help_lists_every_command() -> None:
     shown = _run("--help").stdout
     for command in ("init", "issue", "subscriber", "send", "status", "worker", "web", "demo"):

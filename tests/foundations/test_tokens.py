@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import TokenError
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.message.identifiers import delivery_message_id
+from newsletter.tokens import DeliveryRef, KeyedHash, Purpose, TokenSigner
 
 OLD, NEW = b"o" * 32, b"n" * 32
 numbers = st.integers(min_value=0, max_value=2**63 - 1)
@@ -51,3 +54,15 @@ def test_a_changed_octet_is_noticed(position: int, octet: int) -> None:
     if changed != token:
         with pytest.raises(TokenError):
             signer.read(Purpose.UNSUBSCRIBE, changed)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=300))
+def test_a_keyed_hash_is_hmac_sha256(key: bytes, octets: bytes) -> None:
+    assert KeyedHash(key).digest(octets) == hmac.digest(key, octets, "sha256")
+
+
+def test_links_that_were_signed_long_ago_keep_their_form() -> None:
+    signer = TokenSigner([OLD])
+    assert signer.sign(Purpose.VIEW, 1, 300, 123_456) == "AQQBrALAxAfjlWE8TG1sobjyxIEfbpP7"
+    found = delivery_message_id(b"k" * 80, 7, 123_456, "example.jp")
+    assert found == "7.jkgky2tcb42ki7kwbt42wvjr@example.jp"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
 import httpx
 from lxml import etree
 
@@ -28,7 +31,10 @@ def test_an_issue_that_was_not_sent_is_not_public(reception: Reception) -> None:
 def test_an_issue_that_was_sent_stands_there_with_empty_slots(reception: Reception) -> None:
     page = _publish(reception)
     html = httpx.get(page).text
-    assert f'<meta property="og:url" content="{page}">' in html
+    properties = dict(re.findall(r'<meta property="(og:\w+)" content="([^"]*)">', html))
+    assert properties["og:url"] == page
+    assert {"og:title", "og:type", "og:image", "og:description"} <= properties.keys()
+    assert httpx.get(properties["og:image"]).headers["content-type"] == "image/png"
     assert "/u/" not in html
     assert reception.stage.issue in httpx.get(f"{reception.url}/archive/digest").text
 
@@ -38,7 +44,20 @@ def test_the_feed_is_atom_with_an_entry_an_issue(reception: Reception) -> None:
     answer = httpx.get(f"{reception.url}/archive/digest/feed.atom")
     feed = etree.fromstring(answer.content)
     assert answer.headers["content-type"].startswith("application/atom+xml")
-    assert [entry.findtext(f"{_ATOM}id") for entry in feed.findall(f"{_ATOM}entry")] == [page]
+    entry = feed.find(f"{_ATOM}entry")
+    assert entry is not None
+    assert entry.findtext(f"{_ATOM}id") == page
+    # What RFC 4287 demands of a feed (4.1.1) and of an entry (4.1.2).
+    for element in (feed, entry):
+        for name in ("id", "title", "updated"):
+            assert len(element.findall(f"{_ATOM}{name}")) == 1
+        assert datetime.fromisoformat(element.findtext(f"{_ATOM}updated") or "").tzinfo
+    assert feed.findtext(f"{_ATOM}author/{_ATOM}name")
+    links = {link.get("rel"): link.get("href") for link in feed.findall(f"{_ATOM}link")}
+    assert links == {
+        "alternate": f"{reception.url}/archive/digest",
+        "self": f"{reception.url}/archive/digest/feed.atom",
+    }
 
 
 def test_the_sitemap_lists_the_issue_and_robots_names_the_sitemap(reception: Reception) -> None:

@@ -13,6 +13,7 @@ from newsletter.database.tables import (
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
+    TagRow,
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
@@ -76,6 +77,18 @@ def test_all_that_is_held_can_be_downloaded(page: str) -> None:
     assert held.headers["content-disposition"].startswith("attachment")
     assert held.json()["address"] == READER
     assert held.json()["subscriptions"][0]["newsletter"] == "digest"
+
+
+def test_the_data_held_names_tags_and_attributes(reception: Reception, page: str) -> None:
+    with transaction(reception.stage.engine) as session:
+        number = reception.stage.subscriber_id(READER)
+        session.add(TagRow(subscriber_id=number, tag="press"))
+        session.get_one(SubscriberRow, number).attributes = {"city": "青葉町"}
+    held = httpx.get(f"{page}/data.json").json()
+    assert (held["tags"], held["attributes"]) == (["press"], {"city": "青葉町"})
+    shown = httpx.get(f"{page}/data").text
+    assert "press" in shown
+    assert "青葉町" in shown
 
 
 def test_erasing_asks_first(reception: Reception, page: str) -> None:

@@ -150,7 +150,7 @@ _segments = st.lists(st.text(max_size=70) | st.just(SlotUse(NAME, escape=True)),
 def test_a_body_of_any_segments_and_slot_reads_back(segments: list[Any], name: str) -> None:
     slotted: SlottedText = tuple(segments)
     out: list[bytes] = []
-    Base64Body(slotted).append_to(out, lambda _slot: name)
+    Base64Body(slotted).append_to(out, dict.fromkeys(Slot, name))
     encoded = b"".join(out)
     wanted = b"".join(
         _as_sent(part).encode() if isinstance(part, str) else _escaped(name).encode()

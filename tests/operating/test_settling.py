@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import Engine, update
+from datetime import timedelta
 
-from newsletter.database.engine import transaction
-from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, RelayRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
@@ -15,6 +18,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.delivery import relays
 from newsletter.delivery.dispatch import take_due_batches
+from newsletter.delivery.ledger import UNPROVEN
 from newsletter.delivery.mailings import cancel_mailing, progress
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.settling import (
@@ -35,7 +39,11 @@ def stage(engine: Engine) -> Stage:
 
 
 def _ended(
-    stage: Stage, state: DeliveryState, policy: UncertainPolicy = UncertainPolicy.ASK
+    stage: Stage,
+    state: DeliveryState,
+    policy: UncertainPolicy = UncertainPolicy.ASK,
+    *,
+    reply: str = "the line went dead",
 ) -> int:
     """Return a finished mailing of which one delivery is in ``state``, the others accepted."""
     mailing = stage.mail(uncertain_policy=policy)
@@ -45,7 +53,7 @@ def _ended(
         session.execute(
             update(DeliveryRow)
             .where(DeliveryRow.position == 2)
-            .values(state=state, reply="the line went dead", attempts=3)
+            .values(state=state, reply=reply, attempts=0)
         )
         session.execute(update(BatchRow).values(state=BatchState.DONE))
         session.execute(update(MailingRow).values(state=MailingState.FINISHED))
@@ -83,6 +91,36 @@ def test_a_mailings_policy_settles_by_itself(stage: Stage) -> None:
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
 
 
+def test_a_policy_sends_nothing_again_without_end(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
+    times = 0
+    while True:
+        settle_by_policy(stage.engine)
+        if stage.counts(mailing).get(DeliveryState.QUEUED) is None:
+            break
+        times += 1
+        with transaction(stage.engine) as session:
+            session.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.state == DeliveryState.QUEUED)
+                .values(state=DeliveryState.UNCERTAIN)
+            )
+    assert times == 3
+    assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
+
+
+def test_a_policy_can_take_as_arrived_what_left(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 4}
+
+
+def test_no_policy_takes_as_arrived_what_may_never_have_left(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE, reply=UNPROVEN)
+    settle_by_policy(stage.engine)
+    assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
+
+
 def test_without_a_policy_nothing_is_settled_by_itself(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN)
     settle_by_policy(stage.engine)
@@ -94,6 +132,37 @@ def test_what_failed_can_be_sent_again(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         assert retry_failed(session, mailing) == 1
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
+
+
+def test_any_number_of_failures_can_be_sent_again_at_once(stage: Stage) -> None:
+    """A database takes some tens of thousands of parameters in one statement, and no more."""
+    count = 70_000
+    stage.subscribe(*(f"more{number}@example.jp" for number in range(count)))
+    mailing = stage.mail(batch_size=10_000)
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.FAILED))
+        session.execute(update(BatchRow).values(state=BatchState.DONE))
+
+    with transaction(stage.engine) as session:
+        assert retry_failed(session, mailing) == count + 4
+
+
+def test_sending_again_leaves_batches_whose_hour_is_to_come_alone(stage: Stage) -> None:
+    mailing = stage.mail(batch_size=1)
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(BatchRow).values(due_at=now() + timedelta(hours=1)))
+        first = DeliveryRow.position == 1
+        session.execute(update(DeliveryRow).where(first).values(state=DeliveryState.FAILED))
+
+    with transaction(stage.engine) as session:
+        retry_failed(session, mailing)
+
+    due = [hint.number for hint in take_due_batches(stage.engine)]
+    with reading(stage.engine) as session:
+        numbers = session.scalars(select(BatchRow.number).where(BatchRow.first_position <= 1))
+        assert due == list(numbers)
 
 
 def test_nothing_of_a_cancelled_mailing_is_sent_again(stage: Stage) -> None:
@@ -111,6 +180,13 @@ def test_a_relay_that_fails_again_and_again_is_left_alone_longer(engine: Engine)
     assert relays.relay_failed(engine, "smtp:a:25", "421 busy") == first
     assert [relay.reason for relay in relays.resting_relays(engine)] == ["421 busy"]
     relays.relay_works(engine, "smtp:a:25")
+    assert relays.resting_relays(engine) == []
+
+
+def test_a_relay_is_asked_again_although_the_clock_was_set_back(engine: Engine) -> None:
+    relays.relay_failed(engine, "smtp:a:25", "421 busy")
+    with transaction(engine) as session:
+        session.execute(update(RelayRow).values(retry_at=now() + timedelta(hours=2)))
     assert relays.resting_relays(engine) == []
 
 

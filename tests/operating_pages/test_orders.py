@@ -64,7 +64,7 @@ def _log(stage: Stage) -> list[tuple[str, str, str, str]]:
         return [
             (row.actor, row.action, row.object, row.reason)
             for row in rows
-            if not row.action.startswith(("account.", "session.", "role."))
+            if not row.action.startswith(("account.", "session.", "sign-in"))
         ]
 
 

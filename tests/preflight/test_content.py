@@ -117,6 +117,39 @@ def test_an_http_link_asks_and_one_click_makes_it_https() -> None:
     assert finding.fix(issue) == _with_link("https://example.jp/a")
 
 
+def test_a_link_that_stands_twice_is_kept_once_by_one_click() -> None:
+    link = Link(url="https://example.jp/a")
+    issue = _issue(Item(headline="見出し", links=(link, link, Link(url="https://example.jp/b"))))
+    found = _found(issue, "link-repeated")
+    assert found.severity is Severity.WARNING
+    assert found.fix is not None
+    assert [each.url for each in found.fix(issue).chapters[0].items[0].links] == [
+        "https://example.jp/a",
+        "https://example.jp/b",
+    ]
+
+
+def test_later_links_to_one_url_are_taken_out_by_one_click() -> None:
+    link = Link(url="https://example.jp/a")
+    issue = _issue(Item(headline="一", links=(link,)), Item(headline="二", links=(link,)))
+    fix = _found(issue, "url-duplicate").fix
+    assert fix is not None
+    first, second = fix(issue).chapters[0].items
+    assert (first.links, second.links) == ((link,), ())
+
+
+def test_contents_in_another_order_are_derived_anew_by_one_click() -> None:
+    contents = (ContentsLine(text="催し"), ContentsLine(text="お知らせ"))
+    chapters = (
+        Chapter(heading="お知らせ", body=(_paragraph("一"),)),
+        Chapter(heading="催し", body=(_paragraph("二"),)),
+    )
+    issue = replace(BLANK, chapters=chapters, contents=contents)
+    fix = _found(issue, "contents-order").fix
+    assert fix is not None
+    assert fix(issue).contents == ()
+
+
 def test_the_same_url_in_two_items_asks_once() -> None:
     link = Link(url="https://example.jp/a")
     issue = _issue(Item(headline="一", links=(link,)), Item(headline="二", links=(link,)))

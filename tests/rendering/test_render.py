@@ -91,6 +91,10 @@ def test_the_text_keeps_to_70_columns_but_for_urls(text: str) -> None:
     assert all(line.startswith("https://") for line in too_wide)
 
 
+def test_marks_that_japanese_fonts_draw_wide_count_twice() -> None:
+    assert width("■─…") == 6
+
+
 def test_the_text_breaks_no_url(text: str) -> None:
     assert text.count("\nhttps://") == 25 + len(URLS)
 

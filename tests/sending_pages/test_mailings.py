@@ -8,6 +8,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import progress
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.reporting import report_on, summarise
@@ -32,8 +33,9 @@ def _sent(stage: Stage) -> int:
 def test_the_report_counts_by_time_domain_and_reason(stage: Stage) -> None:
     number = _sent(stage)
     with reading(stage.engine) as session:
-        mailing = summarise(session, stage.newsletter_id, number)
-        report = report_on(session, mailing)
+        figures = Figures(stage.engine)
+        mailing = summarise(session, stage.newsletter_id, number, figures)
+        report = report_on(session, mailing, figures).value
     assert mailing.of(DeliveryState.ACCEPTED) == 2
     assert dict(report.by_domain) == {
         "example.jp": {DeliveryState.ACCEPTED: 2},

@@ -13,12 +13,11 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
 from newsletter.tokens import TokenSigner
 from tests.sending_pages.conftest import PASSWORD, add_account
+from tests.support.accessible import violations
 from tests.support.celery import celery_workers
 from tests.support.site import serving
 from tests.support.smtp import SmtpServer
 from tests.support.stage import set_stage
-
-AXE = Path(__file__).resolve().parent.parent / "support" / "axe" / "axe.min.js"
 
 
 @pytest.mark.browser
@@ -44,19 +43,19 @@ def test_an_editor_sends_watches_and_reads(
         page = browser.new_page(locale="en")
         _sign_in(page, site)
         page.goto(f"{site}/newsletters/digest/issues/{issue_id}/send")
-        assert _axe(page) == []
+        assert violations(page) == []
         page.get_by_role("button", name="Send the test").click()
         page.get_by_text("The test mail is on its way.").wait_for()
         page.get_by_role("button", name="Review and confirm").click()
         page.get_by_text("120 people").wait_for()
-        assert _axe(page) == []
+        assert violations(page) == []
         if page.get_by_label("Send with these warnings").count():
             page.get_by_label("Send with these warnings").check()
         page.get_by_role("button", name="Send it").click()
         page.get_by_text("Finished", exact=True).wait_for(timeout=60_000)
         page.get_by_role("img", name="Deliveries, one bar").wait_for()
         page.get_by_role("cell", name="example0.jp").wait_for()
-        assert _axe(page) == []
+        assert violations(page) == []
         with page.expect_download() as download:
             page.get_by_role("link", name="Figures as CSV").click()
         assert "example1.jp,0,0,40" in Path(download.value.path()).read_text("utf-8-sig")
@@ -69,11 +68,3 @@ def _sign_in(page: Page, site: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda address: "/sign-in" not in address)
-
-
-def _axe(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text())
-    violations: list[str] = page.evaluate(
-        "axe.run().then(r => r.violations.map(v => v.id + ' ' + v.nodes.map(n => n.html)))"
-    )
-    return violations

@@ -12,5 +12,10 @@ Answer = TypeVar("Answer")
 
 def run_apart(make: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
     """Run what ``make`` returns to its end."""
+    return call_apart(lambda: asyncio.run(make()))
+
+
+def call_apart(act: Callable[[], Answer]) -> Answer:
+    """Do what runs a loop of its own, as a worker process does."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(lambda: asyncio.run(make())).result()
+        return pool.submit(act).result()

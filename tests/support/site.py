@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import Engine
 
+from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+from newsletter.web.sns import fetch
 from tests.support.ports import await_port, free_port
 
 
 @contextmanager
-def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: object) -> Iterator[str]:
-    """Serve the pages; yields their address."""
+def serving(
+    engine: Engine,
+    signer: TokenSigner,
+    folder: Path,
+    *,
+    mailbox: MailboxStore | None = None,
+    fetch: Callable[[str], bytes] = fetch,
+    **settings: object,
+) -> Iterator[str]:
+    """Serve the pages; yields their address. ``fetch`` asks Amazon SNS."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
-    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=None)
+    app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=2
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -34,3 +48,9 @@ def serving(engine: Engine, signer: TokenSigner, folder: Path, **settings: objec
     finally:
         server.should_exit = True
         thread.join()
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """Return every route, those of included routers too, which ``app.routes`` does not show."""
+    found = [context.original_route for context in iter_route_contexts(app.routes)]
+    return [route for route in found if isinstance(route, APIRoute)]

@@ -92,3 +92,11 @@ def set_stage(engine: Engine, source: bytes | None = None) -> Stage:
         read = read_issue(source or sample_issue(Language.JAPANESE), source="issue")
         issue = save_issue(session, newsletter.id, read)
         return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
+
+
+def set_subscribers(engine: Engine, newsletter: str, names: dict[str, str]) -> None:
+    """Subscribe people by address, with their names."""
+    with reading(engine) as session:
+        number = find_newsletter(session, newsletter).id
+    lines = ["email,name\n", *(f"{address},{name}\n" for address, name in names.items())]
+    import_csv(engine, number, lines, source="test", basis="test")

@@ -18,6 +18,7 @@ from tests.support.courier import Satchel, carry
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
+from workers.transports.connection import _dot_stuffed
 from workers.transports.replies import ReplyReader
 
 ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
@@ -134,6 +135,21 @@ def test_an_international_address_is_refused_clearly_where_it_cannot() -> None:
     assert "SMTPUTF8" in result.reply
 
 
+def test_a_message_held_back_at_the_last_moment_says_nothing_against_the_relay(
+    smtp_server: SmtpServer,
+) -> None:
+    courier = Satchel([Parcel(position=1, envelope=ENVELOPE, message=MESSAGE)])
+    courier.withdrawn.add(1)
+    assert carry(smtp_server.url, courier) == ""
+    assert courier.results[1].kind is ResultKind.NOT_TRIED
+    assert smtp_server.messages == []
+
+
+def test_control_characters_of_a_reply_are_not_kept() -> None:
+    with _relay(rcpt=b"550 5.1.1 no\0such\x1b[31m user\r\n") as url:
+        assert _send(url).reply.isprintable()
+
+
 def test_a_folder_takes_a_message_once(tmp_path: Path) -> None:
     for _ in range(2):
         assert _send(f"directory://{tmp_path}/out").kind is ResultKind.ACCEPTED
@@ -178,3 +194,10 @@ def test_replies_are_read_alike_in_whatever_pieces_they_come(
         if not wire:
             break
     assert [(reply.code, list(reply.lines)) for reply in got] == wanted
+
+
+@given(st.lists(st.sampled_from([b".", b"\r\n", b"\r", b"\n", b"a", b"=="])).map(b"".join))
+def test_every_dot_that_begins_a_line_is_doubled_and_no_other(message: bytes) -> None:
+    lines = message.split(b"\r\n")
+    stuffed = [b"." + line if line.startswith(b".") else line for line in lines]
+    assert _dot_stuffed(message) == b"\r\n".join(stuffed)

@@ -85,3 +85,49 @@ def test_a_torn_last_line_never_happened(
 def test_a_closed_journal_leaves_nothing(tmp_path: Path) -> None:
     Journal(tmp_path, "token", mailing_id=1).close()
     assert list(tmp_path.iterdir()) == []
+
+
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from workers.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+journal = Journal(Path(sys.argv[1]), "token", mailing_id=7)
+journal.intent(1)
+size = Path(sys.argv[1], "token.journal").stat().st_size
+# A disk with room for four octets more takes as many of a line, and reports no error.
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4, size + 4))
+try:
+    journal.intent(1234567)
+except OSError:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4, size + 4))
+journal.retract(1)
+"""
+
+
+def test_a_line_that_the_disk_took_in_part_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", _FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "refused\n"
+    reading = _only(tmp_path)
+    assert (reading.trusted, reading.in_doubt) == (True, frozenset())
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0" * 64, b"{}\n", b"[1]\ni 1\n"])
+def test_of_a_journal_that_lost_its_head_not_even_the_silence_is_believed(
+    tmp_path: Path, octets: bytes
+) -> None:
+    (tmp_path / "token.journal").write_bytes(octets)
+    reading = _only(tmp_path)
+    assert (reading.token, reading.mailing_id, reading.trusted) == ("token", None, False)
+
+
+def test_a_damaged_line_costs_the_journal_its_trust_and_nothing_else(tmp_path: Path) -> None:
+    _killed_writer(tmp_path)
+    path = tmp_path / "token.journal"
+    path.write_bytes(path.read_bytes() + b"i \0\0\0\no [1]\n")
+    reading = _only(tmp_path)
+    assert [outcome.position for outcome in reading.outcomes] == [1]
+    assert (reading.in_doubt, reading.trusted) == (frozenset({2}), False)

@@ -33,6 +33,10 @@ class ConnectionEndedError(Exception):
         self.said = said
 
 
+class WithdrawnError(ConnectionEndedError):
+    """The courier held the message back when it had been granted, which only a break can tell."""
+
+
 @dataclass(kw_only=True, slots=True)
 class _Handover:
     """How far one message has come; ``following`` is the next, whose envelope left with it."""
@@ -50,6 +54,8 @@ class SmtpConnection(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._ended = ""
+        self._deadline = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._extensions: dict[str, str] = {}
         self._needs_reset = False
@@ -84,22 +90,42 @@ class SmtpConnection(asyncio.Protocol):
 
     # One step of the dialogue.
 
-    def _write(self, octets: bytes) -> None:
+    def _write(self, *octets: bytes) -> None:
         if self._ended or self._transport is None:
             raise ConnectionEndedError(self._ended)
-        self._transport.write(octets)
+        self._transport.writelines(octets)
 
     async def _reply(self, *, patience: float = 1) -> Reply:
         while not self._replies:
             if self._ended:
                 raise ConnectionEndedError(self._ended)
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(self._relay.timeout * patience):
-                    await self._waiter
-            except TimeoutError:
-                self._end("The relay did not answer in time.")
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            self._expect_word_by(loop.time() + self._relay.timeout * patience, loop)
+            await self._waiter
         return self._replies.popleft()
+
+    def _expect_word_by(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the alarm, or leave it where it stands before ``deadline``: it looks again then.
+
+        A timer for each reply would cost as much as reading it.
+        """
+        self._deadline = deadline
+        if self._alarm is not None and self._alarm.when() > deadline:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(deadline, self._look_at_the_clock, loop)
+
+    def _look_at_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarm = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if loop.time() >= self._deadline:
+            self._end("The relay did not answer in time.")
+            self._wake()
+        else:
+            self._alarm = loop.call_at(self._deadline, self._look_at_the_clock, loop)
 
     async def _command(self, line: str) -> Reply:
         self._write(line.encode() + b"\r\n")
@@ -183,6 +209,8 @@ class SmtpConnection(asyncio.Protocol):
     def abort(self) -> None:
         """End at once; an open transaction is void."""
         self._end("The connection was ended.")
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -209,6 +237,10 @@ class SmtpConnection(asyncio.Protocol):
                 _settle_broken(courier, parcel, handover, error)
                 self.abort()
                 raise
+            except BaseException:
+                # Nothing of it may go on later, beside whoever takes up the batch.
+                self.abort()
+                raise
             courier.settle(parcel, result)
             self.answered += 1
             opened = handover.following is not None
@@ -225,13 +257,13 @@ class SmtpConnection(asyncio.Protocol):
         if self._ended:
             raise ConnectionEndedError(self._ended)
         if not courier.commit(parcel):
-            raise ConnectionEndedError("The message was withdrawn.")
+            raise WithdrawnError("The message was withdrawn.")
         handover.committed = True
         handover.following = self._next(courier)
-        self._write(_dot_stuffed(parcel.message))
         end = b".\r\n" if parcel.message.endswith(b"\r\n") else b"\r\n.\r\n"
         following = handover.following
-        self._write(end + (self._early_envelope(following.envelope) if following else b""))
+        early = self._early_envelope(following.envelope) if following else b""
+        self._write(_dot_stuffed(parcel.message), end + early)
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
         result = classify(reply)
         if result.kind is ResultKind.NOT_TRIED:
@@ -337,7 +369,14 @@ def _impossible(envelope: Envelope) -> Result:
 
 
 def _dot_stuffed(message: bytes) -> bytes:
-    """RFC 5321 section 4.5.2; our own messages have no line that begins with a dot."""
-    if message.startswith(b"."):
-        message = b"." + message
-    return message.replace(b"\r\n.", b"\r\n..") if b"\r\n." in message else message
+    """RFC 5321 section 4.5.2; our own messages have no line that begins with a dot.
+
+    Base64 has no dots at all, and one octet is looked for much faster than three.
+    """
+    at = message.find(b".")
+    while at >= 0:
+        if not at or message[at - 2 : at] == b"\r\n":
+            whole = b"." + message if message.startswith(b".") else message
+            return whole.replace(b"\r\n.", b"\r\n..")
+        at = message.find(b".", at + 1)
+    return message

@@ -19,6 +19,8 @@ _KEPT = 500
 #: RFC 5321 section 4.5.3.1.5 allows 512 octets a line; some servers write longer ones.
 _LONGEST_LINE = 4096
 _MOST_LINES = 100
+#: A reply is kept and shown: its control characters, NUL above all, are not.
+_VISIBLE = dict.fromkeys((*range(9), *range(10, 32), 127), "�")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +83,7 @@ class ReplyReader:
             self.is_malformed = True
             return None
         self._code = code
-        self._lines.append((match[3] or b"").decode("utf-8", "replace"))
+        self._lines.append((match[3] or b"").decode("utf-8", "replace").translate(_VISIBLE))
         if match[2] == b"-":
             return None
         reply = Reply(code=code, lines=tuple(self._lines))

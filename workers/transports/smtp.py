@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from workers.transports.base import Courier, Parcel, Result, ResultKind
-from workers.transports.connection import ConnectionEndedError, SmtpConnection
+from workers.transports.connection import (
+    ConnectionEndedError,
+    SmtpConnection,
+    WithdrawnError,
+)
 from workers.transports.relay import Relay
 
 
@@ -16,10 +20,15 @@ class SmtpTransport:
         self.name = relay.name
         self._relay = relay
         self._idle: list[SmtpConnection] = []
+        #: Two batches may be delivered at once; together they use no more connections than one.
+        self._free = asyncio.Semaphore(relay.connections)
 
     async def deliver(self, courier: Courier) -> str:
         """See `Transport.deliver`."""
-        lanes = [_Lane(self._relay, self._idle, courier) for _ in range(self._relay.connections)]
+        lanes = [
+            _Lane(self._relay, self._idle, self._free, courier)
+            for _ in range(self._relay.connections)
+        ]
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
                 group.create_task(lane.run())
@@ -36,21 +45,34 @@ class SmtpTransport:
 class _Lane:
     """One connection after another, one at a time."""
 
-    def __init__(self, relay: Relay, idle: list[SmtpConnection], courier: Courier) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        idle: list[SmtpConnection],
+        free: asyncio.Semaphore,
+        courier: Courier,
+    ) -> None:
         self._relay = relay
         self._idle = idle
+        self._free = free
         self._courier = courier
         self.failure = ""
         self.answered = 0
 
     async def run(self) -> None:
         """Carry until there is nothing more, or the relay takes nothing."""
+        async with self._free:
+            await self._carry_all()
+
+    async def _carry_all(self) -> None:
         while not self.failure and (parcel := await self._courier.take()) is not None:
             is_fresh = not self._idle
             connection = SmtpConnection(self._relay) if is_fresh else self._idle.pop()
             before = connection.answered
             try:
                 await self._carry(connection, parcel, is_fresh=is_fresh)
+            except WithdrawnError:
+                pass
             except ConnectionEndedError as error:
                 # An idle connection may have been closed in the meantime; that is no failure. Nor
                 # is the end of one that did its work.

@@ -11,10 +11,12 @@ from newsletter.database.tables.account import (
 from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
+from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
+    CallTokenRow,
     FeedbackPolicyRow,
     IncidentRow,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "BatchRow",
     "BounceDecisionRow",
     "BounceRow",
+    "CallTokenRow",
     "ConsentRow",
     "DeliveryRow",
     "DraftRevisionRow",
@@ -56,6 +59,7 @@ __all__ = [
     "JoinTallyRow",
     "ListImportRow",
     "MailingContentRow",
+    "MailingLinkRow",
     "MailingOrderRow",
     "MailingRow",
     "NewsletterRow",

@@ -46,6 +46,12 @@ class BounceRow(Base):
         Index("ix_bounce_subscriber_id_occurred_at", "subscriber_id", "occurred_at"),
         Index("ix_bounce_occurred_at", "occurred_at"),
         Index(
+            "ix_bounce_raw_kept",
+            "occurred_at",
+            sqlite_where=text("raw <> ''"),
+            postgresql_where=text("raw <> ''"),
+        ),
+        Index(
             "ix_bounce_unjudged",
             "id",
             sqlite_where=text("judged_at IS NULL"),

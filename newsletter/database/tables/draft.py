@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -24,6 +24,7 @@ class DraftRow(Base):
         issue_id: The issue it was published as, or opened from.
         revision: Counts saves; whoever saves names the one they began with.
         author: Who saved last.
+        import_report: How its text was read; None once an editor has seen to it.
     """
 
     __tablename__ = "draft"
@@ -36,6 +37,7 @@ class DraftRow(Base):
     content: Mapped[JsonObject]
     template: Mapped[str] = mapped_column(String(64), default="")
     author: Mapped[str] = mapped_column(String(320))
+    import_report: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[Instant] = mapped_column(default=now)
     updated_at: Mapped[Instant] = mapped_column(default=now)
 

@@ -35,6 +35,21 @@ class FeedbackPolicyRow(Base):
     complaint_everywhere: Mapped[bool]
 
 
+class CallTokenRow(Base):
+    """A token of a webhook's signature that may stand for one content only.
+
+    Attributes:
+        token: SHA-256 of the provider's name and the token.
+        content: SHA-256 of what it came with.
+    """
+
+    __tablename__ = "call_token"
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[Instant] = mapped_column(default=now, index=True)
+
+
 class IncidentRow(Base):
     """A wave of bounces that speaks of a domain or a mailing, not of the people in it.
 

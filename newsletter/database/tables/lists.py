@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -13,11 +13,12 @@ class TagRow(Base):
     """A word that marks a subscriber."""
 
     __tablename__ = "subscriber_tag"
+    __table_args__ = (Index("ix_subscriber_tag_tag", "tag", "subscriber_id"),)
 
     subscriber_id: Mapped[int] = mapped_column(
         BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True
     )
-    tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class SegmentRow(Base):

@@ -20,6 +20,7 @@ class NewsletterRow(Base):
         unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
         time_zone: IANA name; dates and schedules are read in it.
         approval_required: Whether a second person must approve an issue before it is sent.
+        count_clicks: Whether its mail's links lead through ours, to be counted as sums.
     """
 
     __tablename__ = "newsletter"
@@ -40,4 +41,5 @@ class NewsletterRow(Base):
     time_zone: Mapped[str] = mapped_column(String(64))
     template: Mapped[str] = mapped_column(String(64))
     approval_required: Mapped[bool] = mapped_column(default=False, server_default=false())
+    count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[Instant] = mapped_column(default=now)

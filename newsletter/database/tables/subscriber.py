@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
 from newsletter.database.tables.base import Base
 from newsletter.database.types import (
@@ -19,6 +20,11 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason,
 from newsletter.language import Language
 
 
+def _by_octets(length: int) -> TypeEngine[str]:
+    """Return a text that is ordered by its octets, so that an index finds how it begins."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 class SubscriberRow(Base):
     """A person by address.
 
@@ -30,12 +36,13 @@ class SubscriberRow(Base):
     """
 
     __tablename__ = "subscriber"
+    __table_args__ = (Index("ix_subscriber_name", "name", "id"),)
 
     id: Mapped[PrimaryKey]
     address: Mapped[str | None] = mapped_column(String(320))
-    address_key: Mapped[str | None] = mapped_column(String(320), unique=True)
+    address_key: Mapped[str | None] = mapped_column(_by_octets(320), unique=True)
     domain: Mapped[str] = mapped_column(String(255), default="")
-    name: Mapped[str] = mapped_column(String(200), default="")
+    name: Mapped[str] = mapped_column(_by_octets(200), default="")
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
     format: Mapped[str] = mapped_column(String(8), default="html")
     time_zone: Mapped[str] = mapped_column(String(64), default="")

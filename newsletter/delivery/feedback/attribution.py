@@ -155,6 +155,16 @@ def _deliveries_by_message_id(
     return found
 
 
+def mailing_of_message_id(keys: Keys, message_id: str, subscriber_id: int) -> int | None:
+    """Return the mailing in which a person got the message of that id; None when it is not ours."""
+    match = _MESSAGE_ID.match(message_id)
+    if match is None:
+        return None
+    mailing_id = int(match[1])
+    genuine = hmac.compare_digest(_digest(keys, mailing_id, subscriber_id), match[2].lower())
+    return mailing_id if genuine else None
+
+
 def _digest(keys: Keys, mailing_id: int, subscriber_id: int) -> str:
     whole = delivery_message_id(keys.message_id_key, mailing_id, subscriber_id, "")
     return whole.partition(".")[2].rstrip("@")

@@ -32,7 +32,7 @@ from newsletter.delivery.feedback.streaks import count_streaks
 from newsletter.delivery.feedback.undo import lift_suppressions
 from newsletter.delivery.feedback.waves import WaveRule, find_waves, in_wave
 from subscribers.leaving import unsubscribe
-from subscribers.suppression import find_suppression, suppress
+from subscribers.suppression import erased_among, find_suppression, suppress
 
 _CHUNK = 500
 _REASONS = {
@@ -58,6 +58,7 @@ def act_on_new_bounces(
     rule = rule or WaveRule()
     attributions = attribute(session, rows, keys)
     _write_down(session, rows, attributions)
+    _forget_erased(session, rows, keys)
     # What is forged must not make a wave: it is judged apart from the rest.
     genuine = [row for row in rows if attributions[row.id].subscriber_id is not None]
     held, opened = find_waves(session, genuine, rule)
@@ -185,6 +186,24 @@ def _write_down(
         row.newsletter_id = found.newsletter_id if found.newsletter_id in real else None
         row.mailing_id, row.subscriber_id = found.mailing_id, found.subscriber_id
         row.domain = row.domain or row.address.rpartition("@")[2].lower()[:255]
+    session.flush()
+
+
+def _forget_erased(session: Session, rows: Sequence[BounceRow], keys: Keys) -> None:
+    """Take the address out of a report that comes after its owner was erased."""
+    ids = {row.subscriber_id for row in rows if row.subscriber_id is not None}
+    erased = set(
+        session.scalars(
+            select(SubscriberRow.id).where(
+                SubscriberRow.id.in_(ids), SubscriberRow.address_key.is_(None)
+            )
+        )
+    )
+    addresses = {row.address.lower() for row in rows if row.address}
+    known = erased_among(session, addresses, keys.signer.pseudonyms)
+    for row in rows:
+        if row.subscriber_id in erased or row.address.lower() in known:
+            row.address = row.domain = row.reply = row.raw = ""
     session.flush()
 
 

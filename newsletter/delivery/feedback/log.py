@@ -92,7 +92,7 @@ def _rows(event: FeedbackEvent) -> list[BounceRow]:
             reader=_text(report.reader, 64),
             reason=recipient.reason.value,
             status=_text(recipient.status, 16),
-            reply=_text(" ".join(filter(None, (recipient.reply, recipient.words))), _REPLY_KEPT),
+            reply=_text(_said(recipient), _REPLY_KEPT),
             raw=_text(event.raw.decode("utf-8", "backslashreplace"), _RAW_KEPT),
             return_path=_text(report.return_path, 320),
             message_id=_text(report.message_id, 255),
@@ -103,11 +103,21 @@ def _rows(event: FeedbackEvent) -> list[BounceRow]:
     ]
 
 
+def _said(recipient: ReportedRecipient) -> str:
+    """Return the reply code and the words, which mostly begin with it."""
+    if recipient.words.startswith(recipient.reply):
+        return recipient.words
+    return f"{recipient.reply} {recipient.words}".strip()
+
+
 def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
     if event.unsubscribed:
         return BounceKind.UNSUBSCRIBE
     if event.report.kind is ReportKind.BOUNCE:
         return BounceKind.HARD if recipient.hard else BounceKind.SOFT
+    if event.report.kind is ReportKind.COMPLAINT and recipient.reason is Reason.AUTHENTICATION:
+        # A report of failed authentication (RFC 6591) accuses the sender's set-up, no person acts.
+        return BounceKind.UNKNOWN
     return _KINDS[event.report.kind]
 
 

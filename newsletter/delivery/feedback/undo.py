@@ -11,6 +11,7 @@ from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
     IncidentRow,
+    SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
 )
@@ -21,12 +22,14 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
 )
 from newsletter.errors import ConflictError, NotFoundError
+from subscribers.leaving import may_be_taken_back
 
 
 def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAction:
     """Take back what followed from a bounce; return what that was.
 
     A subscription that a complaint ended is confirmed again: the consent still stands on record.
+    Not so when the person has left since, by whatever way of their own, or was erased.
 
     Raises:
         NotFoundError: There is no such bounce.
@@ -46,7 +49,7 @@ def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAct
     if decision is None or decision.action not in undoable:
         raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
     lift_suppressions(session, [decision], because=reason)
-    if decision.unsubscribed:
+    if decision.unsubscribed and _may_return(session, row):
         session.execute(
             update(SubscriptionRow)
             .where(
@@ -59,6 +62,15 @@ def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAct
             .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
         )
     return decision.action
+
+
+def _may_return(session: Session, row: BounceRow) -> bool:
+    if row.newsletter_id is None or row.subscriber_id is None:
+        return False
+    person = session.get(SubscriberRow, row.subscriber_id)
+    if person is None or person.address_key is None:
+        return False
+    return may_be_taken_back(session, row.newsletter_id, row.subscriber_id)
 
 
 def lift_suppressions(

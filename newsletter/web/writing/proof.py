@@ -1,4 +1,4 @@
-"""The proof of a text: its mail as a reader sees it, and what preflight finds, by line."""
+"""The proof of an issue: its mail as a reader sees it, and what preflight finds, with its place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lxml import html as lxml_html
+
 from newsletter.database.tables import NewsletterRow
+from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.mailings import publisher_of
 from newsletter.errors import ContentError, Place
 from newsletter.issues.findings import Finding
@@ -14,30 +17,60 @@ from newsletter.issues.lines import find_line
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.language import Language
-from newsletter.rendering.model import RenderedIssue, Slot
+from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight, run_preflight
-from newsletter.rendering.render import derived_preheader
 from newsletter.rendering.slots import fill
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
+#: Characters behind the subject that any inbox shows at most.
+_SNIPPET = 240
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Whose eyes a preview is seen with."""
+
+    name: str
+    address: str
+
+
+SAMPLE_READERS = {
+    Language.JAPANESE: Reader(name="見本 花子", address="reader@example.jp"),
+    Language.ENGLISH: Reader(name="Jane Sample", address="reader@example.jp"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marked:
-    """A finding with the line it stands on."""
+    """A finding with where it stands.
+
+    Attributes:
+        line: The line of the Markdown.
+        block: The part's anchor, or else the field of the issue.
+    """
 
     finding: Finding
     line: int
+    block: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """A text that can be read as an issue, with its mail; no mail where the template fails."""
+    """An issue checked, with its mail; no mail where the template fails."""
 
     issue: Issue
-    template: str
     preflight: Preflight
     marked: tuple[Marked, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A mail as one reader sees it; ``snippet`` is what an inbox shows behind the subject."""
+
+    html: str
+    text: str
+    subject: str
+    snippet: str
 
 
 def read_text(text: str, language: Language) -> tuple[Issue, str]:
@@ -57,14 +90,14 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
     return read_markdown(plain, source=source)
 
 
-def make_proof(text: str, newsletter: NewsletterRow, *, folder: Path, language: Language) -> Proof:
-    """Read, render and check a text.
+def make_proof(
+    issue: Issue, template: str, newsletter: NewsletterRow, *, folder: Path, text: str = ""
+) -> Proof:
+    """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
     Raises:
-        ContentError: See `read_text`.
         NotFoundError: It names a template that does not exist.
     """
-    issue, template = read_text(text, language)
     preflight = run_preflight(
         issue,
         template=template or newsletter.template,
@@ -73,36 +106,32 @@ def make_proof(text: str, newsletter: NewsletterRow, *, folder: Path, language: 
     )
     plain = text.replace("\r\n", "\n")
     marked = tuple(
-        Marked(finding=finding, line=find_line(plain, finding.place, about=finding.about))
+        Marked(
+            finding=finding,
+            line=find_line(plain, finding.place, about=finding.about) if plain else 0,
+            block=finding.place.anchor or finding.place.field.value,
+        )
         for finding in preflight.findings
     )
-    return Proof(issue=issue, template=template, preflight=preflight, marked=marked)
+    return Proof(issue=issue, preflight=preflight, marked=marked)
 
 
-def shown_mail(rendered: RenderedIssue, *, name: str, dark: bool) -> str:
-    """Return the HTML as one reader sees it; links that are personal lead nowhere."""
-    html = fill(rendered.html, _slots(name))
+def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
+    """Fill the personal slots as sending does; links that are personal lead nowhere."""
+    slots = DeliveryLinks.leading_nowhere().slots(name=reader.name, address=reader.address)
+    html = fill(rendered.html, slots)
     shown = "dark" if dark else "light"
-    return _DARK.sub(
-        lambda match: "(min-width: 0)" if match[1] == shown else "(max-width: 0)", html
+    return Shown(
+        html=_DARK.sub(lambda m: "(min-width: 0)" if m[1] == shown else "(max-width: 0)", html),
+        text=fill(rendered.text, slots),
+        subject=fill(rendered.subject, slots),
+        snippet=_snippet(html),
     )
 
 
-def shown_text(rendered: RenderedIssue, *, name: str) -> str:
-    """Return the plain text as one reader sees it."""
-    return fill(rendered.text, _slots(name))
-
-
-def shown_subject(rendered: RenderedIssue, *, name: str) -> str:
-    """Return the subject as one reader sees it."""
-    return fill(rendered.subject, _slots(name))
-
-
-def shown_preheader(issue: Issue) -> str:
-    """Return what an inbox shows behind the subject: the preheader, or else the first words."""
-    return issue.preheader or derived_preheader(issue)
-
-
-def _slots(name: str) -> dict[Slot, str]:
-    links = {slot: "#" for slot in Slot if slot.value.endswith("_url")}
-    return {**links, Slot.SUBSCRIBER_NAME: name, Slot.SUBSCRIBER_ADDRESS: "reader@example.jp"}
+def _snippet(html: str) -> str:
+    """Return a mail's first words, as inboxes take them: the preheader, then what follows it."""
+    parser = lxml_html.HTMLParser(encoding="utf-8")
+    body = lxml_html.document_fromstring(html.encode(), parser=parser).find("body")
+    words = " ".join(text.strip() for text in body.itertext() if text.strip())
+    return " ".join(words.split())[:_SNIPPET]

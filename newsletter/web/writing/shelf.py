@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -19,6 +18,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind, Role
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.issues.drafts import create_draft, open_issue
+from newsletter.issues.import_report import report_on
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
 from newsletter.issues.sources import ReadIssue, read_issue
@@ -90,7 +90,7 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
                 _record(session, visit, "issue.create", draft.id, {"title": issue.title})
         except ContentError as error:
             return _show_new(visit, request, error, title=title, date=date)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
     @router.post("/newsletters/{newsletter}/issues/import", response_model=None)
     def bring_in(
@@ -114,18 +114,13 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
                     author=visit.address,
                     template=read.template,
                     kind=RevisionKind.IMPORTED,
+                    report=report_on(read),
                 )
                 details = {"title": read.issue.title, "format": read.format.value}
                 _record(session, visit, "issue.import", draft.id, details)
         except ContentError as error:
             return _show_new(visit, request, error, text=text)
-        told = {
-            "read": read.format.value,
-            "encoding": read.encoding,
-            "mended": len(read.changes),
-            "unplaced": len(read.unplaced),
-        }
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}?{urlencode(told)}")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
     @router.post("/newsletters/{newsletter}/issues/{number}/open")
     def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
@@ -135,7 +130,7 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
             if issue is None or issue.newsletter_id != row.id:
                 raise NotFoundError("There is no such issue.")
             draft = open_issue(session, row.id, issue.slug, author=visit.address)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
     return router
 

@@ -1,0 +1,91 @@
+"""Clicks, where a newsletter counts them: as sums, without persons, through signed links.
+
+The links of a mailing are numbered and kept; its mail carries, in their place, an address that
+names mailing and number under a signature. It is the same for every recipient, so a click says
+nothing about who clicked, and it leads only where the mailing's own mail led.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from html import escape, unescape
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import MailingLinkRow
+from newsletter.errors import TokenError
+from newsletter.rendering.model import RenderedIssue, SlottedText
+from newsletter.tokens import Purpose, TokenSigner
+
+#: A link that stands in the mail as it is; one that holds a slot is personal, and not counted.
+_HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkClicks:
+    """How often a link was followed."""
+
+    url: str
+    clicks: int
+
+
+def counted_urls(html: SlottedText) -> tuple[str, ...]:
+    """Return the links of a mail that can be counted, each once, in the order of reading."""
+    texts = (part for part in html if isinstance(part, str))
+    return tuple(dict.fromkeys(unescape(m[2]) for text in texts for m in _HREF.finditer(text)))
+
+
+def keep_links(session: Session, mailing_id: int, html: SlottedText) -> None:
+    """Write down where the links of a mailing lead."""
+    session.add_all(
+        MailingLinkRow(mailing_id=mailing_id, number=number, url=url)
+        for number, url in enumerate(counted_urls(html), start=1)
+    )
+
+
+def with_counted_links(
+    rendered: RenderedIssue, *, mailing_id: int, public_url: str, signer: TokenSigner
+) -> RenderedIssue:
+    """Return the mail with its links leading through ours; the plain text keeps its own."""
+    counted = {
+        url: f"{public_url.rstrip('/')}/r/{signer.sign(Purpose.CLICK, mailing_id, number)}"
+        for number, url in enumerate(counted_urls(rendered.html), start=1)
+    }
+    lead = _leading(counted)
+    html = tuple(_HREF.sub(lead, part) if isinstance(part, str) else part for part in rendered.html)
+    return replace(rendered, html=html)
+
+
+def _leading(counted: dict[str, str]) -> Callable[[re.Match[str]], str]:
+    return lambda found: found[1] + escape(counted[unescape(found[2])]) + found[3]
+
+
+def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) -> str:
+    """Return where a counted link leads, and add one to its sum.
+
+    Raises:
+        TokenError: The token is none of ours, or its mailing is gone.
+    """
+    numbers = signer.read(Purpose.CLICK, token)
+    if len(numbers) != 2:  # noqa: PLR2004 - mailing and link
+        raise TokenError("The link is meant for something else.")
+    row = (MailingLinkRow.mailing_id == numbers[0], MailingLinkRow.number == numbers[1])
+    url = session.scalar(select(MailingLinkRow.url).where(*row))
+    if url is None:
+        raise TokenError("The mailing of this link is gone.")
+    if count:
+        session.execute(update(MailingLinkRow).where(*row).values(clicks=MailingLinkRow.clicks + 1))
+    return url
+
+
+def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
+    """Return a mailing's counted links, the most followed first; none where it counts none."""
+    rows = session.execute(
+        select(MailingLinkRow.url, MailingLinkRow.clicks)
+        .where(MailingLinkRow.mailing_id == mailing_id)
+        .order_by(MailingLinkRow.clicks.desc(), MailingLinkRow.number)
+    )
+    return [LinkClicks(url=url, clicks=clicks) for url, clicks in rows]

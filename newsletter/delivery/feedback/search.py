@@ -1,0 +1,127 @@
+"""The bounce log, looked at: what came back, by whom, mailing and reason, and what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, defer
+
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    SubscriberRow,
+    SuppressionRow,
+)
+from newsletter.database.vocabulary import BounceKind, FeedbackAction
+from newsletter.errors import NotFoundError
+
+_UNDOABLE = frozenset(
+    {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BounceFilter:
+    """Which bounces are wanted; an empty field asks nothing.
+
+    Attributes:
+        address: A part of the address, in any case.
+        newsletter_ids: Only those of these newsletters; None for all, also those of none.
+    """
+
+    address: str = ""
+    domain: str = ""
+    mailing_id: int | None = None
+    kind: BounceKind | None = None
+    reason: str = ""
+    since: datetime | None = None
+    newsletter_ids: Collection[int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoggedBounce:
+    """A bounce with the decisions about it, the newest first; the first not undone holds."""
+
+    row: BounceRow
+    decisions: Sequence[BounceDecisionRow]
+
+    @property
+    def standing(self) -> BounceDecisionRow | None:
+        """The decision that holds; None while nobody judged, or when all was undone."""
+        return next((one for one in self.decisions if one.undone_at is None), None)
+
+    @property
+    def is_undoable(self) -> bool:
+        """Whether something follows from it that can be taken back."""
+        return self.standing is not None and self.standing.action in _UNDOABLE
+
+
+def list_bounces(
+    session: Session, wanted: BounceFilter, *, before: int | None = None, limit: int = 50
+) -> list[LoggedBounce]:
+    """Return bounces without their raw reports, the newest first; ``before`` goes on from an id."""
+    query = select(BounceRow).options(defer(BounceRow.raw, raiseload=True))
+    query = query.where(*conditions(wanted)).order_by(BounceRow.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(BounceRow.id < before)
+    return _with_decisions(session, session.scalars(query).all())
+
+
+def find_bounce(
+    session: Session, bounce_id: int, *, newsletter_ids: Collection[int] | None = None
+) -> LoggedBounce:
+    """Return a bounce with its raw report.
+
+    Raises:
+        NotFoundError: There is none of that number, or it is of another newsletter.
+    """
+    wanted = BounceFilter(newsletter_ids=newsletter_ids)
+    row = session.scalar(select(BounceRow).where(BounceRow.id == bounce_id, *conditions(wanted)))
+    if row is None:
+        raise NotFoundError(f"There is no bounce {bounce_id}.")
+    return _with_decisions(session, [row])[0]
+
+
+def suppressions_of(session: Session, row: BounceRow) -> Sequence[SuppressionRow]:
+    """Return what keeps mail from the person that a bounce is about, whatever made it."""
+    return session.scalars(
+        select(SuppressionRow)
+        .join(SubscriberRow, SubscriberRow.address_key == SuppressionRow.address_key)
+        .where(SubscriberRow.id == row.subscriber_id)
+        .order_by(SuppressionRow.id)
+    ).all()
+
+
+def conditions(wanted: BounceFilter) -> list[ColumnElement[bool]]:
+    """Return what a query must ask for."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.address:
+        found.append(BounceRow.address.icontains(wanted.address.strip(), autoescape=True))
+    if wanted.domain:
+        found.append(BounceRow.domain == wanted.domain.strip().lower().removeprefix("@"))
+    if wanted.mailing_id is not None:
+        found.append(BounceRow.mailing_id == wanted.mailing_id)
+    if wanted.kind is not None:
+        found.append(BounceRow.kind == wanted.kind)
+    if wanted.reason:
+        found.append(BounceRow.reason == wanted.reason)
+    if wanted.since is not None:
+        found.append(BounceRow.occurred_at >= wanted.since)
+    if wanted.newsletter_ids is not None:
+        found.append(BounceRow.newsletter_id.in_(wanted.newsletter_ids))
+    return found
+
+
+def _with_decisions(session: Session, rows: Sequence[BounceRow]) -> list[LoggedBounce]:
+    by_bounce: dict[int, list[BounceDecisionRow]] = {row.id: [] for row in rows}
+    decisions = session.scalars(
+        select(BounceDecisionRow)
+        .where(BounceDecisionRow.bounce_id.in_(by_bounce))
+        .order_by(BounceDecisionRow.id.desc())
+    )
+    for decision in decisions:
+        by_bounce[decision.bounce_id].append(decision)
+    return [LoggedBounce(row=row, decisions=by_bounce[row.id]) for row in rows]

@@ -1,0 +1,237 @@
+"""An issue as one run of parts, as its blocks are edited: each moved, added or taken out whole.
+
+A section or item belongs to the last chapter or section before it, as headings of Markdown do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
+from newsletter.issues.model import Block, Chapter, Issue, Item, Link, Section
+
+
+class Level(IntEnum):
+    """How deep a part stands; also the number of marks of its Markdown heading."""
+
+    CHAPTER = 1
+    SECTION = 2
+    ITEM = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A chapter, section or item by itself; ``number`` is a chapter's."""
+
+    level: Level
+    heading: str = ""
+    number: int | None = None
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+Outline = tuple[Part, ...]
+
+
+def to_outline(issue: Issue) -> Outline:
+    """Return an issue's parts in the order of reading."""
+    return tuple(_parts(issue))
+
+
+def _parts(issue: Issue) -> Iterator[Part]:
+    for chapter in issue.chapters:
+        yield Part(
+            level=Level.CHAPTER,
+            heading=chapter.heading,
+            number=chapter.number,
+            body=chapter.body,
+            links=chapter.links,
+        )
+        yield from map(_of_item, chapter.items)
+        for section in chapter.sections:
+            yield Part(
+                level=Level.SECTION,
+                heading=section.heading,
+                body=section.body,
+                links=section.links,
+            )
+            yield from map(_of_item, section.items)
+
+
+def _of_item(item: Item) -> Part:
+    return Part(level=Level.ITEM, heading=item.headline, body=item.body, links=item.links)
+
+
+def with_outline(issue: Issue, outline: Outline) -> Issue:
+    """Return the issue with these parts; what stands before any chapter opens a nameless one."""
+    if outline and outline[0].level is not Level.CHAPTER:
+        outline = (Part(level=Level.CHAPTER), *outline)
+    starts = _starts(outline, Level.CHAPTER)
+    return replace(
+        issue,
+        chapters=tuple(_chapter(outline[start : _end(outline, start)]) for start in starts),
+    )
+
+
+def _chapter(parts: Outline) -> Chapter:
+    head, *_ = parts
+    sections = _starts(parts, Level.SECTION)
+    direct = parts[1 : sections[0] if sections else len(parts)]
+    return Chapter(
+        heading=head.heading,
+        number=head.number,
+        body=head.body,
+        links=head.links,
+        items=tuple(map(_item, direct)),
+        sections=tuple(_section(parts[start : _end(parts, start)]) for start in sections),
+    )
+
+
+def _section(parts: Outline) -> Section:
+    head, *items = parts
+    return Section(
+        heading=head.heading, body=head.body, links=head.links, items=tuple(map(_item, items))
+    )
+
+
+def _item(part: Part) -> Item:
+    return Item(headline=part.heading, body=part.body, links=part.links)
+
+
+def _starts(outline: Outline, level: Level) -> list[int]:
+    return [index for index, part in enumerate(outline) if part.level is level]
+
+
+def _end(outline: Sequence[Part], start: int) -> int:
+    """Return where what belongs to a part ends."""
+    level = outline[start].level
+    for index in range(start + 1, len(outline)):
+        if outline[index].level <= level:
+            return index
+    return len(outline)
+
+
+def outline_anchors(outline: Outline) -> tuple[str, ...]:
+    """Return the anchor of each part, by which findings name it."""
+    return tuple(_anchors(outline))
+
+
+def _anchors(outline: Outline) -> Iterator[str]:
+    chapter, section, item = 0, None, 0
+    for part in outline:
+        if part.level is Level.CHAPTER:
+            chapter, section, item = chapter + 1, None, 0
+            yield chapter_anchor(chapter)
+        elif part.level is Level.SECTION:
+            section, item = (section or 0) + 1, 0
+            yield section_anchor(chapter, section)
+        else:
+            item += 1
+            yield item_anchor(chapter, section, item)
+
+
+def move_up(outline: Outline, index: int) -> tuple[Outline, int]:
+    """Move a part with what belongs to it one place up; return where it stands then."""
+    return _moved(outline, index, _place_above(outline, index))
+
+
+def _place_above(outline: Outline, index: int) -> int:
+    """Return before which part it would stand; the first item of a part goes to the part before."""
+    level = outline[index].level
+    if level is Level.ITEM:
+        return index - 1
+    for before in range(index - 1, -1, -1):
+        if outline[before].level <= level:
+            return before
+    return index
+
+
+def move_down(outline: Outline, index: int) -> tuple[Outline, int]:
+    """Move a part with what belongs to it one place down; return where it stands then."""
+    end = _end(outline, index)
+    if end == len(outline):
+        return outline, index
+    level = outline[index].level
+    if level is Level.ITEM:
+        return _moved(outline, index, end + 1)
+    if level is Level.SECTION and outline[end].level is Level.CHAPTER:
+        return _moved(outline, index, _end_of_items(outline, end))
+    return _moved(outline, index, _end(outline, end))
+
+
+def place_after(outline: Outline, index: int, target: int | None) -> tuple[Outline, int]:
+    """Move a part behind another, or to the start; return where it stands then.
+
+    A section lands behind the whole section, a chapter behind the whole chapter of ``target``.
+    """
+    end = _end(outline, index)
+    if target is not None and index <= target < end:
+        return outline, index
+    return _moved(outline, index, _landing(outline, outline[index].level, target))
+
+
+def _landing(outline: Outline, level: Level, target: int | None) -> int:
+    if target is None:
+        return 0 if level is Level.CHAPTER else 1
+    if level is Level.ITEM:
+        return target + 1
+    owner = target
+    while owner > 0 and outline[owner].level > level:
+        owner -= 1
+    if level is Level.SECTION and outline[owner].level is Level.CHAPTER:
+        return _end_of_items(outline, owner)
+    return _end(outline, owner)
+
+
+def _end_of_items(outline: Outline, chapter: int) -> int:
+    """Return where a chapter's own items end and its sections begin."""
+    index = chapter + 1
+    while index < len(outline) and outline[index].level is Level.ITEM:
+        index += 1
+    return index
+
+
+def _moved(outline: Outline, index: int, before: int) -> tuple[Outline, int]:
+    end = _end(outline, index)
+    if index <= before <= end:
+        return outline, index
+    moved, rest = outline[index:end], outline[:index] + outline[end:]
+    at = before if before < index else before - len(moved)
+    changed = rest[:at] + moved + rest[at:]
+    if changed[0].level is not Level.CHAPTER:
+        return outline, index
+    return _numbered(outline, changed), at
+
+
+def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline, int]:
+    """Add an empty part behind another, or at the end; return where it stands."""
+    at = len(outline) if after is None else _landing(outline, level, after)
+    running = level is Level.CHAPTER and _runs(outline)
+    part = Part(level=level, number=0 if running else None)
+    return _numbered(outline, (*outline[:at], part, *outline[at:])), at
+
+
+def remove_part(outline: Outline, index: int) -> Outline:
+    """Take a part out with what belongs to it."""
+    return _numbered(outline, outline[:index] + outline[_end(outline, index) :])
+
+
+def _numbers(outline: Outline) -> list[int]:
+    return [part.number for part in outline if part.number is not None]
+
+
+def _runs(outline: Outline) -> bool:
+    numbers = _numbers(outline)
+    return bool(numbers) and numbers == list(range(1, len(numbers) + 1))
+
+
+def _numbered(before: Outline, after: Outline) -> Outline:
+    """Count chapters anew where they were counted from 1 before."""
+    if not _runs(before):
+        return after
+    count = iter(range(1, len(after) + 1))
+    return tuple(
+        part if part.number is None else replace(part, number=next(count)) for part in after
+    )

@@ -1,0 +1,203 @@
+"""Subscribers as operators see them: found, looked at, exported, and taken off the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
+from newsletter.delivery.standing import Standing, lift_from, standing_of, suppress_by_hand
+from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
+from newsletter.web.access import OperatorVisit
+from newsletter.web.pages import Pages
+from subscribers.exporting import csv_lines, exported
+from subscribers.leaving import unsubscribe
+from subscribers.newsletters import list_newsletters
+from subscribers.searching import FoundPage, PeopleFilter, search_people
+from subscribers.segments import saved
+
+_Field = Annotated[str, Form(max_length=500)]
+_Asked = Annotated[str, Query(max_length=2000)]
+
+
+def subscribers_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+    """Return the routes of subscribers, for operators."""
+    router = APIRouter(prefix="/newsletters/{newsletter}/subscribers")
+    outer = APIRouter()
+
+    @outer.get("/subscribers")
+    def choose_newsletter(visit: OperatorVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            rows = [
+                row
+                for row in list_newsletters(session)
+                if visit.rights.allows(Role.OPERATOR, row.id)
+            ]
+        if len(rows) == 1:
+            return RedirectResponse(f"/newsletters/{rows[0].slug}/subscribers", status_code=303)
+        return pages.show_to(visit, request, "subscribers/choose.html", newsletters=rows)
+
+    @router.get("")
+    def show_list(
+        visit: OperatorVisit,
+        request: Request,
+        text: _Asked = "",
+        tag: _Asked = "",
+        segment: _Asked = "",
+        state: _Asked = "",
+        count: bool = False,  # noqa: FBT001, FBT002 - a query's field
+        after: Annotated[int | None, Query()] = None,
+    ) -> HTMLResponse:
+        wanted = _wanted(text, tag, segment, state)
+        found, size, error = FoundPage(people=[], after=None), None, ""
+        with reading(engine) as session:
+            row = _newsletter(session, visit)
+            segments = saved.list_segments(session, row.id)
+            try:
+                found = search_people(session, row, wanted, after=after)
+                if count:
+                    size = saved.count_segment(session, row, segment)
+            except ListError as refused:
+                error = str(refused)
+        asked = {"text": text, "tag": tag, "segment": segment, "state": state}
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/list.html",
+            status=400 if error else 200,
+            newsletter=row,
+            found=found,
+            segments=segments,
+            size=size,
+            error=error,
+            asked=asked,
+            named={name: value for name, value in asked.items() if value},
+            after=after,
+            states=list(SubscriptionState),
+        )
+
+    @router.get(".csv")
+    def export(visit: OperatorVisit, segment: _Asked = "", state: _Asked = "") -> Response:
+        with transaction(engine) as session:
+            row = _newsletter(session, visit)
+            saved.segment_text(session, row.id, segment)
+            record_event(
+                session,
+                visit.actor,
+                "subscriber.export",
+                newsletter_id=row.id,
+                details={"segment": segment, "state": state},
+            )
+        people = exported(engine, row, segment=segment, state=_state(state))
+        return _download(csv_lines(people), f"{row.slug}-subscribers.csv")
+
+    @router.post("/segments")
+    def save_segment(
+        visit: OperatorVisit, request: Request, name: _Field = "", query: _Field = ""
+    ) -> Response:
+        base = request.url.path.removesuffix("/segments")
+        with transaction(engine) as session:
+            row = _newsletter(session, visit)
+            try:
+                saved.save_segment(session, row.id, name=name.strip(), query=query)
+            except NewsletterError as error:
+                return _refused(visit, request, str(error), base)
+            record_event(
+                session,
+                visit.actor,
+                "segment.save",
+                object=f"segment {name.strip()}",
+                newsletter_id=row.id,
+                details={"query": query},
+            )
+        return RedirectResponse(base, status_code=303)
+
+    def _refused(visit: OperatorVisit, request: Request, error: str, back: str) -> HTMLResponse:
+        return pages.show_to(
+            visit, request, "subscribers/refused.html", status=400, error=error, back=back
+        )
+
+    @router.get("/{number}")
+    def show_one(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            row = _newsletter(session, visit)
+            standing = _standing(session, row, number)
+        return pages.show_to(
+            visit, request, "subscribers/person.html", newsletter=row, person=standing
+        )
+
+    @router.post("/{number}/{verb}")
+    def act(
+        number: int, verb: str, visit: OperatorVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        page = request.url.path.removesuffix(f"/{verb}")
+        if not reason.strip():
+            return _refused(visit, request, "A reason is needed; the audit log keeps it.", page)
+        with transaction(engine) as session:
+            row = _newsletter(session, visit)
+            standing = _standing(session, row, number)
+            if verb == "unsubscribe":
+                unsubscribe(
+                    session,
+                    newsletter_id=row.id,
+                    subscriber_id=number,
+                    mailing_id=None,
+                    way=UnsubscribeWay.OPERATOR,
+                )
+            elif verb == "suppress":
+                suppress_by_hand(session, standing, row.id, reason=reason.strip())
+            elif verb == "lift":
+                if not visit.rights.everywhere(Role.OPERATOR) and any(
+                    one.newsletter_id is None for one in standing.suppressions
+                ):
+                    raise ForbiddenError("It holds for all newsletters; your role does not.")
+                lift_from(session, standing, because=reason.strip())
+            else:
+                raise NotFoundError("There is no such order.")
+            record_event(
+                session,
+                visit.actor,
+                f"subscriber.{verb}",
+                object=f"subscriber {number}",
+                newsletter_id=row.id,
+                reason=reason.strip(),
+            )
+        return RedirectResponse(page, status_code=303)
+
+    outer.include_router(router)
+    return outer
+
+
+def _newsletter(session: Session, visit: OperatorVisit) -> NewsletterRow:
+    return session.get_one(NewsletterRow, visit.newsletter_id)
+
+
+def _standing(session: Session, newsletter: NewsletterRow, number: int) -> Standing:
+    found = standing_of(session, newsletter.id, number)
+    if found is None:
+        raise NotFoundError(f"Nobody of number {number} is on this list.")
+    return found
+
+
+def _wanted(text: str, tag: str, segment: str, state: str) -> PeopleFilter:
+    return PeopleFilter(text=text, tag=tag, segment=segment, state=_state(state))
+
+
+def _state(text: str) -> SubscriptionState | None:
+    return SubscriptionState(text) if text in set(SubscriptionState) else None
+
+
+def _download(lines: Iterator[str], name: str) -> StreamingResponse:
+    return StreamingResponse(
+        lines,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,97 @@
+"""Webhooks: where providers tell of bounces and complaints; 2xx only once it is in the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from newsletter.database.types import now
+from newsletter.delivery.feedback.calls import take_call
+from newsletter.errors import UnavailableError
+from newsletter.settings import Settings
+from subscribers.bounces.webhooks import Adapter, Call, RefusedCallError, Ses, adapters
+
+_log = logging.getLogger(__name__)
+
+#: SparkPost's batches are the largest, and stay below this.
+_MOST_OCTETS = 12 * 1024 * 1024
+_AGAIN_SECONDS = "60"
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> APIRouter:
+    """Return the route; a provider without a secret in the settings has none."""
+    router = APIRouter(prefix="/webhooks")
+    known = adapters(lru_cache(maxsize=16)(fetch))
+    secrets = settings.webhook_secrets
+
+    @router.post("/{provider}")
+    async def take(provider: str, request: Request) -> Response:
+        adapter, keys = known.get(provider), secrets.get(provider)
+        if adapter is None or not keys:
+            return _answer(404, "There is no such webhook.")
+        try:
+            body = await _read(request)
+        except _TooLargeError:
+            return _answer(413, "The call is too large.")
+        call = Call(body=body, headers=dict(request.headers), received_at=now())
+        return await run_in_threadpool(_take, adapter, keys, call, provider)
+
+    def _take(adapter: Adapter, keys: tuple[str, ...], call: Call, provider: str) -> Response:
+        try:
+            adapter.verify(call, keys)
+            if isinstance(adapter, Ses) and (url := adapter.confirmation(call)):
+                fetch(url)
+                _log.info("subscribed to a topic of Amazon SNS")
+            news = take_call(engine, adapter.read(call), once=adapter.once(call))
+        except RefusedCallError as error:
+            _log.warning("webhook %s refused: %s", provider, error.what)
+            return _refusal(call, error)
+        except UnavailableError as error:
+            _log.warning("webhook %s put off: %s", provider, error.what)
+            return _answer(503, error.what)
+        except OperationalError:
+            _log.warning("webhook %s put off: the database does not answer", provider)
+            return _answer(503, "The database does not answer.")
+        return JSONResponse({"logged": news})
+
+    return router
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body, never holding more of it than may come.
+
+    Raises:
+        _TooLargeError: More comes.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _MOST_OCTETS:
+            raise _TooLargeError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refusal(call: Call, error: RefusedCallError) -> Response:
+    """Ask for a password where none was shown: some clients send it only then."""
+    if "authorization" in call.headers:
+        return _answer(403, error.what)
+    return _answer(401, error.what, **{"WWW-Authenticate": 'Basic realm="webhook"'})
+
+
+def _answer(status: int, words: str, **headers: str) -> Response:
+    more = {"Retry-After": _AGAIN_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse({"error": words}, status_code=status, headers=headers | more)

@@ -1,0 +1,124 @@
+"""Pieces of SMTP dialogues in text: reply codes, enhanced status codes, the command refused."""
+
+from __future__ import annotations
+
+import re
+
+_LOOKED_AT = 8_000
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
+_REPLY = re.compile(
+    r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
+    r"([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
+    re.IGNORECASE,
+)
+#: After such words a number is none of SMTP's.
+_COUNTED = re.compile(
+    r"\s{0,3}(?:octets|bytes|kb|mb|hours?|days?|seconds?|minutes?|times|messages)\b"
+)
+
+#: What mail systems write beside a reply, by the command that it answered.
+_TOLD = (
+    re.compile(
+        r"in\s{1,8}reply\s{1,8}to\s{1,8}(?:end\s{1,8}of\s{1,8})?"
+        r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?:error|response|reply|rejected|failed|timeout)[^\n@]{0,60}?"
+        r"\b(?:after|for|to)\s{1,4}(?:end of )?"
+        r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|TEXT|STARTTLS|initial connection)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(r"did not like our (?:final )?(RCPT|DATA|MAIL|EHLO|HELO)", re.IGNORECASE),
+    re.compile(r"SMTP:\s{0,2}(RCPT|DATA|MAIL|EHLO|HELO|CONNECT)\b"),
+    re.compile(r"\[(RCPT|DATA|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
+    re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
+    re.compile(r"\bsent:? {0,4}(?:[<>]{3} {1,4})?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
+    re.compile(r"-{3,40} ?SMTP command\s{1,4}(RCPT|DATA|MAIL|EHLO|HELO)\b"),
+    re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
+)
+_PHRASES = (
+    ("does not like recipient", "RCPT"),
+    ("has rejected address", "RCPT"),
+    ("unknown recipient or mailbox unavailable ->", "RCPT"),
+    ("rejected by the recipient's mail server after rcpt", "RCPT"),
+    ("but sender was rejected", "MAIL"),
+    ("but my name was rejected", "EHLO"),
+    ("but greeting failed", "CONN"),
+    ("failed on data command", "DATA"),
+    ("failed after i sent the message", "DATA"),
+    ("body of message generated response", "DATA"),
+    ("smtp transmission failure has occurred", "DATA"),
+)
+#: Gmail's old notices number the state of its SMTP session.
+_STATE = re.compile(r"\(state (\d{1,2})\)")
+_STATES = {
+    "6": "STARTTLS",
+    "8": "AUTH",
+    "9": "AUTH",
+    "12": "AUTH",
+    "13": "MAIL",
+    "14": "RCPT",
+    "15": "DATA",
+    "17": "DATA",
+    "18": "DATA",
+}
+_SENT = re.compile(
+    r"^[^\n@<>]{0,20}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
+)
+_REFUSED = re.compile(r"^[^\n@<>]{0,20}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
+_OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECTION": "CONN"}
+
+
+def find_status(text: str) -> str:
+    """Return the enhanced status code that says most: a particular one before ``5.0.0``."""
+    found = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
+    return next((one for one in found if not one.endswith(".0.0")), found[0] if found else "")
+
+
+def find_reply(text: str) -> str:
+    """Return the first SMTP reply code in a text, or nothing."""
+    for match in _REPLY.finditer(text[:_LOOKED_AT]):
+        if not _COUNTED.match(text[match.end() : match.end() + 20].lower()):
+            return match[1]
+    return ""
+
+
+def find_command(text: str, *, answer: str = "") -> str:
+    """Return the SMTP command that was refused, in capitals, or nothing.
+
+    Args:
+        text: The words around; only the first 8,000 characters are looked at.
+        answer: The reply it is about; in a transcript the command before that reply is taken.
+    """
+    text = text[:_LOOKED_AT]
+    for pattern in _TOLD:
+        match = pattern.search(text)
+        if match is not None:
+            return _named(match[1])
+    lower = text.lower()
+    for phrase, command in _PHRASES:
+        if phrase in lower:
+            return command
+    state = _STATE.search(text)
+    if state is not None and state[1] in _STATES:
+        return _STATES[state[1]]
+    return _from_transcript(text, answer)
+
+
+def _from_transcript(text: str, answer: str) -> str:
+    refused = list(_REFUSED.finditer(text))
+    if not refused:
+        return ""
+    wanted = " ".join(answer.split())[:40].lower()
+    found = next(
+        (one for one in refused if wanted and " ".join(one[1].split()).lower().startswith(wanted)),
+        refused[0],
+    )
+    sent = list(_SENT.finditer(text, 0, found.start()))
+    return _named(sent[-1][1]) if sent else ""
+
+
+def _named(command: str) -> str:
+    upper = command.upper()
+    return _OTHER_NAMES.get(upper, upper)

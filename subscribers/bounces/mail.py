@@ -1,0 +1,289 @@
+"""A mail that came back, opened: headers and leaf parts as text, bounded, whatever the octets are.
+
+Not the standard library's parser: that one raises on odd charsets and headers, recurses as deep as
+a stranger nests, and reads the returned message as more parts of the report.
+"""
+
+from __future__ import annotations
+
+import binascii
+import quopri
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+
+#: A report and the start of what it returns fit in; the rest of a returned message says nothing.
+MAIL_OCTETS = 262_144
+_PARTS = 40
+_DEPTH = 8
+_HEADERS = 400
+_HEADER_OCTETS = 8_000
+_LINE = 2_000
+_LINES = 6_000
+
+_HEADER = re.compile(r"([!-9;-~]{1,80})[ \t]{0,20}:(.*)", re.DOTALL)
+_PARAMETER = re.compile(
+    r";\s{0,40}([A-Za-z0-9-]{1,40})\*?\s{0,20}=\s{0,20}(\"[^\"]{0,400}\"|[^\s;\"]{1,400})"
+)
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,1000})\?=(?:\s{1,40}(?==\?))?")
+_TAG = re.compile(r"<[^<>]{0,3000}>")
+_BREAKING_TAG = re.compile(
+    r"<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?pre|hr)\b[^<>]{0,1000}>", re.IGNORECASE
+)
+_HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>", re.IGNORECASE)
+_JAPANESE = frozenset({"iso-2022-jp", "shift_jis", "shift-jis", "x-sjis", "euc-jp", "cp932"})
+_CHARSETS = {
+    "unknown-8bit": "utf-8",
+    "cp-850": "cp850",
+    "iso-2022-jp": "iso2022_jp_3",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "gb2312": "gb18030",
+    "ks_c_5601-1987": "cp949",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in their order, unfolded and decoded; names in lower case."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str:
+        """Return the first field of a name, or nothing."""
+        return next((value for key, value in self.fields if key == name), "")
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every field of a name."""
+        return tuple(value for key, value in self.fields if key == name)
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self.fields)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A leaf of the MIME tree.
+
+    Attributes:
+        kind: Media type in lower case, such as ``message/delivery-status``.
+        text: Decoded, lines ended by a newline; HTML is reduced to its words.
+    """
+
+    kind: str
+    text: str
+    headers: Headers = field(default_factory=Headers)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether this is the mail that the report is about, or its headers."""
+        return self.kind in {"message/rfc822", "text/rfc822-headers", "message/global"} or (
+            self.kind in {"message/global-headers", "message/partial"}
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """A mail with its headers and leaf parts, in their order."""
+
+    headers: Headers
+    kind: str
+    parameters: Mapping[str, str]
+    parts: tuple[Part, ...]
+
+    @property
+    def subject(self) -> str:
+        """The subject on one line."""
+        return self.headers.get("subject")
+
+    def of_kind(self, *kinds: str) -> Iterator[Part]:
+        """Give the parts of these media types."""
+        return (part for part in self.parts if part.kind in kinds)
+
+    @property
+    def words(self) -> str:
+        """What the mail says itself, without what it returns: its text parts."""
+        texts = [part for part in self.parts if part.kind.startswith("text/")]
+        plain = [part for part in texts if part.kind != "text/html" and not part.is_returned]
+        return "\n".join(part.text for part in plain or texts if not part.is_returned)
+
+
+def open_mail(raw: bytes) -> Mail:
+    """Open a mail; every octet sequence gives one."""
+    octets = raw[:MAIL_OCTETS].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    if octets.startswith((b"From ", b">From ")):
+        octets = octets.partition(b"\n")[2]
+    headers, body = _split(octets)
+    kind, parameters = media_type(headers.get("content-type"))
+    parts = tuple(_leaves(headers, body))
+    return Mail(headers=headers, kind=kind, parameters=parameters, parts=parts)
+
+
+def read_headers(text: str) -> Headers:
+    """Read header fields from text up to its first empty line; lines that are none are passed."""
+    return _headers(text.lstrip("\n").partition("\n\n")[0])
+
+
+def media_type(value: str) -> tuple[str, dict[str, str]]:
+    """Return the media type and its parameters, names in lower case."""
+    kind = value.partition(";")[0].strip().lower() or "text/plain"
+    found = {match[1].lower(): match[2].strip('"') for match in _PARAMETER.finditer(value[:4000])}
+    return kind, found
+
+
+def decode_words(value: str) -> str:
+    """Return a header value with its encoded words (RFC 2047) read."""
+    if "=?" not in value:
+        return value
+    return _ENCODED_WORD.sub(_decode_word, value)
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    charset, way, text = match[1].partition("*")[0], match[2].lower(), match[3]
+    if way == "q":
+        octets = quopri.decodestring(
+            text.replace("_", " ").encode("utf-8", "replace"), header=False
+        )
+    else:
+        octets = _base64(text.encode("ascii", "replace"))
+    return " ".join(_decode(octets, charset).split())
+
+
+def _split(octets: bytes) -> tuple[Headers, bytes]:
+    if octets.startswith(b"\n"):
+        return Headers(), octets[1:]
+    head, _, body = octets.partition(b"\n\n")
+    return _headers(_decode(head[: _HEADERS * 400], "")), body
+
+
+def _headers(text: str) -> Headers:
+    unfolded: list[str] = []
+    size = 0
+    for line in text.split("\n")[:_LINES]:
+        if line[:1] in {" ", "\t"} and unfolded:
+            if size < _HEADER_OCTETS:
+                unfolded[-1] += " " + line.strip()[:_LINE]
+                size += len(line)
+        elif len(unfolded) < _HEADERS:
+            unfolded.append(line[:_HEADER_OCTETS])
+            size = len(line)
+    fields = (_HEADER.match(line) for line in unfolded)
+    return Headers(
+        tuple((one[1].lower(), decode_words(one[2].strip())) for one in fields if one is not None)
+    )
+
+
+def _leaves(headers: Headers, body: bytes) -> list[Part]:
+    leaves: list[Part] = []
+    waiting: list[tuple[Headers, bytes, int]] = [(headers, body, 0)]
+    while waiting and len(leaves) < _PARTS:
+        headers, body, depth = waiting.pop()
+        kind, parameters = media_type(headers.get("content-type"))
+        if kind.startswith("multipart/") and depth < _DEPTH:
+            boundary = parameters.get("boundary") or _first_delimiter(body)
+            inner = _between(body, boundary) if boundary else []
+            if inner:
+                waiting.extend((*_split_part(one), depth + 1) for one in reversed(inner))
+                continue
+        leaves.append(_leaf(headers, kind, parameters, body))
+    return leaves
+
+
+def _split_part(octets: bytes) -> tuple[Headers, bytes]:
+    """Split a part; one that has no headers at all is its body."""
+    first = octets.partition(b"\n")[0]
+    if first and not re.match(rb"[!-9;-~]{1,80}[ \t]{0,20}:", first):
+        return Headers(), octets
+    return _split(octets)
+
+
+def _first_delimiter(body: bytes) -> str:
+    """Return the boundary by its first line, for want of a parameter that names it."""
+    found = re.search(rb"^--([^\s]{4,70})[ \t]{0,8}$", body[:20_000], re.MULTILINE)
+    return found[1].decode("utf-8", "surrogateescape") if found else ""
+
+
+def _between(body: bytes, boundary: str) -> list[bytes]:
+    """Return what stands between delimiter lines (RFC 2046 section 5.1.1)."""
+    delimiter = b"--" + boundary.encode("utf-8", "surrogateescape").rstrip()
+    found: list[bytes] = []
+    start = -1
+    at = 0 if body.startswith(delimiter) else body.find(b"\n" + delimiter) + 1
+    if at == 0 and not body.startswith(delimiter):
+        return []
+    while len(found) < _PARTS:
+        end_of_line = body.find(b"\n", at)
+        rest = body[at + len(delimiter) : end_of_line if end_of_line >= 0 else len(body)].strip()
+        if rest in {b"", b"--"}:
+            if start >= 0:
+                found.append(body[start : max(at - 1, start)])
+            start = end_of_line + 1
+            if rest == b"--" or end_of_line < 0:
+                return found
+        at = body.find(b"\n" + delimiter, max(end_of_line - 1, at + 1)) + 1
+        if at == 0:
+            break
+    if start >= 0 and len(found) < _PARTS:
+        found.append(body[start:])
+    return found
+
+
+def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: bytes) -> Part:
+    way = headers.get("content-transfer-encoding").strip().lower()
+    if way == "base64":
+        body = _base64(body)
+    elif way == "quoted-printable":
+        body = quopri.decodestring(body)
+    text = _decode(body, parameters.get("charset", ""))
+    if kind == "text/html":
+        text = html_words(text)
+    return Part(kind=kind, text=_bounded(text), headers=headers, parameters=parameters)
+
+
+def html_words(text: str) -> str:
+    """Return the words of HTML, a line for each block."""
+    for _ in range(10):
+        hidden = _HIDDEN.search(text)
+        if hidden is None:
+            break
+        end = text.lower().find(f"</{hidden[1].lower()}", hidden.end())
+        text = text[: hidden.start()] + (text[end:] if end >= 0 else "")
+    text = _BREAKING_TAG.sub("\n", text)
+    return unescape(_TAG.sub(" ", text)).replace("\xa0", " ")
+
+
+def _bounded(text: str) -> str:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", _LINES)[:_LINES]
+    return "\n".join(line[:_LINE] for line in lines)
+
+
+def _base64(octets: bytes) -> bytes:
+    clean = re.sub(rb"[^A-Za-z0-9+/]", b"", octets)
+    try:
+        return binascii.a2b_base64(clean[: len(clean) // 4 * 4] + _tail(clean))
+    except binascii.Error:
+        return octets
+
+
+def _tail(clean: bytes) -> bytes:
+    rest = clean[len(clean) // 4 * 4 :]
+    return rest + b"=" * (-len(rest) % 4) if len(rest) > 1 else b""
+
+
+def _decode(octets: bytes, charset: str) -> str:
+    """Decode by what is declared, unless the octets say that it cannot be."""
+    name = charset.strip("'\" ").lower()
+    if b"\x1b$" in octets or b"\x1b(J" in octets:
+        return octets.decode("iso2022_jp_3", "replace")
+    others = ("cp932", "euc_jp") if name in _JAPANESE else ()
+    for candidate in (_CHARSETS.get(name, name), "utf-8", *others):
+        if not candidate or candidate in {"us-ascii", "ascii"}:
+            continue
+        try:
+            return octets.decode(candidate)
+        except (LookupError, ValueError):
+            continue
+    return octets.decode("cp1252", "replace")

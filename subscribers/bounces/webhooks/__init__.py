@@ -1,0 +1,36 @@
+"""Webhooks of providers that send for us: proven, read, and told in one vocabulary.
+
+One module a provider, each with one literal table from the provider's words to a `Meaning`. A word
+that no table knows is kept raw and shown. To add a provider, write its module, add it to
+`adapters`, its setting to `Settings` and its cases to ``tests/intake/webhook_cases.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from subscribers.bounces.webhooks.brevo import Brevo
+from subscribers.bounces.webhooks.mailgun import Mailgun
+from subscribers.bounces.webhooks.mailjet import Mailjet
+from subscribers.bounces.webhooks.model import Adapter, Call, ProviderEvent, RefusedCallError
+from subscribers.bounces.webhooks.postmark import Postmark
+from subscribers.bounces.webhooks.resend import Resend
+from subscribers.bounces.webhooks.sendgrid import SendGrid
+from subscribers.bounces.webhooks.ses import Ses
+from subscribers.bounces.webhooks.sparkpost import SparkPost
+
+__all__ = ["Adapter", "Call", "ProviderEvent", "RefusedCallError", "Ses", "adapters"]
+
+
+def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:
+    """Return the adapters by the provider's name in the webhook's address."""
+    return {
+        "ses": Ses(certificate),
+        "sendgrid": SendGrid(),
+        "postmark": Postmark(),
+        "mailgun": Mailgun(),
+        "sparkpost": SparkPost(),
+        "mailjet": Mailjet(),
+        "brevo": Brevo(),
+        "resend": Resend(),
+    }

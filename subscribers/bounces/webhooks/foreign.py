@@ -1,0 +1,163 @@
+"""Foreign JSON: read without trust in its shape, and written down as events."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from subscribers.bounces.dialogue import find_reply, find_status
+from subscribers.bounces.model import Report, ReportedRecipient, ReportKind
+from subscribers.bounces.refusal import Refusal, judge
+from subscribers.bounces.webhooks.meaning import UNKNOWN, Meaning, refine
+from subscribers.bounces.webhooks.model import ProviderEvent
+
+_WORDS_KEPT = 1000
+_ADDRESS_KEPT = 320
+#: A larger number of seconds would be beyond the year 5000.
+_MILLISECONDS = 1e11
+
+
+class Foreign:
+    """A JSON value of somebody else's: every question has an answer, if an empty one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __getitem__(self, name: str) -> Foreign:
+        return Foreign(self.value.get(name) if isinstance(self.value, Mapping) else None)
+
+    def __iter__(self) -> Iterator[Foreign]:
+        return map(Foreign, self.value if isinstance(self.value, list) else ())
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it has names to ask for."""
+        return isinstance(self.value, Mapping)
+
+    @property
+    def text(self) -> str:
+        """A text or number as text, on one line and bounded; else nothing."""
+        if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
+            return ""
+        return " ".join(str(self.value)[: _WORDS_KEPT * 2].split())[:_WORDS_KEPT]
+
+    @property
+    def word(self) -> str:
+        """The text in lower case, as tables are asked."""
+        return self.text.lower()
+
+    @property
+    def instant(self) -> datetime | None:
+        """A time in (milli)seconds since 1970 or ISO 8601, in UTC where no zone is given."""
+        text = self.text
+        try:
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / (1000 if seconds > _MILLISECONDS else 1), UTC)
+        except (ValueError, OverflowError, OSError):
+            pass
+        try:
+            found = datetime.fromisoformat(text)
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def raw(self) -> bytes:
+        """The value as JSON."""
+        try:
+            written = json.dumps(self.value, ensure_ascii=False)
+        except RecursionError:
+            written = "nested too deeply to be kept"
+        return written.encode("utf-8", "backslashreplace")
+
+
+def parse(body: bytes | str) -> Foreign | None:
+    """Return JSON; None when it is none."""
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return Foreign(value)
+
+
+def read_batch(
+    provider: str, body: bytes, read_one: Callable[[Foreign], ProviderEvent | None]
+) -> list[ProviderEvent]:
+    """Return the events of a batch, or the only one, as ``read_one`` reads each."""
+    found = parse(body)
+    if found is None:
+        return [unreadable(provider, body)]
+    ones = found if isinstance(found.value, list) else (found,)
+    return [told for one in ones if (told := read_one(one)) is not None]
+
+
+def recipient(
+    meaning: Meaning, address: str, *, status: str = "", reply: str = "", words: str = ""
+) -> ReportedRecipient:
+    """Return what an event says about one address, the other side's words taken into account."""
+    told = judge(
+        Refusal(
+            address=address.strip()[:_ADDRESS_KEPT],
+            words=(words,),
+            status=find_status(status),
+            reply=find_reply(reply),
+        )
+    )
+    refined = refine(meaning, told)
+    return replace(told, hard=refined.hard, reason=refined.reason, words=words)
+
+
+def event(
+    provider: str,
+    event_id: str,
+    meaning: Meaning,
+    recipients: Sequence[ReportedRecipient],
+    raw: Foreign,
+    *,
+    message_id: str = "",
+    return_path: str = "",
+    occurred_at: datetime | None = None,
+) -> ProviderEvent:
+    """Return an event; without an id of its own its content is its id."""
+    return ProviderEvent(
+        event_id=f"{provider}:{event_id or hashlib.sha256(raw.raw).hexdigest()}",
+        report=Report(
+            kind=meaning.kind,
+            reader=provider,
+            recipients=tuple(recipients),
+            message_id=with_brackets(message_id),
+            return_path=return_path,
+        ),
+        raw=raw.raw,
+        unsubscribed=meaning.unsubscribed,
+        occurred_at=occurred_at,
+    )
+
+
+def unreadable(provider: str, body: bytes) -> ProviderEvent:
+    """Return what a proven call that is no JSON is kept as."""
+    return ProviderEvent(
+        event_id=f"{provider}:{hashlib.sha256(body).hexdigest()}",
+        report=Report(kind=ReportKind.OTHER, reader=provider),
+        raw=body,
+    )
+
+
+def with_brackets(message_id: str) -> str:
+    """Return a Message-ID as the log keeps it."""
+    bare = message_id.strip().strip("<>")
+    return f"<{bare}>" if bare else ""
+
+
+def meaning_of(table: Mapping[str, Meaning | None], word: str) -> Meaning | None:
+    """Return what a table says of a word: unknown where it says nothing."""
+    return table.get(word, UNKNOWN)

@@ -1,0 +1,84 @@
+"""Proof that a call is the provider's: secrets and signatures, compared in constant time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from subscribers.bounces.webhooks.foreign import Foreign
+from subscribers.bounces.webhooks.model import Call, RefusedCallError
+
+#: Our clock and a provider's may differ by so much.
+_SKEW = timedelta(minutes=5)
+#: Providers that sign once try for so long; the log knows an event for much longer.
+TRIED_FOR = timedelta(hours=24)
+
+
+def require_secret(call: Call, secrets: Sequence[str]) -> None:
+    """Accept a secret as Basic password, Bearer token, or in ``X-Webhook-Secret``.
+
+    For providers that sign nothing.
+
+    Raises:
+        RefusedCallError: None of the secrets is carried.
+    """
+    scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
+    shown = [call.headers.get("x-webhook-secret", "")]
+    if scheme.lower() == "bearer":
+        shown.append(credentials.strip())
+    if scheme.lower() == "basic":
+        shown.append(_password(credentials))
+    if not any(matches(secret.encode(), one.encode()) for secret in secrets for one in shown):
+        raise RefusedCallError("The call carries no secret of ours.")
+
+
+def _password(credentials: str) -> str:
+    try:
+        plain = base64.b64decode(credentials.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return plain.partition(":")[2]
+
+
+def matches(expected: bytes, shown: bytes) -> bool:
+    """Compare in constant time; nothing matches nothing."""
+    return bool(expected) and hmac.compare_digest(expected, shown)
+
+
+def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None:
+    """Accept one right signature among those shown.
+
+    Raises:
+        RefusedCallError: There is none.
+    """
+    signatures = list(shown)
+    if not any(matches(one, other) for one in expected for other in signatures):
+        raise RefusedCallError("The signature is not the provider's.")
+
+
+def require_recent(
+    stamp: str | datetime | None, received_at: datetime, *, within: timedelta
+) -> None:
+    """Refuse what was signed long ago, or in the future.
+
+    Raises:
+        RefusedCallError: It was, or nobody can tell.
+    """
+    signed_at = Foreign(stamp).instant if isinstance(stamp, str) else stamp
+    if signed_at is None or not received_at - within <= signed_at <= received_at + _SKEW:
+        raise RefusedCallError("The call was signed too long ago, or at no time that exists.")
+
+
+def octets_of(text: str) -> bytes:
+    """Return what base64 stands for.
+
+    Raises:
+        RefusedCallError: It is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RefusedCallError("The signature is no base64.") from None

@@ -1,0 +1,117 @@
+"""SendGrid's event webhook: batches signed with ECDSA, whose public key SendGrid shows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from subscribers.bounces.model import Reason
+from subscribers.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
+from subscribers.bounces.webhooks.meaning import (
+    COMPLAINT,
+    DELAY,
+    GONE,
+    LEFT,
+    NOTHING,
+    UNKNOWN,
+    Meaning,
+    bounce,
+)
+from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from subscribers.bounces.webhooks.proof import TRIED_FOR, octets_of, require_recent
+
+_HEADER = "x-twilio-email-event-webhook-"
+
+_EVENTS: dict[str, Meaning | None] = {
+    "bounce": GONE,
+    "blocked": bounce(Reason.BLOCKED),
+    "dropped": UNKNOWN,
+    "deferred": DELAY,
+    "spamreport": COMPLAINT,
+    "unsubscribe": LEFT,
+    "group_unsubscribe": LEFT,
+    "group_resubscribe": NOTHING,
+    "processed": NOTHING,
+    "delivered": NOTHING,
+    "open": NOTHING,
+    "click": NOTHING,
+}
+#: Finer than the event itself; a bounce of any other class is told by its status code.
+_CLASSES: dict[str, Meaning] = {
+    "invalid address": GONE,
+    "mailbox unavailable": bounce(Reason.SUSPENDED),
+    "content": bounce(Reason.CONTENT),
+    "reputation": bounce(Reason.BLOCKED),
+    "frequency/volume": bounce(Reason.RATE_LIMITED),
+    "technical": bounce(Reason.SYSTEM),
+    "unclassified": bounce(Reason.UNKNOWN),
+}
+_DROPPED: dict[str, Meaning] = {
+    "bounced address": GONE,
+    "invalid": GONE,
+    "spam reporting address": COMPLAINT,
+    "unsubscribed address": LEFT,
+    "spam content (if spam checker app enabled)": bounce(Reason.CONTENT),
+    "recipient list over package quota": bounce(Reason.RATE_LIMITED),
+}
+
+
+class SendGrid:
+    """See `Adapter`."""
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is a public key, base64 of its DER."""
+        stamp = call.headers.get(f"{_HEADER}timestamp", "")
+        signature = octets_of(call.headers.get(f"{_HEADER}signature", ""))
+        signed = stamp.encode() + call.body
+        if not any(_is_signed(secret, signature, signed) for secret in secrets):
+            raise RefusedCallError("The signature is not SendGrid's.")
+        require_recent(stamp, call.received_at, within=TRIED_FOR)
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        return read_batch("sendgrid", call.body, _read)
+
+
+def _is_signed(key: str, signature: bytes, signed: bytes) -> bool:
+    try:
+        public = load_der_public_key(base64.b64decode(key))
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            return False
+        public.verify(signature, signed, ec.ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _read(one: Foreign) -> ProviderEvent | None:
+    word = one["event"].word
+    meaning = meaning_of(_EVENTS, word)
+    if word == "bounce" and one["type"].word == "blocked":
+        meaning = _EVENTS["blocked"]
+    if word == "bounce":
+        meaning = _CLASSES.get(one["bounce_classification"].word, meaning)
+    if word == "dropped":
+        meaning = _DROPPED.get(one["reason"].word, UNKNOWN)
+    if meaning is None:
+        return None
+    words = one["reason"].text or one["response"].text
+    about = recipient(meaning, one["email"].text, status=one["status"].text, words=words)
+    return event(
+        "sendgrid",
+        one["sg_event_id"].text,
+        meaning,
+        [about],
+        one,
+        message_id=one["smtp-id"].text,
+        occurred_at=one["timestamp"].instant,
+    )

@@ -1,0 +1,157 @@
+"""Amazon SES: bounces, complaints and events, which Amazon SNS brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from subscribers.bounces.model import Reason, ReportedRecipient
+from subscribers.bounces.webhooks.foreign import (
+    Foreign,
+    event,
+    meaning_of,
+    parse,
+    recipient,
+    unreadable,
+)
+from subscribers.bounces.webhooks.meaning import (
+    COMPLAINT,
+    DELAY,
+    GONE,
+    LEFT,
+    NOTHING,
+    UNKNOWN,
+    Meaning,
+    bounce,
+)
+from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from subscribers.bounces.webhooks.proof import TRIED_FOR, require_recent
+from subscribers.bounces.webhooks.sns import is_amazons, is_certificate, require_signed
+
+_EVENTS: dict[str, Meaning | None] = {
+    "bounce": bounce(Reason.UNKNOWN),
+    "complaint": COMPLAINT,
+    "deliverydelay": DELAY,
+    "reject": bounce(Reason.SECURITY),
+    "rendering failure": bounce(Reason.SYSTEM),
+    "subscription": LEFT,
+    "send": NOTHING,
+    "delivery": NOTHING,
+    "open": NOTHING,
+    "click": NOTHING,
+}
+#: ``bounceType/bounceSubType``.
+_BOUNCES: dict[str, Meaning] = {
+    "permanent/general": GONE,
+    "permanent/noemail": GONE,
+    "permanent/suppressed": GONE,
+    # Amazon's list for this account holds complaints as well as bounces.
+    "permanent/onaccountsuppressionlist": bounce(Reason.UNKNOWN),
+    "permanent/unsubscribedrecipient": LEFT,
+    "transient/general": bounce(Reason.UNKNOWN),
+    "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
+    "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
+    "transient/customtimeoutexceeded": bounce(Reason.EXPIRED),
+    "transient/contentrejected": bounce(Reason.CONTENT),
+    "transient/attachmentrejected": bounce(Reason.CONTENT),
+    "undetermined/undetermined": bounce(Reason.UNKNOWN),
+}
+_COMPLAINTS: dict[str, Meaning] = {"not-spam": UNKNOWN, "auth-failure": UNKNOWN}
+
+
+class Ses:
+    """See `Adapter`; ``certificate`` fetches one from an address that was found to be Amazon's."""
+
+    def __init__(self, certificate: Callable[[str], bytes]) -> None:
+        self._certificate = certificate
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is the ARN of a topic that is listened to."""
+        envelope = parse(call.body) or Foreign(None)
+        url = envelope["SigningCertURL"].text
+        if envelope["TopicArn"].text not in secrets:
+            raise RefusedCallError("The topic is not one that is listened to.")
+        if not is_certificate(url):
+            raise RefusedCallError("The certificate is not on a host of Amazon's.")
+        require_signed(envelope, self._certificate(url), call)
+        require_recent(envelope["Timestamp"].text, call.received_at, within=TRIED_FOR)
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def confirmation(self, call: Call) -> str:
+        """Return the address that confirms a subscription to the topic, or nothing.
+
+        Raises:
+            RefusedCallError: It is not Amazon's.
+        """
+        envelope = parse(call.body) or Foreign(None)
+        if envelope["Type"].text != "SubscriptionConfirmation":
+            return ""
+        url = envelope["SubscribeURL"].value
+        if not isinstance(url, str) or not is_amazons(url):
+            raise RefusedCallError("The confirmation is not on a host of Amazon's.")
+        return url
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        envelope = parse(call.body)
+        if envelope is None:
+            return [unreadable("ses", call.body)]
+        if envelope["Type"].text == "SubscriptionConfirmation":
+            return []
+        message = envelope["Message"].value
+        inner = parse(message) if isinstance(message, str) else None
+        if inner is None or not inner.is_object:
+            is_test = envelope["Message"].text.startswith("Successfully validated SNS topic")
+            return [] if is_test else [unreadable("ses", call.body)]
+        told = _read(inner, envelope)
+        return [] if told is None else [told]
+
+
+def _read(one: Foreign, envelope: Foreign) -> ProviderEvent | None:
+    word = one["eventType"].word or one["notificationType"].word
+    meaning = meaning_of(_EVENTS, word)
+    said, mail = one[word], one["mail"]
+    people = list(said["bouncedRecipients"]) or list(said["complainedRecipients"])
+    if word == "bounce":
+        finer = f"{said['bounceType'].word}/{said['bounceSubType'].word}"
+        permanent = said["bounceType"].word == "permanent"
+        meaning = _BOUNCES.get(finer, GONE if permanent else bounce(Reason.UNKNOWN))
+    if word == "complaint":
+        meaning = _COMPLAINTS.get(said["complaintFeedbackType"].word, COMPLAINT)
+    if word == "deliverydelay":
+        said = one["deliveryDelay"]
+        people = list(said["delayedRecipients"])
+    if word == "subscription" and said["newTopicPreferences"]["unsubscribeAll"].value is not True:
+        meaning = UNKNOWN
+    if meaning is None:
+        return None
+    addresses = people or [Foreign({"emailAddress": one.text}) for one in mail["destination"]]
+    return event(
+        "ses",
+        envelope["MessageId"].text,
+        meaning,
+        [_recipient(meaning, person) for person in addresses],
+        one,
+        message_id=_message_id(mail),
+        return_path=mail["source"].text,
+        occurred_at=said["timestamp"].instant,
+    )
+
+
+def _recipient(meaning: Meaning, person: Foreign) -> ReportedRecipient:
+    return recipient(
+        meaning,
+        person["emailAddress"].text.rpartition("<")[2].rstrip(">"),
+        status=person["status"].text,
+        words=person["diagnosticCode"].text,
+    )
+
+
+def _message_id(mail: Foreign) -> str:
+    """Return our Message-ID, which SES replaces in what it sends."""
+    for header in mail["headers"]:
+        if header["name"].word == "message-id":
+            return header["value"].text
+    return mail["commonHeaders"]["messageId"].text

@@ -1,0 +1,53 @@
+"""Notices without a machine's part: every system's own words, and ours to make sense of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from subscribers.bounces.addresses import find_address, is_system
+from subscribers.bounces.model import Report, ReportKind
+from subscribers.bounces.notice import Notice
+from subscribers.bounces.phrases import notices, phrases
+from subscribers.bounces.refusal import judge
+
+_SUBJECTS = phrases(notices.FAILURE_SUBJECTS)
+_SENDERS = phrases(notices.NOTIFIERS)
+_DELAYS = phrases(notices.DELAYS)
+_ANSWER = re.compile(r"\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]", re.IGNORECASE)
+_LOOKED_AT = 8_000
+
+
+def read_written_notice(notice: Notice) -> Report | None:
+    """Read a notice by its words; None when it is none, or names nobody."""
+    if not is_notice(notice) or not notice.recipients:
+        return None
+    delayed = _is_delay(notice)
+    refusals = [replace(notice.refusal(one), late=delayed) for one in notice.recipients]
+    name = notice.layout.name if notice.layout is not None else "any"
+    return Report(
+        kind=ReportKind.DELAY if delayed else ReportKind.BOUNCE,
+        reader=f"notice:{name}",
+        recipients=tuple(judge(one) for one in refusals),
+    )
+
+
+def is_notice(notice: Notice) -> bool:
+    """Tell whether a mail comes from a mail system, to say that mail was not delivered."""
+    mail = notice.mail
+    sender = mail.headers.get("from").lower()
+    if (
+        "x-failed-recipients" in mail.headers
+        or _SENDERS.said_in(sender)
+        or is_system(find_address(sender))
+    ):
+        return True
+    if _ANSWER.match(mail.subject):
+        return False
+    return _SUBJECTS.said_in(mail.subject.lower()) or notice.layout is not None
+
+
+def _is_delay(notice: Notice) -> bool:
+    """Tell whether a notice says that the other side goes on trying."""
+    text = f"{notice.mail.subject}\n{notice.said[:_LOOKED_AT]}".lower()
+    return _DELAYS.said_in(" ".join(text.split()))

@@ -1,0 +1,147 @@
+"""Finding people among a million: a page is read from an index, from where the last one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.segments.compile import segment_clause
+from subscribers.suppression import is_suppressed
+
+#: Sorts after every text that begins as the text before it does.
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleFilter:
+    """Who is wanted; an empty field asks nothing.
+
+    Attributes:
+        text: How an address begins, or else a name.
+        segment: A query (docs/lists.md).
+    """
+
+    text: str = ""
+    tag: str = ""
+    segment: str = ""
+    state: SubscriptionState | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One person as a list shows them."""
+
+    subscriber_id: int
+    address: str
+    name: str
+    state: SubscriptionState
+    confirmed_at: datetime | None
+    suppressed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundPage:
+    """A page of people, and the number that the next page goes on after; None at the end."""
+
+    people: Sequence[Found]
+    after: int | None
+
+
+def search_people(
+    session: Session,
+    newsletter: NewsletterRow,
+    wanted: PeopleFilter,
+    *,
+    after: int | None = None,
+    limit: int = 50,
+) -> FoundPage:
+    """Return a newsletter's people: the newest first, or by address or name when those are asked.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    text = wanted.text.strip()
+    if not text:
+        return _page(session, newsletter, wanted, None, after, limit)
+    by_address = _page(
+        session, newsletter, wanted, (SubscriberRow.address_key, text.lower()), after, limit
+    )
+    if by_address.people or "@" in text:
+        return by_address
+    return _page(session, newsletter, wanted, (SubscriberRow.name, text), after, limit)
+
+
+def _page(
+    session: Session,
+    newsletter: NewsletterRow,
+    wanted: PeopleFilter,
+    prefix: tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str] | None,
+    after: int | None,
+    limit: int,
+) -> FoundPage:
+    query = _wanted(newsletter, wanted)
+    if prefix is None:
+        query = query.order_by(SubscriptionRow.subscriber_id.desc())
+        if after is not None:
+            query = query.where(SubscriptionRow.subscriber_id < after)
+    else:
+        column, text = prefix
+        query = _wanted(newsletter, wanted, by_list=False)
+        query = query.where(column >= text, column < text + _LAST)
+        query = query.order_by(column, SubscriberRow.id)
+        last = session.get(SubscriberRow, after) if after is not None else None
+        if last is not None:
+            value = getattr(last, column.key) or ""
+            query = query.where(column >= value, (column > value) | (SubscriberRow.id > last.id))
+    rows = session.execute(query.limit(limit + 1)).all()
+    people = [
+        Found(
+            subscriber_id=row.id,
+            address=row.address or "",
+            name=row.name,
+            state=row.state,
+            confirmed_at=row.confirmed_at,
+            suppressed=bool(row.suppressed),
+        )
+        for row in rows[:limit]
+    ]
+    return FoundPage(people=people, after=people[-1].subscriber_id if len(rows) > limit else None)
+
+
+def _wanted(
+    newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True
+) -> Select[int, str | None, str, SubscriptionState, datetime | None, bool]:
+    conditions: list[ColumnElement[bool]] = [
+        # A sum has no index: else SQLite reads and sorts the whole list for the few asked.
+        (SubscriptionRow.newsletter_id if by_list else SubscriptionRow.newsletter_id + 0)
+        == newsletter.id,
+        SubscriberRow.address_key.is_not(None),
+    ]
+    query = (
+        select(
+            SubscriberRow.id,
+            SubscriberRow.address,
+            SubscriberRow.name,
+            SubscriptionRow.state,
+            SubscriptionRow.confirmed_at,
+            is_suppressed(SubscriberRow.address_key, newsletter.id).label("suppressed"),
+        )
+        .select_from(SubscriberRow)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+    )
+    if wanted.state is not None:
+        conditions.append(SubscriptionRow.state == wanted.state)
+    if wanted.tag.strip():
+        query = query.join(TagRow, TagRow.subscriber_id == SubscriptionRow.subscriber_id)
+        conditions.append(TagRow.tag == wanted.tag.strip())
+    if wanted.segment.strip():
+        conditions.append(
+            segment_clause(wanted.segment, newsletter.id, time_zone=newsletter.time_zone)
+        )
+    return query.where(*conditions)

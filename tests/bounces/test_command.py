@@ -1,0 +1,73 @@
+"""``newsletter bounce read``: what a message means, for machines and for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from newsletter.cli.bounces import bounce_app
+from newsletter.errors import ListError
+from tests.bounces.formats import FORMATS, READER
+from tests.bounces.test_reading import notification, recipient
+
+RAW = notification(recipient(status="5.1.1", diagnostic="smtp; 550 5.1.1 User unknown"))
+runner = CliRunner()
+
+
+def test_json_is_a_line_a_message(tmp_path: Path) -> None:
+    for number, one in enumerate(FORMATS[:3]):
+        (tmp_path / f"{number}.eml").write_bytes(one.raw)
+    names = [str(path) for path in sorted(tmp_path.iterdir())]
+    result = runner.invoke(bounce_app, ["read", "--json", *names])
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["file"] for line in lines] == names
+
+
+def test_a_line_says_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.eml"
+    path.write_bytes(RAW)
+    result = runner.invoke(bounce_app, ["read", "--json", str(path)])
+    assert json.loads(result.stdout) == {
+        "file": str(path),
+        "kind": "bounce",
+        "recipients": [
+            {
+                "address": READER,
+                "hard": True,
+                "reason": "user-unknown",
+                "status": "5.1.1",
+                "reply": "550",
+            }
+        ],
+    }
+
+
+def test_a_pipe_is_read_where_no_file_is_named() -> None:
+    result = runner.invoke(bounce_app, ["read", "--json"], input=RAW)
+    assert json.loads(result.stdout)["file"] == "-"
+
+
+def test_people_see_a_table_that_no_stranger_styles(tmp_path: Path) -> None:
+    path = tmp_path / "a.eml"
+    said = "smtp; 550 5.1.1 [bold]User[/] \x1b[31munknown"
+    path.write_bytes(notification(recipient(status="5.1.1", diagnostic=said)))
+    result = runner.invoke(bounce_app, ["read", str(path)], env={"COLUMNS": "200"})
+    assert READER in result.stdout
+    assert "[bold]User" in result.stdout
+    assert "\x1b[31m" not in result.stdout
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    result = runner.invoke(bounce_app, ["read", str(tmp_path / "none.eml")])
+    assert isinstance(result.exception, ListError)
+    assert "none.eml" in str(result.exception)
+
+
+@pytest.mark.parametrize("option", [["--json"], []])
+def test_nonsense_is_other(option: list[str]) -> None:
+    result = runner.invoke(bounce_app, ["read", *option], input=b"\x00\xff nonsense")
+    assert result.exit_code == 0
+    assert "other" in result.stdout

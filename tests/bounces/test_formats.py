@@ -1,0 +1,48 @@
+"""Each mail system's notice gives the recipient, and what its words mean for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from subscribers.bounces.reading import read_report
+from tests.bounces.formats import FORMATS, READER, RETURNED, Format
+
+BY_NAME = [pytest.param(one, id=one.name) for one in FORMATS]
+RETURNING = [pytest.param(one, id=one.name) for one in FORMATS if one.returned]
+NAMING = [pytest.param(one, id=one.name) for one in FORMATS if one.name != "fml"]
+
+
+@pytest.mark.parametrize("notice", BY_NAME)
+def test_what_it_means(notice: Format) -> None:
+    report = read_report(notice.raw)
+    (recipient,) = report.recipients
+    assert (report.kind, recipient.reason, recipient.hard) == (
+        notice.kind,
+        notice.reason,
+        notice.hard,
+    )
+
+
+@pytest.mark.parametrize("notice", NAMING)
+def test_whom_it_is_about(notice: Format) -> None:
+    """A mailing list's notice (fml) names the list alone."""
+    (recipient,) = read_report(notice.raw).recipients
+    assert recipient.address == READER
+
+
+@pytest.mark.parametrize("notice", RETURNING)
+def test_which_mail_it_returns(notice: Format) -> None:
+    assert read_report(notice.raw).message_id == "<7.abcdefghijklmnopqrstuvwx@example.jp>"
+
+
+@pytest.mark.parametrize("notice", BY_NAME)
+def test_what_is_returned_has_no_say(notice: Format) -> None:
+    """The returned mail's own text must not be taken for the other side's words."""
+    said = b"Hello\n\nYour mailbox is full, the user is unknown, relay access denied.\n"
+    louder = notice.raw.replace(b"Hello\n", said) if notice.returned == RETURNED else notice.raw
+    assert read_report(louder).recipients == read_report(notice.raw).recipients
+
+
+@pytest.mark.parametrize("notice", BY_NAME)
+def test_line_ends_make_no_difference(notice: Format) -> None:
+    assert read_report(notice.raw.replace(b"\n", b"\r\n")) == read_report(notice.raw)

@@ -1,0 +1,25 @@
+"""What a relay's refusal says of an address is read as a notice of it would be."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.database.vocabulary import BounceKind, DeliveryState
+from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.recording import _bounce
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "kind", "reason"),
+    [
+        ("550 5.1.1 No such user", "5.1.1", BounceKind.HARD, "user-unknown"),
+        ("550 5.1.1 The mailbox is full", "5.1.1", BounceKind.SOFT, "mailbox-full"),
+        ("550 5.1.8 Sender domain does not exist", "5.1.8", BounceKind.SOFT, "sender-rejected"),
+        ("550 5.2.1 The account is disabled", "5.2.1", BounceKind.SOFT, "suspended"),
+        ("554 5.7.1 blocked using zen.spamhaus.org", "5.7.1", BounceKind.SOFT, "blocked"),
+    ],
+)
+def test_a_refusal_while_sending(reply: str, status: str, kind: BounceKind, reason: str) -> None:
+    outcome = Outcome(position=1, state=DeliveryState.REJECTED, status=status, reply=reply)
+    row = _bounce(outcome, "reader@example.com")
+    assert (row["kind"], row["reason"]) == (kind, reason)

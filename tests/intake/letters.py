@@ -1,0 +1,57 @@
+"""Mail as it comes back, and as people write it."""
+
+from __future__ import annotations
+
+READER = "reader@example.jp"
+
+
+def notice(
+    to: str = "bounces@example.jp", *, about: str = READER, message_id: str = "", mark: str = "1"
+) -> bytes:
+    """A delivery status notification (RFC 3464) that says that nobody of that name is there."""
+    return f"""Return-Path: <>
+Delivered-To: {to}
+From: MAILER-DAEMON@mx.example.net
+To: {to}
+Subject: Undelivered Mail Returned to Sender
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b{mark}"
+
+--b{mark}
+Content-Type: text/plain
+
+The mail could not be delivered.
+
+--b{mark}
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; {about}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <{about}>: user unknown
+
+--b{mark}
+Content-Type: text/rfc822-headers
+
+From: digest@example.jp
+To: {about}
+Message-ID: {message_id or "<unknown@example.jp>"}
+Subject: digest
+
+--b{mark}--
+""".replace("\n", "\r\n").encode()
+
+
+def letter(subject: str, *, sender: str = READER, body: str = "", **headers: str) -> bytes:
+    """A mail somebody writes."""
+    more = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
+    text = f"""Return-Path: <{sender}>
+From: A reader <{sender}>
+To: unsubscribe@example.jp
+Subject: {subject}
+{more}
+{body}
+"""
+    return text.replace("\n", "\r\n").encode()

@@ -1,0 +1,176 @@
+"""A site where every page has something to show: a mailing sent, a draft, mail, people, links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.invitations import accept, invite
+from newsletter.accounts.roles import Grant
+from newsletter.accounts.sessions import Browser, open_session
+from newsletter.database.engine import transaction
+from newsletter.database.tables import BounceRow, ConsentRow, DeliveryRow, IssueRow, SubscriberRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.delivery.feedback.log import log_events, mail_event
+from newsletter.delivery.links import DeliveryLinks
+from newsletter.delivery.planner import plan_mailing
+from newsletter.issues.drafts import open_issue
+from newsletter.language import Language
+from newsletter.mailbox.store import MailboxStore
+from newsletter.rendering.model import Slot
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from subscribers.addresses import parse_address
+from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from subscribers.joining import Origin, request_join
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from tests.support.site import serving
+from tests.support.stage import Stage, set_stage
+
+PASSWORD = "four words, quite long"
+#: Another newsletter, where nothing was ever written or sent.
+EMPTY = NewsletterDraft(
+    slug="weekly",
+    name="週刊 図書館",
+    from_address="library@example.jp",
+    postal_address="〒100-0000 東京都千代田区例町1-2-3",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showroom:
+    """The site's address, what its paths' placeholders stand for, and sessions by language."""
+
+    url: str
+    places: dict[Language, dict[str, str]]
+    sessions: dict[Language, str]
+
+
+@contextmanager
+def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
+    """Furnish a site and serve it."""
+    signer = TokenSigner([b"k" * 40])
+    stage = set_stage(engine)
+    with transaction(engine) as session:
+        create_newsletter(session, EMPTY)
+    people = {language: f"{language.value}@example.jp" for language in Language}
+    stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
+    mailing = _send(stage)
+    bounce = _bounce(engine)
+    mailbox = MailboxStore(folder / "mailbox.sqlite3")
+    message = mailbox.add(_mail().as_bytes(), sender="digest@example.jp", recipient="a@example.jp")
+    places: dict[Language, dict[str, str]] = {}
+    sessions: dict[Language, str] = {}
+    for language, address in people.items():
+        with transaction(engine) as session:
+            person = session.get_one(SubscriberRow, stage.subscriber_id(address))
+            person.language = language
+            ref = DeliveryRef(
+                newsletter_id=stage.newsletter_id, mailing_id=mailing, subscriber_id=person.id
+            )
+            issue = session.scalars(select(IssueRow)).one()
+            draft = open_issue(session, stage.newsletter_id, issue.slug, author="葵")
+            links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
+            places[language] = {
+                "mailing": str(mailing),
+                "bounce": str(bounce),
+                "person": str(person.id),
+                "message": str(message),
+                "issue": str(issue.id),
+                "issue_slug": issue.slug,
+                "draft": str(draft.id),
+                "unsubscribe": links[Slot.UNSUBSCRIBE_URL],
+                "preferences": links[Slot.PREFERENCES_URL],
+                "view": links[Slot.VIEW_URL],
+                **_confirmations(session, signer, language, address),
+            }
+        sessions[language] = _account(engine, language)
+        with transaction(engine) as session:
+            places[language]["invitation"] = invite(
+                session,
+                COMMAND_LINE,
+                address=f"new-{language.value}@example.jp",
+                grants=[Grant(role=Role.EDITOR)],
+                language=language,
+            )
+    with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
+        yield Showroom(url=url, places=places, sessions=sessions)
+
+
+def _send(stage: Stage) -> int:
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED, settled_at=now()))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.subscriber_id == stage.subscriber_id("gone@example.com"))
+            .values(state=DeliveryState.REJECTED, reply="550 5.1.1 no such user")
+        )
+    return number
+
+
+def _bounce(engine: Engine) -> int:
+    """Log a report that came back; return its number."""
+    raw = b"From: mailer-daemon@example.com\r\nSubject: failure notice\r\n\r\nno such user\r\n"
+    gone = ReportedRecipient(
+        address="gone@example.com",
+        hard=True,
+        reason=Reason.USER_UNKNOWN,
+        status="5.1.1",
+        words="550 5.1.1 no such user",
+    )
+    report = Report(kind=ReportKind.BOUNCE, reader="test", recipients=(gone,))
+    with transaction(engine) as session:
+        log_events(session, [mail_event(report, raw)])
+        return session.scalars(select(BounceRow.id)).one()
+
+
+def _mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = "十二月号", "digest@example.jp", "a@example.jp"
+    mail.set_content("年末の窓口の案内です。\n")
+    mail.add_alternative("<html lang=ja><title>十二月号</title><h1>十二月号</h1>", subtype="html")
+    return mail
+
+
+def _confirmations(
+    session: Session, signer: TokenSigner, language: Language, address: str
+) -> dict[str, str]:
+    """Return links of requests that are open, expired, and already confirmed."""
+    newsletter = find_newsletter(session, "digest")
+    origin = Origin(source="test", network="", wording="I agree.", language=language)
+    asked = {"open": f"open-{address}", "expired": f"late-{address}", "confirmed": address}
+    found = {}
+    for standing, who in asked.items():
+        request = request_join(session, newsletter, parse_address(who), name="", origin=origin)
+        found[standing] = signer.sign(Purpose.CONFIRM, request.consent_id)
+        if standing == "expired":
+            long_ago = now() - timedelta(days=400)
+            session.get_one(ConsentRow, request.consent_id).occurred_at = long_ago
+    return found
+
+
+def _account(engine: Engine, language: Language) -> str:
+    """Make an administrator; return the token of a session of theirs."""
+    with transaction(engine) as session:
+        token = invite(
+            session,
+            COMMAND_LINE,
+            address=f"admin-{language.value}@example.jp",
+            grants=[Grant(role=Role.ADMINISTRATOR)],
+            language=language,
+        )
+    with transaction(engine) as session:
+        account = accept(
+            session, COMMAND_LINE, token, name="葵", password=PASSWORD, language=language
+        )
+        return open_session(session, account, Browser(), verified=True)

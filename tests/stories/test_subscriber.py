@@ -1,0 +1,113 @@
+"""A subscriber joins, reads, chooses and leaves, on a telephone without scripts."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from newsletter.database.engine import transaction
+from newsletter.database.vocabulary import MailingState
+from newsletter.delivery.mailings import create_mailing, progress, render_stored
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import find_issue, save_issue
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from tests.stories.house import House, link_after
+from tests.support.ports import await_condition
+
+WEEKLY = NewsletterDraft(
+    slug="weekly",
+    name="週刊 図書館",
+    from_name="図書館",
+    from_address="library@example.jp",
+    postal_address="〒100-0000 東京都千代田区例町1-2-3",
+)
+READER, ONE_CLICKER, STAYER = "hana@example.jp", "ren@example.jp", "mei@example.jp"
+
+
+@pytest.mark.browser
+def test_a_subscriber_joins_reads_chooses_and_leaves(house: House, browser: Browser) -> None:
+    with transaction(house.engine) as session:
+        newsletter = create_newsletter(session, WEEKLY)
+        read = read_issue(sample_issue(Language.JAPANESE), source="sample")
+        save_issue(session, newsletter.id, read)
+    context = browser.new_context(
+        locale="ja", java_script_enabled=False, viewport={"width": 375, "height": 720}
+    )
+    page = context.new_page()
+    for address in (READER, ONE_CLICKER, STAYER):
+        _join(house, page, address)
+
+    assert _mail(house) == 3
+    _read_in_the_browser(house, page)
+    _choose_plain_text(house, page)
+    page.goto(link_after("配信を停止する", house.await_mail(READER)))
+    page.get_by_role("button", name="配信を停止する").click()
+    expect(page.get_by_role("status")).to_contain_text(READER)
+    _leave_by_one_click(house)
+
+    assert _mail(house) == 1
+    house.await_mail(STAYER, count=3)
+    assert len(house.mailbox.list(search=READER)) == 2
+    assert len(house.mailbox.list(search=ONE_CLICKER)) == 2
+    context.close()
+
+
+def _join(house: House, page: Page, address: str) -> None:
+    page.goto(f"{house.url}/subscribe/weekly")
+    page.get_by_label("メールアドレス").fill(address)
+    page.get_by_role("button", name="購読を申し込む").click()
+    expect(page.get_by_role("status")).to_contain_text(address)
+    page.goto(link_after("日以内):", house.await_mail(address)))
+    page.get_by_role("button", name="購読を始める").click()
+    expect(page.get_by_role("heading", name="購読を始めました")).to_be_visible()
+
+
+def _mail(house: House) -> int:
+    """Send the issue to whoever subscribes now; return how many that are, once all have it."""
+    with transaction(house.engine) as session:
+        newsletter = find_newsletter(session, "weekly")
+        issue = find_issue(session, newsletter.id, None)
+        folder = Settings(_env_file=None).templates_dir
+        rendered = render_stored(issue, newsletter, templates_dir=folder)
+        number = create_mailing(session, newsletter, issue, rendered, batch_size=20)
+
+    def finished() -> bool:
+        return progress(house.engine, number).state is MailingState.FINISHED
+
+    await_condition(finished, seconds=60, what="the mailing to finish")
+    return progress(house.engine, number).planned
+
+
+def _read_in_the_browser(house: House, page: Page) -> None:
+    mail = house.await_mail(READER, count=2)
+    page.goto(link_after("ウェブで読む", mail))
+    expect(page.get_by_role("heading", level=1)).to_have_text("まちのデジタル便り 2026年11月号")
+    page.goto(f"{house.url}/archive/weekly")
+    page.get_by_role("link", name="まちのデジタル便り 2026年11月号").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert READER not in page.content()
+
+
+def _choose_plain_text(house: House, page: Page) -> None:
+    page.goto(link_after("受信の設定を変える", house.await_mail(READER)))
+    page.get_by_label("お名前").fill("花子")
+    page.get_by_label("メールの形式").select_option("text")
+    page.get_by_role("button", name="保存する").click()
+    expect(page.get_by_role("status")).to_have_text("設定を保存しました。")
+    page.get_by_role("link", name="お預かりしているデータを見る").click()
+    expect(page.get_by_text("花子")).to_be_visible()
+
+
+def _leave_by_one_click(house: House) -> None:
+    """Do as a mail client does by RFC 8058."""
+    header = house.await_mail(ONE_CLICKER, count=2)["List-Unsubscribe"]
+    link = next(part.strip(" <>") for part in header.split(",") if part.strip(" <").startswith("h"))
+    assert urlsplit(link).netloc == urlsplit(house.url).netloc
+    answer = httpx.post(link, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200

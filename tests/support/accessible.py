@@ -1,0 +1,22 @@
+"""axe-core in a page, put in through the debugger: the page's policy admits no script of a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+AXE = Path(__file__).resolve().parent / "axe" / "axe.min.js"
+_RUN = """async (only) => {
+  const options = only ? {runOnly: {type: "rule", values: [only]}} : {};
+  const found = await axe.run(options);
+  return found.violations.map(v => `${v.id}: ${v.nodes.map(n => n.html).join(" ")}`);
+}"""
+
+
+def violations(page: Page, *, only: str = "") -> list[str]:
+    """Return what axe finds, by all its rules or by one."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found: list[str] = page.evaluate(_RUN, only)
+    return found

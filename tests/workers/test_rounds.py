@@ -1,0 +1,112 @@
+"""The round: one thing that is broken holds up nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import MailingRow, PulseRow
+from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
+from newsletter.delivery.mailings import progress, resume_mailing
+from newsletter.delivery.outcomes import Outcome
+from newsletter.settings import Settings
+from tests.support.ledger import batch_states, claim, delivery_states
+from tests.support.loops import call_apart
+from tests.support.stage import Stage, set_stage
+from workers import rounds
+from workers.composition import Services, build
+from workers.journal import Journal
+
+
+@pytest.fixture
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    built = build(
+        Settings.model_validate(
+            {
+                "database_url": database_url,
+                "data_dir": tmp_path / "data",
+                "mail_transports": f"directory://{tmp_path}/out",
+                "secret_keys": "k" * 40,
+                "redis_url": "redis://127.0.0.1:1/0",
+            }
+        )
+    )
+    yield built
+    call_apart(built.close)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
+    return prepared
+
+
+def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
+    stage: Stage, services: Services
+) -> None:
+    broken, whole = stage.mail(), stage.mail()
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(MailingRow).where(MailingRow.id == broken).values(segment="((nonsense")
+        )
+    rounds.go(services)
+    assert progress(stage.engine, broken).state is MailingState.PAUSED
+    assert "cannot be planned" in progress(stage.engine, broken).halt_reason
+    assert progress(stage.engine, whole).state is MailingState.SENDING
+
+
+def test_a_journal_that_a_power_cut_emptied_leaves_its_batch_in_doubt_and_goes(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    claim(stage.engine, mailing, "cut")
+    folder = services.settings.journal_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cut.journal").write_bytes(b"")
+    rounds.go(services)
+    assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.UNCERTAIN}
+    assert batch_states(stage.engine, mailing) == [BatchState.DONE]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    claim(stage.engine, mailing, "old")
+    journal = Journal(services.settings.journal_dir, "old", mailing_id=mailing)
+    journal.intent(1)
+    journal.outcome(Outcome(position=1, state=DeliveryState.DEFERRED, attempts=1))
+    journal.abandon()
+    left = (services.settings.journal_dir / "old.journal").read_bytes()
+    rounds.go(services)
+    states = delivery_states(stage.engine, mailing)
+    assert states[1] is DeliveryState.DEFERRED
+    # The sweeper died before it removed the file; meanwhile all is queued and claimed anew.
+    (services.settings.journal_dir / "old.journal").write_bytes(left)
+    claimed = claim(stage.engine, mailing, "new")
+    rounds.go(services)
+    states = delivery_states(stage.engine, mailing)
+    assert {states[one.position] for one in claimed.deliveries} == {DeliveryState.SENDING}
+
+
+def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    rounds.go(services)
+    with transaction(stage.engine) as session:
+        session.execute(update(PulseRow).values(rounds=1))
+    rounds.look_back(services)
+    assert progress(stage.engine, mailing).state is MailingState.PAUSED
+    resume_mailing(stage.engine, mailing)
+    rounds.look_back(services)
+    assert progress(stage.engine, mailing).state is MailingState.SENDING

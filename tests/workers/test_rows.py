@@ -1,0 +1,141 @@
+"""Batches one after the other: no connection waits for a hint, and none is beyond the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, update
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import BatchRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery import ledger
+from newsletter.delivery.mailings import pause_mailing
+from newsletter.delivery.planner import plan_mailing
+from newsletter.settings import Settings
+from tests.support.courier import Satchel
+from tests.support.loops import call_apart, run_apart
+from tests.support.relay import counting_relay
+from tests.support.smtp import SmtpServer
+from tests.support.stage import Stage, set_stage
+from workers.composition import Services, build
+from workers.row import send_batch
+from workers.transports import open_route
+from workers.transports.base import Envelope, Parcel, Result
+
+BATCH = 4
+BATCHES = 3
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(BATCH * BATCHES)))
+    return prepared
+
+
+@contextmanager
+def _worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]:
+    services = build(
+        Settings(
+            _env_file=None,
+            database_url=database_url,
+            mail_transports=(SecretStr(smtp_url),),
+            secret_keys=(SecretStr("k" * 40),),
+            data_dir=folder,
+        )
+    )
+    yield services
+    call_apart(services.close)
+
+
+def _send(services: Services, mailing: int) -> int:
+    """Do what a worker process does when it is hinted at the first batch."""
+    return call_apart(lambda: send_batch(services, mailing, 1))
+
+
+def test_a_task_goes_on_with_the_mailings_other_batches(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    plan_mailing(stage.engine, mailing)
+    with _worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
+        assert _send(services, mailing) == BATCH * BATCHES
+        assert not list(services.settings.journal_dir.iterdir())
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: BATCH * BATCHES}
+
+
+def test_it_leaves_what_is_held_by_another_and_what_is_not_due(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    plan_mailing(stage.engine, mailing)
+    ledger.claim_batch(stage.engine, mailing, 2, token="other", lease_seconds=60)
+    with transaction(stage.engine) as session:
+        later = now() + timedelta(hours=1)
+        session.execute(update(BatchRow).where(BatchRow.number == 3).values(due_at=later))
+    with _worker(database_url, smtp_server.url, tmp_path) as services:
+        assert _send(services, mailing) == BATCH
+    assert stage.counts(mailing) == {
+        DeliveryState.ACCEPTED: BATCH,
+        DeliveryState.SENDING: BATCH,
+        DeliveryState.QUEUED: BATCH,
+    }
+
+
+def test_a_mailing_paused_meanwhile_goes_no_further(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    plan_mailing(stage.engine, mailing)
+
+    def pause(_address: str) -> None:
+        if not smtp_server.messages:
+            pause_mailing(stage.engine, mailing, reason="wait")
+
+    smtp_server.refuse_data = pause
+    with _worker(database_url, f"{smtp_server.url}?connections=1", tmp_path) as services:
+        assert _send(services, mailing) <= BATCH
+    assert stage.counts(mailing)[DeliveryState.QUEUED] >= BATCH * (BATCHES - 1)
+
+
+def test_two_batches_at_once_use_no_more_connections_than_one(tmp_path: Path) -> None:
+    under_way: set[int] = set()
+    most = 0
+
+    class Watched(Satchel):
+        def commit(self, parcel: Parcel) -> bool:
+            nonlocal most
+            under_way.add(parcel.position)
+            most = max(most, len(under_way))
+            return super().commit(parcel)
+
+        def settle(self, parcel: Parcel, result: Result) -> None:
+            under_way.discard(parcel.position)
+            super().settle(parcel, result)
+
+    envelope = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
+    batches = [
+        Watched(
+            Parcel(position=first + number, envelope=envelope, message=b"Subject: x\r\n\r\nx\r\n")
+            for number in range(6)
+        )
+        for first in (0, 100)
+    ]
+    with counting_relay(tmp_path, delay=0.02) as relay:
+
+        async def both() -> None:
+            route = open_route(f"{relay.url.partition('?')[0]}?connections=2")
+            await asyncio.gather(*(route.transport.deliver(batch) for batch in batches))
+            await route.transport.close()
+
+        run_apart(both)
+        assert relay.count() == 12
+    assert most == 2

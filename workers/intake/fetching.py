@@ -1,0 +1,123 @@
+"""Fetching: what lies in a mailbox is taken, and forgotten there only after it is committed.
+
+Killed between the two, the mail is fetched again, and the log knows it by its content.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import poplib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.feedback.mail import Taken, take_mail
+from newsletter.errors import UnavailableError
+from workers.intake.imap import ImapMailbox
+from workers.intake.mailbox import Account, Counts, Mailbox
+from workers.intake.pop3 import Pop3Mailbox
+
+_log = logging.getLogger(__name__)
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+
+Tell = Callable[[Counts], None]
+
+
+class Fetcher:
+    """Empties one mailbox into the database."""
+
+    def __init__(self, account: Account, engine: Engine, keys: Keys) -> None:
+        self._account = account
+        self._engine = engine
+        self._keys = keys
+        self._kept: set[str] = set()
+
+    def once(self) -> Counts:
+        """Take what lies there now; return what became of it.
+
+        Raises:
+            UnavailableError: The mailbox does not answer, or refuses.
+        """
+        with self._open() as mailbox:
+            return self._take_all(mailbox)
+
+    def follow(self, tell: Tell, *, poll_seconds: float) -> None:
+        """Take what lies there, and what comes, until interrupted."""
+        pause = _SHORTEST_PAUSE
+        while True:
+            try:
+                with self._open() as mailbox:
+                    pause = _SHORTEST_PAUSE
+                    self._follow_one(mailbox, tell, poll_seconds)
+                # POP3 shows what came only to a new session, and deletes when one ends.
+                time.sleep(poll_seconds)
+            except UnavailableError as error:
+                _log.warning("%s Asked again in %.0f s.", error.what, pause)
+            except OperationalError:
+                _log.warning("The database does not answer. Asked again in %.0f s.", pause)
+            else:
+                continue
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _follow_one(self, mailbox: Mailbox, tell: Tell, poll_seconds: float) -> None:
+        """Follow one connection: for ever by IMAP, for one look by POP3."""
+        while True:
+            if counts := self._take_all(mailbox):
+                tell(counts)
+            if not isinstance(mailbox, ImapMailbox):
+                return
+            mailbox.wait(poll_seconds)
+
+    def _take_all(self, mailbox: Mailbox) -> Counts:
+        counts = Counts()
+        for letter in mailbox.letters():
+            taken = self._take(letter.raw)
+            counts[taken] += 1
+            if taken is Taken.UNRELATED:
+                mailbox.keep(letter)
+            else:
+                mailbox.forget(letter)
+        return counts
+
+    def _take(self, raw: bytes) -> Taken:
+        try:
+            return take_mail(self._engine, raw, self._keys)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see below
+            # A defect met by one mail must not hold up the others; the mail stays where it is.
+            _log.exception("a mail could not be taken: %s", type(error).__name__)
+            return Taken.UNRELATED
+
+    @contextmanager
+    def _open(self) -> Iterator[Mailbox]:
+        """Open the mailbox; the many errors of the protocols come out as one."""
+        try:
+            mailbox = self._connect()
+            try:
+                yield mailbox
+            finally:
+                mailbox.close()
+        except (imaplib.IMAP4.error, poplib.error_proto, OSError) as error:
+            raise UnavailableError(
+                f"The mailbox {self._account.name} does not answer: {_words(error)}.",
+                remedy="See BOUNCE_MAILBOX.",
+            ) from error
+
+    def _connect(self) -> Mailbox:
+        if self._account.protocol == "imap":
+            return ImapMailbox(self._account)
+        return Pop3Mailbox(self._account, self._kept)
+
+
+def _words(error: Exception) -> str:
+    first = error.args[0] if error.args else ""
+    said = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    return said.strip().rstrip(".") or type(error).__name__

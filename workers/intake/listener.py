@@ -1,0 +1,178 @@
+"""The listener: an LMTP or SMTP server that takes bounces and requests to leave, and nothing else.
+
+Its 250 means that the mail is committed; while the database is away it answers 4xx, and the sender
+keeps the mail and comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.feedback.mail import is_ours, take_mail
+from newsletter.errors import Place, SettingError, UnavailableError
+
+_log = logging.getLogger(__name__)
+
+#: A notice returns a whole message at most.
+_MOST_OCTETS = 20 * 1024 * 1024
+#: Longer lines than RFC 5321 allows are common in what mail systems return.
+_LINE_OCTETS = 262_144
+_IDLE_SECONDS = 60
+#: Connections that may wait to be taken.
+_WAITING = 100
+_AWAY = "451 4.3.0 The database does not answer; come again"
+
+
+class _Smtp(SMTP):
+    line_length_limit = _LINE_OCTETS
+
+
+class _Lmtp(LMTP):
+    line_length_limit = _LINE_OCTETS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """Where to listen; ``path`` is a Unix socket in place of host and port."""
+
+    protocol: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.protocol}://{self.path or f'{self.host}:{self.port}'}"
+
+
+def read_door(url: str) -> Door:
+    """Return the door that a URL names: ``lmtp://host:port``, ``lmtp:///socket``, ``smtp://…``.
+
+    Raises:
+        SettingError: It names none.
+    """
+    place = Place(source="settings", field="BOUNCE_LISTEN")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise SettingError("This is no address to listen at.", place=place) from None
+    if parts.scheme in {"lmtp", "smtp"} and host and port is not None:
+        return Door(protocol=parts.scheme, host=host, port=port)
+    if parts.scheme in {"lmtp", "smtp"} and not host and parts.path:
+        return Door(protocol=parts.scheme, path=unquote(parts.path))
+    raise SettingError(
+        "This is no address to listen at.",
+        place=place,
+        remedy="Use lmtp://127.0.0.1:8024, lmtp:///run/newsletter/bounces.sock or smtp://….",
+    )
+
+
+class Doorman:
+    """Answers RCPT and DATA."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        """Take an address of ours; one at a time, since one mail may be about one delivery."""
+        if envelope.rcpt_tos:
+            return "452 4.5.3 One recipient at a time"
+        try:
+            wanted = await asyncio.to_thread(is_ours, self._engine, self._keys.signer, address)
+        except OperationalError:
+            _log.warning("put a mail off: the database does not answer")
+            return _AWAY
+        if not wanted:
+            return "550 5.1.1 No mail is taken for this address"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's hook
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Say 250 once the mail is committed."""
+        raw = envelope.content if isinstance(envelope.content, bytes) else b""
+        try:
+            taken = await asyncio.to_thread(self._take, raw, envelope.rcpt_tos[0])
+        except OperationalError:
+            _log.warning("put a mail off: the database does not answer")
+            return _AWAY
+        return f"250 2.0.0 {taken}"
+
+    def _take(self, raw: bytes, address: str) -> str:
+        return take_mail(self._engine, raw, self._keys, envelope_to=address, is_for_us=True).value
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer a defect so that the mail is not lost by it."""
+        _log.error("a mail could not be taken: %s", type(error).__name__)
+        return "451 4.3.0 Something went wrong here; come again"
+
+
+async def listen_until_signal(door: Door, doorman: Doorman, *, ready: Callable[[], None]) -> None:
+    """Listen until SIGTERM or SIGINT; a mail under way is not acknowledged, and comes again.
+
+    Raises:
+        UnavailableError: See `listen`.
+    """
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    async with listen(door, doorman):
+        ready()
+        await ended.wait()
+
+
+@asynccontextmanager
+async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
+    """Listen for as long as the context lasts.
+
+    Raises:
+        UnavailableError: The address is taken, or not ours to listen at.
+    """
+    kind = _Lmtp if door.protocol == "lmtp" else _Smtp
+    loop = asyncio.get_running_loop()
+
+    def protocol() -> SMTP:
+        return kind(
+            doorman,
+            data_size_limit=_MOST_OCTETS,
+            enable_SMTPUTF8=True,
+            decode_data=False,
+            ident="newsletter",
+            timeout=_IDLE_SECONDS,
+        )
+
+    try:
+        if door.path:
+            server: asyncio.Server = await loop.create_unix_server(
+                protocol, door.path, backlog=_WAITING
+            )
+        else:
+            server = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
+    except OSError as error:
+        raise UnavailableError(
+            f"Nothing can listen at {door}: {error.strerror}.",
+            remedy="Name another address in BOUNCE_LISTEN.",
+        ) from None
+    async with server:
+        yield

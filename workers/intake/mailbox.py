@@ -1,0 +1,134 @@
+"""A mailbox to fetch from, as a URL names it, and what became of what lay in it."""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from newsletter.delivery.feedback.mail import Taken
+from newsletter.errors import Place, SettingError
+
+#: Port, and whether TLS comes before the first word, by the URL's scheme.
+_SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
+_PLACE = Place(source="settings", field="BOUNCE_MAILBOX")
+_EXAMPLE = "Use imaps://user:secret@host/INBOX or pop3s://user:secret@host."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """Where a mailbox is.
+
+    Attributes:
+        protocol: ``imap`` or ``pop3``.
+        tls: ``implicit``, ``starttls``, or ``none``, which only this machine itself may be asked
+            without.
+        folder: The folder that is read; of IMAP alone.
+        move_to: The folder for what was taken; deleted when empty. Of IMAP alone.
+    """
+
+    protocol: str
+    host: str
+    port: int
+    tls: str
+    username: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    move_to: str = ""
+    ca_file: str = ""
+
+    @property
+    def name(self) -> str:
+        """What operators see: without a secret."""
+        return f"{self.protocol}:{self.host}:{self.port}"
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the context that verifies the server's certificate and name."""
+        return ssl.create_default_context(cafile=self.ca_file or None)
+
+
+def read_account(url: str) -> Account:
+    """Return the mailbox that BOUNCE_MAILBOX names.
+
+    Raises:
+        SettingError: It names none. The message does not repeat the URL, which holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise SettingError("The mailbox's URL cannot be read.", place=_PLACE) from None
+    if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username:
+        raise SettingError("This is no mailbox.", place=_PLACE, remedy=_EXAMPLE)
+    usual, implicit = _SCHEMES[parts.scheme]
+    options = {name: words[-1] for name, words in parse_qs(parts.query).items()}
+    account = Account(
+        protocol=parts.scheme.removesuffix("s"),
+        host=parts.hostname,
+        port=port or usual,
+        tls="implicit" if implicit else options.pop("tls", "starttls"),
+        username=unquote(parts.username),
+        password=unquote(parts.password or ""),
+        folder=unquote(parts.path.strip("/")) or "INBOX",
+        move_to=options.pop("move", ""),
+        ca_file=options.pop("ca", ""),
+    )
+    _check(account, options)
+    return account
+
+
+def _check(account: Account, rest: dict[str, str]) -> None:
+    for name in rest:
+        raise SettingError(
+            f"The mailbox has the unknown option {name!r}.",
+            place=_PLACE,
+            remedy="There are move, tls and ca; docs/feedback.md explains them.",
+        )
+    if account.tls not in {"implicit", "starttls", "none"}:
+        raise SettingError(f"The mailbox's tls is {account.tls!r}.", place=_PLACE)
+    if account.tls == "none" and not _is_this_machine(account.host):
+        raise SettingError(
+            "The password would cross the network in the clear.",
+            place=_PLACE,
+            remedy="Leave out tls=none, or use imaps:// or pop3s://.",
+        )
+    if account.protocol == "pop3" and account.move_to:
+        raise SettingError("POP3 has no folders to move to.", place=_PLACE, remedy=_EXAMPLE)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """A mail in a mailbox; ``key`` is what its server knows it by."""
+
+    key: str
+    raw: bytes
+
+
+class Mailbox(Protocol):
+    """An open connection to a mailbox."""
+
+    def letters(self) -> Iterator[Letter]:
+        """Yield what nobody has looked at, one at a time."""
+
+    def forget(self, letter: Letter) -> None:
+        """Delete a mail, or move it away: it is kept elsewhere."""
+
+    def keep(self, letter: Letter) -> None:
+        """Leave a mail where it is, and pass it by from now on."""
+
+    def close(self) -> None:
+        """Make what was forgotten final, and end politely."""
+
+
+Counts = Counter[Taken]

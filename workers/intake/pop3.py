@@ -1,0 +1,69 @@
+"""A mailbox by POP3 (RFC 1939): it has no flags, so what is kept is remembered by its UIDL."""
+
+from __future__ import annotations
+
+import poplib
+from collections.abc import Iterator
+
+from workers.intake.mailbox import Account, Letter
+
+_TIMEOUT_SECONDS = 60
+#: Of a larger mail only the start is fetched: its headers and so many lines.
+_WHOLE_OCTETS = 2 * 1024 * 1024
+_LINES = 2000
+
+
+class Pop3Mailbox:
+    """See `Mailbox`; ``kept`` outlives the connection, for the next one."""
+
+    def __init__(self, account: Account, kept: set[str]) -> None:
+        self._kept = kept
+        self._pop = _connect(account)
+        try:
+            if account.tls == "starttls":
+                self._pop.stls(account.tls_context())
+            self._pop.user(account.username)
+            self._pop.pass_(account.password)
+        except BaseException:
+            self._pop.close()
+            raise
+
+    def letters(self) -> Iterator[Letter]:
+        """See `Mailbox.letters`."""
+        _, sizes, _ = self._pop.list()
+        by_number = dict(line.split()[:2] for line in sizes)
+        _, names, _ = self._pop.uidl()
+        listed = [line.split()[:2] for line in names]
+        # What somebody else deleted need not be remembered.
+        self._kept &= {name.decode("ascii", "replace") for _, name in listed}
+        for number, name in listed:
+            if name.decode("ascii", "replace") in self._kept:
+                continue
+            whole = int(by_number.get(number, 0)) <= _WHOLE_OCTETS
+            at = int(number)
+            _, lines, _ = self._pop.retr(at) if whole else self._pop.top(at, _LINES)
+            key = f"{at} {name.decode('ascii', 'replace')}"
+            yield Letter(key=key, raw=b"\r\n".join(lines) + b"\r\n")
+
+    def forget(self, letter: Letter) -> None:
+        """See `Mailbox.forget`; the server deletes at the end of the session."""
+        self._pop.dele(int(letter.key.partition(" ")[0]))
+
+    def keep(self, letter: Letter) -> None:
+        """See `Mailbox.keep`."""
+        self._kept.add(letter.key.partition(" ")[2])
+
+    def close(self) -> None:
+        """See `Mailbox.close`."""
+        try:
+            self._pop.quit()
+        except (poplib.error_proto, OSError):
+            self._pop.close()
+
+
+def _connect(account: Account) -> poplib.POP3:
+    if account.tls == "implicit":
+        return poplib.POP3_SSL(
+            account.host, account.port, context=account.tls_context(), timeout=_TIMEOUT_SECONDS
+        )
+    return poplib.POP3(account.host, account.port, timeout=_TIMEOUT_SECONDS)

@@ -1,0 +1,48 @@
+"""Leases as one process sees them: which of them get no sign of life, by no clock that can be set.
+
+A lease's ``expires_at`` is its holder's word on its holder's clock. It only counts that the word
+changes, and time only while the database answers: a holder that cannot reach it is not lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from newsletter.delivery.ledger import Lease
+
+#: Between two looks at most so many seconds count; for the rest nobody looked.
+_LONGEST_STEP = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Silence:
+    """Since when a lease's word is the same, and for how long somebody looked."""
+
+    expires_at: datetime
+    seen_at: float
+    seconds: float = 0.0
+
+
+class LeaseWatch:
+    """Remembers each lease's last word from look to look."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._silences: dict[str, _Silence] = {}
+
+    def lost(self, leases: Iterable[Lease], *, seconds: float) -> Sequence[Lease]:
+        """Return those of the leases held now that were silent for so many seconds."""
+        moment = self._clock()
+        held = list(leases)
+        self._silences = {lease.token: self._look(lease, moment) for lease in held}
+        return [lease for lease in held if self._silences[lease.token].seconds >= seconds]
+
+    def _look(self, lease: Lease, moment: float) -> _Silence:
+        before = self._silences.get(lease.token)
+        if before is None or before.expires_at != lease.expires_at:
+            return _Silence(expires_at=lease.expires_at, seen_at=moment)
+        step = min(moment - before.seen_at, _LONGEST_STEP)
+        return replace(before, seen_at=moment, seconds=before.seconds + step)

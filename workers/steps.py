@@ -1,0 +1,25 @@
+"""Steps that fail apart: a defect in one of them must not hold up those that follow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+_log = logging.getLogger(__name__)
+
+#: What a database raises that is away, locked, or on its way out.
+AWAY = (OperationalError, InterfaceError)
+
+
+@contextmanager
+def apart(what: str) -> Iterator[None]:
+    """Log what goes wrong with ``what`` and go on; a database that is away ends everything."""
+    try:
+        yield
+    except AWAY:
+        raise
+    except Exception:  # noqa: BLE001 - the point of it: whatever fails must not hold up the rest
+        _log.exception("%s failed; everything else goes on", what)
