@@ -1,0 +1,296 @@
+"""Whether something is wrong: each alarm from what is seen, and what is seen from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, TallyRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
+from newsletter.delivery import pulse
+from newsletter.delivery.domains import hold_domain, let_domain_go
+from newsletter.delivery.ledger import claim_batch, close_batch, standing
+from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.relays import hold_relay, relay_failed
+from newsletter.delivery.tallying import Tally, condense, relay_tallies, tally, totals
+from newsletter.operations import heartbeats
+from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
+from newsletter.operations.broker import BrokerHealth
+from newsletter.operations.heartbeats import Activity, Process, ProcessState
+from newsletter.operations.overview import (
+    DatabaseHealth,
+    DomainView,
+    Overview,
+    RelayView,
+    look,
+)
+from tests.support.stage import Stage, set_stage
+
+RELAY = "smtp:mail.example.jp:25"
+
+
+def _process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> ProcessState:
+    return ProcessState(
+        process=Process(kind=kind, node=node, host="one", pid=7),
+        activity=Activity(),
+        seen_at=now() - timedelta(seconds=silent),
+        stopped_at=None,
+        draining=False,
+    )
+
+
+def _well() -> Overview:
+    working = Tally(name=RELAY, per_minute=10, lately={DeliveryState.ACCEPTED: 50}, day={})
+    return Overview(
+        taken_at=now(),
+        database=DatabaseHealth(kind="postgresql", milliseconds=1),
+        broker=BrokerHealth(policy="noeviction"),
+        round_at=now(),
+        processes=(
+            _process(ProcessKind.BEAT),
+            _process(ProcessKind.WORKER, "bulk@one"),
+            _process(ProcessKind.WORKER, "control@one"),
+        ),
+        relays=(RelayView(name=RELAY, tally=working),),
+    )
+
+
+def _half_deferred(name: str) -> Tally:
+    lately = {DeliveryState.ACCEPTED: 40, DeliveryState.DEFERRED: 40}
+    return Tally(name=name, per_minute=8, lately=lately, day=lately)
+
+
+def test_when_all_is_well_there_is_no_alarm() -> None:
+    assert judge(_well()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "change"),
+    [
+        ("redis-down", "critical", lambda o: replace(o, broker=BrokerHealth(problem="refused"))),
+        (
+            "redis-policy",
+            "warning",
+            lambda o: replace(o, broker=BrokerHealth(policy="allkeys-lru")),
+        ),
+        (
+            "redis-full",
+            "warning",
+            lambda o: replace(
+                o, broker=BrokerHealth(policy="noeviction", used_memory=9, max_memory=10)
+            ),
+        ),
+        (
+            "database-slow",
+            "warning",
+            lambda o: replace(o, database=DatabaseHealth(kind="sqlite", milliseconds=900)),
+        ),
+        ("no-worker", "critical", lambda o: replace(o, processes=o.processes[::2])),
+        ("no-beat", "critical", lambda o: replace(o, processes=o.processes[1:])),
+        (
+            "no-rounds",
+            "critical",
+            lambda o: replace(o, round_at=o.taken_at - timedelta(minutes=2)),
+        ),
+        (
+            "worker-lost",
+            "warning",
+            lambda o: replace(
+                o, processes=(*o.processes, _process(ProcessKind.WORKER, "bulk@two", silent=60))
+            ),
+        ),
+        (
+            "worker-drained",
+            "note",
+            lambda o: replace(
+                o,
+                processes=(
+                    *o.processes,
+                    replace(_process(ProcessKind.WORKER, "bulk@two"), draining=True),
+                ),
+            ),
+        ),
+        (
+            "mail-waits",
+            "warning",
+            lambda o: replace(
+                o, backlog=Backlog(due=9, oldest_due_at=o.taken_at - timedelta(minutes=3))
+            ),
+        ),
+        (
+            "urgent-waits",
+            "critical",
+            lambda o: replace(
+                o,
+                backlog=Backlog(urgent_due=1, oldest_urgent_at=o.taken_at - timedelta(minutes=11)),
+            ),
+        ),
+        ("lease-overdue", "warning", lambda o: replace(o, backlog=Backlog(overdue_leases=1))),
+        (
+            "relay-defers",
+            "warning",
+            lambda o: replace(o, relays=(RelayView(name=RELAY, tally=_half_deferred(RELAY)),)),
+        ),
+        (
+            "domain-defers",
+            "warning",
+            lambda o: replace(
+                o, domains=(DomainView(name="example.jp", tally=_half_deferred("example.jp")),)
+            ),
+        ),
+        (
+            "uncertain",
+            "warning",
+            lambda o: replace(
+                o,
+                uncertain=(UnsettledMailing(mailing_id=1, newsletter_id=1, subject="", count=1),),
+            ),
+        ),
+    ],
+)
+def test_each_fault_is_one_alarm(
+    kind: str, severity: str, change: Callable[[Overview], Overview]
+) -> None:
+    assert [(one.kind, one.severity.value) for one in judge(change(_well()))] == [(kind, severity)]
+
+
+def test_the_gravest_comes_first() -> None:
+    seen = replace(_well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
+    assert [one.severity for one in judge(seen)] == [Severity.CRITICAL, Severity.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("status", "about"),
+    [
+        ("4.7.1", ReplyClass.POLICY),
+        ("4.2.2", ReplyClass.MAILBOX),
+        ("4.4.1", ReplyClass.NETWORK),
+        ("", ReplyClass.OTHER),
+        ("4", ReplyClass.OTHER),
+        ("4.9.9", ReplyClass.OTHER),
+    ],
+)
+def test_a_status_code_says_what_a_refusal_is_about(status: str, about: ReplyClass) -> None:
+    assert classify(status) is about
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe("a@example.jp", "b@example.jp", "c@held.jp")
+    return prepared
+
+
+def _planned(stage: Stage) -> int:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    return mailing
+
+
+def test_what_is_deferred_is_grouped_by_why_and_names_nobody(stage: Stage) -> None:
+    _planned(stage)
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(DeliveryRow).values(
+                state=DeliveryState.DEFERRED, status="4.7.1", reply="451 4.7.1 <a@example.jp> slow"
+            )
+        )
+    seen = look(stage.engine, redis_url="")
+    assert [(one.reply_class, one.count, one.example) for one in seen.deferred] == [
+        (ReplyClass.POLICY, 3, "451 4.7.1 <[address]> slow")
+    ]
+
+
+def test_a_stuck_relay_and_a_held_one_are_seen(stage: Stage) -> None:
+    relay_failed(stage.engine, RELAY, "connection refused")
+    with transaction(stage.engine) as session:
+        hold_relay(session, "smtp:b:25", reason="moving")
+    found = judge(look(stage.engine, redis_url="", relays=(RELAY, "smtp:b:25", "smtp:c:25")))
+    assert {(one.kind, one.where) for one in found if one.section == "relays"} == {
+        ("relay-stuck", RELAY),
+        ("relay-held", "smtp:b:25"),
+    }
+
+
+def test_what_waits_for_a_worker_is_seen_with_its_age(stage: Stage) -> None:
+    _planned(stage)
+    with transaction(stage.engine) as session:
+        session.execute(update(BatchRow).values(due_at=now() - timedelta(minutes=5)))
+    backlog = look(stage.engine, redis_url="").backlog
+    assert backlog.due == 1
+    assert backlog.oldest_due_at is not None
+    assert now() - backlog.oldest_due_at >= timedelta(minutes=5)
+
+
+def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engine) -> None:
+    for pid in (1, 2):
+        worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=pid)
+        heartbeats.beat(engine, worker, Activity(mailing_id=5, batch_number=1))
+    heartbeats.say_goodbye(engine, worker)
+    (left,) = look(engine, redis_url="").processes
+    assert (left.process.pid, left.alive, left.activity.mailing_id) == (1, True, 5)
+    silent = replace(left, seen_at=now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1))
+    assert silent.lost
+
+
+def test_a_round_is_seen(engine: Engine) -> None:
+    assert look(engine, redis_url="").round_at is None
+    pulse.beat(engine)
+    assert look(engine, redis_url="").round_at is not None
+
+
+def test_a_held_domain_is_not_claimed_and_its_batch_waits(stage: Stage) -> None:
+    mailing = _planned(stage)
+    with transaction(stage.engine) as session:
+        hold_domain(session, "held.jp", reason="they asked us to")
+    claim = claim_batch(stage.engine, mailing, 1, token="t", lease_seconds=60)
+    assert claim is not None
+    assert sorted(one.address for one in claim.deliveries) == ["a@example.jp", "b@example.jp"]
+    assert standing(stage.engine, claim).held_domains == {"held.jp"}
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.state == DeliveryState.SENDING)
+            .values(state=DeliveryState.ACCEPTED)
+        )
+    close_batch(stage.engine, claim)
+    with reading(stage.engine) as session:
+        due_at = session.scalars(select(BatchRow.due_at)).one()
+    assert timedelta(0) < due_at - now() <= timedelta(seconds=60)
+
+
+def test_a_domain_that_is_let_go_gets_what_waited(stage: Stage) -> None:
+    mailing = _planned(stage)
+    with transaction(stage.engine) as session:
+        hold_domain(session, "held.jp", reason="x")
+    with transaction(stage.engine) as session:
+        let_domain_go(session, "held.jp")
+    claim = claim_batch(stage.engine, mailing, 1, token="t", lease_seconds=60)
+    assert claim is not None
+    assert "c@held.jp" in [one.address for one in claim.deliveries]
+
+
+def test_old_tallies_become_one_sum_and_no_total_ever_shrinks(engine: Engine) -> None:
+    outcome = Outcome(
+        position=1, state=DeliveryState.ACCEPTED, transport=RELAY, domain="example.jp"
+    )
+    with transaction(engine) as session:
+        tally(session, [outcome, outcome])
+        session.execute(update(TallyRow).values(at=now() - timedelta(days=3)))
+    with transaction(engine) as session:
+        tally(session, [outcome])
+    condense(engine)
+    condense(engine)
+    with reading(engine) as session:
+        assert totals(session) == [(RELAY, DeliveryState.ACCEPTED, 3)]
+        assert [one.day for one in relay_tallies(session)] == [{DeliveryState.ACCEPTED: 1}]
+        domains = select(TallyRow.count).where(TallyRow.scope == TallyScope.DOMAIN)
+        assert session.scalars(domains).all() == [1]
