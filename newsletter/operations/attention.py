@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, literal_column, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -21,6 +21,7 @@ from newsletter.database.tables import (
     IssueRow,
     MailingRow,
 )
+from newsletter.database.tables.mailing import ATTENTION
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
@@ -176,7 +177,7 @@ def deferred_groups(session: Session) -> Sequence[DeferredGroup]:
     """Count what is put off by status code, of the first `MOST` of them, the most first."""
     some = (
         select(func.coalesce(DeliveryRow.status, "").label("status"), DeliveryRow.reply)
-        .where(_is(DeliveryState.DEFERRED))
+        .where(_in_state(DeliveryState.DEFERRED))
         .limit(MOST)
         .subquery()
     )
@@ -199,31 +200,26 @@ def deferred_groups(session: Session) -> Sequence[DeferredGroup]:
 def uncertain_mailings(session: Session) -> Sequence[UnsettledMailing]:
     """Return the mailings with deliveries in doubt, for which somebody must decide."""
     asks = MailingRow.uncertain_policy != UncertainPolicy.LEAVE
-    return _unsettled(session, DeliveryState.UNCERTAIN, asks)
+    return _unsettled(session, _in_state(DeliveryState.UNCERTAIN), asks)
 
 
 def failed_mailings(session: Session) -> Sequence[UnsettledMailing]:
     """Return the mailings of the last days with deliveries that were given up."""
     recent = DeliveryRow.mailing_id > func.coalesce(_last_before(now() - _RECENT), 0)
-    return _unsettled(session, DeliveryState.FAILED, recent)
+    return _unsettled(session, _in_state(DeliveryState.FAILED) & recent, true())
 
 
 def _unsettled(
-    session: Session, state: DeliveryState, condition: ColumnElement[bool]
+    session: Session, chosen: ColumnElement[bool], asked: ColumnElement[bool]
 ) -> Sequence[UnsettledMailing]:
-    some = (
-        select(DeliveryRow.mailing_id, DeliveryRow.breaks)
-        .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
-        .where(_is(state), condition, MailingRow.state != MailingState.CANCELLED)
-        .limit(MOST)
-        .subquery()
-    )
+    some = select(DeliveryRow.mailing_id, DeliveryRow.breaks).where(chosen).limit(MOST).subquery()
     poison = func.count(case((some.c.breaks >= _POISON_BREAKS, 1)))
     rows = session.execute(
         select(MailingRow.id, MailingRow.newsletter_id, IssueRow.title, func.count(), poison)
         .select_from(some)
         .join(MailingRow, MailingRow.id == some.c.mailing_id)
         .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .where(asked, MailingRow.state != MailingState.CANCELLED)
         .group_by(MailingRow.id, MailingRow.newsletter_id, IssueRow.title)
         .order_by(MailingRow.id.desc())
         .limit(_MAILINGS)
@@ -240,9 +236,9 @@ def _unsettled(
     ]
 
 
-def _is(state: DeliveryState) -> ColumnElement[bool]:
-    """Compare with a word of the statement, not a parameter: so the partial index is used."""
-    return DeliveryRow.state == literal_column(f"'{state.value}'")
+def _in_state(state: DeliveryState) -> ColumnElement[bool]:
+    """Ask in the very words of the partial index, which is else not used: by no parameter."""
+    return and_(literal_column(ATTENTION), DeliveryRow.state == literal_column(f"'{state.value}'"))
 
 
 def _last_before(moment: datetime) -> ScalarSelect[int | None]:

@@ -231,10 +231,12 @@ def test_what_waits_for_a_worker_is_seen_with_its_age(stage: Stage) -> None:
 
 
 def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engine) -> None:
-    for pid in (1, 2):
-        worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=pid)
+    staying, leaving = (
+        Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=pid) for pid in (1, 2)
+    )
+    for worker in (staying, leaving):
         heartbeats.beat(engine, worker, Activity(mailing_id=5, batch_number=1))
-    heartbeats.say_goodbye(engine, worker)
+    heartbeats.say_goodbye(engine, leaving)
     (left,) = look(engine, redis_url="").processes
     assert (left.process.pid, left.alive, left.activity.mailing_id) == (1, True, 5)
     silent = replace(left, seen_at=now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1))

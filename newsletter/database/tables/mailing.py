@@ -97,7 +97,7 @@ class BatchRow(Base):
 
 
 #: States of which there are few, when all goes well.
-_ATTENTION = "state IN ('deferred', 'failed', 'rejected', 'uncertain')"
+ATTENTION = "state IN ('deferred', 'failed', 'rejected', 'uncertain')"
 
 
 class DeliveryRow(Base):
@@ -120,8 +120,8 @@ class DeliveryRow(Base):
             "ix_delivery_attention",
             "state",
             "mailing_id",
-            sqlite_where=text(_ATTENTION),
-            postgresql_where=text(_ATTENTION),
+            sqlite_where=text(ATTENTION),
+            postgresql_where=text(ATTENTION),
         ),
     )
 
