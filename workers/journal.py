@@ -143,7 +143,7 @@ def _read(path: Path) -> JournalReading:
         kind, _, rest = line.partition(" ")
         try:
             position = _read_outcome(rest, outcomes) if kind == "o" else int(rest)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, KeyError):
             is_whole = False
             continue
         in_making = position if kind == "b" else None

@@ -40,7 +40,7 @@ def read(
     table = Table(
         Column("file", overflow="fold"),
         "kind",
-        Column("recipient", overflow="fold", min_width=24),
+        Column("recipient", overflow="fold"),
         "",
         "reason",
         "status",

@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
@@ -36,6 +37,8 @@ from newsletter.database.vocabulary import (
 from newsletter.delivery.audience import audience
 from newsletter.delivery.schedule import due_in
 
+#: PostgreSQL's code for it (SQLSTATE class 40).
+_SERIALIZATION_FAILURE = "40001"
 #: A mailing that is spread over time is cut so finely that one batch is due about every so often.
 _SPREAD_STEP_SECONDS = 30
 #: A small mailing is cut into so many batches, so that several workers share it.
@@ -53,6 +56,16 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
     Raises:
         ListError: The segment is none.
     """
+    try:
+        return _plan(engine, mailing_id)
+    except DBAPIError as error:
+        # Another came first, between our first look and our lock: it planned, held or ended it.
+        if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
+            raise
+        return 0
+
+
+def _plan(engine: Engine, mailing_id: int) -> int:
     with transaction(engine, of_one_instant=True) as session:
         mailing = session.scalars(
             select(MailingRow)

@@ -79,7 +79,11 @@ def record(
         for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
             settled_at = moment if state in FINAL else None
             moved = _move(session, state, settled_at, [change for _, change in group])
-            news.extend(replace(one, state=state) for one in outcomes if one.position in moved)
+            news.extend(
+                replace(one, state=state, transport=one.transport[:_TRANSPORT_WIDTH])
+                for one in outcomes
+                if one.position in moved
+            )
         rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
         if rejected:
             _log_bounces(session, mailing, rejected)

@@ -12,7 +12,6 @@ from fastapi.exception_handlers import (
 )
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from sqlalchemy.exc import OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
@@ -52,12 +51,9 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         return _page(request, "refused", 409, str(error))
 
     @app.exception_handler(UnavailableError)
-    @app.exception_handler(OperationalError)
-    def unavailable(request: Request, error: Exception) -> HTMLResponse:
+    def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:
         del error
-        answer = _page(request, "broken", 503)
-        answer.headers["Retry-After"] = "10"
-        return answer
+        return _page(request, "broken", 503)
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:

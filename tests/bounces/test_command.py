@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from newsletter.cli.bounces import bounce_app
+from newsletter.cli.console import console
 from newsletter.errors import ListError
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import notification, recipient
@@ -50,8 +51,12 @@ def test_a_pipe_is_read_where_no_file_is_named() -> None:
     assert json.loads(result.stdout)["file"] == "-"
 
 
-def test_people_see_a_table_that_no_stranger_styles(tmp_path: Path) -> None:
-    path = tmp_path / "a.eml"
+def test_people_see_a_table_that_no_stranger_styles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console, "_width", 200)
+    path = Path("a.eml")
     said = "smtp; 550 5.1.1 [bold]User[/] \x1b[31munknown"
     path.write_bytes(notification(recipient(status="5.1.1", diagnostic=said)))
     result = runner.invoke(bounce_app, ["read", str(path)], env={"COLUMNS": "200"})

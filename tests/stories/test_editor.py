@@ -121,7 +121,7 @@ def _mend_all(page: Page) -> None:
         text.replace("\n---\n", "\npreheader: 生成AIの利⽤など24件\n---\n", 1)
     )
     expect(findings).not_to_contain_text("There is no preheader")
-    findings.get_by_role("button", name="Mend it").first.click()
+    findings.get_by_role("button", name="Replace them").first.click()
     expect(page.locator("#text")).to_have_value(re.compile("preheader: .*生成AIの利用など24件"))
     expect(findings.locator(".error")).to_have_count(0)
 
