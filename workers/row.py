@@ -11,8 +11,10 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
+from contextvars import copy_context
 
 from newsletter.delivery import ledger
+from newsletter.logs import bound
 from workers import stopping
 from workers.batch_run import BatchRun
 from workers.composition import Services
@@ -40,7 +42,8 @@ def send_batch(services: Services, mailing_id: int, number: int) -> int:
     row = _Row(services, mailing_id)
     try:
         first = row.take(number)
-        return services.runner.run(row.send(first)) if first else 0
+        # The runner's own context is that of its first task; logs must name this one's.
+        return services.runner.run(row.send(first), context=copy_context()) if first else 0
     except BaseException:
         # Also when the process is told to end at once: what was sent stands in the journals.
         row.abandon()
@@ -127,6 +130,10 @@ class _Row:
         return sum(_answered(end) for end in ends)
 
     async def _send_one(self, lease: Lease, run: BatchRun) -> int:
+        with bound(mailing=lease.claim.mailing_id, batch=lease.claim.number):
+            return await self._send_and_close(lease, run)
+
+    async def _send_and_close(self, lease: Lease, run: BatchRun) -> int:
         try:
             await send(self._services, lease, run)
             await asyncio.to_thread(

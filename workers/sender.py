@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ from workers.composition import Services
 from workers.journal import Journal
 from workers.throttle import Throttle
 from workers.transports import Route
+
+_log = logging.getLogger(__name__)
 
 #: The last outcomes of a batch are offered so often, a second apart, before the sweeper gets them.
 _LAST_TRIES = 30
@@ -100,7 +103,12 @@ async def _send_by(services: Services, run: BatchRun, route: Route) -> None:
         retry_at = await asyncio.to_thread(
             relays.relay_failed, services.engine, route.transport.name, reason
         )
-        del retry_at
+        _log.warning(
+            "%s takes nothing until %s: %s",
+            route.transport.name,
+            retry_at.isoformat(timespec="seconds"),
+            reason,
+        )
 
 
 async def _flush_the_last(run: BatchRun) -> None:

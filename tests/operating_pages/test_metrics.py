@@ -13,19 +13,23 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.delivery import pulse
 from newsletter.delivery.ledger import claim_batch
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.recording import record
+from newsletter.delivery.relays import resting_relays
 from newsletter.logs import bound, set_up_logs
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
+from tests.support.celery import celery_workers
+from tests.support.ports import await_condition
 from tests.support.site import serving
-from tests.support.stage import Stage
+from tests.support.stage import Stage, set_stage
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs/monitoring"
 _NAME = re.compile(r"\bnewsletter_[a-z_]+")
@@ -158,3 +162,33 @@ def test_a_line_of_the_log_names_the_mailing_and_nobody(
     line = json.loads(capsys.readouterr().err)
     assert (line["mailing"], line["batch"], line["level"]) == (12, 3, "warning")
     assert line["message"] == "550 <[address]>: no such user"
+
+
+def test_a_send_that_fails_is_logged_with_its_ids_and_names_nobody(
+    sqlite_url: str,
+    redis_url: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    engine = open_engine(sqlite_url)
+    stage = set_stage(engine)
+    stage.subscribe("somebody.real@example.jp")
+    with celery_workers(
+        database_url=sqlite_url,
+        redis_url=redis_url,
+        # Nobody listens there.
+        smtp_url="smtp://127.0.0.1:1",
+        folder=tmp_path / "data",
+        LOG_LEVEL="INFO",
+        LOG_FORMAT="json",
+    ):
+        mailing = stage.mail()
+        await_condition(lambda: bool(resting_relays(engine)), seconds=40, what="the relay to rest")
+    engine.dispose()
+
+    lines = [
+        json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")
+    ]
+    told = [line for line in lines if "takes nothing" in line["message"]]
+    assert {(line["mailing"], line["batch"]) for line in told} == {(mailing, 1)}
+    assert "somebody.real" not in json.dumps(lines)
