@@ -26,7 +26,8 @@ _ITEM = """
 #: An issue of a few lines, where the length of a message does not matter.
 SHORT = "short"
 _SHORT_SOURCE = b"---\ntitle: Short\ndate: 2026-11-24\nlanguage: ja\n---\n\n# News\n\nFew words.\n"
-_DIGEST = "bench"
+#: The issue of 24 items.
+DIGEST = "bench"
 
 
 def _source() -> bytes:
@@ -55,7 +56,7 @@ def prepare(engine: Engine) -> None:
     )
     with transaction(engine) as session:
         newsletter = create_newsletter(session, draft)
-        for slug, source in ((SHORT, _SHORT_SOURCE), (_DIGEST, _source())):
+        for slug, source in ((SHORT, _SHORT_SOURCE), (DIGEST, _source())):
             save_issue(session, newsletter.id, read_issue(source, source="bench.md"), slug=slug)
 
 
@@ -94,7 +95,7 @@ def mail(engine: Engine, *, slug: str = "", batch_size: int = 1000) -> int:
     """Make a mailing of the measured issue, or of the one named."""
     with transaction(engine) as session:
         newsletter = find_newsletter(session, "bench")
-        issue = find_issue(session, newsletter.id, slug or _DIGEST)
+        issue = find_issue(session, newsletter.id, slug or DIGEST)
         folder = Settings(_env_file=None).templates_dir
         rendered = render_stored(issue, newsletter, templates_dir=folder)
         return create_mailing(session, newsletter, issue, rendered, batch_size=batch_size)

@@ -39,7 +39,7 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
     """Measure each page's median, in milliseconds, on a database whose list is ``people`` long."""
     mailing = _fill(engine)
     with reading(engine) as session:
-        issue = session.scalars(select(IssueRow.id)).one()
+        issue = session.scalars(select(IssueRow.id).where(IssueRow.slug == content.DIGEST)).one()
     signer = TokenSigner([_KEY.encode()])
     ref = DeliveryRef(newsletter_id=1, mailing_id=mailing, subscriber_id=people // 2)
     home = "/newsletters/bench"
@@ -47,7 +47,10 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "subscribe": "/subscribe/bench",
         "unsubscribe": f"/u/{signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}",
         "preferences": f"/p/{signer.sign_delivery(Purpose.PREFERENCES, ref)}",
+        "view of a mail": f"/v/{signer.sign_delivery(Purpose.VIEW, ref)}",
         "archive": "/archive/bench",
+        "issue in the archive": f"/archive/bench/{content.DIGEST}",
+        "feed": "/archive/bench/feed.atom",
         "mailings": f"{home}/mailings",
         "mailing and report": f"{home}/mailings/{mailing}",
         "send": f"{home}/issues/{issue}/send",
@@ -59,6 +62,12 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "subscribers by segment": f"{home}/subscribers?segment={_SEGMENT}",
         "segment counted": f"{home}/subscribers?segment={_SEGMENT}&count=1",
         "one subscriber": f"{home}/subscribers/{people // 2}",
+        "operations": "/operate",
+        "metrics": "/metrics",
+        "bounces": "/bounces",
+        "bounces of an address": f"/bounces?address=reader{_BOUNCED}@example.jp",
+        "bounces of a domain": "/bounces?domain=d0.jp",
+        "one bounce": "/bounces/1",
         "people": "/accounts",
         "audit log": "/audit",
     }

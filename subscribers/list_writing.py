@@ -14,11 +14,11 @@ from newsletter.database.types import now
 from newsletter.language import Language
 from subscribers.list_columns import Entry, Problem
 
-_COLUMNS = "line, address, address_key, domain, name, language, attributes, consented_at"
+_COLUMNS = "line, address, address_key, domain, name, language, attributes, consented_at, tags"
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS list_stage (
     line bigint NOT NULL, address varchar(320) NOT NULL, address_key varchar(320) NOT NULL,
     domain varchar(255) NOT NULL, name varchar(200) NOT NULL, language varchar(32),
-    attributes text NOT NULL, consented_at timestamp with time zone)"""
+    attributes text NOT NULL, consented_at timestamp with time zone, tags text NOT NULL)"""
 #: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
 _EMPTIED = " ON COMMIT DELETE ROWS"
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
@@ -59,7 +59,9 @@ _REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = :basis
     WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter
     AND subscription.state = 'unsubscribed' AND s.consented_at > subscription.unsubscribed_at"""
 _TAG = """INSERT INTO subscriber_tag (subscriber_id, tag)
-    SELECT id, :tag FROM subscriber WHERE address_key = :key ON CONFLICT DO NOTHING"""
+    SELECT subscriber.id, told.value
+    FROM list_stage JOIN subscriber ON subscriber.address_key = list_stage.address_key
+    CROSS JOIN {tags} AS told WHERE true ON CONFLICT DO NOTHING"""
 
 _TAKE_OUT = text("DELETE FROM list_stage WHERE line IN :lines").bindparams(
     bindparam("lines", expanding=True)
@@ -122,15 +124,9 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
     if any(row.again for row in left):
         written.added = _run(connection, _REVIVE, values)
     written.added += _run(connection, _SUBSCRIBE, values)
-    refused = {problem.line for problem in written.problems}
-    tags = [
-        {"key": entry.address.key, "tag": tag}
-        for entry in entries
-        if entry.line not in refused
-        for tag in entry.tags
-    ]
-    if tags:
-        connection.execute(text(_TAG), tags)
+    if any(entry.tags for entry in entries):
+        told = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
+        _run(connection, _TAG.format(tags=told), {})
     return written
 
 
@@ -179,6 +175,7 @@ def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) 
             entry.language.value if entry.language else None,
             json.dumps(entry.attributes, ensure_ascii=False) if entry.attributes else "{}",
             _instant(entry.consented_at, postgres=postgres),
+            json.dumps(entry.tags, ensure_ascii=False) if entry.tags else "[]",
         )
         for entry in entries
     ]

@@ -1,0 +1,89 @@
+"""The processes that the command line runs in the foreground: workers, the web, the demo."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.invitations import first_link
+from newsletter.cli.console import errors
+from newsletter.cli.demo import run_demo
+from newsletter.cli.embedded import ALL_ROLES, supervised
+from newsletter.cli.state import Json, environment_of, open_database, settings_of
+from newsletter.database.engine import open_engine, transaction
+from newsletter.database.vocabulary import ProcessKind
+from newsletter.errors import Place, SettingError, UnavailableError
+from newsletter.operations.heartbeats import lives_here
+from newsletter.web.serve import serve
+from workers.command import WorkerRole
+
+#: A relay may take its time over the last messages; the rest of their batches is given back.
+_WORKER_STOP_SECONDS = 60.0
+
+
+def worker(
+    context: typer.Context,
+    role: Annotated[
+        WorkerRole | None, typer.Option(help="Only this part of the work; both if not named.")
+    ] = None,
+    beat: Annotated[
+        bool, typer.Option(help="Run beat, too; one must run, more do no harm.")
+    ] = True,
+) -> None:
+    """Run the Celery workers that send, on as many hosts as you like."""
+    settings = settings_of(context)
+    open_database(settings).dispose()
+    if not settings.redis_url:
+        raise SettingError(
+            "No broker is set.",
+            place=Place(source="settings", field="REDIS_URL"),
+            remedy="Set it, such as redis://127.0.0.1:6379/0.",
+        )
+    with supervised(
+        settings.data_dir,
+        environment_of(context),
+        in_terminal=True,
+        stop_seconds=_WORKER_STOP_SECONDS,
+    ) as supervisor:
+        supervisor.start_workers(
+            settings.worker_processes,
+            log_level=settings.log_level,
+            beat=beat,
+            roles=ALL_ROLES if role is None else (role,),
+        )
+        with suppress(KeyboardInterrupt):
+            supervisor.watch()
+
+
+def alive(context: typer.Context, kind: ProcessKind) -> None:
+    """Tell by the exit code whether a worker, or beat, lives on this host; for health checks."""
+    engine = open_engine(settings_of(context).effective_database_url)
+    if not lives_here(engine, kind):
+        raise UnavailableError(f"No sign of life of {kind.value} on this host for 12 seconds.")
+
+
+def web(context: typer.Context) -> None:
+    """Serve the web application."""
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with transaction(engine) as session:
+        token = first_link(session)
+    engine.dispose()
+    if token is not None:
+        errors.print("Nobody administers this yet. Open, once and within 24 hours:")
+        errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
+    serve(settings)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the sending.")] = False,
+    json: Json = False,
+    port_base: Annotated[
+        int | None, typer.Option(min=1024, max=65_000, help="The first of three ports to use.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs kept.")] = False,
+) -> None:
+    """Send the sample issue to 1,000 sample subscribers on this machine."""
+    raise typer.Exit(run_demo(once=once, json=json, port_base=port_base, fresh=fresh))
