@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,7 +177,10 @@ def _give_a_sign_of_life(**_signal: object) -> None:
 
 @beat_init.connect
 def _give_a_sign_of_beat(**_signal: object) -> None:
-    _signs.append(vital.of_beat(load_settings()))
+    sign = vital.of_beat(load_settings())
+    _signs.append(sign)
+    # Celery has a signal for beat's beginning and none for its end.
+    atexit.register(sign.end)
 
 
 @worker_init.connect

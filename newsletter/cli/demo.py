@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from rich.table import Table
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.invitations import first_link
@@ -18,7 +20,7 @@ from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.delivery.publishing import list_publications
-from newsletter.errors import ExitCode
+from newsletter.errors import ConflictError, ExitCode
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.language import Language
@@ -41,7 +43,34 @@ _DRAFT = NewsletterDraft(
 
 
 def run_demo(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> ExitCode:
-    """Start all parts, send the sample issue, say what happened, stay until Ctrl-C."""
+    """Start all parts, send the sample issue, say what happened, stay until Ctrl-C.
+
+    Raises:
+        ConflictError: Another demo runs in this folder.
+        UnavailableError: A port is in use.
+    """
+    # A shell starts what it puts into the background with this ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _alone():
+        return _run_alone(once=once, json=json, port_base=port_base, fresh=fresh)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a second demo out: it would take the files of the first one away."""
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with FOLDER.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                f"A demo runs here already; its files are in {FOLDER}.",
+                remedy="End it with Ctrl-C in its terminal, or run this one in another folder.",
+            ) from None
+        yield
+
+
+def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> ExitCode:
     if fresh and FOLDER.exists():
         rmtree(FOLDER)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -154,14 +183,20 @@ def _say_where(
         door, hint = f"{settings.public_url}/sign-in", "sign in as before"
     else:
         door, hint = f"{settings.public_url}/welcome/{token}", "become its administrator"
-    places = Table.grid(padding=(0, 3))
-    places.add_row("  [bold]the web application[/]", door)
-    places.add_row("", f"[dim]{hint}: write, preview, send, watch[/]")
-    places.add_row("  the inbox", f"{summary['inbox_url']}")
-    places.add_row("", f"[dim]{summary['received']:,} messages just came; their links work[/]")
-    places.add_row("  the issue on the web", f"{summary['issue_url']}")
+    places = (
+        ("the web application", door, f"{hint}: write, preview, send, watch"),
+        (
+            "the inbox",
+            summary["inbox_url"],
+            f"{summary['received']:,} messages just came; their links work",
+        ),
+        ("the issue on the web", summary["issue_url"], ""),
+    )
     console.print("\nLook at")
-    console.print(places, soft_wrap=True)
+    for name, url, note in places:
+        # Not a table: in a narrow terminal it would cut a link off.
+        console.print(f"  [bold]{name}[/]" + (f"  [dim]{note}[/]" if note else ""), soft_wrap=True)
+        console.print(f"    {url}", soft_wrap=True)
     console.print(
         "\nLeave by the link in a mail; then send again, in another terminal, to one less:\n"
         f"  .venv/bin/newsletter --env-file {env_file} send --yes\n",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from email import message_from_bytes
@@ -19,6 +21,7 @@ from newsletter.errors import ExitCode
 from newsletter.language import Language
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.support.ports import await_condition
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +129,32 @@ def test_the_demo_sends_to_a_thousand_and_leaves_nothing_running() -> None:
     assert (summary["planned"], summary["accepted"], summary["received"]) == (1000, 1000, 1000)
     left = [process for process in psutil.process_iter(["environ"]) if _is_ours(process)]
     assert left == []
+
+
+def test_a_demo_stays_with_whole_links_lets_no_second_one_in_and_ends_on_ctrl_c() -> None:
+    output = Path("demo.out")
+    with output.open("w", encoding="utf-8") as out:
+        staying = subprocess.Popen(
+            [sys.executable, "-m", "newsletter.cli", "demo"],
+            stdout=out,
+            stderr=out,
+            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "60"},
+        )
+    try:
+        await_condition(
+            lambda: "Running until Ctrl-C" in output.read_text(encoding="utf-8"),
+            seconds=100,
+            what="the demo",
+        )
+        second = _run("demo", "--once", "--json", "--fresh")
+        assert second.returncode == 7
+        assert "A demo runs here already" in second.stderr
+    finally:
+        staying.send_signal(signal.SIGINT)
+        assert staying.wait(timeout=30) == 0
+    said = output.read_text(encoding="utf-8")
+    assert re.search(r"http://127\.0\.0\.1:\d+/welcome/[\w-]{43}\n", said)
+    assert not [one for one in psutil.process_iter(["environ"]) if _is_ours(one)]
 
 
 def _is_ours(process: psutil.Process) -> bool:

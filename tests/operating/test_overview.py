@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.migrations import upgrade
 from newsletter.database.tables import BatchRow, DeliveryRow, TallyRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
@@ -32,6 +34,8 @@ from newsletter.operations.overview import (
     RelayView,
     look,
 )
+from tests.support.celery import celery_workers
+from tests.support.ports import await_condition
 from tests.support.stage import Stage, set_stage
 
 RELAY = "smtp:mail.example.jp:25"
@@ -241,6 +245,27 @@ def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engin
     assert (left.process.pid, left.alive, left.activity.mailing_id) == (1, True, 5)
     silent = replace(left, seen_at=now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1))
     assert silent.lost
+
+
+def test_processes_that_are_told_to_end_leave_no_alarm_behind(
+    sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    engine = open_engine(sqlite_url)
+    upgrade(engine)
+
+    def kinds() -> set[ProcessKind]:
+        return {each.process.kind for each in look(engine, redis_url="").processes}
+
+    with celery_workers(
+        database_url=sqlite_url,
+        redis_url=redis_url,
+        smtp_url="smtp://127.0.0.1:1",
+        folder=tmp_path / "data",
+    ):
+        both = {ProcessKind.BEAT, ProcessKind.WORKER}
+        await_condition(lambda: kinds() == both, seconds=40, what="workers and beat")
+    assert kinds() == set()
+    engine.dispose()
 
 
 def test_a_round_is_seen(engine: Engine) -> None:
