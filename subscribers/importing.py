@@ -143,7 +143,7 @@ def import_records(
                     run.take(connection, chunk)
                     if options.dry_run:
                         open_transaction.rollback()
-                progress(chunk.records)
+                progress(chunk.records - chunk.headers)
         if not run.report.records:
             judge.find_columns([])
         run.finish(connection)

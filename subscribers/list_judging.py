@@ -17,12 +17,14 @@ class Judged:
 
     Attributes:
         records: How many there were, the header too.
+        headers: How many of them were headers.
         entries: What can be taken, by the address's key.
         repeated: How many had an address that stood in the chunk before.
         problems: What cannot be taken, or is odd, in the order of the lines.
     """
 
     records: int
+    headers: int = 0
     entries: dict[str, Entry] = field(default_factory=dict)
     repeated: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -71,6 +73,7 @@ class Judge:
         judged = Judged(records=len(chunk))
         for record in chunk:
             if record.header:
+                judged.headers += 1
                 continue
             if self._keep_others:
                 self._notice_columns(record)

@@ -170,8 +170,6 @@ def _fill(engine: Engine, *, quiet: bool) -> None:
             basis="sample",
             progress=lambda rows: bar.advance(task, rows),
         )
-        # The heading's line was counted too.
-        bar.update(task, completed=_SUBSCRIBERS)
 
 
 def _say_where(
