@@ -18,7 +18,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies into $(VENV) (the first time takes a minute) …"
-	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.lock
+	@$(BIN)/pip install --quiet --use-pep517 --require-hashes --requirement requirements/dev.lock
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
