@@ -38,6 +38,7 @@ from newsletter.web.people import people_router
 from newsletter.web.preferences import preferences_router
 from newsletter.web.probes import probes_router
 from newsletter.web.sending import sending_router
+from newsletter.web.sending.page import SendingPage
 from newsletter.web.signing_in import signing_in_router
 from newsletter.web.sns import fetch
 from newsletter.web.subscribers import subscribers_router
@@ -74,7 +75,8 @@ def create_app(
     app.include_router(signing_in_router(engine, sealer, pages))
     app.include_router(account_router(engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
-    app.include_router(sending_router(settings, engine, figures, pseudonyms, pages))
+    sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
+    app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(engine, figures, pages))
     app.include_router(subscribers_router(engine, pages))
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
