@@ -18,6 +18,7 @@ from markdown_it.tree import SyntaxTreeNode
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsletter.errors import ContentError, Place
+from newsletter.issues.emphasis import read_emphasis_in_japanese
 from newsletter.issues.markdown_blocks import BlockReader
 from newsletter.issues.model import (
     Anchor,
@@ -106,7 +107,7 @@ def read_body(text: str, *, source: str) -> tuple[Block, ...]:
     Raises:
         ContentError: It holds a heading, or a URL is unsafe.
     """
-    tree = SyntaxTreeNode(_Parser("commonmark", {"html": False}).parse(text))
+    tree = _tree(text)
     reader = BlockReader(source=source, first_line=0)
     for node in tree.children:
         if node.type == "heading":
@@ -161,7 +162,7 @@ def _read_front_matter(text: str, source: str) -> _FrontMatter:
 
 
 def _read_parts(body: str, first_line: int, source: str) -> _Part:
-    tree = SyntaxTreeNode(_Parser("commonmark", {"html": False}).parse(body))
+    tree = _tree(body)
     reader = BlockReader(source=source, first_line=first_line)
     root = _Part(level=0, heading="", line=first_line)
     open_parts = [root]
@@ -172,6 +173,12 @@ def _read_parts(body: str, first_line: int, source: str) -> _Part:
         else:
             open_parts[-1].body.extend(reader.blocks([node]))
     return root
+
+
+def _tree(text: str) -> SyntaxTreeNode:
+    parser = _Parser("commonmark", {"html": False})
+    read_emphasis_in_japanese(parser)
+    return SyntaxTreeNode(parser.parse(text))
 
 
 class _Parser(MarkdownIt):

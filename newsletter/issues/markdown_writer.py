@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from newsletter.issues.emphasis import flanks
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -31,6 +32,8 @@ from newsletter.issues.model import (
 _SPECIAL = re.compile(r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!$")
 _LINE_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~]{3,}|=+\s*$|-+\s*$)")
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+#: The sign that a mark next to, or within, another takes.
+_OTHER = {"*": "_", "_": "*"}
 _AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
 
 
@@ -173,35 +176,44 @@ def _line(text: str) -> str:
     return "\\" + escaped if _LINE_START.match(escaped) else escaped
 
 
-def _runs(content: tuple[Inline, ...]) -> str:
-    """Write runs; where emphasis meets a letter or a bracket, its neighbours become references.
+def _runs(content: tuple[Inline, ...], *, outer: str = "") -> str:
+    """Write runs; a neighbour that would keep a mark from being one becomes a reference.
 
-    CommonMark lets ``**「例」**は`` be no emphasis, since the mark stands between a bracket and a
-    letter; a reference ends in punctuation, and so frees the mark on both sides.
+    A reference begins and ends in punctuation, which frees a mark on both sides. Marks next to each
+    other, or within those of an ``outer`` sign, take the other sign.
     """
     parts: list[str] = []
-    before: Inline | None = None
-    for index, run in enumerate(content):
-        text = _run(run, alternate=index % 2 == 1)
-        if isinstance(run, Strong | Emphasis) and isinstance(before, Text):
+    before = ""
+    for run in content:
+        sign = ""
+        if isinstance(run, Strong | Emphasis):
+            sign = _OTHER[before or outer or "_"]
+        text = _run(run, sign)
+        if sign and not before and parts and not _opens(parts[-1][-1:], text, sign):
             parts[-1] = _reference_last(parts[-1])
-        elif isinstance(run, Text) and isinstance(before, Strong | Emphasis):
+        elif before and not sign and not _closes(parts[-1], text[:1], before):
             text = _reference_first(text)
         parts.append(text)
-        before = run
+        before = sign
     return "".join(parts)
 
 
-def _run(run: Inline, *, alternate: bool) -> str:
+def _opens(before: str, marked: str, sign: str) -> bool:
+    return flanks(before or " ", marked.lstrip(sign)[:1] or " ", sign)[0]
+
+
+def _closes(marked: str, after: str, sign: str) -> bool:
+    return flanks(marked.rstrip(sign)[-1:] or " ", after or " ", sign)[1]
+
+
+def _run(run: Inline, sign: str) -> str:
     match run:
         case Text(text=text):
             return _escaped(text)
         case Strong(content=content):
-            mark = "__" if alternate else "**"
-            return mark + _escaped_edges(_runs(content)) + mark
+            return sign * 2 + _escaped_edges(_runs(content, outer=sign)) + sign * 2
         case Emphasis(content=content):
-            mark = "_" if alternate else "*"
-            return mark + _escaped_edges(_runs(content)) + mark
+            return sign + _escaped_edges(_runs(content, outer=sign)) + sign
         case Code(text=text):
             longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
             fence = "`" * (longest + 1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from newsletter.database.vocabulary import Role
 from newsletter.web.access import Visit
 
-_MAILINGS = re.compile(r"/newsletters/[^/]+/mailings(/|$)")
+#: What of a newsletter's pages lies elsewhere than with its issues.
+_ELSEWHERE = re.compile(r"/newsletters/[^/]+(/mailings|/subscribers)(?:[/.]|$)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,7 @@ def entries_for(visit: Visit) -> list[Entry]:
 
 
 def is_current(entry: Entry, path: str) -> bool:
-    """Return whether a path lies within an entry; a newsletter's mailings are no issues."""
-    place = "/mailings" if _MAILINGS.match(path) else path
+    """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
+    found = _ELSEWHERE.match(path)
+    place = found[1] if found else path
     return place == entry.path or place.startswith(f"{entry.path}/")

@@ -52,7 +52,13 @@ def runs(draw: st.DrawFn) -> tuple[Inline, ...]:
     marked: st.SearchStrategy[Inline]
     for _ in range(draw(st.integers(0, 2))):
         inner = (draw(st.builds(Text, text=WORDS)),)
-        plain: tuple[Inline, ...] = (Strong(content=inner), Emphasis(content=inner), LineBreak())
+        nested = (*inner, Emphasis(content=inner), *inner)
+        plain: tuple[Inline, ...] = (
+            Strong(content=inner),
+            Strong(content=nested),
+            Emphasis(content=inner),
+            LineBreak(),
+        )
         marked = st.one_of(st.sampled_from(plain), LINKED, CODE)
         found.append(draw(marked))
         found.append(draw(st.builds(Text, text=WORDS)))
@@ -151,3 +157,29 @@ def test_emphasis_beside_brackets_and_indented_text_survive(content: tuple[Inlin
     issue = Issue(title="題", issue_date=date(2026, 1, 1), lead=(Paragraph(content=content),))
 
     assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "費用は**「無料」**です。",
+        "新しい機器は買わず、**受付票の順番を変えただけ**です。",
+        "**（注）**を読む",
+        "この*傍点*も",
+        "a**b**c",
+    ],
+)
+def test_emphasis_stands_next_to_japanese_as_a_person_writes_it(written: str) -> None:
+    text = f"---\ntitle: 題\ndate: 2026-11-01\n---\n\n{written}\n"
+    issue, _ = read_markdown(text, source="typed")
+
+    (paragraph,) = issue.lead
+    assert isinstance(paragraph, Paragraph)
+    assert any(isinstance(run, Strong | Emphasis) for run in paragraph.content)
+    assert written in to_markdown(issue).splitlines()
+
+
+def test_the_japanese_sample_is_written_without_references() -> None:
+    issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
+
+    assert "&#" not in to_markdown(issue)
