@@ -311,6 +311,7 @@ def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outco
         status=result.status,
         reply=result.reply,
         queue_id=result.queue_id,
+        command=result.command,
         transport=transport,
         domain=delivery.domain,
     )

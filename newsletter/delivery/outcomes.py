@@ -23,6 +23,7 @@ class Outcome:
         status: Enhanced status code (RFC 3463), or empty.
         reply: The relay's words, or our reason.
         domain: The recipient's, by which outcomes are tallied.
+        command: The SMTP command that was answered, where the relay's reply is about one.
     """
 
     position: int
@@ -34,6 +35,7 @@ class Outcome:
     queue_id: str = ""
     transport: str = ""
     domain: str = ""
+    command: str = ""
 
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:

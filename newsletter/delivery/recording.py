@@ -214,7 +214,9 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
 
 def _bounce(outcome: Outcome, address: str) -> dict[str, Any]:
     """Return what a refusal says of an address, read as a notice of it would be."""
-    told = Refusal(address=address, words=(outcome.reply,), status=outcome.status)
+    told = Refusal(
+        address=address, words=(outcome.reply,), status=outcome.status, command=outcome.command
+    )
     judged = judge(told)
     return {
         "address": address,

@@ -23,3 +23,14 @@ def test_a_refusal_while_sending(reply: str, status: str, kind: BounceKind, reas
     outcome = Outcome(position=1, state=DeliveryState.REJECTED, status=status, reply=reply)
     row = _bounce(outcome, "reader@example.com")
     assert (row["kind"], row["reason"]) == (kind, reason)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("RCPT", BounceKind.HARD), ("DATA", BounceKind.SOFT), ("MAIL", BounceKind.SOFT)],
+)
+def test_without_a_status_it_counts_what_was_refused(command: str, kind: BounceKind) -> None:
+    outcome = Outcome(
+        position=1, state=DeliveryState.REJECTED, reply="550 No such user here", command=command
+    )
+    assert _bounce(outcome, "reader@example.com")["kind"] == kind

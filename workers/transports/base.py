@@ -43,13 +43,18 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """How one message fared."""
+    """How one message fared.
+
+    Attributes:
+        command: What the reply answered: ``MAIL``, ``RCPT``, or ``DATA`` with all that follows it.
+    """
 
     kind: ResultKind
     code: int = 0
     status: str = ""
     reply: str = ""
     queue_id: str = ""
+    command: str = ""
 
 
 class Courier(Protocol):

@@ -18,6 +18,8 @@ from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKin
 from workers.transports.relay import Relay
 from workers.transports.replies import Reply, ReplyReader, classify
 
+#: What an envelope says, in this order.
+_VERBS = ("MAIL", "RCPT", "DATA")
 _START_MAIL_INPUT = 354
 _CLOSING = 421
 #: RFC 5321 section 4.5.3.2.6 lets a server take its time after the final dot.
@@ -265,7 +267,7 @@ class SmtpConnection(asyncio.Protocol):
         early = self._early_envelope(following.envelope) if following else b""
         self._write(_dot_stuffed(parcel.message), end + early)
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
-        result = classify(reply)
+        result = classify(reply, "DATA")
         if result.kind is ResultKind.NOT_TRIED:
             raise ConnectionEndedError(f"The relay answered the message with {result.reply}")
         return result
@@ -289,20 +291,27 @@ class SmtpConnection(asyncio.Protocol):
         if self._needs_reset:
             _still_open(await self._command("RSET"))
             self._needs_reset = False
-        for command in _commands(envelope):
+        for verb, command in zip(_VERBS, _commands(envelope), strict=True):
             self._write(command)
             reply = _still_open(await self._reply())
             if reply.code // 100 not in {2, 3}:
                 self._needs_reset = True
-                return classify(reply)
+                return classify(reply, verb)
         return None
 
     async def _pipelined_refusal(self) -> Result | None:
         if self._needs_reset:
             _still_open(await self._reply())
             self._needs_reset = False
-        replies = [_still_open(await self._reply()) for _ in range(3)]
-        refused = next((reply for reply in replies if reply.code // 100 not in {2, 3}), None)
+        replies = [_still_open(await self._reply()) for _ in _VERBS]
+        refused = next(
+            (
+                pair
+                for pair in zip(replies, _VERBS, strict=True)
+                if pair[0].code // 100 not in {2, 3}
+            ),
+            None,
+        )
         if refused is None:
             if replies[-1].code != _START_MAIL_INPUT:
                 raise ConnectionEndedError("The relay answered DATA with something unknown.")
@@ -312,7 +321,7 @@ class SmtpConnection(asyncio.Protocol):
             self._write(b".\r\n")
             _still_open(await self._reply())
         self._needs_reset = True
-        return classify(refused)
+        return classify(*refused)
 
 
 def _expect(reply: Reply, code: int) -> None:

@@ -91,8 +91,8 @@ class ReplyReader:
         return reply
 
 
-def classify(reply: Reply) -> Result:
-    """Turn a reply to MAIL, RCPT, DATA or the final dot into a result.
+def classify(reply: Reply, command: str = "") -> Result:
+    """Turn a reply to MAIL, RCPT, DATA or the final dot into a result; ``command`` says to which.
 
     RFC 5321 section 4.2.1: 2xx is success, 4xx may be tried again, 5xx may not. 421 says that the
     server closes, so it says nothing about this recipient.
@@ -111,4 +111,5 @@ def classify(reply: Reply) -> Result:
         status=found[1] if found else "",
         reply=f"{reply.code} {text}",
         queue_id=queue_id[1] if queue_id else "",
+        command=command,
     )

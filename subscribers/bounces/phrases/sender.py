@@ -241,6 +241,7 @@ NAMED = (
     "unknown sender",
     "verify sender",
     "your address",
+    "your domain",
 )
 
 REJECTED = (
