@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
@@ -12,70 +13,177 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
+from newsletter.issues.findings import Said
+from newsletter.issues.urls import find_url_fault
 from newsletter.language import Language
 from subscribers.addresses import parse_address
 
+#: ``new`` is the page on which one is made.
+_SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"
+#: As wide as their columns.
+_NAME, _ADDRESS, _TEXT = 200, 320, 2000
+_EMPTY = Said(ja="入力してください。", en="This must be filled in.")
+_ADDRESSES = ("from_address", "reply_to", "bounce_address", "unsubscribe_address")
+_NEEDED = ("name", "from_address", "postal_address")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NewsletterDraft:
-    """What must be known of a newsletter before it can send."""
+class NewsletterSettings:
+    """What may be changed of a newsletter; see `NewsletterRow` for what each is.
 
-    slug: str
+    Empty addresses for bounces and for leaving lie on the sender's domain.
+    """
+
     name: str
     from_address: str
     postal_address: str
     from_name: str = ""
     reply_to: str = ""
+    bounce_address: str = ""
+    unsubscribe_address: str = ""
     website_url: str = ""
     contact_url: str = ""
     language: Language = Language.JAPANESE
     time_zone: str = "Asia/Tokyo"
     template: str = "digest"
+    approval_required: bool = False
+    count_clicks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewsletterDraft(NewsletterSettings):
+    """What must be known of a newsletter before it can send."""
+
+    slug: str
+
+
+def find_faults(wanted: NewsletterSettings) -> dict[str, Said]:
+    """Return what is wrong, by the field's name; nothing when all is well.
+
+    Whether the template exists is not looked at: that is known to whoever renders.
+    """
+    texts = {
+        name: value
+        for name in (field.name for field in fields(NewsletterSettings))
+        if isinstance(value := getattr(wanted, name), str)
+    }
+    faults = {name: fault for name, text in texts.items() if (fault := _text_fault(name, text))}
+    faults |= {
+        name: fault
+        for name in _ADDRESSES
+        if name not in faults and texts[name] and (fault := _address_fault(texts[name]))
+    }
+    faults |= {
+        name: fault
+        for name in ("website_url", "contact_url")
+        if name not in faults and texts[name] and (fault := _url_fault(texts[name]))
+    }
+    try:
+        ZoneInfo(wanted.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        faults["time_zone"] = Said(
+            ja=f"「{wanted.time_zone}」という時間帯はありません。Asia/Tokyoのように書いてください。",
+            en=f"There is no time zone {wanted.time_zone!r}. Use an IANA name, such as Asia/Tokyo.",
+        )
+    if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):
+        faults["slug"] = Said(
+            ja="英小文字、数字、ハイフンだけを使ってください。",
+            en=f"{wanted.slug!r} cannot name a newsletter. Use small letters, digits and hyphens.",
+        )
+    return faults
+
+
+def _text_fault(name: str, text: str) -> Said | None:
+    if name in _NEEDED and not text.strip():
+        return _EMPTY
+    longest = _ADDRESS if name in _ADDRESSES else _NAME if name.endswith("name") else _TEXT
+    if len(text) > longest:
+        return Said(
+            ja=f"{longest}文字以内にしてください。", en=f"Keep it within {longest} characters."
+        )
+    if name != "postal_address" and not text.isprintable():
+        return Said(
+            ja="改行や制御文字は使えません。", en="It cannot hold line ends or control characters."
+        )
+    return None
+
+
+def _address_fault(text: str) -> Said | None:
+    try:
+        parse_address(text)
+    except ListError as error:
+        return Said(ja="メールアドレスとして正しくありません。", en=str(error))
+    return None
+
+
+def _url_fault(text: str) -> Said | None:
+    if not text.startswith(("https://", "http://")):
+        return Said(ja="https:// で始めてください。", en="Begin it with https://.")
+    fault = find_url_fault(text)
+    return fault.message if fault else None
 
 
 def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow:
-    """Create a newsletter; mail about it goes to addresses on its sender's domain.
+    """Create a newsletter.
 
     Raises:
-        ListError: An address, slug or time zone is wrong.
+        ListError: A setting is wrong.
         ConflictError: The slug is taken.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", draft.slug):
-        raise ListError(
-            f"{draft.slug!r} cannot name a newsletter.",
-            place=Place(source="newsletter", field="slug"),
-            remedy="Use small letters, digits and hyphens.",
-        )
-    try:
-        ZoneInfo(draft.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ListError(
-            f"There is no time zone {draft.time_zone!r}.",
-            place=Place(source="newsletter", field="time_zone"),
-            remedy="Use an IANA name, such as Asia/Tokyo.",
-        ) from None
+    _refuse_faults(draft)
     if session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == draft.slug)):
         raise ConflictError(f"There is a newsletter {draft.slug!r} already.")
     sender = parse_address(draft.from_address)
-    row = NewsletterRow(
-        slug=draft.slug,
-        name=draft.name,
-        from_name=draft.from_name or draft.name,
-        from_address=sender.address,
-        reply_to=parse_address(draft.reply_to).address if draft.reply_to else "",
-        postal_address=draft.postal_address,
-        list_id=f"{draft.slug}.{sender.domain}",
-        bounce_address=f"bounces@{sender.domain}",
-        unsubscribe_address=f"unsubscribe@{sender.domain}",
-        website_url=draft.website_url,
-        contact_url=draft.contact_url,
-        language=draft.language,
-        time_zone=draft.time_zone,
-        template=draft.template,
-    )
+    row = NewsletterRow(slug=draft.slug, list_id=f"{draft.slug}.{sender.domain}", **_columns(draft))
     session.add(row)
     session.flush()
     return row
+
+
+def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
+    """Return a newsletter's settings."""
+    return NewsletterSettings(
+        **{field.name: getattr(row, field.name) for field in fields(NewsletterSettings)}
+    )
+
+
+def change_newsletter(
+    row: NewsletterRow, wanted: NewsletterSettings
+) -> dict[str, tuple[object, object]]:
+    """Change a newsletter's settings; return what changed, before and after, by field.
+
+    Mailings that are under way keep what they were made with. The list's name for mail programs
+    (RFC 2919) stays, whatever the sender's domain becomes: by it readers sort their mail.
+
+    Raises:
+        ListError: A setting is wrong.
+    """
+    _refuse_faults(wanted)
+    columns = _columns(wanted)
+    changed = {
+        name: (getattr(row, name), value)
+        for name, value in columns.items()
+        if getattr(row, name) != value
+    }
+    for name, (_, value) in changed.items():
+        setattr(row, name, value)
+    return changed
+
+
+def _refuse_faults(wanted: NewsletterSettings) -> None:
+    for name, fault in find_faults(wanted).items():
+        raise ListError(fault.en, place=Place(source="newsletter", field=name))
+
+
+def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
+    values = {field.name: getattr(wanted, field.name) for field in fields(NewsletterSettings)}
+    values |= {name: parse_address(values[name]).address for name in _ADDRESSES if values[name]}
+    domain = values["from_address"].rpartition("@")[2]
+    return values | {
+        "from_name": wanted.from_name or wanted.name,
+        "bounce_address": values["bounce_address"] or f"bounces@{domain}",
+        "unsubscribe_address": values["unsubscribe_address"] or f"unsubscribe@{domain}",
+    }
 
 
 def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:

@@ -6,6 +6,7 @@ from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
 from newsletter.issues.codec import issue_from_json
+from newsletter.issues.findings import Finding
 from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.settings import Settings
 
@@ -27,5 +28,19 @@ def check_stored(
         template=issue.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=list(judge_sender_domain(ask_sender_domain(domain))) if asked else [],
+        more=_judge_sender(domain, settings) if asked else [],
     )
+
+
+def _judge_sender(domain: str, settings: Settings) -> list[Finding]:
+    found = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
+    return list(judge_sender_domain(found))
+
+
+def _dkim_name(domain: str, settings: Settings) -> str:
+    """Return where the first key that signs for a domain should stand in DNS."""
+    for words in settings.dkim_keys:
+        of, _, rest = words.lower().partition(":")
+        if domain == of or domain.endswith(f".{of}"):
+            return f"{rest.partition(':')[0]}._domainkey.{of}"
+    return ""

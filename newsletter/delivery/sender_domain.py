@@ -40,7 +40,7 @@ class DnsAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SenderDomain:
-    """What DNS said about a domain; ``dkim`` is None without a selector to ask for."""
+    """What DNS said about a domain; ``dkim`` is None where the relay signs."""
 
     domain: str
     spf: DnsAnswer
@@ -49,9 +49,12 @@ class SenderDomain:
 
 
 def ask_sender_domain(
-    domain: str, *, dkim_selector: str = "", resolver: Resolver | None = None
+    domain: str, *, dkim_name: str = "", resolver: Resolver | None = None
 ) -> SenderDomain:
-    """Ask DNS for a domain's SPF (RFC 7208), DMARC (RFC 7489) and DKIM key (RFC 6376)."""
+    """Ask DNS for a domain's SPF (RFC 7208), DMARC (RFC 7489) and DKIM key (RFC 6376).
+
+    ``dkim_name`` is where the key stands, ``SELECTOR._domainkey.DOMAIN``; empty asks for none.
+    """
     if resolver is None:
         try:
             resolver = Resolver()
@@ -62,8 +65,7 @@ def ask_sender_domain(
         spf = pool.submit(_ask, resolver, domain, "v=spf1")
         dmarc = pool.submit(_ask, resolver, f"_dmarc.{domain}", "v=DMARC1")
         above = pool.submit(_ask, resolver, f"_dmarc.{_above(domain)}", "v=DMARC1")
-        key_name = f"{dkim_selector}._domainkey.{domain}"
-        dkim = pool.submit(_ask, resolver, key_name, "p=") if dkim_selector else None
+        dkim = pool.submit(_ask, resolver, dkim_name, "p=") if dkim_name else None
     own = dmarc.result()
     inherited = own.asked is Asked.ABSENT and above.result().asked is Asked.ANSWERED
     return SenderDomain(

@@ -79,6 +79,15 @@ class Visit:
         if not self.rights.allows(role, newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
 
+    def demand_everywhere(self, role: Role) -> None:
+        """Refuse unless a role is held in all newsletters, also those to come.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        if not self.rights.everywhere(role):
+            raise ForbiddenError(f"Only the {role.value} of all newsletters may do this.")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
@@ -213,6 +222,13 @@ def _find_visit(request: Request) -> Visit:
         path=request.url.path,
         newsletter_id=newsletter_id,
     )
+
+
+def settings_path(visit: Visit) -> str:
+    """Return the path of the settings of the newsletter visited; empty for who may not open it."""
+    if not visit.rights.allows(Role.ADMINISTRATOR, visit.newsletter_id):
+        return ""
+    return "/".join((*visit.path.split("/")[:3], "settings"))
 
 
 SignedInVisit = Annotated[Visit, Depends(Requires())]

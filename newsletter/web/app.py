@@ -32,6 +32,7 @@ from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
 from newsletter.web.mailings import mailings_router
+from newsletter.web.newsletters import newsletters_router
 from newsletter.web.operating import operating_router
 from newsletter.web.pages import Pages
 from newsletter.web.people import people_router
@@ -80,6 +81,8 @@ def create_app(
     app.include_router(mailings_router(engine, figures, pages))
     app.include_router(subscribers_router(engine, pages))
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
+    # Before all that has a newsletter's name in its path.
+    app.include_router(newsletters_router(settings, engine, pages))
     _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))

@@ -20,7 +20,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.errors import ConflictError, ForbiddenError, NewsletterError, NotFoundError
+from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.pages import Pages
@@ -57,7 +57,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
 
     @router.get("/accounts")
     def show_people(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         return _show(visit, request)
 
     @router.post("/accounts")
@@ -68,7 +68,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         role: _Field = "",
         newsletter: _Field = "",
     ) -> HTMLResponse:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
                 grant = _grant(session, role, newsletter)
@@ -86,7 +86,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
 
     @router.post("/accounts/{number}/link")
     def make_link(number: int, visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
                 token = reset_link(session, visit.actor, number)
@@ -103,7 +103,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         newsletter: _Field = "",
         verb: _Field = "",
     ) -> Response:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
                 grant = _grant(session, role, newsletter)
@@ -126,7 +126,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
     def disable(
         number: int, visit: AdministratorVisit, request: Request, verb: _Field = ""
     ) -> Response:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
                 _account_rights(session, number)
@@ -151,7 +151,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         until: str = "",
         before: int | None = None,
     ) -> HTMLResponse:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         wanted = _wanted(visit, actor, action, since, until)
         with reading(engine) as session:
             events = list_events(session, wanted, before=before, limit=_PAGE + 1)
@@ -173,7 +173,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         since: str = "",
         until: str = "",
     ) -> StreamingResponse:
-        _administers_all(visit)
+        visit.demand_everywhere(Role.ADMINISTRATOR)
         wanted = _wanted(visit, actor, action, since, until)
 
         def lines() -> Iterator[str]:
@@ -184,11 +184,6 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
-
-
-def _administers_all(visit: Visit) -> None:
-    if not visit.rights.everywhere(Role.ADMINISTRATOR):
-        raise ForbiddenError("Only an administrator of all newsletters may do this.")
 
 
 def _grant(session: Session, role: str, newsletter: str) -> Grant:

@@ -42,6 +42,8 @@ SIGNED_IN_PAGES = {
     "/audit": ["/audit", "/audit?actor=nobody"],
     "/mailings": ["/mailings"],
     "/newsletters": ["/newsletters"],
+    "/newsletters/new": ["/newsletters/new"],
+    "/newsletters/{newsletter}/settings": ["/newsletters/digest/settings"],
     "/newsletters/{newsletter}/issues": [
         "/newsletters/digest/issues",
         "/newsletters/weekly/issues",

@@ -71,7 +71,9 @@ GOOD = {
 
 
 def _codes(server: DnsServer, domain: str = "example.jp") -> list[str]:
-    found = ask_sender_domain(domain, dkim_selector="s1", resolver=server.resolver())
+    found = ask_sender_domain(
+        domain, dkim_name=f"s1._domainkey.{domain}", resolver=server.resolver()
+    )
     return [finding.code for finding in judge_sender_domain(found)]
 
 

@@ -19,7 +19,7 @@ from newsletter.issues.walking import walk_texts
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.settings import Settings
-from newsletter.web.access import Visit
+from newsletter.web.access import Visit, settings_path
 from newsletter.web.pages import Pages
 from newsletter.web.writing.blocks import cards_of
 from newsletter.web.writing.proof import SAMPLE_READERS, Proof, make_proof, show_to_reader
@@ -105,6 +105,7 @@ class DraftPages:
             parts=part_names(draft.issue),
             error=error,
             marked=proof.marked if proof else (),
+            settings_url=settings_path(visit),
             shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
         )
 

@@ -44,14 +44,31 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
                 row for row in list_newsletters(session) if visit.rights.allows(Role.EDITOR, row.id)
             ]
             lines = {row.id: list_lines(session, row.id) for row in rows}
-        return pages.show_to(visit, request, "writing/choose.html", newsletters=rows, lines=lines)
+            ruled = {row.id for row in rows if visit.rights.allows(Role.ADMINISTRATOR, row.id)}
+        return pages.show_to(
+            visit,
+            request,
+            "writing/choose.html",
+            newsletters=rows,
+            lines=lines,
+            ruled=ruled,
+            may_create=visit.rights.everywhere(Role.ADMINISTRATOR),
+        )
 
     @router.get("/newsletters/{newsletter}/issues")
     def show_issues(visit: EditorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             lines = list_lines(session, row.id)
-        return pages.show_to(visit, request, "writing/list.html", newsletter=row, lines=lines)
+        may_rule = visit.rights.allows(Role.ADMINISTRATOR, row.id)
+        return pages.show_to(
+            visit,
+            request,
+            "writing/list.html",
+            newsletter=row,
+            lines=lines,
+            may_rule=may_rule,
+        )
 
     def _show_new(
         visit: Visit, request: Request, error: ContentError | None = None, **typed: str

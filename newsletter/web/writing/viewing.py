@@ -17,7 +17,7 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
 from newsletter.issues.drafts import get_draft
-from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.access import EditorVisit, Visit, settings_path
 from newsletter.web.pages import Pages
 from newsletter.web.writing.desk import own
 from newsletter.web.writing.draft_pages import DraftPages
@@ -81,6 +81,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> APIRouter
             language=visit.language,
             marked=proof.marked,
             language_of_findings=visit.language,
+            settings_url=settings_path(visit),
             in_blocks=written.in_blocks,
         )
 
