@@ -23,9 +23,10 @@ from newsletter.accounts.signing_in import prove_password
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, RecoveryCodeRow
 from newsletter.database.types import now
-from newsletter.errors import AccountError, ConflictError, NewsletterError
+from newsletter.errors import ConflictError, NewsletterError
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 
 _ISSUER = "Newsletter"
 _Field = Annotated[str, Form(max_length=2000)]
@@ -96,7 +97,7 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter:  
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=str(error))
+            return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
             session.get_one(AccountRow, visit.account_id).totp_secret = None
             session.execute(
@@ -110,7 +111,7 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter:  
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=str(error))
+            return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
             codes = renew_recovery_codes(session, visit.account_id)
             record_event(session, visit.actor, "account.recovery-codes")
@@ -124,8 +125,7 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter:  
             prove_password(engine, visit.browser, visit.account_id, password)
             hashed = hash_password(new_password, address=visit.address)
         except NewsletterError as error:
-            words = error.what if isinstance(error, AccountError) else str(error)
-            return _show(visit, request, status=400, error=words)
+            return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
             session.get_one(AccountRow, visit.account_id).password_hash = hashed
             end_all_sessions(session, visit.account_id)

@@ -30,6 +30,7 @@ from newsletter.delivery.feedback.undo import undo_bounce
 from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.web.access import OperatorVisit, Visit
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from subscribers.bounces.model import Reason
 from subscribers.newsletters import list_newsletters
 
@@ -115,7 +116,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
                 one = find_bounce(session, number, newsletter_ids=_only(visit, session))
                 _undo(session, visit, one, reason.strip())
         except ConflictError as error:
-            return _show(visit, request, number, status=409, error=error.what)
+            return _show(visit, request, number, status=409, error=tell(error, visit.language))
         return RedirectResponse(f"/bounces/{number}", status_code=303)
 
     @router.post("/incidents/{number}")

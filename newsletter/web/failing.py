@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from newsletter.errors import ConflictError, NotFoundError, TokenError, UnavailableError
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 
 _CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
@@ -48,7 +49,7 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
 
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:
-        return _page(request, "refused", 409, str(error))
+        return _page(request, "refused", 409, tell(error, pages.language_of(request)))
 
     @app.exception_handler(UnavailableError)
     def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:

@@ -33,6 +33,7 @@ from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
 from newsletter.web.access import EditorVisit, SignedInVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from subscribers.exporting import defuse
 from subscribers.newsletters import list_newsletters
 
@@ -161,7 +162,7 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
             else:
                 raise NotFoundError("There is no such order.")
         except ConflictError as error:
-            return _show(visit, request, number, status=409, error=str(error))
+            return _show(visit, request, number, status=409, error=tell(error, visit.language))
         with transaction(engine) as session:
             record_event(
                 session,

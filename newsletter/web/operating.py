@@ -24,6 +24,7 @@ from newsletter.web.access import OperatorVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.orders import OrderForm, carry_out, demand_right, find_form, read_object
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from workers.transports import relay_names
 
 _Field = Annotated[str, Form(max_length=500)]
@@ -148,14 +149,19 @@ def operating_router(  # noqa: C901 - a list of routes
                 form,
                 wanted,
                 status=status,
-                error=str(error),
+                error=tell(error, visit.language),
                 reason=reason,
             )
         return RedirectResponse("/operate", status_code=303)
 
     def _refuse(visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
         return pages.show_to(
-            visit, request, "operate.html", status=400, error=str(error), **_values(visit)
+            visit,
+            request,
+            "operate.html",
+            status=400,
+            error=tell(error, visit.language),
+            **_values(visit),
         )
 
     @router.get("/suppressions")

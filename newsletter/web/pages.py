@@ -17,6 +17,7 @@ from newsletter.database.types import now
 from newsletter.language import Language
 from newsletter.web.access import Visit, access_of
 from newsletter.web.navigation import entries_for, is_current
+from newsletter.web.wording import in_japanese
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -38,6 +39,7 @@ class Pages:
         self._environment.filters["moment"] = _moment
         self._environment.filters["day"] = _day
         self._environment.filters["number"] = _number
+        self._environment.filters["worded"] = _worded
 
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
@@ -114,6 +116,12 @@ def theme_of(request: Request) -> str:
     """Return the appearance chosen; the system's when none was."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else THEMES[0]
+
+
+@pass_context
+def _worded(context: Context, sentence: str) -> str:
+    """Write what an error says in the reader's language."""
+    return in_japanese(sentence) if context["ja"] else sentence
 
 
 @pass_context

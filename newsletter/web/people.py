@@ -24,6 +24,7 @@ from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from subscribers.newsletters import list_newsletters
 
 _PAGE = 50
@@ -81,7 +82,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
                     time_zone=visit.time_zone,
                 )
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=str(error))
+            return _show(visit, request, status=400, error=tell(error, visit.language))
         return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
 
     @router.post("/accounts/{number}/link")
@@ -91,7 +92,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
             with transaction(engine) as session:
                 token = reset_link(session, visit.actor, number)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=str(error))
+            return _show(visit, request, status=400, error=tell(error, visit.language))
         return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
 
     @router.post("/accounts/{number}/roles")
@@ -119,7 +120,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
                     details={"before": describe(grants), "after": describe(changed)},
                 )
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=str(error))
+            return _show(visit, request, status=409, error=tell(error, visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/disabled")
@@ -138,7 +139,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
                 action = "account.enable" if verb == "enable" else "account.disable"
                 record_event(session, visit.actor, action, object=f"account {number}")
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=str(error))
+            return _show(visit, request, status=409, error=tell(error, visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.get("/audit")

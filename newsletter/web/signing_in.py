@@ -20,6 +20,7 @@ from newsletter.language import Language
 from newsletter.web.access import SignedInVisit, access_of, browser_of, check_form
 from newsletter.web.navigation import entries_for
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
+from newsletter.web.wording import tell
 
 _YEAR_SECONDS = 365 * 86_400
 _OwnForm = Annotated[None, Depends(check_form)]
@@ -88,7 +89,8 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter
         try:
             begun = bring_code(engine, sealer, browser_of(request), token=token, code=code)
         except SignInError as error:
-            return pages.show_entry(request, "sign_in_code.html", status=400, error=str(error))
+            words = tell(error, pages.language_of(request))
+            return pages.show_entry(request, "sign_in_code.html", status=400, error=words)
         return _let_in(request, begun, "/home")
 
     @router.post("/sign-out")

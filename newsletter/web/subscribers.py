@@ -18,6 +18,7 @@ from newsletter.delivery.standing import Standing, lift_from, standing_of, suppr
 from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
 from newsletter.web.access import OperatorVisit
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from subscribers.exporting import csv_lines, exported
 from subscribers.leaving import unsubscribe
 from subscribers.newsletters import list_newsletters
@@ -66,7 +67,7 @@ def subscribers_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901
                 if count:
                     size = saved.count_segment(session, row, segment)
             except ListError as refused:
-                error = str(refused)
+                error = tell(refused, visit.language)
         asked = {"text": text, "tag": tag, "segment": segment, "state": state}
         return pages.show_to(
             visit,
@@ -109,7 +110,7 @@ def subscribers_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901
             try:
                 saved.save_segment(session, row.id, name=name.strip(), query=query)
             except NewsletterError as error:
-                return _refused(visit, request, str(error), base)
+                return _refused(visit, request, tell(error, visit.language), base)
             record_event(
                 session,
                 visit.actor,

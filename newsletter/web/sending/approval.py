@@ -46,7 +46,7 @@ def approval_router(page: SendingPage) -> APIRouter:
                 _, issue = find_issue_of(session, visit, issue_id)
                 approve(session, visit.actor, issue, digest)
         except ConflictError as error:
-            return page.show(visit, request, issue_id, status=409, error=str(error))
+            return page.show(visit, request, issue_id, status=409, error=error)
         return back_to_page(request, "approved", cut="/approve")
 
     @router.post("/approval-rule")

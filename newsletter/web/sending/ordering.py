@@ -31,6 +31,7 @@ from newsletter.web.sending.page import (
     find_issue_of,
     subject_of,
 )
+from newsletter.web.wording import tell
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
@@ -58,7 +59,7 @@ def ordering_router(page: SendingPage) -> APIRouter:
                 query = segment_text(session, newsletter.id, segment)
                 count, error = audience_figure(session, newsletter, query, figures), ""
             except NewsletterError as wrong:
-                count, error = None, str(wrong)
+                count, error = None, tell(wrong, visit.language)
         return page.pages.show_to(
             visit, request, "_sending/audience.html", count=count, error=error
         )
@@ -82,7 +83,7 @@ def ordering_router(page: SendingPage) -> APIRouter:
         except NotFoundError:
             raise
         except NewsletterError as error:
-            return page.show(visit, request, issue_id, status=409, error=str(error), choice=choice)
+            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
         return page.pages.show_to(
             visit, request, "sending_confirm.html", **found, choice=choice, key=new_token()
         )
@@ -113,7 +114,7 @@ def ordering_router(page: SendingPage) -> APIRouter:
         except NotFoundError:
             raise
         except NewsletterError as error:
-            return page.show(visit, request, issue_id, status=409, error=str(error), choice=choice)
+            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
         return RedirectResponse(target, status_code=303)
 
     return router

@@ -26,13 +26,14 @@ from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.schedule import Schedule, read_hour
 from newsletter.delivery.trying import list_groups
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.issues.findings import Severity
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from subscribers.segments.saved import list_segments
 
 #: Where it is, below a newsletter.
@@ -95,7 +96,7 @@ class SendingPage:
         issue_id: int,
         *,
         status: int = 200,
-        error: str = "",
+        error: NewsletterError | None = None,
         choice: Choice | None = None,
     ) -> HTMLResponse:
         """Show it, with what was chosen and what is wrong with that."""
@@ -125,7 +126,7 @@ class SendingPage:
                 groups=list_groups(session, newsletter.id),
                 earlier=earlier_mailings(session, issue.id),
                 choice=choice,
-                error=error,
+                error=tell(error, visit.language) if error else "",
                 said=request.query_params.get("said", ""),
                 may_edit=visit.rights.allows(Role.EDITOR, newsletter.id),
                 may_approve=visit.rights.allows(Role.APPROVER, newsletter.id),

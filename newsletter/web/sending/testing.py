@@ -48,7 +48,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> APIRouter:
                     pseudonyms,
                 )
         except NewsletterError as error:
-            return page.show(visit, request, issue_id, status=409, error=str(error))
+            return page.show(visit, request, issue_id, status=409, error=error)
         return back_to_page(request, "test", cut="/test")
 
     @router.post(PATH + "/groups")
@@ -71,7 +71,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> APIRouter:
                     newsletter_id=newsletter.id,
                 )
         except NewsletterError as error:
-            return page.show(visit, request, issue_id, status=400, error=str(error))
+            return page.show(visit, request, issue_id, status=400, error=error)
         return back_to_page(request, "group", cut="/groups")
 
     return router

@@ -74,7 +74,7 @@ def desk_router(engine: Engine, shown: DraftPages) -> APIRouter:  # noqa: C901, 
             return shown.conflict(visit, request, conflict)
         except (ContentError, NotFoundError) as error:
             if by_script:
-                return JSONResponse(told(error), status_code=422)
+                return JSONResponse(told(error, visit.language), status_code=422)
             return shown.show(visit, request, draft, written, status=422, error=error)
         if by_script:
             return JSONResponse(_answer(visit, saved))

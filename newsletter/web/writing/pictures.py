@@ -67,7 +67,7 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> AP
             return shown.conflict(visit, request, conflict)
         except ContentError as error:
             if by_script:
-                return JSONResponse(told(error), status_code=422)
+                return JSONResponse(told(error, visit.language), status_code=422)
             written = Written.of(draft, in_blocks=in_blocks)
             return shown.show(visit, request, draft, written, status=422, error=error)
         tail = f"#block-{place}" if in_blocks and place else ""

@@ -19,6 +19,7 @@ from newsletter.errors import ContentError, ListError, NotFoundError, TemplateEr
 from newsletter.issues.drafts import get_draft
 from newsletter.web.access import EditorVisit, Visit, settings_path
 from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
 from newsletter.web.writing.desk import own
 from newsletter.web.writing.draft_pages import DraftPages
 from newsletter.web.writing.proof import SAMPLE_READERS, Reader, show_to_reader
@@ -63,7 +64,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> APIRouter
             # Preflight tells it, with its place in the template.
             return JSONResponse({})
         except (ContentError, NotFoundError) as error:
-            return JSONResponse(told(error), status_code=422)
+            return JSONResponse(told(error, visit.language), status_code=422)
         return JSONResponse(
             {"html": mail.html, "text": mail.text, "subject": mail.subject, "snippet": mail.snippet}
         )
@@ -75,7 +76,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> APIRouter
         try:
             proof = shown.proof_of(visit, draft, written)
         except (ContentError, NotFoundError) as error:
-            return HTMLResponse(escape(error), status_code=422)
+            return HTMLResponse(escape(tell(error, visit.language)), status_code=422)
         return pages.show(
             "writing/findings.html",
             language=visit.language,

@@ -13,6 +13,7 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sheet import Sheet, read_sheet, sheet_of_fields, to_sheet
 from newsletter.language import Language
+from newsletter.web.wording import in_japanese
 from newsletter.web.writing.proof import read_text
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.
@@ -83,12 +84,13 @@ async def read_written(request: Request) -> Written:
 WrittenForm = Annotated[Written, Depends(read_written)]
 
 
-def told(error: NewsletterError) -> dict[str, str | int | None]:
+def told(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
     """Say a fault to the page's script: the line or the block it is in, and the remedy."""
     place = error.place
+    worded = in_japanese if language is Language.JAPANESE else str
     return {
         "line": place.line if place else None,
         "block": place.field if place and place.line is None else None,
-        "what": error.what,
-        "remedy": error.remedy,
+        "what": worded(error.what),
+        "remedy": worded(error.remedy),
     }

@@ -1,0 +1,354 @@
+"""What errors say on Japanese pages: each English sentence with its Japanese one.
+
+Errors are raised in English, far from any page. A sentence is found by its fixed words; ``{}``
+stands for what varies, in the same order on both sides. A test holds the table to what is raised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from newsletter.errors import NewsletterError
+from newsletter.language import Language
+
+_ACCOUNTS = {
+    "Address and password do not fit.": "アドレスかパスワードが違います。",
+    "The password does not fit.": "パスワードが違います。",
+    "This code does not fit, or was used already.": "コードが違うか、使用済みです。",
+    "The time is up.": "時間切れです。",
+    "Sign in again.": "もう一度サインインしてください。",
+    "This was tried too often.": "試した回数が多すぎます。",
+    "Try again in {} minutes.": "{}分後にもう一度試してください。",
+    "A name is needed.": "名前を入力してください。",
+    "A password has {} to {} characters.": "パスワードは{}文字以上{}文字以内です。",
+    "A few words that only you would put together are easy to keep in mind.": (
+        "自分だけが思いつく言葉をいくつか並べると、覚えやすくなります。"
+    ),
+    "This password is easily guessed.": "このパスワードは簡単に推測されます。",
+    "The second factor cannot be read with the present keys.": (
+        "二段階認証の情報を今の鍵では読めません。"
+    ),
+    "Put the former key back into SECRET_KEYS, or reset the account.": (
+        "以前の鍵をSECRET_KEYSに戻すか、アカウントを初期化してください。"
+    ),
+    "{} has an account already.": "{}にはすでにアカウントがあります。",
+    "Change its roles, or send it a link to choose a new password.": (
+        "役割を変えるか、新しいパスワードを決めるリンクを送ってください。"
+    ),
+    "This account is disabled.": "このアカウントは無効です。",
+    "Enable it first.": "先に有効にしてください。",
+    "There is an administrator already.": "管理者はすでにいます。",
+    "There is a second factor already.": "二段階認証はすでに有効です。",
+    "Somebody must administer all newsletters.": (
+        "すべてのニュースレターの管理者が一人は必要です。"
+    ),
+    "Name another administrator first.": "先に別の管理者を決めてください。",
+    "Only the {} of all newsletters may do this.": (
+        "すべてのニュースレターで{}の役割を持つ人だけができます。"
+    ),
+    "Your roles do not reach that far.": "この操作に必要な役割がありません。",
+    "It holds for all newsletters; your role does not.": (
+        "すべてのニュースレターに関わるため、あなたの役割ではできません。"
+    ),
+    "This touches all newsletters; your roles do not reach that far.": (
+        "すべてのニュースレターに関わるため、あなたの役割ではできません。"
+    ),
+    "Another person than the one who asked must approve.": (
+        "承認は、依頼した人とは別の人が行ってください。"
+    ),
+}
+
+_FORMS = {
+    "This form was sent from another site.": "このフォームは別のサイトから送られました。",
+    "This form is out of date.": "このフォームは古くなっています。",
+    "This page is out of date.": "このページは古くなっています。",
+    "Load the page again.": "ページを読み込み直してください。",
+    "Load it again.": "読み込み直してください。",
+    "Begin again.": "初めからやり直してください。",
+    "Say why, in at most 500 characters.": "理由を500文字以内で書いてください。",
+    "Choose at least one delivery.": "配信を一つ以上選んでください。",
+    "It must be between 1 and {}.": "1から{}までにしてください。",
+}
+
+_SENDING = {
+    "Mailing {} is {}; it cannot be {} now.": "配信{}は今{}のため、{}にできません。",
+    "Mailing {} was cancelled; nothing of it is sent again.": (
+        "配信{}は中止されたため、送り直しません。"
+    ),
+    "The issue changed since approval was asked for.": (
+        "承認を依頼したあとに、号の内容が変わりました。"
+    ),
+    "Ask for it again.": "もう一度依頼してください。",
+    "A second person has not approved this issue as it is now.": (
+        "今の内容は、まだ二人目の承認を受けていません。"
+    ),
+    "Ask for approval on the issue's sending page.": "送信の画面で承認を依頼してください。",
+    "The issue changed since you looked at it.": "確認したあとに、号の内容が変わりました。",
+    "Look again, then send it.": "もう一度確かめてから送ってください。",
+    "Preflight found errors; mend them first.": (
+        "送信前の点検でエラーが見つかりました。先に直してください。"
+    ),
+    "Preflight found errors.": "送信前の点検でエラーが見つかりました。",
+    "Mend them first.": "先に直してください。",
+    "Preflight found warnings; say that it is to be sent with them.": (
+        "送信前の点検で注意が見つかりました。承知のうえで送るかどうかを選んでください。"
+    ),
+    "It was sent before; say that it is to be sent again.": (
+        "この号は送信済みです。もう一度送るかどうかを選んでください。"
+    ),
+    "That hour has passed already.": "その時刻は過ぎています。",
+    "Nobody would get it.": "届ける相手がいません。",
+    "Spread it over 0 to {} hours.": "0から{}時間までにしてください。",
+    "{} is no date with a time.": "{}は日時として読めません。",
+    "Write it as 2026-12-01 08:00, on the newsletter's clock.": (
+        "2026-12-01 08:00のように、ニュースレターの時間帯で書いてください。"
+    ),
+    "There is no address.": "アドレスがありません。",
+    "Write one address a line.": "1行に1件ずつ書いてください。",
+    "A test goes to at most {} addresses.": "テストを送れるのは{}件までです。",
+    "One of the addresses asked never to get mail again.": (
+        "もうメールを受け取らないと求められたアドレスが含まれています。"
+    ),
+    "A group needs a name of at most 64 characters.": (
+        "グループの名前を64文字以内で付けてください。"
+    ),
+    "The issue cannot be rendered; see what preflight found.": (
+        "この号はメールにできません。送信前の点検を見てください。"
+    ),
+}
+
+_OPERATING = {
+    "{} is not held.": "{}は止められていません。",
+    "{} is no domain.": "{}はドメインではありません。",
+    "Write it as in example.jp.": "example.jpのように書いてください。",
+    "The relay {} is not held.": "中継サーバー{}は止められていません。",
+    "The worker {} is not drained.": "ワーカー{}は空にされていません。",
+    "Nothing follows from bounce {} that could be undone.": (
+        "不達{}から取り消せるものはありません。"
+    ),
+    "Incident {} is closed.": "事象{}は処理済みです。",
+    "The address was erased on its owner's wish; only they can come back.": (
+        "本人の希望で消去されたアドレスです。戻れるのは本人だけです。"
+    ),
+}
+
+_WRITING = {
+    "The address {} cannot stand in a mail.": "アドレス{}はメールに載せられません。",
+    "Write it in full, beginning with {}.": "{}で始まる形で、省略せずに書いてください。",
+    "The picture has {} MB; {} MB is the limit.": "画像が{} MBあります。{} MBまでです。",
+    "Save it smaller.": "小さくして保存してください。",
+    "The picture has no alternative text.": "画像に代替テキストがありません。",
+    "Say what it shows, for readers who do not see it.": (
+        "画像が見えない読者のために、何の画像かを書いてください。"
+    ),
+    "This is no picture that can be read.": "画像として読めません。",
+    "Use a PNG, JPEG, GIF or WebP file.": "PNG、JPEG、GIF、WebPのいずれかにしてください。",
+    "The picture has {} x {} pixels.": "画像が{}×{}ピクセルあります。",
+    "Save it with {} pixels across.": "幅{}ピクセルで保存してください。",
+    "The issue has no date.": "発行日がありません。",
+    "Put the date on a line of its own near the top, such as 2021.10.21.": (
+        "初めの方に、2021.10.21のように日付だけの行を置いてください。"
+    ),
+    "The issue has no title.": "件名がありません。",
+    "Put the title on the line below the date.": "日付の次の行に件名を置いてください。",
+    "Write one; it becomes the subject.": "書いてください。メールの件名になります。",
+    "Write one.": "書いてください。",
+    "There is no such day as {}.": "{}という日はありません。",
+    "Headings go no deeper than ### (an item).": "見出しは###（記事）までです。",
+    "Use ### or bold text.": "###か太字を使ってください。",
+    "A section (##) stands outside any chapter.": "節（##）が章の外にあります。",
+    "Put a # line above.": "上に#の行を置いてください。",
+    "A heading stands within the text.": "本文の中に見出しがあります。",
+    "Make a chapter, section or item of it; or put a backslash before the #.": (
+        "章・節・記事にするか、#の前に\\を置いてください。"
+    ),
+    "The front matter does not end.": "前書き（---）が閉じていません。",
+    "Close it with a line of three hyphens.": "ハイフン3つの行で閉じてください。",
+    "The front matter is no YAML: {}.": "前書きがYAMLとして読めません: {}",
+    "Put values that hold a colon or begin with a sign into quotes.": (
+        "コロンを含む値や記号で始まる値は、引用符で囲んでください。"
+    ),
+    "The front matter cannot be read: {}.": "前書きを読めません: {}",
+    "See docs/content.md for the fields of the front matter.": (
+        "前書きの項目はdocs/content.mdにあります。"
+    ),
+    "The file has {} octets; an issue has at most {}.": (
+        "ファイルが{}バイトあります。{}バイトまでです。"
+    ),
+    "The text is neither Markdown with front matter nor a digest.": (
+        "前書きのあるMarkdownでも、ダイジェスト形式でもありません。"
+    ),
+    "Begin with a line of --- and the front matter; see docs/content.md.": (
+        "---の行と前書きから始めてください（docs/content.md）。"
+    ),
+    "The text does not begin with front matter.": "前書きから始まっていません。",
+    "Begin with a line of three hyphens, then title and date.": (
+        "ハイフン3つの行で始め、titleとdateを書いてください。"
+    ),
+    "{} is no chapter number.": "{}は章番号ではありません。",
+    "Write 1 to 999, or nothing.": "1から999まで、または空にしてください。",
+    "It has {} characters; 300 are the most.": "{}文字あります。300文字までです。",
+    "Shorten it.": "短くしてください。",
+    "The link {} has no address.": "リンク{}に宛先がありません。",
+    "Write the address, or clear the words.": "宛先を書くか、文字を消してください。",
+    "{} is no date.": "{}は日付ではありません。",
+    "Write it as 2026-12-01.": "2026-12-01のように書いてください。",
+    "The text is in no encoding known here.": "文字コードが分かりません。",
+    "Save it as UTF-8.": "UTF-8で保存してください。",
+    "There is already an issue {}.": "号{}はすでにあります。",
+    "Give this one another date or number, or open that one.": (
+        "日付か号数を変えるか、そちらを開いてください。"
+    ),
+    "There is no text.": "本文がありません。",
+    "Paste one, or choose a file.": "貼り付けるか、ファイルを選んでください。",
+    "There is no such block any more.": "このブロックはもうありません。",
+}
+
+_LISTS = {
+    "{} is no mail address.": "{}はメールアドレスではありません。",
+    "{} is no mail address: {}.": "{}はメールアドレスではありません（{}）。",
+    "There is a newsletter {} already.": "ニュースレター{}はすでにあります。",
+    "{} cannot name a segment.": "{}はセグメントの名前にできません。",
+    "Use letters, digits, hyphens.": "文字、数字、ハイフンを使ってください。",
+    "There is a segment {} already.": "セグメント{}はすでにあります。",
+    "Delete it first.": "先に削除してください。",
+    "An import needs the basis of consent, in up to 64 characters.": (
+        "取り込みには同意の根拠が必要です（64文字以内）。"
+    ),
+    "Name it with --basis.": "根拠を書いてください。",
+    "The list has no column {}.": "名簿に列{}がありません。",
+    "It has: {}.": "あるのは{}です。",
+    "The list has no column of addresses.": "名簿にアドレスの列がありません。",
+    "Name it email or メールアドレス in line 1, or use --map COLUMN=address.": (
+        "1行目でemailかメールアドレスと名付けるか、どの列かを選んでください。"
+    ),
+    "{} is nothing to map {} to.": "{}という項目はありません（列{}）。",
+    "This line has more than 1 MiB.": "この行は1 MiBを超えています。",
+    "Is it a list? Each subscriber has a line.": "名簿でしょうか。1人が1行です。",
+    "This is neither UTF-8, Shift_JIS (CP932), EUC-JP nor ISO-2022-JP, or a mixture.": (
+        "UTF-8、Shift_JIS（CP932）、EUC-JP、ISO-2022-JPのどれでもないか、混ざっています。"
+    ),
+    "Save the list as UTF-8.": "名簿をUTF-8で保存してください。",
+    "This line is not {}, which the lines before are in.": (
+        "この行は、前の行の文字コード{}では読めません。"
+    ),
+    "The list mixes encodings; save it as UTF-8 from one program.": (
+        "文字コードが混ざっています。一つのソフトでUTF-8に保存し直してください。"
+    ),
+    "The CSV is broken: {}.": "CSVが壊れています: {}",
+}
+
+_SEGMENTS = {
+    "The segment has more than {} characters.": "条件式が{}文字を超えています。",
+    "Mark the people with a tag, and ask for the tag.": (
+        "対象者にタグを付け、タグで選んでください。"
+    ),
+    "This string does not end.": "文字列が閉じていません。",
+    'End it with ". Write \\" within.': '"で閉じてください。中では\\"と書きます。',
+    "{} means nothing here.": "{}はここでは意味を持ちません。",
+    "Strings stand in double quotes.": '文字列は"で囲みます。',
+    "{} is missing.": "{}がありません。",
+    "Write {} here.": "ここに{}を書いてください。",
+    "{} was not expected.": "{}の位置が違います。",
+    "Join conditions with and, or; enclose groups in parentheses.": (
+        "条件はandかorでつなぎ、まとまりは括弧で囲んでください。"
+    ),
+    "This is nested too deep.": "入れ子が深すぎます。",
+    "Save parts as tags.": "一部をタグにしてください。",
+    "There are more than {} conditions.": "条件が{}個を超えています。",
+    "Use in (…).": "in (…)を使ってください。",
+    "A condition is missing.": "条件がありません。",
+    "{} is no field.": "{}という項目はありません。",
+    "There are attributes.NAME, {}, {}.": "使えるのはattributes.NAME、{}、{}です。",
+    "{} needs {}.": "{}には{}が必要です。",
+    "Write {}.": "{}と書いてください。",
+    "{} days are too many.": "{}日は長すぎます。",
+    "Write at most {}.": "{}以下にしてください。",
+    "Here a whole number is needed.": "ここには整数が必要です。",
+    "Write one, such as 30.": "30のように書いてください。",
+    "This names no attribute.": "属性の名前ではありません。",
+    'Write attributes.city or attributes."home city".': (
+        'attributes.cityかattributes."home city"のように書いてください。'
+    ),
+    "After {} a comparison is missing.": "{}のあとに比較がありません。",
+    "Write =, !=, <, <=, >, >=, contains, starts with, ends with or in (…).": (
+        "=、!=、<、<=、>、>=、contains、starts with、ends with、in (…)のどれかを書いてください。"
+    ),
+    "{} compares with a date.": "{}は日付と比べます。",
+    "Write {} >= 2026-01-31, or {} >= 30 days ago.": (
+        "{} >= 2026-01-31か{} >= 30 days agoのように書いてください。"
+    ),
+    "{} compares with text.": "{}は文字列と比べます。",
+    'Write it as "text".': '"text"のように書いてください。',
+    "A tag is compared whole.": "タグは全体で比べます。",
+    'Write tag = "press".': 'tag = "press"のように書いてください。',
+    "{} needs text.": "{}には文字列が必要です。",
+    "{} compares numbers and dates.": "{}は数と日付を比べます。",
+    "Leave the quotes away.": "引用符を外してください。",
+    "Too many days, or too few.": "日数が多すぎるか、少なすぎます。",
+    "Write 30 days ago.": "30 days agoのように書いてください。",
+    "Here a value is needed, not {}.": "ここには値が必要です（{}ではなく）。",
+    "Here a value is missing.": "ここに値がありません。",
+    'Write "text", 12, 2026-01-31, 30 days ago, true or false.': (
+        '"text"、12、2026-01-31、30 days ago、true、falseのように書いてください。'
+    ),
+    "There is no day {}.": "{}という日はありません。",
+    "See a calendar.": "カレンダーで確かめてください。",
+    "{} is too far away.": "{}は離れすぎています。",
+    "Use years from 1900 to 2200.": "1900年から2200年までにしてください。",
+}
+
+JAPANESE: Mapping[str, str] = (
+    _ACCOUNTS | _FORMS | _SENDING | _OPERATING | _WRITING | _LISTS | _SEGMENTS
+)
+#: Where an input is named in its place.
+_SOURCES = {"segment": "条件式", "form": "フォーム", "editor": "編集画面", "newsletter": "設定"}
+
+
+def tell(error: NewsletterError, language: Language) -> str:
+    """Return what an error says: where, what and what to do."""
+    if language is not Language.JAPANESE:
+        return str(error)
+    words = in_japanese(error.what) + in_japanese(error.remedy)
+    return f"{_placed(error)}{words}"
+
+
+def _placed(error: NewsletterError) -> str:
+    if error.place is None:
+        return ""
+    source = _SOURCES.get(error.place.source, error.place.source)
+    column = re.fullmatch(r"column (\d+)", error.place.field or "")
+    if column:
+        return f"{source}の{column[1]}文字目: "
+    line = f" {error.place.line}行目" if error.place.line is not None else ""
+    return f"{source}{line}: "
+
+
+def in_japanese(sentence: str) -> str:
+    """Return a sentence in Japanese; as it is where the table does not have it."""
+    exact = JAPANESE.get(sentence)
+    if exact is not None:
+        return exact
+    for pattern, words in _patterns():
+        if found := pattern.fullmatch(sentence):
+            return words.format(*(_quoted(value) for value in found.groups()))
+    return sentence
+
+
+def _quoted(value: str) -> str:
+    """Set what Python wrote in quotes into Japanese ones."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return f"「{value[1:-1]}」"
+    return value
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the sentences with gaps, those with the most fixed words first."""
+    gapped = sorted((one for one in JAPANESE if "{}" in one), key=len, reverse=True)
+    return tuple(
+        (re.compile("(.+?)".join(map(re.escape, one.split("{}"))), re.DOTALL), JAPANESE[one])
+        for one in gapped
+    )
