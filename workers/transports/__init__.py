@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from newsletter.errors import Place, SettingError
 from newsletter.settings import Settings
@@ -48,7 +49,7 @@ def open_route(url: str) -> Route:
     if parts.scheme == "directory" and parts.path:
         transport: Transport = DirectoryTransport(Path(parts.path))
     elif parts.scheme in {"smtp", "smtps"} and parts.hostname:
-        tls = "implicit" if parts.scheme == "smtps" else options.choice("tls", _PORTS, "none")
+        tls = "implicit" if parts.scheme == "smtps" else _tls(parts, options)
         transport = SmtpTransport(
             Relay(
                 host=parts.hostname,
@@ -71,6 +72,27 @@ def open_route(url: str) -> Route:
         )
     options.refuse_rest()
     return Route(transport=transport, weight=weight, rate=rate)
+
+
+def _tls(parts: SplitResult, options: _Options) -> str:
+    """Return how to secure ``smtp:``; a password leaves this machine under TLS alone (RFC 8314)."""
+    host = parts.hostname or ""
+    is_exposed = parts.username is not None and not _is_this_machine(host)
+    tls = options.choice("tls", _PORTS, "starttls" if is_exposed else "none")
+    if tls == "none" and is_exposed:
+        raise SettingError(
+            f"The password for {host} would travel unencrypted.",
+            place=_PLACE,
+            remedy="Use tls=starttls, or smtps://….",
+        )
+    return tls
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def relay_names(settings: Settings) -> tuple[str, ...]:

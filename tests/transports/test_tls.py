@@ -1,0 +1,244 @@
+"""TLS and signing in: verified by the client, refused in clear words, and no secret told."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from newsletter.errors import SettingError
+from tests.support.courier import Satchel, carry
+from tests.support.ports import free_port
+from workers.transports import open_route
+from workers.transports.base import Envelope as OurEnvelope
+from workers.transports.base import Parcel, ResultKind
+
+_USER, _PASSWORD = "sender", "s3cret/äöü:@"
+
+
+class _Authority:
+    """An authority of the test's own, and certificates by it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+        own = self._certificate(self._name, self._key.public_key(), authority=True)
+        self.file = folder / "authority.pem"
+        self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
+
+    def _certificate(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        authority: bool = False,
+        names: tuple[x509.GeneralName, ...] = (),
+    ) -> x509.Certificate:
+        moment = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(moment - timedelta(hours=1))
+            .not_valid_after(moment + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        )
+        if authority:
+            usage = x509.KeyUsage(
+                digital_signature=True,
+                key_cert_sign=True,
+                crl_sign=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                encipher_only=False,
+                decipher_only=False,
+            )
+            builder = builder.add_extension(usage, critical=True)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def context(self, *names: x509.GeneralName) -> ssl.SSLContext:
+        """Return a server's context with a certificate for ``names``."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+        certificate = self._certificate(subject, key.public_key(), names=names)
+        path = self._folder / f"{certificate.serial_number}.pem"
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(path)
+        return context
+
+
+class _Inbox:
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.tried: list[str] = []
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's hook
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        self.taken += envelope.rcpt_tos
+        return "250 2.0.0 queued as 1"
+
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, mechanism: str, data: object
+    ) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.tried.append(mechanism)
+        told = (data.login.decode(), data.password.decode())
+        return AuthResult(success=told == (_USER, _PASSWORD), handled=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> _Authority:
+    return _Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def ours(authority: _Authority) -> ssl.SSLContext:
+    return authority.context(x509.IPAddress(ip_address("127.0.0.1")))
+
+
+@contextmanager
+def _relay(inbox: _Inbox, **how: Any) -> Iterator[int]:
+    port = free_port()
+    controller = Controller(inbox, hostname="127.0.0.1", port=port, **how)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+def _carry(url: str) -> tuple[str, Satchel]:
+    envelope = OurEnvelope(sender="bounces@example.jp", recipient="reader@example.jp")
+    satchel = Satchel([Parcel(position=1, envelope=envelope, message=b"Subject: x\r\n\r\nx\r\n")])
+    return carry(url, satchel), satchel
+
+
+def _nothing_was_tried(satchel: Satchel) -> bool:
+    kinds = {result.kind for result in satchel.results.values()}
+    return not satchel.committed and kinds <= {ResultKind.NOT_TRIED}
+
+
+def test_mail_goes_over_starttls(authority: _Authority, ours: ssl.SSLContext) -> None:
+    inbox = _Inbox()
+    with _relay(inbox, tls_context=ours, require_starttls=True) as port:
+        reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls&ca={authority.file}")
+    assert (reason, satchel.results[1].kind) == ("", ResultKind.ACCEPTED)
+    assert inbox.taken == ["reader@example.jp"]
+
+
+def test_mail_goes_over_implicit_tls(authority: _Authority, ours: ssl.SSLContext) -> None:
+    inbox = _Inbox()
+    with _relay(inbox, ssl_context=ours) as port:
+        reason, satchel = _carry(f"smtps://127.0.0.1:{port}?ca={authority.file}")
+    assert (reason, satchel.results[1].kind) == ("", ResultKind.ACCEPTED)
+
+
+def test_a_relay_that_offers_no_starttls_gets_nothing() -> None:
+    inbox = _Inbox()
+    with _relay(inbox) as port:
+        reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls")
+    assert "offers no STARTTLS" in reason
+    assert _nothing_was_tried(satchel)
+    assert inbox.taken == []
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp"])
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    ours: ssl.SSLContext, scheme: str
+) -> None:
+    inbox = _Inbox()
+    how = {"ssl_context": ours} if scheme == "smtps" else {"tls_context": ours}
+    options = "" if scheme == "smtps" else "?tls=starttls"
+    with _relay(inbox, **how) as port:
+        reason, satchel = _carry(f"{scheme}://127.0.0.1:{port}{options}")
+    assert "certificate" in reason
+    assert _nothing_was_tried(satchel)
+    assert inbox.taken == []
+
+
+def test_a_certificate_of_another_host_is_refused(authority: _Authority) -> None:
+    inbox = _Inbox()
+    with _relay(inbox, ssl_context=authority.context(x509.DNSName("other.example.jp"))) as port:
+        reason, satchel = _carry(f"smtps://127.0.0.1:{port}?ca={authority.file}")
+    assert "127.0.0.1" in reason
+    assert "certificate" in reason
+    assert _nothing_was_tried(satchel)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_it_signs_in_by_what_the_relay_offers(
+    authority: _Authority, ours: ssl.SSLContext, mechanism: str
+) -> None:
+    inbox = _Inbox()
+    other = {"PLAIN": "LOGIN", "LOGIN": "PLAIN"}[mechanism]
+    how = {"authenticator": inbox.authenticate, "auth_required": True}
+    with _relay(inbox, tls_context=ours, auth_exclude_mechanism=[other], **how) as port:
+        account = f"{_USER}:{quote(_PASSWORD, safe='')}"
+        url = f"smtp://{account}@127.0.0.1:{port}?tls=starttls&ca={authority.file}"
+        reason, satchel = _carry(url)
+    assert (reason, satchel.results[1].kind) == ("", ResultKind.ACCEPTED)
+    assert inbox.tried == [mechanism]
+
+
+def test_a_wrong_password_holds_the_relay_and_is_not_told(
+    authority: _Authority, ours: ssl.SSLContext
+) -> None:
+    inbox = _Inbox()
+    how = {"authenticator": inbox.authenticate, "auth_required": True}
+    with _relay(inbox, tls_context=ours, **how) as port:
+        url = f"smtp://{_USER}:wr0ng@127.0.0.1:{port}?tls=starttls&ca={authority.file}"
+        reason, satchel = _carry(url)
+    assert "535" in reason
+    assert "wr0ng" not in reason
+    assert _nothing_was_tried(satchel)
+
+
+def test_a_password_never_travels_in_the_clear() -> None:
+    with pytest.raises(SettingError) as caught:
+        open_route("smtp://sender:s3cret@mail.example.jp?tls=none")
+    assert "tls" in caught.value.remedy
+    assert "s3cret" not in str(caught.value)
+
+
+def test_with_a_password_tls_is_asked_for_without_a_word() -> None:
+    inbox = _Inbox()
+    with _relay(inbox) as port:
+        # So written it is no address of this machine's, and leads to it all the same.
+        reason, satchel = _carry(f"smtp://{_USER}:x@127.1:{port}")
+    assert "offers no STARTTLS" in reason
+    assert _nothing_was_tried(satchel)
+    assert inbox.tried == []
