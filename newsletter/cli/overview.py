@@ -16,7 +16,8 @@ from rich.text import Text
 
 from newsletter.cli.console import console
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
-from newsletter.operations.alarms import Alarm, Severity, judge
+from newsletter.operations.alarms import judge
+from newsletter.operations.alarms.model import Alarm, Severity
 from newsletter.operations.attention import UnsettledMailing
 from newsletter.operations.overview import Overview
 

@@ -19,7 +19,8 @@ from newsletter import __version__
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.delivery.tallying import totals
-from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.alarms import judge
+from newsletter.operations.alarms.model import Severity
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview, look
 

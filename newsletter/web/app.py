@@ -79,7 +79,7 @@ def create_app(
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(engine, figures, pages))
-    app.include_router(subscribers_router(engine, pages))
+    app.include_router(subscribers_router(engine, figures, pages))
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
     app.include_router(newsletters_router(settings, engine, pages))

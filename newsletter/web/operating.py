@@ -15,7 +15,8 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.settling import list_deliveries
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
-from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.alarms import judge
+from newsletter.operations.alarms.model import Severity
 from newsletter.operations.overview import look
 from newsletter.operations.suppressions import find_suppressions
 from newsletter.settings import Settings

@@ -15,7 +15,7 @@ from newsletter.delivery.domains import hold_domain, let_domain_go, read_domain
 from newsletter.delivery.relays import hold_relay, let_relay_go
 from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import ForbiddenError, NotFoundError, OrderError
-from newsletter.operations.alarms import Words
+from newsletter.operations.alarms.model import Words
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
 from newsletter.operations.orders import order
 from newsletter.operations.suppressions import find_suppression_row, lift_suppression

@@ -14,6 +14,7 @@ from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
+from newsletter.delivery.figures import Figures
 from newsletter.delivery.standing import Standing, lift_from, standing_of, suppress_by_hand
 from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
 from newsletter.web.access import OperatorVisit
@@ -29,7 +30,7 @@ _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 
 
-def subscribers_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of subscribers, for operators."""
     router = APIRouter(prefix="/newsletters/{newsletter}/subscribers")
     outer = APIRouter()
@@ -65,7 +66,11 @@ def subscribers_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901
             try:
                 found = search_people(session, row, wanted, after=after)
                 if count:
-                    size = saved.count_segment(session, row, segment)
+                    size = figures.of(
+                        session,
+                        ("segment", row.id, segment),
+                        lambda own: saved.count_segment(own, row, segment),
+                    )
             except ListError as refused:
                 error = tell(refused, visit.language)
         asked = {"text": text, "tag": tag, "segment": segment, "state": state}

@@ -23,7 +23,8 @@ from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.relays import hold_relay, relay_failed
 from newsletter.delivery.tallying import Tally, condense, relay_tallies, tally, totals
 from newsletter.operations import heartbeats
-from newsletter.operations.alarms import Severity, judge
+from newsletter.operations.alarms import judge
+from newsletter.operations.alarms.model import Severity
 from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity, Process, ProcessState
@@ -74,6 +75,13 @@ def _half_deferred(name: str) -> Tally:
 
 def test_when_all_is_well_there_is_no_alarm() -> None:
     assert judge(_well()) == []
+
+
+def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() -> None:
+    alone = replace(_well(), broker=None, processes=(), round_at=None)
+    assert judge(alone) == []
+    waiting = replace(alone, backlog=Backlog(later=1))
+    assert {alarm.kind for alarm in judge(waiting)} == {"no-worker", "no-beat"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""Alarms: what of an overview is wrong, the gravest first, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
+from newsletter.operations.alarms.model import Alarm, Severity
+from newsletter.operations.alarms.processes import of_processes
+from newsletter.operations.alarms.routes import of_domains, of_relays
+from newsletter.operations.alarms.servers import of_servers
+from newsletter.operations.overview import Overview
+
+_WEIGHT = {severity: place for place, severity in enumerate(Severity)}
+
+
+def judge(seen: Overview) -> Sequence[Alarm]:
+    """Return what is wrong, the gravest first."""
+    found = [
+        *of_servers(seen),
+        *of_processes(seen),
+        *of_backlog(seen),
+        *of_relays(seen),
+        *of_domains(seen),
+        *of_deliveries(seen),
+        *of_mailings(seen),
+    ]
+    return sorted(found, key=lambda alarm: _WEIGHT[alarm.severity])

@@ -1,0 +1,63 @@
+"""What an alarm is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much an alarm weighs."""
+
+    #: Mail stands still, or will.
+    CRITICAL = "critical"
+    #: Somebody must look at it today.
+    WARNING = "warning"
+    #: As an operator wanted it; said so that it is not forgotten.
+    NOTE = "note"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """The same in both languages."""
+
+    ja: str
+    en: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """Something wrong.
+
+    Attributes:
+        kind: What it is, for machines.
+        where: The relay, domain, worker or mailing; empty for the whole.
+        section: Which part of the overview shows more of it.
+    """
+
+    severity: Severity
+    kind: str
+    what: Words
+    remedy: Words
+    where: str = ""
+    section: str = ""
+
+
+def alarm(
+    severity: Severity,
+    kind: str,
+    what: tuple[str, str],
+    remedy: tuple[str, str],
+    *,
+    where: str = "",
+    section: str = "",
+) -> Alarm:
+    """Return an alarm; its words are pairs, Japanese and English."""
+    return Alarm(
+        severity=severity,
+        kind=kind,
+        what=Words(ja=what[0], en=what[1]),
+        remedy=Words(ja=remedy[0], en=remedy[1]),
+        where=where,
+        section=section,
+    )

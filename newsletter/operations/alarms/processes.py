@@ -1,0 +1,121 @@
+"""Alarms of workers and beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.database.vocabulary import ProcessKind
+from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.heartbeats import ProcessState
+from newsletter.operations.overview import Overview
+
+#: Seconds without a round before that is worth a word.
+_ROUND_LATE = 30
+
+
+def of_processes(seen: Overview) -> Iterator[Alarm]:
+    """Return what is wrong with workers and beat."""
+    if not _start_by_themselves(seen):
+        yield from _of_missing(seen)
+    yield from _of_those_there(seen)
+
+
+def _start_by_themselves(seen: Overview) -> bool:
+    """Whether nothing is to be done, and a command to send starts what it needs (no REDIS_URL)."""
+    work = seen.backlog
+    return seen.broker is None and not (work.due or work.leased or work.later)
+
+
+def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
+    return [each for each in seen.processes if each.alive and each.process.kind is kind]
+
+
+def _of_missing(seen: Overview) -> Iterator[Alarm]:
+    sending = [
+        each
+        for each in _alive(seen, ProcessKind.WORKER)
+        if not each.draining and not each.process.node.startswith("control@")
+    ]
+    start = (
+        "newsletter workerを起動してください（docker compose up -d worker）。",
+        "Start it: newsletter worker (docker compose up -d worker).",
+    )
+    if not sending:
+        yield alarm(
+            Severity.CRITICAL,
+            "no-worker",
+            (
+                "号を送るワーカーが動いていない",
+                "No worker that sends mailings is running",
+            ),
+            start,
+            section="workers",
+        )
+    if not _alive(seen, ProcessKind.BEAT):
+        yield alarm(
+            Severity.CRITICAL,
+            "no-beat",
+            ("beatが動いていない", "Beat is not running"),
+            (
+                "newsletter workerか、composeのbeatを起動してください。",
+                "Start newsletter worker, or beat of the compose file.",
+            ),
+            section="workers",
+        )
+    elif seen.round_at is None or ((seen.taken_at - seen.round_at).total_seconds() > _ROUND_LATE):
+        yield alarm(
+            Severity.CRITICAL,
+            "no-rounds",
+            (
+                "台帳の見回りが止まっている",
+                "The ledger is not being looked at: no round runs",
+            ),
+            (
+                "controlワーカーを起動してください（newsletter worker）。",
+                "Start the control worker: newsletter worker.",
+            ),
+            section="workers",
+        )
+
+
+def _of_those_there(seen: Overview) -> Iterator[Alarm]:
+    workers = _alive(seen, ProcessKind.WORKER)
+    for each in seen.processes:
+        if each.lost:
+            name = f"{each.process.node or each.process.kind.value} ({each.process.pid})"
+            yield alarm(
+                Severity.WARNING,
+                "worker-lost",
+                (
+                    f"プロセスが断りなく止まった: {name}",
+                    f"A process ended without a word: {name}",
+                ),
+                (
+                    "ログとメモリー不足（OOM）を確かめてください。送り残しは引き継がれます。",
+                    "See its log, and whether memory ran out. Others take up what it left.",
+                ),
+                where=name,
+                section="workers",
+            )
+    for node in sorted({each.process.node for each in workers if each.draining}):
+        yield alarm(
+            Severity.NOTE,
+            "worker-drained",
+            (f"{node}は新しい束を取らない", f"{node} takes no new batch"),
+            (
+                "用が済んだら再開させるか、止めてください。",
+                "Let it go on, or stop it, when you are done.",
+            ),
+            where=node,
+            section="workers",
+        )
+    versions = sorted({each.process.version for each in workers})
+    if len(versions) > 1:
+        shown = ", ".join(versions)
+        yield alarm(
+            Severity.WARNING,
+            "mixed-versions",
+            (f"ワーカーの版が揃っていない: {shown}", f"Workers of several versions run: {shown}"),
+            ("古いワーカーを入れ替えてください。", "Replace the old ones."),
+            section="workers",
+        )

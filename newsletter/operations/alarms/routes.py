@@ -1,0 +1,99 @@
+"""Alarms of the ways that mail takes: relays and recipient domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.overview import Overview
+
+#: So many attempts, and this share of them put off, is more than a few unlucky ones.
+_RELAY_ATTEMPTS, _RELAY_SHARE = 50, 0.3
+_DOMAIN_ATTEMPTS, _DOMAIN_SHARE = 20, 0.5
+
+
+def of_relays(seen: Overview) -> Iterator[Alarm]:
+    """Return which relays are held, stuck or put much off."""
+    working = [relay for relay in seen.relays if relay.resting is None]
+    for relay in seen.relays:
+        resting = relay.resting
+        if resting is not None and resting.held:
+            yield alarm(
+                Severity.WARNING if working else Severity.CRITICAL,
+                "relay-held",
+                (
+                    f"中継サーバー{relay.name}は止めてある",
+                    f"The relay {relay.name} is held",
+                ),
+                (
+                    f"用が済んだら再開してください。（{resting.reason}）",
+                    f"Let it go when you are done. ({resting.reason})",
+                ),
+                where=relay.name,
+                section="relays",
+            )
+        elif resting is not None:
+            yield alarm(
+                Severity.WARNING if working else Severity.CRITICAL,
+                "relay-stuck",
+                (
+                    f"中継サーバー{relay.name}が受け取らない（続けて{resting.failures}回）",
+                    f"The relay {relay.name} takes nothing ({resting.failures} times in a row)",
+                ),
+                (
+                    f"自動で再試行します。言い分: {resting.reason}",
+                    f"It is tried again by itself. It said: {resting.reason}",
+                ),
+                where=relay.name,
+                section="relays",
+            )
+        elif (
+            sum(relay.tally.lately.values()) >= _RELAY_ATTEMPTS
+            and (share := relay.tally.share(DeliveryState.DEFERRED)) >= _RELAY_SHARE
+        ):
+            yield alarm(
+                Severity.WARNING,
+                "relay-defers",
+                (
+                    f"中継サーバー{relay.name}が{share:.0%}を後回しにしている",
+                    f"The relay {relay.name} puts {share:.0%} off",
+                ),
+                ("後回しの理由を見てください。", "See why, under what is deferred."),
+                where=relay.name,
+                section="deferred",
+            )
+
+
+def of_domains(seen: Overview) -> Iterator[Alarm]:
+    """Return which recipient domains are held or put much off."""
+    for domain in seen.domains:
+        if domain.held is not None:
+            yield alarm(
+                Severity.NOTE,
+                "domain-held",
+                (f"{domain.name}宛ては止めてある", f"Mail to {domain.name} is held"),
+                (
+                    f"用が済んだら再開してください。（{domain.held.reason}）",
+                    f"Let it go when you are done. ({domain.held.reason})",
+                ),
+                where=domain.name,
+                section="domains",
+            )
+            continue
+        share = domain.tally.share(DeliveryState.DEFERRED)
+        if sum(domain.tally.lately.values()) >= _DOMAIN_ATTEMPTS and share >= _DOMAIN_SHARE:
+            yield alarm(
+                Severity.WARNING,
+                "domain-defers",
+                (
+                    f"{domain.name}が{share:.0%}を後回しにしている",
+                    f"{domain.name} puts {share:.0%} off",
+                ),
+                (
+                    "DOMAIN_RATESで速さを抑えるか、このドメインを一時止めてください。",
+                    "Slow down by DOMAIN_RATES, or hold the domain for a while.",
+                ),
+                where=domain.name,
+                section="domains",
+            )
