@@ -67,6 +67,7 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "bounces": "/bounces",
         "bounces of an address": f"/bounces?address=reader{_BOUNCED}@example.jp",
         "bounces of a domain": "/bounces?domain=d0.jp",
+        "bounce rates": "/bounces/rates",
         "one bounce": "/bounces/1",
         "people": "/accounts",
         "audit log": "/audit",

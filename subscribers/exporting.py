@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from sqlalchemy import Engine, select
@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
+from subscribers.list_columns import Problem
 from subscribers.segments.compile import segment_clause
 
 _PAGE = 2000
@@ -124,3 +125,13 @@ def write_json_lines(people: Iterator[dict[str, Any]], stream: TextIO) -> int:
 def defuse(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def problem_writer(stream: TextIO) -> Callable[[Problem], None]:
+    """Return what appends an import's problems to a CSV file, its header first when it is empty."""
+    rows = csv.writer(stream)
+    if stream.tell() == 0:
+        rows.writerow(["line", "field", "value", "problem"])
+    return lambda found: rows.writerow(
+        [found.line, found.field, defuse(found.value), defuse(found.problem)]
+    )

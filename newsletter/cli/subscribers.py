@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.markup import escape
@@ -28,10 +27,10 @@ from newsletter.settings import signing_keys
 from newsletter.tokens import Pseudonyms
 from subscribers.addresses import parse_address
 from subscribers.erasing import erase as erase_person
-from subscribers.exporting import defuse, exported, write_csv, write_json_lines
+from subscribers.exporting import exported, problem_writer, write_csv, write_json_lines
 from subscribers.importing import Counts, ImportOptions, ImportReport, import_records
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.list_columns import KNOWN_COLUMNS, Problem
+from subscribers.list_columns import KNOWN_COLUMNS
 from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.newsletters import find_newsletter, list_newsletters
 from subscribers.people import find_person
@@ -142,7 +141,7 @@ def import_list(
             read(lines, source=str(file)),
             options,
             progress=advance,
-            on_problem=_problem_writer(problems),
+            on_problem=problem_writer(problems) if problems else lambda _problem: None,
         )
     _finish(done, json=json)
 
@@ -159,17 +158,6 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
         bar.update(task, completed=stream.tell(), description=f"{rows:,} rows, {rate:,.0f}/s")
 
     return advance
-
-
-def _problem_writer(stream: TextIO | None) -> Callable[[Problem], None]:
-    if stream is None:
-        return lambda _problem: None
-    writer = csv.writer(stream)
-    if stream.tell() == 0:
-        writer.writerow(["line", "field", "value", "problem"])
-    return lambda found: writer.writerow(
-        [found.line, found.field, defuse(found.value), defuse(found.problem)]
-    )
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.limits import network_of
@@ -33,6 +34,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
 from newsletter.language import Language
+from subscribers.newsletters import list_newsletters
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: An issue of a thousand blocks has some ten thousand fields.
@@ -222,6 +224,19 @@ def _find_visit(request: Request) -> Visit:
         path=request.url.path,
         newsletter_id=newsletter_id,
     )
+
+
+def newsletter_of(session: Session, visit: Visit) -> NewsletterRow:
+    """Return the newsletter that a route's path names; the guard has seen that it is there."""
+    return session.get_one(NewsletterRow, visit.newsletter_id)
+
+
+def operated(session: Session, visit: Visit) -> list[int] | None:
+    """Return the newsletters a visit operates; None for all, with what belongs to none."""
+    if visit.rights.everywhere(Role.OPERATOR):
+        return None
+    rows = list_newsletters(session)
+    return [row.id for row in rows if visit.rights.allows(Role.OPERATOR, row.id)]
 
 
 def settings_path(visit: Visit) -> str:

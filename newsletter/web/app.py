@@ -18,7 +18,7 @@ from newsletter.delivery.figures import Figures
 from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings, signing_keys
-from newsletter.tokens import TokenSigner
+from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
@@ -28,6 +28,7 @@ from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.images import images_router
+from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router
 from newsletter.web.joining import joining_router
 from newsletter.web.leaving import leaving_router
@@ -79,7 +80,7 @@ def create_app(
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(engine, figures, pages))
-    app.include_router(subscribers_router(engine, figures, pages))
+    _include_lists(app, settings, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
     app.include_router(newsletters_router(settings, engine, pages))
@@ -89,7 +90,7 @@ def create_app(
     app.include_router(api_router(settings, engine))
     message_id_key = signing_keys(settings)[-1]
     feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
-    app.include_router(bounces_router(engine, feedback_keys, pages))
+    app.include_router(bounces_router(engine, figures, feedback_keys, pages))
     app.include_router(webhooks_router(settings, engine, fetch))
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
@@ -129,6 +130,22 @@ def create_app(
     # Last added is outermost: what goes wrong further in is logged under the request's number.
     app.middleware("http")(Tracer(registry).trace)
     return app
+
+
+def _include_lists(
+    app: FastAPI,
+    settings: Settings,
+    engine: Engine,
+    figures: Figures,
+    pseudonyms: Pseudonyms,
+    pages: Pages,
+) -> None:
+    desk = ImportDesk(
+        folder=settings.data_dir / "lists", engine=engine, pseudonyms=pseudonyms, pages=pages
+    )
+    # Before the page of a person: it would take the word for a number.
+    app.include_router(importing_router(desk))
+    app.include_router(subscribers_router(engine, figures, pages))
 
 
 def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:

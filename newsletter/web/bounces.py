@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IncidentRow, MailingRow
-from newsletter.database.vocabulary import BounceKind, IncidentKind, IncidentResolution, Role
+from newsletter.database.vocabulary import BounceKind, IncidentKind, IncidentResolution
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.incidents import list_incidents, settle_incident
 from newsletter.delivery.feedback.search import (
@@ -27,12 +27,13 @@ from newsletter.delivery.feedback.search import (
     suppressions_of,
 )
 from newsletter.delivery.feedback.undo import undo_bounce
+from newsletter.delivery.figures import Figures
 from newsletter.errors import ConflictError, ForbiddenError
-from newsletter.web.access import OperatorVisit, Visit
+from newsletter.web.access import OperatorVisit, Visit, operated
+from newsletter.web.bounce_rates import rates_router
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
 from subscribers.bounces.model import Reason
-from subscribers.newsletters import list_newsletters
 
 _PAGE = 50
 _Text = Annotated[str, Field(max_length=320)]
@@ -63,16 +64,17 @@ class Asked(BaseModel):
         )
 
 
-def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
+def bounces_router(engine: Engine, figures: Figures, keys: Keys, pages: Pages) -> APIRouter:
     """Return the routes of the bounce log."""
     router = APIRouter(prefix="/bounces")
+    router.include_router(rates_router(engine, figures, pages))
 
     @router.get("")
     def show_log(
         visit: OperatorVisit, request: Request, asked: Annotated[Asked, Query()]
     ) -> HTMLResponse:
         with reading(engine) as session:
-            only = _only(visit, session)
+            only = operated(session, visit)
             wanted = asked.filter(visit.time_zone, only)
             found = list_bounces(session, wanted, before=asked.before, limit=_PAGE + 1)
             incidents = [row for row in list_incidents(session) if _concerns(session, row, only)]
@@ -100,7 +102,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
         visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
         with reading(engine) as session:
-            one = find_bounce(session, number, newsletter_ids=_only(visit, session))
+            one = find_bounce(session, number, newsletter_ids=operated(session, visit))
             made = suppressions_of(session, one.row)
         return pages.show_to(
             visit, request, "bounce.html", status=status, one=one, suppressions=made, error=error
@@ -113,7 +115,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
             return _show(visit, request, number, status=422, error=error)
         try:
             with transaction(engine) as session:
-                one = find_bounce(session, number, newsletter_ids=_only(visit, session))
+                one = find_bounce(session, number, newsletter_ids=operated(session, visit))
                 _undo(session, visit, one, reason.strip())
         except ConflictError as error:
             return _show(visit, request, number, status=409, error=tell(error, visit.language))
@@ -128,7 +130,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
     ) -> Response:
         with transaction(engine) as session:
             row = session.get(IncidentRow, number)
-            if row is not None and not _concerns(session, row, _only(visit, session)):
+            if row is not None and not _concerns(session, row, operated(session, visit)):
                 raise ForbiddenError("Your roles do not reach that far.")
             try:
                 settle_incident(session, number, resolution, reason=reason.strip(), keys=keys)
@@ -159,14 +161,6 @@ def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> Non
         reason=reason,
         details={"action": action.value},
     )
-
-
-def _only(visit: Visit, session: Session) -> list[int] | None:
-    """Return the newsletters a visit operates; None for all, with what belongs to none."""
-    if visit.rights.everywhere(Role.OPERATOR):
-        return None
-    rows = list_newsletters(session)
-    return [row.id for row in rows if visit.rights.allows(Role.OPERATOR, row.id)]
 
 
 def _concerns(session: Session, row: IncidentRow, only: list[int] | None) -> bool:

@@ -9,19 +9,18 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import ConflictError
 from newsletter.issues.findings import Said
 from newsletter.language import Language
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
-from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from subscribers.newsletters import (
     NewsletterDraft,
@@ -132,7 +131,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
     @router.get("/newsletters/{newsletter}/settings")
     def show_settings(visit: AdministratorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            row = _row(session, visit)
+            row = newsletter_of(session, visit)
         return _show(visit, request, settings_of_newsletter(row), row=row)
 
     @router.post("/newsletters/{newsletter}/settings")
@@ -142,7 +141,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
         wanted = NewsletterSettings(**values)
         faults = find_faults(wanted) | _template_fault(wanted, templates.names())
         with transaction(engine) as session:
-            row = _row(session, visit)
+            row = newsletter_of(session, visit)
             if faults:
                 return _show(visit, request, wanted, row=row, faults=faults)
             changed = change_newsletter(row, wanted)
@@ -158,13 +157,6 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
 
     return router
-
-
-def _row(session: Session, visit: Visit) -> NewsletterRow:
-    row = session.scalar(select(NewsletterRow).where(NewsletterRow.id == visit.newsletter_id))
-    if row is None:
-        raise NotFoundError("There is no such newsletter.")
-    return row
 
 
 def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Said]:

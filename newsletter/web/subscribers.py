@@ -17,7 +17,7 @@ from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeW
 from newsletter.delivery.figures import Figures
 from newsletter.delivery.standing import Standing, lift_from, standing_of, suppress_by_hand
 from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
-from newsletter.web.access import OperatorVisit
+from newsletter.web.access import OperatorVisit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
 from subscribers.exporting import csv_lines, exported
@@ -61,7 +61,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
         wanted = _wanted(text, tag, segment, state)
         found, size, error = FoundPage(people=[], after=None), None, ""
         with reading(engine) as session:
-            row = _newsletter(session, visit)
+            row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
             try:
                 found = search_people(session, row, wanted, after=after)
@@ -93,7 +93,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
     @router.get(".csv")
     def export(visit: OperatorVisit, segment: _Asked = "", state: _Asked = "") -> Response:
         with transaction(engine) as session:
-            row = _newsletter(session, visit)
+            row = newsletter_of(session, visit)
             saved.segment_text(session, row.id, segment)
             record_event(
                 session,
@@ -111,7 +111,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
     ) -> Response:
         base = request.url.path.removesuffix("/segments")
         with transaction(engine) as session:
-            row = _newsletter(session, visit)
+            row = newsletter_of(session, visit)
             try:
                 saved.save_segment(session, row.id, name=name.strip(), query=query)
             except NewsletterError as error:
@@ -134,7 +134,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
     @router.get("/{number}")
     def show_one(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            row = _newsletter(session, visit)
+            row = newsletter_of(session, visit)
             standing = _standing(session, row, number)
         return pages.show_to(
             visit, request, "subscribers/person.html", newsletter=row, person=standing
@@ -148,7 +148,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
         if not reason.strip():
             return _refused(visit, request, "A reason is needed; the audit log keeps it.", page)
         with transaction(engine) as session:
-            row = _newsletter(session, visit)
+            row = newsletter_of(session, visit)
             standing = _standing(session, row, number)
             if verb == "unsubscribe":
                 unsubscribe(
@@ -180,10 +180,6 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRou
 
     outer.include_router(router)
     return outer
-
-
-def _newsletter(session: Session, visit: OperatorVisit) -> NewsletterRow:
-    return session.get_one(NewsletterRow, visit.newsletter_id)
 
 
 def _standing(session: Session, newsletter: NewsletterRow, number: int) -> Standing:

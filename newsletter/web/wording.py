@@ -230,6 +230,12 @@ _LISTS = {
     "This is neither UTF-8, Shift_JIS (CP932), EUC-JP nor ISO-2022-JP, or a mixture.": (
         "UTF-8、Shift_JIS（CP932）、EUC-JP、ISO-2022-JPのどれでもないか、混ざっています。"
     ),
+    "The list is empty.": "名簿が空です。",
+    "Choose a file.": "ファイルを選んでください。",
+    "The list has more than {} MB.": "名簿が{} MBを超えています。",
+    "Import it with newsletter subscriber import.": (
+        "newsletter subscriber importコマンドで取り込んでください。"
+    ),
     "Save the list as UTF-8.": "名簿をUTF-8で保存してください。",
     "This line is not {}, which the lines before are in.": (
         "この行は、前の行の文字コード{}では読めません。"

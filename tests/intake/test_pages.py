@@ -19,6 +19,7 @@ from newsletter.delivery.feedback.mail import take_mail
 from tests.intake.conftest import KEYS, SECRET, Post
 from tests.intake.letters import READER, notice
 from tests.sending_pages.conftest import PASSWORD, add_account, csrf_of
+from tests.support.ports import await_condition
 from tests.support.site import serving
 
 
@@ -57,6 +58,22 @@ def test_a_bounce_is_found_and_its_report_is_text(post: Post, operator: httpx.Cl
     shown = operator.get(f"/bounces/{number}").text
     assert "<script>alert(1)" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_how_much_came_back_is_shown_by_mailing_and_by_domain(
+    post: Post, operator: httpx.Client
+) -> None:
+    empty = operator.get("/bounces/rates").text
+    assert "Nothing came back." in empty
+    _come_back(post, notice(post.path))
+    domain = READER.partition("@")[2]
+    # A figure is shown again for twenty times as long as it took to count.
+    await_condition(
+        lambda: f'href="/bounces?domain={domain}"' in operator.get("/bounces/rates").text,
+        seconds=20,
+        what="the domain",
+    )
+    assert f'href="/bounces?mailing={post.mailing_id}"' in operator.get("/bounces/rates").text
 
 
 def test_undoing_wants_a_reason_and_is_audited(post: Post, operator: httpx.Client) -> None:

@@ -32,6 +32,13 @@ from subscribers.addresses import parse_address
 from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.joining import Origin, request_join
 from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from subscribers.uploads import (
+    ImportTerms,
+    Upload,
+    import_upload,
+    keep_upload,
+    order_import,
+)
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -101,8 +108,23 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 grants=[Grant(role=Role.EDITOR)],
                 language=language,
             )
+    lists = _lists(engine, folder, stage.newsletter_id, signer)
+    for known in places.values():
+        known.update(lists)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
         yield Showroom(url=url, places=places, sessions=sessions)
+
+
+def _lists(engine: Engine, folder: Path, newsletter_id: int, signer: TokenSigner) -> dict[str, str]:
+    """Bring a list, and import another."""
+    octets = "会員番号,メール,お名前\n1,list@example.jp,花\n2,no address,太郎\n".encode()
+
+    def bring() -> Upload:
+        return keep_upload(folder / "lists", [octets], name="会員.csv", newsletter_id=newsletter_id)
+
+    imported = order_import(bring(), ImportTerms(basis="form 2026"))
+    import_upload(engine, imported, language=Language.JAPANESE, pseudonyms=signer.pseudonyms)
+    return {"list": bring().token, "imported": imported.token}
 
 
 def _send(stage: Stage) -> int:

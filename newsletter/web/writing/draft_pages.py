@@ -19,11 +19,10 @@ from newsletter.issues.walking import walk_texts
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.settings import Settings
-from newsletter.web.access import Visit, settings_path
+from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.pages import Pages
 from newsletter.web.writing.blocks import cards_of
 from newsletter.web.writing.proof import SAMPLE_READERS, Proof, make_proof, show_to_reader
-from newsletter.web.writing.shelf import newsletter_of
 from newsletter.web.writing.written import Written
 
 

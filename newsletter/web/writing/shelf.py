@@ -23,7 +23,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
 from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.language import Language
-from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from subscribers.newsletters import list_newsletters
 
@@ -150,11 +150,6 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
     return router
-
-
-def newsletter_of(session: Session, visit: Visit) -> NewsletterRow:
-    """Return the newsletter that a route's path names; the guard has seen that it is there."""
-    return session.get_one(NewsletterRow, visit.newsletter_id)
 
 
 def _record(
