@@ -8,7 +8,7 @@ _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(
     r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
-    r"([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
+    r"(4[2357][0-5]|44[1-9]|45\d|5[0-57]\d)(?=[\s\-:;,<)\]#'\"]|$)",
     re.IGNORECASE,
 )
 #: After such words a number is none of SMTP's.
@@ -23,18 +23,24 @@ _TOLD = (
         r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
         re.IGNORECASE,
     ),
+    # In small letters "mail" and "data" are words of any sentence.
     re.compile(
-        r"(?:error|response|reply|rejected|failed|timeout)[^\n@]{0,60}?"
-        r"\b(?:after|for|to)\s{1,4}(?:end of )?"
-        r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|TEXT|STARTTLS|initial connection)\b",
-        re.IGNORECASE,
+        r"(?i:error|response|reply|replied|rejected|refused|failed|failure|timeout)[^\n@]{0,60}?"
+        r"\b(?i:after|at|during|for|in|on|to)\s{0,16}[:：]?\s{0,4}(?i:end of )?"
+        r"(RCPT|[Rr]cpt|DATA|(?<=end of )data|MAIL|[Mm]ail(?= from:)|EHLO|HELO|AUTH|TEXT|STARTTLS"
+        r"|(?i:initial connection))\b",
     ),
     re.compile(r"did not like our (?:final )?(RCPT|DATA|MAIL|EHLO|HELO)", re.IGNORECASE),
     re.compile(r"SMTP:\s{0,2}(RCPT|DATA|MAIL|EHLO|HELO|CONNECT)\b"),
-    re.compile(r"\[(RCPT|DATA|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
+    re.compile(r"\[(RCPT|DATA|BODY|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
     re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
     re.compile(r"\bsent:? {0,4}(?:[<>]{3} {1,4})?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
     re.compile(r"-{3,40} ?SMTP command\s{1,4}(RCPT|DATA|MAIL|EHLO|HELO)\b"),
+    re.compile(
+        r"(?:command|コマンド|commande|comando|befehl)[ \t]{0,3}[:：= ][ \t]{0,3}[\"'<\[]?"
+        r"(RCPT|DATA|MAIL|EHLO|HELO)\b",
+        re.IGNORECASE,
+    ),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
 _PHRASES = (
@@ -63,11 +69,19 @@ _STATES = {
     "17": "DATA",
     "18": "DATA",
 }
+#: Which way an arrow points differs from system to system; what stands behind it tells.
+_BEHIND_ARROW = r"^[^\n@<>]{0,60}?(?:[<>]{2,3}|-{2,3}>|<-{2,3}|\b(?:[CS]|In|Out):) {1,4}"
 _SENT = re.compile(
-    r"^[^\n@<>]{0,20}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
+    _BEHIND_ARROW + r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
 )
-_REFUSED = re.compile(r"^[^\n@<>]{0,20}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
-_OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECTION": "CONN"}
+_REFUSED = re.compile(_BEHIND_ARROW + r"([45]\d\d[^\n]{0,300})", re.MULTILINE)
+_OTHER_NAMES = {
+    "TEXT": "DATA",
+    "BODY": "DATA",
+    ".": "DATA",
+    "CONNECT": "CONN",
+    "INITIAL CONNECTION": "CONN",
+}
 
 
 def find_status(text: str) -> str:

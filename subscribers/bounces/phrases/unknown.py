@@ -75,7 +75,6 @@ USER_PERHAPS = (
     "destination server rejected recipients",
     "does not exist",
     "does not have an account",
-    "does not like recipient",
     "does not work here",
     "doesn't exist",
     "doesn't have a * account",
@@ -146,7 +145,6 @@ USER_PERHAPS = (
     "recipient * not found",
     "recipient address is not valid",
     "recipient address rejected. (",
-    "recipient address rejected: access denied",
     "recipient address unknown",
     "recipient does not exist",
     "recipient does not have a mailbox",
@@ -305,6 +303,7 @@ HOST_FOR_NOW = (
     "temporary lookup failure",
     "transient dns",
     "again later",
+    "try again",
 )
 
 NO_MAIL = (
