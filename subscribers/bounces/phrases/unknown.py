@@ -32,6 +32,7 @@ USER_FOR_SURE = (
     "user not listed in",
     "user's email name is not found",
     "utilisateur inconnu",
+    "** アドレス不明 **",
     "ディレクトリには見つかりません",
     "ディレクトリのリストにありません",
 )
@@ -303,7 +304,7 @@ HOST_FOR_NOW = (
     "temporary lookup failure",
     "transient dns",
     "again later",
-    "try again",
+    "name service error * try again",
 )
 
 NO_MAIL = (
