@@ -76,6 +76,7 @@ _FILTERED = phrases(transport.FILTERED)
 _OF_US: tuple[Pairs, ...] = (
     pairs(grammar.SENDER, (*grammar.ABSENT, *grammar.UNWANTED, "no such")),
     pairs(grammar.DENIED, grammar.SENDER, between=_CLOSE),
+    pairs(grammar.SENDER_UNSPACED, grammar.ABSENT_UNSPACED, between=_BESIDE, spaced=False),
 )
 _PERSON: tuple[Pairs, ...] = (
     pairs(grammar.PERSON, grammar.ABSENT),
@@ -144,7 +145,7 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
-        or _elsewhere(said)
+        or _elsewhere(said, code=code)
         or _by_grammar(said, command=command, refused=refused)
         or Reason.UNKNOWN
     )
@@ -199,11 +200,13 @@ def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     return None
 
 
-def _elsewhere(said: str) -> Reason | None:
+def _elsewhere(said: str, *, code: str) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    if _SENDER.said_in(said):
+    named = _HOST.said_in(said)
+    # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
+    if _SENDER.said_in(said) or (named and (code.startswith("7.") or _is_of_sender(said))):
         return Reason.SENDER_REJECTED
-    if _HOST.said_in(said):
+    if named:
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
         return Reason.FILTERED

@@ -90,8 +90,9 @@ ABSENT = (
     r"undefined",
     r"(?:has|was|is|been) (?:permanently )?(?:deleted|removed|closed|terminated|expired)",
     r"cancell?ed",
-    r"no longer (?:here|exists?|works?|valid|in use|has an?|at this|with (?:us|the))",
-    r"(?:has )?left (?:the|our|this)",
+    r"(?:never created|removed|deleted)",
+    r"no longer (?:here|in service|exists?|works?|valid|in use|has an?|at this|with (?:us|the))",
+    r"(?:has )?left (?:the|our|this|us)",
     r"(?:ist |is |wurde )?(?:unbekannt|gel(?:ö|oe)scht)",
     r"existiert nicht",
     r"ungültig",
@@ -140,6 +141,8 @@ DENIED = (
     r"no such",
     r"no(?: (?:local|valid|matching|active|known))?",
     r"not (?:an?|one of our|our|any)(?: (?:valid|known|local|registered|existing|active))?",
+    r"is ?n't an?(?: (?:valid|known|local))?",
+    r"(?:do|does)(?: not|n't) have an?y?",
     r"invalid",
     r"bad",
     r"non-?existent",
@@ -234,6 +237,7 @@ SENDER = (
     r"mittente",
     r"отправител[ья]",
 )
+SENDER_UNSPACED = ("送信元", "送信者", "差出人", "发件人", "寄件人", "발신자", "보낸 사람")
 ROOM = (
     r"mail ?(?:box|fold(?:er)?|drop|dir|spool|storage)",
     r"inbox",
