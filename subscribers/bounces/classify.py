@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from subscribers.bounces.dialogue import find_reply
 from subscribers.bounces.model import Reason
 from subscribers.bounces.phrases import (
     Phrases,
@@ -188,7 +189,7 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | No
 
 def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    if _NO_MAIL.said_in(said) and _FROM_SOME not in said:
+    if _NO_MAIL.said_in(said) and _FROM_SOME not in said and not code.startswith("7."):
         return Reason.NO_MAIL_ACCEPTED
     if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN
@@ -228,7 +229,8 @@ def _by_grammar(said: str, *, command: str, refused: bool) -> Reason | None:
         return Reason.BLOCKED
     if _any(_PERSON, said):
         return Reason.USER_UNKNOWN if refused else Reason.FILTERED
-    if command in {"", "RCPT"} and _any(_NO_HOST, said):
+    # A server that answers knows its own domain: the unknown one is ours.
+    if command in {"", "RCPT"} and not find_reply(said) and _any(_NO_HOST, said):
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     return None
 

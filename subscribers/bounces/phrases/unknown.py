@@ -68,6 +68,7 @@ USER_PERHAPS = (
     "bad recipient",
     "bad-recipient",
     "by that name",
+    "by this name",
     "can't accept user",
     "cannot find your recipient",
     "delivery error: * this user doesn't have",
