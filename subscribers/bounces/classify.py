@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from subscribers.bounces.dialogue import find_reply
 from subscribers.bounces.model import Reason
 from subscribers.bounces.phrases import (
     Phrases,
+    grammar,
     mailbox,
     message,
     phrases,
@@ -20,15 +22,27 @@ from subscribers.bounces.phrases import (
     transport,
     unknown,
 )
+from subscribers.bounces.phrases.grammar import Pairs, pairs
 from subscribers.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
 
 _LOOKED_AT = 2_000
 _ADDRESS = re.compile(r"[^\s@<>\"()\[\],;:']{1,100}@[\w.-]{1,200}")
 _LINK = re.compile(r"https?://\S{1,400}")
+_HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
+#: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
+_SAID_ANYWAY = re.compile(
+    r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
+    r"|\(delivery attempts: \d{1,4}\)"
+)
 _BLOCK_LISTS = re.compile(
     r"spamhaus\.|spamcop\.|barracudacentral\.|sorbs\.|abuseat\.|surbl\.|uceprotect|njabl\.|cbl\.|psbl\."
     r"|mailspike|invaluement|senderscore|dnsbl|rbldns|spamrl|sbl-xbl|att\.net/blocks"
 )
+
+#: Between what denies a thing and the thing.
+_CLOSE = r"[ '\"<(:]{1,3}(?:\w{1,12} ){0,2}"
+_AT_ONCE = r"[^a-z;]{0,12}(?:is |was )?"
+_BESIDE = r"[^。、.,;]{0,16}?"
 
 #: Of the mailbox: they win over everything, the person is there.
 _MAILBOX: tuple[tuple[Reason, Phrases], ...] = (
@@ -38,6 +52,8 @@ _MAILBOX: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.MOVED, phrases(mailbox.MOVED)),
 )
 _SENDER = phrases(sender.NAMED)
+#: Unknown people are many here: the sender is blamed for them, none of them is spoken of.
+_BLAMING = phrases(sender.RELAYING, sender.RATE, sender.BLAMING)
 _FOR_SURE = phrases(unknown.USER_FOR_SURE)
 _PERHAPS = phrases(unknown.USER_PERHAPS)
 _AT_LAST = phrases(unknown.USER_AT_LAST)
@@ -57,6 +73,30 @@ _OTHERS: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.CONTENT, phrases(message.CONTENT)),
 )
 _FILTERED = phrases(transport.FILTERED)
+#: What words say by their grammar, asked where no phrase is known.
+_OF_US: tuple[Pairs, ...] = (
+    pairs(grammar.SENDER, (*grammar.ABSENT, *grammar.UNWANTED, "no such")),
+    pairs(grammar.DENIED, grammar.SENDER, between=_CLOSE),
+    pairs(grammar.SENDER_UNSPACED, grammar.ABSENT_UNSPACED, between=_BESIDE, spaced=False),
+)
+_PERSON: tuple[Pairs, ...] = (
+    pairs(grammar.PERSON, grammar.ABSENT),
+    pairs(grammar.DENIED, grammar.PERSON, between=_CLOSE),
+    pairs(("thisaddress",), grammar.ABSENT, between=_AT_ONCE),
+    pairs(grammar.DENIED, ("thisaddress",), between=_CLOSE),
+    pairs(grammar.PERSON_UNSPACED, grammar.ABSENT_UNSPACED, spaced=False),
+    pairs(grammar.ABSENT_UNSPACED, grammar.PERSON_UNSPACED, between=_BESIDE, spaced=False),
+)
+_ROOM: tuple[Pairs, ...] = (
+    pairs(grammar.ROOM, grammar.FULL),
+    pairs(grammar.FULL, grammar.ROOM, between=_CLOSE),
+    pairs(grammar.ROOM_UNSPACED, grammar.FULL_UNSPACED, between=_BESIDE, spaced=False),
+)
+_UNWANTED = pairs(grammar.TRAFFIC, grammar.UNWANTED)
+_NO_HOST: tuple[Pairs, ...] = (
+    pairs(grammar.HOST, grammar.HOST_ABSENT),
+    pairs(grammar.HOST_DENIED, grammar.HOST, between=_CLOSE),
+)
 _WAY: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.NETWORK, phrases(transport.NETWORK)),
     (Reason.EXPIRED, phrases(transport.EXPIRED)),
@@ -72,7 +112,8 @@ _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 #: Said of the sender's address or host in reply to such a command.
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
-_NOBODY = frozenset({"1.0", "1.1", "1.3"})
+_NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3"})
+_NO_HOST_CODES = frozenset({"1.2", "4.4"})
 _VAGUE = frozenset(
     {
         Reason.UNKNOWN,
@@ -105,7 +146,8 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
-        or _elsewhere(said)
+        or _elsewhere(said, code=code)
+        or _by_grammar(said, command=command, refused=refused)
         or Reason.UNKNOWN
     )
     if command in _OF_SENDER and found in _OF_ADDRESS:
@@ -138,7 +180,7 @@ def are_vague(*, status: str, command: str) -> bool:
 
 def _plain(words: str) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
-    return _LINK.sub(" ", _ADDRESS.sub("@", lower))
+    return _SAID_ANYWAY.sub(" ", _LINK.sub(" ", _ADDRESS.sub("@", lower)))
 
 
 def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | None:
@@ -147,23 +189,56 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | No
 
 def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    if _NO_MAIL.said_in(said) and _FROM_SOME not in said:
+    if _NO_MAIL.said_in(said) and _FROM_SOME not in said and not code.startswith("7."):
         return Reason.NO_MAIL_ACCEPTED
     if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN
-    if refused and _PERHAPS.said_in(said) and not _SENDER.said_in(said):
+    if refused and _PERHAPS.said_in(said) and not (_BLAMING.said_in(said) or _is_of_sender(said)):
         return Reason.USER_UNKNOWN
-    if code in {"1.2", "4.4"} and _HOST.said_in(said) and not _HOST_FOR_NOW.said_in(said):
+    of_host = code in _NO_HOST_CODES and (_HOST.said_in(said) or _any(_NO_HOST, said))
+    if of_host and not _HOST_FOR_NOW.said_in(said):
         return Reason.HOST_UNKNOWN
     return None
 
 
-def _elsewhere(said: str) -> Reason | None:
+def _elsewhere(said: str, *, code: str) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    if _SENDER.said_in(said):
+    named = _HOST.said_in(said)
+    # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
+    if _SENDER.said_in(said) or (named and (code.startswith("7.") or _is_of_sender(said))):
         return Reason.SENDER_REJECTED
-    if _HOST.said_in(said):
+    if named:
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
         return Reason.FILTERED
     return _first(_WAY, said)
+
+
+def _is_of_sender(said: str) -> bool:
+    return _SENDER.said_in(said) or _any(_OF_US, _unnamed(said))
+
+
+def _by_grammar(said: str, *, command: str, refused: bool) -> Reason | None:
+    """Return what a clause amounts to that no phrase foresaw."""
+    said = _unnamed(said)
+    if _any(_ROOM, said):
+        return Reason.MAILBOX_FULL
+    if _any(_OF_US, said):
+        return Reason.SENDER_REJECTED
+    if _UNWANTED.said_in(said) or _BLAMING.said_in(said):
+        return Reason.BLOCKED
+    if _any(_PERSON, said):
+        return Reason.USER_UNKNOWN if refused else Reason.FILTERED
+    # A server that answers knows its own domain: the unknown one is ours.
+    if command in {"", "RCPT"} and not find_reply(said) and _any(_NO_HOST, said):
+        return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
+    return None
+
+
+def _unnamed(said: str) -> str:
+    """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
+    return _HOST_NAME.sub("#", said).replace("@", "thisaddress")
+
+
+def _any(theme: tuple[Pairs, ...], said: str) -> bool:
+    return any(one.said_in(said) for one in theme)

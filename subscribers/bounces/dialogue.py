@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(
     r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
-    r"([45][0-5]\d)(?=[\s\-:;,<)\]#'\"]|$)",
+    r"(4[2357][0-5]|44[1-9]|45\d|5[0-57]\d)(?=[\s\-:;,<)\]#'\"]|$)",
     re.IGNORECASE,
 )
 #: After such words a number is none of SMTP's.
@@ -23,18 +24,24 @@ _TOLD = (
         r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
         re.IGNORECASE,
     ),
+    # In small letters "mail" and "data" are words of any sentence.
     re.compile(
-        r"(?:error|response|reply|rejected|failed|timeout)[^\n@]{0,60}?"
-        r"\b(?:after|for|to)\s{1,4}(?:end of )?"
-        r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|TEXT|STARTTLS|initial connection)\b",
-        re.IGNORECASE,
+        r"(?i:error|response|reply|replied|rejected|refused|failed|failure|timeout)[^\n@]{0,60}?"
+        r"\b(?i:after|at|during|for|in|on|to)\s{0,16}[:：]?\s{0,4}(?i:end of )?"
+        r"(RCPT|[Rr]cpt|DATA|(?<=end of )data|MAIL|[Mm]ail(?= from:)|EHLO|HELO|AUTH|TEXT|STARTTLS"
+        r"|(?i:initial connection))\b",
     ),
     re.compile(r"did not like our (?:final )?(RCPT|DATA|MAIL|EHLO|HELO)", re.IGNORECASE),
     re.compile(r"SMTP:\s{0,2}(RCPT|DATA|MAIL|EHLO|HELO|CONNECT)\b"),
-    re.compile(r"\[(RCPT|DATA|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
+    re.compile(r"\[(RCPT|DATA|BODY|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
     re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
     re.compile(r"\bsent:? {0,4}(?:[<>]{3} {1,4})?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
     re.compile(r"-{3,40} ?SMTP command\s{1,4}(RCPT|DATA|MAIL|EHLO|HELO)\b"),
+    re.compile(
+        r"(?:command|コマンド|commande|comando|befehl)[ \t]{0,3}[:：= ][ \t]{0,3}[\"'<\[]?"
+        r"(RCPT|DATA|MAIL|EHLO|HELO)\b",
+        re.IGNORECASE,
+    ),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
 _PHRASES = (
@@ -50,6 +57,23 @@ _PHRASES = (
     ("body of message generated response", "DATA"),
     ("smtp transmission failure has occurred", "DATA"),
 )
+#: Less sure, asked last: the command beside what befell it.
+_BESIDE = (
+    re.compile(
+        r"\b([Rr][Cc][Pp][Tt]|MAIL|DATA)(?:[ _-](?i:to|from))?(?::? ?<[^<>\n]{0,200}>)?,? "
+        r"(?i:command|failed|was (?:refused|rejected))\b"
+    ),
+    re.compile(
+        r"(?i:response|reply|replied|responded|sending|sent|refused|rejected|after|stage)"
+        r"(?i:\s{1,4}to)?(?i:\s{1,4}the)?[: ]{1,4}([Rr][Cc][Pp][Tt]|MAIL FROM|DATA)\b"
+    ),
+    re.compile(
+        r"^[ \t]{0,8}(RCPT|MAIL) (?:TO|FROM): ?<[^<>\n]{1,200}>[^\n]{0,80}\n"
+        r"[ \t<>-]{0,8}[45]\d\d\b",
+        re.MULTILINE | re.IGNORECASE,
+    ),
+    re.compile(r"\b(end of data|after (?:message body|end of message))\b", re.IGNORECASE),
+)
 #: Gmail's old notices number the state of its SMTP session.
 _STATE = re.compile(r"\(state (\d{1,2})\)")
 _STATES = {
@@ -63,11 +87,23 @@ _STATES = {
     "17": "DATA",
     "18": "DATA",
 }
+#: Which way an arrow points differs from system to system; what stands behind it tells.
+_BEHIND_ARROW = r"^[^\n@<>]{0,60}?(?:[<>]{2,3}|[-=]{1,3}>|<[-=]{1,3}|\b(?:[CS]|In|Out):) {1,4}"
 _SENT = re.compile(
-    r"^[^\n@<>]{0,20}>>> {1,4}(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
+    _BEHIND_ARROW + r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
 )
-_REFUSED = re.compile(r"^[^\n@<>]{0,20}<<< {1,4}([45]\d\d[^\n]{0,300})", re.MULTILINE)
-_OTHER_NAMES = {"TEXT": "DATA", ".": "DATA", "CONNECT": "CONN", "INITIAL CONNECTION": "CONN"}
+_REFUSED = re.compile(_BEHIND_ARROW + r"([45]\d\d[^\n]{0,300})", re.MULTILINE)
+_OTHER_NAMES = {
+    ".": "DATA",
+    "AFTER END OF MESSAGE": "DATA",
+    "AFTER MESSAGE BODY": "DATA",
+    "BODY": "DATA",
+    "CONNECT": "CONN",
+    "END OF DATA": "DATA",
+    "INITIAL CONNECTION": "CONN",
+    "MAIL FROM": "MAIL",
+    "TEXT": "DATA",
+}
 
 
 def find_status(text: str) -> str:
@@ -84,6 +120,7 @@ def find_reply(text: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=32)  # a notice's recipients share most of its text
 def find_command(text: str, *, answer: str = "") -> str:
     """Return the SMTP command that was refused, in capitals, or nothing.
 
@@ -103,7 +140,12 @@ def find_command(text: str, *, answer: str = "") -> str:
     state = _STATE.search(text)
     if state is not None and state[1] in _STATES:
         return _STATES[state[1]]
-    return _from_transcript(text, answer)
+    return _from_transcript(text, answer) or _from_beside(text)
+
+
+def _from_beside(text: str) -> str:
+    found = (pattern.search(text) for pattern in _BESIDE)
+    return next((_named(match[1]) for match in found if match is not None), "")
 
 
 def _from_transcript(text: str, answer: str) -> str:

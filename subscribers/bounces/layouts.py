@@ -164,7 +164,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="imail",
-        signs=("\nundeliverable mail\n", "\nundeliverable mail ", "<smtp32 "),
+        signs=("<smtp32 ",),
         own_directory=True,
         recipient=re.compile(
             rf"^(?:[^\n@]{{3,80}}:|undeliverable to)[ \t]{{1,4}}{_ADDRESS}[> \t]{{0,4}}$",

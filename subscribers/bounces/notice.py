@@ -20,7 +20,8 @@ _NEAR_WORDS = 4_000
 
 #: An address at the head of a line, as the recipient whose fate follows.
 _HEAD = re.compile(
-    r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}|(?:recipient|to):[ \t]{0,4}|>>> )?"
+    r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
+    r"|(?:recipient|to)[ \t]{0,16}:[ \t]{0,4}|>>> )?"
     r"[<\"'(]{0,2}([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)[>\"')]{0,2}"
     r"(?=$|[ \t:,;.\[(<-])",
     re.MULTILINE | re.IGNORECASE,
@@ -136,7 +137,9 @@ class Notice:
     def _named_by_layout(self) -> tuple[str, ...]:
         if self.layout is None or self.layout.recipient is None:
             return ()
-        return tuple(dict.fromkeys(m[1] for m in self.layout.recipient.finditer(self.said)))
+        found = tuple(dict.fromkeys(m[1] for m in self.layout.recipient.finditer(self.said)))
+        strangers = tuple(one for one in found if one.lower() not in self._ours)
+        return strangers or found
 
     @cached_property
     def _heads(self) -> dict[str, int]:

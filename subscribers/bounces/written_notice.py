@@ -34,17 +34,20 @@ def read_written_notice(notice: Notice) -> Report | None:
 
 def is_notice(notice: Notice) -> bool:
     """Tell whether a mail comes from a mail system, to say that mail was not delivered."""
-    mail = notice.mail
-    sender = mail.headers.get("from").lower()
-    if (
-        "x-failed-recipients" in mail.headers
-        or _SENDERS.said_in(sender)
-        or is_system(find_address(sender))
-    ):
+    if is_from_system(notice):
         return True
-    if _ANSWER.match(mail.subject):
+    subject = notice.mail.subject
+    if _ANSWER.match(subject):
         return False
-    return _SUBJECTS.said_in(mail.subject.lower()) or notice.layout is not None
+    return _SUBJECTS.said_in(subject.lower()) or notice.layout is not None
+
+
+def is_from_system(notice: Notice) -> bool:
+    """Tell whether a mail names a mail system as its sender, or whom that could not reach."""
+    headers = notice.mail.headers
+    sender = headers.get("from").lower()
+    named = _SENDERS.said_in(sender) or is_system(find_address(sender))
+    return named or "x-failed-recipients" in headers
 
 
 def _is_delay(notice: Notice) -> bool:

@@ -131,6 +131,16 @@ class TestDeliveryStatus:
         told = notification(fields, words=f"<{READER}>: {words} (in reply to RCPT TO command)")
         assert only(read_report(told)) == (READER, Reason.SENDER_REJECTED, False)
 
+    def test_unknown_recipients_by_the_number_are_the_senders_fault(self) -> None:
+        words = "550 5.1.1 too many unknown recipients from your host"
+        fields = recipient(status="5.1.1", diagnostic=f"smtp; {words}")
+        assert not read_report(notification(fields)).recipients[0].hard
+
+    def test_a_number_of_the_other_sides_own_is_no_reply(self) -> None:
+        words = "Adresse destinataire invalide [416]"
+        fields = recipient(status="5.1.1", diagnostic=f"smtp; {words}")
+        assert only(read_report(notification(fields))) == (READER, Reason.USER_UNKNOWN, True)
+
     def test_what_holds_for_now_is_not_hard(self) -> None:
         fields = recipient(status="4.1.1", diagnostic="smtp; 450 4.1.1 user unknown")
         assert not read_report(notification(fields)).recipients[0].hard
@@ -303,6 +313,11 @@ class TestAnswers:
             "Subject: 自動返信：お問い合わせありがとうございます",
             "Subject: 不在通知",
             "Subject: Abwesenheitsnotiz",
+            "Subject: 自动回复: October",
+            "Subject: Absent du bureau",
+            "Subject: Fuera de la oficina",
+            "Subject: Odpowiedź automatyczna: October",
+            "Subject: Undeliverable: October\nAuto-Submitted: auto-replied",
         ],
     )
     def test_say_nothing(self, headers: str) -> None:
@@ -322,6 +337,12 @@ class TestAnswers:
         )
         raw = receipt.replace(b"delivery-status", b"disposition-notification")
         assert read_report(raw).kind is ReportKind.AUTO_REPLY
+
+    def test_a_mail_systems_notice_is_none(self) -> None:
+        head = f"From: MAILER-DAEMON@mx.example.net\nTo: {OURS}\nSubject: Undeliverable\n"
+        words = f"<{READER}>: 550 5.1.1 User unknown"
+        raw = f"{head}Auto-Submitted: auto-replied\n\n{words}\n".encode()
+        assert only(read_report(raw)) == (READER, Reason.USER_UNKNOWN, True)
 
     def test_a_letter_is_neither(self) -> None:
         raw = f"From: {READER}\nTo: {OURS}\nSubject: Re: Undeliverable\n\nUser unknown? It is me!\n"

@@ -51,6 +51,7 @@ FULL = (
     "out of storage",
     "over quota",
     "over the allowed quota",
+    "over the limit of",
     "over the maximum allowed mailbox size",
     "over the quota",
     "overquota",

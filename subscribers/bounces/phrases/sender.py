@@ -233,6 +233,8 @@ NAMED = (
     "batv",
     "callout",
     "domain of sender",
+    "ehlo name",
+    "helo name",
     "sender address",
     "sender domain",
     "sender rejected",
@@ -242,6 +244,22 @@ NAMED = (
     "verify sender",
     "your address",
     "your domain",
+)
+
+#: Unknown people are counted or named as a class, to the sender's charge.
+BLAMING = (
+    "limit on * recipients",
+    "limits on * recipients",
+    "number of * recipients",
+    "relay for",
+    "smtp auth",
+    "to unknown users",
+    "too many * errors",
+    "too many * recipients",
+    "too many * users",
+    "too many bad",
+    "too many invalid",
+    "too many unknown",
 )
 
 REJECTED = (

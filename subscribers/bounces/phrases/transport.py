@@ -117,6 +117,7 @@ NETWORK = (
 SYSTEM = (
     "administrative command",
     "aliasing/forwarding loop",
+    "at the moment",
     "can't create user output file",
     "cannot send e-mail to yourself",
     "command failed",

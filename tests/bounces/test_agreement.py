@@ -1,0 +1,90 @@
+"""What was said decides, not who passes it on: each saying in each manner means the same.
+
+The samples are few, and no list of wordings is complete. These figures tell how much of the reading
+is rules: sayings that no phrase was written for, and samples that lost what a machine reads first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from subscribers.bounces.model import Report
+from subscribers.bounces.reading import read_report
+from tests.bounces.formats import READER
+from tests.bounces.manners import MANNERS, said_of
+from tests.bounces.sayings import SAYINGS
+from tests.bounces.test_samples import FOLDER, FOUND, WRONGED
+
+_STATUS = re.compile(rb"(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![.]?\d)")
+_FIELDS = re.compile(
+    rb"^(?:(?:Original|Final|X-Actual)-Recipient|Action|Status|Diagnostic-Code|Remote-MTA):"
+    rb".*(?:\n[ \t].*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REPLY = re.compile(rb"(?<![\w.\-/:@=])5[0-5]\d(?=[\s\-])")
+Harm = Callable[[bytes], bytes]
+
+
+def without_status(raw: bytes) -> bytes:
+    return _STATUS.sub(b"5.0.0", raw)
+
+
+def without_machines_part(raw: bytes) -> bytes:
+    return _FIELDS.sub(b"X-Gone: x", raw).replace(b"message/delivery-status", b"text/x-gone")
+
+
+def without_codes(raw: bytes) -> bytes:
+    return _REPLY.sub(b"", _STATUS.sub(b"", raw))
+
+
+def words_alone(raw: bytes) -> bytes:
+    return without_codes(without_machines_part(raw))
+
+
+def is_hard(report: Report, number: int = 0) -> bool:
+    return number < len(report.recipients) and report.recipients[number].hard
+
+
+@pytest.mark.parametrize("name", MANNERS)
+def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
+    """That nobody is there is asked only of manners that tell the command: docs/bounces.md."""
+    manner, tells = MANNERS[name]
+    counts: Counter[tuple[bool, bool]] = Counter()
+    for saying in SAYINGS:
+        report = read_report(manner(said_of(saying)))
+        assert [one.address for one in report.recipients] == [READER], saying
+        if tells or saying.status or not saying.hard:
+            counts[saying.hard, is_hard(report)] += 1
+    assert counts[True, True] >= FOUND * (counts[True, True] + counts[True, False])
+    assert counts[False, True] <= WRONGED * (counts[False, True] + counts[False, False])
+
+
+@pytest.mark.skipif(
+    not FOLDER.is_dir() and not os.environ.get("CI"),
+    reason="the samples of ../shared/data/bounces are not here",
+)
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        pytest.param(without_status, 0.7, id="status 5.0.0"),
+        pytest.param(without_machines_part, 0.9, id="no machine's part"),
+        pytest.param(without_codes, 0.6, id="no codes"),
+        pytest.param(words_alone, 0.6, id="words alone"),
+    ],
+)
+def test_samples_that_lost_their_codes_spare_the_living(harm: Harm, found: float) -> None:
+    """Without 5.1.1, "unknown" is believed only of a refused RCPT, so that fewer are found."""
+    counts: Counter[tuple[bool, bool]] = Counter()
+    for line in (FOLDER / "expected.jsonl").read_text("utf-8").splitlines():
+        sample = json.loads(line)
+        report = read_report(harm((FOLDER / sample["file"]).read_bytes()))
+        for number, wanted in enumerate(sample["recipients"]):
+            counts[wanted["hard"], is_hard(report, number)] += 1
+    assert counts[True, True] >= found * (counts[True, True] + counts[True, False])
+    assert counts[False, True] <= WRONGED * (counts[False, True] + counts[False, False])
