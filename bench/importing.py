@@ -58,7 +58,7 @@ def importing(scale: float = 1.0) -> list[Row]:
 
 
 def _row(name: str, ours: float, reference: float) -> Row:
-    return Row(row=name, ours=ours, reference=reference, unit="rows/s", aim=">=0.3")
+    return Row(row=name, ours=ours, reference=reference, unit="rows/s")
 
 
 def _lines(count: int) -> Iterator[str]:
