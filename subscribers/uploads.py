@@ -78,6 +78,20 @@ class Upload:
         return self._list.exists()
 
     @property
+    def headings(self) -> int:
+        """How many of its lines are no row."""
+        return 0 if self._is_json else 1
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return max(self.lines - self.headings, 0)
+
+    @property
+    def _is_json(self) -> bool:
+        return self.name.lower().endswith(_JSON_ENDINGS)
+
+    @property
     def report(self) -> Path:
         """Its problems as CSV, row by row."""
         return self.folder / "problems.csv"
@@ -93,7 +107,7 @@ class Upload:
         Raises:
             ListError: It cannot be read.
         """
-        read = json_records if self.name.lower().endswith(_JSON_ENDINGS) else csv_records
+        read = json_records if self._is_json else csv_records
         with self._list.open("rb") as stream:
             yield read(text_lines(stream, source=self.name), source=self.name)
 
@@ -308,7 +322,7 @@ class Progress:
 
     running: bool
     finished: bool
-    records: int
+    rows: int
     counts: Mapping[str, int]
 
 
@@ -327,6 +341,6 @@ def progress_of(engine: Engine, upload: Upload) -> Progress:
     return Progress(
         running=running,
         finished=not upload.is_there and upload.terms is not None,
-        records=row.records if row is not None else 0,
+        rows=max(row.records - upload.headings, 0) if row is not None else 0,
         counts=counts,
     )

@@ -23,6 +23,7 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.bounce_rates import rates_router
 from newsletter.web.bounces import bounces_router
 from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
@@ -88,10 +89,7 @@ def create_app(
     app.include_router(leaving_router(engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
-    message_id_key = signing_keys(settings)[-1]
-    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
-    app.include_router(bounces_router(engine, figures, feedback_keys, pages))
-    app.include_router(webhooks_router(settings, engine, fetch))
+    _include_feedback(app, settings, engine, figures, signer, pages, fetch)
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
     app.include_router(clicks_router(engine, signer))
@@ -146,6 +144,23 @@ def _include_lists(
     # Before the page of a person: it would take the word for a number.
     app.include_router(importing_router(desk))
     app.include_router(subscribers_router(engine, figures, pages))
+
+
+def _include_feedback(
+    app: FastAPI,
+    settings: Settings,
+    engine: Engine,
+    figures: Figures,
+    signer: TokenSigner,
+    pages: Pages,
+    fetch: Callable[[str], bytes],
+) -> None:
+    message_id_key = signing_keys(settings)[-1]
+    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
+    # Before the page of one bounce: it would take the word for a number.
+    app.include_router(rates_router(engine, figures, pages))
+    app.include_router(bounces_router(engine, feedback_keys, pages))
+    app.include_router(webhooks_router(settings, engine, fetch))
 
 
 def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:

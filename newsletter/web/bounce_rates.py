@@ -22,7 +22,7 @@ _DAYS = 30
 
 def rates_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:
     """Return the route of the rates, for operators."""
-    router = APIRouter()
+    router = APIRouter(prefix="/bounces")
 
     @router.get("/rates")
     def show_rates(visit: OperatorVisit, request: Request) -> HTMLResponse:

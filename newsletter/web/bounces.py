@@ -27,10 +27,8 @@ from newsletter.delivery.feedback.search import (
     suppressions_of,
 )
 from newsletter.delivery.feedback.undo import undo_bounce
-from newsletter.delivery.figures import Figures
 from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.web.access import OperatorVisit, Visit, operated
-from newsletter.web.bounce_rates import rates_router
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
 from subscribers.bounces.model import Reason
@@ -64,10 +62,9 @@ class Asked(BaseModel):
         )
 
 
-def bounces_router(engine: Engine, figures: Figures, keys: Keys, pages: Pages) -> APIRouter:
+def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
     """Return the routes of the bounce log."""
     router = APIRouter(prefix="/bounces")
-    router.include_router(rates_router(engine, figures, pages))
 
     @router.get("")
     def show_log(

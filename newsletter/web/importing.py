@@ -168,7 +168,7 @@ class ImportDesk:
                 "subscriber.import",
                 object=upload.name,
                 newsletter_id=visit.newsletter_id,
-                details={"basis": terms.basis, "lines": upload.lines},
+                details={"basis": terms.basis, "rows": upload.rows},
             )
         return ordered
 

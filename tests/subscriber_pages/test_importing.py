@@ -92,7 +92,7 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
         ).one()
     assert (person.name, person.attributes) == ("安奈", {"会員番号": "1"})
     assert (basis, tags) == ("form 2026", {"member", "press"})
-    assert (event.object, event.details["lines"]) == ("会員.csv", 4)
+    assert (event.object, event.details["rows"]) == ("会員.csv", 3)
     report = client.get(f"{page.url}/problems.csv")
     assert report.text.splitlines()[1].startswith("3,address,bad,")
 
