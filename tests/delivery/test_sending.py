@@ -69,6 +69,15 @@ def test_everybody_gets_one_copy_and_a_refused_one_stops_nobody(
 
 
 @pytest.mark.usefixtures("workers")
+def test_an_international_address_gets_its_copy(stage: Stage, smtp_server: SmtpServer) -> None:
+    stage.subscribe("読者@例え.jp", "plain@example.jp")
+    mailing = stage.mail()
+    stage.await_end(mailing)
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 2}
+    assert sorted(smtp_server.recipients()) == ["plain@example.jp", "読者@xn--r8jz45g.jp"]
+
+
+@pytest.mark.usefixtures("workers")
 def test_who_left_is_not_in_the_next_mailing(stage: Stage, smtp_server: SmtpServer) -> None:
     stage.subscribe(*ADDRESSES[:3])
     stage.await_end(stage.mail())
