@@ -27,6 +27,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     DeliveryState,
     IncidentKind,
+    MailingKind,
     SubscriptionState,
     UnsubscribeWay,
 )
@@ -218,6 +219,13 @@ def test_an_incident_is_listed_and_settled(
     assert (_json(run("incidents", "--json")), _suppressed(post)) == ([], suppressed)
     [closed] = _json(run("incidents", "--all", "--json"))
     assert closed["resolution"] == word.removeprefix("--")
+
+
+def test_notices_and_tests_are_no_mailings_with_a_rate(post: Post, run: Run) -> None:
+    _sent(post)
+    with transaction(post.engine) as session:
+        session.get_one(MailingRow, post.mailing_id).kind = MailingKind.NOTICE
+    assert _json(run("rates", "--json")) == []
 
 
 def test_rates_count_people_by_mailing_and_by_domain(post: Post, run: Run) -> None:

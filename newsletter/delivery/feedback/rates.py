@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
-from newsletter.database.vocabulary import BounceKind, DeliveryState
+from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind
 from newsletter.delivery.feedback.search import BounceFilter, conditions
 
 #: What a relay answered for: the mail of which some may have come back.
@@ -36,8 +36,10 @@ class Rate:
 def rates_by_mailing(
     session: Session, *, newsletter_ids: Collection[int] | None = None, limit: int = 20
 ) -> list[Rate]:
-    """Return the rates of the newest mailings that were sent."""
-    query = select(MailingRow.id).where(MailingRow.started_at.is_not(None))
+    """Return the rates of the newest issues that were sent; notices and tests are none."""
+    query = select(MailingRow.id).where(
+        MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE
+    )
     if newsletter_ids is not None:
         query = query.where(MailingRow.newsletter_id.in_(newsletter_ids))
     ids = session.scalars(query.order_by(MailingRow.id.desc()).limit(limit)).all()
