@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
-from newsletter.issues.findings import Said
 from newsletter.issues.urls import find_url_fault
-from newsletter.language import Language
+from newsletter.language import Language, Said
 from subscribers.addresses import parse_address
 
 #: ``new`` is the page on which one is made.

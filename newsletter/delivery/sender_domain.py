@@ -14,7 +14,8 @@ from enum import StrEnum
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
-from newsletter.issues.findings import Finding, IssueField, IssuePlace, Said, Severity
+from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.language import Said
 
 #: Seconds all questions together may take.
 _PATIENCE = 3.0

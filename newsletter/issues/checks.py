@@ -8,14 +8,7 @@ from functools import partial
 
 from newsletter.issues.characters import find_character_faults, mend_characters
 from newsletter.issues.contents import table_of_contents
-from newsletter.issues.findings import (
-    Finding,
-    IssueField,
-    IssuePlace,
-    Said,
-    Severity,
-    sorted_findings,
-)
+from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import check_links
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import outline_anchors, remove_part, to_outline, with_outline
@@ -25,6 +18,7 @@ from newsletter.issues.walking import (
     walk_pictures,
     walk_texts,
 )
+from newsletter.language import Said
 
 #: Characters below which a preheader leaves room for an inbox to show what follows it.
 _PREHEADER_SHORT = 20

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.model import Issue
-from newsletter.language import Language
+from newsletter.language import Said
 
 
 class Severity(StrEnum):
@@ -48,18 +48,6 @@ _FIELD_NAMES: dict[IssueField, tuple[str, str]] = {
     IssueField.MAIL: ("メール全体", "mail"),
     IssueField.SENDER: ("差出人", "sender"),
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """One sentence in both languages."""
-
-    ja: str
-    en: str
-
-    def in_language(self, language: Language) -> str:
-        """Return the sentence as a reader of ``language`` gets it."""
-        return self.ja if language is Language.JAPANESE else self.en
 
 
 #: What a fix is called that needs no other name.

@@ -8,15 +8,9 @@ from pathlib import Path
 
 from newsletter.errors import TemplateError
 from newsletter.issues.checks import check_issue
-from newsletter.issues.findings import (
-    Finding,
-    IssueField,
-    IssuePlace,
-    Said,
-    Severity,
-    sorted_findings,
-)
+from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.model import Issue
+from newsletter.language import Said
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue

@@ -16,8 +16,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError
-from newsletter.issues.findings import Said
-from newsletter.language import Language
+from newsletter.language import Language, Said
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of

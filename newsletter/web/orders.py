@@ -15,7 +15,7 @@ from newsletter.delivery.domains import hold_domain, let_domain_go, read_domain
 from newsletter.delivery.relays import hold_relay, let_relay_go
 from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import ForbiddenError, NotFoundError, OrderError
-from newsletter.operations.alarms.model import Words
+from newsletter.language import Said
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
 from newsletter.operations.orders import order
 from newsletter.operations.suppressions import find_suppression_row, lift_suppression
@@ -36,21 +36,21 @@ class OrderForm:
     """
 
     noun: str
-    title: Words
-    effect: Words
-    buttons: Mapping[str, Words]
+    title: Said
+    effect: Said
+    buttons: Mapping[str, Said]
     lists: DeliveryState | None = None
 
 
-def _one(action: str, ja: str, en: str) -> Mapping[str, Words]:
-    return {action: Words(ja=ja, en=en)}
+def _one(action: str, ja: str, en: str) -> Mapping[str, Said]:
+    return {action: Said(ja=ja, en=en)}
 
 
 FORMS: Mapping[str, OrderForm] = {
     "relay-hold": OrderForm(
         noun="relay",
-        title=Words(ja="中継サーバーを止める", en="Hold a relay"),
-        effect=Words(
+        title=Said(ja="中継サーバーを止める", en="Hold a relay"),
+        effect=Said(
             ja="2秒以内にこのサーバーへの送信が止まります。ほかのサーバーがあればそちらへ回ります。",
             en="Within two seconds nothing is sent by it. Other relays take over if there are any.",
         ),
@@ -58,14 +58,14 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "relay-release": OrderForm(
         noun="relay",
-        title=Words(ja="中継サーバーを再開する", en="Let a relay go"),
-        effect=Words(ja="すぐに送信を試みます。", en="It is tried again at once."),
+        title=Said(ja="中継サーバーを再開する", en="Let a relay go"),
+        effect=Said(ja="すぐに送信を試みます。", en="It is tried again at once."),
         buttons=_one("relay.release", "再開する", "Let it go"),
     ),
     "domain-hold": OrderForm(
         noun="domain",
-        title=Words(ja="宛先ドメインを止める", en="Hold a recipient domain"),
-        effect=Words(
+        title=Said(ja="宛先ドメインを止める", en="Hold a recipient domain"),
+        effect=Said(
             ja="2秒以内にこのドメイン宛ての送信が止まります。待っているものは失われません。",
             en="Within two seconds nothing is sent to it. What waits is not lost.",
         ),
@@ -73,16 +73,16 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "domain-release": OrderForm(
         noun="domain",
-        title=Words(ja="宛先ドメインを再開する", en="Let a recipient domain go"),
-        effect=Words(
+        title=Said(ja="宛先ドメインを再開する", en="Let a recipient domain go"),
+        effect=Said(
             ja="待っていたものは1分以内に送られます。", en="What waited goes on within a minute."
         ),
         buttons=_one("domain.release", "再開する", "Let it go"),
     ),
     "worker-drain": OrderForm(
         noun="worker",
-        title=Words(ja="ワーカーを空にする", en="Drain a worker"),
-        effect=Words(
+        title=Said(ja="ワーカーを空にする", en="Drain a worker"),
+        effect=Said(
             ja="送っている途中のメールだけを終え、新しい束を取りません。残りはほかが送ります。",
             en="It finishes its messages in flight and takes no new batch; others send the rest.",
         ),
@@ -90,29 +90,29 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "worker-undrain": OrderForm(
         noun="worker",
-        title=Words(ja="ワーカーを再開する", en="Let a worker go on"),
-        effect=Words(ja="数秒で束を取り始めます。", en="It takes batches again within seconds."),
+        title=Said(ja="ワーカーを再開する", en="Let a worker go on"),
+        effect=Said(ja="数秒で束を取り始めます。", en="It takes batches again within seconds."),
         buttons=_one("worker.undrain", "再開する", "Let it go on"),
     ),
     "settle": OrderForm(
         noun="mailing",
-        title=Words(ja="届いたか不明な配信を決める", en="Settle what is in doubt"),
-        effect=Words(
+        title=Said(ja="届いたか不明な配信を決める", en="Settle what is in doubt"),
+        effect=Said(
             ja="返事の前に接続が切れたため、届いたかどうか分かりません。もう一度送ると2通届くことがありますが、"
             "Message-IDは同じです。",
             en="The connection ended before the reply, so nobody can tell whether it arrived. Sent "
             "again, it may arrive twice, under the same Message-ID.",
         ),
         buttons={
-            "delivery.resend": Words(ja="もう一度送る", en="Send again"),
-            "delivery.leave": Words(ja="届いたとみなす", en="Take as arrived"),
+            "delivery.resend": Said(ja="もう一度送る", en="Send again"),
+            "delivery.leave": Said(ja="届いたとみなす", en="Take as arrived"),
         },
         lists=DeliveryState.UNCERTAIN,
     ),
     "retry": OrderForm(
         noun="mailing",
-        title=Words(ja="諦めた配信をやり直す", en="Retry what failed"),
-        effect=Words(
+        title=Said(ja="諦めた配信をやり直す", en="Retry what failed"),
+        effect=Said(
             ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
             en="What you choose is sent once more. See first that its cause is mended.",
         ),
@@ -121,8 +121,8 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "lift": OrderForm(
         noun="suppression",
-        title=Words(ja="配信停止の登録を外す", en="Lift a suppression"),
-        effect=Words(
+        title=Said(ja="配信停止の登録を外す", en="Lift a suppression"),
+        effect=Said(
             ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
             en="The address gets mail again. Do not lift what its owner's complaint led to.",
         ),

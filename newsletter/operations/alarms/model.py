@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.language import Said
+
 
 class Severity(StrEnum):
     """How much an alarm weighs."""
@@ -15,14 +17,6 @@ class Severity(StrEnum):
     WARNING = "warning"
     #: As an operator wanted it; said so that it is not forgotten.
     NOTE = "note"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Words:
-    """The same in both languages."""
-
-    ja: str
-    en: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +31,8 @@ class Alarm:
 
     severity: Severity
     kind: str
-    what: Words
-    remedy: Words
+    what: Said
+    remedy: Said
     where: str = ""
     section: str = ""
 
@@ -56,8 +50,8 @@ def alarm(
     return Alarm(
         severity=severity,
         kind=kind,
-        what=Words(ja=what[0], en=what[1]),
-        remedy=Words(ja=remedy[0], en=remedy[1]),
+        what=Said(ja=what[0], en=what[1]),
+        remedy=Said(ja=remedy[0], en=remedy[1]),
         where=where,
         section=section,
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from newsletter.errors import ContentError
-from newsletter.issues.findings import Said
 from newsletter.issues.model import Issue, Picture
 from newsletter.issues.outline import (
     Level,
@@ -21,6 +20,7 @@ from newsletter.issues.outline import (
     with_outline,
 )
 from newsletter.issues.sheet import LEAD, Card, Sheet, bare_outline
+from newsletter.language import Said
 
 _KINDS = {
     Level.CHAPTER: Said(ja="章", en="chapter"),

@@ -22,7 +22,7 @@ from newsletter.issues.drafts import (
     restore_revision,
     save_draft,
 )
-from newsletter.issues.findings import Said
+from newsletter.language import Said
 from newsletter.web.access import EditorVisit, Visit
 from newsletter.web.writing.blocks import Changed, Pressed, press
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
