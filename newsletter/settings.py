@@ -11,6 +11,7 @@ import secrets
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,6 +27,8 @@ def _default_templates() -> Path:
     return checkout if checkout.is_dir() else _PACKAGE / "_templates"
 
 
+#: What Celery's Redis transport understands.
+_BROKERS = ("redis://", "rediss://", "sentinel://")
 #: Providers whose webhooks carry a secret of the operator's; the others sign with a key of theirs.
 _CHOSEN_SECRETS = ("webhook_postmark", "webhook_sparkpost", "webhook_mailjet", "webhook_brevo")
 _WEBHOOKS = (
@@ -129,7 +132,10 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        rates = {domain.strip().lower(): float(rate) for domain, _, rate in pairs}
+        try:
+            rates = {domain.strip().lower(): float(rate) for domain, _, rate in pairs}
+        except ValueError:
+            rates = {"": 0.0}
         if not all(0 < rate < float("inf") for rate in rates.values()):
             raise ValueError("each rate must be a number above 0, such as docomo.ne.jp=5")
         return rates
@@ -146,6 +152,29 @@ class Settings(BaseSettings):
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("the token must have at least 32 characters")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_broker(cls, value: str) -> str:
+        if value and not value.startswith(_BROKERS):
+            raise ValueError(f"must begin with one of {', '.join(_BROKERS)}")
+        if value.startswith("redis") and not _has_port(value):
+            raise ValueError("has a port that is none")
+        return value
+
+    @field_validator("dkim_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(words.split(":", 2)) < 3 for words in value):  # noqa: PLR2004
+            raise ValueError("each key must be domain:selector:file")
+        return value
+
+    @field_validator("templates_dir")
+    @classmethod
+    def _holds_templates(cls, value: Path) -> Path:
+        if not (value / "email").is_dir():
+            raise ValueError(f"{value} holds no folder email/ with templates")
         return value
 
     @field_validator("public_url")
@@ -175,6 +204,13 @@ class Settings(BaseSettings):
         return self.data_dir / "journals"
 
 
+def _has_port(url: str) -> bool:
+    try:
+        return (urlsplit(url).port or 1) > 0
+    except ValueError:
+        return False
+
+
 def load_settings(env_file: Path | None = None) -> Settings:
     """Read the settings; the environment wins over the file.
 
@@ -195,7 +231,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         raise SettingError(
-            f"{first['msg']}.",
+            f"{first['msg'].removeprefix('Value error, ')}.",
             place=Place(source="settings", field=name),
             remedy=f"Correct {name} in {source} or in the environment; .env.example explains it.",
         ) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
@@ -98,3 +100,19 @@ def run() -> None:
             )
         )
         sys.exit(ExitCode.UNAVAILABLE)
+    except Exception as error:  # noqa: BLE001 - the last edge before a person
+        print_error(
+            NewsletterError(
+                f"Something unforeseen happened: {type(error).__name__}.",
+                remedy=f"This is a defect. The trace to report is in {_keep_trace()}.",
+            )
+        )
+        sys.exit(ExitCode.INTERNAL)
+
+
+def _keep_trace() -> Path:
+    with NamedTemporaryFile(
+        "w", prefix="newsletter-", suffix=".trace", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(traceback.format_exc())
+        return Path(file.name)

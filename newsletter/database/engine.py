@@ -46,7 +46,7 @@ def open_engine(url: str) -> Engine:
     match parsed.get_backend_name():
         case "sqlite":
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(parsed.database).parent)
             engine = create_engine(
                 parsed,
                 connect_args={"timeout": _BUSY_TIMEOUT / 1000},
@@ -69,6 +69,17 @@ def open_engine(url: str) -> Engine:
                 remedy="Use sqlite:///… or postgresql://….",
             )
     return engine
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"The folder {path} cannot be made: {error.strerror}.",
+            place=Place(source="settings", field="DATABASE_URL"),
+            remedy="Set DATABASE_URL, or DATA_DIR, to where this user may write.",
+        ) from None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -111,6 +111,24 @@ def test_rows_that_cannot_be_taken_are_named_and_the_rest_is_imported() -> None:
     assert _last(done)["refused"][0]["line"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code", "said"),
+    [
+        ("REDIS_URL", "foo", ExitCode.BAD_SETTING, "REDIS_URL"),
+        ("DATA_DIR", "/proc/nowhere", ExitCode.BAD_SETTING, "cannot be made"),
+        ("DATABASE_URL", "sqlite:////proc/version", ExitCode.UNAVAILABLE, "database"),
+    ],
+)
+def test_a_wrong_setting_is_told_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: ExitCode, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    run = _run("status")
+    assert run.returncode == code
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_sending_needs_nothing_to_be_configured() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0

@@ -50,11 +50,22 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("SECRET_KEYS=short", "SECRET_KEYS"),
         ("PUBLIC_URL=example.jp", "PUBLIC_URL"),
         ("LOG_LEVEL=LOUD", "LOG_LEVEL"),
+        ("REDIS_URL=foo", "REDIS_URL"),
+        ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
+        ("DOMAIN_RATES=docomo.ne.jp=quick", "each rate must be a number"),
+        ("DKIM_KEYS=example.jp", "domain:selector:file"),
+        ("TEMPLATES_DIR=/nowhere", "TEMPLATES_DIR"),
     ],
 )
 def test_a_wrong_setting_is_named(line: str, name: str) -> None:
     with pytest.raises(SettingError, match=name):
         load_settings(_file(line))
+
+
+def test_the_error_speaks_of_the_setting_alone() -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings(_file("PUBLIC_URL=example.jp"))
+    assert caught.value.what.startswith("must begin with https://")
 
 
 def test_the_error_does_not_repeat_a_secret() -> None:
