@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console
@@ -25,7 +26,15 @@ from rich.text import Text
 
 from newsletter.errors import NewsletterError
 
-console = Console(highlight=False)
+#: Columns where neither a terminal nor COLUMNS says how many: a pipe must cut no address off.
+_PIPE_WIDTH = 200
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() else get_terminal_size((_PIPE_WIDTH, 24)).columns
+
+
+console = Console(highlight=False, width=_width())
 errors = Console(stderr=True, highlight=False)
 
 

@@ -129,6 +129,20 @@ def test_a_wrong_setting_is_told_without_a_trace(
     assert "Traceback" not in run.stderr
 
 
+def test_a_pipe_cuts_no_address_off() -> None:
+    _init()
+    address = f"{'a' * 60}@{'b' * 40}.example.jp"
+    assert _run("subscriber", "add", address, "--basis", "asked").returncode == 0
+    listed = subprocess.run(
+        [sys.executable, "-m", "newsletter.cli", "subscriber", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
+    )
+    assert address in listed.stdout
+
+
 def test_sending_needs_nothing_to_be_configured() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0
