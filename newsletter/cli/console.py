@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from shutil import get_terminal_size
 from typing import Any
 
@@ -39,9 +40,13 @@ errors = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """Print a value as one line of JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    """Print a value as one line of JSON, moments as RFC 3339 has them."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
     sys.stdout.flush()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_error(error: NewsletterError) -> None:

@@ -18,12 +18,14 @@ from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
 from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from newsletter.delivery.audience import count_audience
 from newsletter.delivery.mailings import Progress, progress
 from newsletter.delivery.schedule import Schedule, read_hour
 from newsletter.errors import ExitCode
 from newsletter.issues.store import find_issue
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
+from subscribers.segments.saved import segment_text
 
 
 def send(
@@ -62,8 +64,9 @@ def send(
     )
     found = preflight_stored(engine, settings, newsletter=newsletter, issue=issue)
     require_clear(found, yes=yes, quiet=json)
+    query = _segment(engine, newsletter, segment)
     if not yes:
-        _confirm(engine, newsletter, issue)
+        _confirm(engine, newsletter, issue, query, schedule)
     with ExitStack() as stack:
         is_later = at is not None
         check = (
@@ -76,7 +79,7 @@ def send(
             settings,
             newsletter=newsletter,
             issue=issue,
-            segment=segment,
+            segment=query,
             schedule=schedule,
             uncertain_policy=uncertain,
         )
@@ -100,12 +103,36 @@ def _say_scheduled(now: Progress, *, json: bool) -> None:
     console.print("It goes out by itself while newsletter worker runs.")
 
 
-def _confirm(engine: Engine, newsletter: str | None, issue: str | None) -> None:
+def _segment(engine: Engine, newsletter: str | None, segment: str) -> str:
+    """Return the query of a segment, before anything is asked or started."""
+    if not segment:
+        return ""
+    with reading(engine) as session:
+        return segment_text(session, find_newsletter(session, newsletter).id, segment)
+
+
+def _confirm(
+    engine: Engine, newsletter: str | None, issue: str | None, query: str, schedule: Schedule
+) -> None:
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         row = find_issue(session, newsletter_row.id, issue)
+        people = count_audience(session, newsletter_row, query).included
     console.print(f"{escape(newsletter_row.name)}: [bold]{escape(row.title)}[/]")
-    typer.confirm("Send it to everybody subscribed?", abort=True)
+    within = f"whoever fits {escape(query)}" if query else "everybody subscribed"
+    console.print(f"To {within}: {people:,} {'person' if people == 1 else 'people'}.")
+    console.print(f"{_in_words(schedule, newsletter_row.time_zone)}.")
+    typer.confirm("Send it?", abort=True)
+
+
+def _in_words(schedule: Schedule, zone: str) -> str:
+    if schedule.hour is None:
+        moment = "At once"
+    else:
+        clock = "on each subscriber's own clock" if schedule.everywhere else f"in {zone}"
+        moment = f"At {schedule.hour:%Y-%m-%d %H:%M} {clock}"
+    hours = schedule.spread.total_seconds() / 3600
+    return f"{moment}, spread over {hours:g} hours" if hours else moment
 
 
 def _start_missing_parts(

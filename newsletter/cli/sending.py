@@ -18,7 +18,6 @@ from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.store import find_issue
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
-from subscribers.segments.saved import segment_text
 
 _POLL_SECONDS = 0.3
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
@@ -34,7 +33,7 @@ def start_mailing(
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
-    """Make a mailing of an issue; the workers plan and send it.
+    """Make a mailing of an issue to a segment's query; the workers plan and send it.
 
     Raises:
         NotFoundError: There is no such newsletter or issue.
@@ -54,7 +53,7 @@ def start_mailing(
             issue_row,
             rendered,
             batch_size=settings.batch_size,
-            segment=segment_text(session, newsletter_row.id, segment) if segment else "",
+            segment=segment,
             schedule=schedule,
             uncertain_policy=uncertain_policy,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine, select, update
@@ -62,13 +62,14 @@ def read_hour(text: str) -> datetime:
 def due_in(zone: str, hour: datetime, *, fallback: str) -> datetime:
     """Return the instant at which clocks in ``zone`` show ``hour``.
 
-    An hour that a change to summer time leaves out counts as if clocks had not moved (PEP 495).
+    An hour that a change to summer time leaves out counts as if clocks had not moved; of one that
+    comes twice, the first is meant (PEP 495).
     """
     try:
         place = ZoneInfo(zone or fallback)
     except (ZoneInfoNotFoundError, ValueError):
         place = ZoneInfo(fallback)
-    return hour.replace(tzinfo=place)
+    return hour.replace(tzinfo=place).astimezone(UTC)
 
 
 def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:

@@ -1,7 +1,8 @@
-"""What errors say on Japanese pages: each English sentence with its Japanese one.
+"""What errors and halts say on Japanese pages: each English sentence with its Japanese one.
 
-Errors are raised in English, far from any page. A sentence is found by its fixed words; ``{}``
-stands for what varies, in the same order on both sides. A test holds the table to what is raised.
+Errors are raised, and mailings held, in English, far from any page. A sentence is found by its
+fixed words; ``{}`` stands for what varies, in the same order on both sides. A test holds the table
+to what is raised.
 """
 
 from __future__ import annotations
@@ -116,6 +117,33 @@ _SENDING = {
     ),
     "The issue cannot be rendered; see what preflight found.": (
         "この号はメールにできません。送信前の点検を見てください。"
+    ),
+}
+
+_HALTS = {
+    "Paused by {}.": "{}が一時停止しました。",
+    "It cannot be planned. {}": "宛先を決められません。{}",
+    "There is no segment {}.": "セグメント{}はありません。",
+    (
+        "Its hour passed while no worker ran, longer ago than GRACE_MINUTES. "
+        "Resume it to send it now, or cancel it."
+    ): (
+        "配信の時刻にワーカーが動いておらず、GRACE_MINUTESを超えて遅れました。"
+        "今から送るなら再開し、送らないなら中止してください。"
+    ),
+    (
+        "The database was restored to its state of {}; what was sent since then it does "
+        "not know. Look whether this mailing was sent, then resume or cancel it."
+    ): (
+        "データベースが{}の状態に戻され、それ以降に送ったものの記録がありません。"
+        "この配信が送られたかを確かめてから、再開か中止をしてください。"
+    ),
+    (
+        "No worker ran since {}, longer than GRACE_MINUTES. Resume this mailing if it is "
+        "still wanted, or cancel it."
+    ): (
+        "{}からGRACE_MINUTESを超えてワーカーが動いていませんでした。"
+        "まだ必要なら再開し、そうでなければ中止してください。"
     ),
 }
 
@@ -307,7 +335,7 @@ _SEGMENTS = {
 }
 
 JAPANESE: Mapping[str, str] = (
-    _ACCOUNTS | _FORMS | _SENDING | _OPERATING | _WRITING | _LISTS | _SEGMENTS
+    _ACCOUNTS | _FORMS | _SENDING | _HALTS | _OPERATING | _WRITING | _LISTS | _SEGMENTS
 )
 #: Where an input is named in its place.
 _SOURCES = {"segment": "条件式", "form": "フォーム", "editor": "編集画面", "newsletter": "設定"}
@@ -344,10 +372,10 @@ def in_japanese(sentence: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Set what Python wrote in quotes into Japanese ones."""
+    """Set what Python wrote in quotes into Japanese ones; a sentence within a sentence, too."""
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return f"「{value[1:-1]}」"
-    return value
+    return in_japanese(value)
 
 
 @lru_cache(maxsize=1)

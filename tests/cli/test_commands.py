@@ -19,6 +19,7 @@ import pytest
 from newsletter.cli.embedded import find_ports
 from newsletter.errors import ExitCode
 from newsletter.language import Language
+from newsletter.mailbox.store import MailboxStore
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.support.ports import await_condition
@@ -31,9 +32,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def _run(*words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+def _run(*words: str, seconds: float = 120, answer: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "newsletter.cli", *words],
+        input=answer,
         capture_output=True,
         text=True,
         timeout=seconds,
@@ -150,6 +152,45 @@ def test_sending_needs_nothing_to_be_configured() -> None:
     sent = _run("send", "--yes", "--json")
     assert sent.returncode == 0, sent.stderr
     assert _last(sent)["accepted"] == 1
+
+
+def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
+    _init()
+    Path("list.csv").write_text(
+        "email,prefecture,tags\n"
+        "a@example.jp,Tokyo,press\nb@example.jp,Osaka,press\nc@example.jp,Tokyo,\n",
+        encoding="utf-8",
+    )
+    taken = _run("subscriber", "import", "list.csv", "--basis", "asked", "--attributes")
+    assert taken.returncode == 0, taken.stderr
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    query = 'attributes.prefecture = "Tokyo" and tag = "press"'
+    sent = _run("send", "--segment", query, "--yes", "--json")
+    assert sent.returncode == 0, sent.stderr
+    assert _last(sent)["planned"] == 1
+    mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
+    assert [message.recipient for message in mailbox.list()] == ["a@example.jp"]
+
+
+def test_before_sending_it_is_asked_with_subject_count_and_hour() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    asked = _run("send", "--at", "2126-12-01 08:00", "--over", "3", answer="n\n")
+    for words in ("2026年11月号", "1 person", "2126-12-01 08:00 in Asia/Tokyo", "over 3 hours"):
+        assert words in asked.stdout
+    status = _last(_run("status", "--json"))
+    assert status["mailings"] == []
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", status["taken_at"])
+
+
+def test_a_segment_that_is_none_is_told_before_anything_starts() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    refused = _run("send", "--segment", "prefecture = 1", "--yes")
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert "column 1" in refused.stderr
+    assert "MAIL_TRANSPORTS" not in refused.stderr
 
 
 def test_the_demo_sends_to_a_thousand_and_leaves_nothing_running() -> None:

@@ -6,15 +6,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, UnsubscribeWay
+from newsletter.database.tables import BatchRow, SubscriberRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.delivery.joining import JoinDesk
+from newsletter.delivery.schedule import Schedule
 from newsletter.language import Language
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -255,3 +261,65 @@ def test_who_leaves_amid_a_mailing_gets_nothing_five_seconds_later_from_any_of_f
         skipped = stage.counts(mailing)[DeliveryState.SKIPPED]
     assert late == set()
     assert skipped >= len(leavers) // 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sent_gradually_no_worker_runs_ahead_of_the_plan(
+    engine: Engine, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    share, shares, seconds = 5, 6, 12
+    stage = set_stage(engine)
+    people = _subscribe(stage, share * shares)
+    with (
+        counting_relay(tmp_path) as relay,
+        _workers(database_url, redis_url, tmp_path, relay.url, WORKER_PROCESSES="2"),
+    ):
+        watch = Watch(relay)
+        mailing = stage.mail(batch_size=share, schedule=Schedule(spread=timedelta(seconds=seconds)))
+        stage.await_end(mailing)
+        beyond = watch.most_beyond(len(people) / seconds)
+    # A share goes at once; one that a round noticed late may be followed by one on time.
+    assert beyond <= 2 * share + 1
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: len(people)}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_everywhere_at_an_hour_nobody_gets_it_before_their_own_clock_says_so(
+    engine: Engine, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    stage = set_stage(engine)
+    people = _subscribe(stage, 20)
+    west, east = people[:10], people[10:]
+    with transaction(engine) as session:
+        for zone, members in (("Asia/Kolkata", west), ("Asia/Tokyo", east)):
+            session.execute(
+                update(SubscriberRow)
+                .where(SubscriberRow.address_key.in_(members))
+                .values(time_zone=zone)
+            )
+    tokyo = now().astimezone(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    with (
+        counting_relay(tmp_path) as relay,
+        _workers(database_url, redis_url, tmp_path, relay.url),
+    ):
+        mailing = stage.mail(schedule=Schedule(hour=tokyo, everywhere=True))
+        await_condition(lambda: relay.count() == len(east), seconds=60, what="the east")
+        await_condition(
+            lambda: stage.counts(mailing).get(DeliveryState.ACCEPTED) == len(east),
+            seconds=30,
+            what="its record",
+        )
+        assert sorted(relay.accepted()) == east
+        assert stage.counts(mailing)[DeliveryState.QUEUED] == len(west)
+        with transaction(engine) as session:
+            _let_hours_pass(session, mailing)
+        stage.await_end(mailing)
+        assert sorted(relay.accepted().elements()) == people
+
+
+def _let_hours_pass(session: Session, mailing: int) -> None:
+    session.execute(
+        update(BatchRow)
+        .where(BatchRow.mailing_id == mailing, BatchRow.state == BatchState.PENDING)
+        .values(due_at=now())
+    )

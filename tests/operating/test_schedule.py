@@ -22,7 +22,7 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.delivery import pulse
 from newsletter.delivery.mailings import resume_mailing
 from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.schedule import Schedule, read_hour, start_due_mailings
+from newsletter.delivery.schedule import Schedule, due_in, read_hour, start_due_mailings
 from newsletter.errors import ContentError
 from tests.support.stage import Stage, set_stage
 
@@ -103,6 +103,28 @@ def test_everywhere_means_each_subscribers_own_clock(stage: Stage) -> None:
         f"reader{number}@example.jp": hour.replace(tzinfo=ZoneInfo(zones.get(number, "Asia/Tokyo")))
         for number in range(6)
     }
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "instant"),
+    [
+        # New York moves its clocks from 02:00 to 03:00 on 8 March 2026, and back on 1 November.
+        ("America/New_York", "2026-03-08 01:30", "2026-03-08 06:30"),
+        ("America/New_York", "2026-03-08 02:30", "2026-03-08 07:30"),
+        ("America/New_York", "2026-03-08 03:00", "2026-03-08 07:00"),
+        ("America/New_York", "2026-11-01 01:30", "2026-11-01 05:30"),
+        ("America/New_York", "2026-11-01 02:00", "2026-11-01 07:00"),
+        # Lord Howe Island moves them by half an hour.
+        ("Australia/Lord_Howe", "2026-10-04 02:15", "2026-10-03 15:45"),
+        ("Australia/Lord_Howe", "2026-10-04 02:30", "2026-10-03 15:30"),
+        ("", "2026-03-08 02:30", "2026-03-07 17:30"),
+    ],
+)
+def test_on_the_days_on_which_clocks_move_everybody_has_one_instant(
+    zone: str, hour: str, instant: str
+) -> None:
+    due = due_in(zone, read_hour(hour), fallback="Asia/Tokyo")
+    assert f"{due.astimezone(UTC):%Y-%m-%d %H:%M}" == instant
 
 
 def test_spread_batches_come_due_evenly(stage: Stage) -> None:

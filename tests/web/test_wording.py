@@ -21,6 +21,7 @@ _PACKAGES = (
     "newsletter/operations",
     "newsletter/web",
     "subscribers",
+    "workers",
 )
 #: What else is raised, pages tell by words of their own.
 _CALLS = {"AccountError", "ConflictError", "ContentError", "ForbiddenError", "ListError"}
@@ -60,6 +61,37 @@ def _sentences() -> Iterator[tuple[str, str]]:
 
 def test_every_sentence_that_is_raised_has_its_japanese() -> None:
     assert {one: place for one, place in _sentences() if one not in JAPANESE} == {}
+
+
+def _halts() -> Iterator[str]:
+    """Yield why mailings are held."""
+    for node, _ in _nodes():
+        match node:
+            case ast.Call(func=ast.Name(id="pause_mailing"), keywords=[*_, ast.keyword() as word]):
+                yield from _patterns(word.value)
+            case ast.keyword(arg="halt_reason", value=value):
+                yield from _patterns(value)
+            case ast.FunctionDef(name="_reason"):
+                for each in ast.walk(node):
+                    if isinstance(each, ast.Return) and each.value:
+                        yield from _patterns(each.value)
+
+
+def _patterns(node: ast.AST) -> Iterator[str]:
+    either = node.values if isinstance(node, ast.BoolOp) else [node]
+    yield from (found for one in either if (found := _pattern(one)))
+
+
+def test_every_reason_why_a_mailing_is_held_has_its_japanese() -> None:
+    held = set(_halts())
+    assert len(held) >= 5
+    assert held - set(JAPANESE) == set()
+
+
+def test_a_sentence_within_a_sentence_is_told_in_japanese_too() -> None:
+    assert in_japanese("It cannot be planned. There is no segment 'press'.") == (
+        "宛先を決められません。セグメント「press」はありません。"
+    )
 
 
 def test_no_japanese_is_kept_for_what_nobody_says() -> None:
