@@ -20,7 +20,7 @@ from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.database.tables import AccountRow, InvitationRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import InvitationPurpose, Role
-from newsletter.errors import AccountError, ConflictError, NotFoundError, Place
+from newsletter.errors import AccountError, ConflictError, ListError, NotFoundError, Place
 from newsletter.language import Language
 from subscribers.addresses import parse_address
 
@@ -29,6 +29,8 @@ _LIFETIMES = {
     InvitationPurpose.INVITE: timedelta(days=7),
     InvitationPurpose.RESET: timedelta(hours=4),
 }
+#: Between two mails that somebody asks for who may be anybody.
+_RESET_INTERVAL = timedelta(minutes=5)
 _NAME_LENGTH = 200
 
 
@@ -107,6 +109,31 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
     record_event(session, actor, "account.link", object=f"account {account_id}")
     purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
     return _issue(session, purpose, account_id)
+
+
+def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
+    """Return the token for whoever says they forgot their password, to be mailed to them alone.
+
+    None where the address has no account in use, or was sent a link a moment ago.
+    """
+    try:
+        key = parse_address(address).key
+    except ListError:
+        return None
+    account = session.scalar(
+        select(AccountRow)
+        .where(AccountRow.address_key == key, AccountRow.disabled_at.is_(None))
+        .with_for_update()
+    )
+    if account is None:
+        return None
+    lately = select(InvitationRow.id).where(
+        InvitationRow.account_id == account.id,
+        InvitationRow.created_at > now() - _RESET_INTERVAL,
+    )
+    if session.scalar(lately.limit(1)) is not None:
+        return None
+    return reset_link(session, actor, account.id)
 
 
 def read_invitation(session: Session, token: str) -> Invited:

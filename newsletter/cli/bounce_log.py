@@ -238,13 +238,15 @@ def rates(
         table.add_column(name, justify="right")
     for one in found:
         shares = (f"{n:,} ({one.share(n):.2f} %)" for n in (one.hard, one.soft, one.complaints))
-        table.add_row(escape(one.name), f"{one.mailed:,}", *shares)
+        named = one.name if one.title == one.name else f"{one.name} {one.title}"
+        table.add_row(escape(named), f"{one.mailed:,}", *shares)
     console.print(table if found else "Nothing was mailed yet.")
 
 
 def _rate_as_json(one: Rate) -> dict[str, Any]:
     return {
         "name": one.name,
+        "title": one.title,
         "mailed": one.mailed,
         "hard": one.hard,
         "soft": one.soft,

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.invitations import read_invitation
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.tables import NewsletterRow, RoleGrantRow
 from newsletter.database.vocabulary import InvitationPurpose
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from subscribers.addresses import parse_address
 from subscribers.people import find_or_add_person
+
+
+def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None:
+    """Return the newsletter that writes to an account: one of its own, else the first; or None."""
+    own = exists().where(
+        RoleGrantRow.account_id == account_id, RoleGrantRow.newsletter_id == NewsletterRow.id
+    )
+    return session.scalars(
+        select(NewsletterRow).order_by(case((own, 0), else_=1), NewsletterRow.id).limit(1)
+    ).one_or_none()
 
 
 def mail_link(

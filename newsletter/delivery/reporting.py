@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Integer, cast, extract, func, select
+from sqlalchemy import ColumnElement, Integer, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -149,7 +149,12 @@ def list_summaries(
 
 
 def _summaries(
-    session: Session, newsletter_id: int, condition: object, figures: Figures, *, limit: int
+    session: Session,
+    newsletter_id: int,
+    condition: ColumnElement[bool],
+    figures: Figures,
+    *,
+    limit: int,
 ) -> Sequence[MailingSummary]:
     rows = session.execute(
         select(MailingRow, IssueRow.title)
@@ -157,7 +162,7 @@ def _summaries(
         .where(
             MailingRow.newsletter_id == newsletter_id,
             MailingRow.kind == MailingKind.ISSUE,
-            condition,  # type: ignore[arg-type]
+            condition,
         )
         .order_by(MailingRow.id.desc())
         .limit(limit)

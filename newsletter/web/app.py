@@ -23,11 +23,13 @@ from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.account import account_router
 from newsletter.web.api import api_router
 from newsletter.web.archive import archive_router
+from newsletter.web.auditing import auditing_router
 from newsletter.web.bounce_rates import rates_router
 from newsletter.web.bounces import bounces_router
 from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
+from newsletter.web.forgetting import forgetting_router
 from newsletter.web.images import images_router
 from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router
@@ -74,10 +76,10 @@ def create_app(
     app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
     sealer = Sealer(signing_keys(settings))
+    # Whoever serves the application says when it ends.
+    app.state.is_ending = lambda: False
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
-    app.include_router(signing_in_router(engine, sealer, pages))
-    app.include_router(account_router(engine, sealer, pages))
-    app.include_router(people_router(engine, settings, pages))
+    _include_accounts(app, settings, engine, sealer, pages)
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(engine, figures, pages))
@@ -128,6 +130,16 @@ def create_app(
     # Last added is outermost: what goes wrong further in is logged under the request's number.
     app.middleware("http")(Tracer(registry).trace)
     return app
+
+
+def _include_accounts(
+    app: FastAPI, settings: Settings, engine: Engine, sealer: Sealer, pages: Pages
+) -> None:
+    app.include_router(signing_in_router(engine, sealer, pages))
+    app.include_router(forgetting_router(settings, engine, pages))
+    app.include_router(account_router(engine, sealer, pages))
+    app.include_router(people_router(engine, settings, pages))
+    app.include_router(auditing_router(engine, pages))
 
 
 def _include_lists(

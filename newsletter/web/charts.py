@@ -17,6 +17,8 @@ STACK = (
 )
 WIDTH, HEIGHT = 720, 180
 _LEFT, _BOTTOM, _TOP = 72, 6, 10
+#: Fewer bars do not grow wider than if there were so many.
+_SLOTS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +43,13 @@ class Chart:
     left: int = _LEFT
     axis: int = HEIGHT - _BOTTOM
     ceiling: int = _TOP
+    slots: int = _SLOTS
 
 
 def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
     """Lay bars out from left to right."""
     top = max((sum(bar.get(state, 0) for state in STACK) for bar in bars), default=0)
-    step = (WIDTH - _LEFT) / max(len(bars), 12)
+    step = (WIDTH - _LEFT) / max(len(bars), _SLOTS)
     room = HEIGHT - _BOTTOM - _TOP
     pieces = []
     for place, bar in enumerate(bars):

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from newsletter.errors import ConflictError, NotFoundError, TokenError, UnavailableError
 from newsletter.web.pages import Pages
@@ -71,6 +72,12 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         if request.method == "GET":
             return _page(request, "missing", _NOT_FOUND)
         return _page(request, "unreadable", _UNREADABLE)
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: Request, error: Exception) -> Response:
+        # Left amid sending a form, as an autosave is when its page is closed: nobody reads this.
+        del request, error
+        return Response(status_code=400)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> Response:

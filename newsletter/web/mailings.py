@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -22,6 +21,7 @@ from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.delivery.reporting import (
     MailingSummary,
+    Pace,
     Report,
     list_summaries,
     measure_pace,
@@ -30,9 +30,10 @@ from newsletter.delivery.reporting import (
     summarise,
 )
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
-from newsletter.web.access import EditorVisit, SignedInVisit, Visit
+from newsletter.web.access import EditorVisit, Requires, SignedInVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
+from newsletter.web.streams import live
 from newsletter.web.wording import tell
 from subscribers.exporting import defuse
 from subscribers.newsletters import list_newsletters
@@ -40,9 +41,9 @@ from subscribers.newsletters import list_newsletters
 _Field = Annotated[str, Form(max_length=500)]
 _PAGE = 20
 _COMPARED = 6
+#: Of each newsletter, where several are listed.
+_NEWEST = 3
 _TICK_SECONDS = 1.5
-#: A stream ends by itself after so many ticks, and the page opens another.
-_TICKS = 400
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 _LIVE = "_sending/progress.html"
 
@@ -56,9 +57,12 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
     def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
         with reading(engine) as session:
             rows = [row for row in list_newsletters(session) if _may_see(visit, row.id)]
+            newest = {
+                row.id: list_summaries(session, row.id, figures, limit=_NEWEST) for row in rows
+            }
         if len(rows) == 1:
             return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
-        return pages.show_to(visit, request, "mailings_of.html", newsletters=rows)
+        return pages.show_to(visit, request, "mailings_of.html", newsletters=rows, newest=newest)
 
     @router.get("")
     def show_list(
@@ -77,10 +81,10 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
             older=f"?before={older}" if older else "",
         )
 
-    def _progress_values(visit: Visit, number: int) -> dict[str, object]:
+    def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace]:
         with reading(engine) as session:
             mailing = summarise(session, _allowed(visit), number, figures)
-            return {"mailing": mailing, "pace": measure_pace(session, mailing, figures)}
+            return mailing, measure_pace(session, mailing, figures)
 
     @router.get("/{number}")
     def show_mailing(number: int, visit: SignedInVisit, request: Request) -> HTMLResponse:
@@ -123,25 +127,16 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
 
     @router.get("/{number}/events")
     async def stream(number: int, visit: SignedInVisit, request: Request) -> StreamingResponse:
-        await run_in_threadpool(_progress_values, visit, number)
+        await run_in_threadpool(_progress, visit, number)
 
-        async def events() -> AsyncIterator[str]:
-            for _ in range(_TICKS):
-                values = await run_in_threadpool(_progress_values, visit, number)
-                mailing = values["mailing"]
-                assert isinstance(mailing, MailingSummary)  # noqa: S101 - narrows the mapping
-                shown = pages.render(_LIVE, language=visit.language, zone=visit.time_zone, **values)
-                yield "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
-                if mailing.state not in _MOVING:
-                    yield "event: rest\ndata: now\n\n"
-                    return
-                await asyncio.sleep(_TICK_SECONDS)
-                if await request.is_disconnected():
-                    return
+        def show(now: Visit) -> tuple[str, bool]:
+            mailing, pace = _progress(now, number)
+            shown = pages.render(
+                _LIVE, language=now.language, zone=now.time_zone, mailing=mailing, pace=pace
+            )
+            return shown, mailing.state in _MOVING
 
-        return StreamingResponse(
-            events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+        return live(request, Requires(), show, seconds=_TICK_SECONDS)
 
     @router.post("/{number}/{verb}")
     def move(

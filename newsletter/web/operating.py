@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
@@ -21,18 +19,17 @@ from newsletter.operations.overview import look
 from newsletter.operations.suppressions import find_suppressions
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import OperatorVisit, Visit
+from newsletter.web.access import OperatorVisit, Requires, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.orders import OrderForm, carry_out, demand_right, find_form, read_object
 from newsletter.web.pages import Pages
+from newsletter.web.streams import live
 from newsletter.web.wording import tell
 from workers.transports import relay_names
 
 _Field = Annotated[str, Form(max_length=500)]
 _Name = Annotated[str, Query(max_length=320)]
 _TICK_SECONDS = 2.0
-#: A stream ends by itself after so many ticks, and the page opens another.
-_TICKS = 300
 _LISTED = 200
 _LIVE = "_operating/overview.html"
 
@@ -64,19 +61,14 @@ def operating_router(  # noqa: C901 - a list of routes
         return pages.show_to(visit, request, "operate.html", **_values(visit))
 
     @router.get("/events")
-    async def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
-        async def events() -> AsyncIterator[str]:
-            for _ in range(_TICKS):
-                values = await run_in_threadpool(_values, visit)
-                shown = pages.render(_LIVE, language=visit.language, zone=visit.time_zone, **values)
-                yield "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
-                await asyncio.sleep(_TICK_SECONDS)
-                if await request.is_disconnected():
-                    return
+    def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
+        del visit
 
-        return StreamingResponse(
-            events(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+        def show(now: Visit) -> tuple[str, bool]:
+            shown = pages.render(_LIVE, language=now.language, zone=now.time_zone, **_values(now))
+            return shown, True
+
+        return live(request, Requires(Role.OPERATOR), show, seconds=_TICK_SECONDS)
 
     def _ask(
         visit: Visit,

@@ -16,6 +16,7 @@ from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.language import Language
 from newsletter.web.access import Visit, access_of
+from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.wording import in_japanese
 
@@ -40,6 +41,7 @@ class Pages:
         self._environment.filters["day"] = _day
         self._environment.filters["number"] = _number
         self._environment.filters["worded"] = _worded
+        self._environment.filters["deed"] = _deed
 
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
@@ -122,6 +124,14 @@ def theme_of(request: Request) -> str:
 def _worded(context: Context, sentence: str) -> str:
     """Write what an error says in the reader's language."""
     return in_japanese(sentence) if context["ja"] else sentence
+
+
+@pass_context
+def _deed(context: Context, action: str) -> str:
+    """Write what an action of the audit log is called; its code where it has no name."""
+    name = DEEDS.get(action)
+    language = Language.JAPANESE if context["ja"] else Language.ENGLISH
+    return name.in_language(language) if name else action
 
 
 @pass_context

@@ -1,25 +1,23 @@
-"""Administration: who may sign in and what for, and the audit log."""
+"""Administration: who may sign in and what for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import AuditFilter, export_csv, list_events, record_event
-from newsletter.accounts.invitations import describe, invite, reset_link
+from newsletter.accounts.audit import record_event
+from newsletter.accounts.invitations import describe, invite, read_invitation, reset_link
 from newsletter.accounts.roles import Grant, Rights, has_administrator, rights_of, set_grants
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
+from newsletter.delivery.inviting import mail_link, sender_for
 from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
@@ -29,14 +27,28 @@ from subscribers.newsletters import list_newsletters
 
 _PAGE = 50
 _Field = Annotated[str, Form(max_length=2000)]
+_BY_MAIL = "mail"
 
 
-def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+class _Handed(TypedDict, total=False):
+    """What became of a link: the address it was mailed to, or the link itself."""
+
+    link: str
+    mailed: str
+
+
+def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter:  # noqa: C901 - a list of routes
     """Return the routes of administration; accounts are for whoever administers everything."""
     router = APIRouter()
 
     def _show(
-        visit: Visit, request: Request, *, status: int = 200, link: str = "", error: str = ""
+        visit: Visit,
+        request: Request,
+        *,
+        status: int = 200,
+        link: str = "",
+        mailed: str = "",
+        error: str = "",
     ) -> HTMLResponse:
         with reading(engine) as session:
             accounts = session.scalars(select(AccountRow).order_by(AccountRow.id)).all()
@@ -53,6 +65,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
             names={row.id: row.name for row in newsletters},
             roles=list(Role),
             link=link,
+            mailed=mailed,
             error=error,
         )
 
@@ -68,6 +81,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
         address: _Field = "",
         role: _Field = "",
         newsletter: _Field = "",
+        by: _Field = _BY_MAIL,
     ) -> HTMLResponse:
         visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
@@ -81,19 +95,23 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
                     language=visit.language,
                     time_zone=visit.time_zone,
                 )
+                handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
             return _show(visit, request, status=400, error=tell(error, visit.language))
-        return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
+        return _show(visit, request, **handed)
 
     @router.post("/accounts/{number}/link")
-    def make_link(number: int, visit: AdministratorVisit, request: Request) -> HTMLResponse:
+    def make_link(
+        number: int, visit: AdministratorVisit, request: Request, by: _Field = _BY_MAIL
+    ) -> HTMLResponse:
         visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
                 token = reset_link(session, visit.actor, number)
+                handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
             return _show(visit, request, status=400, error=tell(error, visit.language))
-        return _show(visit, request, link=f"{settings.public_url}/welcome/{token}")
+        return _show(visit, request, **handed)
 
     @router.post("/accounts/{number}/roles")
     def change_roles(
@@ -142,49 +160,23 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
             return _show(visit, request, status=409, error=tell(error, visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
-    @router.get("/audit")
-    def show_audit(
-        visit: AdministratorVisit,
-        request: Request,
-        actor: str = "",
-        action: str = "",
-        since: str = "",
-        until: str = "",
-        before: int | None = None,
-    ) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
-        wanted = _wanted(visit, actor, action, since, until)
-        with reading(engine) as session:
-            events = list_events(session, wanted, before=before, limit=_PAGE + 1)
-        return pages.show_to(
-            visit,
-            request,
-            "audit.html",
-            events=events[:_PAGE],
-            older=events[_PAGE - 1].id if len(events) > _PAGE else None,
-            before=before,
-            asked={"actor": actor, "action": action, "since": since, "until": until},
-        )
-
-    @router.get("/audit.csv")
-    def export_audit(
-        visit: AdministratorVisit,
-        actor: str = "",
-        action: str = "",
-        since: str = "",
-        until: str = "",
-    ) -> StreamingResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
-        wanted = _wanted(visit, actor, action, since, until)
-
-        def lines() -> Iterator[str]:
-            with reading(engine) as session:
-                yield from export_csv(session, wanted)
-
-        headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
-
     return router
+
+
+def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
+    """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
+    invited = read_invitation(session, token)
+    sender = sender_for(session, invited.account_id) if by == _BY_MAIL else None
+    if sender is None:
+        return {"link": f"{settings.public_url}/welcome/{token}"}
+    mail_link(
+        session,
+        sender,
+        token,
+        templates_dir=settings.templates_dir,
+        public_url=settings.public_url,
+    )
+    return {"mailed": invited.address}
 
 
 def _grant(session: Session, role: str, newsletter: str) -> Grant:
@@ -211,21 +203,3 @@ def _keep_one_administrator(session: Session) -> None:
         raise ConflictError(
             "Somebody must administer all newsletters.", remedy="Name another administrator first."
         )
-
-
-def _wanted(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
-    return AuditFilter(
-        actor=actor,
-        action=action,
-        since=_day(since, visit.time_zone),
-        until=_day(until, visit.time_zone, days=1),
-    )
-
-
-def _day(text: str, zone: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of a day as its reader counts days; None when it is none."""
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
-    except (ValueError, OverflowError):
-        return None
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

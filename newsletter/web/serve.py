@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import uvicorn
+from fastapi import FastAPI
 
 from newsletter.database.engine import open_engine
 from newsletter.logs import set_up_logs
@@ -21,13 +24,23 @@ def serve(settings: Settings) -> None:
         signer=TokenSigner(signing_keys(settings)),
         mailbox=MailboxStore(settings.mailbox_file) if settings.mailbox_file else None,
     )
-    uvicorn.run(
+    # uvicorn raises the signal that ended it once more.
+    with suppress(KeyboardInterrupt):
+        server_of(app, host=settings.web_host, port=settings.web_port).run()
+
+
+def server_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
+    """Return the application's server, which ends its pages' streams when told to end."""
+    config = uvicorn.Config(
         app,
-        host=settings.web_host,
-        port=settings.web_port,
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
-        # Pages that watch keep a stream open without end; they open it again elsewhere.
+        # Within it, streams come to their next tick and end.
         timeout_graceful_shutdown=5,
         server_header=False,
     )
+    server = uvicorn.Server(config)
+    app.state.is_ending = lambda: server.should_exit
+    return server

@@ -44,6 +44,7 @@ PUBLIC = {
     "/metrics": "this machine or a token; sums without persons",
     "/sign-in": "how else",
     "/sign-in/code": "the second half of signing in",
+    "/forgotten": "how else; the link goes to the account's mailbox alone",
     "/welcome/{token}": "a one-time link",
     "/display": "language and appearance, with its form token",
 }

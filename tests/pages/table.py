@@ -31,6 +31,7 @@ OPEN_PAGES = {
     ],
     "/sign-in": ["/sign-in"],
     "/sign-in/code": ["/sign-in/code"],
+    "/forgotten": ["/forgotten"],
     "/welcome/{token}": ["/welcome/{invitation}"],
 }
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import Engine
@@ -16,6 +15,7 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+from newsletter.web.serve import server_of
 from newsletter.web.sns import fetch
 from tests.support.ports import await_port, free_port
 
@@ -35,11 +35,7 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
     app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=2
-        )
-    )
+    server = server_of(app, host="127.0.0.1", port=port)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
+from newsletter.database.tables import BounceRow, DeliveryRow, IssueRow, MailingRow, SubscriberRow
 from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind
 from newsletter.delivery.feedback.search import BounceFilter, conditions
 
@@ -20,9 +20,15 @@ _BAD = (BounceKind.HARD, BounceKind.SOFT, BounceKind.COMPLAINT)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rate:
-    """How much of the mail of a mailing, or to a domain, came back: people, not reports."""
+    """How much of the mail of a mailing, or to a domain, came back: people, not reports.
+
+    Attributes:
+        name: A mailing's number, or a domain.
+        title: What people call it: a mailing's subject, or the domain again.
+    """
 
     name: str
+    title: str
     mailed: int
     hard: int
     soft: int
@@ -37,12 +43,16 @@ def rates_by_mailing(
     session: Session, *, newsletter_ids: Collection[int] | None = None, limit: int = 20
 ) -> list[Rate]:
     """Return the rates of the newest issues that were sent; notices and tests are none."""
-    query = select(MailingRow.id).where(
-        MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE
+    query = (
+        select(MailingRow.id, IssueRow.title)
+        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .where(MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE)
     )
     if newsletter_ids is not None:
         query = query.where(MailingRow.newsletter_id.in_(newsletter_ids))
-    ids = session.scalars(query.order_by(MailingRow.id.desc()).limit(limit)).all()
+    rows = session.execute(query.order_by(MailingRow.id.desc()).limit(limit)).all()
+    titles: dict[int, str] = {number: title or str(number) for number, title in rows}
+    ids = list(titles)
     sent = (
         select(DeliveryRow.mailing_id, func.count())
         .where(DeliveryRow.mailing_id.in_(ids), DeliveryRow.state.in_(_MAILED))
@@ -58,8 +68,13 @@ def rates_by_mailing(
         )
     }
     return [
-        _rate(str(one), mailed.get(one, 0), {kind: counts.get((one, kind), 0) for kind in _BAD})
-        for one in ids
+        _rate(
+            str(one),
+            title,
+            mailed.get(one, 0),
+            {kind: counts.get((one, kind), 0) for kind in _BAD},
+        )
+        for one, title in titles.items()
     ]
 
 
@@ -109,7 +124,7 @@ def rates_by_domain(
         )
     }
     return [
-        _rate(one, mailed.get(one, 0), {kind: counts.get((one, kind), 0) for kind in _BAD})
+        _rate(one, one, mailed.get(one, 0), {kind: counts.get((one, kind), 0) for kind in _BAD})
         for one in domains
     ]
 
@@ -118,9 +133,10 @@ def _people() -> ColumnElement[int]:
     return func.count(func.distinct(BounceRow.address))
 
 
-def _rate(name: str, mailed: int, counts: dict[BounceKind, int]) -> Rate:
+def _rate(name: str, title: str, mailed: int, counts: dict[BounceKind, int]) -> Rate:
     return Rate(
         name=name,
+        title=title,
         mailed=mailed,
         hard=counts[BounceKind.HARD],
         soft=counts[BounceKind.SOFT],

@@ -1,0 +1,63 @@
+"""A forgotten password: a link to choose another goes to the account's own mailbox."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Engine
+from starlette.background import BackgroundTask
+
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.invitations import forgotten_link, read_invitation
+from newsletter.accounts.limits import count_try
+from newsletter.database.engine import transaction
+from newsletter.database.types import now
+from newsletter.delivery.inviting import mail_link, sender_for
+from newsletter.settings import Settings
+from newsletter.web.access import browser_of, check_form
+from newsletter.web.pages import Pages
+
+_OwnForm = Annotated[None, Depends(check_form)]
+_Field = Annotated[str, Form(max_length=2000)]
+
+
+def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> APIRouter:
+    """Return the routes for who forgot the password."""
+    router = APIRouter()
+
+    @router.get("/forgotten")
+    def ask_address(request: Request) -> HTMLResponse:
+        return pages.show_entry(request, "forgotten.html", asked=False, often=False)
+
+    @router.post("/forgotten")
+    def take_address(request: Request, _form: _OwnForm, address: _Field = "") -> Response:
+        network = browser_of(request).network
+        if not count_try(engine, account=f"forgotten:{address}", network=network, moment=now()):
+            return pages.show_entry(request, "forgotten.html", status=429, asked=False, often=True)
+        answer = pages.show_entry(request, "forgotten.html", asked=True, often=False)
+        # After the answer: how long it takes would tell whether there is such an account.
+        answer.background = BackgroundTask(_mail, settings, engine, address, network)
+        return answer
+
+    return router
+
+
+def _mail(settings: Settings, engine: Engine, address: str, network: str) -> None:
+    actor = Actor(account_id=None, name="not signed in", network=network)
+    with transaction(engine) as session:
+        token = forgotten_link(session, actor, address)
+        if token is None:
+            return
+        sender = sender_for(session, read_invitation(session, token).account_id)
+        if sender is None:
+            session.rollback()
+            return
+        mail_link(
+            session,
+            sender,
+            token,
+            templates_dir=settings.templates_dir,
+            public_url=settings.public_url,
+        )
