@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.delivery.feedback.incidents import list_incidents, settle_incident
-from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy, save_policy
+from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy, set_policy
 from newsletter.delivery.feedback.rates import Rate, rates_by_domain, rates_by_mailing
 from newsletter.delivery.feedback.search import (
     BounceFilter,
@@ -283,23 +284,10 @@ def policy(
                 old.complaint_everywhere if complaint_everywhere is None else complaint_everywhere
             ),
         )
-        shown = {
-            "soft_limit": new.soft_limit,
-            "soft_days": new.soft_days,
-            "complaint_everywhere": new.complaint_everywhere,
-        }
         if any(one is not None for one in given):
-            save_policy(session, row.id, new)
-            record_event(
-                session,
-                COMMAND_LINE,
-                "policy.set",
-                object=f"newsletter {row.slug}",
-                newsletter_id=row.id,
-                details=shown,
-            )
+            set_policy(session, COMMAND_LINE, row, new)
     if json:
-        print_json(shown)
+        print_json(asdict(new))
         return
     where = "of every newsletter" if new.complaint_everywhere else f"of {row.slug}"
     console.print("A hard bounce ends mail of every newsletter at once.")

@@ -15,12 +15,20 @@ from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.errors import ConflictError
+from newsletter.delivery.feedback.policy import (
+    MOST_DAYS,
+    MOST_SOFT,
+    FeedbackPolicy,
+    load_policy,
+    set_policy,
+)
+from newsletter.errors import ConflictError, ListError
 from newsletter.language import Language, Said
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.wording import in_japanese
 from subscribers.newsletters import (
     NewsletterDraft,
     NewsletterSettings,
@@ -63,34 +71,57 @@ class _Form(BaseModel):
 _TypedForm = Annotated[_Form, Form()]
 
 
-def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIRouter:
-    """Return the routes of settings."""
-    router = APIRouter()
-    templates = templates_in(settings.templates_dir)
+class _Page:
+    """The page of a newsletter's settings, with what is wrong in them."""
 
-    def _show(
+    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
+        self._engine, self._pages = engine, pages
+        self._templates = templates_in(settings.templates_dir)
+
+    def faults(self, wanted: NewsletterSettings) -> dict[str, Said]:
+        """Return what is wrong, by the field's name."""
+        return find_faults(wanted) | _template_fault(wanted, self._templates.names())
+
+    def show(
+        self,
         visit: Visit,
         request: Request,
         wanted: NewsletterSettings,
         *,
         row: NewsletterRow | None = None,
+        policy: FeedbackPolicy | None = None,
         faults: Mapping[str, Said] | None = None,
     ) -> HTMLResponse:
-        return pages.show_to(
+        """Render it; a newsletter that is yet to be made has no ``row``."""
+        return self._pages.show_to(
             visit,
             request,
             "newsletter_settings.html",
             status=400 if faults else 200,
             row=row,
+            policy=policy or self._policy_of(row),
+            most={"soft": MOST_SOFT, "days": MOST_DAYS},
             wanted=wanted,
             slug=wanted.slug if isinstance(wanted, NewsletterDraft) else "",
             faults={
                 name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
             },
-            templates=[(name, name) for name in templates.names()],
+            templates=[(name, name) for name in self._templates.names()],
             zones=sorted(available_timezones()),
             saved=request.query_params.get("said") == "saved",
         )
+
+    def _policy_of(self, row: NewsletterRow | None) -> FeedbackPolicy:
+        if row is None:
+            return FeedbackPolicy()
+        with reading(self._engine) as session:
+            return load_policy(session, row.id)
+
+
+def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIRouter:
+    """Return the routes of settings."""
+    router = APIRouter()
+    page = _Page(settings, engine, pages)
 
     @router.get("/newsletters/new")
     def show_new(visit: AdministratorVisit, request: Request) -> HTMLResponse:
@@ -103,15 +134,15 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
             language=visit.language,
             time_zone=visit.time_zone,
         )
-        return _show(visit, request, empty)
+        return page.show(visit, request, empty)
 
     @router.post("/newsletters/new")
     def create(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
         visit.demand_everywhere(Role.ADMINISTRATOR)
         draft = NewsletterDraft(**form.values())
-        faults = find_faults(draft) | _template_fault(draft, templates.names())
+        faults = page.faults(draft)
         if faults:
-            return _show(visit, request, draft, faults=faults)
+            return page.show(visit, request, draft, faults=faults)
         try:
             with transaction(engine) as session:
                 row = create_newsletter(session, draft)
@@ -124,25 +155,25 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
                 )
         except ConflictError as taken:
             said = Said(ja="この短い名前はすでに使われています。", en=taken.what)
-            return _show(visit, request, draft, faults={"slug": said})
+            return page.show(visit, request, draft, faults={"slug": said})
         return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
 
     @router.get("/newsletters/{newsletter}/settings")
     def show_settings(visit: AdministratorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-        return _show(visit, request, settings_of_newsletter(row), row=row)
+        return page.show(visit, request, settings_of_newsletter(row), row=row)
 
     @router.post("/newsletters/{newsletter}/settings")
     def change(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
         values = form.values()
         del values["slug"]
         wanted = NewsletterSettings(**values)
-        faults = find_faults(wanted) | _template_fault(wanted, templates.names())
+        faults = page.faults(wanted)
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             if faults:
-                return _show(visit, request, wanted, row=row, faults=faults)
+                return page.show(visit, request, wanted, row=row, faults=faults)
             changed = change_newsletter(row, wanted)
             if changed:
                 record_event(
@@ -155,7 +186,40 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
                 )
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
 
+    _add_policy(router, engine, page)
     return router
+
+
+def _add_policy(router: APIRouter, engine: Engine, page: _Page) -> None:
+    @router.post("/newsletters/{newsletter}/policy")
+    def change_policy(
+        visit: AdministratorVisit,
+        request: Request,
+        soft_limit: Annotated[int, Form()],
+        soft_days: Annotated[int, Form()],
+        complaint_everywhere: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
+    ) -> Response:
+        wanted = FeedbackPolicy(
+            soft_limit=soft_limit,
+            soft_days=soft_days,
+            complaint_everywhere=complaint_everywhere,
+        )
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            try:
+                set_policy(session, visit.actor, row, wanted)
+            except ListError as error:
+                said = Said(ja=in_japanese(error.what), en=error.what)
+                field = error.place.field if error.place else None
+                return page.show(
+                    visit,
+                    request,
+                    settings_of_newsletter(row),
+                    row=row,
+                    policy=wanted,
+                    faults={field or "soft_limit": said},
+                )
+        return RedirectResponse(f"/newsletters/{row.slug}/settings?said=saved", status_code=303)
 
 
 def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Said]:

@@ -234,8 +234,10 @@ def test_rates_count_people_by_mailing_and_by_domain(post: Post, run: Run) -> No
     take_mail(post.engine, notice(post.path, mark="2"), KEYS, envelope_to=post.path, is_for_us=True)
     _judge(post)
     expected = {"mailed": 2, "hard": 1, "soft": 0, "complaints": 0}
-    assert _json(run("rates", "--json")) == [{"name": str(post.mailing_id), **expected}]
-    assert _json(run("rates", "--domains", "--json")) == [{"name": "example.jp", **expected}]
+    mailing = {"name": str(post.mailing_id), "title": "まちのデジタル便り 2026年11月号"}
+    domain = {"name": "example.jp", "title": "example.jp"}
+    assert _json(run("rates", "--json")) == [mailing | expected]
+    assert _json(run("rates", "--domains", "--json")) == [domain | expected]
     assert "50.00 %" in run("rates").stdout
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
+from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage
 
@@ -85,6 +86,38 @@ def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
     row = _row(stage, "digest")
     assert row is not None
     assert row.name != "まちの便り"
+
+
+_POLICY = "/newsletters/digest/policy"
+
+
+def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": "3", "soft_days": "30"}
+
+    page = client.post(_POLICY, data=form | {"complaint_everywhere": "1"})
+
+    assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in page.text
+    with reading(stage.engine) as session:
+        policy = load_policy(session, stage.newsletter_id)
+        events = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "policy.set")
+        ).all()
+    assert policy == FeedbackPolicy(soft_limit=3, soft_days=30, complaint_everywhere=True)
+    assert [event.details["soft_days"] for event in events] == [30]
+
+
+@pytest.mark.parametrize("number", ["0", "101"])
+def test_a_number_out_of_range_is_told_beside_it(
+    stage: Stage, sign_in: SignIn, number: str
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": number, "soft_days": "30"}
+    page = client.post(_POLICY, data=form)
+    assert page.status_code == 400
+    assert 'id="soft_limit-error"' in page.text
+    with reading(stage.engine) as session:
+        assert load_policy(session, stage.newsletter_id) == FeedbackPolicy()
 
 
 @pytest.mark.usefixtures("stage")

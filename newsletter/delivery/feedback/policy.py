@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import FeedbackPolicyRow
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.database.tables import FeedbackPolicyRow, NewsletterRow
 from newsletter.database.vocabulary import BounceKind, FeedbackAction
 from newsletter.delivery.feedback.attribution import Proof
 from newsletter.errors import ListError, Place
@@ -30,6 +31,10 @@ OF_THE_SENDER = frozenset(
         Reason.MESSAGE_TOO_BIG,
     }
 )
+
+
+#: The most that a policy's numbers may be.
+MOST_SOFT, MOST_DAYS = 100, 730
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +104,25 @@ def load_policy(session: Session, newsletter_id: int) -> FeedbackPolicy:
     return FeedbackPolicy() if row is None else _policy(row)
 
 
+def set_policy(
+    session: Session, actor: Actor, newsletter: NewsletterRow, policy: FeedbackPolicy
+) -> None:
+    """Set a newsletter's policy, with who did into the audit log.
+
+    Raises:
+        ListError: A number is out of range.
+    """
+    save_policy(session, newsletter.id, policy)
+    record_event(
+        session,
+        actor,
+        "policy.set",
+        object=f"newsletter {newsletter.slug}",
+        newsletter_id=newsletter.id,
+        details=asdict(policy),
+    )
+
+
 def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) -> None:
     """Set a newsletter's policy.
 
@@ -106,8 +130,8 @@ def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) ->
         ListError: A number is out of range.
     """
     for field, value, most in (
-        ("soft_limit", policy.soft_limit, 100),
-        ("soft_days", policy.soft_days, 730),
+        ("soft_limit", policy.soft_limit, MOST_SOFT),
+        ("soft_days", policy.soft_days, MOST_DAYS),
     ):
         if not 1 <= value <= most:
             raise ListError(
