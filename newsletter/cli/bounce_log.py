@@ -67,7 +67,7 @@ def show_list(
     if json:
         print_json([as_json(one) for one in found])
         return
-    table = Table("id", "when (UTC)", "address", "kind", "reason", "mailing", "so", box=None)
+    table = Table("id", "when (UTC)", "address", "kind", "reason", "mailing", "decision", box=None)
     for one in found:
         row = one.row
         table.add_row(

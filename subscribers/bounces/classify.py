@@ -104,7 +104,9 @@ _WAY: tuple[tuple[Reason, Phrases], ...] = (
     (Reason.SYNTAX, phrases(transport.SYNTAX)),
 )
 #: Then it takes mail, but not from everybody.
-_FROM_SOME = "accept mail from"
+_FROM_SOME = re.compile(
+    r"accept mail from|service (?:here )?for (?:unknown|your|this|such|these|unauthori[sz]ed)"
+)
 #: With 5.4.1 it is Exchange Online's for an address that its directory does not hold.
 _ACCESS_DENIED = "recipient address rejected: access denied"
 #: Replies to these commands come before any content is seen, and speak of the one recipient.
@@ -143,6 +145,7 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
     found = (
         _first(_MAILBOX, said)
+        or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(said)) else None)
         or _nobody(said, code=code, refused=refused)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
@@ -189,7 +192,7 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | No
 
 def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    if _NO_MAIL.said_in(said) and _FROM_SOME not in said and not code.startswith("7."):
+    if _NO_MAIL.said_in(said) and not _FROM_SOME.search(said) and not code.startswith("7."):
         return Reason.NO_MAIL_ACCEPTED
     if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN
@@ -221,8 +224,6 @@ def _is_of_sender(said: str) -> bool:
 def _by_grammar(said: str, *, command: str, refused: bool) -> Reason | None:
     """Return what a clause amounts to that no phrase foresaw."""
     said = _unnamed(said)
-    if _any(_ROOM, said):
-        return Reason.MAILBOX_FULL
     if _any(_OF_US, said):
         return Reason.SENDER_REJECTED
     if _UNWANTED.said_in(said) or _BLAMING.said_in(said):

@@ -105,6 +105,11 @@ LAYOUTS: tuple[Layout, ...] = (
         name="vzwpix",
         signs=("message could not be delivered to mobile",),
         recipient=_line("to:"),
+        own_directory=True,
+        meanings=(
+            ("no valid recipients", Reason.USER_UNKNOWN),
+            ("invalid user address", Reason.USER_UNKNOWN),
+        ),
     ),
     Layout(
         name="domino",
@@ -184,7 +189,7 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         own_directory=True,
         recipient=re.compile(
-            rf"(?:to|>>> RCPT TO:|recipient:)[ \t]{{0,4}}{_ADDRESS}", re.IGNORECASE
+            rf"(?:(?<![\w.@+-])to|>>> RCPT TO:|recipient:)[ \t]{{0,4}}{_ADDRESS}", re.IGNORECASE
         ),
         meanings=(
             ("exceeding maximum", Reason.SYSTEM),

@@ -23,7 +23,8 @@ _REASONS = {
     "2.4": Reason.FILTERED,
     "3.0": Reason.SYSTEM,
     "3.1": Reason.SYSTEM,
-    "3.2": Reason.NO_MAIL_ACCEPTED,
+    # Of a shutdown, of load (RFC 3463, 3.4); that a host takes no mail at all, 521 says.
+    "3.2": Reason.SYSTEM,
     "3.3": Reason.SYSTEM,
     "3.4": Reason.MESSAGE_TOO_BIG,
     "3.5": Reason.SYSTEM,

@@ -649,6 +649,20 @@ DATA
         reason=Reason.FILTERED,
     ),
     Format(
+        name="verizon, pictures",
+        sender="post_master@vzwpix.com",
+        subject="Undeliverable Message",
+        body=f"""Message could not be delivered to mobile.
+
+Error: No valid recipients for this MM
+
+TO: {READER}
+""",
+        returned="",
+        reason=Reason.USER_UNKNOWN,
+        hard=True,
+    ),
+    Format(
         name="interscan",
         sender='"InterScan MSS" <postmaster@example.net>',
         subject="Mail could not be delivered",

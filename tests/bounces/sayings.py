@@ -394,6 +394,17 @@ SOMEBODY = (
     ("550", "", "RCPT", "送信元アドレスが不明です"),
     ("550", "", "RCPT", "送信者のドメインが存在しません"),
     ("550", "", "RCPT", "Отправитель не найден"),
+    ("550", "", "RCPT", "No SMTP service here for unknown clients"),
+    ("550", "5.3.2", "RCPT", "STOREDRV.Deliver; missing or bad store driver properties"),
+    ("554", "5.3.2", "RCPT", "System not accepting network messages, come back after maintenance"),
+    ("550", "", "RCPT", "the domain you claim does not exist"),
+    ("550", "", "RCPT", "Not accepted: invalid mailbox. Local mailbox is over its quota"),
+    ("554", "", "CONN", "IP=192.0.2.9 - A problem occurred. Ask your postmaster for help"),
+    ("554", "5.7.1", "CONN", "Rejected due to the sending MTA's poor reputation"),
+    ("550", "", "RCPT", "permanent failure for one or more recipients ({0}:blocked)"),
+    ("554", "", "RCPT", "Your message to {0} cannot be delivered. This mailbox is disabled"),
+    ("550", "5.1.1", "RCPT", "Blocks limit exceeded / inode limit exceeded"),
+    ("450", "4.1.1", "RCPT", "unverified address: address lookup failed"),
 )
 
 SAYINGS = (

@@ -46,3 +46,19 @@ def test_what_is_returned_has_no_say(notice: Format) -> None:
 @pytest.mark.parametrize("notice", BY_NAME)
 def test_line_ends_make_no_difference(notice: Format) -> None:
     assert read_report(notice.raw.replace(b"\n", b"\r\n")) == read_report(notice.raw)
+
+
+@pytest.mark.parametrize(
+    "name", ["kijitora", "mailbox-full", "no.such.user", "recipient", "rcpt-to"]
+)
+@pytest.mark.parametrize("notice", FORMATS, ids=lambda notice: notice.name)
+def test_words_of_notices_within_an_address_say_nothing(notice: Format, name: str) -> None:
+    address = f"{name}@example.com"
+    report = read_report(notice.raw.replace(READER.encode(), address.encode()))
+    told = read_report(notice.raw)
+    assert [one.address for one in report.recipients] == [
+        address if one.address == READER else one.address for one in told.recipients
+    ]
+    assert [(one.reason, one.hard) for one in report.recipients] == [
+        (one.reason, one.hard) for one in told.recipients
+    ]

@@ -118,6 +118,13 @@ class TestDeliveryStatus:
         fields = recipient(status=words[4:9], diagnostic=f"smtp; {words}")
         assert only(read_report(notification(fields))) == (READER, reason, False)
 
+    def test_a_system_at_rest_is_soft_and_a_host_without_mail_is_hard(self) -> None:
+        words = "5.3.2 System not accepting network messages"
+        resting = recipient(status="5.3.2", diagnostic=f"smtp; 550 {words}")
+        never = recipient(status="5.3.2", diagnostic=f"smtp; 521 {words}")
+        assert not read_report(notification(resting)).recipients[0].hard
+        assert read_report(notification(never)).recipients[0].hard
+
     def test_the_same_words_after_data_are_a_filters(self) -> None:
         fields = recipient(diagnostic="smtp; 550 Unknown user")
         refused = notification(fields, words=f"<{READER}>: 550 (in reply to RCPT TO command)")

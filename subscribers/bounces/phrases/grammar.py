@@ -27,7 +27,6 @@ PERSON = (
     r"employee",
     r"customer",
     r"subscriber",
-    r"rcpt(?: to)?",
     # German, Dutch, Swedish, Danish
     r"benutzer(?:name|konto)?",
     r"empf(?:ä|ae)nger(?:adresse)?",
@@ -232,6 +231,7 @@ SENDER = (
     r"ehlo",
     r"hostname of the client",
     r"client host",
+    r"you claim(?: to be)?",
     r"absender",
     r"expéditeur",
     r"remitente",
@@ -245,6 +245,7 @@ ROOM = (
     r"inbox",
     r"(?:disk |storage |mail )?quota",
     r"(?:disk |storage )?space",
+    r"(?:blocks?|inodes?) limit",
     r"storage",
     r"postfach",
     r"mailbox",
