@@ -17,6 +17,7 @@ _WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
 PERSON = (
     r"(?:e-?mail |local |virtual |end )?(?:user|recipient|addressee)s?(?:name| name| id|-id)?",
     r"mail ?box(?:es)?",
+    r"inbox(?:es)?",
     r"(?:e-?mail |user |mail )?accounts?",
     r"(?:e-?mail |mail |recipient |destination )?address(?:es)?",
     r"alias(?:es)?",
@@ -28,7 +29,7 @@ PERSON = (
     r"customer",
     r"subscriber",
     # German, Dutch, Swedish, Danish
-    r"benutzer(?:name|konto)?",
+    r"(?:be)?nutzer(?:name|konto)?",
     r"empf(?:ä|ae)nger(?:adresse)?",
     r"adressat",
     r"teilnehmer",
@@ -232,6 +233,7 @@ SENDER = (
     r"hostname of the client",
     r"client host",
     r"you claim(?: to be)?",
+    r"call(?:back|out) verification",
     r"absender",
     r"expéditeur",
     r"remitente",
