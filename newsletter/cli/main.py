@@ -62,6 +62,7 @@ app.command(rich_help_panel=_RUN)(running.demo)
 app.command(rich_help_panel=_RUN)(init)
 app.command(rich_help_panel=_RUN)(running.web)
 app.command(rich_help_panel=_RUN)(running.worker)
+app.command(rich_help_panel=_RUN)(running.beat)
 app.add_typer(accounts.app, name="account", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(dkim)
 

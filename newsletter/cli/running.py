@@ -10,7 +10,7 @@ import typer
 from newsletter.accounts.invitations import first_link
 from newsletter.cli.console import errors
 from newsletter.cli.demo import run_demo
-from newsletter.cli.embedded import ALL_ROLES, supervised
+from newsletter.cli.embedded import ALL_ROLES, Roles, supervised
 from newsletter.cli.state import Json, environment_of, open_database, settings_of
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.vocabulary import ProcessKind
@@ -33,6 +33,15 @@ def worker(
     ] = True,
 ) -> None:
     """Run the Celery workers that send, on as many hosts as you like."""
+    _run(context, roles=ALL_ROLES if role is None else (role,), beat=beat)
+
+
+def beat(context: typer.Context) -> None:
+    """Run beat alone, where the workers run elsewhere; more than one do no harm."""
+    _run(context, roles=(), beat=True)
+
+
+def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     settings = settings_of(context)
     open_database(settings).dispose()
     if not settings.redis_url:
@@ -51,7 +60,7 @@ def worker(
             settings.worker_processes,
             log_level=settings.log_level,
             beat=beat,
-            roles=ALL_ROLES if role is None else (role,),
+            roles=roles,
         )
         with suppress(KeyboardInterrupt):
             supervisor.watch()

@@ -131,6 +131,14 @@ def test_a_wrong_setting_is_told_without_a_trace(
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_what_needs_a_broker_says_so_and_starts_nothing(command: str) -> None:
+    run = _run(command)
+    assert run.returncode == ExitCode.BAD_SETTING
+    assert "REDIS_URL" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_pipe_cuts_no_address_off() -> None:
     _init()
     address = f"{'a' * 60}@{'b' * 40}.example.jp"

@@ -57,8 +57,8 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             "no-beat",
             ("beatが動いていない", "Beat is not running"),
             (
-                "newsletter workerか、composeのbeatを起動してください。",
-                "Start newsletter worker, or beat of the compose file.",
+                "newsletter workerか、newsletter beatを起動してください。",
+                "Start newsletter worker, or newsletter beat.",
             ),
             section="workers",
         )
