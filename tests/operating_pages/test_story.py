@@ -17,13 +17,13 @@ from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.planner import plan_mailing
 from newsletter.tokens import TokenSigner
 from tests.sending_pages.conftest import PASSWORD, add_account
+from tests.support.accessible import violations
 from tests.support.celery import Workers, celery_workers
 from tests.support.ports import await_condition
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
-AXE = Path(__file__).resolve().parent.parent / "support" / "axe" / "axe.min.js"
 _PATIENCE = 40_000
 
 
@@ -167,8 +167,4 @@ def _is_accessible(page: Page) -> None:
         page.goto(address)
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.evaluate(AXE.read_text())
-            violations = page.evaluate(
-                "axe.run().then(r => r.violations.map(v => v.id + ' ' + v.nodes.map(n => n.html)))"
-            )
-            assert violations == [], (language, scheme)
+            assert violations(page) == [], (language, scheme)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.sync_api import Page
 from sqlalchemy import Engine
@@ -14,7 +13,6 @@ from newsletter.accounts.roles import Grant
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
 
-AXE = Path(__file__).resolve().parent.parent / "support" / "axe" / "axe.min.js"
 PLAIN = """---
 title: 十二月号
 date: 2026-12-01
@@ -50,14 +48,3 @@ class Desk:
         page.get_by_role("button", name="Bring it in").click()
         if "/drafts/" in page.url and view == "Markdown":
             page.get_by_role("link", name="Markdown").click()
-
-
-def axe(page: Page) -> list[str]:
-    """Return what axe-core finds wrong with a page."""
-    # Through the debugger, not the page: the page's policy admits no script of a test.
-    page.evaluate(AXE.read_text())
-    violations: list[str] = page.evaluate(
-        "axe.run({iframes: false})"
-        ".then(r => r.violations.map(v => v.id + ' ' + v.nodes.map(n => n.html)))"
-    )
-    return violations

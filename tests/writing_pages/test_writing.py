@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, IssueRow
-from tests.writing_pages.desk import PLAIN, Desk, axe
+from tests.support.accessible import violations
+from tests.writing_pages.desk import PLAIN, Desk
 
 pytestmark = pytest.mark.browser
 
@@ -123,5 +124,5 @@ def test_axe_finds_nothing(desk: Desk, page: Page, language: str, scheme: str) -
         f"{here}/history?at=1",
     ):
         page.goto(path)
-        found[path] = axe(page)
+        found[path] = violations(page)
     assert [broken for broken in found.values() if broken] == []
