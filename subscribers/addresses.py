@@ -16,6 +16,10 @@ _CARRIERS = frozenset(
 )
 _ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
 
+#: ASCII as Japanese keyboards write it, and how far from itself it lies (Unicode, block FF00).
+_FULL_WIDTH = re.compile(r"[\uff01-\uff5e]")
+_FULL_WIDTH_OFFSET = 0xFEE0
+
 #: What RFC 5321 takes without a second look: most addresses, whose domains repeat.
 _PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*\Z")
 _PLAIN_LENGTH = 200
@@ -42,6 +46,11 @@ def parse_address(text: str) -> Address:
         ListError: It is none.
     """
     stripped = text.strip()
+    if not stripped:
+        raise ListError("There is no address.")
+    if _FULL_WIDTH.search(stripped):
+        usual = parse_address(_FULL_WIDTH.sub(_as_usual, stripped))
+        return usual._replace(warning="full-width characters, read as usual ones")
     local, _, domain = stripped.rpartition("@")
     if domain.lower() in _CARRIERS and (".." in local or local.endswith(".")):
         if not _ODD_LOCAL.match(local):
@@ -66,6 +75,10 @@ def parse_address(text: str) -> Address:
     domain = found.ascii_domain.lower()
     address = found.ascii_email or f"{found.local_part}@{domain}"
     return Address(address=address, key=f"{found.local_part.lower()}@{domain}", domain=domain)
+
+
+def _as_usual(match: re.Match[str]) -> str:
+    return chr(ord(match[0]) - _FULL_WIDTH_OFFSET)
 
 
 @lru_cache(maxsize=8192)

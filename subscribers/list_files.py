@@ -16,14 +16,21 @@ from newsletter.issues.normalise import decode
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
+#: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
+_DELIMITERS = (",", "\t", ";")
 
 
 class Record(NamedTuple):
-    """One subscriber's values by the names the list uses; the header is line 1."""
+    """One subscriber's values by the names the list uses; the header is line 1.
+
+    Attributes:
+        fault: Why the line could not be read, where it could not; it has no values then.
+    """
 
     line: int
     values: dict[str, Any]
     header: bool = False
+    fault: str = ""
 
 
 def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:
@@ -44,7 +51,7 @@ def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
     start = stream.read(2)
     stream.seek(0)
     if start in {b"\xff\xfe", b"\xfe\xff"}:
-        yield from io.TextIOWrapper(stream, encoding="utf-16", newline="")
+        yield from _utf_16_lines(stream, source)
         return
     encoding = ""
     lines = _octet_lines(stream, source)
@@ -61,17 +68,40 @@ def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
         yield octets.decode("ascii")
 
 
+def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
+    wrapper = io.TextIOWrapper(stream, encoding="utf-16", newline="")
+    number = 0
+    try:
+        while line := wrapper.readline(_LINE_LIMIT):
+            number += 1
+            _refuse_longest(line, source, number)
+            yield line
+    except UnicodeDecodeError:
+        raise ListError(
+            "This line is not UTF-16, which the list begins in.",
+            place=Place(source=source, line=number + 1),
+            remedy="Was the file cut short? Save it again.",
+        ) from None
+    finally:
+        # Else the stream would be closed with it, under whoever asks how far it was read.
+        wrapper.detach()
+
+
 def _octet_lines(stream: BinaryIO, source: str) -> Iterator[bytes]:
     number = 0
     while line := stream.readline(_LINE_LIMIT):
         number += 1
-        if len(line) == _LINE_LIMIT:
-            raise ListError(
-                "This line has more than 1 MiB.",
-                place=Place(source=source, line=number),
-                remedy="Is it a list? Each subscriber has a line.",
-            )
+        _refuse_longest(line, source, number)
         yield line
+
+
+def _refuse_longest(line: bytes | str, source: str, number: int) -> None:
+    if len(line) == _LINE_LIMIT:
+        raise ListError(
+            "This line has more than 1 MiB.",
+            place=Place(source=source, line=number),
+            remedy="Is it a list? Each subscriber has a line.",
+        )
 
 
 def _prefix(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -104,14 +134,14 @@ def _decoded(octets: bytes, encoding: str, source: str, line: int) -> str:
 
 
 def csv_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
-    """Read CSV (RFC 4180) or, when the header has tabs and no commas, tab-separated values.
+    """Read CSV (RFC 4180), also with the tabs or semicolons that its header is divided by.
 
     Raises:
         ListError: The list is empty, or its form is broken.
     """
     feed = iter(lines)
     first = next(feed, "").removeprefix("\ufeff")
-    delimiter = "\t" if "\t" in first and "," not in first else ","
+    delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(chain([first], feed), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -122,7 +152,9 @@ def csv_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
                 yield Record(line=reader.line_num, values=values)
     except csv.Error as error:
         raise ListError(
-            f"The CSV is broken: {error}.", place=Place(source=source, line=reader.line_num)
+            f"The CSV is broken: {error}.",
+            place=Place(source=source, line=reader.line_num),
+            remedy="A quotation mark may be missing, or stand within a field, here or above.",
         ) from None
 
 
@@ -136,4 +168,7 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
             value = json.loads(line, parse_constant=lambda _name: None)
         except (ValueError, RecursionError):
             value = None
-        yield Record(line=number, values=value if isinstance(value, dict) else {})
+        if isinstance(value, dict):
+            yield Record(line=number, values=value)
+        else:
+            yield Record(line=number, values={}, fault="This line is no JSON object.")

@@ -75,6 +75,11 @@ class Judge:
             if record.header:
                 judged.headers += 1
                 continue
+            if record.fault:
+                judged.problems.append(
+                    Problem(line=record.line, field="", value="", problem=record.fault)
+                )
+                continue
             if self._keep_others:
                 self._notice_columns(record)
             try:

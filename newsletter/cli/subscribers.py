@@ -212,7 +212,8 @@ def _finish(report: ImportReport, *, json: bool) -> None:
         )
     else:
         for row in report.refused[:_SHOWN]:
-            console.print(f"[yellow]line {row.line}[/] {escape(row.address)}: {escape(row.reason)}")
+            where = f"line {row.line}[/]{f' {escape(row.address)}' if row.address.strip() else ''}"
+            console.print(f"[yellow]{where}: {escape(row.reason)}")
         if report.refusals > _SHOWN:
             console.print(f"… and {report.refusals - _SHOWN:,} more; --report FILE has them all.")
         if report.resumed_after:

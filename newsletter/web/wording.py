@@ -236,6 +236,17 @@ _WRITING = {
 
 _LISTS = {
     "{} is no mail address.": "{}はメールアドレスではありません。",
+    "There is no address.": "メールアドレスがありません。",
+    "This line is no JSON object.": "この行はJSONのオブジェクトではありません。",
+    "This line is not UTF-16, which the list begins in.": (
+        "この行は、名簿の初めと同じUTF-16ではありません。"
+    ),
+    "Was the file cut short? Save it again.": (
+        "ファイルが途中で切れていないか確かめ、保存し直してください。"
+    ),
+    "A quotation mark may be missing, or stand within a field, here or above.": (
+        'この行かその前で、引用符（"）が足りないか、項目の途中にあります。'
+    ),
     "{} is no mail address: {}.": "{}はメールアドレスではありません（{}）。",
     "There is a newsletter {} already.": "ニュースレター{}はすでにあります。",
     "{} cannot name a segment.": "{}はセグメントの名前にできません。",

@@ -67,6 +67,31 @@ def test_encodings_of_japan_are_recognised(encoding: str) -> None:
     assert "".join(lines).removeprefix("\ufeff") == text
 
 
+def test_a_list_in_utf_16_stays_open_to_tell_how_far_it_was_read() -> None:
+    stream = io.BytesIO("email\na@example.jp\n".encode("utf-16"))
+    list(text_lines(stream, source="l.csv"))
+    assert stream.tell() == len(stream.getvalue())
+
+
+def test_a_list_in_utf_16_that_ends_amid_a_character_is_refused() -> None:
+    stream = io.BytesIO("email\na@example.jp\n".encode("utf-16")[:-1])
+    with pytest.raises(ListError, match=r"l\.csv:2: .*UTF-16"):
+        list(text_lines(stream, source="l.csv"))
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_the_sign_between_columns_is_recognised(sign: str) -> None:
+    text = f'email{sign}name\na@example.de{sign}"Groß, Änne; Frau"\n'
+    (_, record) = csv_records([*text.splitlines(keepends=True)], source="l.csv")
+    assert record.values == {"email": "a@example.de", "name": "Groß, Änne; Frau"}
+
+
+def test_a_quote_that_never_ends_is_told_with_what_to_do() -> None:
+    lines = ["email,name\n", '"a@example.jp,葵\n', "b@example.jp,蓮\n"]
+    with pytest.raises(ListError, match="quotation mark"):
+        list(csv_records(lines, source="l.csv"))
+
+
 def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
     text = "a@example.jp,さとう\n" * 20_000
     data = text.encode() + "z@example.jp,さとう\n".encode("cp932")
@@ -165,6 +190,29 @@ def test_every_problem_is_told_by_line_and_field(stage: Stage) -> None:
         (2, "address"), (3, "address"), (4, "language"),
     ]  # fmt: skip
     assert (report.added, report.warnings, report.refusals) == (1, 1, 2)
+
+
+def test_a_line_that_is_no_json_and_one_without_an_address_say_so(stage: Stage) -> None:
+    problems: list[Problem] = []
+    lines = ['{"email": "a@example.jp"}\n', "{bad\n", '["a@example.jp"]\n', '{"name": "葵"}\n']
+    records = json_records(lines, source="l.jsonl")
+    import_records(stage.engine, stage.newsletter_id, records, _OPTIONS, on_problem=problems.append)
+    assert [(one.line, one.problem) for one in problems] == [
+        (2, "This line is no JSON object."),
+        (3, "This line is no JSON object."),
+        (4, "There is no address."),
+    ]
+
+
+def test_an_address_in_full_width_characters_is_read_as_usual_ones(stage: Stage) -> None:
+    problems: list[Problem] = []
+    text = "email\nａｏｉ＠ｅｘａｍｐｌｅ．ｊｐ\u3000\n"
+    report = import_records(
+        stage.engine, stage.newsletter_id, _records(text), _OPTIONS, on_problem=problems.append
+    )
+    assert (report.added, report.warnings) == (1, 1)
+    assert _person(stage, "aoi@example.jp").address == "aoi@example.jp"
+    assert "full-width" in problems[0].problem
 
 
 def _newsletter(stage: Stage) -> NewsletterRow:
