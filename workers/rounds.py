@@ -85,8 +85,8 @@ def _plan(engine: Engine, mailing_id: int) -> None:
         plan_mailing(engine, mailing_id)
     except NewsletterError as error:
         # Such as a segment that can be read no more: somebody must look at it.
-        with suppress(ConflictError):
-            pause_mailing(engine, mailing_id, reason=f"It cannot be planned. {error}")
+        with suppress(ConflictError), transaction(engine) as session:
+            pause_mailing(session, mailing_id, reason=f"It cannot be planned. {error}")
 
 
 def _judge_bounces(services: Services) -> None:

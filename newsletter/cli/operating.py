@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE, record_event
-from newsletter.cli.console import console, print_json
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.cli.console import console, errors, print_json
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.domains import held_domains, hold_domain, let_domain_go, read_domain
-from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
+from newsletter.delivery.mailings import cancel_mailing, pause_mailing, progress, resume_mailing
 from newsletter.delivery.relays import RelayState, hold_relay, let_relay_go, resting_relays
 from newsletter.delivery.settling import list_deliveries, retry_failed, settle_uncertain
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
@@ -23,6 +24,7 @@ from newsletter.operations.orders import order
 from newsletter.operations.suppressions import find_suppressions, lift_suppression
 from newsletter.settings import signing_keys
 from newsletter.tokens import TokenSigner
+from workers.transports import relay_names
 
 mailings = typer.Typer(
     no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
@@ -37,30 +39,31 @@ Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
 @mailings.command()
 def pause(context: typer.Context, mailing: int, reason: Reason = "held by command") -> None:
     """Hold a mailing; workers stop within two seconds."""
-    engine = open_database(settings_of(context))
-    pause_mailing(engine, mailing, reason=reason)
-    _log(engine, "mailing.pause", mailing, reason)
+    with _order(context, "mailing.pause", mailing, reason) as session:
+        pause_mailing(session, mailing, reason=reason)
 
 
 @mailings.command()
 def resume(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Let a held mailing go on."""
-    engine = open_database(settings_of(context))
-    resume_mailing(engine, mailing)
-    _log(engine, "mailing.resume", mailing, reason)
+    with _order(context, "mailing.resume", mailing, reason) as session:
+        resume_mailing(session, mailing)
 
 
 @mailings.command()
 def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """End a mailing; whoever did not get it yet is skipped."""
+    with _order(context, "mailing.cancel", mailing, reason) as session:
+        cancel_mailing(session, mailing)
+
+
+@contextmanager
+def _order(context: typer.Context, action: str, mailing: int, reason: str) -> Iterator[Session]:
+    """Open the transaction of an order about a mailing that is there."""
     engine = open_database(settings_of(context))
-    cancel_mailing(engine, mailing)
-    _log(engine, "mailing.cancel", mailing, reason)
-
-
-def _log(engine: Engine, action: str, mailing: int, reason: str) -> None:
-    with transaction(engine) as session:
-        record_event(session, COMMAND_LINE, action, object=f"mailing {mailing}", reason=reason)
+    progress(engine, mailing)
+    with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
+        yield session
 
 
 @mailings.command("show")
@@ -73,6 +76,7 @@ def show_deliveries(
 ) -> None:
     """List a mailing's deliveries in one state, with why: uncertain, failed, skipped and others."""
     engine = open_database(settings_of(context))
+    progress(engine, mailing)
     found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
     if json:
         print_json([{"address": one.address, "reply": one.reply} for one in found])
@@ -92,9 +96,8 @@ def settle(
     reason: Reason = "by command",
 ) -> None:
     """Settle what is uncertain: the relay may or may not have taken it."""
-    engine = open_database(settings_of(context))
     action = "delivery.resend" if resend else "delivery.leave"
-    with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
+    with _order(context, action, mailing, reason) as session:
         count = settle_uncertain(session, mailing, resend=resend)
     console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
 
@@ -102,9 +105,7 @@ def settle(
 @mailings.command()
 def retry(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Send what failed once more."""
-    engine = open_database(settings_of(context))
-    on = f"mailing {mailing}"
-    with order(engine, COMMAND_LINE, "delivery.retry", on=on, reason=reason) as session:
+    with _order(context, "delivery.retry", mailing, reason) as session:
         count = retry_failed(session, mailing)
     console.print(f"{count:,} sent again")
 
@@ -134,7 +135,11 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 @relays.command()
 def hold(context: typer.Context, name: str, reason: Reason = "held by command") -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
-    engine = open_database(settings_of(context))
+    settings = settings_of(context)
+    engine, known = open_database(settings), relay_names(settings)
+    if name not in known:
+        named = ", ".join(known) or "none"
+        errors.print(f"MAIL_TRANSPORTS here does not name it; it names {escape(named)}.")
     with order(engine, COMMAND_LINE, "relay.hold", on=f"relay {name}", reason=reason) as session:
         hold_relay(session, name, reason=reason)
 

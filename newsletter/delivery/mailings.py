@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import reading
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -207,54 +207,51 @@ def _progress(session: Session, row: MailingRow) -> Progress:
     )
 
 
-def pause_mailing(engine: Engine, mailing_id: int, *, reason: str) -> None:
+def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
     """Hold a mailing; workers stop before their next message.
 
     Raises:
         ConflictError: It is not under way.
     """
-    with transaction(engine) as session:
-        _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+    _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
 
 
-def resume_mailing(engine: Engine, mailing_id: int) -> None:
+def resume_mailing(session: Session, mailing_id: int) -> None:
     """Let a held mailing go on where it stopped.
 
     Raises:
         ConflictError: It is not held.
     """
-    with transaction(engine) as session:
-        row = _find(session, mailing_id)
-        if row.started_at is not None:
-            target = MailingState.SENDING
-        elif row.scheduled_at is not None and row.scheduled_at > now():
-            target = MailingState.SCHEDULED
-        else:
-            target = MailingState.PLANNING
-        _move(session, mailing_id, _RESUMABLE, target, "")
+    row = _find(session, mailing_id)
+    if row.started_at is not None:
+        target = MailingState.SENDING
+    elif row.scheduled_at is not None and row.scheduled_at > now():
+        target = MailingState.SCHEDULED
+    else:
+        target = MailingState.PLANNING
+    _move(session, mailing_id, _RESUMABLE, target, "")
 
 
-def cancel_mailing(engine: Engine, mailing_id: int) -> None:
+def cancel_mailing(session: Session, mailing_id: int) -> None:
     """End a mailing; whoever did not get it yet is skipped.
 
     Raises:
         ConflictError: It is finished or cancelled already.
     """
-    with transaction(engine) as session:
-        _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
-        session.execute(
-            update(DeliveryRow)
-            .where(
-                DeliveryRow.mailing_id == mailing_id,
-                DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-            )
-            .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+    _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.mailing_id == mailing_id,
+            DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
         )
-        session.execute(
-            update(BatchRow)
-            .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
-            .values(state=BatchState.DONE, hinted_at=None)
-        )
+        .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+    )
+    session.execute(
+        update(BatchRow)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+        .values(state=BatchState.DONE, hinted_at=None)
+    )
 
 
 def _move(

@@ -148,25 +148,26 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
         with reading(engine) as session:
             summarise(session, newsletter_id, number, figures)
         try:
-            if verb == "pause":
-                pause_mailing(engine, number, reason=reason or f"Paused by {visit.address}.")
-            elif verb == "resume":
-                resume_mailing(engine, number)
-            elif verb == "cancel":
-                cancel_mailing(engine, number)
-            else:
-                raise NotFoundError("There is no such order.")
+            with transaction(engine) as session:
+                if verb == "pause":
+                    why = reason or f"Paused by {visit.address}."
+                    pause_mailing(session, number, reason=why)
+                elif verb == "resume":
+                    resume_mailing(session, number)
+                elif verb == "cancel":
+                    cancel_mailing(session, number)
+                else:
+                    raise NotFoundError("There is no such order.")
+                record_event(
+                    session,
+                    visit.actor,
+                    f"mailing.{verb}",
+                    object=f"mailing {number}",
+                    newsletter_id=newsletter_id,
+                    reason=reason,
+                )
         except ConflictError as error:
             return _show(visit, request, number, status=409, error=tell(error, visit.language))
-        with transaction(engine) as session:
-            record_event(
-                session,
-                visit.actor,
-                f"mailing.{verb}",
-                object=f"mailing {number}",
-                newsletter_id=newsletter_id,
-                reason=reason,
-            )
         return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
 
     @router.get("/{number}/report.csv")

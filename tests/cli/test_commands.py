@@ -139,6 +139,27 @@ def test_what_needs_a_broker_says_so_and_starts_nothing(command: str) -> None:
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "99"), ("pause", "99"), ("cancel", "99"),
+        ("settle", "99", "--leave"), ("retry", "99"),
+    ],
+)  # fmt: skip
+def test_a_mailing_that_is_not_there_is_told(words: tuple[str, ...]) -> None:
+    _init()
+    run = _run("mailing", *words)
+    assert run.returncode == ExitCode.BAD_INPUT
+    assert "no mailing 99" in run.stderr
+
+
+def test_a_relay_that_no_setting_names_is_held_with_a_word_of_warning() -> None:
+    _init()
+    run = _run("relay", "hold", "smtp:elsewhere.example.jp:25")
+    assert run.returncode == 0
+    assert "MAIL_TRANSPORTS here does not name it" in run.stderr
+
+
 def test_a_pipe_cuts_no_address_off() -> None:
     _init()
     address = f"{'a' * 60}@{'b' * 40}.example.jp"

@@ -17,13 +17,14 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
 from newsletter.delivery import ledger
 from newsletter.delivery.dispatch import finish_mailings, take_due_batches
-from newsletter.delivery.mailings import cancel_mailing, pause_mailing, progress
+from newsletter.delivery.mailings import progress
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.recording import record_break
 from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import ConflictError
 from tests.support.ledger import all_of, batch_states, claim, delivery_states, record
+from tests.support.orders import cancel, pause
 from tests.support.stage import Stage, set_stage
 
 State = DeliveryState
@@ -144,9 +145,9 @@ def test_a_cancelled_mailing_is_ended_whole_or_not_at_all(stage: Stage, mailing:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), before(stage.engine, "UPDATE delivery", die):
-        cancel_mailing(stage.engine, mailing)
+        cancel(stage.engine, mailing)
     assert progress(stage.engine, mailing).state is MailingState.SENDING
-    cancel_mailing(stage.engine, mailing)
+    cancel(stage.engine, mailing)
     assert set(delivery_states(stage.engine, mailing).values()) == {State.SKIPPED}
     assert batch_states(stage.engine, mailing) == [BatchState.DONE]
 
@@ -168,8 +169,8 @@ def test_a_cancellation_beside_a_batch_that_is_given_back_leaves_nothing_queued(
 ) -> None:
     held = claim(stage.engine, mailing, "first")
     threads: list[threading.Thread] = []
-    cancel = _beside(lambda: cancel_mailing(stage.engine, mailing), threads)
-    with before(stage.engine, "UPDATE batch", cancel):
+    cancelling = _beside(lambda: cancel(stage.engine, mailing), threads)
+    with before(stage.engine, "UPDATE batch", cancelling):
         ledger.close_batch(stage.engine, held)
     threads[0].join()
     assert set(delivery_states(stage.engine, mailing).values()) == {State.SKIPPED}
@@ -255,7 +256,7 @@ def test_a_reply_that_no_database_takes_holds_up_nobody(stage: Stage, mailing: i
 
 
 def test_nothing_can_be_claimed_once_a_mailing_is_held(stage: Stage, mailing: int) -> None:
-    pause_mailing(stage.engine, mailing, reason="wait")
+    pause(stage.engine, mailing)
     assert ledger.claim_batch(stage.engine, mailing, 1, token="first", lease_seconds=60) is None
     with pytest.raises(ConflictError):
-        pause_mailing(stage.engine, mailing, reason="wait")
+        pause(stage.engine, mailing)

@@ -32,12 +32,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.delivery import ledger
 from newsletter.delivery.dispatch import finish_mailings, take_due_batches
-from newsletter.delivery.mailings import (
-    cancel_mailing,
-    pause_mailing,
-    progress,
-    resume_mailing,
-)
+from newsletter.delivery.mailings import progress
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.settling import retry_failed, settle_uncertain
@@ -45,6 +40,7 @@ from newsletter.delivery.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.errors import ConflictError
 from subscribers.leaving import unsubscribe
 from tests.support.ledger import LEASE_SECONDS, delivery_states, record
+from tests.support.orders import cancel, pause, resume
 from tests.support.stage import Stage, set_stage
 
 State = DeliveryState
@@ -180,14 +176,14 @@ class Ledger(RuleBasedStateMachine):
     def pause_or_resume(self) -> None:
         match self._state():
             case MailingState.SENDING:
-                pause_mailing(self.engine, self.mailing, reason="wait")
+                pause(self.engine, self.mailing)
             case MailingState.PAUSED:
-                resume_mailing(self.engine, self.mailing)
+                resume(self.engine, self.mailing)
 
     @rule(really=st.integers(0, 5))
     def cancel(self, really: int) -> None:
         if really == 0 and self._state() in UNDER_WAY:
-            cancel_mailing(self.engine, self.mailing)
+            cancel(self.engine, self.mailing)
 
     @rule(position=st.integers(1, PEOPLE))
     def somebody_leaves(self, position: int) -> None:
@@ -280,7 +276,7 @@ class Ledger(RuleBasedStateMachine):
         for token in list(self.claims):
             ledger.close_batch(self.engine, self.claims.pop(token))
         if self._state() is MailingState.PAUSED:
-            resume_mailing(self.engine, self.mailing)
+            resume(self.engine, self.mailing)
         self.time_passes()
         for number in (1, 2):
             self.claim(number)

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, and_, event, exists, func, select
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.delivery.mailings import cancel_mailing, progress
+from newsletter.delivery.mailings import progress
 from newsletter.delivery.planner import plan_mailing
+from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 
 
@@ -105,7 +106,7 @@ def test_a_cancelling_that_dies_half_way_has_cancelled_nothing(engine: Engine) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), _before(engine, "UPDATE delivery", die):
-        cancel_mailing(engine, mailing)
+        cancel(engine, mailing)
 
     assert progress(engine, mailing).state is MailingState.SENDING
     assert stage.counts(mailing) == {DeliveryState.QUEUED: 5}

@@ -9,15 +9,11 @@ from pathlib import Path
 import pytest
 
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.delivery.mailings import (
-    cancel_mailing,
-    pause_mailing,
-    progress,
-    resume_mailing,
-)
+from newsletter.delivery.mailings import progress
 from tests.conftest import missing
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.clock import moved_clock
+from tests.support.orders import cancel, pause, resume
 from tests.support.ports import await_condition
 
 pytestmark = pytest.mark.faults
@@ -48,8 +44,8 @@ def test_held_amid_a_mailing_nothing_leaves_two_seconds_later_until_it_is_resume
     with set_scene(options=SLOW, people=PEOPLE // 2) as scene:
         engine, mailing = scene.stage.engine, scene.stage.mail(batch_size=BATCH)
         _part(scene, 6)
-        assert _taken_after(scene, lambda: pause_mailing(engine, mailing, reason="wait")) == 0
-        resume_mailing(engine, mailing)
+        assert _taken_after(scene, lambda: pause(engine, mailing)) == 0
+        resume(engine, mailing)
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE // 2}
 
 
@@ -58,7 +54,7 @@ def test_cancelled_amid_a_mailing_nothing_leaves_two_seconds_later(set_scene: Se
     with set_scene(options=SLOW) as scene:
         engine, mailing = scene.stage.engine, scene.stage.mail(batch_size=BATCH)
         _part(scene, 6)
-        assert _taken_after(scene, lambda: cancel_mailing(engine, mailing)) == 0
+        assert _taken_after(scene, lambda: cancel(engine, mailing)) == 0
         taken = scene.relay.accepted()
         counts = scene.stage.counts(mailing)
     assert progress(engine, mailing).state is MailingState.CANCELLED

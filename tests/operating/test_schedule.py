@@ -20,10 +20,10 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.delivery import pulse
-from newsletter.delivery.mailings import resume_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.schedule import Schedule, due_in, read_hour, start_due_mailings
 from newsletter.errors import ContentError
+from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 
 HOUR = timedelta(hours=1)
@@ -66,7 +66,7 @@ def test_what_is_due_for_longer_than_the_grace_waits_for_a_word(stage: Stage) ->
     row = _mailing(stage, late)
     assert row.state is MailingState.PAUSED
     assert "GRACE_MINUTES" in row.halt_reason
-    resume_mailing(stage.engine, late)
+    resume(stage.engine, late)
     assert _mailing(stage, late).state is MailingState.PLANNING
 
 

@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import (
 from newsletter.delivery import relays
 from newsletter.delivery.dispatch import take_due_batches
 from newsletter.delivery.ledger import UNPROVEN
-from newsletter.delivery.mailings import cancel_mailing, progress
+from newsletter.delivery.mailings import progress
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.settling import (
     list_deliveries,
@@ -28,6 +28,7 @@ from newsletter.delivery.settling import (
     settle_uncertain,
 )
 from newsletter.errors import ConflictError
+from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 
 
@@ -169,7 +170,7 @@ def test_nothing_of_a_cancelled_mailing_is_sent_again(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.FAILED)
     with transaction(stage.engine) as session:
         session.execute(update(MailingRow).values(state=MailingState.PAUSED))
-    cancel_mailing(stage.engine, mailing)
+    cancel(stage.engine, mailing)
     with transaction(stage.engine) as session, pytest.raises(ConflictError):
         retry_failed(session, mailing)
 

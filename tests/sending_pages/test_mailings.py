@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow
@@ -78,6 +78,24 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
         "mailing.resume",
         "mailing.cancel",
     ]
+
+
+def test_an_order_that_cannot_be_written_down_is_not_carried_out(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = stage.mail()
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text)}
+
+    def die(*values: object) -> None:
+        if str(values[2]).startswith("INSERT INTO audit_event"):
+            raise ConnectionError
+
+    event.listen(stage.engine, "before_cursor_execute", die)
+    assert client.post(f"{address}/pause", data=form).status_code == 500
+    event.remove(stage.engine, "before_cursor_execute", die)
+    assert progress(stage.engine, number).state is MailingState.PLANNING
 
 
 def test_an_approver_may_not_pause(stage: Stage, sign_in: SignIn) -> None:

@@ -11,11 +11,12 @@ from sqlalchemy import Engine, update
 from newsletter.database.engine import transaction
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
-from newsletter.delivery.mailings import progress, resume_mailing
+from newsletter.delivery.mailings import progress
 from newsletter.delivery.outcomes import Outcome
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
+from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 from workers import rounds
 from workers.composition import Services, build
@@ -107,6 +108,6 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
         session.execute(update(PulseRow).values(rounds=1))
     rounds.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
-    resume_mailing(stage.engine, mailing)
+    resume(stage.engine, mailing)
     rounds.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.SENDING

@@ -17,11 +17,11 @@ from newsletter.database.tables import BatchRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import ledger
-from newsletter.delivery.mailings import pause_mailing
 from newsletter.delivery.planner import plan_mailing
 from newsletter.settings import Settings
 from tests.support.courier import Satchel
 from tests.support.loops import call_apart, run_apart
+from tests.support.orders import pause
 from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -96,11 +96,11 @@ def test_a_mailing_paused_meanwhile_goes_no_further(
     mailing = stage.mail(batch_size=BATCH)
     plan_mailing(stage.engine, mailing)
 
-    def pause(_address: str) -> None:
+    def interfere(_address: str) -> None:
         if not smtp_server.messages:
-            pause_mailing(stage.engine, mailing, reason="wait")
+            pause(stage.engine, mailing)
 
-    smtp_server.refuse_data = pause
+    smtp_server.refuse_data = interfere
     with _worker(database_url, f"{smtp_server.url}?connections=1", tmp_path) as services:
         assert _send(services, mailing) <= BATCH
     assert stage.counts(mailing)[DeliveryState.QUEUED] >= BATCH * (BATCHES - 1)

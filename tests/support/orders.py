@@ -1,0 +1,23 @@
+"""Orders about a mailing, each in a transaction of its own, as an operator gives them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from newsletter.database.engine import transaction
+from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
+
+
+def pause(engine: Engine, mailing: int, *, reason: str = "wait") -> None:
+    with transaction(engine) as session:
+        pause_mailing(session, mailing, reason=reason)
+
+
+def resume(engine: Engine, mailing: int) -> None:
+    with transaction(engine) as session:
+        resume_mailing(session, mailing)
+
+
+def cancel(engine: Engine, mailing: int) -> None:
+    with transaction(engine) as session:
+        cancel_mailing(session, mailing)
