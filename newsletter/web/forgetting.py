@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.invitations import forgotten_link, read_invitation
 from newsletter.accounts.limits import count_try
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.delivery.inviting import mail_link, sender_for
 from newsletter.settings import Settings
@@ -27,16 +27,30 @@ def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> APIRo
     """Return the routes for who forgot the password."""
     router = APIRouter()
 
+    def _show(
+        request: Request, *, status: int = 200, asked: bool = False, often: bool = False
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            has_sender = sender_for(session, None) is not None
+        return pages.show_entry(
+            request,
+            "forgotten.html",
+            status=status,
+            asked=asked,
+            often=often,
+            has_sender=has_sender,
+        )
+
     @router.get("/forgotten")
     def ask_address(request: Request) -> HTMLResponse:
-        return pages.show_entry(request, "forgotten.html", asked=False, often=False)
+        return _show(request)
 
     @router.post("/forgotten")
     def take_address(request: Request, _form: _OwnForm, address: _Field = "") -> Response:
         network = browser_of(request).network
         if not count_try(engine, account=f"forgotten:{address}", network=network, moment=now()):
-            return pages.show_entry(request, "forgotten.html", status=429, asked=False, often=True)
-        answer = pages.show_entry(request, "forgotten.html", asked=True, often=False)
+            return _show(request, status=429, often=True)
+        answer = _show(request, asked=True)
         # After the answer: how long it takes would tell whether there is such an account.
         answer.background = BackgroundTask(_mail, settings, engine, address, network)
         return answer

@@ -134,6 +134,12 @@ def test_asking_again_and_again_fills_no_mailbox(stage: Stage, site: str, engine
     assert mailed == ["editor@example.jp", "other@example.jp"]
 
 
+def test_where_no_newsletter_could_send_a_link_it_is_said(site: str) -> None:
+    page = httpx.get(f"{site}/forgotten", headers={"accept-language": "en"}).text
+    assert "Ask an administrator" in page
+    assert 'name="address"' not in page
+
+
 def test_a_disabled_account_gets_no_link(stage: Stage, site: str, engine: Engine) -> None:
     add_account(engine, "gone@example.jp", Role.EDITOR)
     add_account(engine, "editor@example.jp", Role.EDITOR)
