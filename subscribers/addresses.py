@@ -48,7 +48,7 @@ def parse_address(text: str) -> Address:
     stripped = text.strip()
     if not stripped:
         raise ListError("There is no address.")
-    if _FULL_WIDTH.search(stripped):
+    if not stripped.isascii() and _FULL_WIDTH.search(stripped):
         usual = parse_address(_FULL_WIDTH.sub(_as_usual, stripped))
         return usual._replace(warning="full-width characters, read as usual ones")
     local, _, domain = stripped.rpartition("@")
