@@ -150,8 +150,7 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
         try:
             with transaction(engine) as session:
                 if verb == "pause":
-                    why = reason or f"Paused by {visit.address}."
-                    pause_mailing(session, number, reason=why)
+                    pause_mailing(session, number, reason=reason or f"Paused by {visit.address}.")
                 elif verb == "resume":
                     resume_mailing(session, number)
                 elif verb == "cancel":
