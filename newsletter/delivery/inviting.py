@@ -27,6 +27,19 @@ def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None
     ).one_or_none()
 
 
+def post_link(session: Session, token: str, *, templates_dir: Path, public_url: str) -> str | None:
+    """Queue the mail that hands a link over, from the newsletter that writes to its account.
+
+    Return the address that it goes to; None, and nothing is queued, where no newsletter is there.
+    """
+    invited = read_invitation(session, token)
+    sender = sender_for(session, invited.account_id)
+    if sender is None:
+        return None
+    mail_link(session, sender, token, templates_dir=templates_dir, public_url=public_url)
+    return invited.address
+
+
 def mail_link(
     session: Session, newsletter: NewsletterRow, token: str, *, templates_dir: Path, public_url: str
 ) -> int:

@@ -246,6 +246,8 @@ def settings_path(visit: Visit) -> str:
     return "/".join((*visit.path.split("/")[:3], "settings"))
 
 
+#: A form of ours, from somebody who need not be signed in.
+OwnForm = Annotated[None, Depends(check_form)]
 SignedInVisit = Annotated[Visit, Depends(Requires())]
 EditorVisit = Annotated[Visit, Depends(Requires(Role.EDITOR))]
 ApproverVisit = Annotated[Visit, Depends(Requires(Role.APPROVER))]

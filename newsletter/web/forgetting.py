@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
 from newsletter.accounts.audit import Actor
-from newsletter.accounts.invitations import forgotten_link, read_invitation
+from newsletter.accounts.invitations import forgotten_link
 from newsletter.accounts.limits import count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.delivery.inviting import mail_link, sender_for
+from newsletter.delivery.inviting import post_link, sender_for
 from newsletter.settings import Settings
-from newsletter.web.access import browser_of, check_form
+from newsletter.web.access import OwnForm, browser_of
 from newsletter.web.pages import Pages
 
-_OwnForm = Annotated[None, Depends(check_form)]
 _Field = Annotated[str, Form(max_length=2000)]
 
 
@@ -46,7 +45,7 @@ def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> APIRo
         return _show(request)
 
     @router.post("/forgotten")
-    def take_address(request: Request, _form: _OwnForm, address: _Field = "") -> Response:
+    def take_address(request: Request, _form: OwnForm, address: _Field = "") -> Response:
         network = browser_of(request).network
         if not count_try(engine, account=f"forgotten:{address}", network=network, moment=now()):
             return _show(request, status=429, often=True)
@@ -62,16 +61,11 @@ def _mail(settings: Settings, engine: Engine, address: str, network: str) -> Non
     actor = Actor(account_id=None, name="not signed in", network=network)
     with transaction(engine) as session:
         token = forgotten_link(session, actor, address)
-        if token is None:
-            return
-        sender = sender_for(session, read_invitation(session, token).account_id)
-        if sender is None:
-            session.rollback()
-            return
-        mail_link(
+        if token is not None and not post_link(
             session,
-            sender,
             token,
             templates_dir=settings.templates_dir,
             public_url=settings.public_url,
-        )
+        ):
+            # A link that nobody gets would only bar the next one for a while.
+            session.rollback()

@@ -10,14 +10,14 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import record_event
-from newsletter.accounts.invitations import describe, invite, read_invitation, reset_link
+from newsletter.accounts.invitations import describe, invite, reset_link
 from newsletter.accounts.roles import Grant, Rights, has_administrator, rights_of, set_grants
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.inviting import mail_link, sender_for
+from newsletter.delivery.inviting import post_link
 from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
@@ -165,18 +165,13 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter
 
 def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
     """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
-    invited = read_invitation(session, token)
-    sender = sender_for(session, invited.account_id) if by == _BY_MAIL else None
-    if sender is None:
-        return {"link": f"{settings.public_url}/welcome/{token}"}
-    mail_link(
+    mailed = by == _BY_MAIL and post_link(
         session,
-        sender,
         token,
         templates_dir=settings.templates_dir,
         public_url=settings.public_url,
     )
-    return {"mailed": invited.address}
+    return {"mailed": mailed} if mailed else {"link": f"{settings.public_url}/welcome/{token}"}
 
 
 def _grant(session: Session, role: str, newsletter: str) -> Grant:

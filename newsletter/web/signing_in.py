@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, update
 
@@ -17,13 +17,12 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.language import Language
-from newsletter.web.access import SignedInVisit, access_of, browser_of, check_form
+from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of
 from newsletter.web.navigation import entries_for
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 from newsletter.web.wording import tell
 
 _YEAR_SECONDS = 365 * 86_400
-_OwnForm = Annotated[None, Depends(check_form)]
 _Field = Annotated[str, Form(max_length=2000)]
 
 
@@ -67,7 +66,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter
     @router.post("/sign-in")
     def take_password(
         request: Request,
-        _form: _OwnForm,
+        _form: OwnForm,
         address: _Field = "",
         password: _Field = "",
         next: _Field = "/home",  # noqa: A002 - the field's usual name
@@ -84,7 +83,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter
         return pages.show_entry(request, "sign_in_code.html", error="")
 
     @router.post("/sign-in/code")
-    def take_code(request: Request, _form: _OwnForm, code: _Field = "") -> Response:
+    def take_code(request: Request, _form: OwnForm, code: _Field = "") -> Response:
         token = access_of(request).session_token(request)
         try:
             begun = bring_code(engine, sealer, browser_of(request), token=token, code=code)
@@ -129,7 +128,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter
     def take_new_password(
         token: str,
         request: Request,
-        _form: _OwnForm,
+        _form: OwnForm,
         password: _Field = "",
         name: _Field = "",
         address: _Field = "",
@@ -175,7 +174,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter
     @router.post("/display")
     def choose_display(
         request: Request,
-        _form: _OwnForm,
+        _form: OwnForm,
         back: _Field = "/home",
         language: _Field = "",
         theme: _Field = "",
