@@ -16,7 +16,12 @@ from newsletter.cli.state import Json, open_database, settings_of
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.domains import held_domains, hold_domain, let_domain_go, read_domain
-from newsletter.delivery.mailings import cancel_mailing, pause_mailing, progress, resume_mailing
+from newsletter.delivery.mailings import (
+    cancel_mailing,
+    find_mailing,
+    pause_mailing,
+    resume_mailing,
+)
 from newsletter.delivery.relays import RelayState, hold_relay, let_relay_go, resting_relays
 from newsletter.delivery.settling import list_deliveries, retry_failed, settle_uncertain
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
@@ -61,8 +66,8 @@ def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") 
 def _order(context: typer.Context, action: str, mailing: int, reason: str) -> Iterator[Session]:
     """Open the transaction of an order about a mailing that is there."""
     engine = open_database(settings_of(context))
-    progress(engine, mailing)
     with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
+        find_mailing(session, mailing)
         yield session
 
 
@@ -76,7 +81,8 @@ def show_deliveries(
 ) -> None:
     """List a mailing's deliveries in one state, with why: uncertain, failed, skipped and others."""
     engine = open_database(settings_of(context))
-    progress(engine, mailing)
+    with reading(engine) as session:
+        find_mailing(session, mailing)
     found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
     if json:
         print_json([{"address": one.address, "reply": one.reply} for one in found])

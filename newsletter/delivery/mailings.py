@@ -165,7 +165,7 @@ def progress(engine: Engine, mailing_id: int) -> Progress:
         NotFoundError: There is no such mailing.
     """
     with reading(engine) as session:
-        return _progress(session, _find(session, mailing_id))
+        return _progress(session, find_mailing(session, mailing_id))
 
 
 def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
@@ -180,7 +180,12 @@ def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
         return [_progress(session, row) for row in rows.all()]
 
 
-def _find(session: Session, mailing_id: int) -> MailingRow:
+def find_mailing(session: Session, mailing_id: int) -> MailingRow:
+    """Return a mailing.
+
+    Raises:
+        NotFoundError: There is none of that number.
+    """
     row = session.get(MailingRow, mailing_id)
     if row is None:
         raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
@@ -222,7 +227,7 @@ def resume_mailing(session: Session, mailing_id: int) -> None:
     Raises:
         ConflictError: It is not held.
     """
-    row = _find(session, mailing_id)
+    row = find_mailing(session, mailing_id)
     if row.started_at is not None:
         target = MailingState.SENDING
     elif row.scheduled_at is not None and row.scheduled_at > now():
@@ -261,7 +266,7 @@ def _move(
     target: MailingState,
     reason: str,
 ) -> None:
-    row = _find(session, mailing_id)
+    row = find_mailing(session, mailing_id)
     moved = session.scalar(
         update(MailingRow)
         .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Integer, cast, extract, func, select
+from sqlalchemy import ColumnElement, Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -95,6 +95,16 @@ class Outcomes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """A mailing in a list of the newest, without its figures."""
+
+    mailing_id: int
+    subject: str
+    state: MailingState
+    begins_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
     """How fast a mailing goes: messages a minute, and the time left if it goes on so."""
 
@@ -148,6 +158,19 @@ def list_summaries(
     return _summaries(session, newsletter_id, older, figures, limit=limit)
 
 
+def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
+    """Return the newest mailings, with nothing counted."""
+    return [
+        Headline(
+            mailing_id=row.id,
+            subject=title or "",
+            state=row.state,
+            begins_at=row.started_at or row.scheduled_at,
+        )
+        for row, title in session.execute(_newest(newsletter_id).limit(limit))
+    ]
+
+
 def _summaries(
     session: Session,
     newsletter_id: int,
@@ -156,18 +179,17 @@ def _summaries(
     *,
     limit: int,
 ) -> Sequence[MailingSummary]:
-    rows = session.execute(
+    rows = session.execute(_newest(newsletter_id).where(condition).limit(limit)).all()
+    return [_summary(session, row, title or "", figures) for row, title in rows]
+
+
+def _newest(newsletter_id: int) -> Select[MailingRow, str | None]:
+    return (
         select(MailingRow, IssueRow.title)
         .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
-        .where(
-            MailingRow.newsletter_id == newsletter_id,
-            MailingRow.kind == MailingKind.ISSUE,
-            condition,
-        )
+        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind == MailingKind.ISSUE)
         .order_by(MailingRow.id.desc())
-        .limit(limit)
-    ).all()
-    return [_summary(session, row, title or "", figures) for row, title in rows]
+    )
 
 
 def _summary(session: Session, row: MailingRow, title: str, figures: Figures) -> MailingSummary:

@@ -23,6 +23,7 @@ from newsletter.delivery.reporting import (
     MailingSummary,
     Pace,
     Report,
+    list_headlines,
     list_summaries,
     measure_pace,
     missed_deliveries,
@@ -57,11 +58,9 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter
     def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
         with reading(engine) as session:
             rows = [row for row in list_newsletters(session) if _may_see(visit, row.id)]
-            newest = {
-                row.id: list_summaries(session, row.id, figures, limit=_NEWEST) for row in rows
-            }
-        if len(rows) == 1:
-            return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+            if len(rows) == 1:
+                return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+            newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
         return pages.show_to(visit, request, "mailings_of.html", newsletters=rows, newest=newest)
 
     @router.get("")
