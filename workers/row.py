@@ -161,7 +161,8 @@ def _went_well(run: BatchRun, tasks: Sequence[asyncio.Task[int]]) -> bool:
     """Whether another batch is worth claiming: no limit, pause or failure holds this one up."""
     if any(task.done() and (task.cancelled() or task.exception()) for task in tasks):
         return False
-    return not run.waiting if tasks[-1].done() else run.is_flowing
+    # Once all is given out it flows no more of itself, while its last outcomes are written down.
+    return not run.waiting or run.is_flowing
 
 
 async def _leave_room(tasks: Sequence[asyncio.Task[int]]) -> None:

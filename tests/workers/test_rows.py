@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, event, update
 
 from newsletter.database.engine import transaction
 from newsletter.database.tables import BatchRow
@@ -70,6 +71,21 @@ def test_a_task_goes_on_with_the_mailings_other_batches(
         assert _send(services, mailing) == BATCH * BATCHES
         assert not list(services.settings.journal_dir.iterdir())
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: BATCH * BATCHES}
+
+
+def test_a_database_slow_to_record_a_batch_does_not_end_the_task(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    plan_mailing(stage.engine, mailing)
+
+    def delay(*values: object) -> None:
+        if str(values[2]).startswith("UPDATE delivery"):
+            time.sleep(0.3)
+
+    with _worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
+        event.listen(services.engine, "before_cursor_execute", delay)
+        assert _send(services, mailing) == BATCH * BATCHES
 
 
 def test_it_leaves_what_is_held_by_another_and_what_is_not_due(
