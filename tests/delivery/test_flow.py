@@ -119,8 +119,9 @@ def test_a_domain_s_rate_holds_up_no_other_domain(
 ) -> None:
     rate, people = 15, 60
     stage = set_stage(engine)
-    _subscribe(stage, people, "slow.example.jp")
-    _subscribe(stage, people, "quick.example.jp")
+    # Side by side in every batch, as in a list that grew.
+    for number in range(people):
+        stage.subscribe(f"{number}@slow.example.jp", f"{number}@quick.example.jp")
     with (
         counting_relay(tmp_path) as relay,
         _workers(
