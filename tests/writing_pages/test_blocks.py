@@ -7,10 +7,11 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import APIResponse, Browser, FilePayload, Page, Route, expect
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import DraftRow
+from tests.support.ports import await_condition
 from tests.support.stage import set_subscribers
 from tests.writing_pages.desk import Desk
 
@@ -173,6 +174,28 @@ def test_a_finding_leads_to_its_block_and_is_mended(blocks: Page) -> None:
     finding.get_by_role("link").click()
     expect(blocks.locator("#block-c1-s1-i2 .heading")).to_be_focused()
     finding.get_by_role("button", name="Replace them").click()
+    expect(blocks.locator("#block-c1-s1-i2 .heading")).to_have_value("税の日")
+
+
+def test_a_press_while_the_text_is_being_saved_waits_for_it(blocks: Page) -> None:
+    on_its_way: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.resource_type == "fetch" and not on_its_way:
+            on_its_way.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    blocks.route(blocks.url.removesuffix("/blocks"), hold)
+    blocks.locator("#block-c1-s1-i2 .heading").fill("税の⽇")
+    mend = blocks.locator("#findings li", has_text="U+2F47").get_by_role("button")
+    await_condition(
+        lambda: (blocks.wait_for_timeout(10), bool(on_its_way))[1], seconds=10, what="a save"
+    )
+    mend.click()
+    blocks.locator("#findings").evaluate("findings => findings.replaceChildren()")
+    (route, answer) = on_its_way[0]
+    route.fulfill(response=answer)
     expect(blocks.locator("#block-c1-s1-i2 .heading")).to_have_value("税の日")
 
 

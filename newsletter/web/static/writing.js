@@ -135,7 +135,24 @@ export const isTyped = () => value() !== saved;
 export const changed = () => { state.textContent = desk.dataset.unsaved; previewSoon(); saveSoon(); };
 
 form.addEventListener("input", changed);
-form.addEventListener("submit", () => { saved = value(); });
+/* Whatever leaves the page waits for what is being saved: else its revision would be an old one, and
+   the editor would meet their own text as somebody else's. */
+let leaving = false;
+window.addEventListener("pageshow", () => { leaving = false; });
+document.addEventListener("submit", async (event) => {
+  const sent = event.target;
+  if (event.defaultPrevented || !sent.elements.revision) return;
+  if (leaving) { event.preventDefault(); return; }
+  const takesTheText = sent === form;
+  if (!saving && (takesTheText || !isTyped())) { leaving = true; saved = value(); return; }
+  event.preventDefault();
+  await save();
+  if (isTyped() && !(takesTheText && halted)) return;
+  const button = event.submitter;
+  /* A finding's button may have been drawn anew meanwhile. */
+  if (button && !button.isConnected) { button.hidden = true; sent.append(button); }
+  sent.requestSubmit(button);
+});
 window.addEventListener("beforeunload", (event) => { if (isTyped()) event.preventDefault(); });
 document.querySelector(".tabs").addEventListener("click", async (event) => {
   const link = event.target.closest("a");
