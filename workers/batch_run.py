@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.ledger import Claim, ClaimedDelivery, Standing
 from newsletter.delivery.outcomes import Outcome
 from workers.journal import Journal
+from workers.suspects import Suspects
 from workers.throttle import Throttle
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
 
@@ -34,8 +35,6 @@ _STANDING_SECONDS = 4.0
 _PATIENCE_SECONDS = 60.0
 #: A batch that could send nothing for so long is given back until it can.
 _LONGEST_WAIT = 5.0
-#: A message at which the connection broke so often, while others went, is put off.
-_BREAKS = 3
 
 _STATES = {
     ResultKind.ACCEPTED: DeliveryState.ACCEPTED,
@@ -76,8 +75,7 @@ class BatchRun:
         self._queue = deque(claim.deliveries)
         self._held: dict[str, deque[ClaimedDelivery]] = {}
         self._out: dict[int, ClaimedDelivery] = {}
-        self._breaks: Counter[int] = Counter()
-        self._answered_at_break: dict[int, int] = {}
+        self._suspects = Suspects()
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
         self._full = asyncio.Event()
@@ -150,38 +148,49 @@ class BatchRun:
     def settle(self, parcel: Parcel, result: Result) -> None:
         """See `Courier.settle`."""
         delivery = self._out.pop(parcel.position)
-        if result.kind is not ResultKind.NOT_TRIED:
-            self.answered += result.kind is not ResultKind.UNCERTAIN
-            self.accepted += result.kind is ResultKind.ACCEPTED
-            self._note(_outcome(delivery, result, self.transport_name))
+        match result.kind:
+            case ResultKind.NOT_TRIED:
+                self._suspects.clear(parcel.position)
+                self._put_back(delivery)
+            case ResultKind.BROKEN:
+                self._note_break(delivery, result)
+            case _:
+                self.answered += result.kind is not ResultKind.UNCERTAIN
+                self.accepted += result.kind is ResultKind.ACCEPTED
+                self._note(_outcome(delivery, result, self.transport_name))
+
+    @property
+    def waits_on_suspects(self) -> bool:
+        """Whether all that may still be sent, if anything, broke its connection when tried."""
+        return self._suspects.are_all(self._waiting())
+
+    def _waiting(self) -> Iterator[int]:
+        for line in (self._queue, *self._held.values()):
+            yield from (delivery.position for delivery in line)
+
+    def _put_back(self, delivery: ClaimedDelivery) -> None:
+        self._write_down(lambda: self._journal.retract(delivery.position))
+        # The others first: if they go, it is not the relay.
+        self._queue.append(delivery)
+
+    def _note_break(self, delivery: ClaimedDelivery, result: Result) -> None:
+        position = delivery.position
+        if not self._suspects.is_to_blame(
+            position, answered=self.answered, waiting=self._waiting()
+        ):
+            self._put_back(delivery)
             return
-        self._write_down(lambda: self._journal.retract(parcel.position))
-        if self._is_to_blame(parcel.position):
-            words = f"The connection broke {_BREAKS} times at this message: {result.reply}"
-            self._note(
-                Outcome(
-                    position=delivery.position,
-                    state=DeliveryState.DEFERRED,
-                    attempts=delivery.attempts + 1,
-                    reply=words,
-                    transport=self.transport_name,
-                    domain=delivery.domain,
-                )
+        self._write_down(lambda: self._journal.retract(position))
+        self._note(
+            Outcome(
+                position=position,
+                state=DeliveryState.DEFERRED,
+                attempts=delivery.attempts + 1,
+                reply=f"The connection broke at this message again and again: {result.reply}",
+                transport=self.transport_name,
+                domain=delivery.domain,
             )
-        else:
-            # The others first: if they go, it is not the relay.
-            self._queue.append(delivery)
-
-    def _is_to_blame(self, position: int) -> bool:
-        """Count a break against a message only when others went since its last one.
-
-        A relay that dies breaks every connection in a row, idle ones too, and says nothing about
-        any message.
-        """
-        if self.answered > self._answered_at_break.get(position, -1):
-            self._breaks[position] += 1
-        self._answered_at_break[position] = self.answered
-        return self._breaks[position] >= _BREAKS
+        )
 
     # What may leave next.
 

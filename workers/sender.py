@@ -32,6 +32,8 @@ from workers.transports import Route
 
 _log = logging.getLogger(__name__)
 
+#: Seconds before messages that broke their connections, and are all that is left, go again.
+_SECOND_LOOK = 0.5
 #: The last outcomes of a batch are offered so often, a second apart, before the sweeper gets them.
 _LAST_TRIES = 30
 
@@ -97,6 +99,10 @@ async def _send_by(services: Services, run: BatchRun, route: Route) -> None:
     accepted, reason = run.accepted, ""
     while run.has_more and not reason:
         reason = await route.transport.deliver(run)
+        if reason and run.waits_on_suspects:
+            # Nothing shows that it would take no other message: they are tried until put off.
+            reason = ""
+            await asyncio.sleep(_SECOND_LOOK)
     if run.accepted > accepted:
         await asyncio.to_thread(relays.relay_works, services.engine, route.transport.name)
     if reason:

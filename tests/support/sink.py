@@ -5,7 +5,8 @@ at every n-th time that a step comes: ``{"step": "dot", "do": "close", "every": 
 ``greeting``, ``mail``, ``rcpt``, ``data``, ``body`` (amid the message) and ``dot`` (the
 reply to it, when the message is taken already). What it does is ``close``, ``reset``, ``hang``,
 ``garbage``, ``split`` (the reply comes octet by octet), or a reply such as ``451 4.3.0 busy``. With
-a delay, every reply comes so many seconds late, as from far away.
+``"whose": "reader@example.jp"`` it happens, from ``rcpt`` on, to that recipient alone. With a
+delay, every reply comes so many seconds late, as from far away.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ class Relay:
         self._faults = faults
         self._count: Counter[str] = Counter()
 
-    def fault(self, step: str) -> str:
+    def fault(self, step: str, recipient: str = "") -> str:
         self._count[step] += 1
         return next(
             (
                 fault["do"]
                 for fault in self._faults
-                if fault["step"] == step and self._count[step] % fault["every"] == 0
+                if fault["step"] == step
+                and self._count[step] % fault["every"] == 0
+                and fault.get("whose", recipient) == recipient
             ),
             "",
         )
@@ -75,9 +78,9 @@ class Connection(asyncio.Protocol):
         if verb == "EHLO":
             self._say("250-sink\r\n250-PIPELINING\r\n250 SMTPUTF8")
         elif verb == "RCPT":
-            self._recipient = ""
-            if self._answer("rcpt", "250 2.1.5 fine"):
-                self._recipient = line.decode().partition("<")[2].rstrip(">")
+            named = line.decode().partition("<")[2].rstrip(">")
+            is_fine = self._answer("rcpt", "250 2.1.5 fine", named)
+            self._recipient = named if is_fine else ""
         elif verb == "DATA" and not self._recipient:
             self._say("554 5.5.1 nobody to send it to")
         elif verb == "DATA":
@@ -93,23 +96,23 @@ class Connection(asyncio.Protocol):
     def _message(self) -> bool:
         if not self._met_body:
             self._met_body = True
-            if self._misbehave(self._relay.fault("body"), ""):
+            if self._misbehave(self._relay.fault("body", self._recipient), ""):
                 return False
         end = self._rest.find(_END)
         if end < 0:
             return False
         self._rest = self._rest[end + len(_END) :]
         self._in_data = False
-        fault = self._relay.fault("dot")
+        fault = self._relay.fault("dot", self._recipient)
         if fault[:1] not in {"4", "5"}:
             self._relay.take(self._recipient)
         if not self._misbehave(fault, "250 2.0.0 Ok: queued as S1"):
             self._say("250 2.0.0 Ok: queued as S1")
         return True
 
-    def _answer(self, step: str, usual: str) -> bool:
+    def _answer(self, step: str, usual: str, recipient: str = "") -> bool:
         """Answer, or misbehave; return whether the answer was the usual one."""
-        fault = self._relay.fault(step)
+        fault = self._relay.fault(step, recipient)
         if self._misbehave(fault, usual):
             return fault == "split"
         self._say(usual)

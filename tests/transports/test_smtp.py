@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from newsletter.errors import SettingError
 from tests.support.courier import Satchel, carry
+from tests.support.loops import run_apart
+from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
@@ -79,14 +82,14 @@ def test_an_accepted_message_arrives_as_it_was_with_its_queue_id(smtp_server: Sm
     [
         ("rcpt", b"550 5.1.1 no such user\r\n", ResultKind.REJECTED, "5.1.1"),
         ("rcpt", b"450 4.2.0 greylisted\r\n", ResultKind.DEFERRED, "4.2.0"),
-        ("rcpt", b"421 4.3.2 closing\r\n", ResultKind.NOT_TRIED, "4.3.2"),
+        ("rcpt", b"421 4.3.2 closing\r\n", ResultKind.BROKEN, "4.3.2"),
         ("mail", b"552-5.3.4 too\r\n552 5.3.4 big\r\n", ResultKind.REJECTED, "5.3.4"),
         ("data", b"451 4.3.0 busy\r\n", ResultKind.DEFERRED, "4.3.0"),
         ("dot", b"554 5.7.1 spam\r\n", ResultKind.REJECTED, "5.7.1"),
         ("greeting", b"", ResultKind.NOT_TRIED, ""),
-        ("mail", b"", ResultKind.NOT_TRIED, ""),
-        ("rcpt", b"", ResultKind.NOT_TRIED, ""),
-        ("data", b"", ResultKind.NOT_TRIED, ""),
+        ("mail", b"", ResultKind.BROKEN, ""),
+        ("rcpt", b"", ResultKind.BROKEN, ""),
+        ("data", b"", ResultKind.BROKEN, ""),
         ("dot", b"", ResultKind.UNCERTAIN, ""),
         ("dot", b"what?\r\n", ResultKind.UNCERTAIN, ""),
     ],
@@ -106,6 +109,40 @@ def test_a_failed_quit_after_acceptance_is_no_failure() -> None:
 
 def test_an_unreachable_relay_says_nothing_about_the_recipient() -> None:
     assert _send("smtp://127.0.0.1:1").kind is ResultKind.NOT_TRIED
+
+
+def _parcels(count: int) -> list[Parcel]:
+    return [
+        Parcel(position=number, envelope=ENVELOPE, message=MESSAGE)
+        for number in range(1, count + 1)
+    ]
+
+
+def test_a_connection_lost_at_one_message_says_nothing_of_the_next(tmp_path: Path) -> None:
+    courier = Satchel(_parcels(2))
+    closing = {"step": "dot", "do": "421 4.3.2 closing", "every": 1}
+    with counting_relay(tmp_path, closing, options="connections=1") as relay:
+        carry(relay.url, courier)
+    assert courier.results[1].kind is ResultKind.BROKEN
+    assert courier.results[2].kind is ResultKind.NOT_TRIED
+
+
+def test_a_connection_that_ended_while_it_rested_says_nothing_of_a_message(
+    tmp_path: Path,
+) -> None:
+    first, second = (Satchel([parcel]) for parcel in _parcels(2))
+    with counting_relay(tmp_path, options="connections=1") as relay:
+
+        async def send_with_a_death_between() -> None:
+            route = open_route(relay.url)
+            await route.transport.deliver(first)
+            await asyncio.to_thread(relay.kill)
+            await route.transport.deliver(second)
+            await route.transport.close()
+
+        run_apart(send_with_a_death_between)
+    assert first.results[1].kind is ResultKind.ACCEPTED
+    assert second.results[2].kind is ResultKind.NOT_TRIED
 
 
 def test_the_point_of_no_return_is_told_before_the_message_leaves(smtp_server: SmtpServer) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine, event, update
 
 from newsletter.database.engine import transaction
@@ -19,15 +16,13 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import ledger
 from newsletter.delivery.planner import plan_mailing
-from newsletter.settings import Settings
 from tests.support.courier import Satchel
-from tests.support.loops import call_apart, run_apart
+from tests.support.loops import run_apart
 from tests.support.orders import pause
 from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
-from workers.composition import Services, build
-from workers.row import send_batch
+from tests.support.worker import work, worker
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result
 
@@ -42,33 +37,13 @@ def stage(engine: Engine) -> Stage:
     return prepared
 
 
-@contextmanager
-def _worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]:
-    services = build(
-        Settings(
-            _env_file=None,
-            database_url=database_url,
-            mail_transports=(SecretStr(smtp_url),),
-            secret_keys=(SecretStr("k" * 40),),
-            data_dir=folder,
-        )
-    )
-    yield services
-    call_apart(services.close)
-
-
-def _send(services: Services, mailing: int) -> int:
-    """Do what a worker process does when it is hinted at the first batch."""
-    return call_apart(lambda: send_batch(services, mailing, 1))
-
-
 def test_a_task_goes_on_with_the_mailings_other_batches(
     stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     plan_mailing(stage.engine, mailing)
-    with _worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
-        assert _send(services, mailing) == BATCH * BATCHES
+    with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
+        assert work(services, mailing) == BATCH * BATCHES
         assert not list(services.settings.journal_dir.iterdir())
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: BATCH * BATCHES}
 
@@ -83,9 +58,9 @@ def test_a_database_slow_to_record_a_batch_does_not_end_the_task(
         if str(values[2]).startswith("UPDATE delivery"):
             time.sleep(0.3)
 
-    with _worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
+    with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path) as services:
         event.listen(services.engine, "before_cursor_execute", delay)
-        assert _send(services, mailing) == BATCH * BATCHES
+        assert work(services, mailing) == BATCH * BATCHES
 
 
 def test_it_leaves_what_is_held_by_another_and_what_is_not_due(
@@ -97,8 +72,8 @@ def test_it_leaves_what_is_held_by_another_and_what_is_not_due(
     with transaction(stage.engine) as session:
         later = now() + timedelta(hours=1)
         session.execute(update(BatchRow).where(BatchRow.number == 3).values(due_at=later))
-    with _worker(database_url, smtp_server.url, tmp_path) as services:
-        assert _send(services, mailing) == BATCH
+    with worker(database_url, smtp_server.url, tmp_path) as services:
+        assert work(services, mailing) == BATCH
     assert stage.counts(mailing) == {
         DeliveryState.ACCEPTED: BATCH,
         DeliveryState.SENDING: BATCH,
@@ -117,8 +92,8 @@ def test_a_mailing_paused_meanwhile_goes_no_further(
             pause(stage.engine, mailing)
 
     smtp_server.refuse_data = interfere
-    with _worker(database_url, f"{smtp_server.url}?connections=1", tmp_path) as services:
-        assert _send(services, mailing) <= BATCH
+    with worker(database_url, f"{smtp_server.url}?connections=1", tmp_path) as services:
+        assert work(services, mailing) <= BATCH
     assert stage.counts(mailing)[DeliveryState.QUEUED] >= BATCH * (BATCHES - 1)
 
 

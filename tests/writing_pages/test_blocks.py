@@ -189,8 +189,9 @@ def test_a_press_while_the_text_is_being_saved_waits_for_it(blocks: Page) -> Non
     blocks.route(blocks.url.removesuffix("/blocks"), hold)
     blocks.locator("#block-c1-s1-i2 .heading").fill("税の⽇")
     mend = blocks.locator("#findings li", has_text="U+2F47").get_by_role("button")
+    # Asking the page for anything lets its requests be seen.
     await_condition(
-        lambda: (blocks.wait_for_timeout(10), bool(on_its_way))[1], seconds=10, what="a save"
+        lambda: blocks.title() != "" and bool(on_its_way), seconds=10, what="a save on its way"
     )
     mend.click()
     blocks.locator("#findings").evaluate("findings => findings.replaceChildren()")

@@ -15,8 +15,10 @@ class ResultKind(StrEnum):
     REJECTED = "rejected"
     #: The final dot left, no reply came.
     UNCERTAIN = "uncertain"
-    #: The message was not handed over; it says nothing about the recipient.
+    #: Its turn did not come; it says nothing about the message.
     NOT_TRIED = "not-tried"
+    #: A connection that had worked until then ended when its turn came; it was not handed over.
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +85,8 @@ class Transport(Protocol):
         """Take away what the courier has; return why the other side takes nothing, or nothing.
 
         Never raises for what the other side does: that is each message's `Result`, with
-        ``NOT_TRIED`` for whatever a lost connection left unsaid.
+        ``BROKEN`` for the one whose turn it was when a connection was lost, and ``NOT_TRIED`` for
+        what else it left unsaid.
         """
 
     async def close(self) -> None:

@@ -61,6 +61,8 @@ class SmtpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._extensions: dict[str, str] = {}
         self._needs_reset = False
+        #: While it rests, the other side may close it, and only the next message finds out.
+        self._has_rested = False
         #: Messages that the relay answered for over this connection.
         self.answered = 0
 
@@ -236,7 +238,7 @@ class SmtpConnection(asyncio.Protocol):
             try:
                 result = await self._hand_over(courier, parcel, handover, opened=opened)
             except ConnectionEndedError as error:
-                _settle_broken(courier, parcel, handover, error)
+                self._settle_end(courier, parcel, handover, error)
                 self.abort()
                 raise
             except BaseException:
@@ -245,8 +247,26 @@ class SmtpConnection(asyncio.Protocol):
                 raise
             courier.settle(parcel, result)
             self.answered += 1
+            self._has_rested = False
             opened = handover.following is not None
             parcel = handover.following or self._next(courier)
+        self._has_rested = True
+
+    def _settle_end(
+        self, courier: Courier, parcel: Parcel, handover: _Handover, error: ConnectionEndedError
+    ) -> None:
+        """Say what the end means for the message whose turn it was, and for the one behind it."""
+        words = error.said.reply if error.said else str(error)
+        not_tried = Result(kind=ResultKind.NOT_TRIED, reply=words)
+        if handover.committed and error.said is None:
+            result = Result(kind=ResultKind.UNCERTAIN, reply=words)
+        elif self._has_rested or isinstance(error, WithdrawnError):
+            result = not_tried
+        else:
+            result = error.said or Result(kind=ResultKind.BROKEN, reply=words)
+        courier.settle(parcel, result)
+        if handover.following is not None:
+            courier.settle(handover.following, not_tried)
 
     async def _hand_over(
         self, courier: Courier, parcel: Parcel, handover: _Handover, *, opened: bool
@@ -268,7 +288,7 @@ class SmtpConnection(asyncio.Protocol):
         self._write(_dot_stuffed(parcel.message), end + early)
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
         result = classify(reply, "DATA")
-        if result.kind is ResultKind.NOT_TRIED:
+        if result.kind is ResultKind.BROKEN:
             raise ConnectionEndedError(f"The relay answered the message with {result.reply}")
         return result
 
@@ -334,18 +354,6 @@ def _still_open(reply: Reply) -> Reply:
         said = classify(reply)
         raise ConnectionEndedError(said.reply, said=said)
     return reply
-
-
-def _settle_broken(
-    courier: Courier, parcel: Parcel, handover: _Handover, error: ConnectionEndedError
-) -> None:
-    """Say what a broken connection means for the message on it, and for the one after that."""
-    not_tried = error.said or Result(kind=ResultKind.NOT_TRIED, reply=str(error))
-    in_doubt = handover.committed and error.said is None
-    doubt = Result(kind=ResultKind.UNCERTAIN, reply=str(error))
-    courier.settle(parcel, doubt if in_doubt else not_tried)
-    if handover.following is not None:
-        courier.settle(handover.following, not_tried)
 
 
 def _base64(text: str) -> str:

@@ -100,10 +100,10 @@ def classify(reply: Reply, command: str = "") -> Result:
     text = reply.text[:_KEPT]
     found = _STATUS.match(text)
     kind = {2: ResultKind.ACCEPTED, 4: ResultKind.DEFERRED, 5: ResultKind.REJECTED}.get(
-        reply.code // 100, ResultKind.NOT_TRIED
+        reply.code // 100, ResultKind.BROKEN
     )
     if reply.code == 421:  # noqa: PLR2004 - RFC 5321 section 3.8
-        kind = ResultKind.NOT_TRIED
+        kind = ResultKind.BROKEN
     queue_id = _QUEUE_ID.search(text) if kind is ResultKind.ACCEPTED else None
     return Result(
         kind=kind,

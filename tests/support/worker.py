@@ -1,0 +1,34 @@
+"""What a worker process holds, in the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from newsletter.settings import Settings
+from tests.support.loops import call_apart
+from workers.composition import Services, build
+from workers.row import send_batch
+
+
+@contextmanager
+def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]:
+    services = build(
+        Settings(
+            _env_file=None,
+            database_url=database_url,
+            mail_transports=(SecretStr(smtp_url),),
+            secret_keys=(SecretStr("k" * 40),),
+            data_dir=folder,
+        )
+    )
+    yield services
+    call_apart(services.close)
+
+
+def work(services: Services, mailing: int) -> int:
+    """Do what a worker process does when it is hinted at the first batch."""
+    return call_apart(lambda: send_batch(services, mailing, 1))
