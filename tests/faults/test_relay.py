@@ -14,7 +14,7 @@ from tests.support.ports import await_condition
 pytestmark = pytest.mark.faults
 
 
-def _faults(do: str, *steps: str, every: int = 37) -> list[dict[str, Any]]:
+def _faults(do: str, *steps: str, every: int = 101) -> list[dict[str, Any]]:
     return [
         {"step": step, "do": do, "every": every + 2 * place} for place, step in enumerate(steps)
     ]
