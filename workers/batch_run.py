@@ -86,6 +86,8 @@ class BatchRun:
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
         self.accepted = 0
+        #: Whether it merely dripped, and others were due.
+        self.gave_way = False
         #: Seconds that a limit asks to wait before this batch can go on.
         self.wait_seconds = 0.0
 
@@ -103,6 +105,16 @@ class BatchRun:
     def is_flowing(self) -> bool:
         """Whether no pause, failure or limit holds it up."""
         return self._flowing and not self.wait_seconds
+
+    @property
+    def drips(self) -> bool:
+        """Whether all that waits, waits for the rates of its recipients' domains."""
+        return self.is_flowing and not self._queue and any(self._held.values())
+
+    def give_way(self, seconds: float) -> None:
+        """Send no more of it now; what is left is due again after so many seconds."""
+        self.gave_way = True
+        self.wait_seconds = self.wait_seconds or seconds
 
     # What the transport asks: see `Courier`.
 

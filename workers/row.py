@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextvars import copy_context
+from dataclasses import dataclass
 
 from newsletter.delivery import ledger
 from newsletter.logs import bound
@@ -32,6 +33,10 @@ _OVERLAP = 3
 _TAKE_TRIES = 3
 #: After so many seconds other mailings get their turn, by the order of their hints.
 _LONGEST_ROW = 30.0
+#: A batch that merely drips, for its domains' rates, makes way to others that are due after so many
+#: seconds, and is due again itself after so many more.
+_DRIP_SECONDS = 0.5
+_AGAIN_SECONDS = 5.0
 
 
 def send_batch(services: Services, mailing_id: int, number: int) -> int:
@@ -48,6 +53,14 @@ def send_batch(services: Services, mailing_id: int, number: int) -> int:
         # Also when the process is told to end at once: what was sent stands in the journals.
         row.abandon()
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch under way."""
+
+    run: BatchRun
+    task: asyncio.Task[int]
 
 
 class _Row:
@@ -95,7 +108,7 @@ class _Row:
 
     def _take_next(self) -> Lease | None:
         for _ in range(_TAKE_TRIES):
-            number = ledger.next_due_batch(self._services.engine, self._mailing_id)
+            number = self._next_number()
             if number is None:
                 return None
             if (lease := self.take(number)) is not None:
@@ -114,20 +127,37 @@ class _Row:
             SQLAlchemyError: The database did not take a batch's end; the others ended all the same.
         """
         ends_at = time.monotonic() + _LONGEST_ROW
-        tasks: list[asyncio.Task[int]] = []
+        batches: list[_Batch] = []
         lease: Lease | None = first
         try:
             while lease is not None:
                 run = begin(self._services, lease)
-                tasks.append(asyncio.create_task(self._send_one(lease, run)))
-                await _until_nearly_done(run, tasks[-1])
-                await _leave_room(tasks)
-                if not _went_well(run, tasks) or time.monotonic() > ends_at or stopping.is_asked():
-                    break
-                lease = await asyncio.to_thread(self._take_next)
+                batches.append(_Batch(run, asyncio.create_task(self._send_one(lease, run))))
+                await _until_nearly_done(batches[-1])
+                lease = await self._next(batches, ends_at)
         finally:
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            ends = await asyncio.gather(*(each.task for each in batches), return_exceptions=True)
         return sum(_answered(end) for end in ends)
+
+    async def _next(self, batches: Sequence[_Batch], ends_at: float) -> Lease | None:
+        """Claim another batch once there is room; None when there is none to go on with."""
+        while _go_well(batches) and time.monotonic() < ends_at and not stopping.is_asked():
+            open_ones = [each for each in batches if not each.task.done()]
+            dripping = [each.run for each in open_ones if each.run.drips]
+            if len(open_ones) < _OVERLAP:
+                lease = await asyncio.to_thread(self._take_next)
+                if lease is not None or not dripping:
+                    return lease
+            elif dripping and await asyncio.to_thread(self._next_number) is not None:
+                dripping[0].give_way(_AGAIN_SECONDS)
+            await _until_one_ends(open_ones)
+        for each in batches:
+            if each.run.drips:
+                each.run.give_way(_DRIP_SECONDS)
+        return None
+
+    def _next_number(self) -> int | None:
+        return ledger.next_due_batch(self._services.engine, self._mailing_id)
 
     async def _send_one(self, lease: Lease, run: BatchRun) -> int:
         with bound(mailing=lease.claim.mailing_id, batch=lease.claim.number):
@@ -157,24 +187,34 @@ def _answered(end: int | BaseException) -> int:
     return end
 
 
-def _went_well(run: BatchRun, tasks: Sequence[asyncio.Task[int]]) -> bool:
-    """Whether another batch is worth claiming: no limit, pause or failure holds this one up."""
+def _go_well(batches: Sequence[_Batch]) -> bool:
+    """Whether another batch is worth claiming: no limit, pause or failure holds the last one up."""
+    tasks = [each.task for each in batches]
     if any(task.done() and (task.cancelled() or task.exception()) for task in tasks):
         return False
+    run = batches[-1].run
     # Once all is given out it flows no more of itself, while its last outcomes are written down.
-    return not run.waiting or run.is_flowing
+    return not run.waiting or run.is_flowing or run.gave_way
 
 
-async def _leave_room(tasks: Sequence[asyncio.Task[int]]) -> None:
-    while len(under_way := [task for task in tasks if not task.done()]) >= _OVERLAP:
-        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+async def _until_one_ends(batches: Sequence[_Batch]) -> None:
+    await asyncio.wait(
+        [each.task for each in batches],
+        timeout=_DRIP_SECONDS,
+        return_when=asyncio.FIRST_COMPLETED,
+    )
 
 
-async def _until_nearly_done(run: BatchRun, task: asyncio.Task[int]) -> None:
-    """Return when what waits will be out about as soon as another batch can be claimed."""
-    began = time.monotonic()
-    while not task.done():
-        pace = run.answered / max(time.monotonic() - began, _LOOK_SECONDS)
+async def _until_nearly_done(batch: _Batch) -> None:
+    """Return when what waits will be out about as soon as another can be claimed, or drips."""
+    run, began = batch.run, time.monotonic()
+    dripping_since: float | None = None
+    while not batch.task.done():
+        moment = time.monotonic()
+        pace = run.answered / max(moment - began, _LOOK_SECONDS)
         if run.waiting <= pace * _CLAIM_SECONDS and run.answered:
             return
-        await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+        dripping_since = (dripping_since or moment) if run.drips else None
+        if dripping_since is not None and moment - dripping_since > _DRIP_SECONDS:
+            return
+        await asyncio.wait({batch.task}, timeout=_LOOK_SECONDS)

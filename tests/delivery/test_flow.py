@@ -144,6 +144,35 @@ def test_a_domain_s_rate_holds_up_no_other_domain(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_list_sorted_by_domain_does_not_wait_for_the_rate_of_its_first(
+    engine: Engine, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    rate, people = 8, 100
+    stage = set_stage(engine)
+    stage.subscribe(*(f"{number}@slow.example.jp" for number in range(people)))
+    stage.subscribe(*(f"{number}@quick.example.jp" for number in range(people)))
+    with (
+        counting_relay(tmp_path) as relay,
+        _workers(
+            database_url, redis_url, tmp_path, relay.url, DOMAIN_RATES=f"slow.example.jp={rate}"
+        ),
+    ):
+        watch = Watch(relay, "@slow.example.jp")
+        mailing = stage.mail(batch_size=10)
+
+        def arrived(domain: str) -> int:
+            return sum(address.endswith(domain) for address in relay.accepted())
+
+        await_condition(lambda: arrived("@quick.example.jp") == people, seconds=60, what="quick")
+        slow_by_then = arrived("@slow.example.jp")
+        stage.await_end(mailing)
+        beyond = watch.most_beyond(rate)
+    assert slow_by_then < people // 2
+    assert beyond <= rate * (_SAVED + _LAPSE) + 1
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 2 * people}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_relays_share_the_batches_by_their_weights(
     engine: Engine, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

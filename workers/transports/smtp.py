@@ -61,24 +61,25 @@ class _Lane:
 
     async def run(self) -> None:
         """Carry until there is nothing more, or the relay takes nothing."""
-        async with self._free:
-            await self._carry_all()
-
-    async def _carry_all(self) -> None:
         while not self.failure and (parcel := await self._courier.take()) is not None:
-            is_fresh = not self._idle
-            connection = SmtpConnection(self._relay) if is_fresh else self._idle.pop()
-            before = connection.answered
-            try:
-                await self._carry(connection, parcel, is_fresh=is_fresh)
-            except WithdrawnError:
-                pass
-            except ConnectionEndedError as error:
-                # An idle connection may have been closed in the meantime; that is no failure. Nor
-                # is the end of one that did its work.
-                if is_fresh and connection.answered == before:
-                    self.failure = str(error)
-            self.answered += connection.answered - before
+            # Not before there is something to carry: a batch that waits for a limit holds up none.
+            async with self._free:
+                await self._carry_some(parcel)
+
+    async def _carry_some(self, parcel: Parcel) -> None:
+        is_fresh = not self._idle
+        connection = SmtpConnection(self._relay) if is_fresh else self._idle.pop()
+        before = connection.answered
+        try:
+            await self._carry(connection, parcel, is_fresh=is_fresh)
+        except WithdrawnError:
+            pass
+        except ConnectionEndedError as error:
+            # An idle connection may have been closed in the meantime; that is no failure. Nor is
+            # the end of one that did its work.
+            if is_fresh and connection.answered == before:
+                self.failure = str(error)
+        self.answered += connection.answered - before
 
     async def _carry(self, connection: SmtpConnection, parcel: Parcel, *, is_fresh: bool) -> None:
         if is_fresh:
