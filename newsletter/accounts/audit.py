@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import AuditEventRow
 
-_COLUMNS = ("time", "account", "action", "object", "reason", "details", "network")
+_COLUMNS = ("time", "account", "action", "object", "reason", "details", "network", "door")
 #: OWASP: what makes a spreadsheet take a cell for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _EXPORT_ROWS = 500
@@ -22,14 +22,19 @@ _EXPORT_ROWS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who does something; the command line has no account."""
+    """Who does something; the command line has no account, unless one is named.
+
+    Attributes:
+        door: By which of the product's doors they came: ``page`` or ``command``.
+    """
 
     account_id: int | None
     name: str
     network: str = ""
+    door: str = "page"
 
 
-COMMAND_LINE = Actor(account_id=None, name="command line")
+COMMAND_LINE = Actor(account_id=None, name="command line", door="command")
 NOBODY = Actor(account_id=None, name="not signed in")
 
 
@@ -65,6 +70,7 @@ def record_event(
             reason=reason,
             details=dict(details or {}),
             network=actor.network,
+            door=actor.door,
         )
     )
 
@@ -98,6 +104,7 @@ def export_csv(session: Session, wanted: AuditFilter) -> Iterator[str]:
                     row.reason,
                     json.dumps(row.details, ensure_ascii=False) if row.details else "",
                     row.network,
+                    row.door,
                 )
             )
         last = rows[-1].id

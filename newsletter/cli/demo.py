@@ -12,17 +12,23 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
+from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised
-from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
+from newsletter.cli.sending import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Role
+from newsletter.delivery.approving import content_digest
+from newsletter.delivery.clearance import check_stored
+from newsletter.delivery.ordering import Order, place_order
 from newsletter.delivery.publishing import list_publications
 from newsletter.errors import ConflictError, ExitCode
 from newsletter.issues.sources import read_issue
-from newsletter.issues.store import save_issue
+from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
 from newsletter.samples import sample_issue, sample_subscribers
@@ -115,7 +121,7 @@ def _send(
     """Send the issue; return what became of it, and where it can be looked at."""
     store = MailboxStore(FOLDER / "mailbox.sqlite3")
     before = store.newest()
-    mailing_id = start_mailing(engine, settings, newsletter=None, issue=None)
+    mailing_id = _order(engine, settings)
     now = watch_mailing(engine, mailing_id, quiet=json, check=supervisor.check)
     if not json:
         show(now)
@@ -127,6 +133,31 @@ def _send(
         "issue_url": f"{settings.public_url}/archive/{_DRAFT.slug}/{newest.slug}",
         "inbox_url": f"{settings.public_url}/inbox",
     }
+
+
+def _order(engine: Engine, settings: Settings) -> int:
+    """Order the sample issue once more, whatever else was made or sent in this folder."""
+    actor = find_actor(engine, None, Role.EDITOR)
+    with reading(engine) as session:
+        newsletter = find_newsletter(session, _DRAFT.slug)
+        sample = read_issue(sample_issue(Language.JAPANESE), source="sample issue")
+        issue = find_issue(session, newsletter.id, default_slug(sample.issue))
+    preflight = check_stored(issue, newsletter, settings)
+    order = Order(
+        key=new_token(),
+        digest=content_digest(newsletter, preflight.rendered) if preflight.rendered else "",
+        with_warnings=True,
+        again=True,
+    )
+    return place_order(
+        engine,
+        actor,
+        newsletter.id,
+        issue.id,
+        preflight,
+        order,
+        batch_size=settings.batch_size,
+    )
 
 
 def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str, str]]:
@@ -159,7 +190,11 @@ def _fill(engine: Engine, *, quiet: bool) -> None:
         if newsletter_id is None:
             newsletter_id = create_newsletter(session, _DRAFT).id
         read = read_issue(sample_issue(Language.JAPANESE), source="sample issue")
-        save_issue(session, newsletter_id, read)
+        # What somebody made of it in an earlier demo stays.
+        if default_slug(read.issue) not in {
+            row.slug for row in list_issues(session, newsletter_id)
+        }:
+            save_issue(session, newsletter_id, read)
     with progress_bar("Importing", quiet=quiet) as bar:
         task = bar.add_task("", total=_SUBSCRIBERS)
         import_csv(

@@ -6,17 +6,11 @@ from typing import Any
 
 import typer
 from rich.markup import escape
-from sqlalchemy import Engine
 
 from newsletter.cli.console import console, errors
-from newsletter.database.engine import reading
-from newsletter.delivery.clearance import check_stored
 from newsletter.errors import ContentError
 from newsletter.issues.findings import Finding, Severity
-from newsletter.issues.store import find_issue
 from newsletter.rendering.preflight import Preflight
-from newsletter.settings import Settings
-from subscribers.newsletters import find_newsletter
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HINT: "dim"}
 
@@ -48,16 +42,6 @@ def findings_json(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
         }
         for finding in findings
     ]
-
-
-def preflight_stored(
-    engine: Engine, settings: Settings, *, newsletter: str | None, issue: str | None
-) -> Preflight:
-    """Check an issue in the database as it would be sent, its sender's domain included."""
-    with reading(engine) as session:
-        newsletter_row = find_newsletter(session, newsletter)
-        issue_row = find_issue(session, newsletter_row.id, issue)
-    return check_stored(issue_row, newsletter_row, settings)
 
 
 def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sqlalchemy import Engine
 
+from newsletter.accounts.command_line import find_actor
+from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_json
 from newsletter.cli.embedded import find_ports, supervised
-from newsletter.cli.preflight import preflight_stored, require_clear
-from newsletter.cli.sending import as_json, show, start_mailing, watch_mailing
-from newsletter.cli.state import Json, NewsletterName, environment_of, open_database, settings_of
+from newsletter.cli.preflight import require_clear
+from newsletter.cli.sending import as_json, show, watch_mailing
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    environment_of,
+    open_database,
+    settings_of,
+)
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
-from newsletter.delivery.audience import count_audience
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.database.vocabulary import DeliveryState, Role, UncertainPolicy
+from newsletter.delivery.approving import content_digest
+from newsletter.delivery.clearance import check_stored
+from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import Progress, progress
-from newsletter.delivery.schedule import Schedule, read_hour
-from newsletter.errors import ExitCode
+from newsletter.delivery.ordering import Order, OrderReview, order_of, place_order, review_order
+from newsletter.delivery.schedule import Schedule, read_hour, read_spread
+from newsletter.errors import ConflictError, ExitCode
 from newsletter.issues.store import find_issue
 from newsletter.settings import Settings
 from subscribers.newsletters import find_newsletter
@@ -49,6 +60,16 @@ def send(
         UncertainPolicy,
         typer.Option(help="What becomes of mail of which nobody can tell whether it arrived."),
     ] = UncertainPolicy.ASK,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send it though it was sent before.")
+    ] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="16 to 64 characters; however often it is used, the mailing is made once."
+        ),
+    ] = None,
+    as_: As = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
@@ -60,13 +81,37 @@ def send(
     settings = settings_of(context)
     engine = open_database(settings)
     schedule = Schedule(
-        hour=read_hour(at) if at else None, everywhere=everywhere, spread=timedelta(hours=over)
+        hour=read_hour(at) if at else None, everywhere=everywhere, spread=read_spread(over)
     )
-    found = preflight_stored(engine, settings, newsletter=newsletter, issue=issue)
-    require_clear(found, yes=yes, quiet=json)
-    query = _segment(engine, newsletter, segment)
-    if not yes:
-        _confirm(engine, newsletter, issue, query, schedule)
+    with reading(engine) as session:
+        newsletter_row = find_newsletter(session, newsletter)
+        issue_row = find_issue(session, newsletter_row.id, issue)
+        query = segment_text(session, newsletter_row.id, segment) if segment else ""
+        known = order_of(session, key) if key else None
+    actor = find_actor(engine, as_, Role.EDITOR, newsletter_row.id)
+    preflight = check_stored(issue_row, newsletter_row, settings)
+    if known is None:
+        require_clear(preflight, yes=yes, quiet=json)
+        with reading(engine) as session:
+            review = review_order(
+                session,
+                newsletter_row,
+                issue_row,
+                preflight,
+                segment=query,
+                schedule=schedule,
+                figures=Figures(engine),
+            )
+        again = _confirm(newsletter_row, issue_row, review, schedule, query, again=again, yes=yes)
+    order = Order(
+        key=key or new_token(),
+        digest=content_digest(newsletter_row, preflight.rendered) if preflight.rendered else "",
+        segment=query,
+        schedule=schedule,
+        uncertain_policy=uncertain,
+        with_warnings=True,
+        again=again,
+    )
     with ExitStack() as stack:
         is_later = at is not None
         check = (
@@ -74,14 +119,14 @@ def send(
             if is_later
             else _start_missing_parts(stack, settings, environment_of(context))
         )
-        mailing_id = start_mailing(
+        mailing_id = place_order(
             engine,
-            settings,
-            newsletter=newsletter,
-            issue=issue,
-            segment=query,
-            schedule=schedule,
-            uncertain_policy=uncertain,
+            actor,
+            newsletter_row.id,
+            issue_row.id,
+            preflight,
+            order,
+            batch_size=settings.batch_size,
         )
         if is_later:
             _say_scheduled(progress(engine, mailing_id), json=json)
@@ -103,26 +148,40 @@ def _say_scheduled(now: Progress, *, json: bool) -> None:
     console.print("It goes out by itself while newsletter worker runs.")
 
 
-def _segment(engine: Engine, newsletter: str | None, segment: str) -> str:
-    """Return the query of a segment, before anything is asked or started."""
-    if not segment:
-        return ""
-    with reading(engine) as session:
-        return segment_text(session, find_newsletter(session, newsletter).id, segment)
-
-
 def _confirm(
-    engine: Engine, newsletter: str | None, issue: str | None, query: str, schedule: Schedule
-) -> None:
-    with reading(engine) as session:
-        newsletter_row = find_newsletter(session, newsletter)
-        row = find_issue(session, newsletter_row.id, issue)
-        people = count_audience(session, newsletter_row, query).included
-    console.print(f"{escape(newsletter_row.name)}: [bold]{escape(row.title)}[/]")
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    review: OrderReview,
+    schedule: Schedule,
+    query: str,
+    *,
+    again: bool,
+    yes: bool,
+) -> bool:
+    """Ask whether it is to be sent; return whether again, when it was sent before.
+
+    Raises:
+        ConflictError: It was sent before, and there is nobody to ask.
+        typer.Abort: The person asked said no.
+    """
+    earlier = review.earlier[0] if review.earlier else None
+    if earlier is not None and not again and yes:
+        raise ConflictError(
+            f"{issue.slug} was sent before, by mailing {earlier.id}.",
+            remedy="Add --again to send it again.",
+        )
+    if yes:
+        return again
+    people = review.audience.value.included
+    console.print(f"{escape(newsletter.name)}: [bold]{escape(issue.title)}[/]")
     within = f"whoever fits {escape(query)}" if query else "everybody subscribed"
     console.print(f"To {within}: {people:,} {'person' if people == 1 else 'people'}.")
-    console.print(f"{_in_words(schedule, newsletter_row.time_zone)}.")
-    typer.confirm("Send it?", abort=True)
+    console.print(f"{_in_words(schedule, newsletter.time_zone)}.")
+    if earlier is not None:
+        at = earlier.created_at
+        console.print(f"It was sent before: mailing {earlier.id}, {at:%Y-%m-%d %H:%M} UTC.")
+    typer.confirm("Send it again?" if earlier is not None else "Send it?", abort=True)
+    return True
 
 
 def _in_words(schedule: Schedule, zone: str) -> str:

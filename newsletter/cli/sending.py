@@ -10,53 +10,11 @@ from rich.markup import escape
 from sqlalchemy import Engine
 
 from newsletter.cli.console import console, progress_bar
-from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
-from newsletter.delivery.approving import content_digest, demand_approval
-from newsletter.delivery.mailings import Progress, create_mailing, progress, render_stored
-from newsletter.delivery.schedule import AT_ONCE, Schedule
-from newsletter.issues.store import find_issue
-from newsletter.settings import Settings
-from subscribers.newsletters import find_newsletter
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.mailings import Progress, progress
 
 _POLL_SECONDS = 0.3
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
-
-
-def start_mailing(
-    engine: Engine,
-    settings: Settings,
-    *,
-    newsletter: str | None,
-    issue: str | None,
-    segment: str = "",
-    schedule: Schedule = AT_ONCE,
-    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
-) -> int:
-    """Make a mailing of an issue to a segment's query; the workers plan and send it.
-
-    Raises:
-        NotFoundError: There is no such newsletter or issue.
-        ConflictError: A second person must approve it, and has not.
-        TemplateError: The issue cannot be rendered.
-    """
-    with reading(engine) as session:
-        newsletter_row = find_newsletter(session, newsletter)
-        issue_row = find_issue(session, newsletter_row.id, issue)
-    rendered = render_stored(issue_row, newsletter_row, templates_dir=settings.templates_dir)
-    with transaction(engine) as session:
-        digest = content_digest(newsletter_row, rendered)
-        demand_approval(session, newsletter_row, issue_row, digest)
-        return create_mailing(
-            session,
-            newsletter_row,
-            issue_row,
-            rendered,
-            batch_size=settings.batch_size,
-            segment=segment,
-            schedule=schedule,
-            uncertain_policy=uncertain_policy,
-        )
 
 
 def watch_mailing(

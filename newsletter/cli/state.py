@@ -17,6 +17,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NewsletterName = Annotated[
     str | None, typer.Option("--newsletter", "-n", help="Which newsletter, when there are several.")
 ]
+As = Annotated[
+    str | None,
+    typer.Option("--as", help="The account that does it, by its address; else this user."),
+]
 
 
 def settings_of(context: typer.Context) -> Settings:

@@ -116,6 +116,22 @@ def count_audience(session: Session, newsletter: NewsletterRow, segment: str) ->
     )
 
 
+def has_audience(session: Session, newsletter: NewsletterRow, segment: str) -> bool:
+    """Return whether anybody would get a mailing of this segment now.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    wanted = _conditions(newsletter.id, segment, newsletter.time_zone)
+    anybody = (
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(SubscriptionRow.newsletter_id == newsletter.id, *wanted.values())
+        .limit(1)
+    )
+    return session.scalar(anybody) is not None
+
+
 def audience_figure(
     session: Session, newsletter: NewsletterRow, segment: str, figures: Figures
 ) -> Figure[AudienceCount]:

@@ -19,7 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
-from newsletter.errors import ContentError, Place
+from newsletter.errors import ConflictError, ContentError, Place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +38,24 @@ class Schedule:
 
 
 AT_ONCE = Schedule()
+_LONGEST_HOURS = 168
+#: Years that every zone's clock can show, and that somebody may have meant.
+_YEARS = range(1971, 9000)
+
+
+def read_spread(hours: str | float) -> timedelta:
+    """Read over how many hours a mailing is spread; blank for none.
+
+    Raises:
+        ConflictError: It is no number, less than nothing, or more than a week.
+    """
+    try:
+        spread = float(hours or 0)
+    except ValueError:
+        spread = -1.0
+    if not 0 <= spread <= _LONGEST_HOURS:
+        raise ConflictError(f"Spread it over 0 to {_LONGEST_HOURS} hours.")
+    return timedelta(hours=spread)
 
 
 def read_hour(text: str) -> datetime:
@@ -50,7 +68,12 @@ def read_hour(text: str) -> datetime:
         hour = datetime.fromisoformat(text.strip())
     except ValueError:
         hour = None
-    if hour is None or hour.tzinfo is not None or "T" not in text.strip().replace(" ", "T"):
+    if (
+        hour is None
+        or hour.tzinfo is not None
+        or "T" not in text.strip().replace(" ", "T")
+        or hour.year not in _YEARS
+    ):
         raise ContentError(
             f"{text!r} is no date with a time.",
             place=Place(source="--at"),

@@ -38,6 +38,7 @@ _ACCOUNTS = {
     "Change its roles, or send it a link to choose a new password.": (
         "役割を変えるか、新しいパスワードを決めるリンクを送ってください。"
     ),
+    "{} does not hold the role {} there.": "{}にはこの操作に必要な役割（{}）がありません。",
     "This account is disabled.": "このアカウントは無効です。",
     "Enable it first.": "先に有効にしてください。",
     "There is an administrator already.": "管理者はすでにいます。",
@@ -100,6 +101,10 @@ _SENDING = {
         "この号は送信済みです。もう一度送るかどうかを選んでください。"
     ),
     "That hour has passed already.": "その時刻は過ぎています。",
+    "That hour is more than {} days off.": "その時刻は{}日より先です。",
+    "See whether the year fits.": "年が正しいか確かめてください。",
+    "This key ordered another issue.": "このキーでは別の号がすでに送信されています。",
+    "Choose another key.": "別のキーを指定してください。",
     "Nobody would get it.": "届ける相手がいません。",
     "Spread it over 0 to {} hours.": "0から{}時間までにしてください。",
     "{} is no date with a time.": "{}は日時として読めません。",

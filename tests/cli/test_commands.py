@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -17,6 +18,7 @@ import psutil
 import pytest
 
 from newsletter.cli.embedded import find_ports
+from newsletter.database.types import now
 from newsletter.errors import ExitCode
 from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
@@ -183,6 +185,29 @@ def test_sending_needs_nothing_to_be_configured() -> None:
     assert _last(sent)["accepted"] == 1
 
 
+def test_an_issue_that_was_sent_is_sent_again_only_when_that_is_said() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    hour = f"{now() + timedelta(days=30):%Y-%m-%d} 08:00"
+    assert _run("send", "--yes", "--at", hour).returncode == 0
+    refused = _run("send", "--yes", "--at", hour)
+    assert refused.returncode == ExitCode.CONFLICT
+    assert "was sent before, by mailing 1" in refused.stderr
+    assert "--again" in refused.stderr
+    assert _last(_run("send", "--yes", "--at", hour, "--again", "--json"))["mailing"] == 2
+
+
+def test_an_hour_that_has_passed_is_refused() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    refused = _run("send", "--yes", "--at", "2025-01-01 08:00")
+    assert refused.returncode == ExitCode.CONFLICT
+    assert "passed already" in refused.stderr
+    assert _last(_run("status", "--json"))["mailings"] == []
+
+
 def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     _init()
     Path("list.csv").write_text(
@@ -205,8 +230,9 @@ def test_before_sending_it_is_asked_with_subject_count_and_hour() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0
     assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
-    asked = _run("send", "--at", "2126-12-01 08:00", "--over", "3", answer="n\n")
-    for words in ("2026年11月号", "1 person", "2126-12-01 08:00 in Asia/Tokyo", "over 3 hours"):
+    hour = f"{now() + timedelta(days=30):%Y-%m-%d} 08:00"
+    asked = _run("send", "--at", hour, "--over", "3", answer="n\n")
+    for words in ("2026年11月号", "1 person", f"{hour} in Asia/Tokyo", "over 3 hours"):
         assert words in asked.stdout
     status = _last(_run("status", "--json"))
     assert status["mailings"] == []

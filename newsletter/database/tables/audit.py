@@ -15,9 +15,10 @@ class AuditEventRow(Base):
     Attributes:
         actor_id: The account; None for the command line and for what happens by itself. No foreign
             key: the log outlives what it speaks of.
-        actor: The account's address at that time, or ``command line``.
+        actor: The account's address at that time, or ``command line`` and its user.
         action: Noun and verb, such as ``mailing.pause``.
         object: Kind and number or slug, such as ``mailing 12``.
+        door: ``page`` or ``command``; empty for what happens by itself, and for old entries.
     """
 
     __tablename__ = "audit_event"
@@ -33,3 +34,4 @@ class AuditEventRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     details: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
     network: Mapped[str] = mapped_column(String(64), default="")
+    door: Mapped[str] = mapped_column(String(16), default="", server_default="")

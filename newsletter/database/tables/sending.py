@@ -30,13 +30,19 @@ class ApprovalRow(Base):
 
 
 class MailingOrderRow(Base):
-    """Who ordered a mailing; its key makes a form that is sent twice one mailing."""
+    """Who ordered a mailing; its key makes a form that is sent twice one mailing.
+
+    Attributes:
+        ordered_by: The account; None for the command line.
+        orderer: The account's address at that time, or the command line's user.
+    """
 
     __tablename__ = "mailing_order"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     mailing_id: Mapped[int] = mapped_column(BigId, ForeignKey("mailing.id"), index=True)
-    ordered_by: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    ordered_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    orderer: Mapped[str] = mapped_column(String(320), default="", server_default="")
     ordered_at: Mapped[Instant] = mapped_column(default=now)
 
 

@@ -10,24 +10,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
-from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.approving import content_digest, demand_approval
 from newsletter.delivery.audience import audience_figure
 from newsletter.delivery.clearance import check_stored
-from newsletter.delivery.ordering import Order, order_of, place_order
-from newsletter.delivery.schedule import first_hour
-from newsletter.errors import ConflictError, ForbiddenError, NewsletterError, NotFoundError
-from newsletter.issues.findings import Severity
-from newsletter.rendering.model import RenderedIssue
-from newsletter.rendering.preflight import Preflight
+from newsletter.delivery.ordering import Order, place_order, review_order
+from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
 from newsletter.web.access import EditorVisit, SignedInVisit, Visit
 from newsletter.web.sending.page import (
     PATH,
     Choice,
     SendingPage,
     address_of,
-    earlier_mailings,
     find_issue_of,
     subject_of,
 )
@@ -134,29 +127,27 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        preflight = page.preflight(session, issue, newsletter)
-        rendered = _cleared(preflight)
-        digest = content_digest(newsletter, rendered)
-        demand_approval(session, newsletter, issue, digest)
         schedule = choice.schedule()
-        first = first_hour(session, newsletter, schedule)
-        if first is not None and first <= now():
-            raise ConflictError("That hour has passed already.")
-        query = segment_text(session, newsletter.id, choice.segment)
-        count = audience_figure(session, newsletter, query, page.figures)
-        if not count.value.included:
-            raise ConflictError("Nobody would get it.")
+        review = review_order(
+            session,
+            newsletter,
+            issue,
+            page.preflight(session, issue, newsletter),
+            segment=segment_text(session, newsletter.id, choice.segment),
+            schedule=schedule,
+            figures=page.figures,
+        )
         return {
             "newsletter": newsletter,
             "issue": issue,
             "base": address_of(newsletter, issue),
-            "subject": subject_of(rendered),
-            "count": count,
-            "first": first,
+            "subject": subject_of(review.rendered),
+            "count": review.audience,
+            "first": review.first,
             "schedule": schedule,
-            "warnings": preflight.of(Severity.WARNING),
-            "earlier": earlier_mailings(session, issue.id),
-            "digest": digest,
+            "warnings": review.warnings,
+            "earlier": review.earlier,
+            "digest": review.digest,
         }
 
 
@@ -187,31 +178,20 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         query = segment_text(session, newsletter.id, said.choice.segment)
-        # The order's own mailing is no earlier one: a form sent twice is answered alike.
-        own = order_of(session, said.key)
-        earlier = [row for row in earlier_mailings(session, issue.id) if row.id != own]
-    preflight = check_stored(issue, newsletter, page.settings, ask_dns=False)
-    rendered = _cleared(preflight)
-    if preflight.of(Severity.WARNING) and not said.warnings:
-        raise ConflictError("Preflight found warnings; say that it is to be sent with them.")
-    if not 16 <= len(said.key) <= 64:  # noqa: PLR2004 - a token's length
-        raise ConflictError("This form is out of date.", remedy="Begin again.")
-    if earlier and not said.again:
-        raise ConflictError("It was sent before; say that it is to be sent again.")
-    order = Order(key=said.key, digest=said.digest, segment=query, schedule=said.choice.schedule())
     number = place_order(
         page.engine,
         visit.actor,
         newsletter.id,
         issue.id,
-        rendered,
-        order,
+        check_stored(issue, newsletter, page.settings, ask_dns=False),
+        Order(
+            key=said.key,
+            digest=said.digest,
+            segment=query,
+            schedule=said.choice.schedule(),
+            with_warnings=said.warnings,
+            again=said.again,
+        ),
         batch_size=page.settings.batch_size,
     )
     return f"/newsletters/{newsletter.slug}/mailings/{number}"
-
-
-def _cleared(preflight: Preflight) -> RenderedIssue:
-    if preflight.blocked or preflight.rendered is None:
-        raise ConflictError("Preflight found errors; mend them first.")
-    return preflight.rendered

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -15,18 +14,18 @@ from newsletter.database.tables import (
     AccountRow,
     ApprovalRow,
     IssueRow,
-    MailingRow,
     NewsletterRow,
 )
-from newsletter.database.vocabulary import MailingKind, MailingState, Role
+from newsletter.database.vocabulary import Role
 from newsletter.delivery.approving import content_digest, find_approval
 from newsletter.delivery.audience import audience_figure
 from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.figures import Figures
 from newsletter.delivery.mailings import publisher_of
-from newsletter.delivery.schedule import Schedule, read_hour
+from newsletter.delivery.ordering import earlier_mailings
+from newsletter.delivery.schedule import Schedule, read_hour, read_spread
 from newsletter.delivery.trying import list_groups
-from newsletter.errors import ConflictError, NewsletterError, NotFoundError
+from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.findings import Severity
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
@@ -38,7 +37,6 @@ from subscribers.segments.saved import list_segments
 
 #: Where it is, below a newsletter.
 PATH = "/issues/{issue_id}/send"
-_LONGEST_HOURS = 168
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,17 +56,11 @@ class Choice:
             ContentError: It is none.
             ConflictError: It would take less than nothing or more than a week.
         """
-        try:
-            over = float(self.over or 0)
-        except ValueError:
-            over = -1.0
-        if not 0 <= over <= _LONGEST_HOURS:
-            raise ConflictError(f"Spread it over 0 to {_LONGEST_HOURS} hours.")
         later = self.when == "later"
         return Schedule(
             hour=read_hour(self.hour) if later else None,
             everywhere=self.everywhere and later,
-            spread=timedelta(hours=over),
+            spread=read_spread(self.over),
         )
 
 
@@ -155,21 +147,6 @@ def subject_of(rendered: RenderedIssue | None) -> str:
     """Return the subject as a line; a reader's own words in it are not known yet."""
     parts = rendered.subject if rendered else ()
     return "".join(part if isinstance(part, str) else "…" for part in parts)
-
-
-def earlier_mailings(session: Session, issue_id: int) -> list[MailingRow]:
-    """Return the mailings of an issue so far, but for those that were cancelled."""
-    return list(
-        session.scalars(
-            select(MailingRow)
-            .where(
-                MailingRow.issue_id == issue_id,
-                MailingRow.kind == MailingKind.ISSUE,
-                MailingRow.state != MailingState.CANCELLED,
-            )
-            .order_by(MailingRow.id.desc())
-        )
-    )
 
 
 def back_to_page(request: Request, said: str, *, cut: str) -> Response:

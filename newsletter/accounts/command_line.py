@@ -1,0 +1,65 @@
+"""Who acts by the command line: this machine's user, or an account that they name."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import COMMAND_LINE, Actor
+from newsletter.accounts.roles import rights_of
+from newsletter.database.engine import reading
+from newsletter.database.tables import AccountRow
+from newsletter.database.vocabulary import Role
+from newsletter.errors import ForbiddenError, NotFoundError
+from subscribers.addresses import parse_address
+
+
+def find_actor(
+    engine: Engine, address: str | None, role: Role, newsletter_id: int | None = None
+) -> Actor:
+    """Return who acts, for the audit log.
+
+    Args:
+        engine: The database.
+        address: Of the account that is named with ``--as``; None for this machine's user.
+        role: What the account must hold.
+        newsletter_id: Where it must hold that; None for what touches all newsletters.
+
+    Raises:
+        ListError: The address is none.
+        NotFoundError: There is no such account, or it is disabled.
+        ForbiddenError: Its roles do not reach that far.
+    """
+    user = _user()
+    if address is None:
+        return Actor(account_id=None, name=f"{COMMAND_LINE.name} ({user})", door=COMMAND_LINE.door)
+    with reading(engine) as session:
+        account = session.scalars(
+            select(AccountRow).where(AccountRow.address_key == parse_address(address.strip()).key)
+        ).one_or_none()
+        if account is None or account.disabled_at is not None:
+            raise NotFoundError(
+                f"There is no account {address} that may sign in.",
+                remedy="See the people under /people.",
+            )
+        rights = rights_of(session, account.id)
+    held = rights.everywhere(role) if newsletter_id is None else rights.allows(role, newsletter_id)
+    if not held:
+        raise ForbiddenError(f"{address} does not hold the role {role.value} there.")
+    return Actor(
+        account_id=account.id,
+        name=account.address,
+        network=f"user {user}"[:64],
+        door=COMMAND_LINE.door,
+    )
+
+
+def _user() -> str:
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        # A container may run as a number that no name belongs to.
+        return str(number)

@@ -1,0 +1,200 @@
+"""An order obeys one set of rules, and is one mailing, by whichever door it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.command_line import find_actor
+from newsletter.accounts.invitations import accept, invite
+from newsletter.accounts.roles import Grant
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AuditEventRow,
+    IssueRow,
+    MailingOrderRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+)
+from newsletter.database.vocabulary import Role
+from newsletter.delivery.approving import content_digest
+from newsletter.delivery.clearance import check_stored
+from newsletter.delivery.figures import Figures
+from newsletter.delivery.mailings import cancel_mailing
+from newsletter.delivery.ordering import Order, place_order, review_order
+from newsletter.delivery.schedule import AT_ONCE, Schedule, read_hour
+from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFoundError
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import save_issue
+from newsletter.language import Language
+from newsletter.rendering.preflight import Preflight
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from tests.support.stage import Stage, set_stage
+
+_KEY = "key-of-one-confirmation"
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp")
+    return stage
+
+
+def _found(stage: Stage) -> tuple[NewsletterRow, IssueRow, Preflight]:
+    with reading(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        issue = session.scalars(select(IssueRow)).one()
+    return newsletter, issue, check_stored(issue, newsletter, Settings(_env_file=None))
+
+
+def _order(stage: Stage, key: str = _KEY) -> Order:
+    newsletter, _, preflight = _found(stage)
+    assert preflight.rendered is not None
+    digest = content_digest(newsletter, preflight.rendered)
+    return Order(key=key, digest=digest, with_warnings=True)
+
+
+def _place(stage: Stage, order: Order) -> int:
+    newsletter, issue, preflight = _found(stage)
+    return place_order(
+        stage.engine, COMMAND_LINE, newsletter.id, issue.id, preflight, order, batch_size=10
+    )
+
+
+def _in(**time: float) -> Schedule:
+    """Return the hour that clocks in Tokyo show so much later."""
+    hour = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(**time)
+    return Schedule(hour=hour.replace(tzinfo=None))
+
+
+def test_an_order_is_one_mailing_with_who_gave_it_however_often_it_comes(stage: Stage) -> None:
+    order = _order(stage)
+    assert _place(stage, order) == _place(stage, order)
+    with reading(stage.engine) as session:
+        assert len(session.scalars(select(MailingRow)).all()) == 1
+        assert session.scalars(select(MailingOrderRow)).one().orderer == "command line"
+        events = session.scalars(select(AuditEventRow)).all()
+    assert [(event.action, event.door) for event in events] == [("mailing.order", "command")]
+
+
+def test_of_two_orders_of_one_issue_at_once_one_is_asked_about(stage: Stage) -> None:
+    orders = [_order(stage, f"{_KEY}-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        placed = [pool.submit(_place, stage, order) for order in orders]
+    refused = [future.exception() for future in placed if future.exception()]
+    assert len(refused) == 3
+    assert all("sent before" in str(error) for error in refused)
+
+
+def test_what_was_cancelled_was_not_sent(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        cancel_mailing(session, stage.mail())
+    assert _place(stage, _order(stage)) == 2
+
+
+def test_it_is_sent_again_when_that_is_said(stage: Stage) -> None:
+    stage.mail()
+    assert _place(stage, replace(_order(stage), again=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (lambda: _in(minutes=-1), "passed"),
+        (lambda: Schedule(hour=datetime(2025, 1, 1, 8)), "passed"),  # noqa: DTZ001 - a wall clock's
+        (lambda: _in(days=367), "more than 366 days off"),
+        # In Kiritimati it is five hours later than in Tokyo.
+        (lambda: replace(_in(hours=3), everywhere=True), "passed"),
+    ],
+)
+def test_an_hour_that_passed_or_is_absurdly_far_is_refused(
+    stage: Stage, schedule: Callable[[], Schedule], words: str
+) -> None:
+    with transaction(stage.engine) as session:
+        session.scalars(select(SubscriberRow)).one().time_zone = "Pacific/Kiritimati"
+    with pytest.raises(ConflictError, match=words):
+        _place(stage, replace(_order(stage), schedule=schedule()))
+
+
+@pytest.mark.parametrize("hour", ["9999-12-31 23:59", "0001-01-01 00:00", "1960-01-01 08:00"])
+def test_a_year_that_no_clock_shows_is_no_hour(hour: str) -> None:
+    with pytest.raises(ContentError, match="no date with a time"):
+        read_hour(hour)
+
+
+def test_an_audience_of_nobody_is_refused(stage: Stage) -> None:
+    with pytest.raises(ConflictError, match="Nobody"):
+        _place(stage, replace(_order(stage), segment='domain = "example.com"'))
+
+
+def test_a_key_is_of_one_issue(stage: Stage) -> None:
+    _place(stage, _order(stage))
+    newsletter, _, preflight = _found(stage)
+    with transaction(stage.engine) as session:
+        read = read_issue(sample_issue(Language.JAPANESE), source="issue")
+        other = save_issue(session, newsletter.id, read, slug="another").id
+    with pytest.raises(ConflictError, match="another issue"):
+        place_order(
+            stage.engine,
+            COMMAND_LINE,
+            newsletter.id,
+            other,
+            preflight,
+            Order(key=_KEY, digest="", with_warnings=True),
+            batch_size=10,
+        )
+
+
+def test_what_would_be_refused_is_refused_before_it_is_confirmed(stage: Stage) -> None:
+    newsletter, issue, preflight = _found(stage)
+
+    def review(schedule: Schedule, segment: str) -> int:
+        with reading(stage.engine) as session:
+            found = review_order(
+                session,
+                newsletter,
+                issue,
+                preflight,
+                segment=segment,
+                schedule=schedule,
+                figures=Figures(stage.engine),
+            )
+            return found.audience.value.included
+
+    assert review(AT_ONCE, "") == 1
+    with pytest.raises(ConflictError, match="passed"):
+        review(_in(minutes=-1), "")
+    with pytest.raises(ConflictError, match="Nobody"):
+        review(AT_ONCE, 'domain = "example.com"')
+
+
+def test_a_command_acts_as_an_account_that_may(engine: Engine) -> None:
+    stage = set_stage(engine)
+    with transaction(engine) as session:
+        token = invite(
+            session,
+            COMMAND_LINE,
+            address="Editor@example.jp",
+            grants=[Grant(role=Role.EDITOR, newsletter_id=stage.newsletter_id)],
+            language=Language.JAPANESE,
+        )
+    with transaction(engine) as session:
+        accept(session, COMMAND_LINE, token, name="葵", password="four words, quite long")
+    actor = find_actor(engine, "editor@example.jp", Role.EDITOR, stage.newsletter_id)
+    assert (actor.name, actor.door, actor.account_id) == ("Editor@example.jp", "command", 1)
+    with pytest.raises(ForbiddenError):
+        find_actor(engine, "editor@example.jp", Role.OPERATOR, stage.newsletter_id)
+    with pytest.raises(ForbiddenError):
+        find_actor(engine, "editor@example.jp", Role.EDITOR)
+    with pytest.raises(NotFoundError):
+        find_actor(engine, "nobody@example.jp", Role.EDITOR, stage.newsletter_id)
