@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from tests.intake.webhook_cases import (
     certificate,
     mailgun_sign,
     sns_envelope,
+    sns_recut,
     sns_sign,
 )
 from tests.support.ports import free_port
@@ -249,6 +250,61 @@ def test_a_topic_of_somebody_elses_is_refused_though_amazon_signed_it(board: Swi
     envelope = sns_envelope(message, TopicArn=TOPIC.replace("123456789012", "999999999999"))
     assert board.post("ses", sns_sign(envelope)).status_code == 401
     assert board.asked == []
+
+
+def test_what_amazon_signed_for_a_stranger_cannot_be_cut_into_a_call_of_ours(
+    board: Switchboard,
+) -> None:
+    assert board.post("ses", sns_recut(_hard(BY_NAME["ses"]).event)).status_code == 401
+    assert (board.rows(), board.asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Type", "notification"),
+        ("Type", " Notification"),
+        ("Type", "Levitation"),
+        ("TopicArn", f" {TOPIC}"),
+        ("TopicArn", f"{TOPIC}\n"),
+        ("MessageId", "1\n2"),
+        ("Subject", "a\rb"),
+        ("Timestamp", "1\nTopicArn\nx"),
+    ],
+)
+def test_signed_fields_of_sns_are_taken_as_they_are_and_on_one_line(
+    board: Switchboard, field: str, value: str
+) -> None:
+    message = json.dumps(_hard(BY_NAME["ses"]).event)
+    body, _headers = sns_sign(sns_envelope(message) | {field: value})
+    assert board.post("ses", (body, {})).status_code == 401
+    assert board.rows() == []
+
+
+def test_a_digit_cannot_be_moved_between_mailguns_time_and_token(board: Switchboard) -> None:
+    stamp = str(int(datetime.now(UTC).timestamp()))
+    event = _hard(BY_NAME["mailgun"]).event
+    assert board.post(
+        "mailgun", mailgun_sign(json.dumps(event).encode(), stamp, "050abc")
+    ).is_success
+    # The same octets are signed, and the time reads as milliseconds.
+    other = {**event, "id": "another", "recipient": "victim@example.jp"}
+    stolen = mailgun_sign(json.dumps(other).encode(), f"{stamp}050", "abc")
+    assert board.post("mailgun", stolen).status_code == 401
+
+
+@each_provider
+def test_lone_surrogates_in_a_proof_are_refused(board: Switchboard, provider: Provider) -> None:
+    body = json.dumps(
+        {
+            "Type": "Notification",
+            "TopicArn": TOPIC,
+            "SigningCertURL": CERTIFICATE_URL,
+            "Signature": "\ud800",
+            "signature": dict.fromkeys(("timestamp", "token", "signature"), "\ud800"),
+        }
+    ).encode()
+    assert board.post(provider.name, (body, {})).status_code == 401
 
 
 @pytest.mark.parametrize(

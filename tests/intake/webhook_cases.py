@@ -731,3 +731,28 @@ PROVIDERS = (
         forged=_other_body,
     ),
 )
+
+
+def sns_recut(event: Any) -> Signed:
+    """Return what Amazon signed for a stranger's topic, cut into the fields of one for ours.
+
+    The signature covers names and values joined by line feeds, so a stranger's message that holds
+    line feeds holds fields; what SNS itself appended then hides in ``Type``.
+    """
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    message = json.dumps(event)
+    planted = f"{message}\nMessageId\nX\nTimestamp\n{stamp}\nTopicArn\n{TOPIC}\nType\nNotification"
+    stranger = TOPIC.replace("123456789012", "999999999999")
+    body, headers = sns_sign(sns_envelope(planted, TopicArn=stranger))
+    real = json.loads(body)
+    tail = "\n".join(
+        f"{name}\n{real[name]}" for name in ("MessageId", "Timestamp", "TopicArn", "Type")
+    )
+    cut = {
+        "Message": message,
+        "MessageId": "X",
+        "Timestamp": stamp,
+        "TopicArn": TOPIC,
+        "Type": f"Notification\n{tail}",
+    }
+    return json.dumps(real | cut).encode(), headers

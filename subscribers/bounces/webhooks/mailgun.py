@@ -29,7 +29,12 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
-from subscribers.bounces.webhooks.proof import TRIED_FOR, require_recent, require_signature
+from subscribers.bounces.webhooks.proof import (
+    TRIED_FOR,
+    read_seconds,
+    require_recent,
+    require_signature,
+)
 
 #: A failure is looked up as ``failed/SEVERITY`` when its reason says nothing finer.
 _EVENTS: dict[str, Meaning | None] = {
@@ -66,10 +71,10 @@ class Mailgun:
         """See `Adapter.verify`; a secret is an HTTP webhook signing key."""
         shown = (parse(call.body) or Foreign(None))["signature"]
         stamp, token = shown["timestamp"].text, shown["token"].text
-        signed = f"{stamp}{token}".encode()
+        signed = f"{stamp}{token}".encode("utf-8", "surrogatepass")
         expected = [hmac.digest(key.encode(), signed, "sha256").hex().encode() for key in secrets]
-        require_signature(expected, [shown["signature"].word.encode()])
-        require_recent(stamp, call.received_at, within=TRIED_FOR)
+        require_signature(expected, [shown["signature"].word.encode("utf-8", "surrogatepass")])
+        require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
 
     def once(self, call: Call) -> tuple[str, str]:
         """See `Adapter.once`."""

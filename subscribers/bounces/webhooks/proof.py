@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from subscribers.bounces.webhooks.model import Call, RefusedCallError
 
 #: Our clock and a provider's may differ by so much.
 _SKEW = timedelta(minutes=5)
+_SECONDS = re.compile(r"[0-9]{10}")
 #: Providers that sign once try for so long; the log knows an event for much longer.
 TRIED_FOR = timedelta(hours=24)
 
@@ -59,15 +61,26 @@ def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None
         raise RefusedCallError("The signature is not the provider's.")
 
 
-def require_recent(
-    stamp: str | datetime | None, received_at: datetime, *, within: timedelta
-) -> None:
+def read_seconds(stamp: str) -> datetime | None:
+    """Return the time of a signed stamp in whole seconds since 1970; None when it is none.
+
+    Ten digits and nothing else: where a signature covers a stamp and what follows it, without a
+    mark between them, a stamp of another length would cut the same octets elsewhere.
+    """
+    return Foreign(stamp).instant if _SECONDS.fullmatch(stamp) else None
+
+
+def read_instant(stamp: str) -> datetime | None:
+    """Return the time of a signed stamp in ISO 8601; None when it is none."""
+    return Foreign(stamp).instant if "T" in stamp else None
+
+
+def require_recent(signed_at: datetime | None, received_at: datetime, *, within: timedelta) -> None:
     """Refuse what was signed long ago, or in the future.
 
     Raises:
         RefusedCallError: It was, or nobody can tell.
     """
-    signed_at = Foreign(stamp).instant if isinstance(stamp, str) else stamp
     if signed_at is None or not received_at - within <= signed_at <= received_at + _SKEW:
         raise RefusedCallError("The call was signed too long ago, or at no time that exists.")
 

@@ -26,7 +26,12 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
-from subscribers.bounces.webhooks.proof import octets_of, require_recent, require_signature
+from subscribers.bounces.webhooks.proof import (
+    octets_of,
+    read_seconds,
+    require_recent,
+    require_signature,
+)
 
 #: Svix signs every attempt anew.
 _RECENT = timedelta(minutes=5)
@@ -79,7 +84,7 @@ class Resend:
         versions = call.headers.get("svix-signature", "").split()
         shown = [octets_of(one.removeprefix("v1,")) for one in versions if one.startswith("v1,")]
         require_signature(expected, shown)
-        require_recent(stamp, call.received_at, within=_RECENT)
+        require_recent(read_seconds(stamp), call.received_at, within=_RECENT)
 
     def once(self, call: Call) -> None:
         """See `Adapter.once`."""

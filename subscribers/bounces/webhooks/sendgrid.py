@@ -23,7 +23,7 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
-from subscribers.bounces.webhooks.proof import TRIED_FOR, octets_of, require_recent
+from subscribers.bounces.webhooks.proof import TRIED_FOR, octets_of, read_seconds, require_recent
 
 _HEADER = "x-twilio-email-event-webhook-"
 
@@ -71,7 +71,7 @@ class SendGrid:
         signed = stamp.encode() + call.body
         if not any(_is_signed(secret, signature, signed) for secret in secrets):
             raise RefusedCallError("The signature is not SendGrid's.")
-        require_recent(stamp, call.received_at, within=TRIED_FOR)
+        require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
 
     def once(self, call: Call) -> None:
         """See `Adapter.once`."""

@@ -24,8 +24,14 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
-from subscribers.bounces.webhooks.proof import TRIED_FOR, require_recent
-from subscribers.bounces.webhooks.sns import is_amazons, is_certificate, require_signed
+from subscribers.bounces.webhooks.proof import TRIED_FOR, read_instant, require_recent
+from subscribers.bounces.webhooks.sns import (
+    SnsType,
+    is_amazons,
+    is_certificate,
+    read_envelope,
+    require_signed,
+)
 
 _EVENTS: dict[str, Meaning | None] = {
     "bounce": bounce(Reason.UNKNOWN),
@@ -66,14 +72,13 @@ class Ses:
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is the ARN of a topic that is listened to."""
-        envelope = parse(call.body) or Foreign(None)
-        url = envelope["SigningCertURL"].text
-        if envelope["TopicArn"].text not in secrets:
+        envelope = read_envelope(call.body)
+        if envelope["TopicArn"] not in secrets:
             raise RefusedCallError("The topic is not one that is listened to.")
-        if not is_certificate(url):
+        if not is_certificate(envelope.certificate_url):
             raise RefusedCallError("The certificate is not on a host of Amazon's.")
-        require_signed(envelope, self._certificate(url), call)
-        require_recent(envelope["Timestamp"].text, call.received_at, within=TRIED_FOR)
+        require_signed(envelope, self._certificate(envelope.certificate_url), call)
+        require_recent(read_instant(envelope["Timestamp"]), call.received_at, within=TRIED_FOR)
 
     def once(self, call: Call) -> None:
         """See `Adapter.once`."""
@@ -85,31 +90,31 @@ class Ses:
         Raises:
             RefusedCallError: It is not Amazon's.
         """
-        envelope = parse(call.body) or Foreign(None)
-        if envelope["Type"].text != "SubscriptionConfirmation":
+        envelope = read_envelope(call.body)
+        if envelope.kind is not SnsType.SUBSCRIPTION:
             return ""
-        url = envelope["SubscribeURL"].value
-        if not isinstance(url, str) or not is_amazons(url):
+        if not is_amazons(envelope["SubscribeURL"]):
             raise RefusedCallError("The confirmation is not on a host of Amazon's.")
-        return url
+        return envelope["SubscribeURL"]
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:
         """See `Adapter.read`."""
-        envelope = parse(call.body)
-        if envelope is None:
+        try:
+            envelope = read_envelope(call.body)
+        except RefusedCallError:
             return [unreadable("ses", call.body)]
-        if envelope["Type"].text == "SubscriptionConfirmation":
+        if envelope.kind is not SnsType.NOTIFICATION:
             return []
-        message = envelope["Message"].value
-        inner = parse(message) if isinstance(message, str) else None
+        message = envelope["Message"]
+        inner = parse(message)
         if inner is None or not inner.is_object:
-            is_test = envelope["Message"].text.startswith("Successfully validated SNS topic")
+            is_test = message.startswith("Successfully validated SNS topic")
             return [] if is_test else [unreadable("ses", call.body)]
-        told = _read(inner, envelope)
+        told = _read(inner, envelope["MessageId"])
         return [] if told is None else [told]
 
 
-def _read(one: Foreign, envelope: Foreign) -> ProviderEvent | None:
+def _read(one: Foreign, event_id: str) -> ProviderEvent | None:
     word = one["eventType"].word or one["notificationType"].word
     meaning = meaning_of(_EVENTS, word)
     said, mail = one[word], one["mail"]
@@ -130,7 +135,7 @@ def _read(one: Foreign, envelope: Foreign) -> ProviderEvent | None:
     addresses = people or [Foreign({"emailAddress": one.text}) for one in mail["destination"]]
     return event(
         "ses",
-        envelope["MessageId"].text,
+        event_id,
         meaning,
         [_recipient(meaning, person) for person in addresses],
         one,
