@@ -235,6 +235,7 @@ def _happened(event: Event, number: int, context: _Context) -> ColumnElement[boo
             .where(
                 BounceRow.subscriber_id == SubscriberRow.id,
                 BounceRow.newsletter_id == context.newsletter_id,
+                BounceRow.proven,
                 BounceRow.kind.in_([BounceKind.HARD, BounceKind.SOFT]),
                 BounceRow.occurred_at >= context.moment - timedelta(days=number),
             )

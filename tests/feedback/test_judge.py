@@ -15,6 +15,7 @@ from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
     IncidentRow,
+    MailingRow,
     SubscriptionRow,
     SuppressionRow,
 )
@@ -24,6 +25,7 @@ from newsletter.database.vocabulary import (
     DeliveryState,
     FeedbackAction,
     IncidentResolution,
+    MailingKind,
     SubscriptionState,
 )
 from newsletter.delivery.feedback import act_on_new_bounces, log_events
@@ -162,10 +164,59 @@ def test_a_forged_path_changes_nothing(court: Court) -> None:
     assert (court.action(), court.suppressed()) == (FeedbackAction.FORGED, 0)
 
 
-def test_an_address_in_a_mail_that_anybody_could_send_only_counts(court: Court) -> None:
-    court.report()
+@pytest.mark.parametrize("hard", [True, False])
+def test_an_address_in_a_mail_that_anybody_could_send_is_only_noted(
+    court: Court, *, hard: bool
+) -> None:
+    court.report(hard=hard, reason=Reason.USER_UNKNOWN if hard else Reason.MAILBOX_FULL)
     court.judge()
-    assert (court.action(), court.suppressed()) == (FeedbackAction.COUNTED, 0)
+    assert (court.action(), court.suppressed()) == (FeedbackAction.NOTED, 0)
+
+
+def test_no_number_of_reports_that_nothing_proves_suppresses(court: Court) -> None:
+    for _ in range(6):
+        court.send(days_ago=10)
+        court.report()
+        court.report(hard=False, reason=Reason.MAILBOX_FULL)
+        court.judge()
+    assert court.suppressed() == 0
+
+
+def test_reports_that_nothing_proves_do_not_add_to_those_that_count(court: Court) -> None:
+    for turn in range(6):
+        court.send(days_ago=10)
+        proven = turn % 2 == 0
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp() if proven else "")
+        court.judge()
+    assert court.suppressed() == 0
+
+
+def test_notices_that_come_back_do_not_count_towards_the_limit(court: Court) -> None:
+    for _ in range(6):
+        court.send(days_ago=10)
+        with transaction(court.stage.engine) as session:
+            session.execute(
+                update(MailingRow)
+                .where(MailingRow.id == court.mailing)
+                .values(kind=MailingKind.NOTICE)
+            )
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+        court.judge()
+    assert court.suppressed() == 0
+
+
+def test_a_provider_that_names_no_mailing_adds_no_mailing_to_the_count(court: Court) -> None:
+    newcomer = "new@example.jp"
+    court.stage.subscribe(newcomer)
+    for _ in range(6):
+        court.report(
+            address=newcomer,
+            hard=False,
+            reason=Reason.MAILBOX_FULL,
+            source=BounceSource.WEBHOOK,
+        )
+        court.judge()
+    assert court.suppressed() == 0
 
 
 def test_a_complaint_that_nothing_proves_is_only_noted(court: Court) -> None:
@@ -266,6 +317,33 @@ def outage(court: Court) -> Court:
         court.report(address=reader, path=court.verp(reader))
     court.judge()
     return court
+
+
+def test_what_anybody_could_have_written_makes_no_wave_and_lifts_nothing(court: Court) -> None:
+    court.report(path=court.verp())
+    court.judge()
+    for number in range(40):
+        court.report(address=f"invented{number}@example.jp")
+    court.report()
+    court.judge()
+    with reading(court.stage.engine) as session:
+        assert session.scalars(select(IncidentRow.subject)).all() == []
+    assert court.suppressed() == 1
+
+
+def test_one_reader_who_names_others_in_a_report_makes_no_wave(court: Court) -> None:
+    for number in range(40):
+        court.report(address=f"invented{number}@victim.example", path=court.verp())
+    court.judge()
+    with reading(court.stage.engine) as session:
+        assert session.scalars(select(IncidentRow.subject)).all() == []
+        assert set(session.scalars(select(BounceRow.domain))) == {"example.jp"}
+
+
+def test_what_anybody_could_have_written_does_not_keep_a_wave_alive(outage: Court) -> None:
+    outage.report(address="r1@down.example")
+    outage.judge()
+    assert outage.action() is FeedbackAction.NOTED
 
 
 def test_a_wave_suppresses_nobody_not_even_its_first(outage: Court) -> None:

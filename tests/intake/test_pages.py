@@ -8,12 +8,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, IncidentRow, SuppressionRow
+from newsletter.database.tables import (
+    AuditEventRow,
+    BounceDecisionRow,
+    BounceRow,
+    IncidentRow,
+    SuppressionRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import IncidentKind, Role
+from newsletter.database.vocabulary import BounceKind, IncidentKind, Role
 from newsletter.delivery.feedback import act_on_new_bounces
 from newsletter.delivery.feedback.mail import take_mail
 from tests.intake.conftest import KEYS, SECRET, Post
@@ -58,6 +64,15 @@ def test_a_bounce_is_found_and_its_report_is_text(post: Post, operator: httpx.Cl
     shown = operator.get(f"/bounces/{number}").text
     assert "<script>alert(1)" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+
+
+@pytest.mark.parametrize("kind", list(BounceKind))
+def test_every_kind_can_be_looked_at(post: Post, operator: httpx.Client, kind: BounceKind) -> None:
+    number = _come_back(post, notice(post.path))
+    with transaction(post.engine) as session:
+        session.execute(update(BounceRow).values(kind=kind))
+        session.execute(update(BounceDecisionRow).values(evidence={"proof": "provider"}))
+    assert operator.get(f"/bounces/{number}").status_code == 200
 
 
 def test_how_much_came_back_is_shown_by_mailing_and_by_domain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +35,8 @@ class BounceRow(Base):
         raw: The report as it came, up to a bound; emptied when its time is over.
         return_path: The address that the report was sent to.
         message_id: The Message-ID of the mail that it is about, with its angle brackets.
+        proven: Whether more than an address in a mail that anybody could have written shows that it
+            is about a delivery of ours; nothing follows from what is not.
         judged_at: When it was decided what follows from it; None while nobody has.
     """
 
@@ -77,4 +79,5 @@ class BounceRow(Base):
     message_id: Mapped[str] = mapped_column(String(255), default="", server_default="")
     feedback_id: Mapped[str] = mapped_column(String(255), default="", server_default="")
     occurred_at: Mapped[Instant] = mapped_column(default=now)
+    proven: Mapped[bool] = mapped_column(default=False, server_default=false())
     judged_at: Mapped[Instant | None] = mapped_column(UtcDateTime())

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
-from newsletter.database.vocabulary import BounceSource
+from newsletter.database.vocabulary import BounceSource, MailingKind
 from newsletter.errors import ListError
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import claims_delivery, read_return_path
@@ -39,6 +39,11 @@ class Proof(StrEnum):
     #: An address in a mail that anybody could have sent.
     NONE = "none"
     FORGED = "forged"
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything may follow from it."""
+        return self not in {Proof.NONE, Proof.FORGED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,13 +176,14 @@ def _digest(keys: Keys, mailing_id: int, subscriber_id: int) -> str:
 
 
 def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attribution]:
-    """Add the newsletter of each mailing; without a mailing, take the person's newest delivery."""
+    """Add the newsletter of each mailing; without a mailing, take the person's newest issue."""
     lost = {a.subscriber_id for a in found.values() if a.subscriber_id and not a.mailing_id}
     newest = {
         row[0]: row[1]
         for row in session.execute(
             select(DeliveryRow.subscriber_id, func.max(DeliveryRow.mailing_id))
-            .where(DeliveryRow.subscriber_id.in_(lost))
+            .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+            .where(DeliveryRow.subscriber_id.in_(lost), MailingRow.kind == MailingKind.ISSUE)
             .group_by(DeliveryRow.subscriber_id)
         )
     }

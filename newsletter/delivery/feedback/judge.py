@@ -59,9 +59,8 @@ def act_on_new_bounces(
     attributions = attribute(session, rows, keys)
     _write_down(session, rows, attributions)
     _forget_erased(session, rows, keys)
-    # What is forged must not make a wave: it is judged apart from the rest.
-    genuine = [row for row in rows if attributions[row.id].subscriber_id is not None]
-    held, opened = find_waves(session, genuine, rule)
+    # What anybody could have written must not make a wave: it is judged apart from the rest.
+    held, opened = find_waves(session, [row for row in rows if row.proven], rule)
     for incident in opened:
         _lift_for_wave(session, incident, rule)
     judge_rows(session, rows, attributions, held)
@@ -131,7 +130,7 @@ class _Verdict:
 
     def _streak(self, evidence: dict[str, object]) -> int:
         subscriber_id = self.row.subscriber_id
-        if subscriber_id is None or self.row.kind not in {BounceKind.SOFT, BounceKind.HARD}:
+        if subscriber_id is None or not self.row.proven or self.row.kind is not BounceKind.SOFT:
             return 0
         self.session.flush()
         streak = count_streaks(self.session, subscriber_id, self.policy.soft_days)
@@ -151,8 +150,6 @@ class _Verdict:
             decision.unsubscribed = self._unsubscribe(UnsubscribeWay.COMPLAINT)
         scope = row.newsletter_id if complaint and not self.policy.complaint_everywhere else None
         reason = _REASONS[row.kind]
-        if row.kind is BounceKind.HARD and self.attribution.proof == "none":
-            reason = SuppressionReason.SOFT_BOUNCES
         news = suppress(
             self.session,
             address_key=key,
@@ -179,13 +176,21 @@ class _Verdict:
 def _write_down(
     session: Session, rows: Sequence[BounceRow], attributions: dict[int, Attribution]
 ) -> None:
-    """Complete the log with whom each bounce is about, so that it can be searched and counted."""
+    """Complete the log with whom each bounce is about, so that it can be searched and counted.
+
+    What is proven counts for the person's own domain, whatever address a report names.
+    """
     real = set(session.scalars(select(NewsletterRow.id)))
+    people = {one.subscriber_id for one in attributions.values() if one.proof.holds}
+    own = select(SubscriberRow.id, SubscriberRow.domain).where(SubscriberRow.id.in_(people))
+    domains: dict[int, str] = {row[0]: row[1] for row in session.execute(own)}
     for row in rows:
         found = attributions[row.id]
         row.newsletter_id = found.newsletter_id if found.newsletter_id in real else None
         row.mailing_id, row.subscriber_id = found.mailing_id, found.subscriber_id
-        row.domain = row.domain or row.address.rpartition("@")[2].lower()[:255]
+        row.proven = found.proof.holds and found.subscriber_id is not None
+        own_domain = domains.get(found.subscriber_id or 0) if row.proven else None
+        row.domain = own_domain or row.domain or row.address.rpartition("@")[2].lower()[:255]
     session.flush()
 
 

@@ -64,21 +64,19 @@ class Case:
 def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
     """Return what follows from one bounce that belongs to no wave.
 
-    What nothing proves is never enough by itself: a hard bounce then counts as a soft one, and a
-    complaint is only shown.
+    What nothing proves could have been written by anybody: it is shown, and nothing follows.
     """
     if case.proof is Proof.FORGED or not case.known:
         forged = case.proof is Proof.FORGED
         return FeedbackAction.FORGED if forged else FeedbackAction.UNMATCHED
-    proven = case.proof is not Proof.NONE
+    if not case.proof.holds:
+        return FeedbackAction.NOTED
     match case.kind:
-        case BounceKind.HARD if proven:
+        case BounceKind.HARD | BounceKind.COMPLAINT:
             return FeedbackAction.SUPPRESSED
-        case BounceKind.COMPLAINT:
-            return FeedbackAction.SUPPRESSED if proven else FeedbackAction.NOTED
         case BounceKind.UNSUBSCRIBE:
-            return FeedbackAction.UNSUBSCRIBED if proven else FeedbackAction.NOTED
-        case BounceKind.HARD | BounceKind.SOFT if counts(case.reason):
+            return FeedbackAction.UNSUBSCRIBED
+        case BounceKind.SOFT if counts(case.reason):
             full = case.streak >= policy.soft_limit
             return FeedbackAction.SUPPRESSED if full else FeedbackAction.COUNTED
         case _:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import BounceDecisionRow, BounceRow, DeliveryRow
+from newsletter.database.tables import BounceDecisionRow, BounceRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BounceKind, DeliveryState, FeedbackAction
+from newsletter.database.vocabulary import BounceKind, DeliveryState, FeedbackAction, MailingKind
 from newsletter.delivery.feedback.policy import OF_THE_SENDER
 
 #: A relay may try for so many days: until then, no bounce does not mean that mail arrived.
@@ -17,9 +17,10 @@ _GRACE_DAYS = 5
 
 
 def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
-    """Return the mailings within ``days`` that came back, since the last that arrived.
+    """Return the issues within ``days`` that came back, since the last mail that arrived.
 
-    What an operator excused or undid, and what speaks of the sender, is not counted.
+    Only what is proven counts, and of mailings only issues: anybody can have a notice sent to an
+    address. What an operator excused or undid, and what speaks of the sender, is not counted.
     """
     since = now() - timedelta(days=days)
     arrived = session.scalar(
@@ -30,6 +31,7 @@ def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
             ~exists().where(
                 BounceRow.subscriber_id == subscriber_id,
                 BounceRow.mailing_id == DeliveryRow.mailing_id,
+                BounceRow.proven,
                 BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),
             ),
         )
@@ -40,12 +42,16 @@ def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
         | BounceDecisionRow.action.in_((FeedbackAction.EXCUSED, FeedbackAction.HELD)),
     )
     count = session.scalar(
-        select(func.count(func.distinct(func.coalesce(BounceRow.mailing_id, -BounceRow.id)))).where(
+        select(func.count(func.distinct(BounceRow.mailing_id)))
+        .join(MailingRow, MailingRow.id == BounceRow.mailing_id)
+        .where(
+            MailingRow.kind == MailingKind.ISSUE,
             BounceRow.subscriber_id == subscriber_id,
+            BounceRow.proven,
             BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),
             BounceRow.reason.not_in([reason.value for reason in OF_THE_SENDER]),
             BounceRow.occurred_at >= since,
-            func.coalesce(BounceRow.mailing_id, (arrived or 0) + 1) > (arrived or 0),
+            BounceRow.mailing_id > (arrived or 0),
             ~spared,
         )
     )

@@ -1,7 +1,8 @@
 """Waves: many addresses of one domain, or of one mailing, come back at once.
 
 An outage, a block listing or a broken relay says nothing about the people behind the addresses. A
-wave is therefore held as an incident, for an operator to say what it was.
+wave is therefore held as an incident, for an operator to say what it was. Only proven bounces make
+or feed one, and people are counted, not addresses: a report may name any number of invented ones.
 """
 
 from __future__ import annotations
@@ -130,6 +131,7 @@ def in_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> Iterable
     return session.scalars(
         select(BounceRow.id).where(
             subject.of_bounce(),
+            BounceRow.proven,
             BounceRow.kind.in_(HOLDABLE),
             BounceRow.occurred_at > incident.opened_at - _span(rule),
             BounceRow.judged_at.is_not(None),
@@ -146,8 +148,9 @@ def _subjects(row: BounceRow) -> Iterable[_Subject]:
 
 def _bounced(session: Session, subject: _Subject, moment: datetime, rule: WaveRule) -> int:
     count = session.scalar(
-        select(func.count(func.distinct(BounceRow.address))).where(
+        select(func.count(func.distinct(BounceRow.subscriber_id))).where(
             subject.of_bounce(),
+            BounceRow.proven,
             BounceRow.kind.in_(HOLDABLE),
             BounceRow.occurred_at > moment - _span(rule),
         )
@@ -168,7 +171,7 @@ def _recognise(
         return None
     words = session.scalar(
         select(BounceRow.reply)
-        .where(subject.of_bounce(), BounceRow.reply != "")
+        .where(subject.of_bounce(), BounceRow.proven, BounceRow.reply != "")
         .order_by(BounceRow.id.desc())
         .limit(1)
     )
@@ -207,7 +210,10 @@ def _usual_rate(session: Session, subject: _Subject, moment: datetime, rule: Wav
     )
     bounced = session.scalar(
         select(func.count()).where(
-            compared, BounceRow.kind.in_(HOLDABLE), BounceRow.occurred_at.between(since, until)
+            compared,
+            BounceRow.proven,
+            BounceRow.kind.in_(HOLDABLE),
+            BounceRow.occurred_at.between(since, until),
         )
     )
     return (bounced or 0) / mailed
