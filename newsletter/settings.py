@@ -30,10 +30,17 @@ def _default_templates() -> Path:
 #: What Celery's Redis transport understands.
 _BROKERS = ("redis://", "rediss://", "sentinel://")
 #: Providers whose webhooks carry a secret of the operator's; the others sign with a key of theirs.
-_CHOSEN_SECRETS = ("webhook_postmark", "webhook_sparkpost", "webhook_mailjet", "webhook_brevo")
+_CHOSEN_SECRETS = (
+    "webhook_postmark",
+    "webhook_sparkpost",
+    "webhook_mailjet",
+    "webhook_brevo",
+    "webhook_scaleway",
+)
 _WEBHOOKS = (
     *_CHOSEN_SECRETS,
-    *("webhook_ses", "webhook_sendgrid", "webhook_mailgun", "webhook_resend"),
+    *("webhook_ses", "webhook_sendgrid", "webhook_mailgun", "webhook_resend", "webhook_mandrill"),
+    *("webhook_mailersend", "webhook_mailtrap", "webhook_postal", "webhook_unisender_go"),
 )
 
 
@@ -100,6 +107,12 @@ class Settings(BaseSettings):
     webhook_mailjet: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_brevo: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_resend: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_mandrill: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_mailersend: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_mailtrap: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_postal: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_unisender_go: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_scaleway: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     #: Where `newsletter bounce listen` takes mail: ``lmtp://host:port``, ``lmtp:///socket``,
     #: ``smtp://host:port``.
     bounce_listen: str = "lmtp://127.0.0.1:8024"

@@ -1,4 +1,4 @@
-"""What Amazon SNS is asked for: its certificates, and the confirmation of a subscription."""
+"""What topics are asked for: Amazon's certificates, and the confirmation of a subscription."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 from newsletter.errors import UnavailableError
+from subscribers.bounces.webhooks.scaleway import is_scaleways
 from subscribers.bounces.webhooks.sns import is_amazons
 
 _TIMEOUT_SECONDS = 5
@@ -21,20 +22,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(url: str) -> bytes:
-    """Return what an address of Amazon SNS holds, over verified TLS.
+    """Return what an address of Amazon's or Scaleway's topics holds, over verified TLS.
 
     Raises:
-        UnavailableError: It is not Amazon's, does not answer, or redirects.
+        UnavailableError: It is neither's, does not answer, or redirects.
     """
-    if not is_amazons(url):
-        raise UnavailableError("The address is not on a host of Amazon SNS.")
+    if not (is_amazons(url) or is_scaleways(url)):
+        raise UnavailableError("The address is not on a host of Amazon's or Scaleway's topics.")
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(url, timeout=_TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(_OCTETS)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise UnavailableError(
-            f"Amazon SNS does not answer: {error}.",
-            remedy="Webhooks of Amazon SES need a way out to sns.REGION.amazonaws.com:443.",
+            f"The topic's host does not answer: {error}.",
+            remedy="The web server needs a way out to its port 443.",
         ) from error
     return content

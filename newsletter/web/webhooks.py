@@ -17,7 +17,7 @@ from newsletter.database.types import now
 from newsletter.delivery.feedback.calls import take_call
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
-from subscribers.bounces.webhooks import Adapter, Call, RefusedCallError, Ses, adapters
+from subscribers.bounces.webhooks import Adapter, Call, Confirming, RefusedCallError, adapters
 
 _log = logging.getLogger(__name__)
 
@@ -33,40 +33,62 @@ class _TooLargeError(Exception):
 def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> APIRouter:
     """Return the route; a provider without a secret in the settings has none."""
     router = APIRouter(prefix="/webhooks")
-    known = adapters(lru_cache(maxsize=16)(fetch))
     secrets = settings.webhook_secrets
+    known = adapters(lru_cache(maxsize=16)(fetch))
+    offered = {name: (known[name], keys) for name, keys in secrets.items()}
+
+    @router.api_route("/{provider}", methods=["GET", "HEAD"])
+    def exists(provider: str) -> Response:
+        """Answer providers that look whether an address is there before they keep it."""
+        if provider not in offered:
+            return _answer(404, "There is no such webhook.")
+        return JSONResponse({"webhook": provider})
 
     @router.post("/{provider}")
     async def take(provider: str, request: Request) -> Response:
-        adapter, keys = known.get(provider), secrets.get(provider)
-        if adapter is None or not keys:
+        if provider not in offered:
             return _answer(404, "There is no such webhook.")
+        adapter, keys = offered[provider]
         try:
             body = await _read(request)
         except _TooLargeError:
             return _answer(413, "The call is too large.")
-        call = Call(body=body, headers=dict(request.headers), received_at=now())
-        return await run_in_threadpool(_take, adapter, keys, call, provider)
-
-    def _take(adapter: Adapter, keys: tuple[str, ...], call: Call, provider: str) -> Response:
-        try:
-            adapter.verify(call, keys)
-            if isinstance(adapter, Ses) and (url := adapter.confirmation(call)):
-                fetch(url)
-                _log.info("subscribed to a topic of Amazon SNS")
-            news = take_call(engine, adapter.read(call), once=adapter.once(call))
-        except RefusedCallError as error:
-            _log.warning("webhook %s refused: %s", provider, error.what)
-            return _refusal(call, error)
-        except UnavailableError as error:
-            _log.warning("webhook %s put off: %s", provider, error.what)
-            return _answer(503, error.what)
-        except OperationalError:
-            _log.warning("webhook %s put off: the database does not answer", provider)
-            return _answer(503, "The database does not answer.")
-        return JSONResponse({"logged": news})
+        call = Call(
+            body=body,
+            headers=dict(request.headers),
+            received_at=now(),
+            url=f"{settings.public_url}/webhooks/{provider}",
+        )
+        return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
 
     return router
+
+
+def _take(
+    engine: Engine,
+    fetch: Callable[[str], bytes],
+    adapter: Adapter,
+    keys: tuple[str, ...],
+    call: Call,
+    provider: str,
+) -> Response:
+    """Log what a call that proves itself holds."""
+    try:
+        adapter.verify(call, keys)
+        if isinstance(adapter, Confirming) and (url := adapter.confirmation(call)):
+            fetch(url)
+            _log.info("webhook %s: subscription confirmed", provider)
+        news = take_call(engine, adapter.read(call), once=adapter.once(call))
+    except RefusedCallError as error:
+        _log.warning("webhook %s refused: %s", provider, error.what)
+        return _refusal(call, error)
+    except UnavailableError as error:
+        _log.warning("webhook %s put off: %s", provider, error.what)
+        return _answer(503, error.what)
+    except OperationalError:
+        _log.warning("webhook %s put off: the database does not answer", provider)
+        return _answer(503, "The database does not answer.")
+    return JSONResponse({"logged": news})
 
 
 async def _read(request: Request) -> bytes:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from newsletter.database.types import now
 from subscribers.bounces.model import PERMANENT
 from subscribers.bounces.webhooks import Call, adapters
-from tests.intake.webhook_cases import PROVIDERS, Provider, certificate
+from tests.intake.webhook_cases import PROVIDERS, certificate
+from tests.intake.webhook_model import Provider
 
 _ADAPTERS = adapters(lambda _url: certificate())
 _JSON = st.recursive(

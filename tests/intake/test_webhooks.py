@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -22,25 +24,34 @@ from newsletter.errors import UnavailableError
 from newsletter.tokens import TokenSigner
 from newsletter.web.sns import fetch
 from subscribers.bounces.webhooks.sns import is_amazons, is_certificate
+from tests.intake.signed_body_cases import PUBLIC_URL
 from tests.intake.webhook_cases import (
     CERTIFICATE_URL,
-    PASSWORD,
+    MAILGUN_KEY,
     PROVIDERS,
-    READER,
     TOPIC,
-    Case,
-    Provider,
-    Signed,
     certificate,
     mailgun_sign,
     sns_envelope,
     sns_recut,
     sns_sign,
 )
+from tests.intake.webhook_model import (
+    MESSAGE_ID,
+    PASSWORD,
+    READER,
+    Case,
+    Provider,
+    Signed,
+    by_password,
+)
 from tests.support.ports import free_port
 from tests.support.site import serving
 
-SECRETS: dict[str, Any] = {f"webhook_{provider.name}": provider.secret for provider in PROVIDERS}
+SECRETS: dict[str, Any] = {
+    "public_url": PUBLIC_URL,
+    **{f"webhook_{provider.name}": provider.secret for provider in PROVIDERS},
+}
 BY_NAME = {provider.name: provider for provider in PROVIDERS}
 each_provider = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
 each_case = pytest.mark.parametrize(
@@ -237,6 +248,100 @@ def test_a_mailgun_signature_cannot_be_put_beside_another_event(board: Switchboa
     stolen = mailgun_sign(json.dumps(other).encode(), proof["timestamp"], proof["token"])
     assert board.post("mailgun", stolen).status_code == 401
     assert [row.address for row in board.rows()] == [READER]
+
+
+def _mailgun_form(**fields: str) -> dict[str, str]:
+    """Return an event as Mailgun's older accounts send it, signed."""
+    stamp, token = str(int(datetime.now(UTC).timestamp())), "t" * 50
+    signature = hmac.digest(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), "sha256").hex()
+    proof = {"timestamp": stamp, "token": token, "signature": signature}
+    return {"recipient": READER, "Message-Id": MESSAGE_ID, **proof, **fields}
+
+
+@pytest.mark.parametrize("files", [None, {"attachment-1": ("notice.eml", b"250 ok")}])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"event": "bounced", "code": "550", "error": "5.1.1 no such user"},
+            (BounceKind.HARD, "user-unknown"),
+        ),
+        (
+            {"event": "bounced", "code": "552", "error": "5.2.2 mailbox full"},
+            (BounceKind.SOFT, "mailbox-full"),
+        ),
+        (
+            {"event": "dropped", "reason": "old", "code": "602", "description": "Too old"},
+            (BounceKind.SOFT, "expired"),
+        ),
+        ({"event": "complained"}, (BounceKind.COMPLAINT, "complaint")),
+        ({"event": "unsubscribed"}, (BounceKind.UNSUBSCRIBE, "unknown")),
+    ],
+)
+def test_mailguns_older_form_is_read(
+    board: Switchboard,
+    fields: dict[str, str],
+    expected: tuple[BounceKind, str],
+    files: dict[str, tuple[str, bytes]] | None,
+) -> None:
+    form = _mailgun_form(**fields)
+    answer = board.client.post(f"{board.url}/webhooks/mailgun", data=form, files=files)
+    assert answer.json() == {"logged": 1}
+    [row] = board.rows()
+    assert ((row.kind, row.reason), row.address, row.message_id) == (expected, READER, MESSAGE_ID)
+
+
+def test_a_signature_of_mailguns_older_form_cannot_be_put_beside_another_event(
+    board: Switchboard,
+) -> None:
+    form = _mailgun_form(event="complained")
+    assert board.client.post(f"{board.url}/webhooks/mailgun", data=form).status_code == 200
+    stolen = {**form, "recipient": "victim@example.jp"}
+    assert board.client.post(f"{board.url}/webhooks/mailgun", data=stolen).status_code == 401
+    assert [row.address for row in board.rows()] == [READER]
+
+
+@each_provider
+def test_a_provider_that_looks_first_finds_the_webhook(
+    board: Switchboard, provider: Provider
+) -> None:
+    url = f"{board.url}/webhooks/{provider.name}"
+    assert [board.client.request(how, url).status_code for how in ("GET", "HEAD")] == [200, 200]
+    assert board.client.get(f"{board.url}/webhooks/nobody").status_code == 404
+
+
+def test_mandrills_signature_holds_at_our_address_alone(board: Switchboard) -> None:
+    mandrill = BY_NAME["mandrill"]
+    body, headers = mandrill.call(_hard(mandrill).event)
+    other = f"https://elsewhere.example/webhooks/mandrill{parse_qs(body.decode())}"
+    digest = hmac.digest(mandrill.secret.encode(), other.encode(), "sha1")
+    headers["X-Mandrill-Signature"] = base64.b64encode(digest).decode()
+    assert board.post("mandrill", (body, headers)).status_code == 401
+
+
+def test_mailtrap_may_send_lines(board: Switchboard) -> None:
+    mailtrap = BY_NAME["mailtrap"]
+    events = [case.event for case in mailtrap.cases]
+    body = "\n".join(json.dumps(event) for event in events).encode()
+    assert board.post("mailtrap", mailtrap.sign(body, timedelta())).status_code == 200
+    assert len(board.rows()) == len([case for case in mailtrap.cases if case.kind is not None])
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("https://sns.mnq.fr-par.scaleway.com/?Action=ConfirmSubscription&Token=x", 200),
+        ("https://sns.mnq.fr-par.scaleway.com.evil.example/?Action=ConfirmSubscription", 403),
+        ("http://127.0.0.1:9/?Action=ConfirmSubscription", 403),
+    ],
+)
+def test_a_subscription_to_scaleways_topic_is_confirmed_there_alone(
+    board: Switchboard, url: str, status: int
+) -> None:
+    body = json.dumps({"Type": "SubscriptionConfirmation", "SubscribeURL": url}).encode()
+    signed = by_password(body, timedelta())
+    assert board.post("scaleway", signed).status_code == status
+    assert board.asked == ([url] if status == 200 else [])
 
 
 def test_amazon_may_sign_with_sha256(board: Switchboard) -> None:

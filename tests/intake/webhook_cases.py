@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,21 +18,29 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from newsletter.database.vocabulary import BounceKind
 from subscribers.bounces.model import Reason
+from tests.intake.signed_body_cases import SIGNED_BODY_PROVIDERS
+from tests.intake.webhook_model import (
+    MESSAGE_ID,
+    NOW,
+    PASSWORD,
+    PATH,
+    READER,
+    Case,
+    Provider,
+    Signed,
+    about,
+    alone,
+    array,
+    by_password,
+    other_body,
+)
 
-READER = "reader@example.jp"
-PATH = "bounces@example.jp"
-MESSAGE_ID = "<12.abcdefghijklmnopqrstuvwx@example.jp>"
-PASSWORD = "p" * 32
 TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:bounces"
 CERTIFICATE_URL = "https://sns.ap-northeast-1.amazonaws.com/SimpleNotificationService-0a1b.pem"
-NOW = timedelta()
-
 SNS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SENDGRID_KEY = ec.generate_private_key(ec.SECP256R1())
 MAILGUN_KEY = "mailgun-signing-key"
 RESEND_KEY = b"resend-signing-key-of-32-octets!"
-
-Signed = tuple[bytes, dict[str, str]]
 
 
 def certificate() -> bytes:
@@ -50,66 +57,6 @@ def certificate() -> bytes:
         .sign(SNS_KEY, hashes.SHA256())
     )
     return built.public_bytes(serialization.Encoding.PEM)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One event and the row it must give; ``kind`` None stands for no row."""
-
-    name: str
-    event: Any
-    kind: BounceKind | None
-    reason: Reason = Reason.UNKNOWN
-    address: str = READER
-    status: str = ""
-    message_id: str = ""
-    path: str = ""
-
-
-def _about(message_id: str, path: str, cases: tuple[Case, ...]) -> tuple[Case, ...]:
-    """Return cases of a provider that names our message in all of them."""
-    return tuple(replace(case, message_id=message_id, path=path) for case in cases)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provider:
-    """How a provider calls.
-
-    Attributes:
-        pack: Makes a body of events.
-        sign: Returns what is sent: body and headers, signed so long ago.
-        tolerance: How old a call may be; None where nothing tells its age.
-    """
-
-    name: str
-    secret: str
-    pack: Callable[[Sequence[Any]], bytes]
-    sign: Callable[[bytes, timedelta], Signed]
-    cases: tuple[Case, ...]
-    batches: bool = False
-    tolerance: timedelta | None = None
-    forged: Callable[[Signed], Signed] = field(default=lambda signed: (signed[0], {}))
-
-    def call(self, *events: Any, age: timedelta = NOW) -> Signed:
-        return self.sign(self.pack(events), age)
-
-
-def _alone(events: Sequence[Any]) -> bytes:
-    return json.dumps(events[0]).encode()
-
-
-def _array(events: Sequence[Any]) -> bytes:
-    return json.dumps(list(events)).encode()
-
-
-def _by_password(body: bytes, _age: timedelta) -> Signed:
-    credentials = base64.b64encode(f"newsletter:{PASSWORD}".encode()).decode()
-    return body, {"Authorization": f"Basic {credentials}"}
-
-
-def _other_body(signed: Signed) -> Signed:
-    body, headers = signed
-    return body.replace(READER.encode(), b"victim@example.jp"), headers
 
 
 # Amazon SES
@@ -167,7 +114,7 @@ def _ses_bounce(kind: str, finer: str, status: str = "", words: str = "") -> dic
     return _ses("Bounce", said)
 
 
-_SES_CASES = _about(
+_SES_CASES = about(
     MESSAGE_ID,
     PATH,
     (
@@ -184,6 +131,26 @@ _SES_CASES = _about(
             kind=BounceKind.SOFT,
             reason=Reason.BLOCKED,
             status="5.7.1",
+        ),
+        Case(
+            name="passing, whatever the code says",
+            event=_ses_bounce("Transient", "General", "5.4.4", "smtp; 550 5.4.4 host not found"),
+            kind=BounceKind.SOFT,
+            reason=Reason.HOST_UNKNOWN,
+            status="5.4.4",
+        ),
+        Case(
+            name="an answer by itself to the bounce address",
+            event=_ses_bounce("Transient", "General"),
+            kind=BounceKind.AUTO_REPLY,
+            reason=Reason.AUTO_REPLY,
+        ),
+        Case(
+            name="undetermined, and the reply says what",
+            event=_ses_bounce("Undetermined", "Undetermined", "5.1.1", "smtp; 550 user unknown"),
+            kind=BounceKind.HARD,
+            reason=Reason.USER_UNKNOWN,
+            status="5.1.1",
         ),
         Case(
             name="mailbox full",
@@ -273,6 +240,14 @@ _SENDGRID_CASES = (
         kind=BounceKind.SOFT,
         reason=Reason.BLOCKED,
         status="5.7.1",
+        message_id=MESSAGE_ID,
+    ),
+    Case(
+        name="called blocked, while the mailbox is full",
+        event=_sendgrid("bounce", type="blocked", status="4.2.2", reason="452 4.2.2 over quota"),
+        kind=BounceKind.SOFT,
+        reason=Reason.MAILBOX_FULL,
+        status="4.2.2",
         message_id=MESSAGE_ID,
     ),
     Case(
@@ -408,7 +383,7 @@ def _mailgun_failed(severity: str, reason: str, message: str = "") -> dict[str, 
     return _mailgun("failed", severity=severity, reason=reason, **{"delivery-status": status})
 
 
-_MAILGUN_CASES = _about(
+_MAILGUN_CASES = about(
     MESSAGE_ID,
     PATH,
     (
@@ -437,6 +412,21 @@ _MAILGUN_CASES = _about(
             reason=Reason.COMPLAINT,
         ),
         Case(name="left", event=_mailgun("unsubscribed"), kind=BounceKind.UNSUBSCRIBE),
+        Case(
+            name="rejected by Mailgun, addressed with a name",
+            event=_mailgun(
+                "rejected",
+                recipient="",
+                message={
+                    "headers": {
+                        "to": f"Reader <{READER}>",
+                        "message-id": MESSAGE_ID.strip("<>"),
+                    }
+                },
+            ),
+            kind=BounceKind.SOFT,
+            reason=Reason.POLICY,
+        ),
         Case(name="delivered", event=_mailgun("delivered"), kind=None),
         Case(name="of another day", event=_mailgun("levitated"), kind=BounceKind.UNKNOWN),
     ),
@@ -573,6 +563,12 @@ _BREVO_CASES = (
         message_id=MESSAGE_ID,
     ),
     Case(
+        name="soft, though a domain without a mail server is spoken of",
+        event=_brevo("soft_bounce", reason="no mail exchanger was found for the domain"),
+        kind=BounceKind.SOFT,
+        message_id=MESSAGE_ID,
+    ),
+    Case(
         name="soft",
         event=_brevo("soft_bounce"),
         kind=BounceKind.SOFT,
@@ -630,6 +626,37 @@ def _resend(word: str, **more: Any) -> dict[str, Any]:
 
 _RESEND_CASES = (
     Case(
+        name="hard, with advice on the sender's reputation",
+        event=_resend(
+            "email.bounced",
+            bounce={
+                "type": "Permanent",
+                "subType": "General",
+                "message": "Their server gave no reason. Take the address off the list: more such "
+                "mail harms the reputation of the sender, up to being blocked as spam.",
+            },
+        ),
+        kind=BounceKind.HARD,
+        reason=Reason.USER_UNKNOWN,
+        message_id=MESSAGE_ID,
+    ),
+    Case(
+        name="hard, but the server's own reply blames the sender",
+        event=_resend(
+            "email.bounced",
+            bounce={
+                "type": "Permanent",
+                "subType": "General",
+                "message": "See the code.",
+                "diagnosticCode": ["smtp; 550 5.7.26 mail from example.jp is not authenticated"],
+            },
+        ),
+        kind=BounceKind.SOFT,
+        reason=Reason.AUTHENTICATION,
+        status="5.7.26",
+        message_id=MESSAGE_ID,
+    ),
+    Case(
         name="nobody of that name",
         event=_resend("email.bounced", bounce={"type": "Permanent", "subType": "General"}),
         kind=BounceKind.HARD,
@@ -669,29 +696,27 @@ PROVIDERS = (
     Provider(
         name="ses",
         secret=TOPIC,
-        pack=_alone,
+        pack=alone,
         sign=_ses_sign,
         cases=_SES_CASES,
         tolerance=_DAY,
-        forged=_other_body,
+        forged=other_body,
     ),
     Provider(
         name="sendgrid",
         secret=_sendgrid_key(),
-        pack=_array,
+        pack=array,
         sign=_sendgrid_sign,
         cases=_SENDGRID_CASES,
         batches=True,
         tolerance=_DAY,
-        forged=_other_body,
+        forged=other_body,
     ),
-    Provider(
-        name="postmark", secret=PASSWORD, pack=_alone, sign=_by_password, cases=_POSTMARK_CASES
-    ),
+    Provider(name="postmark", secret=PASSWORD, pack=alone, sign=by_password, cases=_POSTMARK_CASES),
     Provider(
         name="mailgun",
         secret=MAILGUN_KEY,
-        pack=_alone,
+        pack=alone,
         sign=_mailgun_sign,
         cases=_MAILGUN_CASES,
         tolerance=_DAY,
@@ -700,36 +725,37 @@ PROVIDERS = (
     Provider(
         name="sparkpost",
         secret=PASSWORD,
-        pack=_array,
-        sign=_by_password,
+        pack=array,
+        sign=by_password,
         cases=_SPARKPOST_CASES,
         batches=True,
     ),
     Provider(
         name="mailjet",
         secret=PASSWORD,
-        pack=_array,
-        sign=_by_password,
+        pack=array,
+        sign=by_password,
         cases=_MAILJET_CASES,
         batches=True,
     ),
     Provider(
         name="brevo",
         secret=PASSWORD,
-        pack=_array,
-        sign=_by_password,
+        pack=array,
+        sign=by_password,
         cases=_BREVO_CASES,
         batches=True,
     ),
     Provider(
         name="resend",
         secret="whsec_" + base64.b64encode(RESEND_KEY).decode(),
-        pack=_alone,
+        pack=alone,
         sign=_resend_sign,
         cases=_RESEND_CASES,
         tolerance=_MINUTES,
-        forged=_other_body,
+        forged=other_body,
     ),
+    *SIGNED_BODY_PROVIDERS,
 )
 
 

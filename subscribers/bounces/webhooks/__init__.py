@@ -10,16 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from subscribers.bounces.webhooks.brevo import Brevo
+from subscribers.bounces.webhooks.mailersend import MailerSend
 from subscribers.bounces.webhooks.mailgun import Mailgun
 from subscribers.bounces.webhooks.mailjet import Mailjet
-from subscribers.bounces.webhooks.model import Adapter, Call, ProviderEvent, RefusedCallError
+from subscribers.bounces.webhooks.mailtrap import Mailtrap
+from subscribers.bounces.webhooks.mandrill import Mandrill
+from subscribers.bounces.webhooks.model import (
+    Adapter,
+    Call,
+    Confirming,
+    ProviderEvent,
+    RefusedCallError,
+)
+from subscribers.bounces.webhooks.postal import Postal
 from subscribers.bounces.webhooks.postmark import Postmark
 from subscribers.bounces.webhooks.resend import Resend
+from subscribers.bounces.webhooks.scaleway import Scaleway
 from subscribers.bounces.webhooks.sendgrid import SendGrid
 from subscribers.bounces.webhooks.ses import Ses
 from subscribers.bounces.webhooks.sparkpost import SparkPost
+from subscribers.bounces.webhooks.unisender_go import UnisenderGo
 
-__all__ = ["Adapter", "Call", "ProviderEvent", "RefusedCallError", "Ses", "adapters"]
+__all__ = ["Adapter", "Call", "Confirming", "ProviderEvent", "RefusedCallError", "adapters"]
 
 
 def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:
@@ -33,4 +45,10 @@ def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:
         "mailjet": Mailjet(),
         "brevo": Brevo(),
         "resend": Resend(),
+        "mandrill": Mandrill(),
+        "mailersend": MailerSend(),
+        "mailtrap": Mailtrap(),
+        "postal": Postal(),
+        "unisender_go": UnisenderGo(),
+        "scaleway": Scaleway(),
     }

@@ -12,8 +12,10 @@ from subscribers.bounces.webhooks.meaning import (
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
     Meaning,
     bounce,
+    general,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
 from subscribers.bounces.webhooks.unsigned import Unsigned
@@ -21,8 +23,8 @@ from subscribers.bounces.webhooks.unsigned import Unsigned
 _EVENTS: dict[str, Meaning | None] = {
     "hard_bounce": GONE,
     "invalid_email": GONE,
-    "soft_bounce": bounce(Reason.UNKNOWN),
-    "blocked": bounce(Reason.BLOCKED),
+    "soft_bounce": SOFT,
+    "blocked": general(Reason.BLOCKED),
     "error": bounce(Reason.SYSTEM),
     "deferred": DELAY,
     "spam": COMPLAINT,

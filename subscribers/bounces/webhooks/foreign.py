@@ -7,16 +7,23 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import HTTP
+from email.utils import parseaddr
 from typing import Any
+from urllib.parse import parse_qsl
 
 from subscribers.bounces.dialogue import find_reply, find_status
 from subscribers.bounces.model import Report, ReportedRecipient, ReportKind
 from subscribers.bounces.refusal import Refusal, judge
-from subscribers.bounces.webhooks.meaning import UNKNOWN, Meaning, refine
-from subscribers.bounces.webhooks.model import ProviderEvent
+from subscribers.bounces.webhooks.meaning import UNKNOWN, Meaning, Verdict, weigh
+from subscribers.bounces.webhooks.model import Call, ProviderEvent
 
 _WORDS_KEPT = 1000
 _ADDRESS_KEPT = 320
+#: More fields than any provider's form has.
+_FIELDS = 200
 #: A larger number of seconds would be beyond the year 5000.
 _MILLISECONDS = 1e11
 
@@ -89,6 +96,33 @@ def parse(body: bytes | str) -> Foreign | None:
     return Foreign(value)
 
 
+def form_fields(call: Call) -> dict[str, str]:
+    """Return a form's fields, of whichever of the two encodings of forms; the last of a name wins.
+
+    Files and what is no form are left out.
+    """
+    kind = call.headers.get("content-type", "")
+    if kind.lower().startswith("multipart/form-data"):
+        head = f"Content-Type: {kind}\r\n\r\n".encode("latin-1", "replace")
+        parts = BytesParser(policy=HTTP).parsebytes(head + call.body).walk()
+        fields = [(part.get_param("name", header="content-disposition"), part) for part in parts]
+        return {
+            name: _field(part)
+            for name, part in fields
+            if isinstance(name, str) and not part.is_multipart() and not part.get_filename()
+        }
+    try:
+        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def _field(part: EmailMessage) -> str:
+    content = part.get_payload(decode=True)
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+
+
 def read_batch(
     provider: str, body: bytes, read_one: Callable[[Foreign], ProviderEvent | None]
 ) -> list[ProviderEvent]:
@@ -103,17 +137,41 @@ def read_batch(
 def recipient(
     meaning: Meaning, address: str, *, status: str = "", reply: str = "", words: str = ""
 ) -> ReportedRecipient:
-    """Return what an event says about one address, the other side's words taken into account."""
-    told = judge(
+    """Return what an event says about one address, weighed as `weigh` does.
+
+    Words count as the receiving system's reply where a code of a reply stands with or in them;
+    others are the provider's commentary, which is read only where the provider gives no verdict.
+
+    Args:
+        meaning: The provider's.
+        address: As the provider writes it; ``Name <address>`` is taken apart.
+        status: The enhanced status code that the receiving system gave.
+        reply: Its SMTP reply code.
+        words: What is said besides.
+    """
+    status, reply = find_status(status), find_reply(reply)
+    is_reply = bool(
+        status
+        or reply
+        or words.lower().startswith("smtp;")
+        or find_status(words)
+        or find_reply(words)
+    )
+    asked = is_reply or (bool(words) and meaning.verdict is Verdict.OPEN)
+    read = judge(
         Refusal(
-            address=address.strip()[:_ADDRESS_KEPT],
-            words=(words,),
-            status=find_status(status),
-            reply=find_reply(reply),
+            address=_bare(address)[:_ADDRESS_KEPT],
+            words=(words,) if asked else (),
+            status=status,
+            reply=reply,
         )
     )
-    refined = refine(meaning, told)
-    return replace(told, hard=refined.hard, reason=refined.reason, words=words)
+    hard, reason = weigh(meaning, read if asked else None)
+    return replace(read, hard=hard, reason=reason, words=words)
+
+
+def _bare(address: str) -> str:
+    return parseaddr(address)[1] if "<" in address else address.strip()
 
 
 def event(

@@ -1,5 +1,7 @@
 """Mailgun's webhooks: one event a call, with a signature that covers a token but not the event.
 
+Events come as JSON, or from older accounts as a form whose fields have other names.
+
 Whoever saw one call could therefore put another event beside its signature: each token is held to
 the event that it first came with.
 """
@@ -8,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from subscribers.bounces.model import Reason
 from subscribers.bounces.webhooks.foreign import (
     Foreign,
     event,
+    form_fields,
     meaning_of,
     parse,
     recipient,
@@ -25,8 +28,11 @@ from subscribers.bounces.webhooks.meaning import (
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
+    UNDECIDED,
     Meaning,
     bounce,
+    general,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
 from subscribers.bounces.webhooks.proof import (
@@ -40,7 +46,7 @@ from subscribers.bounces.webhooks.proof import (
 _EVENTS: dict[str, Meaning | None] = {
     "failed/permanent": GONE,
     "failed/temporary": DELAY,
-    "rejected": bounce(Reason.POLICY),
+    "rejected": general(Reason.POLICY),
     "complained": COMPLAINT,
     "unsubscribed": LEFT,
     "accepted": NOTHING,
@@ -58,7 +64,7 @@ _REASONS: dict[str, Meaning] = {
     "blacklisted": bounce(Reason.BLOCKED),
     "greylisted": bounce(Reason.RATE_LIMITED),
     "old": bounce(Reason.EXPIRED),
-    "generic": bounce(Reason.UNKNOWN),
+    "generic": UNDECIDED,
 }
 #: Mailgun's own numbers in place of a reply code: it gave up, or knew beforehand.
 _OWN_CODES = {"600", "602", "603", "605", "606", "607", "608", "620", "621", "625", "650"}
@@ -69,7 +75,7 @@ class Mailgun:
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is an HTTP webhook signing key."""
-        shown = (parse(call.body) or Foreign(None))["signature"]
+        shown = _proof(call)
         stamp, token = shown["timestamp"].text, shown["token"].text
         signed = f"{stamp}{token}".encode("utf-8", "surrogatepass")
         expected = [hmac.digest(key.encode(), signed, "sha256").hex().encode() for key in secrets]
@@ -78,17 +84,64 @@ class Mailgun:
 
     def once(self, call: Call) -> tuple[str, str]:
         """See `Adapter.once`."""
-        body = parse(call.body) or Foreign(None)
-        content = hashlib.sha256(body["event-data"].raw).hexdigest()
-        return f"mailgun:{body['signature']['token'].text}", content
+        event_data = _event_data(call)
+        content = hashlib.sha256((event_data or Foreign(None)).raw).hexdigest()
+        return f"mailgun:{_proof(call)['token'].text}", content
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:
         """See `Adapter.read`."""
-        body = parse(call.body)
-        if body is None or not body["event-data"].is_object:
+        event_data = _event_data(call)
+        if event_data is None:
             return [unreadable("mailgun", call.body)]
-        told = _read(body["event-data"])
-        return [] if told is None else [told]
+        one = _read(event_data)
+        return [] if one is None else [one]
+
+
+def _proof(call: Call) -> Foreign:
+    """Return the object, or in the older form the fields, that hold stamp, token and signature."""
+    if _is_form(call):
+        return Foreign(form_fields(call))
+    return (parse(call.body) or Foreign(None))["signature"]
+
+
+def _is_form(call: Call) -> bool:
+    return "form" in call.headers.get("content-type", "").lower()
+
+
+def _event_data(call: Call) -> Foreign | None:
+    if not _is_form(call):
+        data = (parse(call.body) or Foreign(None))["event-data"]
+        return data if data.is_object else None
+    fields = form_fields(call)
+    return _of_form(fields) if "event" in fields else None
+
+
+#: The older form's events, in the words of the newer one.
+_FORMER_EVENTS = {"bounced": "failed", "dropped": "failed"}
+
+
+def _of_form(fields: Mapping[str, str]) -> Foreign:
+    """Return an event of the older form as the newer one would write it."""
+    word = fields["event"].lower()
+    code = fields.get("code", "")
+    reason = {"hardfail": "", "old": "old", "espblock": "espblock"}.get(
+        fields.get("reason", "").lower(), fields.get("reason", "")
+    )
+    words = fields.get("error") or fields.get("notification") or fields.get("description", "")
+    return Foreign(
+        {
+            "event": _FORMER_EVENTS.get(word, word),
+            "severity": "permanent",
+            "reason": reason,
+            "recipient": fields.get("recipient", ""),
+            "timestamp": fields.get("timestamp", ""),
+            "id": fields.get("token", ""),
+            "delivery-status": {"code": code, "message": words},
+            "message": {
+                "headers": {"message-id": fields.get("Message-Id", fields.get("message-id", ""))}
+            },
+        }
+    )
 
 
 def _read(one: Foreign) -> ProviderEvent | None:
@@ -100,7 +153,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     if word == "failed/permanent":
         meaning = _REASONS.get(one["reason"].word, meaning)
         if meaning is GONE and delivery["bounce-type"].word == "soft":
-            meaning = bounce(Reason.UNKNOWN)
+            meaning = SOFT
     if meaning is None:
         return None
     words = delivery["message"].text or delivery["description"].text or one["reject"]["reason"].text

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from subscribers.bounces.model import Reason
 from subscribers.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from subscribers.bounces.webhooks.meaning import COMPLAINT, GONE, LEFT, NOTHING, Meaning, bounce
+from subscribers.bounces.webhooks.meaning import (
+    COMPLAINT,
+    GONE,
+    LEFT,
+    NOTHING,
+    SOFT,
+    Meaning,
+    bounce,
+    general,
+)
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
 from subscribers.bounces.webhooks.unsigned import Unsigned
 
 _EVENTS: dict[str, Meaning | None] = {
-    "bounce": bounce(Reason.UNKNOWN),
-    "blocked": bounce(Reason.BLOCKED),
+    "bounce": SOFT,
+    "blocked": general(Reason.BLOCKED),
     "spam": COMPLAINT,
     "unsub": LEFT,
     "sent": NOTHING,

@@ -1,36 +1,72 @@
-"""Meanings: the words of a provider in our vocabulary, and what a status code says against them.
+"""Meanings: a provider's words in our vocabulary, weighed against the reply that it quotes.
 
-Providers call a refusal permanent also when it says nothing against the person: a full mailbox, a
-block listing. Hard is therefore only what neither the provider nor the status code calls otherwise.
+A provider's verdict is evidence of the first rank: it saw the whole exchange. Yet providers call a
+refusal permanent also when it says nothing against the person (a full mailbox, a block listing).
+So a reply of the receiving system, quoted by the provider, may lower a verdict and make its reason
+finer; it raises one only where the provider itself decides nothing. A provider's own commentary is
+no reply and weighs nothing against its own verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 
 from subscribers.bounces.model import PERMANENT, Reason, ReportedRecipient, ReportKind
 
 
+class Verdict(StrEnum):
+    """What a provider makes of a bounce."""
+
+    #: The address takes no mail, and never will.
+    HARD = "hard"
+    #: It may take mail another time, or refuses this sender or message only.
+    SOFT = "soft"
+    #: The provider does not say.
+    OPEN = "open"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What an event means; ``unsubscribed`` that somebody left at the provider."""
+    """What an event means.
+
+    Attributes:
+        verdict: Of bounces only.
+        general: The reason is the provider's for many cases; a quoted reply may name a finer one.
+        unsubscribed: Somebody left at the provider.
+    """
 
     kind: ReportKind
     reason: Reason = Reason.UNKNOWN
+    verdict: Verdict = Verdict.OPEN
+    general: bool = False
     unsubscribed: bool = False
 
     @property
     def hard(self) -> bool:
-        """Whether it speaks against the address itself."""
-        return self.kind is ReportKind.BOUNCE and self.reason in PERMANENT
+        """Whether the provider holds that the address itself is gone."""
+        return self.verdict is Verdict.HARD
 
 
 def bounce(reason: Reason) -> Meaning:
-    """Return the meaning of a bounce."""
-    return Meaning(kind=ReportKind.BOUNCE, reason=reason)
+    """Return the meaning of a bounce for which the provider names its reason."""
+    verdict = Verdict.HARD if reason in PERMANENT else Verdict.SOFT
+    return Meaning(kind=ReportKind.BOUNCE, reason=reason, verdict=verdict)
 
 
-GONE = bounce(Reason.USER_UNKNOWN)
+def general(reason: Reason) -> Meaning:
+    """Return the meaning of a bounce whose class covers many cases; see `Meaning`."""
+    return Meaning(kind=ReportKind.BOUNCE, reason=reason, verdict=Verdict.SOFT, general=True)
+
+
+#: A bounce that the provider calls permanent, for whatever reason.
+GONE = Meaning(
+    kind=ReportKind.BOUNCE, reason=Reason.USER_UNKNOWN, verdict=Verdict.HARD, general=True
+)
+#: A bounce that the provider calls temporary, for whatever reason.
+SOFT = general(Reason.UNKNOWN)
+#: A bounce of which the provider does not say whether it is permanent.
+UNDECIDED = Meaning(kind=ReportKind.BOUNCE, general=True)
 COMPLAINT = Meaning(kind=ReportKind.COMPLAINT, reason=Reason.COMPLAINT)
 DELAY = Meaning(kind=ReportKind.DELAY)
 AUTO_REPLY = Meaning(kind=ReportKind.AUTO_REPLY, reason=Reason.AUTO_REPLY)
@@ -40,22 +76,24 @@ UNKNOWN = Meaning(kind=ReportKind.OTHER)
 #: Nothing came back: a delivery, an opening, a click.
 NOTHING = None
 
-#: What words and codes say too vaguely to stand against the provider's own reading.
-_SAYS_LITTLE = frozenset({Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX})
+#: Reasons too vague to stand against the provider's own.
+_VAGUE = frozenset({Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX, Reason.SECURITY})
 
 
-def refine(meaning: Meaning, told: ReportedRecipient) -> Meaning:
-    """Return what a bounce means in the light of the other side's words and codes.
+def weigh(meaning: Meaning, reply: ReportedRecipient | None) -> tuple[bool, Reason]:
+    """Return whether a bounce is hard, and its reason.
 
     Args:
-        meaning: What the provider makes of it.
-        told: What we make of the words and codes that the provider passes on.
+        meaning: The provider's.
+        reply: What we make of the receiving system's reply; None where the provider quotes none.
     """
     if meaning.kind is not ReportKind.BOUNCE:
-        return meaning
-    if told.reason in PERMANENT and not told.hard:
-        # The address itself, but for now only.
-        return replace(meaning, reason=Reason.UNKNOWN) if meaning.hard else meaning
-    if told.reason not in _SAYS_LITTLE and (meaning.hard or meaning.reason is Reason.UNKNOWN):
-        return replace(meaning, reason=told.reason)
-    return meaning
+        return False, meaning.reason
+    hard = meaning.hard
+    if reply is None or reply.reason in _VAGUE:
+        return hard, meaning.reason
+    if meaning.verdict is Verdict.OPEN:
+        return reply.hard, reply.reason
+    lowered = hard and not reply.hard
+    finer = meaning.general or lowered
+    return hard and not lowered, reply.reason if finer else meaning.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from newsletter.errors import NewsletterError
 from subscribers.bounces.model import Report
@@ -22,11 +22,13 @@ class Call:
     Attributes:
         headers: By their names in lower case.
         received_at: Aware.
+        url: The webhook's public address, as the operator entered it at the provider.
     """
 
     body: bytes
     headers: Mapping[str, str]
     received_at: datetime
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,18 @@ class ProviderEvent:
     raw: bytes
     unsubscribed: bool = False
     occurred_at: datetime | None = None
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """An adapter whose provider wants a subscription confirmed by fetching an address."""
+
+    def confirmation(self, call: Call) -> str:
+        """Return the address that confirms a subscription, or nothing.
+
+        Raises:
+            RefusedCallError: The address is not the provider's.
+        """
 
 
 class Adapter(Protocol):

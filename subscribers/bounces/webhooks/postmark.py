@@ -13,9 +13,11 @@ from subscribers.bounces.webhooks.meaning import (
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
     UNKNOWN,
     Meaning,
     bounce,
+    general,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
 from subscribers.bounces.webhooks.unsigned import Unsigned
@@ -31,12 +33,12 @@ _RECORDS: dict[str, Meaning | None] = {
 _BOUNCES: dict[str, Meaning | None] = {
     "hardbounce": GONE,
     "bademailaddress": GONE,
-    "softbounce": bounce(Reason.UNKNOWN),
+    "softbounce": SOFT,
     "transient": DELAY,
     "dnserror": bounce(Reason.NETWORK),
     "spamnotification": bounce(Reason.SPAM),
     "virusnotification": bounce(Reason.SECURITY),
-    "blocked": bounce(Reason.BLOCKED),
+    "blocked": general(Reason.BLOCKED),
     "dmarcpolicy": bounce(Reason.AUTHENTICATION),
     "smtpapierror": bounce(Reason.SYSTEM),
     "templaterenderingfailed": bounce(Reason.SYSTEM),
@@ -78,7 +80,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
         meaning = meaning_of(_SUPPRESSIONS, one["SuppressionReason"].word) if suppressed else None
     if meaning is None:
         return None
-    words = " ".join(filter(None, (one["Description"].text, one["Details"].text)))
+    words = one["Details"].text or one["Description"].text
     address = one["Email"].text or one["Recipient"].text
     return event(
         "postmark",

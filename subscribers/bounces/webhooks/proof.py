@@ -75,6 +75,19 @@ def read_instant(stamp: str) -> datetime | None:
     return Foreign(stamp).instant if "T" in stamp else None
 
 
+def require_body_signature(call: Call, header: str, secrets: Sequence[str]) -> None:
+    """Accept a body whose HMAC (SHA-256, hexadecimal) by one of the secrets a header carries.
+
+    Raises:
+        RefusedCallError: None of the secrets made it.
+    """
+    shown = call.headers.get(header, "").strip().lower().encode()
+    expected = (
+        hmac.digest(secret.encode(), call.body, "sha256").hex().encode() for secret in secrets
+    )
+    require_signature(expected, [shown])
+
+
 def require_recent(signed_at: datetime | None, received_at: datetime, *, within: timedelta) -> None:
     """Refuse what was signed long ago, or in the future.
 

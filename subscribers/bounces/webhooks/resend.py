@@ -21,6 +21,8 @@ from subscribers.bounces.webhooks.meaning import (
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
+    UNDECIDED,
     UNKNOWN,
     Meaning,
     bounce,
@@ -41,7 +43,7 @@ _EVENTS: dict[str, Meaning | None] = {
     "email.complained": COMPLAINT,
     "email.delivery_delayed": DELAY,
     "email.failed": bounce(Reason.SYSTEM),
-    "email.suppressed": bounce(Reason.UNKNOWN),
+    "email.suppressed": SOFT,
     "contact.updated": NOTHING,
     "contact.created": NOTHING,
     "contact.deleted": NOTHING,
@@ -59,13 +61,13 @@ _EVENTS: dict[str, Meaning | None] = {
 _BOUNCES: dict[str, Meaning] = {
     "permanent": GONE,
     "permanent/suppressed": GONE,
-    "permanent/onaccountsuppressionlist": bounce(Reason.UNKNOWN),
-    "transient": bounce(Reason.UNKNOWN),
+    "permanent/onaccountsuppressionlist": SOFT,
+    "transient": SOFT,
     "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
     "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
     "transient/contentrejected": bounce(Reason.CONTENT),
     "transient/attachmentrejected": bounce(Reason.CONTENT),
-    "undetermined": bounce(Reason.UNKNOWN),
+    "undetermined": UNDECIDED,
 }
 
 
@@ -105,7 +107,7 @@ def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
     said = data["bounce"]
     if word == "email.bounced":
         kind, finer = said["type"].word, f"{said['type'].word}/{said['subType'].word}"
-        meaning = _BOUNCES.get(finer) or _BOUNCES.get(kind, bounce(Reason.UNKNOWN))
+        meaning = _BOUNCES.get(finer) or _BOUNCES.get(kind, UNDECIDED)
     if word == "contact.updated" and data["unsubscribed"].value is True:
         meaning = LEFT
     if meaning is None:
@@ -114,7 +116,8 @@ def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
     if len(addresses) > 1 and meaning.kind is not ReportKind.OTHER:
         # Which of several it was, nobody says.
         meaning = UNKNOWN
-    words = said["message"].text or data["failed"]["reason"].text
+    diagnoses = [one.text for one in said["diagnosticCode"]] or [said["diagnosticCode"].text]
+    words = diagnoses[0] or said["message"].text or data["failed"]["reason"].text
     headers = {one["name"].word: one["value"].text for one in data["headers"]}
     return event(
         "resend",

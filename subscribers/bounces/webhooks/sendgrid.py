@@ -21,6 +21,7 @@ from subscribers.bounces.webhooks.meaning import (
     UNKNOWN,
     Meaning,
     bounce,
+    general,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
 from subscribers.bounces.webhooks.proof import TRIED_FOR, octets_of, read_seconds, require_recent
@@ -29,7 +30,7 @@ _HEADER = "x-twilio-email-event-webhook-"
 
 _EVENTS: dict[str, Meaning | None] = {
     "bounce": GONE,
-    "blocked": bounce(Reason.BLOCKED),
+    "blocked": general(Reason.BLOCKED),
     "dropped": UNKNOWN,
     "deferred": DELAY,
     "spamreport": COMPLAINT,
@@ -41,15 +42,14 @@ _EVENTS: dict[str, Meaning | None] = {
     "open": NOTHING,
     "click": NOTHING,
 }
-#: Finer than the event itself; a bounce of any other class is told by its status code.
+#: Finer than the event itself; of any other class the event's ``type`` is the verdict.
 _CLASSES: dict[str, Meaning] = {
     "invalid address": GONE,
-    "mailbox unavailable": bounce(Reason.SUSPENDED),
-    "content": bounce(Reason.CONTENT),
-    "reputation": bounce(Reason.BLOCKED),
-    "frequency/volume": bounce(Reason.RATE_LIMITED),
-    "technical": bounce(Reason.SYSTEM),
-    "unclassified": bounce(Reason.UNKNOWN),
+    "mailbox unavailable": general(Reason.SUSPENDED),
+    "content": general(Reason.CONTENT),
+    "reputation": general(Reason.BLOCKED),
+    "frequency/volume": general(Reason.RATE_LIMITED),
+    "technical": general(Reason.SYSTEM),
 }
 _DROPPED: dict[str, Meaning] = {
     "bounced address": GONE,
@@ -96,10 +96,11 @@ def _is_signed(key: str, signature: bytes, signed: bytes) -> bool:
 def _read(one: Foreign) -> ProviderEvent | None:
     word = one["event"].word
     meaning = meaning_of(_EVENTS, word)
-    if word == "bounce" and one["type"].word == "blocked":
-        meaning = _EVENTS["blocked"]
     if word == "bounce":
         meaning = _CLASSES.get(one["bounce_classification"].word, meaning)
+    if word == "bounce" and one["type"].word == "blocked" and meaning is GONE:
+        # By its type SendGrid will try the address again, whatever it is classified as.
+        meaning = _EVENTS["blocked"]
     if word == "dropped":
         meaning = _DROPPED.get(one["reason"].word, UNKNOWN)
     if meaning is None:

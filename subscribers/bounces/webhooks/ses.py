@@ -14,11 +14,14 @@ from subscribers.bounces.webhooks.foreign import (
     unreadable,
 )
 from subscribers.bounces.webhooks.meaning import (
+    AUTO_REPLY,
     COMPLAINT,
     DELAY,
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
+    UNDECIDED,
     UNKNOWN,
     Meaning,
     bounce,
@@ -34,7 +37,7 @@ from subscribers.bounces.webhooks.sns import (
 )
 
 _EVENTS: dict[str, Meaning | None] = {
-    "bounce": bounce(Reason.UNKNOWN),
+    "bounce": UNDECIDED,
     "complaint": COMPLAINT,
     "deliverydelay": DELAY,
     "reject": bounce(Reason.SECURITY),
@@ -51,15 +54,15 @@ _BOUNCES: dict[str, Meaning] = {
     "permanent/noemail": GONE,
     "permanent/suppressed": GONE,
     # Amazon's list for this account holds complaints as well as bounces.
-    "permanent/onaccountsuppressionlist": bounce(Reason.UNKNOWN),
+    "permanent/onaccountsuppressionlist": SOFT,
     "permanent/unsubscribedrecipient": LEFT,
-    "transient/general": bounce(Reason.UNKNOWN),
+    "transient/general": SOFT,
     "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
     "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
     "transient/customtimeoutexceeded": bounce(Reason.EXPIRED),
     "transient/contentrejected": bounce(Reason.CONTENT),
     "transient/attachmentrejected": bounce(Reason.CONTENT),
-    "undetermined/undetermined": bounce(Reason.UNKNOWN),
+    "undetermined/undetermined": UNDECIDED,
 }
 _COMPLAINTS: dict[str, Meaning] = {"not-spam": UNKNOWN, "auth-failure": UNKNOWN}
 
@@ -122,7 +125,10 @@ def _read(one: Foreign, event_id: str) -> ProviderEvent | None:
     if word == "bounce":
         finer = f"{said['bounceType'].word}/{said['bounceSubType'].word}"
         permanent = said["bounceType"].word == "permanent"
-        meaning = _BOUNCES.get(finer, GONE if permanent else bounce(Reason.UNKNOWN))
+        meaning = _BOUNCES.get(finer, GONE if permanent else UNDECIDED)
+        if finer == "transient/general" and not any(map(_has_reply, people)):
+            # Amazon calls so what its bounce address got without a report: somebody is away.
+            meaning = AUTO_REPLY
     if word == "complaint":
         meaning = _COMPLAINTS.get(said["complaintFeedbackType"].word, COMPLAINT)
     if word == "deliverydelay":
@@ -143,6 +149,10 @@ def _read(one: Foreign, event_id: str) -> ProviderEvent | None:
         return_path=mail["source"].text,
         occurred_at=said["timestamp"].instant,
     )
+
+
+def _has_reply(person: Foreign) -> bool:
+    return any(person[name].text for name in ("status", "action", "diagnosticCode"))
 
 
 def _recipient(meaning: Meaning, person: Foreign) -> ReportedRecipient:

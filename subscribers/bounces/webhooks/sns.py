@@ -34,13 +34,18 @@ _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 -
 
 def is_amazons(url: str) -> bool:
     """Whether an address is HTTPS on a host of SNS, and nothing odd is in it."""
+    return is_https_on(_HOST, url)
+
+
+def is_https_on(host: re.Pattern[str], url: str) -> bool:
+    """Whether an address is HTTPS on its port, on a host that a pattern matches as a whole."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
     plain = port in {None, 443} and "@" not in parts.netloc and url.isprintable()
-    return parts.scheme == "https" and plain and bool(_HOST.fullmatch(parts.hostname or ""))
+    return parts.scheme == "https" and plain and bool(host.fullmatch(parts.hostname or ""))
 
 
 def is_certificate(url: str) -> bool:

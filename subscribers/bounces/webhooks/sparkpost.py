@@ -13,9 +13,12 @@ from subscribers.bounces.webhooks.meaning import (
     GONE,
     LEFT,
     NOTHING,
+    SOFT,
+    UNDECIDED,
     UNKNOWN,
     Meaning,
     bounce,
+    general,
 )
 from subscribers.bounces.webhooks.model import Call, ProviderEvent
 from subscribers.bounces.webhooks.unsigned import Unsigned
@@ -51,24 +54,24 @@ _EVENTS: dict[str, Meaning | None] = {
 }
 #: SparkPost's bounce classification codes.
 _CLASSES: dict[str, Meaning] = {
-    "1": bounce(Reason.UNKNOWN),
+    "1": UNDECIDED,
     "10": GONE,
-    "20": bounce(Reason.UNKNOWN),
+    "20": SOFT,
     "21": bounce(Reason.NETWORK),
     "22": bounce(Reason.MAILBOX_FULL),
     "23": bounce(Reason.MESSAGE_TOO_BIG),
     "24": bounce(Reason.EXPIRED),
-    "25": bounce(Reason.POLICY),
-    "26": bounce(Reason.POLICY),
+    "25": general(Reason.POLICY),
+    "26": general(Reason.POLICY),
     "30": GONE,
-    "40": bounce(Reason.UNKNOWN),
-    "50": bounce(Reason.BLOCKED),
+    "40": SOFT,
+    "50": general(Reason.BLOCKED),
     "51": bounce(Reason.SPAM),
     "52": bounce(Reason.CONTENT),
     "53": bounce(Reason.CONTENT),
     "54": bounce(Reason.RELAYING_DENIED),
     "60": AUTO_REPLY,
-    "70": bounce(Reason.UNKNOWN),
+    "70": SOFT,
     "80": UNKNOWN,
     "90": LEFT,
     "100": AUTO_REPLY,
@@ -92,7 +95,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     word = inner["type"].word
     meaning = meaning_of(_EVENTS, word)
     if word in {"bounce", "out_of_band"}:
-        meaning = _CLASSES.get(inner["bounce_class"].text, bounce(Reason.UNKNOWN))
+        meaning = _CLASSES.get(inner["bounce_class"].text, UNDECIDED)
     if word == "spam_complaint" and inner["fbtype"].word == "not-spam":
         meaning = UNKNOWN
     if meaning is None:
