@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from bench import content
 from bench.composing import composing
+from bench.fairness import fairness
 from bench.importing import importing
 from bench.measure import Row, report
 from bench.memory import memory, peak_memory
@@ -125,6 +126,13 @@ def _end_to_end(on: _Servers, url: str, engine: Engine, place: Path) -> Iterator
         )
 
 
+def _fairness(on: _Servers) -> Iterator[Row]:
+    # The giant must outlast the rest, however short the other lists are.
+    with on.postgresql(_PEOPLE) as (url, engine):
+        place = on.place("fairness")
+        yield from fairness(engine, url=url, redis_url=on.redis_url, folder=place, scale=on.scale)
+
+
 def _memory(on: _Servers) -> Iterator[Row]:
     peaks = []
     for count in (_FEW, max(on.million, _FEW)):
@@ -141,6 +149,7 @@ _PARTS: dict[str, Callable[[_Servers], Iterator[Row]]] = {
     "importing": _importing,
     "pages": _pages,
     "sending": _sending,
+    "fairness": _fairness,
     "memory": _memory,
 }
 

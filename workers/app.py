@@ -26,9 +26,10 @@ from newsletter.database.vocabulary import ProcessKind
 from newsletter.delivery.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.errors import Place, SettingError
 from newsletter.logs import bound, set_up_logs
-from newsletter.operations.heartbeats import Process
+from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from workers import rounds, row, stopping, vital
+from workers.command import WorkerRole
 from workers.composition import Services, build
 from workers.rhythm import Steadily
 from workers.steps import AWAY
@@ -106,8 +107,8 @@ def _register(app: Celery) -> None:
             finish_mailings(current.engine)
 
     @app.task(name="newsletter.send_batch")
-    def send_batch(mailing_id: int, number: int) -> None:
-        """Send one batch, then see what is due next without waiting for beat."""
+    def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
+        """Send one batch and those whose turn is next, then see what is due without beat."""
         with _unless_the_database_is_away(), bound(mailing=mailing_id, batch=number):
             current = services()
             if stopping.is_asked():
@@ -115,7 +116,7 @@ def _register(app: Celery) -> None:
                 return
             rounds.look_back(current)
             with _sign_of_life().sending(mailing_id, number):
-                answered = row.send_batch(current, mailing_id, number)
+                answered = row.send_batch(current, mailing_id, number, urgent=urgent)
             _sign_of_life().count(answered)
             if not stopping.is_asked():
                 _hint(current, send_batch)
@@ -133,12 +134,30 @@ def _unless_the_database_is_away() -> Iterator[None]:
         _log.warning("The database does not answer: %s", str(error.orig).splitlines()[0])
 
 
-def _hint(current: Services, task: Task[[int, int], None] | Callable[[int, int], None]) -> None:
-    """Publish hints after the ledger's transaction that marked them is committed."""
+def _hint(
+    current: Services, task: Task[[int, int, bool], None] | Callable[[int, int, bool], None]
+) -> None:
+    """Publish hints after the ledger's transaction that marked them is committed.
+
+    As many as processes can take at once, and one ahead: all else waits in the ledger.
+    """
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
-    for hint in take_due_batches(current.engine):
-        queue = "urgent" if hint.urgent else "bulk"
-        task.apply_async(args=(hint.mailing_id, hint.number), queue=queue)
+    for queue, worker in _QUEUES.items():
+        urgent = queue == "urgent"
+        room = count_processes(current.engine, worker) + 1 - _depth(task.app, queue)
+        for hint in take_due_batches(current.engine, urgent=urgent, room=room):
+            task.apply_async(args=(hint.mailing_id, hint.number, urgent), queue=queue)
+
+
+#: Which worker's processes take the hints of a queue.
+_QUEUES = {"urgent": WorkerRole.CONTROL, "bulk": WorkerRole.BULK}
+
+
+def _depth(app: Celery, queue: str) -> int:
+    """Return how many tasks wait in a queue, beyond those that a process took."""
+    with app.connection_or_acquire() as connection:
+        waiting: int = connection.default_channel.client.llen(queue)
+    return waiting
 
 
 #: This worker's name, known before its pool forks; and what tells that this process lives.

@@ -86,7 +86,7 @@ class BatchRun:
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
         self.accepted = 0
-        #: Whether it merely dripped, and others were due.
+        #: Whether it made way for others.
         self.gave_way = False
         #: Seconds that a limit asks to wait before this batch can go on.
         self.wait_seconds = 0.0
@@ -207,7 +207,7 @@ class BatchRun:
     # What may leave next.
 
     def _may_send(self) -> bool:
-        return self._flowing and not self._standing_is_old() and self.throttle.admits_any()
+        return self.is_flowing and not self._standing_is_old() and self.throttle.admits_any()
 
     def _standing_is_old(self) -> bool:
         return time.monotonic() - self._standing_at > _STANDING_SECONDS

@@ -1,4 +1,7 @@
-"""Batches in a row: one task claims, sends and closes a batch and those of its mailing after it.
+"""Batches in a row: one task claims, sends and closes a batch, then that of whoever is next.
+
+Mailings take turns at each batch. A long batch makes way when another mailing waits: soon for one
+that was never served, after some seconds for every other.
 
 Safe to run twice, or to be killed at any instant: each batch is claimed by one statement, and all
 that must survive the process stands in its journal.
@@ -14,7 +17,10 @@ from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from newsletter.delivery import ledger
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.delivery import dispatch, ledger
+from newsletter.delivery.dispatch import Turn
 from newsletter.logs import bound
 from workers import stopping
 from workers.batch_run import BatchRun
@@ -31,22 +37,33 @@ _LOOK_SECONDS = 0.05
 _OVERLAP = 3
 #: Another process may be faster; then there is another batch.
 _TAKE_TRIES = 3
-#: After so many seconds other mailings get their turn, by the order of their hints.
+#: After so many seconds a task ends, and Celery gets its turn; in a row of notices, rounds do.
 _LONGEST_ROW = 30.0
+_LONGEST_URGENT_ROW = 1.0
+#: How often it is asked whether another mailing waits.
+_ASK_SECONDS = 0.25
+#: A batch goes on for at least so many seconds when a mailing waits that was never served, even
+#: though no message of it was answered yet; or when one waits that had its turn before.
+_SHORTEST_TURN = 0.25
+_SILENT_TURN = 1.0
+_TURN_SECONDS = 5.0
+#: A batch that made way is due again after so many seconds.
+_BACK_SECONDS = 0.1
 #: A batch that merely drips, for its domains' rates, makes way to others that are due after so many
 #: seconds, and is due again itself after so many more.
 _DRIP_SECONDS = 0.5
 _AGAIN_SECONDS = 5.0
 
 
-def send_batch(services: Services, mailing_id: int, number: int) -> int:
-    """Send what is due of a batch, and of those after it while there are any and time is left.
+def send_batch(services: Services, mailing_id: int, number: int, *, urgent: bool = False) -> int:
+    """Send what is due of a batch, and of those whose turn is next while time is left.
 
     Returns how many messages a relay answered for.
     """
-    row = _Row(services, mailing_id)
+    row = _Row(services, urgent=urgent)
     try:
-        first = row.take(number)
+        # Its hint may have waited until others had sent it.
+        first = row.take(mailing_id, number) or row.take_next()
         # The runner's own context is that of its first task; logs must name this one's.
         return services.runner.run(row.send(first), context=copy_context()) if first else 0
     except BaseException:
@@ -59,39 +76,42 @@ def send_batch(services: Services, mailing_id: int, number: int) -> int:
 class _Batch:
     """A batch under way."""
 
+    mailing_id: int
     run: BatchRun
     task: asyncio.Task[int]
 
 
 class _Row:
-    """Batches of one mailing, the next claimed while the last messages of one are on their way.
+    """Batches one after another, the next claimed while the last messages of one are on their way.
 
     So no connection runs dry between them. Each has its own lease, journal and outcomes, and ends
     by itself, whatever becomes of the others.
     """
 
-    def __init__(self, services: Services, mailing_id: int) -> None:
+    def __init__(self, services: Services, *, urgent: bool) -> None:
         self._services = services
-        self._mailing_id = mailing_id
+        self._urgent = urgent
         self._open: set[Lease] = set()
 
-    def take(self, number: int) -> Lease | None:
+    def take(self, mailing_id: int, number: int) -> Lease | None:
         """Claim one batch; None when another has it, or nothing in it may be sent now."""
         settings = self._services.settings
-        routes = open_routes(self._services, self._mailing_id, number)
+        routes = open_routes(self._services, mailing_id, number)
         if not routes:
             return None
+        if not self._urgent:
+            dispatch.note_turn(self._services.engine, mailing_id)
         token = secrets.token_hex(16)
         try:
-            journal = Journal(settings.journal_dir, token, mailing_id=self._mailing_id)
+            journal = Journal(settings.journal_dir, token, mailing_id=mailing_id)
         except OSError as error:
             # What cannot be written down must not be sent; the next hint tries again.
-            _log.error("mailing %s waits: no journal: %s", self._mailing_id, error.strerror)
+            _log.error("mailing %s waits: no journal: %s", mailing_id, error.strerror)
             return None
         try:
             claim = ledger.claim_batch(
                 self._services.engine,
-                self._mailing_id,
+                mailing_id,
                 number,
                 token=token,
                 lease_seconds=settings.lease_seconds,
@@ -106,12 +126,13 @@ class _Row:
         self._open.add(lease)
         return lease
 
-    def _take_next(self) -> Lease | None:
+    def take_next(self) -> Lease | None:
+        """Claim a batch of whoever's turn it is; None when there is none to go on with."""
         for _ in range(_TAKE_TRIES):
-            number = self._next_number()
-            if number is None:
+            turn = self._turn()
+            if turn is None:
                 return None
-            if (lease := self.take(number)) is not None:
+            if (lease := self.take(turn.mailing_id, turn.number)) is not None:
                 return lease
         return None
 
@@ -126,14 +147,15 @@ class _Row:
         Raises:
             SQLAlchemyError: The database did not take a batch's end; the others ended all the same.
         """
-        ends_at = time.monotonic() + _LONGEST_ROW
+        ends_at = time.monotonic() + (_LONGEST_URGENT_ROW if self._urgent else _LONGEST_ROW)
         batches: list[_Batch] = []
         lease: Lease | None = first
         try:
             while lease is not None:
                 run = begin(self._services, lease)
-                batches.append(_Batch(run, asyncio.create_task(self._send_one(lease, run))))
-                await _until_nearly_done(batches[-1])
+                task = asyncio.create_task(self._send_one(lease, run))
+                batches.append(_Batch(lease.claim.mailing_id, run, task))
+                await self._until_nearly_done(batches[-1])
                 lease = await self._next(batches, ends_at)
         finally:
             ends = await asyncio.gather(*(each.task for each in batches), return_exceptions=True)
@@ -145,10 +167,10 @@ class _Row:
             open_ones = [each for each in batches if not each.task.done()]
             dripping = [each.run for each in open_ones if each.run.drips]
             if len(open_ones) < _OVERLAP:
-                lease = await asyncio.to_thread(self._take_next)
+                lease = await asyncio.to_thread(self.take_next)
                 if lease is not None or not dripping:
                     return lease
-            elif dripping and await asyncio.to_thread(self._next_number) is not None:
+            elif dripping and await asyncio.to_thread(self._turn) is not None:
                 dripping[0].give_way(_AGAIN_SECONDS)
             await _until_one_ends(open_ones)
         for each in batches:
@@ -156,8 +178,44 @@ class _Row:
                 each.run.give_way(_DRIP_SECONDS)
         return None
 
-    def _next_number(self) -> int | None:
-        return ledger.next_due_batch(self._services.engine, self._mailing_id)
+    def _turn(self) -> Turn | None:
+        return dispatch.whose_turn(self._services.engine, urgent=self._urgent)
+
+    async def _until_nearly_done(self, batch: _Batch) -> None:
+        """Return when what waits will be out about as soon as another can be claimed.
+
+        Or when it drips, or made way.
+        """
+        run, began = batch.run, time.monotonic()
+        dripping_since: float | None = None
+        asked_at = began
+        while not batch.task.done():
+            moment = time.monotonic()
+            pace = run.answered / max(moment - began, _LOOK_SECONDS)
+            if run.waiting <= pace * _CLAIM_SECONDS and run.answered:
+                return
+            dripping_since = (dripping_since or moment) if run.drips else None
+            if dripping_since is not None and moment - dripping_since > _DRIP_SECONDS:
+                return
+            if not self._urgent and moment - asked_at >= _ASK_SECONDS:
+                asked_at = moment
+                if await self._is_others_turn(batch, moment - began):
+                    run.give_way(_BACK_SECONDS)
+                    return
+            await asyncio.wait({batch.task}, timeout=_LOOK_SECONDS)
+
+    async def _is_others_turn(self, batch: _Batch, seconds: float) -> bool:
+        """Whether a batch that went on for so many seconds should make way for another mailing."""
+        if seconds < (_SHORTEST_TURN if batch.run.answered else _SILENT_TURN):
+            return False
+        try:
+            turn = await asyncio.to_thread(self._turn)
+        except SQLAlchemyError:
+            # The batch itself finds out how long the database may be away.
+            return False
+        if turn is None or turn.mailing_id == batch.mailing_id:
+            return False
+        return turn.served_at is None or seconds >= _TURN_SECONDS
 
     async def _send_one(self, lease: Lease, run: BatchRun) -> int:
         with bound(mailing=lease.claim.mailing_id, batch=lease.claim.number):
@@ -203,18 +261,3 @@ async def _until_one_ends(batches: Sequence[_Batch]) -> None:
         timeout=_DRIP_SECONDS,
         return_when=asyncio.FIRST_COMPLETED,
     )
-
-
-async def _until_nearly_done(batch: _Batch) -> None:
-    """Return when what waits will be out about as soon as another can be claimed, or drips."""
-    run, began = batch.run, time.monotonic()
-    dripping_since: float | None = None
-    while not batch.task.done():
-        moment = time.monotonic()
-        pace = run.answered / max(moment - began, _LOOK_SECONDS)
-        if run.waiting <= pace * _CLAIM_SECONDS and run.answered:
-            return
-        dripping_since = (dripping_since or moment) if run.drips else None
-        if dripping_since is not None and moment - dripping_since > _DRIP_SECONDS:
-            return
-        await asyncio.wait({batch.task}, timeout=_LOOK_SECONDS)

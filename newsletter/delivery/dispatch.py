@@ -1,12 +1,17 @@
-"""Dispatch: which batches are due, which mailings have come to their end. Hints, never truth."""
+"""Dispatch: whose turn it is, which batches are due, which mailings have come to their end.
+
+The ledger is the queue. A task in the broker is a hint at a batch, and there are never more of them
+than processes can take; which batch a process sends next, it asks here. Mailings take turns: first
+whoever was never served, then whoever was served longest ago.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -16,8 +21,8 @@ from newsletter.database.vocabulary import BatchState, MailingState
 
 #: A hint that led to no claim within this time was lost, or waits behind others: it is given again.
 _HINT_SECONDS = 20
-#: So many hints may wait in the broker at once; the rest stay in the ledger.
-_WINDOW = 64
+#: Turns are written down about this exactly; more often, workers would wait for each other.
+_TURN_SECONDS = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,45 +34,135 @@ class Hint:
     urgent: bool
 
 
-def take_due_batches(engine: Engine) -> Sequence[Hint]:
-    """Return the batches to hint at, marked so that they are not soon again."""
-    with transaction(engine) as session:
-        return [*_take(session, urgent=True), *_take(session, urgent=False)]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """The mailing whose turn it is, with a batch of it that is due.
+
+    Attributes:
+        served_at: When a batch of it was last taken; None for a mailing that never was served.
+    """
+
+    mailing_id: int
+    number: int
+    served_at: datetime | None
 
 
-def _take(session: Session, *, urgent: bool) -> Sequence[Hint]:
-    moment = now()
-    stale = moment - timedelta(seconds=_HINT_SECONDS)
-    due = and_(
-        BatchRow.state == BatchState.PENDING,
-        exists().where(
-            MailingRow.id == BatchRow.mailing_id,
-            MailingRow.state == MailingState.SENDING,
-            MailingRow.priority > 0 if urgent else MailingRow.priority <= 0,
-            # What was due when the mailing began stays due when the clock is set back.
-            or_(BatchRow.due_at <= moment, BatchRow.due_at <= MailingRow.started_at),
-        ),
-    )
-    # A hint given in the future was given before the clock was set back.
-    is_fresh = BatchRow.hinted_at.between(stale, moment)
-    waiting = session.scalar(select(func.count()).select_from(BatchRow).where(due, is_fresh))
-    room = _WINDOW - (waiting or 0)
+def take_due_batches(engine: Engine, *, urgent: bool, room: int) -> Sequence[Hint]:
+    """Return the batches to hint at, marked so that they are not soon again.
+
+    Args:
+        engine: The database.
+        urgent: Whether of notices and tests, or of mailings.
+        room: How many hints at most.
+    """
     if room <= 0:
         return []
+    with transaction(engine) as session:
+        return _take(session, urgent=urgent, room=room)
+
+
+def _take(session: Session, *, urgent: bool, room: int) -> Sequence[Hint]:
+    moment = now()
+    stale = moment - timedelta(seconds=_HINT_SECONDS)
+    # A hint given in the future was given before the clock was set back.
+    is_fresh = BatchRow.hinted_at.between(stale, moment)
+    place = func.row_number().over(
+        partition_by=BatchRow.mailing_id, order_by=(BatchRow.due_at, BatchRow.number)
+    )
+    due = (
+        select(BatchRow.mailing_id, BatchRow.number, place.label("place"), MailingRow.served_at)
+        .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+        .where(
+            _flows(urgent=urgent),
+            _is_due(moment),
+            or_(BatchRow.hinted_at.is_(None), ~is_fresh),
+        )
+        .subquery()
+    )
     rows = session.execute(
-        select(BatchRow.mailing_id, BatchRow.number)
-        .where(due, or_(BatchRow.hinted_at.is_(None), ~is_fresh))
-        .order_by(BatchRow.due_at, BatchRow.mailing_id, BatchRow.number)
+        select(due.c.mailing_id, due.c.number)
+        .order_by(due.c.place, due.c.served_at.is_not(None), due.c.served_at, due.c.mailing_id)
         .limit(room)
+    ).all()
+    if not rows:
+        return []
+    # Of two rounds at once, each takes what the other did not.
+    chosen = session.execute(
+        select(BatchRow.mailing_id, BatchRow.number)
+        .where(
+            tuple_(BatchRow.mailing_id, BatchRow.number).in_([tuple(row) for row in rows]),
+            BatchRow.state == BatchState.PENDING,
+            or_(BatchRow.hinted_at.is_(None), ~is_fresh),
+        )
         .with_for_update(skip_locked=True)
     ).all()
-    if rows:
-        session.execute(
-            update(BatchRow)
-            .where(tuple_(BatchRow.mailing_id, BatchRow.number).in_([tuple(row) for row in rows]))
-            .values(hinted_at=moment)
+    if not chosen:
+        return []
+    marked = {tuple(row) for row in chosen}
+    session.execute(
+        update(BatchRow)
+        .where(tuple_(BatchRow.mailing_id, BatchRow.number).in_(list(marked)))
+        .values(hinted_at=moment)
+    )
+    return [
+        Hint(mailing_id=mailing, number=number, urgent=urgent)
+        for mailing, number in rows
+        if (mailing, number) in marked
+    ]
+
+
+def _flows(*, urgent: bool) -> ColumnElement[bool]:
+    return and_(
+        MailingRow.state == MailingState.SENDING,
+        MailingRow.priority > 0 if urgent else MailingRow.priority <= 0,
+    )
+
+
+def _is_due(moment: datetime) -> ColumnElement[bool]:
+    return and_(
+        BatchRow.state == BatchState.PENDING,
+        # What was due when the mailing began stays due when the clock is set back.
+        or_(BatchRow.due_at <= moment, BatchRow.due_at <= MailingRow.started_at),
+    )
+
+
+def whose_turn(engine: Engine, *, urgent: bool) -> Turn | None:
+    """Return the mailing that waits longest for its turn; None when nothing is due."""
+    moment = now()
+    due = exists().where(BatchRow.mailing_id == MailingRow.id, _is_due(moment))
+    with reading(engine) as session:
+        mailing = session.execute(
+            select(MailingRow.id, MailingRow.served_at)
+            .where(_flows(urgent=urgent), due)
+            .order_by(MailingRow.served_at.is_not(None), MailingRow.served_at, MailingRow.id)
+            .limit(1)
+        ).one_or_none()
+        if mailing is None:
+            return None
+        number = session.scalar(
+            select(BatchRow.number)
+            .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+            .where(BatchRow.mailing_id == mailing.id, _is_due(moment))
+            .order_by(BatchRow.due_at, BatchRow.number)
+            .limit(1)
         )
-    return [Hint(mailing_id=mailing, number=number, urgent=urgent) for mailing, number in rows]
+    if number is None:
+        return None
+    return Turn(mailing_id=mailing.id, number=number, served_at=mailing.served_at)
+
+
+def note_turn(engine: Engine, mailing_id: int) -> None:
+    """Write down that a mailing is served now, so that the next turn is another's."""
+    moment = now()
+    lately = moment - timedelta(seconds=_TURN_SECONDS)
+    # A turn in the future was taken before the clock was set back.
+    is_noted = MailingRow.served_at.between(lately, moment)
+    with transaction(engine) as session:
+        session.execute(
+            update(MailingRow)
+            .where(MailingRow.id == mailing_id, or_(MailingRow.served_at.is_(None), ~is_noted))
+            .values(served_at=moment)
+        )
 
 
 def return_hint(engine: Engine, mailing_id: int, number: int) -> None:

@@ -146,21 +146,6 @@ def claim_batch(
         )
 
 
-def next_due_batch(engine: Engine, mailing_id: int) -> int | None:
-    """Return a batch of a mailing that may be claimed now."""
-    with reading(engine) as session:
-        return session.scalar(
-            select(BatchRow.number)
-            .where(
-                BatchRow.mailing_id == mailing_id,
-                BatchRow.state == BatchState.PENDING,
-                BatchRow.due_at <= now(),
-            )
-            .order_by(BatchRow.due_at, BatchRow.number)
-            .limit(1)
-        )
-
-
 def _change_deliveries() -> Update:
     """Begin an UPDATE of the database alone; no session here holds a delivery to keep in step."""
     return update(DeliveryRow).execution_options(synchronize_session=False)

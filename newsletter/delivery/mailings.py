@@ -234,6 +234,7 @@ def resume_mailing(session: Session, mailing_id: int) -> None:
         target = MailingState.SCHEDULED
     else:
         target = MailingState.PLANNING
+    row.served_at = None
     _move(session, mailing_id, _RESUMABLE, target, "")
 
 

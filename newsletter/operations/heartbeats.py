@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import __version__
@@ -164,6 +164,21 @@ def lives_here(engine: Engine, kind: ProcessKind) -> bool:
             .limit(1)
         )
     return seen_at is not None and (now() - seen_at).total_seconds() <= LOST_SECONDS
+
+
+def count_processes(engine: Engine, worker: str) -> int:
+    """Return how many processes of a worker, such as ``bulk``, live on all hosts together."""
+    with reading(engine) as session:
+        found = session.scalar(
+            select(func.count())
+            .select_from(WorkerHeartbeatRow)
+            .where(
+                WorkerHeartbeatRow.node.startswith(f"{worker}@", autoescape=True),
+                WorkerHeartbeatRow.stopped_at.is_(None),
+                WorkerHeartbeatRow.seen_at > now() - timedelta(seconds=LOST_SECONDS),
+            )
+        )
+    return found or 0
 
 
 def forget_the_gone(engine: Engine) -> None:

@@ -152,7 +152,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def a_round(self) -> None:
-        take_due_batches(self.engine)
+        take_due_batches(self.engine, urgent=False, room=64)
         finish_mailings(self.engine)
 
     @rule()

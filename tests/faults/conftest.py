@@ -81,12 +81,13 @@ def set_scene(engine: Engine, database_url: str, redis_url: str, tmp_path: Path)
         options: str = "connections=4&timeout=10",
         people: int = PEOPLE,
         broker: str = redis_url,
+        delay: float = 0,
         **environment: str,
     ) -> Iterator[Scene]:
         stage = set_stage(engine)
         stage.subscribe(*(f"reader{number:05d}@example.jp" for number in range(people)))
         with (
-            counting_relay(tmp_path, *faults, options=options) as relay,
+            counting_relay(tmp_path, *faults, options=options, delay=delay) as relay,
             celery_workers(
                 database_url=database_url,
                 redis_url=broker,

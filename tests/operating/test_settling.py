@@ -75,7 +75,9 @@ def test_resending_makes_it_due_and_the_mailing_flow_again(stage: Stage) -> None
         assert settle_uncertain(session, mailing, resend=True) == 1
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 3, DeliveryState.QUEUED: 1}
     assert progress(stage.engine, mailing).state is MailingState.SENDING
-    assert [hint.mailing_id for hint in take_due_batches(stage.engine)] == [mailing]
+    assert [hint.mailing_id for hint in take_due_batches(stage.engine, urgent=False, room=64)] == [
+        mailing
+    ]
 
 
 def test_leaving_it_takes_it_as_arrived_and_keeps_the_words(stage: Stage) -> None:
@@ -160,7 +162,7 @@ def test_sending_again_leaves_batches_whose_hour_is_to_come_alone(stage: Stage) 
     with transaction(stage.engine) as session:
         retry_failed(session, mailing)
 
-    due = [hint.number for hint in take_due_batches(stage.engine)]
+    due = [hint.number for hint in take_due_batches(stage.engine, urgent=False, room=64)]
     with reading(stage.engine) as session:
         numbers = session.scalars(select(BatchRow.number).where(BatchRow.first_position <= 1))
         assert due == list(numbers)

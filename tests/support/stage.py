@@ -48,6 +48,7 @@ class Stage:
         self,
         *,
         batch_size: int = 25,
+        segment: str = "",
         schedule: Schedule = AT_ONCE,
         uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
     ) -> int:
@@ -62,6 +63,7 @@ class Stage:
                 issue,
                 rendered,
                 batch_size=batch_size,
+                segment=segment,
                 schedule=schedule,
                 uncertain_policy=uncertain_policy,
             )

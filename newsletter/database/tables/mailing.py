@@ -34,6 +34,7 @@ class MailingRow(Base):
         priority: Higher goes first; a mailing has 0, a confirmation mail 9.
         halt_reason: Why it is paused, or flows no further by itself.
         planned: How many deliveries its snapshot holds.
+        served_at: When a batch of it was last taken, to about a second; None before its first turn.
         scheduled_at: When it is due; the first of all zones' hours when ``local_hour`` is set.
         local_hour: ``2026-12-01T08:00``, the time on each subscriber's own clock; empty for one
             instant for all.
@@ -41,6 +42,7 @@ class MailingRow(Base):
     """
 
     __tablename__ = "mailing"
+    __table_args__ = (Index("ix_mailing_turn", "state", "priority", "served_at"),)
 
     id: Mapped[PrimaryKey]
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
@@ -61,6 +63,7 @@ class MailingRow(Base):
     local_hour: Mapped[str] = mapped_column(String(32), default="", server_default="")
     spread_seconds: Mapped[int] = mapped_column(default=0, server_default="0")
     started_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    served_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     created_at: Mapped[Instant] = mapped_column(default=now)
 
