@@ -1,79 +1,54 @@
-"""MJML checked and compiled; the compiler itself lets unknown tags and attributes pass silently."""
+r"""MJML compiled to the HTML of a mail, its style sheets for inlining inlined.
+
+The compiler, mrml, writes attributes in Rust's debug form (``\u{3000}``), reads the HTML within
+``mj-text`` as MJML, and lets unknown tags and attributes pass silently. So it is given a skeleton:
+known elements, the plain letters of their attributes, and marks for all else, which are replaced
+by what they stand for in the HTML it returns.
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
+from cssselect import SelectorError
 from lxml import etree
+from lxml import html as lxml_html
+from lxml.cssselect import CSSSelector
 from mjml import mjml2html
+from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
+from newsletter.rendering.components import Holds, components
+from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 
-_BOX = "padding padding-top padding-right padding-bottom padding-left"
-_COMMON = "css-class mj-class"
-_FONT = "color font-family font-size font-style font-weight letter-spacing line-height"
-_BACKGROUND = (
-    "background-color background-url background-repeat background-size background-position "
-    "background-position-x background-position-y"
-)
-_BORDER = "border border-top border-right border-bottom border-left border-radius"
-
-#: Attributes of each element, after the MJML 4 documentation. ``mj-font`` and ``mj-include`` are
-#: left out on purpose: they fetch from elsewhere.
-ATTRIBUTES: dict[str, frozenset[str]] = {
-    name: frozenset(attributes.split())
-    for name, attributes in {
-        "mjml": "lang dir owa",
-        "mj-head": "",
-        "mj-body": f"background-color width {_COMMON}",
-        "mj-attributes": "",
-        "mj-all": f"{_FONT} {_BOX} {_BACKGROUND} align",
-        "mj-class": f"name {_FONT} {_BOX} {_BACKGROUND} {_BORDER} align width",
-        "mj-breakpoint": "width",
-        "mj-preview": "",
-        "mj-style": "inline",
-        "mj-title": "",
-        "mj-raw": "position",
-        "mj-html-attributes": "",
-        "mj-selector": "path",
-        "mj-html-attribute": "name",
-        "mj-section": f"direction full-width text-align {_BACKGROUND} {_BORDER} {_BOX} {_COMMON}",
-        "mj-wrapper": f"full-width text-align gap {_BACKGROUND} {_BORDER} {_BOX} {_COMMON}",
-        "mj-group": f"width vertical-align background-color direction {_COMMON}",
-        "mj-column": (
-            f"width vertical-align background-color inner-background-color inner-border "
-            f"inner-border-radius {_BORDER} {_BOX} {_COMMON}"
-        ),
-        "mj-text": (
-            f"align container-background-color height text-decoration text-transform "
-            f"vertical-align {_FONT} {_BOX} {_COMMON}"
-        ),
-        "mj-button": (
-            f"align background-color container-background-color height href inner-padding rel "
-            f"target text-align text-decoration text-transform title vertical-align width name "
-            f"{_FONT} {_BORDER} {_BOX} {_COMMON}"
-        ),
-        "mj-image": (
-            f"align alt container-background-color fluid-on-mobile height href name rel sizes src "
-            f"srcset target title usemap width font-size {_BORDER} {_BOX} {_COMMON}"
-        ),
-        "mj-divider": (
-            f"align border-color border-style border-width container-background-color width "
-            f"{_BOX} {_COMMON}"
-        ),
-        "mj-spacer": f"container-background-color height {_BOX} {_COMMON}",
-        "mj-table": (
-            f"align cellpadding cellspacing container-background-color role table-layout width "
-            f"{_FONT} {_BORDER} {_BOX} {_COMMON}"
-        ),
-    }.items()
-}
-#: Elements whose defaults ``mj-attributes`` may set with any of their own attributes.
-_TAG = re.compile(r"<(?P<name>mj[\w-]*)(?P<rest>(?:[^<>\"]|\"[^\"]*\")*)>")
-_ATTRIBUTE = re.compile(r"([A-Za-z][\w-]*)\s*=\s*\"")
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: What the compiler does not write as it was given.
+_UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;/#%()'=?+*@~!$|\[\]-]+")
+#: What the inliner's writer changes in an attribute.
+_UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
+#: Attributes whose line ends are the author's; in others they are white space between words.
+_LINES_KEPT = frozenset({"alt", "title", "href", "src", "icon-wrapped-alt", "icon-unwrapped-alt"})
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_STYLE_SHEET = re.compile(
+    r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
+)
+#: premailer takes it away, but not from sheets whose medium it does not inline either.
+_NOT_INLINED = ' data-premailer="ignore"'
+_MENU = re.compile(r' (id|for)="00000000"')
+_HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
+_STYLE_ATTRIBUTE = re.compile(r"(?<=\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
+#: Attributes that the inliner has no business with, which it would percent-encode or trim.
+_HIDDEN_ATTRIBUTE = re.compile(
+    r"(?<=\s)(?!style\b|class\b|id\b)([A-Za-z][\w:.-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')",
+    re.IGNORECASE,
+)
 
 
 def check_source(source: str, *, template: str) -> None:
@@ -82,52 +57,279 @@ def check_source(source: str, *, template: str) -> None:
     Raises:
         TemplateError: A tag or attribute is unknown; the message names template and line.
     """
-    for fault, line in _faults(_JINJA.sub(_blank, source)):
-        raise TemplateError(fault, place=Place(source=template, line=line))
+    try:
+        check_tags(_JINJA.sub(_blank, source))
+    except MjmlError as error:
+        raise error.in_template(template) from None
 
 
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match[0])
 
 
-def _faults(text: str) -> Iterator[tuple[str, int]]:
-    for tag in _TAG.finditer(text):
-        name, line = tag["name"], text.count("\n", 0, tag.start()) + 1
-        if name not in ATTRIBUTES:
-            yield f"MJML knows no <{name}>.{_suggest(name, ATTRIBUTES)}", line
-            continue
-        for attribute in _ATTRIBUTE.findall(tag["rest"]):
-            if attribute not in ATTRIBUTES[name]:
-                advice = _suggest(attribute, ATTRIBUTES[name])
-                yield f"<{name}> has no attribute {attribute!r}.{advice}", line
-
-
-def _suggest(word: str, known: dict[str, frozenset[str]] | frozenset[str]) -> str:
-    near = get_close_matches(word, sorted(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def compile_mjml(text: str, *, template: str) -> str:
-    """Turn rendered MJML into HTML.
+    """Turn rendered MJML into the HTML of a mail.
 
     Raises:
-        TemplateError: It is not well-formed; the message quotes the line.
+        TemplateError: It is not well-formed or asks for what cannot be done; with the line.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    marks = _Marks()
     try:
-        etree.fromstring(text.encode("utf-8"), parser)
-    except etree.XMLSyntaxError as error:
-        line = error.lineno or 1
-        quoted = text.split("\n")[line - 1].strip()[:120]
-        raise TemplateError(
-            f"The MJML is not well-formed: {error.msg}; near {quoted!r}.",
-            place=Place(source=template, line=line),
-        ) from None
-    for fault, line in _faults(text):
-        raise TemplateError(fault, place=Place(source=template, line=line))
+        root = read_mjml(text)
+        parts = _Parts(root)
+        skeleton = _skeleton(root, marks, parts)
+    except MjmlError as error:
+        raise error.in_template(template) from None
     try:
-        return mjml2html(text, fonts={})
+        html = mjml2html(skeleton, fonts={})
     except (ValueError, OSError) as error:
         raise TemplateError(
             f"MJML refuses the template: {error}.", place=Place(source=template)
         ) from None
+    html = _number_menus(_mark_sheets(html, frozenset(marks.inlined)))
+    html = html.replace("</head>", f"{parts.fonts()}</head>", 1)
+    try:
+        return parts.before + _inline_styles(marks.restore(html), parts.html_attributes)
+    except MjmlError as error:
+        raise error.in_template(template) from None
+
+
+class _Marks:
+    """Stand-ins of plain letters for what the compiler must not see; no text can imitate them."""
+
+    def __init__(self) -> None:
+        self._nonce = secrets.token_hex(8)
+        self._pattern = re.compile(f"q{self._nonce}x([0-9]+)x")
+        self._kept: list[str] = []
+        #: Style sheets that are to be inlined.
+        self.inlined: set[str] = set()
+
+    def keep(self, text: str) -> str:
+        """Return the mark of a text that will stand in the HTML as it is."""
+        self._kept.append(text)
+        return f"q{self._nonce}x{len(self._kept) - 1}x"
+
+    def hide(self, value: str, unsafe: re.Pattern[str]) -> str:
+        """Return an attribute's value with marks for its unsafe letters, escaped."""
+        return unsafe.sub(lambda match: self.keep(_attribute_text(match[0])), value)
+
+    def restore(self, html: str) -> str:
+        """Put back what the marks stand for."""
+        return self._pattern.sub(lambda match: self._kept[int(match[1])], html)
+
+
+def _attribute_text(text: str) -> str:
+    """Return text for a quoted attribute, line ends as references: readers of HTML change them."""
+    escaped = escape(text, quote=True)
+    return escaped.replace("\r", "&#13;").replace("\n", "&#10;").replace("\t", "&#9;")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _HtmlAttribute:
+    """An attribute that the template sets on whatever its selector finds."""
+
+    path: str
+    name: str
+    value: str
+    line: int
+
+    def find(self, tree: Any) -> list[Any]:  # noqa: ANN401 - lxml has no types
+        """Return the elements it is for.
+
+        Raises:
+            MjmlError: The selector is none.
+        """
+        try:
+            return list(CSSSelector(self.path)(tree))
+        except SelectorError:
+            raise MjmlError(f"The path {self.path!r} is no CSS selector.", self.line) from None
+
+
+class _Parts:
+    """What stands in a template and is not the compiler's: it ignores or cannot do these.
+
+    Attributes:
+        before: Comments that are to stand before the document (``mj-raw position="file-start"``).
+        html_attributes: What each ``mj-html-attribute`` sets.
+    """
+
+    def __init__(self, root: Element) -> None:
+        self.before = ""
+        self.html_attributes: list[_HtmlAttribute] = []
+        self._fonts: list[str] = []
+        self._lines: dict[str, int] = {}
+        self._read(root)
+
+    def _read(self, element: Element) -> None:
+        for child in element.children:
+            match child.name:
+                case "mj-font":
+                    self._fonts.append(_font_address(child))
+                case "mj-selector":
+                    self._read_selector(child)
+                case "mj-raw" if child.attributes.get("position") == "file-start":
+                    if re.sub(r"<!--.*?-->", "", child.raw, flags=re.DOTALL).strip():
+                        raise MjmlError(
+                            "Text before the document makes browsers lay it out in an old way.",
+                            child.line,
+                            remedy='Only a comment may stand in <mj-raw position="file-start">.',
+                        )
+                    self.before += child.raw.strip()
+                case "mj-class" if child.children:
+                    raise MjmlError(
+                        "Elements within <mj-class> are ignored here.",
+                        child.line,
+                        remedy="Write the attributes on <mj-class> itself.",
+                    )
+                case "mj-carousel" if "mj-carousel" in self._lines:
+                    raise MjmlError(
+                        "A mail can have one <mj-carousel>; the first is in line "
+                        f"{self._lines['mj-carousel']}.",
+                        child.line,
+                        remedy="Show the other pictures one below the other, with <mj-image>.",
+                    )
+            self._lines.setdefault(child.name, child.line)
+            self._read(child)
+
+    def _read_selector(self, element: Element) -> None:
+        path = element.attributes.get("path", "")
+        for child in element.children:
+            name = child.attributes.get("name", "")
+            if not re.fullmatch(r"[A-Za-z][\w:.-]*", name) or name.lower().startswith("on"):
+                raise MjmlError(f"The attribute {name!r} cannot be set.", child.line)
+            self.html_attributes.append(
+                _HtmlAttribute(
+                    path=path, name=name, value=resolve(child.raw.strip()), line=element.line
+                )
+            )
+
+    def fonts(self) -> str:
+        """Return the style sheet that asks for web fonts; Outlook would show Times instead."""
+        if not self._fonts:
+            return ""
+        imports = "".join(f"@import url({address});" for address in dict.fromkeys(self._fonts))
+        sheet = f'<style type="text/css"{_NOT_INLINED}>{imports}</style>'
+        return f"<!--[if !mso]><!-->{sheet}<!--<![endif]-->"
+
+
+def _font_address(element: Element) -> str:
+    address = element.attributes.get("href", "")
+    if not re.fullmatch(r"https://[^\s()'\"<>\\;]+", address):
+        raise MjmlError(
+            f"<mj-font> has no https address: {address!r}.",
+            element.line,
+            remedy="Give the style sheet of the font, https://…, or leave <mj-font> out.",
+        )
+    return address
+
+
+#: Elements that the compiler is not given: they are done here.
+_DONE_HERE = frozenset({"mj-font", "mj-html-attributes"})
+
+
+def _skeleton(element: Element, marks: _Marks, parts: _Parts) -> str:
+    """Write an element as XML of plain letters and marks."""
+    name = element.name
+    if name in _DONE_HERE or element.attributes.get("position") == "file-start":
+        return ""
+    attributes = "".join(
+        f' {key}="{marks.hide(_spaced(key, value), _UNSAFE)}"'
+        for key, value in element.attributes.items()
+    )
+    if components()[name].is_raw:
+        inner = _kept(element, marks) if element.raw.strip() else ""
+    else:
+        inner = "".join(_skeleton(child, marks, parts) for child in element.children)
+    return f"<{name}{attributes}>{inner}</{name}>"
+
+
+def _spaced(attribute: str, value: str) -> str:
+    return value if attribute in _LINES_KEPT else _SPACES.sub(" ", value)
+
+
+def _kept(element: Element, marks: _Marks) -> str:
+    match components()[element.name].holds:
+        case Holds.STYLES:
+            mark = marks.keep(squeeze(element.raw))
+            if element.attributes.get("inline") == "inline":
+                marks.inlined.add(mark)
+            return mark
+        case Holds.TEXT:
+            # The title stands in an attribute, too.
+            return marks.keep(element.raw.strip().replace('"', "&quot;"))
+        case _:
+            return marks.keep(_HTML_TAG.sub(_with_plain_style, _mark_sheets(element.raw.strip())))
+
+
+def squeeze(sheet: str) -> str:
+    """Return a style sheet without comments, its white space short."""
+    return _SPACES.sub(" ", _COMMENT.sub("", sheet)).strip()
+
+
+def _with_plain_style(tag: re.Match[str]) -> str:
+    if tag[0].startswith("<!--"):
+        return tag[0]
+    return _STYLE_ATTRIBUTE.sub(lambda style: squeeze(style[0]), tag[0])
+
+
+def _mark_sheets(html: str, inlined: frozenset[str] = frozenset()) -> str:
+    """Keep the inliner from all style sheets but these: MJML inlines what asks for it, no other."""
+
+    def mark(sheet: re.Match[str]) -> str:
+        if sheet["sheet"] is None or sheet["sheet"].strip() in inlined:
+            return sheet[0]
+        return f"<style{sheet['attributes']}{_NOT_INLINED}>{sheet['sheet']}</style>"
+
+    return _STYLE_SHEET.sub(mark, html)
+
+
+def _number_menus(html: str) -> str:
+    """Give each menu's button an identifier of its own; the compiler gives all the same."""
+    numbers = {side: itertools.count(1) for side in ("id", "for")}
+    return _MENU.sub(lambda found: f' {found[1]}="menu-{next(numbers[found[1]])}"', html)
+
+
+def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
+    """Inline the style sheets where clients drop them, and set attributes by selector.
+
+    The network stays closed: premailer would fetch style sheets that the HTML links to.
+    """
+    marks = _Marks()
+    html = _HTML_TAG.sub(lambda tag: _with_hidden_values(tag[0], marks), html)
+    # premailer keeps the document's type where it is written in capitals.
+    html = re.sub(r"\A\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
+    tree = lxml_html.document_fromstring(html)
+    for attribute in html_attributes:
+        for element in attribute.find(tree):
+            element.set(attribute.name, attribute.value)
+        html = etree.tostring(tree.getroottree(), method="html", encoding="unicode")
+    inlined = Premailer(
+        html,
+        allow_network=False,
+        remove_classes=False,
+        strip_important=False,
+        include_star_selectors=True,
+        disable_validation=True,
+        cssutils_logging_level="CRITICAL",
+    ).transform()
+    html = _STYLE_SHEET.sub(_squeezed, str(inlined))
+    # Line ends between tags carry nothing; a no-break space does.
+    return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
+
+
+def _squeezed(sheet: re.Match[str]) -> str:
+    if sheet["sheet"] is None:
+        return sheet[0]
+    attributes = sheet["attributes"].replace(_NOT_INLINED, "")
+    return f"<style{attributes}>{squeeze(sheet['sheet'])}</style>"
+
+
+def _with_hidden_values(tag: str, marks: _Marks) -> str:
+    if tag.startswith("<!--"):
+        return tag
+    return _HIDDEN_ATTRIBUTE.sub(
+        lambda found: (
+            f'{found[1]}="{marks.hide(resolve(found[2] or found[3] or ""), _UNSAFE_WRITTEN)}"'
+        ),
+        tag,
+    )

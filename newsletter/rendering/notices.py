@@ -11,7 +11,7 @@ from newsletter.language import Language
 from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse
-from newsletter.rendering.render import inline_styles, tidy
+from newsletter.rendering.render import tidy
 from newsletter.rendering.slots import SlotMarks
 
 
@@ -70,7 +70,7 @@ def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
     }
     folder = f"_notice/{draft.template}"
     mjml = templates.render(f"{folder}/{BODY}", values)
-    html = inline_styles(compile_mjml(mjml, template=f"{folder}/{BODY}"))
+    html = compile_mjml(mjml, template=f"{folder}/{BODY}")
     subject = " ".join(templates.render(f"{folder}/{SUBJECT}", values).split())
     return RenderedIssue(
         subject=marks.split(subject, escape=False),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 
 from lxml import html as lxml_html
-from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
 from newsletter.issues.contents import table_of_contents
@@ -46,7 +44,7 @@ def render_issue(
         "lang": issue.language.value,
     }
     mjml = templates.render(f"{template}/{BODY}", values)
-    html = inline_styles(compile_mjml(mjml, template=f"{template}/{BODY}"))
+    html = compile_mjml(mjml, template=f"{template}/{BODY}")
     text = tidy(templates.render(f"{template}/{TEXT}", values))
     subject = " ".join(templates.render(f"{template}/{SUBJECT}", values).split())
     _verify_complete(issue, _Shown.of_html(html), f"{template}/{BODY}")
@@ -71,22 +69,6 @@ def derived_preheader(issue: Issue) -> str:
     return issue.title
 
 
-def inline_styles(html: str) -> str:
-    """Inline the style sheet where clients drop it; media queries stay for those that keep it.
-
-    The network stays closed: premailer would fetch style sheets that the HTML links to.
-    """
-    inlined = Premailer(
-        html,
-        allow_network=False,
-        remove_classes=False,
-        strip_important=False,
-        disable_validation=True,
-        cssutils_logging_level="CRITICAL",
-    ).transform()
-    return re.sub(r">\s*\n\s*<", ">\n<", str(inlined))
-
-
 def tidy(text: str) -> str:
     """Take away white space at line ends, and empty lines beyond one."""
     lines = [line.rstrip() for line in text.strip("\n").split("\n")]
@@ -104,7 +86,7 @@ class _Shown:
     def of_html(cls, html: str) -> _Shown:
         tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
         urls = {str(url) for name in ("href", "src") for url in tree.xpath(f"//@{name}")}
-        return cls(_letters(unescape("".join(tree.itertext()))), frozenset(urls))
+        return cls(_letters("".join(tree.itertext())), frozenset(urls))
 
     @classmethod
     def of_text(cls, text: str) -> _Shown:

@@ -1,0 +1,104 @@
+"""MJML's elements and attributes, read from ``components.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+_FILE = Path(__file__).with_name("components.toml")
+#: What every element of a body may carry besides its own.
+_COMMON = frozenset({"css-class", "mj-class"})
+#: Elements that set values for others, and so may carry whatever these may.
+_FOR_OTHERS = ("mj-all", "mj-class")
+
+
+class Holds(StrEnum):
+    """What stands within an element."""
+
+    ELEMENTS = "elements"
+    #: HTML that MJML hands through as it stands.
+    HTML = "html"
+    TEXT = "text"
+    STYLES = "styles"
+    NOTHING = "nothing"
+
+
+class Component(BaseModel):
+    """One element as the file describes it.
+
+    Attributes:
+        within: The elements it may stand in; empty for the outermost.
+        groups: Names of groups of attributes that belong together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    holds: Holds
+    within: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
+    attributes: frozenset[str] = frozenset()
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether its content is no MJML."""
+        return self.holds in {Holds.HTML, Holds.TEXT, Holds.STYLES}
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    groups: dict[str, tuple[str, ...]]
+    elements: dict[str, Component]
+
+
+@cache
+def components() -> dict[str, Component]:
+    """Return every element by its name, its groups of attributes written out."""
+    file = _File.model_validate(tomllib.loads(_FILE.read_text(encoding="utf-8")))
+    own = {
+        name: element.attributes.union(*(file.groups[group] for group in element.groups))
+        for name, element in file.elements.items()
+    }
+    in_body = [name for name in own if name == "mj-body" or not _is_head(name, file.elements)]
+    for name in in_body:
+        own[name] |= _COMMON
+    every = frozenset().union(*(own[name] for name in in_body))
+    for name in _FOR_OTHERS:
+        own[name] |= every
+    return {
+        name: element.model_copy(update={"attributes": own[name]})
+        for name, element in file.elements.items()
+    }
+
+
+def _is_head(name: str, elements: dict[str, Component]) -> bool:
+    """Whether an element describes the mail as a whole."""
+    within = elements[name].within
+    if name in {"mjml", "mj-head"} or "mj-head" in within:
+        return name != "mj-raw"
+    return any(_is_head(parent, elements) for parent in within if parent != "mj-body")
+
+
+def find_unknown_element(name: str) -> str | None:
+    """Say that MJML knows no such element; None if it does."""
+    if name in components():
+        return None
+    return f"MJML knows no <{name}>.{_suggest(name, components())}"
+
+
+def find_unknown_attribute(element: str, attribute: str) -> str | None:
+    """Say that a known element has no such attribute; None if it has."""
+    known = components()[element].attributes
+    if attribute in known:
+        return None
+    return f"<{element}> has no attribute {attribute!r}.{_suggest(attribute, known)}"
+
+
+def _suggest(word: str, known: dict[str, Component] | frozenset[str]) -> str:
+    near = get_close_matches(word, sorted(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

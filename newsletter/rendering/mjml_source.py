@@ -1,0 +1,314 @@
+"""MJML's text read as MJML itself reads it: raw content, named entities and bare ``&`` are fine.
+
+An XML parser would refuse what MJML takes; so the tags are read here, and the content of elements
+such as ``mj-text`` is handed on as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from html import unescape
+from html.entities import html5
+
+from newsletter.errors import Place, TemplateError
+from newsletter.rendering.components import (
+    Holds,
+    components,
+    find_unknown_attribute,
+    find_unknown_element,
+)
+
+_VALUE = r"\"[^\"]*\"|'[^']*'"
+_ATTRIBUTE = re.compile(
+    rf"(?P<name>[^\s\"'<>/=]+)(?:\s*=\s*(?P<value>{_VALUE}|[^\s\"'=<>`]+))?", re.DOTALL
+)
+_TOKEN = re.compile(
+    r"(?P<comment><!--.*?-->)"
+    r"|(?P<other><!\[CDATA\[.*?\]\]>|<[!?][^>]*>)"
+    r"|</(?P<end>[A-Za-z][\w:.-]*)\s*>"
+    rf"|<(?P<start>[A-Za-z][\w:.-]*)(?P<attributes>(?:[^<>\"']|{_VALUE})*?)(?P<closed>/?)>"
+    r"|(?P<stray><)",
+    re.DOTALL,
+)
+_REFERENCE = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
+#: HTML's elements that have no end, and those whose end may be left out.
+_VOID = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "wbr",
+    ]
+)
+_CLOSED_BY_ITSELF = frozenset(
+    [
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "caption",
+        "option",
+        "optgroup",
+    ]
+)
+_INCLUDE = "<mj-include> is not read: a mail's parts come from its own templates."
+_INCLUDE_REMEDY = 'Write {% include "_shared/…" %} in its place.'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Element:
+    """An element with what stands in it.
+
+    Attributes:
+        attributes: Values with their references resolved.
+        raw: The content of an element whose content is no MJML, as it is written.
+    """
+
+    name: str
+    line: int
+    attributes: dict[str, str]
+    children: list[Element] = field(default_factory=list)
+    raw: str = ""
+
+
+class MjmlError(Exception):
+    """A fault in MJML's text, with the line it stands in."""
+
+    def __init__(self, what: str, line: int, *, remedy: str = "") -> None:
+        super().__init__(what)
+        self.line = line
+        self.remedy = remedy
+
+    def in_template(self, template: str) -> TemplateError:
+        """Return it as the error that users see."""
+        place = Place(source=template, line=self.line)
+        return TemplateError(str(self), place=place, remedy=self.remedy)
+
+
+class _Kind(Enum):
+    START = 1
+    #: A start tag and what it holds, which is no MJML, or nothing.
+    WHOLE = 2
+    END = 3
+    COMMENT = 4
+    WORDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: _Kind
+    text: str
+    line: int
+    element: Element | None = None
+
+
+def check_tags(text: str) -> None:
+    """Check the tags and attributes of part of a template, which other parts may close.
+
+    Raises:
+        MjmlError: A tag or attribute is unknown.
+    """
+    for _token in _Scanner(text, whole=False).tokens():
+        pass
+
+
+def read_mjml(text: str) -> Element:
+    """Read a whole template.
+
+    Raises:
+        MjmlError: It is not well-formed, or an element stands where MJML has no place for it.
+    """
+    outside = Element(name="", line=1, attributes={})
+    path = [outside]
+    for token in _Scanner(text, whole=True).tokens():
+        _add(token, path)
+    if path[-1] is not outside:
+        raise _not_well_formed(f"<{path[-1].name}> is never closed", path[-1].line)
+    roots = [child for child in outside.children if child.name == "mjml"]
+    if len(roots) != 1:
+        raise _not_well_formed("one <mjml> must hold everything", 1)
+    return roots[0]
+
+
+def _not_well_formed(why: str, line: int) -> MjmlError:
+    return MjmlError(f"The MJML is not well-formed: {why}.", line)
+
+
+def _add(token: _Token, path: list[Element]) -> None:
+    """Put a token into the innermost open element, the last of ``path``."""
+    here = path[-1]
+    if token.element:
+        _check_place(token.element, here)
+        here.children.append(token.element)
+        if token.kind is _Kind.START:
+            path.append(token.element)
+    elif token.kind is _Kind.END:
+        if token.text != here.name:
+            expected = f" where <{here.name}> of line {here.line} is open" if here.name else ""
+            raise _not_well_formed(f"</{token.text}> stands{expected or ' alone'}", token.line)
+        path.pop()
+    elif token.kind is _Kind.COMMENT:
+        # A conditional comment is a part of the mail for one client: MJML keeps it.
+        if token.text.startswith("<!--[if") and here.name in components()["mj-raw"].within:
+            raw = Element(name="mj-raw", line=token.line, attributes={}, raw=token.text)
+            here.children.append(raw)
+    else:
+        where = f"<{here.name}>" if here.name else "the template"
+        raise MjmlError(
+            f"The text {token.text.strip()[:40]!r} stands in {where} itself.",
+            token.line,
+            remedy="Put it into <mj-text>, or into <mj-raw> if it is HTML.",
+        )
+
+
+def _check_place(element: Element, parent: Element) -> None:
+    places = components()[element.name].within
+    if not parent.name or parent.name in places or (parent.name == "mj-attributes" and places):
+        return
+    raise MjmlError(
+        f"<{element.name}> has no place in <{parent.name}>.",
+        element.line,
+        remedy=f"It may stand in: {', '.join(sorted(places))}." if places else "",
+    )
+
+
+class _Scanner:
+    """Reads tags, comments and words in their order, raw content as one piece."""
+
+    def __init__(self, text: str, *, whole: bool) -> None:
+        self._text = text
+        self._whole = whole
+        self._at = 0
+        self._in_defaults = False
+
+    def tokens(self) -> Iterator[_Token]:
+        while match := _TOKEN.search(self._text, self._at):
+            yield from self._words(match.start())
+            self._at = match.end()
+            line = self._line(match.start())
+            if match["comment"]:
+                yield _Token(_Kind.COMMENT, match["comment"], line)
+            elif match["end"]:
+                self._in_defaults &= match["end"] != "mj-attributes"
+                yield _Token(_Kind.END, match["end"], line)
+            elif match["stray"] and self._whole:
+                near = self._text[match.start() :].split("\n", 1)[0][:60]
+                raise _not_well_formed(f"no tag begins at {near!r}", line)
+            elif match["start"] and (token := self._start(match, line)):
+                yield token
+        yield from self._words(len(self._text))
+
+    def _line(self, offset: int) -> int:
+        return self._text.count("\n", 0, offset) + 1
+
+    def _words(self, end: int) -> Iterator[_Token]:
+        words = self._text[self._at : end]
+        if words.strip():
+            begin = self._at + len(words) - len(words.lstrip())
+            yield _Token(_Kind.WORDS, words, self._line(begin))
+
+    def _start(self, match: re.Match[str], line: int) -> _Token | None:
+        name = match["start"]
+        if not self._is_known(name, line):
+            return None
+        attributes = self._attributes(name, match["attributes"], line)
+        element = Element(name=name, line=line, attributes=attributes)
+        if match["closed"]:
+            return _Token(_Kind.WHOLE, name, line, element)
+        if not components()[name].is_raw or self._in_defaults:
+            self._in_defaults |= name == "mj-attributes"
+            return _Token(_Kind.START, name, line, element)
+        end = re.compile(rf"</{re.escape(name)}\s*>").search(self._text, self._at)
+        if end is None:
+            if self._whole:
+                raise _not_well_formed(f"<{name}> is never closed", line)
+            return None
+        raw = self._text[self._at : end.start()]
+        if self._whole and components()[name].holds is Holds.HTML and name != "mj-raw":
+            check_balance(raw, self._line(self._at))
+        self._at = end.end()
+        return _Token(_Kind.WHOLE, name, line, replace(element, raw=raw))
+
+    def _is_known(self, name: str, line: int) -> bool:
+        """Whether MJML knows an element; HTML in part of a template may stand in its right place.
+
+        Raises:
+            MjmlError: It does not.
+        """
+        if name == "mj-include":
+            raise MjmlError(_INCLUDE, line, remedy=_INCLUDE_REMEDY)
+        fault = find_unknown_element(name)
+        if fault and (self._whole or name.startswith("mj-")):
+            remedy = "" if name.startswith("mj") else "HTML stands in <mj-text> or <mj-raw>."
+            raise MjmlError(fault, line, remedy=remedy)
+        return fault is None
+
+    def _attributes(self, name: str, source: str, line: int) -> dict[str, str]:
+        attributes: dict[str, str] = {}
+        for attribute in _ATTRIBUTE.finditer(source):
+            key = attribute["name"]
+            at = line + source.count("\n", 0, attribute.start())
+            if fault := find_unknown_attribute(name, key):
+                raise MjmlError(fault, at)
+            if key in attributes and self._whole:
+                raise MjmlError(f"<{name}> has the attribute {key!r} twice.", at)
+            value = attribute["value"] or ""
+            attributes[key] = resolve(value[1:-1] if value[:1] in {'"', "'"} else value)
+        return attributes
+
+
+def check_balance(html: str, line: int) -> None:
+    """Check that HTML closes what it opens, and no more: it stands within a table of the mail.
+
+    Raises:
+        MjmlError: An element is not closed, or closed without being open.
+    """
+    opened: list[tuple[str, int]] = []
+    for match in _TOKEN.finditer(html):
+        at = line + html.count("\n", 0, match.start())
+        if match["start"] and not match["closed"] and match["start"].lower() not in _VOID:
+            opened.append((match["start"].lower(), at))
+        elif match["end"] and match["end"].lower() not in _VOID:
+            _close(match["end"].lower(), at, opened)
+    for name, at in opened:
+        if name not in _CLOSED_BY_ITSELF:
+            raise _not_well_formed(f"<{name}> is never closed", at)
+
+
+def _close(name: str, line: int, opened: list[tuple[str, int]]) -> None:
+    while opened:
+        last, at = opened.pop()
+        if last == name:
+            return
+        if last not in _CLOSED_BY_ITSELF:
+            raise _not_well_formed(f"</{name}> stands where <{last}> of line {at} is open", line)
+    raise _not_well_formed(f"</{name}> closes nothing", line)
+
+
+def resolve(text: str) -> str:
+    """Return text with its references replaced by what they stand for; a bare ``&`` is itself."""
+    return _REFERENCE.sub(_letter, text)
+
+
+def _letter(match: re.Match[str]) -> str:
+    known = match[1].startswith("#") or f"{match[1]};" in html5
+    return unescape(match[0]) if known else match[0]
