@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import idna
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -36,6 +38,10 @@ _CHOSEN_SECRETS = (
     "webhook_mailjet",
     "webhook_brevo",
     "webhook_scaleway",
+)
+#: A host name, an IPv4 address or a bracketed IPv6 one, and a port.
+_AUTHORITY = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
 )
 _WEBHOOKS = (
     *_CHOSEN_SECRETS,
@@ -193,9 +199,21 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
+        """Take a scheme, a host and a port: the pages stand at the root of a host of theirs."""
         if not value.startswith(("https://", "http://")):
             raise ValueError("must begin with https:// (or http:// on this machine)")
-        return value.rstrip("/")
+        value = value.removesuffix("/")
+        scheme, _, authority = value.partition("://")
+        if not authority.isascii():
+            raise ValueError(f"must be written in ASCII{_in_ascii(scheme, authority)}")
+        if "@" in authority:
+            raise ValueError("must hold no user name or password")
+        if not _AUTHORITY.fullmatch(authority) or not _has_port(value):
+            raise ValueError(
+                "must be a host, with a port if need be, and no path or query behind it, "
+                "such as https://news.example.jp"
+            )
+        return value.lower()
 
     @property
     def effective_database_url(self) -> str:
@@ -215,6 +233,15 @@ class Settings(BaseSettings):
     def journal_dir(self) -> Path:
         """Where worker processes keep their journals."""
         return self.data_dir / "journals"
+
+
+def _in_ascii(scheme: str, authority: str) -> str:
+    """Return how a host with letters of its own language is written, as far as it is one."""
+    host = re.split(r"[/?#]", authority)[0]
+    try:
+        return f": {scheme}://{idna.encode(host, uts46=True).decode('ascii')}"
+    except idna.IDNAError:
+        return ""
 
 
 def _has_port(url: str) -> bool:

@@ -27,6 +27,12 @@ _FOLD = 72
 #: RFC 8301 section 3.2: verifiers need not accept shorter ones.
 _SHORTEST_RSA = 1024
 _USUAL_RSA = 2048
+#: Fields that a message may lack, and that nobody may add to it: they say whom it is from and to,
+#: and how to leave.
+_NEVER_ADDED = (
+    *("from", "to", "cc", "date", "subject", "reply-to", "sender"),
+    *("list-unsubscribe", "list-unsubscribe-post"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -113,6 +119,9 @@ class HeaderSigner:
     def fields(self, varying: Sequence[bytes], body: Iterable[bytes]) -> bytes:
         """Return the DKIM-Signature fields of one message.
 
+        Each field is named once more than it stands there, so that none can be added to a copy
+        that is sent on (RFC 6376 section 8.15).
+
         Args:
             varying: The other fields to sign, each with its CRLF.
             body: The body in pieces, ended by one CRLF.
@@ -122,8 +131,8 @@ class HeaderSigner:
             body_hash.update(piece)
         headers = self._fixed.copy()
         headers.update(b"".join(map(_relaxed, varying)))
-        # From is named once more than it stands there, so that none can be added (RFC 6376 8.15).
-        names = ":".join([*self._fixed_names, *map(_name, varying), "from"])
+        signed = [*self._fixed_names, *map(_name, varying)]
+        names = ":".join([*signed, *dict.fromkeys([*signed, *_NEVER_ADDED])])
         return b"".join(
             self._field(key, names, _base64(body_hash.digest()), headers.copy())
             for key in self._keys

@@ -30,6 +30,7 @@ from newsletter.web.clicks import clicks_router
 from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.forgetting import forgetting_router
+from newsletter.web.head_requests import HeadRequests
 from newsletter.web.images import images_router
 from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router
@@ -115,6 +116,8 @@ def create_app(
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
         return pages.show_entry(request, "forbidden.html", status=403, error=error)
+
+    app.add_middleware(HeadRequests)
 
     @app.middleware("http")
     async def guard(request: Request, call_next: object) -> Response:

@@ -49,6 +49,16 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("WEB_PORT=70000", "WEB_PORT"),
         ("SECRET_KEYS=short", "SECRET_KEYS"),
         ("PUBLIC_URL=example.jp", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://example.jp/mail", "no path"),
+        ("PUBLIC_URL=https://example.jp?x=1", "no path"),
+        ("PUBLIC_URL=https://example.jp/#top", "no path"),
+        ("PUBLIC_URL=https://user:secret@example.jp", "no user name"),
+        ("PUBLIC_URL=https://例え.jp", r"in ASCII: https://xn--r8jz45g\.jp"),
+        ("PUBLIC_URL=https://市役所.example.jp/mail", r"https://xn--.*\.example\.jp"),
+        ("PUBLIC_URL=https://exa mple.jp", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://example.jp:99999", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://.example.jp", "PUBLIC_URL"),
         ("LOG_LEVEL=LOUD", "LOG_LEVEL"),
         ("REDIS_URL=foo", "REDIS_URL"),
         ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
@@ -60,6 +70,19 @@ def test_an_empty_setting_counts_as_not_set() -> None:
 def test_a_wrong_setting_is_named(line: str, name: str) -> None:
     with pytest.raises(SettingError, match=name):
         load_settings(_file(line))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("https://News.Example.jp/", "https://news.example.jp"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("https://xn--r8jz45g.jp", "https://xn--r8jz45g.jp"),
+    ],
+)
+def test_a_public_address_is_a_host_and_a_port(written: str, read: str) -> None:
+    assert load_settings(_file(f"PUBLIC_URL={written}\n")).public_url == read
 
 
 def test_the_error_speaks_of_the_setting_alone() -> None:

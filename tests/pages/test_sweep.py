@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine
@@ -137,6 +139,34 @@ def test_what_people_see_signed_in_works_for_all(
         visitor.look(path)
     context.close()
     assert visitor.faults == []
+
+
+def test_head_is_answered_as_get_is_without_a_body(room: Showroom) -> None:
+    language = Language.JAPANESE
+    paths = [
+        *_paths(OPEN_PAGES, room, language),
+        *_paths(SIGNED_IN_PAGES, room, language),
+        *(
+            "/archive/digest/feed.atom",
+            "/robots.txt",
+            "/sitemap.xml",
+            "/static/app.css",
+            "/nowhere",
+        ),
+    ]
+    differ = []
+    cookies = {"session": room.sessions[language]}
+    with httpx.Client(base_url=room.url, cookies=cookies) as client:
+        for path in paths:
+            got, head = client.get(path), client.head(path)
+            names = ("content-type", "location", "cache-control")
+            if head.content or [got.status_code, *map(got.headers.get, names)] != [
+                head.status_code,
+                *map(head.headers.get, names),
+            ]:
+                differ.append(f"{path}: {head.status_code}, as GET {got.status_code}")
+        assert client.head("/operate/events").status_code == HTTPStatus.OK, "an endless stream"
+    assert differ == []
 
 
 def _paths(pages: dict[str, list[str]], room: Showroom, language: Language) -> list[str]:

@@ -1,0 +1,43 @@
+"""HEAD answered as GET would be, without its body (RFC 9110 section 9.3.2)."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Where HEAD has a meaning of its own: following a counted link counts nothing then.
+_OWN_ANSWER = ("/r/", "/static/")
+
+
+class HeadRequests:
+    """Middleware: asks the application by GET, which changes nothing, and keeps the body back.
+
+    Feed readers, link checkers of mail gateways and monitors ask by HEAD, and call a link dead
+    that refuses it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "HEAD"
+            or scope["path"].startswith(_OWN_ANSWER)
+        ):
+            await self._app(scope, receive, send)
+            return
+        answered = False
+
+        async def receive_until_answered() -> Message:
+            # What streams without end stops as it does for a reader who has gone.
+            return {"type": "http.disconnect"} if answered else await receive()
+
+        async def send_head(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                answered = True
+
+        await self._app({**scope, "method": "GET"}, receive_until_answered, send_head)
