@@ -174,6 +174,20 @@ class Requires:
 
     role: Role | None = None
 
+    async def admit(self, request: Request) -> Visit:
+        """Return the visit, or refuse it, by session and role; the body is not touched.
+
+        Raises:
+            SignInRequiredError: Nobody is signed in.
+            ForbiddenError: The role is missing.
+            NotFoundError: The path names a newsletter that does not exist.
+        """
+        visit = await run_in_threadpool(_find_visit, request)
+        if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
+            raise ForbiddenError("Your roles do not reach that far.")
+        request.state.visit = request.state.admitted = visit
+        return visit
+
     async def __call__(self, request: Request) -> Visit:
         """Return the visit, or refuse it.
 
@@ -182,11 +196,11 @@ class Requires:
             ForbiddenError: The role is missing, or the form is not of this browser.
             NotFoundError: The path names a newsletter that does not exist.
         """
-        visit = await run_in_threadpool(_find_visit, request)
+        # What the route asked a moment ago need not be asked again; a stream, later, must.
+        admitted = getattr(request.state, "admitted", None)
+        visit = admitted if isinstance(admitted, Visit) else await self.admit(request)
+        request.state.admitted = None
         await check_form(request)
-        if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
-            raise ForbiddenError("Your roles do not reach that far.")
-        request.state.visit = visit
         return visit
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, delete, update
 
@@ -26,15 +26,16 @@ from newsletter.database.types import now
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 
 _ISSUER = "Newsletter"
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter:  # noqa: C901 - a list of routes
+def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of one's own account."""
-    router = APIRouter(prefix="/account")
+    router = Router(prefix="/account")
 
     def _show(
         visit: Visit, request: Request, *, status: int = 200, said: str = "", error: str = ""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hmac
-from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import Engine
 
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError
 from newsletter.settings import Settings
+from newsletter.web.routing import Router
 from subscribers.addresses import parse_address
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.newsletters import find_newsletter, list_newsletters
@@ -27,21 +27,40 @@ class UnsubscribeOrder(BaseModel):
     newsletter: str | None = Field(default=None, max_length=64)
 
 
-def api_router(settings: Settings, engine: Engine) -> APIRouter:
-    """Return the routes for programs; without a token in the settings there are none."""
-    router = APIRouter(prefix="/api")
-    if settings.api_token is None:
-        return router
-    expected = f"Bearer {settings.api_token.get_secret_value()}".encode()
+class RequiresToken:
+    """The guard of routes for programs: the operator's token, before anything is read."""
 
-    @router.post("/unsubscribe")
-    def leave(order: UnsubscribeOrder, authorization: Annotated[str, Header()] = "") -> Response:
-        if not hmac.compare_digest(authorization.encode(), expected):
-            return JSONResponse(
-                {"error": "The token is missing or wrong."},
-                status_code=401,
+    def __init__(self, token: SecretStr) -> None:
+        self._expected = f"Bearer {token.get_secret_value()}".encode()
+
+    async def admit(self, request: Request) -> None:
+        """Refuse a request without the token.
+
+        Raises:
+            HTTPException: It is missing or wrong.
+        """
+        shown = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(shown, self._expected):
+            raise HTTPException(
+                401,
+                "The token is missing or wrong.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
+
+    async def __call__(self, request: Request) -> None:
+        """See `admit`; asked again where a route asks no guards first."""
+        await self.admit(request)
+
+
+def api_router(settings: Settings, engine: Engine) -> Router:
+    """Return the routes for programs; without a token in the settings there are none."""
+    router = Router(prefix="/api")
+    if settings.api_token is None:
+        return router
+    bearer = Depends(RequiresToken(settings.api_token))
+
+    @router.post("/unsubscribe", dependencies=[bearer])
+    def leave(order: UnsubscribeOrder) -> Response:
         try:
             return JSONResponse({"left": _leave(engine, order)})
         except (ListError, NotFoundError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
@@ -19,6 +19,7 @@ from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from subscribers.newsletters import find_newsletter, list_newsletters
 
 #: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run.
@@ -40,11 +41,9 @@ _CACHED = {"Cache-Control": "public, max-age=300"}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def archive_router(
-    settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
-) -> APIRouter:
+def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
     """Return the routes of reading."""
-    router = APIRouter()
+    router = Router()
     site = settings.public_url
 
     @router.get("/")

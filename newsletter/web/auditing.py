@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy import Engine
 
@@ -17,13 +17,14 @@ from newsletter.language import Language
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.deeds import DEEDS
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 
 _PAGE = 50
 
 
-def auditing_router(engine: Engine, pages: Pages) -> APIRouter:
+def auditing_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes of the audit log, for whoever administers everything."""
-    router = APIRouter()
+    router = Router()
 
     @router.get("/audit")
     def show_audit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -15,14 +15,15 @@ from newsletter.delivery.feedback.rates import Rate, rates_by_domain, rates_by_m
 from newsletter.delivery.figures import Figure, Figures
 from newsletter.web.access import OperatorVisit, operated
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 
 #: Of domains; mailings are the newest ones.
 _DAYS = 30
 
 
-def rates_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:
+def rates_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
     """Return the route of the rates, for operators."""
-    router = APIRouter(prefix="/bounces")
+    router = Router(prefix="/bounces")
 
     @router.get("/rates")
     def show_rates(visit: OperatorVisit, request: Request) -> HTMLResponse:

@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
@@ -30,6 +30,7 @@ from newsletter.delivery.feedback.undo import undo_bounce
 from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.web.access import OperatorVisit, Visit, operated
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 from subscribers.bounces.model import Reason
 
@@ -62,9 +63,9 @@ class Asked(BaseModel):
         )
 
 
-def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> APIRouter:
+def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     """Return the routes of the bounce log."""
-    router = APIRouter(prefix="/bounces")
+    router = Router(prefix="/bounces")
 
     @router.get("")
     def show_log(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Engine
 
@@ -14,11 +14,12 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.delivery.clicks import follow
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import AdministratorVisit
+from newsletter.web.routing import Router
 
 
-def clicks_router(engine: Engine, signer: TokenSigner) -> APIRouter:
+def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
     """Return the routes of counted links."""
-    router = APIRouter()
+    router = Router()
 
     @router.api_route("/r/{token}", methods=["GET", "HEAD"])
     def go_on(token: str, request: Request) -> RedirectResponse:

@@ -5,7 +5,7 @@ GET changes nothing, so a scanner that follows the link confirms nobody.
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
@@ -14,6 +14,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.joining import client_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from subscribers.joining import Invitation, Standing, confirm_join, find_invitation
 from subscribers.limits import kept_network
 
@@ -26,9 +27,9 @@ _PAGES = {
 
 def confirming_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
-) -> APIRouter:
+) -> Router:
     """Return the routes of confirming."""
-    router = APIRouter()
+    router = Router()
 
     def _find(token: str) -> Invitation:
         (consent_id,) = signer.read(Purpose.CONFIRM, token)

@@ -6,12 +6,9 @@ Programs, which ask for no HTML, get the framework's JSON.
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import (
-    http_exception_handler,
-    request_validation_exception_handler,
-)
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -55,20 +52,25 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
     @app.exception_handler(UnavailableError)
     def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:
         del error
-        return _page(request, "broken", 503)
+        answer = _page(request, "busy", 503)
+        answer.headers["Retry-After"] = "60"
+        return answer
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:
-        if not _is_browser(request) or error.status_code not in {_NOT_FOUND, 405}:
+        kind = {_NOT_FOUND: "missing", 405: "missing", 413: "large"}.get(error.status_code)
+        if not _is_browser(request) or kind is None:
             return await http_exception_handler(request, error)
-        answer = _page(request, "missing", error.status_code)
+        answer = _page(request, kind, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
         if not _is_browser(request):
-            return await request_validation_exception_handler(request, error)
+            # Without what was sent: an answer is no place for it.
+            known = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+            return JSONResponse({"detail": known}, status_code=_UNREADABLE)
         if request.method == "GET":
             return _page(request, "missing", _NOT_FOUND)
         return _page(request, "unreadable", _UNREADABLE)

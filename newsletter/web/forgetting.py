@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
@@ -18,13 +18,14 @@ from newsletter.delivery.inviting import post_link, sender_for
 from newsletter.settings import Settings
 from newsletter.web.access import OwnForm, browser_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> APIRouter:
+def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
     """Return the routes for who forgot the password."""
-    router = APIRouter()
+    router = Router()
 
     def _show(
         request: Request, *, status: int = 200, asked: bool = False, often: bool = False

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.issues.images import find_image
+from newsletter.web.routing import Router
 
 
-def images_router(engine: Engine) -> APIRouter:
+def images_router(engine: Engine) -> Router:
     """Return the route of pictures."""
-    router = APIRouter()
+    router = Router()
 
     @router.get("/images/{name}")
     def image(name: str) -> Response:

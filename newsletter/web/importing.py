@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine, select
@@ -20,9 +20,11 @@ from newsletter.language import Language
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
 from newsletter.web.wording import tell
 from subscribers.list_columns import KNOWN_COLUMNS
 from subscribers.uploads import (
+    LARGEST,
     ImportTerms,
     Trial,
     Upload,
@@ -187,15 +189,16 @@ class ImportDesk:
             return newsletter_of(session, visit).language
 
 
-def importing_router(desk: ImportDesk) -> APIRouter:
+def importing_router(desk: ImportDesk) -> Router:
     """Return the routes of imports, for operators."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/subscribers/import")
+    router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
 
     @router.get("")
     def show_begin(visit: OperatorVisit, request: Request) -> HTMLResponse:
         return desk.begin(visit, request)
 
-    @router.post("")
+    # A little more than a list may have: its bound is told on the page, with what to do.
+    @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
     def bring(visit: OperatorVisit, request: Request, file: UploadFile) -> Response:
         return desk.bring(visit, request, file)
 

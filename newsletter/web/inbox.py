@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from newsletter.errors import NotFoundError
 from newsletter.mailbox.store import MailboxStore, Stored
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 
 _PAGE = 50
 #: Whoever looks sits at this machine, so times are in its zone.
@@ -21,9 +22,9 @@ _FRAME_POLICY = (
 )
 
 
-def inbox_router(mailbox: MailboxStore, pages: Pages) -> APIRouter:
+def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
     """Return the routes of the inbox."""
-    router = APIRouter(prefix="/inbox")
+    router = Router(prefix="/inbox")
 
     def _get(number: int) -> Stored:
         stored = mailbox.get(number)

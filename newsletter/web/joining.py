@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 
@@ -17,6 +17,7 @@ from newsletter.language import Language
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from subscribers.addresses import parse_address
 from subscribers.joining import Origin, consent_wording
 from subscribers.limits import kept_network
@@ -44,9 +45,9 @@ def client_of(request: Request) -> str:
 
 def joining_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
-) -> APIRouter:
+) -> Router:
     """Return the routes of joining."""
-    router = APIRouter()
+    router = Router()
     desk = JoinDesk.of(settings, engine, signer, pseudonyms)
 
     def _newsletter(slug: str) -> NewsletterRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine, select
 
@@ -15,6 +15,7 @@ from newsletter.errors import NotFoundError
 from newsletter.language import Language
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.preferences import list_choices, pause
 
@@ -61,9 +62,9 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
     )
 
 
-def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> APIRouter:
+def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
     """Return the routes of leaving."""
-    router = APIRouter()
+    router = Router()
 
     def _show(name: str, ref: DeliveryRef, token: str, **values: object) -> HTMLResponse:
         relation = find_relation(engine, ref)

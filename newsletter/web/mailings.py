@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
@@ -34,6 +34,7 @@ from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
 from newsletter.web.access import EditorVisit, Requires, SignedInVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from newsletter.web.wording import tell
 from subscribers.exporting import defuse
@@ -49,10 +50,10 @@ _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState
 _LIVE = "_sending/progress.html"
 
 
-def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of mailings under way and past."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/mailings")
-    outer = APIRouter()
+    router = Router(prefix="/newsletters/{newsletter}/mailings")
+    outer = Router()
 
     @outer.get("/mailings")
     def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
@@ -28,6 +28,7 @@ from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import in_japanese
 from subscribers.newsletters import (
     NewsletterDraft,
@@ -118,9 +119,9 @@ class _Page:
             return load_policy(session, row.id)
 
 
-def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIRouter:
+def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
     """Return the routes of settings."""
-    router = APIRouter()
+    router = Router()
     page = _Page(settings, engine, pages)
 
     @router.get("/newsletters/new")
@@ -190,7 +191,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> APIR
     return router
 
 
-def _add_policy(router: APIRouter, engine: Engine, page: _Page) -> None:
+def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
     @router.post("/newsletters/{newsletter}/policy")
     def change_policy(
         visit: AdministratorVisit,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
@@ -23,6 +23,7 @@ from newsletter.web.access import OperatorVisit, Requires, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.orders import OrderForm, carry_out, demand_right, find_form, read_object
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from newsletter.web.wording import tell
 from workers.transports import relay_names
@@ -36,9 +37,9 @@ _LIVE = "_operating/overview.html"
 
 def operating_router(  # noqa: C901 - a list of routes
     settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
-) -> APIRouter:
+) -> Router:
     """Return the routes of operations."""
-    router = APIRouter(prefix="/operate")
+    router = Router(prefix="/operate")
     names = relay_names(settings)
 
     def _values(visit: Visit) -> dict[str, Any]:

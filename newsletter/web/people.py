@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 from subscribers.newsletters import list_newsletters
 
@@ -37,9 +38,9 @@ class _Handed(TypedDict, total=False):
     mailed: str
 
 
-def people_router(engine: Engine, settings: Settings, pages: Pages) -> APIRouter:  # noqa: C901 - a list of routes
+def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of administration; accounts are for whoever administers everything."""
-    router = APIRouter()
+    router = Router()
 
     def _show(
         visit: Visit,

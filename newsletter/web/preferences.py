@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 
@@ -16,6 +16,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.joining import client_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from subscribers.erasing import erase
 from subscribers.limits import kept_network
 from subscribers.preferences import (
@@ -32,9 +33,9 @@ _FIELDS = 200
 
 def preferences_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
-) -> APIRouter:
+) -> Router:
     """Return the routes of choosing."""
-    router = APIRouter()
+    router = Router()
 
     def _read(token: str) -> DeliveryRef:
         return signer.read_delivery(Purpose.PREFERENCES, token)

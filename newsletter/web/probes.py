@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from ipaddress import ip_address
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from sqlalchemy import Engine
@@ -15,15 +15,16 @@ from newsletter.database.migrations import is_current
 from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
 from newsletter.settings import Settings
+from newsletter.web.routing import Router
 from workers.transports import relay_names
 
 #: What a proxy adds; then the other side is not who it seems.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> APIRouter:
+def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
-    router = APIRouter()
+    router = Router()
     relays = relay_names(settings)
     registry.register(OperationsCollector(engine, redis_url=settings.redis_url, relays=relays))
 

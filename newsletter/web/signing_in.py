@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, update
 
@@ -20,6 +20,7 @@ from newsletter.language import Language
 from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of
 from newsletter.web.navigation import entries_for
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 
 _YEAR_SECONDS = 365 * 86_400
@@ -36,9 +37,9 @@ def _go(path: str) -> RedirectResponse:
     return RedirectResponse(path, status_code=303)
 
 
-def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of signing in and out."""
-    router = APIRouter()
+    router = Router()
 
     def _let_in(request: Request, begun: SignedIn, path: str) -> Response:
         access = access_of(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from newsletter.delivery.standing import Standing, lift_from, standing_of, suppr
 from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
 from newsletter.web.access import OperatorVisit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 from subscribers.exporting import csv_lines, exported
 from subscribers.leaving import unsubscribe
@@ -30,10 +31,10 @@ _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 
 
-def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes of subscribers, for operators."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/subscribers")
-    outer = APIRouter()
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+    outer = Router()
 
     @outer.get("/subscribers")
     def choose_newsletter(visit: OperatorVisit, request: Request) -> Response:

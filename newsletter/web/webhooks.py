@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import Engine
@@ -17,6 +17,7 @@ from newsletter.database.types import now
 from newsletter.delivery.feedback.calls import take_call
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
+from newsletter.web.routing import Router, up_to
 from subscribers.bounces.webhooks import Adapter, Call, Confirming, RefusedCallError, adapters
 
 _log = logging.getLogger(__name__)
@@ -26,13 +27,9 @@ _MOST_OCTETS = 12 * 1024 * 1024
 _AGAIN_SECONDS = "60"
 
 
-class _TooLargeError(Exception):
-    pass
-
-
-def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> APIRouter:
+def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> Router:
     """Return the route; a provider without a secret in the settings has none."""
-    router = APIRouter(prefix="/webhooks")
+    router = Router(prefix="/webhooks")
     secrets = settings.webhook_secrets
     known = adapters(lru_cache(maxsize=16)(fetch))
     offered = {name: (known[name], keys) for name, keys in secrets.items()}
@@ -44,17 +41,13 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             return _answer(404, "There is no such webhook.")
         return JSONResponse({"webhook": provider})
 
-    @router.post("/{provider}")
+    @router.post("/{provider}", dependencies=[up_to(_MOST_OCTETS)])
     async def take(provider: str, request: Request) -> Response:
         if provider not in offered:
             return _answer(404, "There is no such webhook.")
         adapter, keys = offered[provider]
-        try:
-            body = await _read(request)
-        except _TooLargeError:
-            return _answer(413, "The call is too large.")
         call = Call(
-            body=body,
+            body=await request.body(),
             headers=dict(request.headers),
             received_at=now(),
             url=f"{settings.public_url}/webhooks/{provider}",
@@ -89,22 +82,6 @@ def _take(
         _log.warning("webhook %s put off: the database does not answer", provider)
         return _answer(503, "The database does not answer.")
     return JSONResponse({"logged": news})
-
-
-async def _read(request: Request) -> bytes:
-    """Return the body, never holding more of it than may come.
-
-    Raises:
-        _TooLargeError: More comes.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _MOST_OCTETS:
-            raise _TooLargeError
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _refusal(call: Call, error: RefusedCallError) -> Response:

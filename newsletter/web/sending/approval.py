@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from newsletter.accounts.audit import record_event
@@ -14,14 +14,15 @@ from newsletter.delivery.approving import approve, content_digest, request_appro
 from newsletter.delivery.clearance import check_stored
 from newsletter.errors import ConflictError
 from newsletter.web.access import AdministratorVisit, EditorVisit, SignedInVisit
+from newsletter.web.routing import Router
 from newsletter.web.sending.page import PATH, SendingPage, address_of, back_to_page, find_issue_of
 
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def approval_router(page: SendingPage) -> APIRouter:
+def approval_router(page: SendingPage) -> Router:
     """Return the routes of approval."""
-    router = APIRouter(prefix="/newsletters/{newsletter}")
+    router = Router(prefix="/newsletters/{newsletter}")
     engine = page.engine
 
     @router.post(PATH + "/approval")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.tokens import new_token
@@ -16,6 +16,7 @@ from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.ordering import Order, place_order, review_order
 from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
 from newsletter.web.access import EditorVisit, SignedInVisit, Visit
+from newsletter.web.routing import Router
 from newsletter.web.sending.page import (
     PATH,
     Choice,
@@ -31,9 +32,9 @@ _Field = Annotated[str, Form(max_length=4000)]
 _Asked = Annotated[str, Query(max_length=4000)]
 
 
-def ordering_router(page: SendingPage) -> APIRouter:
+def ordering_router(page: SendingPage) -> Router:
     """Return the routes by which a mailing is ordered."""
-    router = APIRouter(prefix="/newsletters/{newsletter}")
+    router = Router(prefix="/newsletters/{newsletter}")
     engine, figures = page.engine, page.figures
 
     @router.get(PATH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
@@ -16,14 +16,15 @@ from newsletter.delivery.trying import read_addresses, save_group, send_test
 from newsletter.errors import ConflictError, NewsletterError, NotFoundError
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
+from newsletter.web.routing import Router
 from newsletter.web.sending.page import PATH, SendingPage, back_to_page, find_issue_of
 
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> APIRouter:
+def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
     """Return the routes of test mails and their groups."""
-    router = APIRouter(prefix="/newsletters/{newsletter}")
+    router = Router(prefix="/newsletters/{newsletter}")
     engine = page.engine
 
     @router.post(PATH + "/test")

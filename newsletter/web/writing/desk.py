@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -24,6 +24,7 @@ from newsletter.issues.drafts import (
 )
 from newsletter.language import Said
 from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.routing import Router
 from newsletter.web.writing.blocks import Changed, Pressed, press
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
 from newsletter.web.writing.proof import Proof
@@ -42,9 +43,9 @@ class _Saved:
     undo: str = ""
 
 
-def desk_router(engine: Engine, shown: DraftPages) -> APIRouter:  # noqa: C901, PLR0915 - a list of routes
+def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes by which a draft is written."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/drafts/{number}")
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
     @router.get("")
     def write(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
@@ -21,15 +21,16 @@ from newsletter.issues.drafts import (
 )
 from newsletter.web.access import EditorVisit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.writing.desk import began_with, own, record
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
 
 _Revision = Annotated[int, Form(ge=0)]
 
 
-def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> APIRouter:
+def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
     """Return the routes of a draft's history."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/drafts/{number}")
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
     @router.get("/history")
     def history(

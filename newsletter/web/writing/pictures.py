@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import Form, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import Engine
 
@@ -16,6 +16,7 @@ from newsletter.issues.markdown_writer import blocks_to_markdown
 from newsletter.issues.model import Picture
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.routing import Router, up_to
 from newsletter.web.writing.blocks import place_picture
 from newsletter.web.writing.desk import began_with, own
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
@@ -26,9 +27,9 @@ _LARGEST_PICTURE = 10_000_001
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> APIRouter:
+def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Router:
     """Return the route by which a picture comes in."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/drafts/{number}")
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
     def _keep(draft: Draft, file: UploadFile, alt: str) -> Picture:
         encoded = encode_image(file.file.read(_LARGEST_PICTURE), source=(file.filename or "")[:100])
@@ -41,7 +42,7 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> AP
         with transaction(engine) as session:
             save_draft(session, began_with(draft, revision), issue, author=visit.address)
 
-    @router.post("/pictures", response_model=None)
+    @router.post("/pictures", response_model=None, dependencies=[up_to(2 * _LARGEST_PICTURE)])
     def add_picture(  # noqa: PLR0917 - the form's fields
         newsletter: str,
         number: int,

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -25,6 +25,8 @@ from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.language import Language
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+from newsletter.web.writing.written import WRITTEN_OCTETS
 from subscribers.newsletters import list_newsletters
 
 #: Octets; what `read_issue` refuses need not be read to its end.
@@ -33,9 +35,9 @@ _Short = Annotated[str, Form(max_length=300)]
 _Long = Annotated[str, Form(max_length=_LARGEST)]
 
 
-def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a list of routes
+def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of the list and of beginning an issue."""
-    router = APIRouter()
+    router = Router()
 
     @router.get("/newsletters")
     def choose(visit: EditorVisit, request: Request) -> HTMLResponse:
@@ -109,7 +111,11 @@ def shelf_router(engine: Engine, pages: Pages) -> APIRouter:  # noqa: C901 - a l
             return _show_new(visit, request, error, title=title, date=date)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
-    @router.post("/newsletters/{newsletter}/issues/import", response_model=None)
+    @router.post(
+        "/newsletters/{newsletter}/issues/import",
+        response_model=None,
+        dependencies=[up_to(WRITTEN_OCTETS)],
+    )
     def bring_in(
         newsletter: str,
         visit: EditorVisit,

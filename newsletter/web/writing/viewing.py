@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from markupsafe import escape
@@ -19,6 +19,7 @@ from newsletter.errors import ContentError, ListError, NotFoundError, TemplateEr
 from newsletter.issues.drafts import get_draft
 from newsletter.web.access import EditorVisit, Visit, settings_path
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 from newsletter.web.writing.desk import own
 from newsletter.web.writing.draft_pages import DraftPages
@@ -42,9 +43,9 @@ class _Asked:
     dark: bool
 
 
-def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> APIRouter:
+def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
     """Return the routes of the preview."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/drafts/{number}")
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
     @router.post("/preview")
     async def preview(

@@ -13,6 +13,7 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sheet import Sheet, read_sheet, sheet_of_fields, to_sheet
 from newsletter.language import Language
+from newsletter.web.routing import BodyLimit
 from newsletter.web.wording import in_japanese
 from newsletter.web.writing.proof import read_text
 
@@ -20,6 +21,8 @@ from newsletter.web.writing.proof import read_text
 _MAX_FIELDS = 20_000
 #: Characters in all of them.
 _LONGEST = 4_000_000
+#: Octets of a request that brings them, at three a character.
+WRITTEN_OCTETS = 3 * _LONGEST
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +67,9 @@ class Written:
         return cls(text=text, revision=draft.revision)
 
 
-async def read_written(request: Request) -> Written:
+async def read_written(
+    request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
+) -> Written:
     """Read a submitted form; one larger than any issue is refused by its status alone."""
     form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]

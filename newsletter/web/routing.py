@@ -1,0 +1,105 @@
+"""Routes that ask who may come in, and how much they may bring, before they read what is brought.
+
+The framework reads a form or JSON before it asks any dependency. Whoever is not signed in could so
+have gigabytes read, parsed and kept on disk. Every route here asks its guards first (the
+dependencies that have ``admit``), and reads no more than its bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from http import HTTPStatus
+from typing import Any, Protocol, runtime_checkable
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.types import Message
+
+#: Octets of a body, unless the route says otherwise with `up_to`.
+LARGEST = 64 * 1024
+
+
+@runtime_checkable
+class Guard(Protocol):
+    """A dependency that can tell by a request's head alone whether it may come in."""
+
+    async def admit(self, request: Request) -> object:
+        """Refuse, by raising, or do nothing."""
+
+
+class BodyLimit:
+    """How many octets a route's body may have."""
+
+    def __init__(self, octets: int) -> None:
+        self.octets = octets
+
+    def __call__(self) -> None:
+        """Do nothing: `Route` has looked at it before the body was read."""
+
+
+def up_to(octets: int) -> Any:  # noqa: ANN401 - what the framework makes of a dependency
+    """Return the entry of a route's ``dependencies`` that bounds its body."""
+    return Depends(BodyLimit(octets))
+
+
+class Route(APIRoute):
+    """A route that asks its guards, then reads no more than its bound."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the framework's handler behind the guards."""
+        handle = super().get_route_handler()
+        calls: list[object] = [dependency.call for dependency in flatten(self.dependant)]
+        guards = [call for call in calls if isinstance(call, Guard)]
+        limits = [call.octets for call in calls if isinstance(call, BodyLimit)]
+        limit = limits[0] if limits else LARGEST
+
+        async def guarded(request: Request) -> Response:
+            for guard in guards:
+                await guard.admit(request)
+            return await handle(Request(request.scope, _bounded(request, limit)))
+
+        return guarded
+
+
+class Router(APIRouter):
+    """A router whose routes are such."""
+
+    def __init__(self, *, prefix: str = "") -> None:
+        super().__init__(prefix=prefix, route_class=Route)
+
+
+def flatten(dependant: Dependant) -> Iterator[Dependant]:
+    """Yield the dependencies of a route, and theirs."""
+    for inner in dependant.dependencies:
+        yield inner
+        yield from flatten(inner)
+
+
+def _bounded(request: Request, limit: int) -> Callable[[], Awaitable[Message]]:
+    """Return a way to receive a body that refuses to receive more than its bound.
+
+    A length that is announced is refused at once; one that is not, as soon as too much has come.
+    """
+    announced = request.headers.get("content-length", "0")
+    too_large = announced.isdigit() and int(announced[:20]) > limit
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received, too_large
+        message: Message = {}
+        if not too_large:
+            message = await request.receive()
+            received += len(message.get("body", b""))
+            too_large = received > limit
+        if too_large:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The request has more than {limit:,} octets.",
+                # Or the server would go on receiving, if only to forget it.
+                headers={"Connection": "close"},
+            )
+        return message
+
+    return receive

@@ -1,0 +1,1 @@
+"""What strangers and ill-meaning users try at the pages."""
