@@ -14,6 +14,10 @@ _MAILBOX = re.compile(
 #: Mailboxes that speak for a mail system: never the person that mail was for.
 _SYSTEM_LOCALS = frozenset({"mailer-daemon", "mail-daemon", "postmaster", "mdaemon", "majordomo"})
 
+_ROLE_LOCALS = frozenset(
+    {"abuse", "admin", "help", "helpdesk", "hostmaster", "info", "noc", "support", "webmaster"}
+)
+
 
 def find_address(text: str) -> str:
     """Return the first address in a text, or nothing."""
@@ -30,6 +34,11 @@ def find_addresses(text: str) -> tuple[str, ...]:
 def is_system(address: str) -> bool:
     """Tell whether an address is a mail system's own."""
     return address.rpartition("@")[0].lower() in _SYSTEM_LOCALS
+
+
+def is_role(address: str) -> bool:
+    """Tell whether an address is a helper's (RFC 2142), whom notices name to be asked."""
+    return address.rpartition("@")[0].lower() in _ROLE_LOCALS
 
 
 def _clean(address: str) -> str:

@@ -1,8 +1,10 @@
 """Classifying: what a refusal amounts to, from its words and its codes.
 
 Words go first where they say something particular, since servers answer 5.1.1 to full mailboxes and
-5.7.1 to nearly anything. That nobody is there is believed only of a directory's own words, of a
-code that says so, or of a refused RCPT: content filters use the same words after DATA.
+5.7.1 to nearly anything. What they say is said of whom they name: the same denial is hard of the
+recipient and soft of the sender. That nobody is there is believed of a directory's own words, of a
+code that says so, of a refused RCPT, and of plain words where no command is told; after DATA
+content filters use the same words. The rules in their order: docs/bounces.md.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from functools import lru_cache
 
 from subscribers.bounces.dialogue import find_reply
 from subscribers.bounces.model import Reason
+from subscribers.bounces.parties import SENDER_ADDRESS, SENDER_DOMAIN, Parties
 from subscribers.bounces.phrases import (
     Phrases,
     grammar,
@@ -26,14 +29,30 @@ from subscribers.bounces.phrases.grammar import Pairs, pairs
 from subscribers.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
 
 _LOOKED_AT = 2_000
-_ADDRESS = re.compile(r"[^\s@<>\"()\[\],;:']{1,100}@[\w.-]{1,200}")
+#: What a system says of an address itself, without quoting a reply.
+_ONE_SENTENCE = 160
+_STRANGERS = Parties()
+#: Carriers that call filtered mail's recipient unknown as well, by the domain's end. au does so
+#: without the address, and quotes it of people whom it does not know.
+_CARRIERS = (
+    ("ezweb.ne.jp", "names the address"),
+    ("au.com", "names the address"),
+    ("docomo.ne.jp", "at any time"),
+    ("softbank.ne.jp", "at any time"),
+    ("softbank.jp", "at any time"),
+    ("vodafone.ne.jp", "at any time"),
+    ("ymobile.ne.jp", "at any time"),
+    ("willcom.com", "at any time"),
+)
 _LINK = re.compile(r"https?://\S{1,400}")
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 #: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
 _SAID_ANYWAY = re.compile(
     r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
-    r"|\(delivery attempts: \d{1,4}\)"
+    r"|\(delivery attempts: \d{1,4}\)|\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
+    r"|\(in reply to [a-z ]{4,24} command\)"
 )
+_IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
 _BLOCK_LISTS = re.compile(
     r"spamhaus\.|spamcop\.|barracudacentral\.|sorbs\.|abuseat\.|surbl\.|uceprotect|njabl\.|cbl\.|psbl\."
     r"|mailspike|invaluement|senderscore|dnsbl|rbldns|spamrl|sbl-xbl|att\.net/blocks"
@@ -57,6 +76,8 @@ _BLAMING = phrases(sender.RELAYING, sender.RATE, sender.BLAMING)
 _FOR_SURE = phrases(unknown.USER_FOR_SURE)
 _PERHAPS = phrases(unknown.USER_PERHAPS)
 _AT_LAST = phrases(unknown.USER_AT_LAST)
+#: A greeting that turns the caller away speaks of the caller, whatever it says it lacks.
+_BARS = phrases(sender.BLOCKED)
 _NO_MAIL = phrases(unknown.NO_MAIL)
 _HOST = phrases(unknown.HOST)
 _HOST_FOR_NOW = phrases(unknown.HOST_FOR_NOW)
@@ -74,7 +95,17 @@ _OTHERS: tuple[tuple[Reason, Phrases], ...] = (
 )
 _FILTERED = phrases(transport.FILTERED)
 #: What words say by their grammar, asked where no phrase is known.
+_OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
+#: Our own address or domain by name, and that it is missing: whatever follows is said of it.
+_OURS_ABSENT: tuple[Pairs, ...] = (
+    pairs(_OURS, (*grammar.ABSENT, *grammar.HOST_ABSENT)),
+    pairs((*grammar.DENIED, *grammar.HOST_DENIED), _OURS, between=_CLOSE),
+)
 _OF_US: tuple[Pairs, ...] = (
+    *_OURS_ABSENT,
+    pairs(_OURS, (*grammar.UNWANTED, r"access denied")),
+    pairs(grammar.UNWANTED, _OURS, between=_CLOSE),
+    pairs((*grammar.PERSON, *grammar.ABSENT), _OURS, between=r"[ :'\"<(]{1,4}"),
     pairs(grammar.SENDER, (*grammar.ABSENT, *grammar.UNWANTED, "no such")),
     pairs(grammar.DENIED, grammar.SENDER, between=_CLOSE),
     pairs(grammar.SENDER_UNSPACED, grammar.ABSENT_UNSPACED, between=_BESIDE, spaced=False),
@@ -87,12 +118,35 @@ _PERSON: tuple[Pairs, ...] = (
     pairs(grammar.PERSON_UNSPACED, grammar.ABSENT_UNSPACED, spaced=False),
     pairs(grammar.ABSENT_UNSPACED, grammar.PERSON_UNSPACED, between=_BESIDE, spaced=False),
 )
+#: The recipient by their address, and that it is missing.
+_NAMED_ABSENT: tuple[Pairs, ...] = (
+    pairs(("thisaddress",), (*grammar.ABSENT, "user unknown"), between=_AT_ONCE),
+    pairs(grammar.DENIED, ("thisaddress",), between=_CLOSE),
+)
+_OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
+    *_OURS_ABSENT,
+    pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
+)
 _ROOM: tuple[Pairs, ...] = (
     pairs(grammar.ROOM, grammar.FULL),
     pairs(grammar.FULL, grammar.ROOM, between=_CLOSE),
     pairs(grammar.ROOM_UNSPACED, grammar.FULL_UNSPACED, between=_BESIDE, spaced=False),
 )
-_UNWANTED = pairs(grammar.TRAFFIC, grammar.UNWANTED)
+_UNWANTED: tuple[Pairs, ...] = (
+    pairs(grammar.TRAFFIC, grammar.UNWANTED),
+    pairs(("clientaddress",), grammar.UNWANTED, between=r"[])'\" ]{1,3}(?:is |was |has been )"),
+)
+#: A domain by its name, and that there is none.
+_NAMED_HOST_ABSENT = re.compile(
+    r"(?<![\w@.-])(?<!\bat )(?<!\bin )(?<!\bon )((?:[a-z0-9-]{1,63}\.){1,9}[a-z][a-z0-9-]{1,62})"
+    r"[>\"')]{0,2}(?::? (?:domain|host)(?: name)?)? "
+    rf"(?:{'|'.join(grammar.HOST_ABSENT)})\b(?! (?:user|recipient|mailbox|address|account|local))"
+)
+#: An address that the message holds, which is no recipient's.
+_WITHIN_MESSAGE = re.compile(
+    r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
+    r"(?:header|body|field|link|message|text)"
+)
 _NO_HOST: tuple[Pairs, ...] = (
     pairs(grammar.HOST, grammar.HOST_ABSENT),
     pairs(grammar.HOST_DENIED, grammar.HOST, between=_CLOSE),
@@ -116,6 +170,10 @@ _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
 _NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3"})
 _NO_HOST_CODES = frozenset({"1.2", "4.4"})
+#: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
+_SENDER_CODES = frozenset({"1.7", "1.8"})
+#: Codes that say too little to stand against plain words; all others name another fault.
+_LEAVES_IT_TO_WORDS = frozenset({"", "0.0", "2.1", "5.0", "1.0", "1.1", "1.2", "1.3", "4.4"})
 _VAGUE = frozenset(
     {
         Reason.UNKNOWN,
@@ -130,7 +188,14 @@ _VAGUE = frozenset(
 
 
 @lru_cache(maxsize=64)  # a report's recipients share most of its words
-def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reason:
+def reason_of_words(
+    words: str,
+    *,
+    status: str = "",
+    command: str = "",
+    parties: Parties = _STRANGERS,
+    near: bool = False,
+) -> Reason:
     """Return what words say, read together with the code and the command they came with.
 
     ``UNKNOWN`` when they say nothing in particular.
@@ -139,18 +204,24 @@ def reason_of_words(words: str, *, status: str = "", command: str = "") -> Reaso
         words: What the other side said.
         status: Enhanced status code.
         command: The SMTP command that was refused, in capitals, where that is known.
+        parties: Whose the addresses and domains are that the words quote.
+        near: They were said of this address, not somewhere in the notice: where no command is
+            known, plain words that nobody is there are then believed.
     """
-    said = _plain(words)
+    said = _plain(words, parties)
     code = status.partition(".")[2]
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
+    plain = near and not command and code in _LEAVES_IT_TO_WORDS
+    plain = plain and (len(said) <= _ONE_SENTENCE or bool(find_reply(said)))
+    plain = plain and not _hides(said, parties)
     found = (
         _first(_MAILBOX, said)
         or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(said)) else None)
-        or _nobody(said, code=code, refused=refused)
+        or _nobody(said, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_OTHERS, said)
-        or _elsewhere(said, code=code)
-        or _by_grammar(said, command=command, refused=refused)
+        or _elsewhere(said, code=code, certain=refused or plain, parties=parties)
+        or _by_grammar(said, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
     )
     if command in _OF_SENDER and found in _OF_ADDRESS:
@@ -163,6 +234,10 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
     found = reason_of_reply(reply)
     if found is Reason.UNKNOWN:
         found = reason_of_status(status)
+    # RFC 7504: only with its own status does 521 speak of the host, alone it turns us away.
+    if reply == "521":
+        never = found is Reason.NO_MAIL_ACCEPTED or status.endswith(".3.2")
+        found = Reason.NO_MAIL_ACCEPTED if never else Reason.BLOCKED
     if found is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
         return Reason.SYSTEM
     of_sender = command in _OF_SENDER and found in {*_VAGUE, Reason.USER_UNKNOWN}
@@ -171,9 +246,15 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
     return found
 
 
-def speaks_of_nobody(words: str) -> bool:
+def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words may mean that nobody is there; they are used of much else."""
-    return _AT_LAST.said_in(_plain(words))
+    said = _plain(words, parties)
+    return _AT_LAST.said_in(said) and not _is_of_sender(said)
+
+
+def hides_behind_words(words: str, parties: Parties) -> bool:
+    """Tell whether the recipient's system says "unknown" of what it filters, too."""
+    return _hides(_plain(words, parties), parties)
 
 
 def are_vague(*, status: str, command: str) -> bool:
@@ -181,64 +262,119 @@ def are_vague(*, status: str, command: str) -> bool:
     return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
 
-def _plain(words: str) -> str:
+def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
-    return _SAID_ANYWAY.sub(" ", _LINK.sub(" ", _ADDRESS.sub("@", lower)))
+    return _SAID_ANYWAY.sub(" ", parties.mark(_LINK.sub(" ", lower)))
+
+
+def _hides(said: str, parties: Parties) -> bool:
+    """Tell whether "unknown" is what the recipient's carrier says of filtered mail as well."""
+    way = next((how for name, how in _CARRIERS if parties.domain.endswith(name)), None)
+    return way is not None and not (way == "names the address" and "@" in said)
 
 
 def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | None:
     return next((reason for reason, theme in themes if theme.said_in(said)), None)
 
 
-def _nobody(said: str, *, code: str, refused: bool) -> Reason | None:
+def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    if _NO_MAIL.said_in(said) and not _FROM_SOME.search(said) and not code.startswith("7."):
+    of_sender = _is_of_sender(said)
+    if not of_sender and _takes_no_mail(said, code):
         return Reason.NO_MAIL_ACCEPTED
-    if _FOR_SURE.said_in(said) or (code == "4.1" and _ACCESS_DENIED in said):
+    if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(said)):
+        return Reason.SENDER_REJECTED
+    outright = _FOR_SURE.said_in(said) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(said))
+    if outright or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN
-    if refused and _PERHAPS.said_in(said) and not (_BLAMING.said_in(said) or _is_of_sender(said)):
-        return Reason.USER_UNKNOWN
-    of_host = code in _NO_HOST_CODES and (_HOST.said_in(said) or _any(_NO_HOST, said))
-    if of_host and not _HOST_FOR_NOW.said_in(said):
+    if _denies_recipients_host(said, code=code, of_sender=of_sender, parties=parties):
         return Reason.HOST_UNKNOWN
+    if refused and _PERHAPS.said_in(said) and not _blames_us(said, parties):
+        return Reason.USER_UNKNOWN
     return None
 
 
-def _elsewhere(said: str, *, code: str) -> Reason | None:
+def _takes_no_mail(said: str, code: str) -> bool:
+    # RFC 7505 gives 5.7.27 to the sender's null MX; sendmail says it of the recipient's.
+    of_security = code.startswith("7.") and code != "7.27"
+    barred = _FROM_SOME.search(said) is not None or _BARS.said_in(said)
+    return _NO_MAIL.said_in(said) and not (of_security or barred)
+
+
+def _denies_recipients_host(said: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
+    if _HOST_FOR_NOW.said_in(said):
+        return False
+    hosts = {one[1] for one in _NAMED_HOST_ABSENT.finditer(said)}
+    if parties.domain in hosts and not _any(_PERSON, _unnamed(said)):
+        return True
+    if code not in _NO_HOST_CODES or of_sender or _names_stranger(said, parties):
+        return False
+    return _HOST.said_in(said) or _any(_NO_HOST, said)
+
+
+def _elsewhere(said: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
     named = _HOST.said_in(said)
     # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
     if _SENDER.said_in(said) or (named and (code.startswith("7.") or _is_of_sender(said))):
         return Reason.SENDER_REJECTED
+    if _names_stranger(said, parties) or (named and not _is_recipients_host(said, parties)):
+        return Reason.SENDER_REJECTED
     if named:
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
-    if _FILTERED.said_in(said) or _PERHAPS.said_in(said):
+    if _FILTERED.said_in(said):
         return Reason.FILTERED
+    if _PERHAPS.said_in(said):
+        ours = _blames_us(said, parties)
+        return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
     return _first(_WAY, said)
+
+
+def _names_stranger(said: str, parties: Parties) -> bool:
+    """Tell whether a server denies a domain that is not the recipient's: it is our side's, then."""
+    if not find_reply(said) or not parties.recipient:
+        return False
+    denied = (match[1] for match in _NAMED_HOST_ABSENT.finditer(said))
+    return any(not parties.is_recipients(one) for one in denied)
+
+
+def _is_recipients_host(said: str, parties: Parties) -> bool:
+    """Tell whether an unknown domain can be the recipient's: a server knows its own."""
+    if not find_reply(said) or "rout" in said or "recipient" in said:
+        return True
+    return "@" in said or (bool(parties.domain) and parties.domain in said)
 
 
 def _is_of_sender(said: str) -> bool:
     return _SENDER.said_in(said) or _any(_OF_US, _unnamed(said))
 
 
-def _by_grammar(said: str, *, command: str, refused: bool) -> Reason | None:
+def _blames_us(said: str, parties: Parties) -> bool:
+    """Tell whether "unknown" is said of the sender, of a crowd, or of what the message holds."""
+    of_us = _BLAMING.said_in(said) or _is_of_sender(said) or _names_stranger(said, parties)
+    return of_us or _WITHIN_MESSAGE.search(said) is not None
+
+
+def _by_grammar(said: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what a clause amounts to that no phrase foresaw."""
+    own = _is_recipients_host(said, parties)
     said = _unnamed(said)
     if _any(_OF_US, said):
         return Reason.SENDER_REJECTED
-    if _UNWANTED.said_in(said) or _BLAMING.said_in(said):
+    if _any(_UNWANTED, said) or _BLAMING.said_in(said):
         return Reason.BLOCKED
     if _any(_PERSON, said):
-        return Reason.USER_UNKNOWN if refused else Reason.FILTERED
-    # A server that answers knows its own domain: the unknown one is ours.
-    if command in {"", "RCPT"} and not find_reply(said) and _any(_NO_HOST, said):
+        within = _WITHIN_MESSAGE.search(said) is not None
+        return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
+    if command in {"", "RCPT"} and own and _any(_NO_HOST, said):
         return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
     return None
 
 
 def _unnamed(said: str) -> str:
     """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
-    return _HOST_NAME.sub("#", said).replace("@", "thisaddress")
+    said = _HOST_NAME.sub("#", _IP_ADDRESS.sub("clientaddress", said))
+    return said.replace("@", "thisaddress").replace("...", " ")
 
 
 def _any(theme: tuple[Pairs, ...], said: str) -> bool:

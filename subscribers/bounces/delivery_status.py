@@ -33,6 +33,7 @@ _CATEGORIES = {
     "spam-related": Reason.SPAM,
     "virus-related": Reason.SECURITY,
 }
+_SUPPLEMENT = re.compile(r"<?[^<>#;]{0,200}(?:#[\d.]{1,12}\s{1,4})?(\w{1,12};.*)", re.DOTALL)
 _FIELD = re.compile(
     r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE
 )
@@ -70,7 +71,26 @@ def _blocks(notice: Notice) -> Iterator[Headers]:
     for text in texts:
         outdented = re.sub(r"^[ \t]{1,8}(?=[A-Za-z-]{3,40}:)", "", text, flags=re.MULTILINE)
         for block in re.split(r"\n[ \t]*\n", outdented)[: 4 * RECIPIENTS]:
-            yield read_headers(block)
+            yield from _each_recipient(read_headers(block))
+
+
+def _each_recipient(block: Headers) -> Iterator[Headers]:
+    """Divide fields at each further recipient, for systems that leave no empty line between."""
+    group: list[tuple[str, str]] = []
+    for name, value in block.fields:
+        again = name in _RECIPIENT_FIELDS and any(
+            name == other and value != theirs for other, theirs in group
+        )
+        if again:
+            # Original-Recipient stands before Final-Recipient: it may be the next one's already.
+            at = len(group)
+            while at and group[at - 1][0] in _RECIPIENT_FIELDS:
+                at -= 1
+            if at:
+                yield Headers(tuple(group[:at]))
+                group = group[at:]
+        group.append((name, value))
+    yield Headers(tuple(group))
 
 
 def _names_recipient(block: Headers) -> bool:
@@ -100,17 +120,32 @@ def _address(block: Headers) -> str:
     return ""
 
 
+def _supplement(block: Headers) -> str:
+    """Return the reply in Microsoft's and IronPort's field: ``<host #5.1.1 smtp;550 …>``."""
+    match = _SUPPLEMENT.match(block.get("x-supplementary-info").strip())
+    return match[1].rstrip("> ") if match is not None else ""
+
+
 def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
-    kind, mark, words = block.get("diagnostic-code").partition(";")
+    supplement = _supplement(block)
+    diagnostic = block.get("diagnostic-code") or supplement
+    kind, mark, words = diagnostic.partition(";")
     if not mark or " " in kind.strip():
-        kind, words = "", block.get("diagnostic-code")
+        kind, words = "", diagnostic
     action = _action(block)
     told = find_status(words)
     given = find_status(block.get("status"))
     refusal = notice.refusal(address, diagnostic=words)
     # "Status: 5.0.0 (…)", "Status: 553 …", "Action: failed (…)": comments that say more.
     comments = f"{block.get('status')} {block.get('action')}"
-    refusal = replace(refusal, around=(comments, *refusal.around))
+    refusal = replace(
+        refusal,
+        words=(*refusal.words, supplement.partition(";")[2]),
+        forwarded_to=frozenset(
+            find_address(block.get(name)).lower() for name in _RECIPIENT_FIELDS if name in block
+        ),
+        around=(comments, *refusal.around),
+    )
     if "smtp transmission failure" in block.get("status").lower():
         refusal = replace(refusal, command="DATA")
     elif "rejected address" in block.get("status").lower():

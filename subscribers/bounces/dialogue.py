@@ -20,7 +20,7 @@ _COUNTED = re.compile(
 #: What mail systems write beside a reply, by the command that it answered.
 _TOLD = (
     re.compile(
-        r"in\s{1,8}reply\s{1,8}to\s{1,8}(?:end\s{1,8}of\s{1,8})?"
+        r"in\s{1,8}(?:reply|response)\s{1,8}to\s{1,8}(?:end\s{1,8}of\s{1,8})?"
         r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
         re.IGNORECASE,
     ),
@@ -93,6 +93,29 @@ _SENT = re.compile(
     _BEHIND_ARROW + r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
 )
 _REFUSED = re.compile(_BEHIND_ARROW + r"([45]\d\d[^\n]{0,300})", re.MULTILINE)
+#: What follows once each RCPT of a pipelined session was refused (RFC 2920 section 3.1): the reply
+#: before it answers RCPT, though DATA was sent already.
+_NOBODY_LEFT = re.compile(
+    r"5\d\d[ -](?:5\.\d\.\d )?[^\n]{0,40}?"
+    r"\b(?:need|no(?: valid)?|without|missing|valid|send|must)\b"
+    r"[^\n]{0,24}?\b(?:rcpt|recipients?)\b|503[^\n]{0,40}\brcpt\b",
+    re.IGNORECASE,
+)
+#: Sendmail's own line on a recipient; on a message it says "Service unavailable".
+_SENDMAILS = re.compile(
+    r"^5\d\d 5\.1\.[0-36] <?[^\s<>]{1,200}>?\.\.\. (?!blocked)", re.IGNORECASE | re.MULTILINE
+)
+#: Wrapped replies: how IronPort files what the next host said, and those words within.
+_WRAPPED = re.compile(
+    r"\b[45]\.\d\.\d{1,3} - (?P<file>[A-Za-z ]{8,60}?)[ :(]{1,3}"
+    r"(?P<inner>'?[45]\d\d\b[-' ,\[\"#(].*)",
+    re.DOTALL,
+)
+#: An answer that lost its code.
+_ANSWERED = re.compile(
+    _BEHIND_ARROW + r"((?!\d{3}\b|(?:RCPT|DATA|MAIL|EHLO|HELO|AUTH|QUIT|RSET)\b|\.$)[^\n]{1,300})",
+    re.MULTILINE | re.IGNORECASE,
+)
 _OTHER_NAMES = {
     ".": "DATA",
     "AFTER END OF MESSAGE": "DATA",
@@ -149,7 +172,7 @@ def _from_beside(text: str) -> str:
 
 
 def _from_transcript(text: str, answer: str) -> str:
-    refused = list(_REFUSED.finditer(text))
+    refused = list(_REFUSED.finditer(text)) or list(_ANSWERED.finditer(text))
     if not refused:
         return ""
     wanted = " ".join(answer.split())[:40].lower()
@@ -158,7 +181,36 @@ def _from_transcript(text: str, answer: str) -> str:
         refused[0],
     )
     sent = list(_SENT.finditer(text, 0, found.start()))
-    return _named(sent[-1][1]) if sent else ""
+    command = _named(sent[-1][1]) if sent else ""
+    if command == "DATA" and _answers_recipient(found[1], text[found.start() :]):
+        return "RCPT"
+    return command
+
+
+def _answers_recipient(reply: str, rest: str) -> bool:
+    """Tell whether a reply beneath DATA answers an earlier RCPT: commands were sent in one go."""
+    if reply.startswith("551"):  # RFC 5321 section 4.3.2: never an answer to DATA.
+        return True
+    following = rest.partition("\n")[2]
+    return _NOBODY_LEFT.search(following) is not None or _SENDMAILS.search(following) is not None
+
+
+def says_nobody_is_left(reply: str) -> bool:
+    """Tell whether a reply only follows from the refusal of each recipient."""
+    return _NOBODY_LEFT.match(reply.strip()[:200]) is not None
+
+
+def unwrap(words: str) -> tuple[str, str]:
+    """Return the next host's reply within a gateway's own verdict, and the command it answered.
+
+    The verdict around it (5.1.0, "Unknown address error") files every 550 to RCPT alike; what the
+    next host said decides. Words without such a frame are returned as they are.
+    """
+    match = _WRAPPED.search(words[:_LOOKED_AT])
+    if match is None:
+        return words, ""
+    is_address = "address" in match["file"].lower()
+    return match["inner"].strip("'\"()[], "), "RCPT" if is_address else ""
 
 
 def _named(command: str) -> str:

@@ -15,8 +15,12 @@ from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportK
 from subscribers.bounces.notice import Notice
 
 _NAMING = ("original-rcpt-to", "removal-recipient", "original-recipient", "x-original-to")
-_NAMING_IN_RETURNED = ("x-hmxmroriginalrecipient", "x-original-recipient", "x-apparently-to", "to")
+_NAMING_IN_RETURNED = ("x-original-recipient", "x-apparently-to", "to")
 _FIELD = re.compile(r"^[ \t]{0,4}feedback-type[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
+_TOP = 4_000
+_MICROSOFTS = re.compile(
+    r"^[ \t]{0,4}X-HmXmrOriginalRecipient[ \t]{0,4}:([^\n]{1,400})", re.IGNORECASE | re.MULTILINE
+)
 _SUBJECTS = re.compile(
     r"complaint about message from|abuse report|spam (?:complaint|report)|email feedback report"
     r"|feedback loop report|junk (?:mail|e-?mail) report",
@@ -76,13 +80,27 @@ def _is_known_provider(notice: Notice) -> bool:
     headers = notice.mail.headers
     returned = bool(notice.original.headers.fields)
     known = _SENDERS.search(headers.get("from")) and _SUBJECTS.search(notice.mail.subject)
-    return bool(returned and (known or "x-hmxmroriginalrecipient" in notice.original.headers))
+    return bool((returned and known) or _microsofts_recipient(notice))
+
+
+def _microsofts_recipient(notice: Notice) -> str:
+    """Return whom Microsoft's own field names, wherever it stands: some reports begin with it."""
+    name = "x-hmxmroriginalrecipient"
+    for headers in (notice.original.headers, notice.mail.headers):
+        if name in headers:
+            return find_address(headers.get(name))
+    found = (_MICROSOFTS.search(part.text[:_TOP]) for part in notice.mail.parts)
+    return next((find_address(match[1]) for match in found if match is not None), "")
 
 
 def _addresses(fields: Headers, notice: Notice) -> Iterator[str]:
     named = [find_address(value) for name in _NAMING for value in fields.all(name)]
     if any(named):
         yield from (one for one in named if one)
+        return
+    microsofts = _microsofts_recipient(notice)
+    if microsofts:
+        yield microsofts
         return
     for name in _NAMING_IN_RETURNED:
         found = find_address(notice.original.headers.get(name))

@@ -193,7 +193,7 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         meanings=(
             ("exceeding maximum", Reason.SYSTEM),
-            ("unable to deliver message to", Reason.USER_UNKNOWN),
+            ("please check if address is correct", Reason.USER_UNKNOWN),
         ),
     ),
     Layout(

@@ -7,10 +7,12 @@ a stranger nests, and reads the returned message as more parts of the report.
 from __future__ import annotations
 
 import binascii
+import codecs
 import quopri
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 
 #: A report and the start of what it returns fit in; the rest of a returned message says nothing.
@@ -33,6 +35,14 @@ _BREAKING_TAG = re.compile(
 )
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>", re.IGNORECASE)
 _JAPANESE = frozenset({"iso-2022-jp", "shift_jis", "shift-jis", "x-sjis", "euc-jp", "cp932"})
+_CHARSET_NAME = 40
+#: By Python's own names: single-byte tables, Unicode's encodings and East Asia's.
+_TEXT_CODECS = re.compile(
+    r"utf-(?:7|8|8-sig|(?:16|32)(?:-[bl]e)?)|iso8859-\d{1,2}|cp\d{3,4}|koi8[-_][rtu]|tis-620"
+    r"|mac[-_](?:cyrillic|greek|iceland|latin2|roman|turkish|centeuro|croatian|romanian)|hp-roman8"
+    r"|big5(?:hkscs)?|gb(?:2312|k|18030)|hz|johab|kz1048|ptcp154"
+    r"|euc[-_](?:jp|kr|jis_2004|jisx0213)|iso2022_(?:jp|kr)(?:_\w{1,4})?|shift_jis(?:_2004|x0213)?"
+)
 _CHARSETS = {
     "unknown-8bit": "utf-8",
     "cp-850": "cp850",
@@ -70,12 +80,14 @@ class Part:
     Attributes:
         kind: Media type in lower case, such as ``message/delivery-status``.
         text: Decoded, lines ended by a newline; HTML is reduced to its words.
+        json: The text as it came, whatever its lines, where it may be a JSON object.
     """
 
     kind: str
     text: str
     headers: Headers = field(default_factory=Headers)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    json: str = ""
 
     @property
     def is_returned(self) -> bool:
@@ -183,11 +195,14 @@ def _leaves(headers: Headers, body: bytes) -> list[Part]:
         headers, body, depth = waiting.pop()
         kind, parameters = media_type(headers.get("content-type"))
         if kind.startswith("multipart/") and depth < _DEPTH:
-            boundary = parameters.get("boundary") or _first_delimiter(body)
-            inner = _between(body, boundary) if boundary else []
+            named = parameters.get("boundary", "")
+            inner = _between(body, named) if named else []
+            if not inner and (there := _first_delimiter(body)):
+                inner = _between(body, there)
             if inner:
                 waiting.extend((*_split_part(one), depth + 1) for one in reversed(inner))
                 continue
+            kind = "text/plain"
         leaves.append(_leaf(headers, kind, parameters, body))
     return leaves
 
@@ -240,7 +255,14 @@ def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: byte
     text = _decode(body, parameters.get("charset", ""))
     if kind == "text/html":
         text = html_words(text)
-    return Part(kind=kind, text=_bounded(text), headers=headers, parameters=parameters)
+    start = text.lstrip()
+    return Part(
+        kind=kind,
+        text=_bounded(text),
+        headers=headers,
+        parameters=parameters,
+        json=start if start.startswith("{") else "",
+    )
 
 
 def html_words(text: str) -> str:
@@ -282,8 +304,27 @@ def _decode(octets: bytes, charset: str) -> str:
     for candidate in (_CHARSETS.get(name, name), "utf-8", *others):
         if not candidate or candidate in {"us-ascii", "ascii"}:
             continue
+        codec = _text_codec(candidate)
+        if not codec:
+            continue
         try:
-            return octets.decode(candidate)
-        except (LookupError, ValueError):
+            return octets.decode(codec)
+        except ValueError:
             continue
     return octets.decode("cp1252", "replace")
+
+
+@lru_cache(maxsize=256)  # names come from strangers: the few real ones are asked again and again
+def _text_codec(name: str) -> str:
+    """Return the codec of a charset; nothing where the name is none of text.
+
+    Python's registry holds codecs that are no charsets, some of them quadratic (``punycode``,
+    ``idna``) or of no bytes at all.
+    """
+    if len(name) > _CHARSET_NAME:
+        return ""
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return ""
+    return found if _TEXT_CODECS.fullmatch(found) else ""

@@ -6,8 +6,14 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from subscribers.bounces.addresses import RECIPIENTS, find_address, find_addresses, is_system
-from subscribers.bounces.dialogue import find_command
+from subscribers.bounces.addresses import (
+    RECIPIENTS,
+    find_address,
+    find_addresses,
+    is_role,
+    is_system,
+)
+from subscribers.bounces.dialogue import find_command, says_nobody_is_left
 from subscribers.bounces.layouts import Layout, find_layout
 from subscribers.bounces.mail import Mail, read_headers
 from subscribers.bounces.model import Reason
@@ -73,6 +79,7 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
+_RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,80}[-=*_]{2,40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +101,18 @@ class Notice:
         """The addresses that it is about, as well as can be told."""
         found = self._failed_recipients or self._named_by_layout or tuple(self._heads)
         found = found or self._refused or self._mentioned or self.original.to
-        return (found or self._anybody)[:RECIPIENTS]
+        found = found or self._anybody
+        # Mailing lists write to themselves: their own address is named, and is not what failed.
+        strangers = tuple(one for one in found if one.lower() not in self._delivered_to)
+        return (strangers or self._strangers or found)[:RECIPIENTS]
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return what is said about an address, with what a machine's part says of it."""
         own, until_next = self._words_under(address)
         lead = self._lead
         told = [diagnostic, own, until_next]
+        if says_nobody_is_left(diagnostic):
+            told.append(told.pop(0))
         around = [lead, self.mail.subject, self.said[:_NEAR_WORDS]]
         if self.layout is not None and self.layout.lead_first:
             told.insert(0, lead)
@@ -114,6 +126,7 @@ class Notice:
             around=tuple(around),
             command=command,
             verdict=self._verdict([*told, *around]),
+            ours=self._ours | self.original.domains,
         )
 
     def _verdict(self, told: list[str]) -> Reason | None:
@@ -175,11 +188,23 @@ class Notice:
     @cached_property
     def _ours(self) -> frozenset[str]:
         """The addresses of our side, which a notice names without meaning them."""
+        written_to = {one.lower() for one in self.original.to}
+        return frozenset((self._delivered_to | self.original.senders) - written_to)
+
+    @cached_property
+    def _delivered_to(self) -> frozenset[str]:
+        """The addresses that the notice itself was sent to."""
         names = ("to", "delivered-to")
         values = (value for name in names for value in self.mail.headers.all(name))
-        own = {one.lower() for value in values for one in find_addresses(value)}
-        written_to = {one.lower() for one in self.original.to}
-        return frozenset((own | self.original.senders) - written_to)
+        return frozenset(one.lower() for value in values for one in find_addresses(value))
+
+    @cached_property
+    def _strangers(self) -> tuple[str, ...]:
+        """The first address at all that is no party's of our side."""
+        known = self._delivered_to | self.original.senders
+        found = (one for one in find_addresses(self.said) if not is_system(one))
+        own = (one for one in found if one.lower() not in known and not is_role(one))
+        return tuple(own)[:1]
 
     @cached_property
     def _lead(self) -> str:
@@ -230,7 +255,9 @@ def divide(text: str) -> tuple[str, str]:
         if not lower:
             continue
         if _DIVIDER.search(lower) or _ORIGINAL_MESSAGE.fullmatch(lower):
-            if _headers_within(lines, at + 1):
+            # A ruled line divides whatever follows; a sentence only where headers do.
+            ruled = _RULED.fullmatch(lower) is not None and any("@" in one for one in lines[:at])
+            if ruled or _headers_within(lines, at + 1):
                 return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
         elif _HEADER_LINE.match(line) and _count_headers(lines, at) >= _ENOUGH_HEADERS:
             return "\n".join(lines[:at]), "\n".join(lines[at:])

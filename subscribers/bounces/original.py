@@ -38,15 +38,35 @@ class Original:
             for address in find_addresses(value)
         )
 
+    @property
+    def domains(self) -> frozenset[str]:
+        """The domains that its Message-ID and envelope sender are of, in lower case."""
+        envelope = find_address(self.headers.get("x-envelope-from")).lower()
+        named = _MESSAGE_ID.search(self.headers.get("message-id").lower())
+        names = (envelope, named[0].strip("<>") if named is not None else "")
+        return frozenset(one.rpartition("@")[2] for one in names if "@" in one)
+
 
 def original_of(mail: Mail) -> Original:
     """Return the headers of the returned mail, found by its part's type."""
     for part in mail.parts:
         if part.is_returned:
-            headers = read_headers(part.text)
+            headers = _returned_headers(part.text)
             if headers.fields:
                 return Original(headers=headers)
     return Original()
+
+
+def _returned_headers(text: str) -> Headers:
+    """Return the headers of a returned mail, also where a provider's own stand apart on top."""
+    top, _, rest = text.lstrip("\n").partition("\n\n")
+    headers = read_headers(top)
+    if "from" in headers or "message-id" in headers:
+        return headers
+    below = read_headers(rest)
+    if "from" in below and ("message-id" in below or "received" in below):
+        return Headers((*headers.fields, *below.fields))
+    return headers
 
 
 def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str = "") -> Report:

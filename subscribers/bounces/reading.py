@@ -14,6 +14,8 @@ from subscribers.bounces.model import Report, ReportKind
 from subscribers.bounces.notice import Notice, open_notice
 from subscribers.bounces.opt_out import read_opt_out
 from subscribers.bounces.original import identify
+from subscribers.bounces.rejection import read_rejection
+from subscribers.bounces.ses_mail import read_ses_mail
 from subscribers.bounces.written_notice import read_written_notice
 
 Reader = Callable[[Notice], Report | None]
@@ -22,6 +24,8 @@ Reader = Callable[[Notice], Report | None]
 _READERS: tuple[Reader, ...] = (
     read_feedback_report,
     read_delivery_status,
+    read_ses_mail,
+    read_rejection,
     read_opt_out,
     read_auto_reply,
     read_written_notice,

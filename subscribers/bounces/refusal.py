@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from subscribers.bounces.classify import (
     are_vague,
+    hides_behind_words,
     reason_of_codes,
     reason_of_words,
     speaks_of_nobody,
 )
-from subscribers.bounces.dialogue import find_reply, find_status
+from subscribers.bounces.dialogue import find_reply, find_status, unwrap
 from subscribers.bounces.model import PERMANENT, Reason, ReportedRecipient
+from subscribers.bounces.parties import Parties
 from subscribers.bounces.statuses import is_for_now
 
 _WORDS_KEPT = 600
 #: RFC 5321 section 4.3.2: no reply to DATA.
 _OF_RECIPIENT = frozenset({"551", "553"})
+#: RFC 5321 section 4.2.3: the mailbox, not the message or the session, is what is refused.
+_REFUSES_MAILBOX = frozenset({"550", "551", "553"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +36,8 @@ class Refusal:
         program: A local program refused, not an SMTP server (``Diagnostic-Code: x-unix``).
         late: The message is called delayed or expired.
         verdict: The reason, where the form of a notice alone tells it.
+        ours: The sender's addresses and domains in lower case (`Parties.ours`).
+        forwarded_to: Where the recipient's mail went on to, in lower case.
     """
 
     address: str
@@ -42,10 +49,18 @@ class Refusal:
     program: bool = False
     late: bool = False
     verdict: Reason | None = None
+    ours: frozenset[str] = frozenset()
+    forwarded_to: frozenset[str] = frozenset()
+
+    @property
+    def parties(self) -> Parties:
+        """Whose the addresses and domains are that the words may quote."""
+        return Parties(recipient=self.address, ours=self.ours, forwarded_to=self.forwarded_to)
 
 
 def judge(refusal: Refusal) -> ReportedRecipient:
     """Return a recipient with the reason that the refusal amounts to."""
+    refusal = _unwrapped(refusal)
     told = [words for words in refusal.words if words.strip()]
     around = [words for words in refusal.around if words.strip()]
     status = refusal.status
@@ -54,13 +69,17 @@ def judge(refusal: Refusal) -> ReportedRecipient:
     reply = refusal.reply or _first(find_reply, (*told, *around))
     command = refusal.command or ("RCPT" if reply in _OF_RECIPIENT else "")
     by_code = reason_of_codes(status=status, reply=reply, command=command)
-    reason, words = _by_words(told, status=status, command=command)
+    find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
+    reason, words = _by_words(partial(find, near=True), told)
     if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
-        reason, words = _by_words(around, status=status, command=command)
+        reason, words = _by_words(find, around)
     if reason is Reason.UNKNOWN:
         reason, words = by_code, next(iter((*told, *around)), "")
-        if reason in {Reason.UNKNOWN, Reason.FILTERED} and any(map(speaks_of_nobody, told)):
-            reason = Reason.USER_UNKNOWN if command == "RCPT" else Reason.FILTERED
+        denial = next((one for one in told if speaks_of_nobody(one, refusal.parties)), "")
+        if denial and reason in {Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX}:
+            plain = not command and reply in _REFUSES_MAILBOX
+            plain = plain and not hides_behind_words(denial, refusal.parties)
+            reason = Reason.USER_UNKNOWN if command == "RCPT" or plain else Reason.FILTERED
     if refusal.verdict is not None:
         reason = refusal.verdict
     elif reason is Reason.UNKNOWN and (refusal.program or refusal.late):
@@ -75,9 +94,26 @@ def judge(refusal: Refusal) -> ReportedRecipient:
     )
 
 
-def _by_words(told: Iterable[str], *, status: str, command: str) -> tuple[Reason, str]:
+def _unwrapped(refusal: Refusal) -> Refusal:
+    """Return a refusal with the next host's own reply in the place of a gateway's verdict on it."""
+    inner = [unwrap(words) for words in refusal.words]
+    at = next((i for i, words in enumerate(refusal.words) if inner[i][0] != words), -1)
+    if at < 0:
+        return refusal
+    reply, command = inner[at]
+    return replace(
+        refusal,
+        words=tuple(words for words, _ in inner),
+        around=(),
+        status=find_status(reply),
+        reply=find_reply(reply) or refusal.reply,
+        command=refusal.command or command,
+    )
+
+
+def _by_words(find: Callable[[str], Reason], told: Iterable[str]) -> tuple[Reason, str]:
     for words in told:
-        reason = reason_of_words(words, status=status, command=command)
+        reason = find(words)
         if reason is not Reason.UNKNOWN:
             return reason, words
     return Reason.UNKNOWN, ""

@@ -30,7 +30,7 @@ _REASONS = {
     "3.5": Reason.SYSTEM,
     "3.6": Reason.SYSTEM,
     "4.0": Reason.NETWORK,
-    "4.1": Reason.EXPIRED,
+    "4.1": Reason.NETWORK,
     "4.2": Reason.NETWORK,
     "4.3": Reason.SYSTEM,
     "4.4": Reason.HOST_UNKNOWN,
@@ -66,9 +66,8 @@ _REASONS = {
 _SUBJECTS = {"4": Reason.NETWORK, "6": Reason.CONTENT, "7": Reason.SECURITY}
 #: Details of three digits are a provider's own (Exchange Online 5.4.300, 5.7.509 …), by subject.
 _PROVIDER_DETAIL = 100
-#: RFC 7504: the host takes no mail; RFC 5248: the account is disabled.
+#: RFC 7504: the domain takes no mail; RFC 5248: the account is disabled.
 _REPLIES = {
-    "521": Reason.NO_MAIL_ACCEPTED,
     "525": Reason.SUSPENDED,
     "556": Reason.NO_MAIL_ACCEPTED,
 }

@@ -16,6 +16,7 @@ class Saying:
     Attributes:
         words: ``{0}`` stands for the recipient's address, ``{1}`` for its domain.
         command: The SMTP command that is refused so.
+        by_command: Without it the words would mean the opposite.
     """
 
     hard: bool
@@ -23,6 +24,7 @@ class Saying:
     reply: str = "550"
     status: str = ""
     command: str = "RCPT"
+    by_command: bool = False
 
 
 #: Nobody is there. None of these carries a status that would tell it alone.
@@ -285,7 +287,6 @@ SOMEBODY = (
     ("554", "5.7.1", "DATA", "Delivery not authorized, message refused by local policy"),
     ("550", "5.0.0", "DATA", "Message refused"),
     ("554", "", "DATA", "Transaction failed"),
-    ("550", "", "DATA", "{0} User unknown"),
     ("550", "5.7.1", "RCPT", "Rejected by the recipient's own rules"),
     # The way.
     ("421", "4.4.1", "", "Connection timed out"),
@@ -313,7 +314,6 @@ SOMEBODY = (
     ("554", "5.7.1", "DATA", "Message contains an address that is known for spam"),
     ("550", "5.7.0", "DATA", "Sender address verification: user does not exist"),
     ("550", "", "RCPT", "Sender verify failed"),
-    ("550", "", "MAIL", "Unknown user {0}"),
     ("550", "5.1.7", "MAIL", "invalid address in MAIL FROM"),
     ("501", "5.1.7", "MAIL", "Sender domain does not exist"),
     ("553", "", "MAIL", "sorry, your envelope sender domain must exist"),
@@ -357,7 +357,6 @@ SOMEBODY = (
         "[TS01] Messages from 192.0.2.9 temporarily deferred due to user complaints",
     ),
     ("554", "5.7.1", "DATA", "[CS01] Message blocked due to user preferences"),
-    ("550", "", "DATA", "No such user"),
     ("550", "", "RCPT", "Please turn on SMTP Authentication; relay for unknown users is off"),
     ("550", "5.1.0", "RCPT", "Address rejected. Sender in blacklist"),
     ("553", "5.3.0", "RCPT", "<{0}>... Spam blocked see http://spamcop.example"),
@@ -452,6 +451,12 @@ SOMEBODY = (
     ("550", "", "RCPT", "Sender address verification failed: remote host said user unknown"),
     ("550", "", "RCPT", "Callback verification of news@example.jp failed: no such user"),
 )
+#: Soft by the command alone: filters' and callbacks' words are those of a directory.
+BY_COMMAND = (
+    ("DATA", "{0} User unknown"),
+    ("MAIL", "Unknown user {0}"),
+    ("DATA", "No such user"),
+)
 
 SAYINGS = (
     *(Saying(hard=True, words=words) for words in NOBODY),
@@ -461,5 +466,9 @@ SAYINGS = (
     *(
         Saying(hard=False, reply=reply, status=status, command=command, words=words)
         for reply, status, command, words in SOMEBODY
+    ),
+    *(
+        Saying(hard=False, command=command, words=words, by_command=True)
+        for command, words in BY_COMMAND
     ),
 )

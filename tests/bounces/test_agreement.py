@@ -19,7 +19,7 @@ from subscribers.bounces.reading import read_report
 from tests.bounces.formats import READER
 from tests.bounces.manners import MANNERS, said_of
 from tests.bounces.sayings import SAYINGS
-from tests.bounces.test_samples import FOLDER, FOUND, WRONGED
+from tests.bounces.test_samples import DISPUTED, FOLDER, FOUND, WRONGED
 
 _STATUS = re.compile(rb"(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![.]?\d)")
 _FIELDS = re.compile(
@@ -53,13 +53,12 @@ def is_hard(report: Report, number: int = 0) -> bool:
 
 @pytest.mark.parametrize("name", MANNERS)
 def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
-    """That nobody is there is asked only of manners that tell the command: docs/bounces.md."""
     manner, tells = MANNERS[name]
     counts: Counter[tuple[bool, bool]] = Counter()
     for saying in SAYINGS:
         report = read_report(manner(said_of(saying)))
         assert [one.address for one in report.recipients] == [READER], saying
-        if tells or saying.status or not saying.hard:
+        if tells or not saying.by_command:
             counts[saying.hard, is_hard(report)] += 1
     assert counts[True, True] >= FOUND * (counts[True, True] + counts[True, False])
     assert counts[False, True] <= WRONGED * (counts[False, True] + counts[False, False])
@@ -72,19 +71,20 @@ def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
 @pytest.mark.parametrize(
     ("harm", "found"),
     [
-        pytest.param(without_status, 0.7, id="status 5.0.0"),
+        pytest.param(without_status, 0.8, id="status 5.0.0"),
         pytest.param(without_machines_part, 0.9, id="no machine's part"),
-        pytest.param(without_codes, 0.6, id="no codes"),
-        pytest.param(words_alone, 0.6, id="words alone"),
+        pytest.param(without_codes, 0.75, id="no codes"),
+        pytest.param(words_alone, 0.65, id="words alone"),
     ],
 )
 def test_samples_that_lost_their_codes_spare_the_living(harm: Harm, found: float) -> None:
-    """Without 5.1.1, "unknown" is believed only of a refused RCPT, so that fewer are found."""
+    """What a code alone said is lost with it, so that fewer are found."""
     counts: Counter[tuple[bool, bool]] = Counter()
     for line in (FOLDER / "expected.jsonl").read_text("utf-8").splitlines():
         sample = json.loads(line)
         report = read_report(harm((FOLDER / sample["file"]).read_bytes()))
         for number, wanted in enumerate(sample["recipients"]):
-            counts[wanted["hard"], is_hard(report, number)] += 1
+            if sample["file"] not in DISPUTED:
+                counts[wanted["hard"], is_hard(report, number)] += 1
     assert counts[True, True] >= found * (counts[True, True] + counts[True, False])
     assert counts[False, True] <= WRONGED * (counts[False, True] + counts[False, False])

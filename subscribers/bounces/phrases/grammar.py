@@ -16,6 +16,7 @@ _WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
 
 PERSON = (
     r"(?:e-?mail |local |virtual |end )?(?:user|recipient|addressee)s?(?:name| name| id|-id)?",
+    r"rcpts?(?! command)",
     r"mail ?box(?:es)?",
     r"inbox(?:es)?",
     r"(?:e-?mail |user |mail )?accounts?",

@@ -1,0 +1,376 @@
+"""Whose fault a reply names: the recipient's, ours or nobody's, by what it quotes and answers."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from subscribers.bounces.model import Reason, Report, ReportKind
+from subscribers.bounces.reading import read_report
+from tests.bounces.formats import OURS, READER, RETURNED
+from tests.bounces.test_reading import notification, recipient
+
+OUR_DOMAIN = OURS.partition("@")[2]
+DOMAIN = READER.partition("@")[2]
+
+
+def told(words: str, *, status: str = "5.0.0", command: str = "RCPT TO") -> Report:
+    """Return how a reply is read that our own server reports, as Postfix writes it."""
+    place = f" (in reply to {command} command)" if command else ""
+    lead = f"<{READER}>: host mx.{DOMAIN}[192.0.2.5] said: {words}{place}"
+    return read_report(
+        notification(recipient(status=status, diagnostic=f"smtp; {words}"), words=lead)
+    )
+
+
+def only(report: Report) -> tuple[Reason, bool]:
+    (one,) = report.recipients
+    assert one.address == READER
+    return one.reason, one.hard
+
+
+def notice(body: str, *, subject: str = "Returned mail", returned: str = RETURNED) -> bytes:
+    head = f"From: MAILER-DAEMON@mx.example.net\nTo: {OURS}\nSubject: {subject}\n"
+    return f"{head}Content-Type: text/plain; charset=utf-8\n\n{body}\n{returned}".encode()
+
+
+@pytest.mark.parametrize("command", ["", "RCPT TO"])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("5.0.0", f"553 {OUR_DOMAIN} does not exist"),
+        ("5.0.0", f"550 Domain {OUR_DOMAIN} not found in DNS, please check your MAIL FROM"),
+        ("5.1.2", f"550 5.1.2 <{OURS}>: Sender address rejected: Domain not found"),
+        ("5.1.2", f"550 5.1.2 <{OURS}>: Domain not found"),
+        ("5.1.2", f"550 5.1.2 the domain {OUR_DOMAIN} has no such name, host unknown"),
+        ("5.1.7", "550 5.1.7 Invalid address"),
+        ("5.1.8", "553 5.1.8 unknown domain"),
+        ("5.1.1", f"550 5.1.1 {OURS} rejected"),
+        ("5.1.0", f"550 5.1.0 {OURS} is unknown, bounces could not be returned"),
+        ("5.0.0", "550 a.example.org does not exist"),
+        ("5.0.0", "550 Domain not found"),
+    ],
+)
+def test_a_reply_on_our_address_or_domain_is_no_fault_of_the_readers(
+    status: str, words: str, command: str
+) -> None:
+    assert only(told(words, status=status, command=command)) == (Reason.SENDER_REJECTED, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "reason"),
+    [
+        ("5.1.2", f"550 5.1.2 <{READER}>: Domain not found", Reason.HOST_UNKNOWN),
+        ("5.1.2", f"550 5.1.2 {DOMAIN} does not exist", Reason.HOST_UNKNOWN),
+        ("5.0.0", f"553 {DOMAIN} does not exist", Reason.HOST_UNKNOWN),
+        ("5.1.8", f"550 5.1.8 <{READER}> is unknown", Reason.USER_UNKNOWN),
+        ("5.1.1", f"550 5.1.1 no such user: {READER}", Reason.USER_UNKNOWN),
+    ],
+)
+def test_the_same_words_of_the_readers_address_or_domain_are_hard(
+    status: str, words: str, reason: Reason
+) -> None:
+    assert only(told(words, status=status)) == (reason, True)
+
+
+def test_our_own_address_as_the_unknown_one_is_not_the_reader() -> None:
+    assert only(told(f"550 5.1.1 no such user: {OURS}", status="5.1.1")) == (
+        Reason.FILTERED,
+        False,
+    )
+
+
+def test_a_reader_in_our_own_domain_is_a_reader() -> None:
+    own = f"clerk@{OUR_DOMAIN}"
+    words = f"550 5.1.1 <{own}>: no such user at {OUR_DOMAIN}"
+    fields = recipient(address=own, status="5.1.1", diagnostic=f"smtp; {words}")
+    (one,) = read_report(notification(fields)).recipients
+    assert (one.reason, one.hard) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            "5.0.0",
+            "554-mx.example.com No SMTP service 554 IP address is black listed, see our site",
+        ),
+        ("5.0.0", "554 No SMTP service here"),
+        ("5.0.0", "554-No SMTP service 554 Bad DNS PTR resource record"),
+        ("5.0.0", "521 mx.example.com closing, your address range may not call here"),
+        ("5.0.0", "521 Access denied"),
+        ("5.0.0", "521"),
+        ("5.5.1", "521 5.5.1 Protocol error"),
+        ("5.3.2", "521 5.3.2 Service currently unavailable"),
+        ("5.0.0", "554 mx.example.com"),
+    ],
+)
+@pytest.mark.parametrize("command", ["", "HELO"])
+def test_a_greeting_that_turns_us_away_says_nothing_of_the_reader(
+    status: str, words: str, command: str
+) -> None:
+    assert not told(words, status=status, command=command).recipients[0].hard
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "521 5.3.2 System not accepting network messages",
+        "556 5.1.10 Domain takes no mail",
+        f"550 5.7.27 <{READER}>... Host does not accept mail: {DOMAIN} (null MX)",
+        "521 This host does not accept mail",
+    ],
+)
+def test_a_domain_that_takes_no_mail_is_hard(words: str) -> None:
+    status = words[4:].split(maxsplit=1)[0] if words[4].isdigit() else "5.0.0"
+    assert only(told(words, status=status, command="")) == (Reason.NO_MAIL_ACCEPTED, True)
+
+
+class TestQuotedReplies:
+    def test_the_next_hosts_reply_goes_before_the_gateways_verdict(self) -> None:
+        words = f"5.1.0 - Unknown address error 550-'5.7.1 <{OURS}>... Access denied'"
+        reason, hard = only(told(words, status="5.1.0", command=""))
+        assert (reason, hard) == (Reason.SENDER_REJECTED, False)
+
+    def test_and_may_say_that_nobody_is_there(self) -> None:
+        words = "5.1.0 - Unknown address error 550-'no mailbox by that name'"
+        assert only(told(words, status="5.1.0", command="")) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize(
+        ("words", "reason", "hard"),
+        [
+            ("550 5.1.1 RESOLVER.ADR.RecipNotFound; not found", Reason.USER_UNKNOWN, True),
+            ("550 5.1.1 the mailbox is over its quota", Reason.MAILBOX_FULL, False),
+            ("550 5.1.1 too many messages, slow down", Reason.RATE_LIMITED, False),
+        ],
+    )
+    def test_a_supplement_is_a_reply(self, words: str, reason: Reason, *, hard: bool) -> None:
+        fields = recipient(status="5.1.1")
+        fields += f"X-Supplementary-Info: <mx.{DOMAIN} #5.1.1 smtp;{words}>\n"
+        assert only(read_report(notification(fields))) == (reason, hard)
+
+    def test_two_recipients_without_a_line_between_have_their_own_fates(self) -> None:
+        fields = (
+            "Original-Recipient: rfc822;a@example.com\n"
+            "Final-Recipient: rfc822;a@example.com\n"
+            "Action: failed\nStatus: 5.1.1\n"
+            "Original-Recipient: rfc822;b@example.com\n"
+            "Final-Recipient: rfc822;b@example.com\n"
+            "Action: failed\nStatus: 5.2.2\n"
+        )
+        report = read_report(notification(fields))
+        assert [(one.address, one.reason) for one in report.recipients] == [
+            ("a@example.com", Reason.USER_UNKNOWN),
+            ("b@example.com", Reason.MAILBOX_FULL),
+        ]
+
+
+class TestTranscripts:
+    HEAD = f"""   ----- The following addresses had permanent fatal errors -----
+<{READER}>
+
+   ----- Transcript of session follows -----
+... while talking to mx.{DOMAIN}.:
+>>> DATA
+"""
+    DIVIDER = "\n   ----- Original message follows -----"
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            f"<<< 550 {READER} unknown user\n<<< 503 5.5.1 need RCPT (recipient)",
+            f"<<< 550 <{READER}>: no such user\n<<< 554 5.5.1 Error: no valid recipients",
+            f"<<< 553 no mailbox for {READER}\n<<< 503 valid RCPT command must precede DATA",
+            f"<<< 551 not our user: {READER}\n554 5.0.0 Service unavailable",
+            f"<<< 550 unknown user\n550 5.1.1 <{READER}>... User unknown",
+        ],
+    )
+    def test_beneath_data_may_stand_the_answer_to_rcpt(self, lines: str) -> None:
+        assert only(read_report(notice(f"{self.HEAD}{lines}{self.DIVIDER}"))) == (
+            Reason.USER_UNKNOWN,
+            True,
+        )
+
+    def test_a_refused_message_is_a_filters(self) -> None:
+        lines = f"<<< 550 Unknown user {READER}\n554 5.0.0 Service unavailable"
+        assert only(read_report(notice(f"{self.HEAD}{lines}{self.DIVIDER}"))) == (
+            Reason.FILTERED,
+            False,
+        )
+
+    def test_a_local_program_that_knows_nobody_of_that_name(self) -> None:
+        body = self.HEAD.partition("...")[0] + "mail.local: unknown user: reader\n"
+        body += f"554 {READER}... Service unavailable"
+        raw = notice(body + self.DIVIDER, subject="Returned mail: Service unavailable")
+        assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
+class TestWhereNoCommandIsKnown:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "550 No such user",
+            "550 User unknown",
+            "550 5.5.0 Requested action not taken: mailbox unavailable",
+            f"550 Message was not accepted, invalid mailbox: {READER} is not a user here",
+            "550 5.1.1 mailbox unavailable",
+            f"550 <{READER}> no such person at this address",
+        ],
+    )
+    def test_plain_words_of_the_reader_are_believed(self, words: str) -> None:
+        body = f"Your message to {READER} could not be delivered.\n\n<{READER}>:\n{words}\n"
+        assert only(read_report(notice(body))) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize(
+        ("words", "hard"),
+        [("550 User unknown", False), ("550 <{0}>: User unknown", True)],
+    )
+    def test_au_quotes_whom_it_does_not_know(self, words: str, *, hard: bool) -> None:
+        address = "reader@ezweb.ne.jp"
+        body = f"<{address}>: host lsean.ezweb.ne.jp said: {words.format(address)}\n"
+        raw = notice(body, returned=RETURNED.replace(READER, address))
+        assert [one.hard for one in read_report(raw).recipients] == [hard]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "452 mailbox unavailable",
+            "550 5.7.1 mailbox unavailable",
+            "554 message has an unknown address in its header",
+            "550 sender unknown",
+            "550 5.4.1 Mail rejected by destination domain",
+        ],
+    )
+    def test_other_words_are_not(self, words: str) -> None:
+        body = f"<{READER}>:\n{words}\n"
+        (one,) = read_report(notice(body)).recipients
+        assert not one.hard
+        assert one.reason is not Reason.EXPIRED
+
+
+class TestWhoFailed:
+    def test_a_mailing_lists_own_address_is_not_who_failed(self) -> None:
+        returned = RETURNED.replace(f"To: {READER}", f"To: {OURS}")
+        body = f"<{OURS}>\nYour mail to {READER} bounced: 550 5.1.1 user unknown\n"
+        (one,) = read_report(notice(body, returned=returned)).recipients
+        assert one.address == READER
+
+    def test_what_stands_below_a_ruled_line_was_not_said_by_the_system(self) -> None:
+        body = (
+            f"<{READER}>\n452 come back later\n\n"
+            "----- Original message follows -----\n\n"
+            "friend@example.org\nuser unknown? 550 no such user\n"
+        )
+        (one,) = read_report(notice(body, returned="")).recipients
+        assert (one.address, one.hard) == (READER, False)
+
+    def test_a_notice_without_a_reason_is_not_hard(self) -> None:
+        head = f"From: postmaster@example.net (InterScan Notification)\nTo: {OURS}\n"
+        raw = f"{head}Subject: Mail could not be delivered\n\nUnable to deliver message to {READER}"
+        assert not read_report(raw.encode()).recipients[0].hard
+
+
+EVENT = {
+    "notificationType": "Bounce",
+    "bounce": {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [
+            {
+                "emailAddress": READER,
+                "status": "5.1.1",
+                "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+            }
+        ],
+        "timestamp": "2026-10-01T08:00:00.000Z",
+    },
+    "mail": {"source": OURS, "destination": [READER], "messageId": "x" * 60},
+}
+
+
+class TestOtherForms:
+    @pytest.mark.parametrize("in_envelope", [False, True])
+    def test_amazons_event_in_a_mail(self, *, in_envelope: bool) -> None:
+        padded = EVENT | {"padding": "x" * 4000}
+        written = json.dumps(padded)
+        if in_envelope:
+            written = json.dumps({"Type": "Notification", "Message": written})
+        head = f"From: AWS Notifications <no-reply@sns.amazonaws.com>\nTo: {OURS}\n"
+        footer = "\n\n--\nTo stop receiving these, follow the link below\n"
+        raw = f"{head}Subject: AWS Notification Message\n\n{written}{footer}".encode()
+        report = read_report(raw)
+        assert report.kind is ReportKind.BOUNCE
+        assert only(report) == (Reason.USER_UNKNOWN, True)
+
+    def receipt(self, words: str, disposition: str) -> bytes:
+        fields = f"Final-Recipient: rfc822; {READER}\nDisposition: {disposition}\n"
+        raw = notification(fields, words=words).replace(
+            b"delivery-status", b"disposition-notification"
+        )
+        return raw.replace(b"Subject: Undelivered Mail Returned to Sender", b"Subject: Rejected")
+
+    @pytest.mark.parametrize(
+        ("why", "reason"),
+        [
+            ("Quota exceeded (mailbox for user is full)", Reason.MAILBOX_FULL),
+            ("I do not want this; user unknown!", Reason.FILTERED),
+        ],
+    )
+    def test_a_rejection_written_as_a_receipt(self, why: str, reason: Reason) -> None:
+        words = f"Your message to <{READER}> was automatically rejected:\n{why}"
+        raw = self.receipt(words, "automatic-action/MDN-sent-automatically; deleted")
+        report = read_report(raw)
+        assert report.kind is ReportKind.BOUNCE
+        assert only(report) == (reason, False)
+
+    def test_mail_deleted_unread_is_a_receipt_still(self) -> None:
+        raw = self.receipt(
+            "Your message was deleted without being read.",
+            "manual-action/MDN-sent-automatically; deleted",
+        )
+        assert read_report(raw).kind is ReportKind.AUTO_REPLY
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b'boundary="b"', b'boundary="other"'),
+            (b'; boundary="b"', b""),
+            (b"--b--\n", b""),
+            (b"--b\nContent-Type: message/rfc822\n", b""),
+        ],
+    )
+    def test_a_broken_multipart_loses_nothing(self, old: bytes, new: bytes) -> None:
+        whole = notification(recipient(status="5.1.1")).replace(b"--b", b"--boundary")
+        whole = whole.replace(b'boundary="b"', b'boundary="boundary"')
+        broken = whole.replace(old.replace(b"b", b"boundary", 0), new)
+        for before, after in ((b'"boundary"', b'"other"'), (b"--boundary--\n", b"")):
+            broken = broken.replace(before, after) if old in {before, b"--b--\n"} else broken
+        assert only(read_report(broken)) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize("place", ["headers", "text", "part"])
+    def test_microsofts_complaint_with_its_own_field_on_top(self, place: str) -> None:
+        field = f"X-HmXmrOriginalRecipient: {READER}\n"
+        head = f"From: staff@hotmail.com\nTo: {OURS}\nSubject: complaint about message\n"
+        returned = RETURNED.replace(f"To: {READER}", "To: undisclosed")
+        raw = {
+            "headers": f"{field}{head}\n{returned}",
+            "text": f"{head}\n{field}\n{returned}",
+            "part": f"{head}Content-Type: message/rfc822\n\n{field}\n{returned}",
+        }[place]
+        report = read_report(raw.encode())
+        assert report.kind is ReportKind.COMPLAINT
+        assert only(report) == (Reason.COMPLAINT, False)
+        assert report.message_id == "<7.abcdefghijklmnopqrstuvwx@example.jp>"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "zlib", "x" * 3000])
+def test_what_is_no_charset_of_text_is_never_asked_to_decode(charset: str) -> None:
+    head = f"From: MAILER-DAEMON@mx.example.net\nTo: {OURS}\nSubject: Returned mail\n"
+    body = f"<{READER}>: 550 5.1.1 user unknown\n" + "a-" * 120_000
+    raw = f"{head}Content-Type: text/plain; charset={charset}\n\n{body}".encode()
+    started = time.process_time()
+    report = read_report(raw)
+    assert time.process_time() - started < 0.5
+    assert only(report) == (Reason.USER_UNKNOWN, True)
