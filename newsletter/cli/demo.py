@@ -152,8 +152,7 @@ def _order(engine: Engine, settings: Settings) -> int:
     return place_order(
         engine,
         actor,
-        newsletter.id,
-        issue.id,
+        issue,
         preflight,
         order,
         batch_size=settings.batch_size,

@@ -67,7 +67,10 @@ def _show_reading(read: ReadIssue) -> None:
 def import_issue(
     context: typer.Context, file: File, newsletter: NewsletterName = None, json: Json = False
 ) -> None:
-    """Bring an issue in, in place of an earlier one of the same date and number."""
+    """Bring an issue in, in place of an earlier one of the same date and number.
+
+    One that was sent, or is about to be, is not replaced: what was sent does not change.
+    """
     settings = settings_of(context)
     read = read_file(file)
     render_issue(

@@ -122,8 +122,7 @@ def send(
         mailing_id = place_order(
             engine,
             actor,
-            newsletter_row.id,
-            issue_row.id,
+            issue_row,
             preflight,
             order,
             batch_size=settings.batch_size,

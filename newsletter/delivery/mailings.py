@@ -39,6 +39,7 @@ from newsletter.rendering.render import render_issue
 _PAUSABLE = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 _RESUMABLE = frozenset({MailingState.PAUSED})
 _CANCELLABLE = _PAUSABLE | _RESUMABLE | {MailingState.DRAFT}
+_MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +102,19 @@ def create_mailing(
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
-    """Make a mailing of a rendered issue, to be planned and sent; return its number."""
+    """Make a mailing of a rendered issue, to be planned and sent; return its number.
+
+    Its issue is locked against changes until the transaction ends, and stays as it is from then on;
+    see `newsletter.issues.sent`.
+
+    Raises:
+        ConflictError: The issue was changed since ``issue`` was read and rendered.
+    """
+    version = select(IssueRow.version).where(IssueRow.id == issue.id).with_for_update()
+    if session.scalar(version) != issue.version:
+        raise ConflictError(
+            "The issue changed since you looked at it.", remedy="Look again, then send it."
+        )
     scheduled_at = first_hour(session, newsletter, schedule)
     local = schedule.everywhere and schedule.hour is not None
     row = MailingRow(
@@ -109,6 +122,10 @@ def create_mailing(
         issue_id=issue.id,
         state=MailingState.PLANNING if scheduled_at is None else MailingState.SCHEDULED,
         batch_size=batch_size,
+        title=issue.title,
+        issue_date=issue.issue_date,
+        issue_number=str(issue.content.get("number") or ""),
+        summary=str(issue.content.get("preheader") or ""),
         segment=segment,
         scheduled_at=scheduled_at,
         local_hour=schedule.hour.isoformat() if local and schedule.hour else "",
@@ -198,10 +215,9 @@ def _progress(session: Session, row: MailingRow) -> Progress:
         .where(DeliveryRow.mailing_id == row.id)
         .group_by(DeliveryRow.state)
     )
-    subject = session.scalar(select(IssueRow.title).where(IssueRow.id == row.issue_id))
     return Progress(
         mailing_id=row.id,
-        subject=subject or "",
+        subject=row.title,
         state=row.state,
         planned=row.planned,
         counts=dict(counts.all()),
@@ -241,6 +257,8 @@ def resume_mailing(session: Session, mailing_id: int) -> None:
 def cancel_mailing(session: Session, mailing_id: int) -> None:
     """End a mailing; whoever did not get it yet is skipped.
 
+    One that nobody can have got never began: its issue may be changed again, and no archive has it.
+
     Raises:
         ConflictError: It is finished or cancelled already.
     """
@@ -258,6 +276,14 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
         .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
         .values(state=BatchState.DONE, hinted_at=None)
     )
+    # Asked after the update above, which waits for whoever was claiming.
+    left = select(DeliveryRow.position).where(
+        DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(_MAY_HAVE_LEFT)
+    )
+    if session.scalar(left.limit(1)) is None:
+        session.execute(
+            update(MailingRow).where(MailingRow.id == mailing_id).values(started_at=None)
+        )
 
 
 def _move(

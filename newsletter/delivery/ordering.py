@@ -17,7 +17,7 @@ from newsletter.accounts.audit import Actor, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import MailingKind, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import UncertainPolicy
 from newsletter.delivery.approving import content_digest, demand_approval
 from newsletter.delivery.audience import AudienceCount, audience_figure, has_audience
 from newsletter.delivery.figures import Figure, Figures
@@ -25,6 +25,7 @@ from newsletter.delivery.mailings import create_mailing
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError
 from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.sent import sent_as
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 
@@ -110,14 +111,13 @@ def review_order(
 def place_order(
     engine: Engine,
     actor: Actor,
-    newsletter_id: int,
-    issue_id: int,
+    issue: IssueRow,
     preflight: Preflight,
     order: Order,
     *,
     batch_size: int,
 ) -> int:
-    """Make the mailing, or return the one that this order made already.
+    """Make the mailing of ``issue`` as ``preflight`` rendered it, or return the one made already.
 
     Two orders of one issue at once are one after the other: the second one must say that it is to
     be sent again.
@@ -129,15 +129,15 @@ def place_order(
     """
     if len(order.key) not in _KEY_LENGTHS:
         raise ConflictError("This form is out of date.", remedy="Begin again.")
-    if (known := _find(engine, order.key, issue_id)) is not None:
+    if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)
     if preflight.of(Severity.WARNING) and not order.with_warnings:
         raise ConflictError("Preflight found warnings; say that it is to be sent with them.")
     try:
         with transaction(engine) as session:
-            newsletter = session.get_one(NewsletterRow, newsletter_id)
-            issue = session.get_one(IssueRow, issue_id, with_for_update=True)
+            newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+            session.get_one(IssueRow, issue.id, with_for_update=True)
             # Asked again under the lock: the same order may have been placed twice at once.
             if (known := order_of(session, order.key)) is not None:
                 return known
@@ -175,13 +175,13 @@ def place_order(
                 actor,
                 "mailing.order",
                 object=f"mailing {mailing_id}",
-                newsletter_id=newsletter_id,
+                newsletter_id=newsletter.id,
                 details=_described(issue, order),
             )
             return mailing_id
     except IntegrityError:
         # The same key was used for two issues at once, and the other was first.
-        if (known := _find(engine, order.key, issue_id)) is None:
+        if (known := _find(engine, order.key, issue.id)) is None:
             raise
         return known
 
@@ -192,16 +192,8 @@ def order_of(session: Session, key: str) -> int | None:
 
 
 def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
-    """Return the mailings of an issue so far, but for those that were cancelled."""
-    return session.scalars(
-        select(MailingRow)
-        .where(
-            MailingRow.issue_id == issue_id,
-            MailingRow.kind == MailingKind.ISSUE,
-            MailingRow.state != MailingState.CANCELLED,
-        )
-        .order_by(MailingRow.id.desc())
-    ).all()
+    """Return the mailings of an issue that somebody got, or will get."""
+    return sent_as(session, issue_id)
 
 
 def _find(engine: Engine, key: str, issue_id: int) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from newsletter.database.tables import IssueRow, MailingRow
 from newsletter.database.vocabulary import MailingKind
@@ -18,7 +18,11 @@ from newsletter.language import Language
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """One issue in the archive; ``published_at`` is when its first mailing began."""
+    """One issue in the archive, as its latest mailing has it.
+
+    Attributes:
+        published_at: When its first mailing began.
+    """
 
     slug: str
     title: str
@@ -47,11 +51,13 @@ def list_publications(
         .group_by(MailingRow.issue_id)
         .subquery()
     )
+    first, latest = aliased(MailingRow), aliased(MailingRow)
     query = (
-        select(IssueRow, MailingRow.started_at, begun.c.last_id)
+        select(IssueRow.slug, IssueRow.language, latest, first.started_at)
         .join(begun, begun.c.issue_id == IssueRow.id)
-        .join(MailingRow, MailingRow.id == begun.c.first_id)
-        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .join(first, first.id == begun.c.first_id)
+        .join(latest, latest.id == begun.c.last_id)
+        .order_by(latest.issue_date.desc(), IssueRow.id.desc())
         .limit(limit)
         .offset(offset)
     )
@@ -59,15 +65,15 @@ def list_publications(
         query = query.where(IssueRow.slug == slug)
     return [
         Publication(
-            slug=issue.slug,
-            title=issue.title,
-            summary=str(issue.content.get("preheader") or ""),
-            issue_date=issue.issue_date,
-            language=issue.language,
-            published_at=started_at or issue.created_at,
-            mailing_id=mailing_id,
+            slug=issue_slug,
+            title=mailing.title,
+            summary=mailing.summary,
+            issue_date=mailing.issue_date or mailing.created_at.date(),
+            language=language,
+            published_at=started_at or mailing.created_at,
+            mailing_id=mailing.id,
         )
-        for issue, started_at, mailing_id in session.execute(query)
+        for issue_slug, language, mailing, started_at in session.execute(query)
     ]
 
 

@@ -12,13 +12,18 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
-    IssueRow,
     MailingRow,
     SubscriberRow,
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind, MailingState
+from newsletter.database.vocabulary import (
+    BounceKind,
+    BounceSource,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+)
 from newsletter.delivery.figures import Figure, Figures
 from newsletter.errors import NotFoundError
 
@@ -45,7 +50,8 @@ class MailingSummary:
     """One mailing's figures.
 
     Attributes:
-        bounced: Reports that a message came back later, soft or hard, each recipient once.
+        bounced: Reports that a message came back later, soft or hard, each recipient once; what
+            was refused while it was handed over is rejected, and not among them.
     """
 
     mailing_id: int
@@ -163,11 +169,11 @@ def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Seque
     return [
         Headline(
             mailing_id=row.id,
-            subject=title or "",
+            subject=row.title,
             state=row.state,
             begins_at=row.started_at or row.scheduled_at,
         )
-        for row, title in session.execute(_newest(newsletter_id).limit(limit))
+        for row in session.scalars(_newest(newsletter_id).limit(limit))
     ]
 
 
@@ -179,26 +185,25 @@ def _summaries(
     *,
     limit: int,
 ) -> Sequence[MailingSummary]:
-    rows = session.execute(_newest(newsletter_id).where(condition).limit(limit)).all()
-    return [_summary(session, row, title or "", figures) for row, title in rows]
+    rows = session.scalars(_newest(newsletter_id).where(condition).limit(limit)).all()
+    return [_summary(session, row, figures) for row in rows]
 
 
-def _newest(newsletter_id: int) -> Select[MailingRow, str | None]:
+def _newest(newsletter_id: int) -> Select[MailingRow]:
     return (
-        select(MailingRow, IssueRow.title)
-        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        select(MailingRow)
         .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind == MailingKind.ISSUE)
         .order_by(MailingRow.id.desc())
     )
 
 
-def _summary(session: Session, row: MailingRow, title: str, figures: Figures) -> MailingSummary:
+def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSummary:
     # With what ends it in the key, the last word on a mailing is never one from before its end.
     key = ("outcomes", row.id, row.state, row.finished_at)
     found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
     return MailingSummary(
         mailing_id=row.id,
-        subject=title,
+        subject=row.title,
         state=row.state,
         segment=row.segment,
         planned=row.planned,
@@ -229,12 +234,15 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
     bounces = select(func.count(BounceRow.address.distinct())).where(
         BounceRow.mailing_id == mailing_id
     )
-    returned = (BounceKind.HARD, BounceKind.SOFT)
+    # What the relay refused at once is among the deliveries as rejected.
+    returned = BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)) & (
+        BounceRow.source != BounceSource.SMTP
+    )
     return Outcomes(
         counts=dict(counts),
         unsubscribed=left or 0,
         complaints=session.scalar(bounces.where(BounceRow.kind == BounceKind.COMPLAINT)) or 0,
-        bounced=session.scalar(bounces.where(BounceRow.kind.in_(returned))) or 0,
+        bounced=session.scalar(bounces.where(returned)) or 0,
     )
 
 

@@ -14,7 +14,6 @@ from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
-    IssueRow,
     MailingRow,
     SubscriberRow,
     SubscriptionRow,
@@ -109,13 +108,12 @@ def _deliveries(session: Session, newsletter_id: int, subscriber_id: int) -> Seq
     rows = session.execute(
         select(
             DeliveryRow.mailing_id,
-            IssueRow.title,
+            MailingRow.title,
             DeliveryRow.state,
             DeliveryRow.settled_at,
             DeliveryRow.reply,
         )
         .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
-        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
         .where(
             DeliveryRow.subscriber_id == subscriber_id, MailingRow.newsletter_id == newsletter_id
         )
@@ -125,7 +123,7 @@ def _deliveries(session: Session, newsletter_id: int, subscriber_id: int) -> Seq
     return [
         PastDelivery(
             mailing_id=row.mailing_id,
-            subject=row.title or "",
+            subject=row.title,
             state=row.state,
             settled_at=row.settled_at,
             reply=row.reply or "",

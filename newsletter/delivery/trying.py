@@ -76,6 +76,7 @@ def send_test(
         state=MailingState.SENDING,
         priority=PRIORITY,
         uncertain_policy=UncertainPolicy.LEAVE,
+        title=issue.title,
         planned=len(addresses),
         batch_size=len(addresses),
         started_at=moment,

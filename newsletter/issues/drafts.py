@@ -17,6 +17,7 @@ from newsletter.issues.codec import issue_from_json, issue_to_json
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
+from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
 from newsletter.issues.store import default_slug, find_issue, save_issue
 
@@ -152,11 +153,14 @@ def save_draft(
 
     Raises:
         DraftConflictError: Somebody saved since ``draft`` was read, and something else.
+        IssueSentError: Its issue was sent, or is about to be.
         NotFoundError: The draft is gone.
     """
     content, template = issue_to_json(issue), draft.template if template is None else template
     values = {"content": content, "template": template, "author": author, "updated_at": now()}
     if issue != draft.issue or template != draft.template:
+        if draft.issue_id is not None:
+            refuse_change(session, session.get_one(IssueRow, draft.issue_id))
         saved = session.scalar(
             update(DraftRow)
             .where(DraftRow.id == draft.id, DraftRow.revision == draft.revision)
@@ -265,6 +269,7 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
     Raises:
         DraftConflictError: Somebody saved since ``draft`` was read.
         ConflictError: Another issue already has the same date and number.
+        IssueSentError: The issue was sent, or is about to be, and says something else.
     """
     row = _find(session, draft.newsletter_id, draft.id)
     if row.revision != draft.revision:
@@ -278,6 +283,18 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
         changes=(),
         unplaced=(),
     )
+    issue = save_issue(session, draft.newsletter_id, read, slug=free_slug(session, draft, slug))
+    row.issue_id = issue.id
+    session.flush()
+    return issue
+
+
+def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
+    """Return the slug that a draft is published under: its issue's, or of its date and number.
+
+    Raises:
+        ConflictError: Another issue has it.
+    """
     own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
     slug = slug or (own.slug if own else "") or default_slug(draft.issue)
     taken = session.scalar(
@@ -290,10 +307,7 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
             f"There is already an issue {slug!r}.",
             remedy="Give this one another date or number, or open that one.",
         )
-    issue = save_issue(session, draft.newsletter_id, read, slug=slug)
-    row.issue_id = issue.id
-    session.flush()
-    return issue
+    return slug
 
 
 def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:

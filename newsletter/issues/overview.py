@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.database.vocabulary import MailingState
+from newsletter.issues.sent import keeps_its_issue
 
 
 class IssueStatus(StrEnum):
@@ -23,15 +24,19 @@ class IssueStatus(StrEnum):
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
+    #: Cancelled on the way: some have it, others do not.
+    STOPPED = "stopped"
     SENT = "sent"
 
 
 _BY_MAILING = {
+    MailingState.DRAFT: IssueStatus.READY,
     MailingState.SCHEDULED: IssueStatus.SCHEDULED,
     MailingState.PLANNING: IssueStatus.SENDING,
     MailingState.SENDING: IssueStatus.SENDING,
     MailingState.PAUSED: IssueStatus.PAUSED,
     MailingState.FINISHED: IssueStatus.SENT,
+    MailingState.CANCELLED: IssueStatus.STOPPED,
 }
 
 
@@ -43,6 +48,7 @@ class IssueLine:
         draft_id: None for an issue that nobody has opened for editing.
         issue_id: None for a draft that readers cannot get yet.
         author: Who edited last; empty where only the command line brought it in.
+        fixed: Whether it was sent, or is about to be, and stays as it is.
     """
 
     draft_id: int | None
@@ -52,6 +58,7 @@ class IssueLine:
     status: IssueStatus
     edited_at: datetime
     author: str = ""
+    fixed: bool = False
 
 
 def list_lines(session: Session, newsletter_id: int) -> Sequence[IssueLine]:
@@ -72,7 +79,7 @@ def _latest_states(session: Session, newsletter_id: int) -> dict[int, MailingSta
         .where(
             MailingRow.newsletter_id == newsletter_id,
             MailingRow.issue_id.is_not(None),
-            MailingRow.state.in_(_BY_MAILING),
+            keeps_its_issue(),
         )
         .group_by(MailingRow.issue_id)
     )
@@ -92,14 +99,17 @@ def _draft_line(
         status = IssueStatus.CHANGED
     else:
         status = IssueStatus.READY
+    fixed = issue is not None and issue.id in states
+    content = issue.content if issue is not None and fixed else row.content
     return IssueLine(
         draft_id=row.id,
         issue_id=row.issue_id,
-        title=str(row.content["title"]),
-        issue_date=date.fromisoformat(str(row.content["issue_date"])),
+        title=str(content["title"]),
+        issue_date=date.fromisoformat(str(content["issue_date"])),
         status=status,
         edited_at=row.updated_at,
         author=row.author,
+        fixed=fixed,
     )
 
 
@@ -112,4 +122,5 @@ def _issue_line(row: IssueRow, states: dict[int, MailingState]) -> IssueLine:
         issue_date=row.issue_date,
         status=_BY_MAILING[state] if state else IssueStatus.READY,
         edited_at=row.updated_at,
+        fixed=state is not None,
     )

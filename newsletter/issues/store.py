@@ -13,20 +13,32 @@ from newsletter.database.types import now
 from newsletter.errors import NotFoundError
 from newsletter.issues.codec import issue_to_json
 from newsletter.issues.model import Issue
+from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
 
 
 def save_issue(
     session: Session, newsletter_id: int, read: ReadIssue, *, slug: str = ""
 ) -> IssueRow:
-    """Keep an issue under ``slug`` (its date when empty), in place of an earlier one there."""
+    """Keep an issue under ``slug`` (its date when empty), in place of an earlier one there.
+
+    Raises:
+        IssueSentError: The earlier one was sent, or is about to be, and says something else.
+    """
     slug = slug or default_slug(read.issue)
     row = session.scalars(
-        select(IssueRow).where(IssueRow.newsletter_id == newsletter_id, IssueRow.slug == slug)
+        select(IssueRow)
+        .where(IssueRow.newsletter_id == newsletter_id, IssueRow.slug == slug)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).one_or_none()
     if row is None:
         row = IssueRow(newsletter_id=newsletter_id, slug=slug)
         session.add(row)
+    elif (row.content, row.template) == (issue_to_json(read.issue), read.template):
+        return row
+    else:
+        refuse_change(session, row)
     row.title = read.issue.title
     row.issue_date = read.issue.issue_date
     row.language = read.issue.language

@@ -18,7 +18,6 @@ from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
     IncidentRow,
-    IssueRow,
     MailingRow,
 )
 from newsletter.database.tables.mailing import ATTENTION
@@ -215,12 +214,11 @@ def _unsettled(
     some = select(DeliveryRow.mailing_id, DeliveryRow.breaks).where(chosen).limit(MOST).subquery()
     poison = func.count(case((some.c.breaks >= _POISON_BREAKS, 1)))
     rows = session.execute(
-        select(MailingRow.id, MailingRow.newsletter_id, IssueRow.title, func.count(), poison)
+        select(MailingRow.id, MailingRow.newsletter_id, MailingRow.title, func.count(), poison)
         .select_from(some)
         .join(MailingRow, MailingRow.id == some.c.mailing_id)
-        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
         .where(asked, MailingRow.state != MailingState.CANCELLED)
-        .group_by(MailingRow.id, MailingRow.newsletter_id, IssueRow.title)
+        .group_by(MailingRow.id, MailingRow.newsletter_id, MailingRow.title)
         .order_by(MailingRow.id.desc())
         .limit(_MAILINGS)
     )
@@ -228,7 +226,7 @@ def _unsettled(
         UnsettledMailing(
             mailing_id=number,
             newsletter_id=newsletter,
-            subject=title or "",
+            subject=title,
             count=count,
             poison=bad,
         )
@@ -248,16 +246,13 @@ def _last_before(moment: datetime) -> ScalarSelect[int | None]:
 def halted_mailings(session: Session) -> Sequence[HaltedMailing]:
     """Return the mailings that are paused, the newest first."""
     rows = session.execute(
-        select(MailingRow.id, MailingRow.newsletter_id, IssueRow.title, MailingRow.halt_reason)
-        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
+        select(MailingRow.id, MailingRow.newsletter_id, MailingRow.title, MailingRow.halt_reason)
         .where(MailingRow.state == MailingState.PAUSED)
         .order_by(MailingRow.id.desc())
         .limit(_MAILINGS)
     )
     return [
-        HaltedMailing(
-            mailing_id=number, newsletter_id=newsletter, subject=title or "", reason=reason
-        )
+        HaltedMailing(mailing_id=number, newsletter_id=newsletter, subject=title, reason=reason)
         for number, newsletter, title, reason in rows
     ]
 

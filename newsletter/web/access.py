@@ -182,7 +182,7 @@ class Requires:
             ForbiddenError: The role is missing.
             NotFoundError: The path names a newsletter that does not exist.
         """
-        visit = await run_in_threadpool(_find_visit, request)
+        visit = await run_in_threadpool(_visit_of, request)
         if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
         request.state.visit = request.state.admitted = visit
@@ -204,7 +204,7 @@ class Requires:
         return visit
 
 
-def _find_visit(request: Request) -> Visit:
+def _visit_of(request: Request) -> Visit:
     access = access_of(request)
     token = access.session_token(request)
     slug = request.path_params.get("newsletter")
@@ -238,6 +238,14 @@ def _find_visit(request: Request) -> Visit:
         path=request.url.path,
         newsletter_id=newsletter_id,
     )
+
+
+def find_visit(request: Request) -> Visit | None:
+    """Return the visit of whoever is signed in, whatever their roles; None of anybody else."""
+    try:
+        return _visit_of(request)
+    except (SignInRequiredError, NotFoundError):
+        return None
 
 
 def newsletter_of(session: Session, visit: Visit) -> NewsletterRow:

@@ -54,6 +54,7 @@ from newsletter.web.writing.desk import desk_router
 from newsletter.web.writing.draft_pages import DraftPages
 from newsletter.web.writing.past import past_router
 from newsletter.web.writing.pictures import pictures_router
+from newsletter.web.writing.sent import sent_router
 from newsletter.web.writing.shelf import shelf_router
 from newsletter.web.writing.viewing import viewing_router
 
@@ -181,6 +182,8 @@ def _include_feedback(
 def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
     drafts = DraftPages(engine, settings, pages)
     app.include_router(shelf_router(engine, pages))
+    # Behind the shelf, whose new issue it would take for a number.
+    app.include_router(sent_router(engine, pages))
     app.include_router(desk_router(engine, drafts))
     app.include_router(viewing_router(engine, pages, drafts))
     app.include_router(pictures_router(engine, settings, drafts))

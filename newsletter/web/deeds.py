@@ -28,6 +28,7 @@ DEEDS: Mapping[str, Said] = {
     "issue.approved": Said(ja="承認", en="Approved"),
     "issue.create": Said(ja="号を作成", en="Issue begun"),
     "issue.delete": Said(ja="下書きを削除", en="Draft deleted"),
+    "issue.duplicate": Said(ja="号を複製", en="Issue duplicated"),
     "issue.import": Said(ja="号を取り込み", en="Issue imported"),
     "issue.publish": Said(ja="号を送信へ", en="Issue readied"),
     "issue.restore": Said(ja="前の版に復元", en="Revision restored"),

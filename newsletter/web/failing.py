@@ -6,14 +6,30 @@ Programs, which ask for no HTML, get the framework's JSON.
 from __future__ import annotations
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
-from newsletter.errors import ConflictError, NotFoundError, TokenError, UnavailableError
+from newsletter.errors import (
+    ConflictError,
+    NewsletterError,
+    NotFoundError,
+    TokenError,
+    UnavailableError,
+)
+from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
 
@@ -22,7 +38,11 @@ _CONTENT_POLICY = (
     "style-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
 )
-_NOT_FOUND, _UNREADABLE = 404, 422
+_NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
+_BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
+#: Kinds of failure that somebody signed in is told on a page of their own.
+_WITHIN = frozenset({"missing", "unreadable", "refused"})
+_OF_READERS = ("/archive", "/subscribe", "/static", "/images", "/c/", "/p/", "/r/", "/u/", "/v/")
 
 
 def guard_headers(headers: MutableHeaders) -> None:
@@ -35,9 +55,17 @@ def guard_headers(headers: MutableHeaders) -> None:
 def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of handlers
     """Answer failures with pages."""
 
-    def _page(request: Request, kind: str, status: int, said: str = "") -> HTMLResponse:
-        language = pages.language_of(request)
-        return pages.show("failed.html", status=status, language=language, kind=kind, said=said)
+    def _page(
+        request: Request, kind: str, status: int, error: NewsletterError | None = None
+    ) -> HTMLResponse:
+        visit = _visit_of(request) if kind in _WITHIN else None
+        language = visit.language if visit else pages.language_of(request)
+        said = tell(error, language) if error else ""
+        if visit is None:
+            return pages.show("failed.html", status=status, language=language, kind=kind, said=said)
+        return pages.show_to(
+            visit, request, "failed_within.html", status=status, kind=kind, said=said
+        )
 
     @app.exception_handler(NotFoundError)
     @app.exception_handler(TokenError)
@@ -47,7 +75,7 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
 
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:
-        return _page(request, "refused", 409, tell(error, pages.language_of(request)))
+        return _page(request, "refused", 409, error)
 
     @app.exception_handler(UnavailableError)
     def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:
@@ -58,10 +86,15 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:
-        kind = {_NOT_FOUND: "missing", 405: "missing", 413: "large"}.get(error.status_code)
+        kind = _BY_STATUS.get(error.status_code)
         if not _is_browser(request) or kind is None:
             return await http_exception_handler(request, error)
-        answer = _page(request, kind, error.status_code)
+        if error.status_code == _NOT_ALLOWED and request.method == "GET":
+            # Where a form was sent to, opened again: the page that the form is on.
+            page = request.url.path.rpartition("/")[0]
+            if page and _answers(app, page):
+                return RedirectResponse(page, status_code=303)
+        answer = await run_in_threadpool(_page, request, kind, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -72,8 +105,8 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
             known = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
             return JSONResponse({"detail": known}, status_code=_UNREADABLE)
         if request.method == "GET":
-            return _page(request, "missing", _NOT_FOUND)
-        return _page(request, "unreadable", _UNREADABLE)
+            return await run_in_threadpool(_page, request, "missing", _NOT_FOUND)
+        return await run_in_threadpool(_page, request, "unreadable", _UNREADABLE)
 
     @app.exception_handler(ClientDisconnect)
     def gone(request: Request, error: Exception) -> Response:
@@ -93,6 +126,22 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         guard_headers(answer.headers)
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+
+def _answers(app: FastAPI, path: str) -> bool:
+    """Return whether a path is a page."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+
+def _visit_of(request: Request) -> Visit | None:
+    """Return the visit of an editor or operator; None on readers' pages, whoever reads."""
+    if request.url.path.startswith(_OF_READERS):
+        return None
+    try:
+        return find_visit(request)
+    except SQLAlchemyError:
+        return None
 
 
 def _is_browser(request: Request) -> bool:

@@ -88,6 +88,24 @@ _SENDING = {
     ),
     "Ask for approval on the issue's sending page.": "送信の画面で承認を依頼してください。",
     "The issue changed since you looked at it.": "確認したあとに、号の内容が変わりました。",
+    "Issue {} is scheduled as mailing {} and cannot be changed.": (
+        "号{}は配信{}として予約しているため、変更できません。"
+    ),
+    "Cancel that mailing first, or start a new issue from this one.": (
+        "先にその配信を中止するか、この号を複製して新しい号を作ってください。"
+    ),
+    "Issue {} was sent; what was sent does not change.": (
+        "号{}は送信済みです。送信した内容は変更できません。"
+    ),
+    "Start a new issue from it, with a date or number of its own.": (
+        "複製して、発行日か号数の異なる新しい号を作ってください。"
+    ),
+    "This issue was sent meanwhile, so this change is not saved.": (
+        "この号は編集中に送信されたため、変更は保存されていません。"
+    ),
+    "Press Save to go on with it in a new issue.": (
+        "「保存」を押すと、ここまでの内容を新しい号の下書きとして保存します。"
+    ),
     "Look again, then send it.": "もう一度確かめてから送ってください。",
     "Preflight found errors; mend them first.": (
         "送信前の点検でエラーが見つかりました。先に直してください。"

@@ -65,10 +65,8 @@ def _order(stage: Stage, key: str = _KEY) -> Order:
 
 
 def _place(stage: Stage, order: Order) -> int:
-    newsletter, issue, preflight = _found(stage)
-    return place_order(
-        stage.engine, COMMAND_LINE, newsletter.id, issue.id, preflight, order, batch_size=10
-    )
+    _, issue, preflight = _found(stage)
+    return place_order(stage.engine, COMMAND_LINE, issue, preflight, order, batch_size=10)
 
 
 def _in(**time: float) -> Schedule:
@@ -142,12 +140,11 @@ def test_a_key_is_of_one_issue(stage: Stage) -> None:
     newsletter, _, preflight = _found(stage)
     with transaction(stage.engine) as session:
         read = read_issue(sample_issue(Language.JAPANESE), source="issue")
-        other = save_issue(session, newsletter.id, read, slug="another").id
+        other = save_issue(session, newsletter.id, read, slug="another")
     with pytest.raises(ConflictError, match="another issue"):
         place_order(
             stage.engine,
             COMMAND_LINE,
-            newsletter.id,
             other,
             preflight,
             Order(key=_KEY, digest="", with_warnings=True),

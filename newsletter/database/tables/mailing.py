@@ -6,6 +6,8 @@ no lease of their own: one in state ``sending`` belongs to whoever holds its bat
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +41,10 @@ class MailingRow(Base):
         local_hour: ``2026-12-01T08:00``, the time on each subscriber's own clock; empty for one
             instant for all.
         spread_seconds: Over how long its batches are spread; 0 sends as fast as can be.
+        title: What its issue was called when it was made, as lists and the archive show it; the
+            date, number and summary likewise. Here, not with the content, as lists read them by
+            the dozen, and a row's later columns lie behind its long ones.
+        started_at: When it began; None too once it is cancelled before anything left.
     """
 
     __tablename__ = "mailing"
@@ -52,6 +58,10 @@ class MailingRow(Base):
     )
     state: Mapped[MailingState] = mapped_column(Vocabulary(MailingState), index=True)
     priority: Mapped[int] = mapped_column(default=0)
+    title: Mapped[str] = mapped_column(Text, default="", server_default="")
+    issue_date: Mapped[date | None]
+    issue_number: Mapped[str] = mapped_column(Text, default="", server_default="")
+    summary: Mapped[str] = mapped_column(Text, default="", server_default="")
     segment: Mapped[str] = mapped_column(Text, default="")
     uncertain_policy: Mapped[UncertainPolicy] = mapped_column(
         Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK

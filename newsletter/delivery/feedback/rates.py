@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import BounceRow, DeliveryRow, IssueRow, MailingRow, SubscriberRow
+from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
 from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind
 from newsletter.delivery.feedback.search import BounceFilter, conditions
 
@@ -43,10 +43,8 @@ def rates_by_mailing(
     session: Session, *, newsletter_ids: Collection[int] | None = None, limit: int = 20
 ) -> list[Rate]:
     """Return the rates of the newest issues that were sent; notices and tests are none."""
-    query = (
-        select(MailingRow.id, IssueRow.title)
-        .outerjoin(IssueRow, IssueRow.id == MailingRow.issue_id)
-        .where(MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE)
+    query = select(MailingRow.id, MailingRow.title).where(
+        MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE
     )
     if newsletter_ids is not None:
         query = query.where(MailingRow.newsletter_id.in_(newsletter_ids))

@@ -182,8 +182,7 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     number = place_order(
         page.engine,
         visit.actor,
-        newsletter.id,
-        issue.id,
+        issue,
         check_stored(issue, newsletter, page.settings, ask_dns=False),
         Order(
             key=said.key,

@@ -241,3 +241,7 @@ byId("inbox").hidden = true;
 /* Not before the frame has its own page: the blank one it begins with admits no styles of a mail. */
 const isReady = () => frame.contentDocument && frame.contentDocument.URL !== "about:blank" && frame.contentDocument.readyState === "complete";
 if (isReady()) preview(); else frame.addEventListener("load", preview, { once: true });
+/* Sent back from Send…: to the first thing to mend. */
+const barred = document.querySelector("#barred a");
+if (barred && barred.dataset.line) goToLine(barred.dataset.line);
+if (barred && barred.dataset.block) goToBlock(barred.dataset.block);

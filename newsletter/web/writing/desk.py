@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Form, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
-from newsletter.errors import ContentError, NewsletterError, NotFoundError
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.issues.drafts import (
     Draft,
     DraftConflictError,
@@ -22,15 +22,21 @@ from newsletter.issues.drafts import (
     restore_revision,
     save_draft,
 )
-from newsletter.language import Said
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.sent import IssueSentError, sent_as
+from newsletter.language import Language, Said
 from newsletter.web.access import EditorVisit, Visit
 from newsletter.web.routing import Router
 from newsletter.web.writing.blocks import Changed, Pressed, press
-from newsletter.web.writing.draft_pages import DraftPages, to_draft
+from newsletter.web.writing.draft_pages import DraftPages, remember_view, to_draft
 from newsletter.web.writing.proof import Proof
 from newsletter.web.writing.written import Written, WrittenForm, told
 
 _Revision = Annotated[int, Form(ge=0)]
+_SENT_MEANWHILE = IssueSentError(
+    "This issue was sent meanwhile, so this change is not saved.",
+    remedy="Press Save to go on with it in a new issue.",
+)
 _UNDONE = Said(ja="元に戻しました。", en="Taken back.")
 
 
@@ -47,18 +53,28 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
     """Return the routes by which a draft is written."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
-    @router.get("")
-    def write(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _open(number, visit, request, in_blocks=False)
+    @router.get("", response_model=None)
+    def write(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        return _open(newsletter, number, visit, request, in_blocks=False)
 
-    @router.get("/blocks")
-    def write_blocks(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _open(number, visit, request, in_blocks=True)
+    @router.get("/blocks", response_model=None)
+    def write_blocks(
+        newsletter: str, number: int, visit: EditorVisit, request: Request
+    ) -> Response:
+        return _open(newsletter, number, visit, request, in_blocks=True)
 
-    def _open(number: int, visit: Visit, request: Request, *, in_blocks: bool) -> HTMLResponse:
+    def _open(
+        newsletter: str, number: int, visit: Visit, request: Request, *, in_blocks: bool
+    ) -> Response:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
-        return shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
+            if draft.issue_id is not None and sent_as(session, draft.issue_id):
+                return RedirectResponse(
+                    f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
+                )
+        page = shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
+        remember_view(page, in_blocks=in_blocks)
+        return page
 
     @router.post("", response_model=None)
     def save(
@@ -69,13 +85,13 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             draft = get_draft(session, own(visit), number)
         try:
             saved = _save(visit, draft, written, by_itself=by_script)
-        except DraftConflictError as conflict:
+        except (ConflictError, ContentError, NotFoundError) as error:
             if by_script:
-                return JSONResponse({"author": conflict.theirs.author}, status_code=409)
-            return shown.conflict(visit, request, conflict)
-        except (ContentError, NotFoundError) as error:
-            if by_script:
-                return JSONResponse(told(error, visit.language), status_code=422)
+                return _refuse_script(error, visit.language)
+            if isinstance(error, DraftConflictError):
+                return shown.conflict(visit, request, error)
+            if isinstance(error, IssueSentError):
+                return _go_on_apart(newsletter, visit, draft, written)
             return shown.show(visit, request, draft, written, status=422, error=error)
         if by_script:
             return JSONResponse(_answer(visit, saved))
@@ -112,6 +128,18 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
         undo = str(draft.revision) if changed.takes_away else ""
         return _Saved(draft=saved, changed=changed, undo=undo)
 
+    def _go_on_apart(
+        newsletter: str, visit: Visit, draft: Draft, written: Written
+    ) -> RedirectResponse:
+        """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
+        issue, template = written.read(draft, visit.language)
+        with transaction(engine) as session:
+            begun = start_from(
+                session, draft.newsletter_id, issue, author=visit.address, template=template
+            )
+            record(session, visit, "issue.duplicate", begun.id, {"title": begun.issue.title})
+        return to_draft(newsletter, begun.id, in_blocks=written.in_blocks, tail="?said=apart")
+
     def _answer(visit: Visit, saved: _Saved) -> dict[str, object]:
         answer: dict[str, object] = {"revision": saved.draft.revision}
         if saved.changed is not None:
@@ -128,27 +156,37 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
         newsletter: str,
         number: int,
         visit: EditorVisit,
-        request: Request,
         revision: _Revision,
         view: Annotated[str, Form(max_length=20)] = "",
     ) -> Response:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
-        written = Written.of(draft, in_blocks=view == "blocks")
+        in_blocks = view == "blocks"
         try:
-            _demand_sound(shown.proof_of(visit, draft, written))
+            _demand_sound(shown.proof_of(visit, draft, Written.of(draft, in_blocks=in_blocks)))
             with transaction(engine) as session:
                 began = began_with(get_draft(session, own(visit), number), revision)
                 issue = publish_draft(session, began)
                 record(session, visit, "issue.publish", number, {"issue": issue.slug})
                 target = issue.id
-        except DraftConflictError as conflict:
-            return shown.conflict(visit, request, conflict)
-        except NewsletterError as error:
-            return shown.show(visit, request, draft, written, status=409, error=error)
+        except DraftConflictError:
+            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?said=changed")
+        except IssueSentError:
+            return to_draft(newsletter, number, in_blocks=in_blocks)
+        except NewsletterError:
+            # The page finds what is in the way anew, so that it can be loaded again.
+            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?sending=1")
         return RedirectResponse(f"/newsletters/{newsletter}/issues/{target}/send", status_code=303)
 
     return router
+
+
+def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
+    """Tell the page's script why nothing was saved."""
+    if isinstance(error, DraftConflictError):
+        return JSONResponse({"author": error.theirs.author}, status_code=409)
+    known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
+    return JSONResponse(told(known, language), status_code=422)
 
 
 def own(visit: Visit) -> int:

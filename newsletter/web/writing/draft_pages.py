@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.delivery.mailings import publisher_of
-from newsletter.errors import ContentError, NewsletterError, NotFoundError
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.issues.difference import difference
-from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report
+from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report, free_slug
+from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
@@ -22,8 +24,11 @@ from newsletter.settings import Settings
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.pages import Pages
 from newsletter.web.writing.blocks import cards_of
-from newsletter.web.writing.proof import SAMPLE_READERS, Proof, make_proof, show_to_reader
+from newsletter.web.writing.proof import SAMPLE_READERS, Marked, Proof, make_proof, show_to_reader
 from newsletter.web.writing.written import Written
+
+_VIEW_COOKIE = "view"
+_YEAR_SECONDS = 365 * 86_400
 
 
 class DraftPages:
@@ -83,6 +88,7 @@ class DraftPages:
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             report = find_import_report(session, draft)
+            hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
         rendered = proof.preflight.rendered if proof else None
         reader = SAMPLE_READERS[visit.language]
         undo = request.query_params.get("undo", "")
@@ -98,6 +104,9 @@ class DraftPages:
             cards=cards_of(written.sheet) if written.sheet else (),
             undo=undo if undo.isdecimal() else "",
             said="",
+            notice=request.query_params.get("said", ""),
+            hindrance=hindrance,
+            barred=_errors(proof) if "sending" in request.query_params else (),
             picture_base=self._picture_base,
             report=report,
             places=places_of(draft.issue, report),
@@ -141,6 +150,20 @@ class DraftPages:
         )
 
 
+def _errors(proof: Proof | None) -> list[Marked]:
+    marked = proof.marked if proof else ()
+    return [entry for entry in marked if entry.finding.severity is Severity.ERROR]
+
+
+def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
+    """Return why a sound draft cannot be sent."""
+    try:
+        free_slug(session, draft)
+    except ConflictError as error:
+        return error
+    return None
+
+
 def places_of(issue: Issue, report: ImportReport | None) -> dict[str, str]:
     """Return the anchor of the part that each unplaced line landed in."""
     wanted = {entry.text for entry in report.unplaced} if report else set()
@@ -158,6 +181,17 @@ def part_names(issue: Issue) -> list[tuple[str, str]]:
         (anchor, "\u3000" * (part.level - 1) + part.heading)
         for anchor, part in zip(outline_anchors(outline), outline, strict=True)
     ]
+
+
+def remember_view(page: Response, *, in_blocks: bool) -> None:
+    """Keep which view was written in, for the list to open it again."""
+    view = "blocks" if in_blocks else "markdown"
+    page.set_cookie(_VIEW_COOKIE, view, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
+
+
+def last_view(request: Request) -> str:
+    """Return the end of the path of the view written in last; of the blocks for anybody new."""
+    return "" if request.cookies.get(_VIEW_COOKIE) == "markdown" else "/blocks"
 
 
 def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -> RedirectResponse:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi.responses import HTMLResponse
 from lxml import html as lxml_html
 
 from newsletter.database.tables import NewsletterRow
@@ -22,6 +23,10 @@ from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.rendering.slots import fill
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
+_FRAME_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
+)
 #: Characters behind the subject that any inbox shows at most.
 _SNIPPET = 240
 
@@ -127,6 +132,12 @@ def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Sh
         subject=fill(rendered.subject, slots),
         snippet=_snippet(html),
     )
+
+
+def mail_frame(rendered: RenderedIssue | None, reader: Reader) -> HTMLResponse:
+    """Return a mail as a document for a frame: without scripts, asking no other host."""
+    html = show_to_reader(rendered, reader, dark=False).html if rendered else ""
+    return HTMLResponse(html, headers={"Content-Security-Policy": _FRAME_POLICY})
 
 
 def _snippet(html: str) -> str:

@@ -21,11 +21,13 @@ from newsletter.issues.drafts import create_draft, open_issue
 from newsletter.issues.import_report import report_on
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
+from newsletter.issues.sent import sent_as
 from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.language import Language
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
+from newsletter.web.writing.draft_pages import last_view
 from newsletter.web.writing.written import WRITTEN_OCTETS
 from subscribers.newsletters import list_newsletters
 
@@ -70,6 +72,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             newsletter=row,
             lines=lines,
             may_rule=may_rule,
+            view=last_view(request),
         )
 
     def _show_new(
@@ -147,11 +150,14 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
 
     @router.post("/newsletters/{newsletter}/issues/{number}/open")
     def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+        """Open an issue's draft; of one that was sent, the page that shows it."""
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             issue = session.get(IssueRow, number)
             if issue is None or issue.newsletter_id != row.id:
                 raise NotFoundError("There is no such issue.")
+            if sent_as(session, number):
+                return _go(f"/newsletters/{newsletter}/issues/{number}")
             draft = open_issue(session, row.id, issue.slug, author=visit.address)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 

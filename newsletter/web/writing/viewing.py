@@ -23,16 +23,11 @@ from newsletter.web.routing import Router
 from newsletter.web.wording import tell
 from newsletter.web.writing.desk import own
 from newsletter.web.writing.draft_pages import DraftPages
-from newsletter.web.writing.proof import SAMPLE_READERS, Reader, show_to_reader
+from newsletter.web.writing.proof import SAMPLE_READERS, Reader, mail_frame, show_to_reader
 from newsletter.web.writing.written import Written, WrittenForm, told
 from subscribers.addresses import parse_address
 
 _READERS = 8
-#: The mail is shown without scripts, and asks no other host for anything.
-_FRAME_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,9 +87,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         proof = shown.proof_of(visit, draft, Written.of(draft, in_blocks=True))
-        rendered, reader = proof.preflight.rendered, SAMPLE_READERS[visit.language]
-        html = show_to_reader(rendered, reader, dark=False).html if rendered else ""
-        return HTMLResponse(html, headers={"Content-Security-Policy": _FRAME_POLICY})
+        return mail_frame(proof.preflight.rendered, SAMPLE_READERS[visit.language])
 
     @router.post("/readers")
     def find_readers(

@@ -1,0 +1,195 @@
+"""Words that state an edition's date or number, stating another one: 11月号 becomes 12月号.
+
+Only what agrees with the edition is replaced: in the issue of 1 November, 11月20日 stays.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import date
+
+from newsletter.issues.numerals import NUMERAL, read_numeral, write_numeral
+
+Span = tuple[int, int]
+_WEEKDAYS = "月火水木金土日"
+#: The year before an era's first.
+_ERAS = {"令和": 2018, "平成": 1988, "R": 2018, "Ｒ": 2018}
+_NO_DIGIT_BEFORE, _NO_DIGIT_AFTER = r"(?<![0-9０-９])", r"(?![0-9０-９])"
+_N = NUMERAL
+_ENGLISH = "|".join(
+    f"{calendar.month_name[month]}|{calendar.month_abbr[month]}" for month in range(1, 13)
+)
+_JAPANESE_DATE = re.compile(
+    rf"{_NO_DIGIT_BEFORE}(?:(?P<era>令和|平成|R|Ｒ)?(?P<year>{_N}|元)年\s?)?"
+    rf"(?P<month>{_N})月(?!間|刊|末|謝)(?:\s?(?P<day>{_N})日(?!間))?"
+    r"(?P<open>\s?[（(])?(?(open)(?P<weekday>[月火水木金土日])(?=曜?日?[)）]))?"
+)
+_JAPANESE_YEAR = re.compile(
+    rf"{_NO_DIGIT_BEFORE}(?P<era>令和|平成|R|Ｒ)?(?P<year>{_N}|元)年(?!度|間|前|後|ぶり|目)"
+)
+_NUMERIC_DATES = tuple(
+    re.compile(rf"{_NO_DIGIT_BEFORE}(?<![./-]){pattern}(?![./-]?\d)")
+    for pattern in (
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?:(?P=mark)(?P<day>\d{1,2}))?",
+        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
+        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})",
+    )
+)
+_ENGLISH_DATE = re.compile(
+    rf"(?:(?<!\d)(?P<day>\d{{1,2}})(?P<th>st|nd|rd|th)? )?\b(?P<name>{_ENGLISH})\b\.?"
+    r"(?: (?P<day2>\d{1,2})(?P<th2>st|nd|rd|th)?(?!\d))?(?:,? (?P<year>\d{4})(?!\d))?"
+)
+_COUNTED = re.compile(
+    rf"(?P<before>第|通巻|\b[Nn]o\.?|№|\b[Vv]ol\.?|#|＃|\b[Ii]ssue|\b[Nn]umber)?(?P<space>\s?)"
+    rf"{_NO_DIGIT_BEFORE}(?P<number>{_N}){_NO_DIGIT_AFTER}(?P<after>\s?(?:号|便|版|報))?"
+)
+
+
+def restate(text: str, *, dates: tuple[date, date], numbers: tuple[str, str]) -> str:
+    """Return a text in which one edition's date and number are another's.
+
+    Args:
+        text: A title, say.
+        dates: The edition's, and the other's.
+        numbers: Likewise; of an edition whose number stands in its title alone, both are empty,
+            and that one is raised by one.
+    """
+    text, stated = _restate_date(text, *dates)
+    before, after = numbers
+    if before and before != after and (at := _find_apart(text, before, stated)) >= 0:
+        return text[:at] + after + text[at + len(before) :]
+    old, new = _last_value(before), _last_value(after)
+
+    def counted(found: re.Match[str]) -> str | None:
+        value, marked = read_numeral(found["number"]), found["before"] or found["after"]
+        if value is None or not marked or (before and value != old):
+            return None
+        following = new if before and new is not None else value + 1
+        written = write_numeral(following, like=found["number"])
+        return f"{found['before'] or ''}{found['space']}{written}{found['after'] or ''}"
+
+    return _replace(_COUNTED, text, counted, stated)[0]
+
+
+def next_number(number: str, *, before: date, after: date) -> str:
+    """Return what follows an edition's number: ``42`` and ``第42号`` count, ``11月号`` is a date.
+
+    Args:
+        number: As it is printed; without any digit it stays.
+        before: The date of the edition that has it.
+        after: That of the one that follows.
+    """
+    text, stated = _restate_date(number, before, after)
+    runs = [
+        found
+        for found in re.finditer(NUMERAL, text)
+        if not _overlaps(found.span(), stated) and read_numeral(found[0]) is not None
+    ]
+    if not runs:
+        return text
+    last = runs[-1]
+    following = write_numeral((read_numeral(last[0]) or 0) + 1, like=last[0])
+    return text[: last.start()] + following + text[last.end() :]
+
+
+def _last_value(number: str) -> int | None:
+    values = [read_numeral(run) for run in re.findall(NUMERAL, number)]
+    return values[-1] if values else None
+
+
+def _find_apart(text: str, words: str, stated: list[Span]) -> int:
+    """Return where a number stands that has more than digits, apart from dates; -1 for nowhere."""
+    if re.fullmatch(NUMERAL, words):
+        return -1
+    pattern = rf"{_NO_DIGIT_BEFORE}{re.escape(words)}{_NO_DIGIT_AFTER}"
+    found = re.search(pattern, text)
+    return found.start() if found and not _overlaps(found.span(), stated) else -1
+
+
+def _overlaps(span: Span, others: list[Span]) -> bool:
+    return any(span[0] < end and start < span[1] for start, end in others)
+
+
+def _restate_date(text: str, old: date, new: date) -> tuple[str, list[Span]]:
+    """Return the text with the new date, and where it states it."""
+    stated: list[Span] = []
+    for pattern in (_JAPANESE_DATE, *_NUMERIC_DATES, _JAPANESE_YEAR):
+        text, stated = _replace(pattern, text, lambda found: _dated(found, old, new), stated)
+    return _replace(_ENGLISH_DATE, text, lambda found: _dated_english(found, old, new), stated)
+
+
+def _dated(found: re.Match[str], old: date, new: date) -> str | None:
+    parts = found.groupdict()
+    written = found[0]
+    start = _ERAS.get(parts.get("era") or "", 0)
+    changes: list[tuple[Span, str]] = []
+    for name, was, becomes in (
+        ("year", old.year - start, new.year - start),
+        ("month", old.month, new.month),
+        ("day", old.day, new.day),
+    ):
+        if (numeral := parts.get(name)) is None:
+            continue
+        if (1 if numeral == "元" else read_numeral(numeral)) != was:
+            return None
+        like = "1" if numeral == "元" else numeral
+        same = becomes == was
+        changes.append((found.span(name), numeral if same else write_numeral(becomes, like=like)))
+    if parts.get("weekday"):
+        changes.append((found.span("weekday"), _WEEKDAYS[new.weekday()]))
+    for (start_at, end_at), words in reversed(changes):
+        offset = found.start()
+        written = written[: start_at - offset] + words + written[end_at - offset :]
+    return written
+
+
+def _dated_english(found: re.Match[str], old: date, new: date) -> str | None:
+    day = found["day"] or found["day2"]
+    names = (calendar.month_name[old.month], calendar.month_abbr[old.month])
+    if found["name"] not in names or (day and int(day) != old.day):
+        return None
+    if found["year"] and int(found["year"]) != old.year:
+        return None
+    if found["name"] == "May" and not (day or found["year"]):
+        return None  # A verb, as likely as not.
+    in_full = found["name"] == calendar.month_name[old.month]
+    name = (calendar.month_name if in_full else calendar.month_abbr)[new.month]
+    written = found[0].replace(found["name"], name, 1)
+    if day:
+        ending = found["th"] or found["th2"] or ""
+        following = f"{new.day}{_ordinal(new.day) if ending else ''}"
+        written = re.sub(rf"(?<!\d){day}{ending}(?!\d)", following, written, count=1)
+    return written.replace(found["year"], str(new.year)) if found["year"] else written
+
+
+def _ordinal(day: int) -> str:
+    teens = range(11, 14)
+    return "th" if day in teens else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+
+
+def _replace(
+    pattern: re.Pattern[str],
+    text: str,
+    change: Callable[[re.Match[str]], str | None],
+    kept: list[Span],
+) -> tuple[str, list[Span]]:
+    """Change what a pattern finds outside of ``kept``; return the text and all that is kept now."""
+    written, spans, end = "", [], 0
+    for found in pattern.finditer(text):
+        words = None if _overlaps(found.span(), kept) else change(found)
+        if words is None:
+            continue
+        written += text[end : found.start()]
+        spans.append((len(written), len(written) + len(words), found.start(), found.end()))
+        written += words
+        end = found.end()
+    written += text[end:]
+    moved = [(_moved(start, spans), _moved(stop, spans)) for start, stop in kept]
+    return written, [*moved, *((start, stop) for start, stop, _, _ in spans)]
+
+
+def _moved(place: int, spans: list[tuple[int, int, int, int]]) -> int:
+    """Return where a place of the old text is in the new one."""
+    return place + sum((b - a) - (d - c) for a, b, c, d in spans if d <= place)

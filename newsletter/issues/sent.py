@@ -1,0 +1,58 @@
+"""What was sent never changes: which issues readers have, or are about to get, stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import IssueRow, MailingRow
+from newsletter.database.vocabulary import MailingKind, MailingState
+from newsletter.errors import ConflictError
+
+
+class IssueSentError(ConflictError):
+    """An issue was to be changed that was sent, or is about to be."""
+
+
+def keeps_its_issue() -> ColumnElement[bool]:
+    """Return the condition on mailings that their issue must stay as it is.
+
+    Each does, but for tests and for those that were cancelled before anything left.
+    """
+    return (MailingRow.kind == MailingKind.ISSUE) & or_(
+        MailingRow.state != MailingState.CANCELLED, MailingRow.started_at.is_not(None)
+    )
+
+
+def sent_as(session: Session, issue_id: int) -> Sequence[MailingRow]:
+    """Return the mailings for which an issue stays as it is, the newest first."""
+    return session.scalars(
+        select(MailingRow)
+        .where(MailingRow.issue_id == issue_id, keeps_its_issue())
+        .order_by(MailingRow.id.desc())
+    ).all()
+
+
+def refuse_change(session: Session, issue: IssueRow) -> None:
+    """Refuse to change an issue that was sent or is about to be.
+
+    Whoever changes an issue, and whoever makes a mailing of it, holds its row's lock first, so
+    that neither overlooks the other.
+
+    Raises:
+        IssueSentError: A mailing keeps it.
+    """
+    mailings = sent_as(session, issue.id)
+    if not mailings:
+        return
+    if all(row.state is MailingState.SCHEDULED for row in mailings):
+        raise IssueSentError(
+            f"Issue {issue.slug} is scheduled as mailing {mailings[0].id} and cannot be changed.",
+            remedy="Cancel that mailing first, or start a new issue from this one.",
+        )
+    raise IssueSentError(
+        f"Issue {issue.slug} was sent; what was sent does not change.",
+        remedy="Start a new issue from it, with a date or number of its own.",
+    )

@@ -1,0 +1,203 @@
+"""What was sent never changes afterwards, by whichever door somebody tries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from threading import Thread
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DeliveryRow, IssueRow
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.delivery.figures import Figures
+from newsletter.delivery.mailings import (
+    cancel_mailing,
+    create_mailing,
+    progress,
+    render_stored,
+)
+from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.publishing import find_publication, list_publications
+from newsletter.delivery.reporting import list_headlines, summarise
+from newsletter.delivery.schedule import Schedule, read_hour
+from newsletter.errors import ConflictError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.drafts import Draft, open_issue, publish_draft, save_draft
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.model import Issue
+from newsletter.issues.overview import IssueStatus, list_lines
+from newsletter.issues.sent import IssueSentError
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import find_issue, save_issue
+from newsletter.language import Language
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from subscribers.newsletters import find_newsletter
+from tests.support.stage import Stage, set_stage
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp", "b@example.jp")
+    return stage
+
+
+def _open(stage: Stage) -> Draft:
+    with transaction(stage.engine) as session:
+        return open_issue(session, stage.newsletter_id, stage.issue, author="aoki")
+
+
+def _status(stage: Stage) -> IssueStatus:
+    with reading(stage.engine) as session:
+        return list_lines(session, stage.newsletter_id)[0].status
+
+
+def _sample() -> Issue:
+    return read_issue(sample_issue(Language.JAPANESE), source="sample").issue
+
+
+def test_a_draft_of_a_sent_issue_is_neither_saved_nor_published(stage: Stage) -> None:
+    draft = _open(stage)
+    with transaction(stage.engine) as session:
+        other = save_draft(session, draft, replace(draft.issue, title="次の号"), author="aoki")
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+
+    with pytest.raises(IssueSentError), transaction(stage.engine) as session:
+        save_draft(session, other, replace(other.issue, title="また別"), author="aoki")
+    with pytest.raises(IssueSentError), transaction(stage.engine) as session:
+        publish_draft(session, other)
+    with reading(stage.engine) as session:
+        assert find_issue(session, stage.newsletter_id, stage.issue).title == draft.issue.title
+
+
+def test_an_import_replaces_no_sent_issue_and_the_same_text_is_no_change(stage: Stage) -> None:
+    plan_mailing(stage.engine, stage.mail())
+    same = read_issue(sample_issue(Language.JAPANESE), source="sample")
+    other = replace(same, issue=replace(same.issue, title="書き換え"))
+
+    with transaction(stage.engine) as session:
+        save_issue(session, stage.newsletter_id, same)
+    with pytest.raises(IssueSentError, match="was sent"), transaction(stage.engine) as session:
+        save_issue(session, stage.newsletter_id, other)
+
+
+def test_every_list_names_a_mailing_as_it_was_sent(stage: Stage) -> None:
+    """Also where the issue's row says something else, as older versions let it."""
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    title, day = _sample().title, _sample().issue_date
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(IssueRow).values(
+                title="別の題", issue_date=date(2030, 1, 1), content={"title": "x"}
+            )
+        )
+
+    with reading(stage.engine) as session:
+        published = list_publications(session, stage.newsletter_id, limit=5)
+        assert [(each.title, each.issue_date) for each in published] == [(title, day)]
+        assert find_publication(session, stage.newsletter_id, stage.issue)[0].title == title
+        assert list_headlines(session, stage.newsletter_id, limit=5)[0].subject == title
+        summary = summarise(session, stage.newsletter_id, number, Figures(stage.engine))
+    assert (summary.subject, progress(stage.engine, number).subject) == (title, title)
+
+
+def test_a_scheduled_issue_is_kept_until_its_mailing_is_cancelled(stage: Stage) -> None:
+    draft = _open(stage)
+    number = stage.mail(schedule=Schedule(hour=read_hour("2999-12-01 08:00")))
+    changed = replace(draft.issue, title="直した題")
+
+    with (
+        pytest.raises(IssueSentError, match="scheduled as mailing"),
+        transaction(stage.engine) as session,
+    ):
+        save_draft(session, draft, changed, author="aoki")
+    assert _status(stage) is IssueStatus.SCHEDULED
+
+    with transaction(stage.engine) as session:
+        cancel_mailing(session, number)
+        assert publish_draft(session, save_draft(session, draft, changed, author="aoki"))
+    assert _status(stage) is IssueStatus.READY
+
+
+@pytest.mark.parametrize(
+    ("reached", "status"),
+    [(DeliveryState.ACCEPTED, IssueStatus.STOPPED), (DeliveryState.DEFERRED, IssueStatus.READY)],
+)
+def test_a_cancelled_mailing_was_sent_only_if_somebody_may_have_it(
+    stage: Stage, reached: DeliveryState, status: IssueStatus
+) -> None:
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).where(DeliveryRow.position == 1).values(state=reached))
+        cancel_mailing(session, number)
+
+    assert _status(stage) is status
+    with reading(stage.engine) as session:
+        published = list_publications(session, stage.newsletter_id, limit=5)
+    assert len(published) == (status is IssueStatus.STOPPED)
+
+
+def test_no_mailing_is_made_of_an_issue_that_changed_since_it_was_rendered(stage: Stage) -> None:
+    folder = Settings(_env_file=None).templates_dir
+    with reading(stage.engine) as session:
+        newsletter = find_newsletter(session, "digest")
+        issue = find_issue(session, newsletter.id, stage.issue)
+    rendered = render_stored(issue, newsletter, templates_dir=folder)
+    draft = _open(stage)
+    with transaction(stage.engine) as session:
+        changed = replace(draft.issue, title="直した題")
+        publish_draft(session, save_draft(session, draft, changed, author="aoki"))
+
+    with pytest.raises(ConflictError, match="changed since"), transaction(stage.engine) as session:
+        create_mailing(session, newsletter, issue, rendered, batch_size=5)
+
+
+def test_of_a_change_and_a_mailing_at_once_neither_overlooks_the_other(stage: Stage) -> None:
+    """Whichever is first: the mailing is of what the issue says ever after."""
+    draft = _open(stage)
+    failures: list[Exception] = []
+
+    def change() -> None:
+        try:
+            with transaction(stage.engine) as session:
+                changed = replace(draft.issue, title="直した題")
+                publish_draft(session, save_draft(session, draft, changed, author="aoki"))
+        except ConflictError as error:
+            failures.append(error)
+
+    def send() -> None:
+        try:
+            stage.mail()
+        except ConflictError as error:
+            failures.append(error)
+
+    both = [Thread(target=change), Thread(target=send)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+
+    with reading(stage.engine) as session:
+        title = session.scalars(select(IssueRow.title)).one()
+        sent = [each.subject for each in list_headlines(session, stage.newsletter_id, limit=5)]
+    assert len(failures) <= 1
+    assert all(subject == title for subject in sent)
+
+
+def test_a_new_issue_begins_with_a_sent_ones_content_moved_on(stage: Stage) -> None:
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        issue = issue_from_json(find_issue(session, stage.newsletter_id, stage.issue).content)
+        draft = start_from(session, stage.newsletter_id, issue, author="aoki")
+        row = publish_draft(session, draft)
+
+    assert draft.issue.chapters == issue.chapters
+    assert draft.issue.issue_date > issue.issue_date
+    assert row.slug != stage.issue
