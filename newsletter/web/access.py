@@ -182,7 +182,8 @@ class Requires:
             ForbiddenError: The role is missing.
             NotFoundError: The path names a newsletter that does not exist.
         """
-        visit = await run_in_threadpool(_visit_of, request)
+        slug = request.path_params.get("newsletter")
+        visit = await run_in_threadpool(_visit_of, request, slug)
         if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
         request.state.visit = request.state.admitted = visit
@@ -204,10 +205,9 @@ class Requires:
         return visit
 
 
-def _visit_of(request: Request) -> Visit:
+def _visit_of(request: Request, slug: str | None) -> Visit:
     access = access_of(request)
     token = access.session_token(request)
-    slug = request.path_params.get("newsletter")
     with reading(access.engine) as session:
         found = find_session(session, token) if token else None
         if found is None or found[0].verified_at is None:
@@ -243,8 +243,8 @@ def _visit_of(request: Request) -> Visit:
 def find_visit(request: Request) -> Visit | None:
     """Return the visit of whoever is signed in, whatever their roles; None of anybody else."""
     try:
-        return _visit_of(request)
-    except (SignInRequiredError, NotFoundError):
+        return _visit_of(request, None)
+    except SignInRequiredError:
         return None
 
 

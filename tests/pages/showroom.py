@@ -23,7 +23,8 @@ from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.feedback.log import log_events, mail_event
 from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.planner import plan_mailing
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.duplicating import start_from
 from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
 from newsletter.rendering.model import Slot
@@ -84,7 +85,8 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 newsletter_id=stage.newsletter_id, mailing_id=mailing, subscriber_id=person.id
             )
             issue = session.scalars(select(IssueRow)).one()
-            draft = open_issue(session, stage.newsletter_id, issue.slug, author="葵")
+            content = issue_from_json(issue.content)
+            draft = start_from(session, stage.newsletter_id, content, author="葵")
             links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -19,12 +19,13 @@ from newsletter.issues.duplicating import start_from
 from newsletter.issues.sent import sent_as
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 from newsletter.web.writing.proof import SAMPLE_READERS, mail_frame, show_to_reader
 
 
-def sent_router(engine: Engine, pages: Pages) -> APIRouter:
+def sent_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes of issues as they were sent."""
-    router = APIRouter(prefix="/newsletters/{newsletter}/issues/{number}")
+    router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
 
     @router.get("")
     def show_sent(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
