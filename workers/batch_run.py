@@ -51,14 +51,15 @@ class Desk:
     Attributes:
         compose: Makes a delivery's message.
         return_path: Where its bounces go.
-        record: Writes outcomes into the ledger, in bulk.
+        record: Writes outcomes into the ledger, in bulk; returns how often it did under this
+            lease, None when the lease is lost.
         standing: Asks the ledger whether the mailing flows, and who left.
         stopping: Whether this worker is told to end.
     """
 
     compose: Callable[[ClaimedDelivery], bytes]
     return_path: Callable[[ClaimedDelivery], str]
-    record: Callable[[list[Outcome]], None]
+    record: Callable[[list[Outcome]], int | None]
     standing: Callable[[], Standing]
     stopping: Callable[[], bool]
 
@@ -82,6 +83,10 @@ class BatchRun:
         self._unwanted: frozenset[int] = frozenset()
         self._held_domains: frozenset[str] = frozenset()
         self._flowing = True
+        #: How often the ledger took outcomes under this lease.
+        self.records = 0
+        #: Whether the lease is lost, or the ledger lost what was written into it.
+        self.is_lost = False
         self._standing_at = time.monotonic()
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
@@ -150,7 +155,7 @@ class BatchRun:
         if self._out[parcel.position].domain in self._held_domains:
             return False
         try:
-            self._journal.intent(parcel.position)
+            self._journal.intent(parcel.position, self._out[parcel.position].subscriber_id)
         except OSError as error:
             # What cannot be written down must not be sent.
             self._stop(f"The journal cannot be written: {error.strerror}.")
@@ -196,6 +201,7 @@ class BatchRun:
         self._note(
             Outcome(
                 position=position,
+                subscriber_id=delivery.subscriber_id,
                 state=DeliveryState.DEFERRED,
                 attempts=delivery.attempts + 1,
                 reply=f"The connection broke at this message again and again: {result.reply}",
@@ -241,6 +247,7 @@ class BatchRun:
             self._note(
                 Outcome(
                     position=delivery.position,
+                    subscriber_id=delivery.subscriber_id,
                     state=DeliveryState.FAILED,
                     attempts=delivery.attempts,
                     reply=f"The message could not be made: {error}"[:500],
@@ -305,11 +312,17 @@ class BatchRun:
         async with self._recording:
             waiting, self._unrecorded = self._unrecorded, []
             try:
-                await asyncio.to_thread(self._desk.record, waiting)
+                records = await asyncio.to_thread(self._desk.record, waiting)
             except BaseException:
                 # Also when it is cancelled: nobody knows then whether the ledger took it.
                 self._unrecorded = waiting + self._unrecorded
                 raise
+            if records is None or records <= self.records:
+                # The journal proves what the ledger does not know: it must outlive this run.
+                self.is_lost = True
+                self._stop("The lease is lost.")
+            else:
+                self.records = records
 
     async def _ask(self) -> None:
         asked_at = time.monotonic()
@@ -326,6 +339,7 @@ class BatchRun:
 def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outcome:
     return Outcome(
         position=delivery.position,
+        subscriber_id=delivery.subscriber_id,
         state=_STATES[result.kind],
         attempts=delivery.attempts + (result.code > 0),
         code=result.code,
@@ -341,6 +355,7 @@ def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outco
 def _skipped(delivery: ClaimedDelivery) -> Outcome:
     return Outcome(
         position=delivery.position,
+        subscriber_id=delivery.subscriber_id,
         state=DeliveryState.SKIPPED,
         attempts=delivery.attempts,
         reply="left or suppressed while the mailing was under way",

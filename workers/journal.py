@@ -1,7 +1,8 @@
 """The journal: what a worker process did, on disk before it matters, so that SIGKILL loses nothing.
 
-One file a batch, named by the lease's token. A line ``b POSITION`` stands in it before a message is
-made, ``i POSITION`` before its first octet leaves, ``o […]`` after the relay's reply, and
+One file a batch, named by the lease's token; its head says of which mailing, by the identity that
+no restored backup repeats. A line ``b POSITION`` stands in it before a message is made,
+``i POSITION SUBSCRIBER`` before its first octet leaves, ``o […]`` after the relay's reply, and
 ``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
 lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
 reach the page cache, which outlives the process but not the machine: a journal of an earlier boot
@@ -14,7 +15,8 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -24,6 +26,8 @@ from newsletter.delivery.outcomes import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
+#: Below the journals' folder: those about mailings that the database does not know.
+_ASIDE = "unknown"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -38,7 +42,7 @@ def boot_id() -> str:
 class Journal:
     """A journal being written."""
 
-    def __init__(self, folder: Path, token: str, *, mailing_id: int) -> None:
+    def __init__(self, folder: Path, token: str, *, identity: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{token}.journal"
         draft = folder / f"{token}.draft"
@@ -46,7 +50,7 @@ class Journal:
         self._size = 0
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
-            header = {"boot": boot_id(), "mailing_id": mailing_id}
+            header = {"boot": boot_id(), "mailing": identity}
             self._write(json.dumps(header))
             # Only now may a sweeper see it: it is locked.
             draft.rename(self._path)
@@ -69,9 +73,9 @@ class Journal:
         """Note that a message is about to be made."""
         self._write(f"b {position}")
 
-    def intent(self, position: int) -> None:
+    def intent(self, position: int, subscriber_id: int) -> None:
         """Note that a message is about to be handed over."""
-        self._write(f"i {position}")
+        self._write(f"i {position} {subscriber_id}")
 
     def retract(self, position: int) -> None:
         """Note that a message was not taken after all."""
@@ -96,18 +100,18 @@ class JournalReading:
     """What a dead worker's journal tells.
 
     Attributes:
-        mailing_id: None when not even that can be read.
+        identity: The mailing's; None when not even that can be read.
         trusted: Whether its silence is proof, too.
-        in_doubt: Handed over without a reply.
+        in_doubt: Handed over without a reply; each position with its subscriber, 0 if unknown.
         in_making: What was being made at the moment of death.
     """
 
     path: Path
-    mailing_id: int | None
+    identity: str | None
     token: str
     trusted: bool
     outcomes: tuple[Outcome, ...]
-    in_doubt: frozenset[int]
+    in_doubt: Mapping[int, int]
     in_making: int | None
 
 
@@ -130,51 +134,72 @@ def read_orphans(folder: Path) -> Iterator[JournalReading]:
             os.close(file)
 
 
+def set_aside(reading: JournalReading) -> None:
+    """Keep a journal out of the sweeper's way, for an operator to look at."""
+    folder = reading.path.parent / _ASIDE
+    folder.mkdir(exist_ok=True)
+    reading.path.rename(folder / reading.path.name)
+
+
+def read_set_aside(folder: Path) -> Iterator[JournalReading]:
+    """Yield what was set aside."""
+    aside = folder / _ASIDE
+    for path in sorted(aside.glob("*.journal")) if aside.is_dir() else ():
+        with suppress(FileNotFoundError):
+            yield _read(path)
+
+
 def _read(path: Path) -> JournalReading:
     """Read what can be read: after a power cut, a file may be empty or hold anything."""
     head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    mailing_id, boot = _read_head(head)
-    intents: set[int] = set()
+    identity, boot = _read_head(head)
+    intents: dict[int, int] = {}
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
-    is_whole = mailing_id is not None
+    is_whole = identity is not None
     # What follows the last line feed was torn by the death and never happened.
     for line in lines[:-1]:
         kind, _, rest = line.partition(" ")
         try:
-            position = _read_outcome(rest, outcomes) if kind == "o" else int(rest)
+            position, person = _read_outcome(rest, outcomes) if kind == "o" else _read_place(rest)
         except (ValueError, TypeError, IndexError, KeyError):
             is_whole = False
             continue
         in_making = position if kind == "b" else None
         if kind == "i":
-            intents.add(position)
+            intents[position] = person
             outcomes.pop(position, None)
         elif kind == "n":
-            intents.discard(position)
+            intents.pop(position, None)
     return JournalReading(
         path=path,
-        mailing_id=mailing_id,
+        identity=identity,
         token=path.stem,
         trusted=is_whole and boot == boot_id(),
         outcomes=tuple(outcomes.values()),
-        in_doubt=frozenset(intents - set(outcomes)),
+        in_doubt={place: person for place, person in intents.items() if place not in outcomes},
         in_making=in_making,
     )
 
 
-def _read_head(line: str) -> tuple[int | None, str]:
+def _read_head(line: str) -> tuple[str | None, str]:
     try:
         header = json.loads(line)
-        return int(header["mailing_id"]), str(header["boot"])
-    except (ValueError, TypeError, KeyError):
+        # Of mailings from before they had an identity, it is the number.
+        return str(header.get("mailing") or int(header["mailing_id"])), str(header["boot"])
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None, ""
 
 
-def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> int:
+def _read_place(words: str) -> tuple[int, int]:
+    position, _, subscriber_id = words.partition(" ")
+    return int(position), int(subscriber_id or 0)
+
+
+def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> tuple[int, int]:
     # A journal of an earlier version lacks the newest fields.
     values = dict(zip(_FIELDS, json.loads(words), strict=False))
     values["state"] = DeliveryState(values["state"])
     outcome = Outcome(**values)
     outcomes[outcome.position] = outcome
-    return outcome.position
+    return outcome.position, outcome.subscriber_id

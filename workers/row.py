@@ -99,11 +99,14 @@ class _Row:
         routes = open_routes(self._services, mailing_id, number)
         if not routes:
             return None
+        identity = ledger.identity_of(self._services.engine, mailing_id)
+        if identity is None:
+            return None
         if not self._urgent:
             dispatch.note_turn(self._services.engine, mailing_id)
         token = secrets.token_hex(16)
         try:
-            journal = Journal(settings.journal_dir, token, mailing_id=mailing_id)
+            journal = Journal(settings.journal_dir, token, identity=identity)
         except OSError as error:
             # What cannot be written down must not be sent; the next hint tries again.
             _log.error("mailing %s waits: no journal: %s", mailing_id, error.strerror)
@@ -115,6 +118,7 @@ class _Row:
                 number,
                 token=token,
                 lease_seconds=settings.lease_seconds,
+                identity=identity,
             )
         except BaseException:
             journal.abandon()
@@ -224,10 +228,11 @@ class _Row:
     async def _send_and_close(self, lease: Lease, run: BatchRun) -> int:
         try:
             await send(self._services, lease, run)
-            await asyncio.to_thread(
+            is_closed = not run.is_lost and await asyncio.to_thread(
                 ledger.close_batch,
                 self._services.engine,
                 lease.claim,
+                records=run.records,
                 wait_seconds=run.wait_seconds,
             )
         except BaseException:
@@ -235,7 +240,10 @@ class _Row:
             lease.journal.abandon()
             raise
         self._open.discard(lease)
-        lease.journal.close()
+        if is_closed:
+            lease.journal.close()
+        else:
+            lease.journal.abandon()
         return run.answered
 
 

@@ -64,7 +64,7 @@ def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Ro
 
 def begin(services: Services, lease: Lease) -> BatchRun:
     """Return the run of a claimed batch, before anything is sent."""
-    content = _content(services, lease.claim.mailing_id)
+    content = _content(services, lease.claim.mailing_id, lease.claim.identity)
     return BatchRun(
         lease.claim,
         lease.journal,
@@ -139,10 +139,10 @@ def _throttle(services: Services, route: Route) -> Throttle:
 
 
 def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
-    frame = _frame(services, claim.mailing_id)
+    frame = _frame(services, claim.mailing_id, claim.identity)
 
     def compose(delivery: ClaimedDelivery) -> bytes:
-        return frame.compose(_recipient(services, claim.mailing_id, delivery, content))
+        return frame.compose(_recipient(services, claim, delivery, content))
 
     is_signed = services.settings.signed_return_path and fits_return_path(content.bounce_address)
 
@@ -154,23 +154,26 @@ def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
     return Desk(
         compose=compose,
         return_path=path,
-        record=lambda outcomes: record(services, claim.mailing_id, claim.token, outcomes),
+        record=lambda outcomes: record(
+            services, claim.mailing_id, claim.identity, claim.token, outcomes
+        ),
         standing=lambda: ledger.standing(services.engine, claim),
         stopping=stopping.is_asked,
     )
 
 
 def _recipient(
-    services: Services, mailing_id: int, delivery: ClaimedDelivery, content: MailingContent
+    services: Services, claim: Claim, delivery: ClaimedDelivery, content: MailingContent
 ) -> Recipient:
-    ref = _ref(mailing_id, delivery, content)
+    ref = _ref(claim.mailing_id, delivery, content)
     links = DeliveryLinks.of(services.settings.public_url, services.signer, ref)
     return Recipient(
         address=delivery.address,
         name=delivery.name,
         message_id=delivery_message_id(
             services.message_id_key,
-            ref.mailing_id,
+            claim.mailing_id,
+            claim.identity,
             ref.subscriber_id,
             content.message_id_domain,
         ),
@@ -189,11 +192,14 @@ def _ref(mailing_id: int, delivery: ClaimedDelivery, content: MailingContent) ->
     )
 
 
-def record(services: Services, mailing_id: int, token: str, outcomes: list[Outcome]) -> None:
+def record(
+    services: Services, mailing_id: int, identity: str, token: str, outcomes: list[Outcome]
+) -> int | None:
     """Write outcomes into the ledger under the settings' limits."""
-    recording.record(
+    return recording.record(
         services.engine,
         mailing_id=mailing_id,
+        identity=identity,
         token=token,
         outcomes=outcomes,
         retry_hours=services.settings.retry_hours,
@@ -202,15 +208,19 @@ def record(services: Services, mailing_id: int, token: str, outcomes: list[Outco
 
 
 @lru_cache(maxsize=8)
-def _content(services: Services, mailing_id: int) -> MailingContent:
-    """Load what a mailing sends; it is frozen, so a process keeps it."""
+def _content(services: Services, mailing_id: int, identity: str) -> MailingContent:
+    """Load what a mailing sends; it is frozen, so a process keeps it.
+
+    By its identity: once a backup is restored, another may have its number.
+    """
+    del identity
     with reading(services.engine) as session:
         return load_content(session, mailing_id)
 
 
 @lru_cache(maxsize=8)
-def _frame(services: Services, mailing_id: int) -> MessageFrame:
-    content = _content(services, mailing_id)
+def _frame(services: Services, mailing_id: int, identity: str) -> MessageFrame:
+    content = _content(services, mailing_id, identity)
     rendered = content.rendered
     if content.counts_clicks:
         rendered = with_counted_links(

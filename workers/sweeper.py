@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import ledger
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.recording import record_break
+from newsletter.delivery.unknown_journals import publish_unknown_journals
 from workers.composition import Services
-from workers.journal import JournalReading, read_orphans
+from workers.journal import JournalReading, read_orphans, read_set_aside, set_aside
 from workers.sender import record
 from workers.steps import apart
+
+_log = logging.getLogger(__name__)
 
 
 def sweep(services: Services) -> int:
@@ -19,13 +25,16 @@ def sweep(services: Services) -> int:
     whose journal is not here was another host's: nothing proves what left, so it is in doubt.
     """
     count = 0
-    for reading in read_orphans(services.settings.journal_dir):
+    folder = services.settings.journal_dir
+    for reading in read_orphans(folder):
         with apart(f"the journal {reading.path.name}"):
             _settle_by_journal(services, reading)
             count += 1
+    aside = {one.path.name: _accepted(one) for one in read_set_aside(folder)}
+    publish_unknown_journals(services.engine, socket.gethostname(), aside)
     held = ledger.leases(services.engine)
     for lease in services.watch.lost(held, seconds=services.settings.lease_seconds):
-        if not (services.settings.journal_dir / f"{lease.token}.journal").exists():
+        if not (folder / f"{lease.token}.journal").exists():
             ledger.release_batch(
                 services.engine,
                 mailing_id=lease.mailing_id,
@@ -36,8 +45,20 @@ def sweep(services: Services) -> int:
     return count
 
 
+def _accepted(reading: JournalReading) -> int:
+    return sum(one.state is DeliveryState.ACCEPTED for one in reading.outcomes)
+
+
 def _settle_by_journal(services: Services, reading: JournalReading) -> None:
-    mailing_id = reading.mailing_id or ledger.mailing_of(services.engine, reading.token)
+    if reading.identity is None:
+        # Nothing of it can be read but its name, which is the lease's.
+        mailing_id = ledger.mailing_of(services.engine, reading.token)
+    else:
+        mailing_id = ledger.mailing_with(services.engine, reading.identity)
+        if mailing_id is None and (reading.outcomes or reading.in_doubt):
+            _log.warning("%s is about a mailing that the database lacks", reading.path.name)
+            set_aside(reading)
+            return
     if mailing_id is not None:
         _settle_batch(services, mailing_id, reading)
     reading.path.unlink(missing_ok=True)
@@ -47,12 +68,14 @@ def _settle_batch(services: Services, mailing_id: int, reading: JournalReading) 
     doubts = [
         Outcome(
             position=position,
+            subscriber_id=subscriber_id,
             state=DeliveryState.UNCERTAIN,
             reply="The worker died between the message and the relay's reply.",
         )
-        for position in sorted(reading.in_doubt)
+        for position, subscriber_id in sorted(reading.in_doubt.items())
     ]
-    record(services, mailing_id, reading.token, [*reading.outcomes, *doubts])
+    outcomes = [*reading.outcomes, *doubts]
+    record(services, mailing_id, reading.identity or "", reading.token, outcomes)
     if reading.trusted and reading.in_making is not None:
         record_break(
             services.engine,

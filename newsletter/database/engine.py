@@ -86,7 +86,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.isolation_level = None
     for pragma in (
         "journal_mode = WAL",
-        "synchronous = NORMAL",
+        # A claim must be on the disk before its mail leaves; NORMAL would lose it with the power.
+        "synchronous = FULL",
         f"busy_timeout = {_BUSY_TIMEOUT}",
         "foreign_keys = ON",
     ):

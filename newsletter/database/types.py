@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
+from uuid import uuid4
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, TypeDecorator
 from sqlalchemy.orm import mapped_column
@@ -53,6 +54,11 @@ class Vocabulary(TypeDecorator[Any]):
 
 Instant = Annotated[datetime, mapped_column(UtcDateTime())]
 JsonObject = Annotated[dict[str, Any], mapped_column(JSON())]
+
+
+def new_identity() -> str:
+    """Return a random name that nothing else has, not even after a backup was restored."""
+    return uuid4().hex
 
 
 def now() -> datetime:

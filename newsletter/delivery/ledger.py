@@ -63,6 +63,7 @@ class Claim:
     """A batch under lease."""
 
     mailing_id: int
+    identity: str
     number: int
     first_position: int
     last_position: int
@@ -71,13 +72,30 @@ class Claim:
 
 
 def claim_batch(
-    engine: Engine, mailing_id: int, number: int, *, token: str, lease_seconds: int
+    engine: Engine,
+    mailing_id: int,
+    number: int,
+    *,
+    token: str,
+    lease_seconds: int,
+    identity: str | None = None,
 ) -> Claim | None:
-    """Take a batch that is due; None when another has it, or nothing in it may be sent now."""
+    """Take a batch that is due; None when another has it, or nothing in it may be sent now.
+
+    Args:
+        engine: The database.
+        mailing_id: The mailing's number.
+        number: The batch's.
+        token: What names the lease.
+        lease_seconds: How long it holds without a sign of life.
+        identity: The mailing's, where the caller means no other one that has its number now.
+    """
     moment = now()
     with transaction(engine) as session:
         mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
         if mailing is None or mailing.state is not MailingState.SENDING:
+            return None
+        if identity not in {None, mailing.identity}:
             return None
         batch = session.execute(
             update(BatchRow)
@@ -93,6 +111,7 @@ def claim_batch(
                 lease_token=token,
                 lease_expires_at=moment + timedelta(seconds=lease_seconds),
                 hinted_at=None,
+                records=0,
             )
             .returning(BatchRow.first_position, BatchRow.last_position)
         ).one_or_none()
@@ -127,6 +146,7 @@ def claim_batch(
         )
         return Claim(
             mailing_id=mailing_id,
+            identity=mailing.identity,
             number=number,
             first_position=first,
             last_position=last,
@@ -251,31 +271,52 @@ def standing(engine: Engine, claim: Claim) -> Standing:
         )
 
 
-def close_batch(engine: Engine, claim: Claim, *, wait_seconds: float = 0) -> None:
-    """Give a batch back: done, or due again when its earliest delivery is."""
-    release_batch(
+def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:
+    """Give a batch back: done, or due again when its earliest delivery is.
+
+    Args:
+        engine: The database.
+        claim: What was claimed.
+        records: How often its holder wrote outcomes down. Where the database knows of fewer, what
+            it has as not sent may have been sent: nothing is given back.
+        wait_seconds: After how long it is due again at the earliest.
+
+    Returns:
+        Whether the lease was still held, with all that its holder had written down.
+    """
+    return release_batch(
         engine,
         mailing_id=claim.mailing_id,
         token=claim.token,
         unproven=DeliveryState.QUEUED,
+        records=records,
         wait_seconds=wait_seconds,
     )
 
 
 def release_batch(
-    engine: Engine, *, mailing_id: int, token: str, unproven: DeliveryState, wait_seconds: float = 0
-) -> None:
-    """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain)."""
+    engine: Engine,
+    *,
+    mailing_id: int,
+    token: str,
+    unproven: DeliveryState,
+    records: int = 0,
+    wait_seconds: float = 0,
+) -> bool:
+    """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain).
+
+    Returns whether there was such a lease, with at least so many records.
+    """
     moment = now()
     with transaction(engine) as session:
-        mailing = session.get_one(MailingRow, mailing_id, with_for_update={"read": True})
+        mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
         batch = session.scalars(
             select(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
             .with_for_update()
         ).one_or_none()
-        if batch is None:
-            return
+        if mailing is None or batch is None or batch.records < records:
+            return False
         within = _within(mailing_id, batch.first_position, batch.last_position)
         in_doubt = {"settled_at": moment, "reply": UNPROVEN}
         session.execute(
@@ -295,6 +336,7 @@ def release_batch(
         if due_at is not None:
             wait_until = moment + timedelta(seconds=wait_seconds)
             batch.due_at = max(due_at, wait_until) if wait_seconds else due_at
+        return True
 
 
 def _due_at(
@@ -344,6 +386,18 @@ def leases(engine: Engine) -> Sequence[Lease]:
 def mailing_of(engine: Engine, token: str) -> int | None:
     """Return the mailing of which a lease holds a batch; None when nobody holds it any more."""
     return next((lease.mailing_id for lease in leases(engine) if lease.token == token), None)
+
+
+def identity_of(engine: Engine, mailing_id: int) -> str | None:
+    """Return the identity of the mailing that has this number."""
+    with reading(engine) as session:
+        return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id))
+
+
+def mailing_with(engine: Engine, identity: str) -> int | None:
+    """Return the number of the mailing with this identity; None when it is not in this database."""
+    with reading(engine) as session:
+        return session.scalar(select(MailingRow.id).where(MailingRow.identity == identity))
 
 
 def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:

@@ -18,6 +18,7 @@ class Outcome:
     """One delivery's new state.
 
     Attributes:
+        subscriber_id: Whose delivery it must be; 0 from a journal of before it was kept.
         attempts: How often the relay has answered for it, this time included.
         code: The SMTP reply code, 0 when none was given.
         status: Enhanced status code (RFC 3463), or empty.
@@ -36,6 +37,7 @@ class Outcome:
     transport: str = ""
     domain: str = ""
     command: str = ""
+    subscriber_id: int = 0
 
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:

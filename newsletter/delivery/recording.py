@@ -51,29 +51,40 @@ def record(
     engine: Engine,
     *,
     mailing_id: int,
+    identity: str,
     token: str,
     outcomes: Sequence[Outcome],
     retry_hours: int,
     lease_seconds: int,
-) -> None:
+) -> int | None:
     """Write outcomes down and renew the lease; doing it twice changes nothing more.
 
     Once the lease is lost the same deliveries may be in another's hands. Then only this still
     counts: what a relay accepted need not be in doubt, nor be sent again.
+
+    Returns:
+        How often outcomes were written down under this lease; None when it is not held. A holder
+        that counted more than that knows that the database lost some of them.
     """
     moment = now()
     with transaction(engine) as session:
-        is_held = session.scalar(
+        records = session.scalar(
             update(BatchRow)
             .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
-            .values(lease_expires_at=moment + timedelta(seconds=lease_seconds))
-            .returning(BatchRow.number)
+            .values(
+                lease_expires_at=moment + timedelta(seconds=lease_seconds),
+                records=BatchRow.records + 1,
+            )
+            .returning(BatchRow.records)
         )
-        if is_held is None:
+        if records is None:
             outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
         if not outcomes:
-            return
-        mailing = session.get_one(MailingRow, mailing_id)
+            return records
+        mailing = session.get(MailingRow, mailing_id)
+        if mailing is None or mailing.identity != identity:
+            # Another mailing has the number now: these outcomes are not about its people.
+            return None
         changes = [_change(mailing_id, outcome, moment, retry_hours) for outcome in outcomes]
         news: list[Outcome] = []
         for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
@@ -88,6 +99,7 @@ def record(
         if rejected:
             _log_bounces(session, mailing, rejected)
         tally(session, news)
+        return records
 
 
 #: What an outcome sets in its delivery's row, in the order that `_change` gives it.
@@ -100,6 +112,7 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "reply": Text(),
     "queue_id": Text(),
     "transport": Text(),
+    "subscriber_id": BigInteger(),
 }
 
 
@@ -119,6 +132,7 @@ def _change(
         _storable(outcome.reply),
         outcome.queue_id or None,
         outcome.transport[:_TRANSPORT_WIDTH] or None,
+        outcome.subscriber_id,
     )
 
 
@@ -140,17 +154,20 @@ def _move(
     """Set one state for many deliveries where the state table lets them; return for which.
 
     One statement for all: single ones cost the database three times as much, and this process, too.
+    Each names its person, too: a mailing that was planned again has others in the same places.
     The mailing is told with each: were it a constant, SQLite would read the whole mailing for each.
     """
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     connection = session.connection()
     told, parameters = _told(connection, changes)
+    person = told.pop("subscriber_id")
     moved = connection.scalars(
         update(DeliveryRow.__table__)  # type: ignore[arg-type]
         .where(
             DeliveryRow.mailing_id == told.pop("mailing_id"),
             DeliveryRow.position == told.pop("position"),
             or_(*(DeliveryRow.state == source for source in sources)),
+            or_(DeliveryRow.subscriber_id == person, person == 0),
         )
         .values(state=state, settled_at=settled_at, **told)
         .returning(DeliveryRow.position),
@@ -201,7 +218,7 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
     rows = [
         _bounce(by_position[position], address or "")
         | {
-            "event_id": f"smtp:{mailing.id}:{position}:{by_position[position].attempts}",
+            "event_id": f"smtp:{mailing.identity}:{position}:{by_position[position].attempts}",
             "newsletter_id": mailing.newsletter_id,
             "mailing_id": mailing.id,
             "subscriber_id": subscriber_id,

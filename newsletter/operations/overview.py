@@ -23,6 +23,7 @@ from newsletter.delivery.tallying import (
     hours_of_day,
     relay_tallies,
 )
+from newsletter.delivery.unknown_journals import UnknownJournals, unknown_journals
 from newsletter.operations import attention
 from newsletter.operations.attention import (
     Backlog,
@@ -87,6 +88,7 @@ class Overview:
     failed: Sequence[UnsettledMailing] = ()
     halted: Sequence[HaltedMailing] = ()
     incidents: Sequence[OpenIncident] = ()
+    unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
 
     @property
@@ -130,6 +132,7 @@ def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overv
             failed=tuple(attention.failed_mailings(session)),
             halted=tuple(attention.halted_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
+            unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
         )
 

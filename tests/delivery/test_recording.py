@@ -11,7 +11,7 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.ledger import claim_batch
+from newsletter.delivery.ledger import claim_batch, identity_of
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.recording import record
@@ -39,6 +39,7 @@ def _tell(stage: Stage, mailing: int, *outcomes: Outcome) -> dict[int, DeliveryR
     record(
         stage.engine,
         mailing_id=mailing,
+        identity=identity_of(stage.engine, mailing) or "",
         token="t",
         outcomes=outcomes,
         retry_hours=24,

@@ -33,6 +33,7 @@ from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import judge_again
 from newsletter.delivery.feedback.log import FeedbackEvent, mail_event
 from newsletter.delivery.feedback.undo import close_incident, find_incident, undo_bounce
+from newsletter.delivery.ledger import identity_of
 from newsletter.delivery.planner import plan_mailing
 from newsletter.errors import ConflictError
 from newsletter.message.identifiers import delivery_message_id
@@ -73,7 +74,11 @@ class Court:
 
     def message_id(self) -> str:
         found = delivery_message_id(
-            KEYS.message_id_key, self.mailing, self.stage.subscriber_id(READER), "example.jp"
+            KEYS.message_id_key,
+            self.mailing,
+            identity_of(self.stage.engine, self.mailing) or "",
+            self.stage.subscriber_id(READER),
+            "example.jp",
         )
         return f"<{found}>"
 

@@ -17,6 +17,7 @@ from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BounceRow, SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.delivery.feedback.attribution import Keys
+from newsletter.delivery.ledger import identity_of
 from newsletter.delivery.planner import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
@@ -58,9 +59,10 @@ class Post:
 
     @property
     def message_id(self) -> str:
-        ref = self.ref
-        key = KEYS.message_id_key
-        return f"<{delivery_message_id(key, ref.mailing_id, ref.subscriber_id, 'example.jp')}>"
+        key, person = KEYS.message_id_key, self.ref.subscriber_id
+        identity = identity_of(self.engine, self.mailing_id) or ""
+        found = delivery_message_id(key, self.mailing_id, identity, person, "example.jp")
+        return f"<{found}>"
 
     def rows(self) -> list[BounceRow]:
         with reading(self.engine) as session:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.delivery import pulse
-from newsletter.delivery.ledger import claim_batch
+from newsletter.delivery.ledger import claim_batch, identity_of
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.recording import record
@@ -67,6 +67,7 @@ def _send(stage: Stage) -> int:
         record(
             stage.engine,
             mailing_id=mailing,
+            identity=identity_of(stage.engine, mailing) or "",
             token="t",
             outcomes=told,
             retry_hours=48,

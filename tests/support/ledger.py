@@ -25,6 +25,7 @@ def record(engine: Engine, mailing: int, token: str, *outcomes: Outcome) -> None
     recording.record(
         engine,
         mailing_id=mailing,
+        identity=ledger.identity_of(engine, mailing) or "",
         token=token,
         outcomes=outcomes,
         retry_hours=48,

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, PulseRow
+from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
+from newsletter.delivery.ledger import identity_of
 from newsletter.delivery.mailings import progress
 from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.unknown_journals import unknown_journals
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
@@ -45,6 +48,10 @@ def stage(engine: Engine) -> Stage:
     prepared = set_stage(engine)
     prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
     return prepared
+
+
+def _identity(stage: Stage, mailing: int) -> str:
+    return identity_of(stage.engine, mailing) or ""
 
 
 def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
@@ -82,8 +89,8 @@ def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
     mailing = stage.mail()
     rounds.go(services)
     claim(stage.engine, mailing, "old")
-    journal = Journal(services.settings.journal_dir, "old", mailing_id=mailing)
-    journal.intent(1)
+    journal = Journal(services.settings.journal_dir, "old", identity=_identity(stage, mailing))
+    journal.intent(1, 0)
     journal.outcome(Outcome(position=1, state=DeliveryState.DEFERRED, attempts=1))
     journal.abandon()
     left = (services.settings.journal_dir / "old.journal").read_bytes()
@@ -111,3 +118,50 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
     resume(stage.engine, mailing)
     rounds.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.SENDING
+
+
+def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_changes_nobody(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    folder = services.settings.journal_dir
+    # Before the restore another mailing had this number.
+    journal = Journal(folder, "former", identity=new_identity())
+    for position in (1, 2, 3):
+        journal.intent(position, position)
+        journal.outcome(
+            Outcome(position=position, subscriber_id=position, state=DeliveryState.ACCEPTED)
+        )
+    journal.abandon()
+    rounds.go(services)
+    assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.QUEUED}
+    assert (folder / "unknown" / "former.journal").exists()
+    with reading(stage.engine) as session:
+        (found,) = unknown_journals(session)
+    assert (found.files, found.accepted) == (1, 3)
+    (folder / "unknown" / "former.journal").unlink()
+    rounds.go(services)
+    with reading(stage.engine) as session:
+        assert unknown_journals(session) == []
+
+
+def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    claimed = claim(stage.engine, mailing, "again")
+    first, second = claimed.deliveries[:2]
+    journal = Journal(services.settings.journal_dir, "again", identity=claimed.identity)
+    for position, person in ((first.position, second), (second.position, second)):
+        outcome = Outcome(
+            position=position, subscriber_id=person.subscriber_id, state=DeliveryState.ACCEPTED
+        )
+        journal.intent(position, person.subscriber_id)
+        journal.outcome(outcome)
+    journal.abandon()
+    rounds.go(services)
+    states = delivery_states(stage.engine, mailing)
+    assert states[first.position] is DeliveryState.QUEUED
+    assert states[second.position] is DeliveryState.ACCEPTED

@@ -26,7 +26,13 @@ from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.lists import ListImportRow, SegmentRow, TagRow
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
-from newsletter.database.tables.operation import HeldDomainRow, PulseRow, RelayRow, TallyRow
+from newsletter.database.tables.operation import (
+    HeldDomainRow,
+    PulseRow,
+    RelayRow,
+    TallyRow,
+    UnknownJournalRow,
+)
 from newsletter.database.tables.sending import ApprovalRow, MailingOrderRow, TestGroupRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
@@ -75,6 +81,7 @@ __all__ = [
     "TagRow",
     "TallyRow",
     "TestGroupRow",
+    "UnknownJournalRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",
 ]

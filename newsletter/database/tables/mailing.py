@@ -18,6 +18,7 @@ from newsletter.database.types import (
     PrimaryKey,
     UtcDateTime,
     Vocabulary,
+    new_identity,
     now,
 )
 from newsletter.database.vocabulary import (
@@ -33,6 +34,8 @@ class MailingRow(Base):
     """One sending of one issue to one audience.
 
     Attributes:
+        identity: Random, so that no mailing of a restored database is taken for another that had
+            the same number; Message-IDs and workers' journals name it.
         priority: Higher goes first; a mailing has 0, a confirmation mail 9.
         halt_reason: Why it is paused, or flows no further by itself.
         planned: How many deliveries its snapshot holds.
@@ -51,6 +54,9 @@ class MailingRow(Base):
     __table_args__ = (Index("ix_mailing_turn", "state", "priority", "served_at"),)
 
     id: Mapped[PrimaryKey]
+    identity: Mapped[str] = mapped_column(
+        String(32), default=new_identity, server_default="", index=True, unique=True
+    )
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
     kind: Mapped[MailingKind] = mapped_column(
@@ -93,6 +99,8 @@ class BatchRow(Base):
     Attributes:
         due_at: When it may be sent next.
         hinted_at: When a task for it was last published; None when none is under way.
+        records: How often the holder of the present lease wrote outcomes down. A holder that finds
+            fewer than it made knows that the database lost some.
     """
 
     __tablename__ = "batch"
@@ -107,6 +115,7 @@ class BatchRow(Base):
     hinted_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    records: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 #: States of which there are few, when all goes well.

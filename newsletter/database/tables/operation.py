@@ -35,6 +35,7 @@ class PulseRow(Base):
     Attributes:
         rounds: Counts up for ever; lower than a worker host remembers means that the database
             went back in time.
+        epoch: Random; a new one whenever the database was found to have lost what it knew.
     """
 
     __tablename__ = "pulse"
@@ -42,6 +43,22 @@ class PulseRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     rounds: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[Instant]
+    epoch: Mapped[str] = mapped_column(String(32), default="", server_default="")
+
+
+class UnknownJournalRow(Base):
+    """A worker's journal about a mailing that this database does not know, set aside on its host.
+
+    Attributes:
+        accepted: How many messages it says a relay accepted.
+    """
+
+    __tablename__ = "unknown_journal"
+
+    host: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    accepted: Mapped[int]
+    found_at: Mapped[Instant]
 
 
 class HeldDomainRow(Base):

@@ -132,15 +132,18 @@ def _deliveries_by_message_id(
     the report hides or rewrites the address, all of the mailing are tried, once for all reports.
     """
     found: dict[int, tuple[int, int]] = {}
+    identities: dict[int, str] = {}
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         match = _MESSAGE_ID.match(row.message_id)
         if match is None or row.source is BounceSource.SMTP:
             continue
         mailing_id, digest = int(match[1]), match[2].lower()
+        if mailing_id not in identities:
+            identities[mailing_id] = _identity_of(session, mailing_id)
         subscriber_id = by_address.get(row.id)
         if subscriber_id is not None and hmac.compare_digest(
-            _digest(keys, mailing_id, subscriber_id), digest
+            _digest(keys, identities[mailing_id], subscriber_id), digest
         ):
             found[row.id] = (mailing_id, subscriber_id)
         else:
@@ -152,7 +155,7 @@ def _deliveries_by_message_id(
             .execution_options(yield_per=5000)
         )
         for subscriber_id in subscribers:
-            for row_id in wanted.pop(_digest(keys, mailing_id, subscriber_id), ()):
+            for row_id in wanted.pop(_digest(keys, identities[mailing_id], subscriber_id), ()):
                 found[row_id] = (mailing_id, subscriber_id)
             if not wanted:
                 break
@@ -160,18 +163,25 @@ def _deliveries_by_message_id(
     return found
 
 
-def mailing_of_message_id(keys: Keys, message_id: str, subscriber_id: int) -> int | None:
+def mailing_of_message_id(
+    session: Session, keys: Keys, message_id: str, subscriber_id: int
+) -> int | None:
     """Return the mailing in which a person got the message of that id; None when it is not ours."""
     match = _MESSAGE_ID.match(message_id)
     if match is None:
         return None
     mailing_id = int(match[1])
-    genuine = hmac.compare_digest(_digest(keys, mailing_id, subscriber_id), match[2].lower())
+    digest = _digest(keys, _identity_of(session, mailing_id), subscriber_id)
+    genuine = hmac.compare_digest(digest, match[2].lower())
     return mailing_id if genuine else None
 
 
-def _digest(keys: Keys, mailing_id: int, subscriber_id: int) -> str:
-    whole = delivery_message_id(keys.message_id_key, mailing_id, subscriber_id, "")
+def _identity_of(session: Session, mailing_id: int) -> str:
+    return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id)) or ""
+
+
+def _digest(keys: Keys, identity: str, subscriber_id: int) -> str:
+    whole = delivery_message_id(keys.message_id_key, 0, identity, subscriber_id, "")
     return whole.partition(".")[2].rstrip("@")
 
 

@@ -82,7 +82,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
         return None
     text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
     for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES):
-        mailing_id = mailing_of_message_id(keys, match[0], person.id)
+        mailing_id = mailing_of_message_id(session, keys, match[0], person.id)
         if mailing_id is None or not _wishes(session, mail, mailing_id):
             continue
         newsletter_id = session.scalar(

@@ -12,6 +12,15 @@ from newsletter.operations.overview import Overview
 #: Seconds for which due mail may wait, before that is worth a word.
 _DUE_LATE, _DUE_STUCK = 120, 600
 
+_UNKNOWN_JA = (
+    "古いバックアップから復元した場合、これらは送信済みです。同じ号を送り直す前に確かめ、"
+    "済んだらDATA_DIR/journals/unknownのファイルを移してください。"
+)
+_UNKNOWN_EN = (
+    "If an older backup was restored, these were sent. Look before you send the same issue again; "
+    "then move the files out of DATA_DIR/journals/unknown."
+)
+
 
 def of_backlog(seen: Overview) -> Iterator[Alarm]:
     """Return what waits for too long."""
@@ -106,6 +115,19 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 mailing.reason or "Resume or cancel it.",
             ),
             where=f"mailing {mailing.mailing_id}",
+            section="unsettled",
+        )
+    for host in seen.unknown_journals:
+        files, accepted = host.files, f"{host.accepted:,}"
+        yield alarm(
+            Severity.WARNING,
+            "unknown-journals",
+            (
+                f"{host.host}に、未知の配信の送信記録がある（{files}件、受理済み{accepted}通）",
+                f"{host.host} keeps {files} journals of unknown mailings ({accepted} accepted)",
+            ),
+            (_UNKNOWN_JA, _UNKNOWN_EN),
+            where=host.host,
             section="unsettled",
         )
     for incident in seen.incidents:
