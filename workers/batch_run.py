@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.ledger import Claim, ClaimedDelivery, Standing
 from newsletter.delivery.outcomes import Outcome
+from workers.clocks import Moment
 from workers.journal import Journal
 from workers.suspects import Suspects
 from workers.throttle import Throttle
@@ -29,6 +30,10 @@ _log = logging.getLogger(__name__)
 #: Outcomes reach the ledger in bulk after so many messages or seconds.
 _FLUSH_MESSAGES = 500
 _FLUSH_SECONDS = 1.0
+#: A batch is taken in hand bit by bit, so that little is in doubt when a host is lost for ever:
+#: what leaves in about so many seconds, and within these numbers of messages.
+_REACH_SECONDS = 0.25
+LEAST_REACH, _MOST_REACH = 32, 128
 #: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
 _STANDING_SECONDS = 4.0
 #: Without a word from the database for so long, the batch is left to the sweeper.
@@ -53,14 +58,15 @@ class Desk:
         return_path: Where its bounces go.
         record: Writes outcomes into the ledger, in bulk; returns how often it did under this
             lease, None when the lease is lost.
-        standing: Asks the ledger whether the mailing flows, and who left.
+        standing: Asks the ledger whether the mailing flows, and who left; takes in hand the
+            positions it is given.
         stopping: Whether this worker is told to end.
     """
 
     compose: Callable[[ClaimedDelivery], bytes]
     return_path: Callable[[ClaimedDelivery], str]
     record: Callable[[list[Outcome]], int | None]
-    standing: Callable[[], Standing]
+    standing: Callable[[Sequence[int]], Standing]
     stopping: Callable[[], bool]
 
 
@@ -73,13 +79,19 @@ class BatchRun:
         self._desk = desk
         self.throttle = throttle
         self.transport_name = ""
-        self._queue = deque(claim.deliveries)
+        self._queue = deque(claim.deliveries[: claim.reached])
+        self._beyond = deque(claim.deliveries[claim.reached :])
+        self._beyond_by_domain = Counter(each.domain for each in self._beyond)
+        self._reach = LEAST_REACH
+        self._began = time.monotonic()
         self._held: dict[str, deque[ClaimedDelivery]] = {}
         self._out: dict[int, ClaimedDelivery] = {}
         self._suspects = Suspects()
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
-        self._full = asyncio.Event()
+        #: Something is to be said to the ledger, or asked; and it answered.
+        self._due = asyncio.Event()
+        self._heard = asyncio.Event()
         self._unwanted: frozenset[int] = frozenset()
         self._held_domains: frozenset[str] = frozenset()
         self._flowing = True
@@ -87,7 +99,7 @@ class BatchRun:
         self.records = 0
         #: Whether the lease is lost, or the ledger lost what was written into it.
         self.is_lost = False
-        self._standing_at = time.monotonic()
+        self._standing_at = Moment.now()
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
         self.accepted = 0
@@ -104,7 +116,8 @@ class BatchRun:
     @property
     def waiting(self) -> int:
         """How many messages are still to be given out."""
-        return len(self._queue) + sum(map(len, self._held.values()))
+        held = sum(map(len, self._held.values()))
+        return len(self._queue) + len(self._beyond) + held
 
     @property
     def is_flowing(self) -> bool:
@@ -114,7 +127,12 @@ class BatchRun:
     @property
     def drips(self) -> bool:
         """Whether all that waits, waits for the rates of its recipients' domains."""
-        return self.is_flowing and not self._queue and any(self._held.values())
+        return (
+            self.is_flowing
+            and not self._queue
+            and any(self._held.values())
+            and all(self._held.get(domain) for domain in self._beyond_by_domain)
+        )
 
     def give_way(self, seconds: float) -> None:
         """Send no more of it now; what is left is due again after so many seconds."""
@@ -140,6 +158,9 @@ class BatchRun:
                 return parcel
             if self._standing_is_old():
                 await asyncio.sleep(0.1)
+                continue
+            if not self._queue and self._within_reach():
+                await self._hear()
                 continue
             wait = await self.throttle.refill(frozenset(filter(self._held.get, self._held)))
             if wait > _LONGEST_WAIT:
@@ -182,7 +203,7 @@ class BatchRun:
         return self._suspects.are_all(self._waiting())
 
     def _waiting(self) -> Iterator[int]:
-        for line in (self._queue, *self._held.values()):
+        for line in (self._queue, self._beyond, *self._held.values()):
             yield from (delivery.position for delivery in line)
 
     def _put_back(self, delivery: ClaimedDelivery) -> None:
@@ -216,14 +237,18 @@ class BatchRun:
         return self.is_flowing and not self._standing_is_old() and self.throttle.admits_any()
 
     def _standing_is_old(self) -> bool:
-        return time.monotonic() - self._standing_at > _STANDING_SECONDS
+        return self._standing_at.age() > _STANDING_SECONDS
 
     def _next_delivery(self) -> ClaimedDelivery | None:
         for domain, line in self._held.items():
             if line and self.throttle.admit(domain):
+                if self._beyond_by_domain[domain] and len(line) < LEAST_REACH // 2:
+                    self._due.set()
                 return line.popleft()
         while self._queue:
             delivery = self._queue.popleft()
+            if self._beyond and len(self._queue) < self._reach // 2:
+                self._due.set()
             if delivery.domain in self._held_domains:
                 # It goes back into the ledger's queue with the rest of the batch.
                 continue
@@ -235,6 +260,28 @@ class BatchRun:
             # Only this domain must wait; the others go on.
             self._held.setdefault(delivery.domain, deque()).append(delivery)
         return None
+
+    def _within_reach(self) -> list[ClaimedDelivery]:
+        """Return what should be taken in hand next: not yet what waits for its domain's rate."""
+        room = self._reach - len(self._queue)
+        lines = Counter({domain: len(line) for domain, line in self._held.items()})
+        chosen: list[ClaimedDelivery] = []
+        for delivery in self._beyond:
+            if len(chosen) >= room:
+                break
+            if lines[delivery.domain] < LEAST_REACH:
+                chosen.append(delivery)
+                # Where some wait already, those that follow will, too.
+                lines[delivery.domain] += lines[delivery.domain] > 0
+        return chosen
+
+    async def _hear(self) -> None:
+        """Wait for the ledger's next word."""
+        self._due.set()
+        self._heard.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._heard.wait()
 
     def _parcel(self, delivery: ClaimedDelivery) -> Parcel | None:
         """Make a message; one that cannot be made holds up nobody."""
@@ -264,7 +311,7 @@ class BatchRun:
         self._write_down(lambda: self._journal.outcome(outcome))
         self._unrecorded.append(outcome)
         if len(self._unrecorded) >= _FLUSH_MESSAGES:
-            self._full.set()
+            self._due.set()
 
     def _write_down(self, write: Callable[[], None]) -> None:
         try:
@@ -285,14 +332,16 @@ class BatchRun:
         """Tell the ledger and ask it, about once a second, until cancelled."""
         try:
             while True:
-                self._full.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_FLUSH_SECONDS):
-                        await self._full.wait()
+                        await self._due.wait()
+                self._due.clear()
                 await self._exchange()
+                self._heard.set()
         finally:
             # Whatever ended it: without the ledger's word nothing leaves.
             self._flowing = False
+            self._heard.set()
 
     async def _exchange(self) -> None:
         try:
@@ -300,7 +349,7 @@ class BatchRun:
             await self._ask()
         except SQLAlchemyError as error:
             _log.warning("the database does not answer: %s", type(error).__name__)
-            if time.monotonic() - self._standing_at > _PATIENCE_SECONDS:
+            if self._standing_at.age() > _PATIENCE_SECONDS:
                 self._stop("The database is away.")
 
     async def flush(self) -> None:
@@ -312,7 +361,7 @@ class BatchRun:
         async with self._recording:
             waiting, self._unrecorded = self._unrecorded, []
             try:
-                records = await asyncio.to_thread(self._desk.record, waiting)
+                records = await asyncio.to_thread(self._record, waiting)
             except BaseException:
                 # Also when it is cancelled: nobody knows then whether the ledger took it.
                 self._unrecorded = waiting + self._unrecorded
@@ -324,16 +373,41 @@ class BatchRun:
             else:
                 self.records = records
 
+    def _record(self, outcomes: list[Outcome]) -> int | None:
+        with suppress(OSError):
+            # Not before the ledger has them, but with it: it may lose its last moments.
+            self._journal.force()
+        return self._desk.record(outcomes)
+
     async def _ask(self) -> None:
-        asked_at = time.monotonic()
-        standing = await asyncio.to_thread(self._desk.standing)
+        pace = self.answered / max(time.monotonic() - self._began, _REACH_SECONDS)
+        self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), _MOST_REACH))
+        chosen = self._within_reach() if len(self._queue) <= self._reach // 2 else []
+        asked_at = Moment.now()
+        standing = await asyncio.to_thread(
+            self._desk.standing, [delivery.position for delivery in chosen]
+        )
         self._standing_at = asked_at
         self._unwanted = standing.unwanted
         self._held_domains = standing.held_domains
+        if standing.flowing:
+            self._take_in_hand(chosen, standing.reached)
         for domain in standing.held_domains:
             self._held.pop(domain, None)
         may_go_on = standing.flowing and self.transport_name not in standing.held_relays
         self._flowing = self._flowing and may_go_on and not self._desk.stopping()
+
+    def _take_in_hand(self, chosen: Sequence[ClaimedDelivery], reached: frozenset[int]) -> None:
+        """Let what was reached be sent; what was not is settled or meant for a held domain."""
+        gone = {delivery.position for delivery in chosen}
+        kept = [
+            delivery
+            for delivery in self._beyond
+            if delivery.position not in gone and delivery.domain not in self._held_domains
+        ]
+        self._beyond = deque(kept)
+        self._beyond_by_domain = Counter(delivery.domain for delivery in kept)
+        self._queue.extend(each for each in chosen if each.position in reached)
 
 
 def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outcome:

@@ -5,8 +5,8 @@ no restored backup repeats. A line ``b POSITION`` stands in it before a message 
 ``i POSITION SUBSCRIBER`` before its first octet leaves, ``o […]`` after the relay's reply, and
 ``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
 lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
-reach the page cache, which outlives the process but not the machine: a journal of an earlier boot
-proves only what it says, never what it does not say.
+reach the page cache, which outlives the process, and the disk whenever the ledger is told: of an
+earlier boot, a journal proves only what it says, never what it does not say.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.outcomes import Outcome
+from newsletter.disk import force_folder, make_folder
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
@@ -43,7 +44,7 @@ class Journal:
     """A journal being written."""
 
     def __init__(self, folder: Path, token: str, *, identity: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._path = folder / f"{token}.journal"
         draft = folder / f"{token}.draft"
         self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -54,6 +55,8 @@ class Journal:
             self._write(json.dumps(header))
             # Only now may a sweeper see it: it is locked.
             draft.rename(self._path)
+            self.force()
+            force_folder(folder)
         except OSError:
             os.close(self._file)
             draft.unlink(missing_ok=True)
@@ -84,6 +87,10 @@ class Journal:
     def outcome(self, outcome: Outcome) -> None:
         """Note what became of it."""
         self._write(f"o {json.dumps(_values_of(outcome))}")
+
+    def force(self) -> None:
+        """Force what is written to the disk, so that it outlives the machine's power."""
+        os.fdatasync(self._file)
 
     def close(self) -> None:
         """Remove the journal: all of it is in the ledger."""

@@ -23,7 +23,7 @@ from newsletter.delivery import dispatch, ledger
 from newsletter.delivery.dispatch import Turn
 from newsletter.logs import bound
 from workers import stopping
-from workers.batch_run import BatchRun
+from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services
 from workers.journal import Journal
 from workers.sender import Lease, begin, open_routes, send
@@ -119,6 +119,7 @@ class _Row:
                 token=token,
                 lease_seconds=settings.lease_seconds,
                 identity=identity,
+                reach=LEAST_REACH,
             )
         except BaseException:
             journal.abandon()

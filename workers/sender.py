@@ -157,7 +157,7 @@ def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
         record=lambda outcomes: record(
             services, claim.mailing_id, claim.identity, claim.token, outcomes
         ),
-        standing=lambda: ledger.standing(services.engine, claim),
+        standing=lambda reach: ledger.standing(services.engine, claim, reach),
         stopping=stopping.is_asked,
     )
 

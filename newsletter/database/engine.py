@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError
 
 #: Milliseconds a SQLite connection waits for another's write to end.
@@ -73,7 +74,7 @@ def open_engine(url: str) -> Engine:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise SettingError(
             f"The folder {path} cannot be made: {error.strerror}.",

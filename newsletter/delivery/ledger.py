@@ -1,6 +1,7 @@
 """The ledger's leases: batches are claimed, watched while they are sent, and given back.
 
-Whoever claims holds the batch's ``lease_token``; the claim is committed before anything is sent.
+Whoever claims holds the batch's ``lease_token``, and takes its deliveries in hand a few at a time:
+they are ``sending`` in the ledger, committed, before anything of them is sent.
 A delivery in state ``sending`` whose worker is lost goes back to ``queued`` only on proof that its
 message was not handed over; without proof it becomes ``uncertain``.
 
@@ -41,6 +42,8 @@ from subscribers.suppression import is_suppressed
 
 #: What is said of deliveries of which nothing is known.
 UNPROVEN = "The worker was lost, and nothing here proves whether this message left."
+#: States of what a lease's holder has in hand, or may take in hand.
+_HELD = CLAIMABLE | {DeliveryState.SENDING}
 #: What is meant for a held domain is looked at again after so many seconds.
 _HELD_SECONDS = 60
 
@@ -60,7 +63,12 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A batch under lease."""
+    """A batch under lease.
+
+    Attributes:
+        deliveries: All of the batch that are due, in their order.
+        reached: So many of them, the first, may be sent; `standing` reaches for more.
+    """
 
     mailing_id: int
     identity: str
@@ -69,6 +77,7 @@ class Claim:
     last_position: int
     token: str
     deliveries: tuple[ClaimedDelivery, ...]
+    reached: int
 
 
 def claim_batch(
@@ -79,6 +88,7 @@ def claim_batch(
     token: str,
     lease_seconds: int,
     identity: str | None = None,
+    reach: int | None = None,
 ) -> Claim | None:
     """Take a batch that is due; None when another has it, or nothing in it may be sent now.
 
@@ -89,6 +99,8 @@ def claim_batch(
         token: What names the lease.
         lease_seconds: How long it holds without a sign of life.
         identity: The mailing's, where the caller means no other one that has its number now.
+        reach: How many deliveries are taken in hand at once; all when None. What is in hand is in
+            doubt when its holder is lost, so it should be no more than soon leaves.
     """
     moment = now()
     with transaction(engine) as session:
@@ -121,15 +133,11 @@ def claim_batch(
         within = _within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
-        session.execute(
-            _change_deliveries()
-            .where(
-                within,
-                DeliveryRow.state.in_(CLAIMABLE),
-                func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment,
-            )
-            .values(state=DeliveryState.SENDING)
-        )
+        due = [
+            within,
+            DeliveryRow.state.in_(CLAIMABLE),
+            func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment,
+        ]
         rows = session.execute(
             select(
                 DeliveryRow.position,
@@ -141,8 +149,17 @@ def claim_batch(
                 DeliveryRow.attempts,
             )
             .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
-            .where(within, DeliveryRow.state == DeliveryState.SENDING)
+            .where(*due)
             .order_by(DeliveryRow.position)
+        ).all()
+        last_reached = rows[: reach or None][-1][0] if rows else first
+        reached = set(
+            session.scalars(
+                _change_deliveries()
+                .where(*due, DeliveryRow.position <= last_reached)
+                .values(state=DeliveryState.SENDING)
+                .returning(DeliveryRow.position)
+            )
         )
         return Claim(
             mailing_id=mailing_id,
@@ -162,7 +179,10 @@ def claim_batch(
                     attempts=attempts,
                 )
                 for position, subscriber_id, address, domain, name, form, attempts in rows
+                # What a lost worker said meanwhile may have settled one.
+                if position in reached or position > last_reached
             ),
+            reached=len(reached),
         )
 
 
@@ -237,38 +257,64 @@ class Standing:
     Attributes:
         held_domains: Recipient domains that get nothing now.
         held_relays: Relays that are to be used no more.
+        reached: Of the deliveries that were reached for, those that may be sent now.
     """
 
     flowing: bool
     unwanted: frozenset[int]
     held_domains: frozenset[str] = frozenset()
     held_relays: frozenset[str] = frozenset()
+    reached: frozenset[int] = frozenset()
 
 
-def standing(engine: Engine, claim: Claim) -> Standing:
-    """Ask whether the mailing still flows under this lease, and who of the batch left since."""
-    with reading(engine) as session:
+def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standing:
+    """Ask whether the mailing still flows under this lease, and who of the batch left since.
+
+    Args:
+        engine: The database.
+        claim: The batch.
+        reach: Positions to take in hand; committed before any of them is sent.
+    """
+    with (transaction if reach else reading)(engine) as session:
         mailing = session.get(MailingRow, claim.mailing_id)
-        token = session.scalar(
-            select(BatchRow.lease_token).where(
-                BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
-            )
+        lease = select(BatchRow.lease_token).where(
+            BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
         )
+        # Nobody may end the lease between this look and what is reached for under it.
+        token = session.scalar(lease.with_for_update() if reach else lease)
         if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
             return Standing(flowing=False, unwanted=frozenset())
         left = session.scalars(
             select(DeliveryRow.position).where(
                 _within(claim.mailing_id, claim.first_position, claim.last_position),
-                DeliveryRow.state == DeliveryState.SENDING,
+                DeliveryRow.state.in_(_HELD),
                 DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
             )
         )
         return Standing(
             flowing=True,
             unwanted=frozenset(left),
+            reached=_reach(session, claim, reach),
             held_domains=frozenset(session.scalars(select(HeldDomainRow.domain))),
             held_relays=frozenset(session.scalars(select(RelayRow.name).where(RelayRow.held))),
         )
+
+
+def _reach(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
+    if not positions:
+        return frozenset()
+    reached = session.scalars(
+        _change_deliveries()
+        .where(
+            DeliveryRow.mailing_id == claim.mailing_id,
+            DeliveryRow.position.in_(positions),
+            # In hand already where the answer to the same question was lost.
+            DeliveryRow.state.in_(_HELD),
+        )
+        .values(state=DeliveryState.SENDING)
+        .returning(DeliveryRow.position)
+    )
+    return frozenset(reached)
 
 
 def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:

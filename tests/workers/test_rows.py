@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, delete, event, update
 
 from newsletter.database.engine import transaction
 from newsletter.database.tables import BatchRow
@@ -130,3 +130,24 @@ def test_two_batches_at_once_use_no_more_connections_than_one(tmp_path: Path) ->
         run_apart(both)
         assert relay.count() == 12
     assert most == 2
+
+
+def test_of_a_large_batch_little_is_in_hand_at_any_time(
+    stage: Stage, database_url: str, tmp_path: Path
+) -> None:
+    stage.subscribe(*(f"more{number}@example.jp" for number in range(400)))
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(delete(BatchRow).where(BatchRow.number > 1))
+        session.execute(update(BatchRow).values(last_position=400 + BATCH * BATCHES))
+    in_hand = []
+    with counting_relay(tmp_path) as relay, worker(database_url, relay.url, tmp_path) as services:
+        event.listen(
+            services.engine,
+            "commit",
+            lambda _: in_hand.append(stage.counts(mailing).get(DeliveryState.SENDING, 0)),
+        )
+        assert work(services, mailing) == 400 + BATCH * BATCHES
+    assert 0 < max(in_hand) <= 200
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 400 + BATCH * BATCHES}
