@@ -1,12 +1,12 @@
-"""Give mailings an identity that no restored backup repeats; count a lease's records."""
+"""give mailings an identity that no restored backup repeats; count a lease's records."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
