@@ -32,8 +32,8 @@ class DeliveryLinks:
 
     @classmethod
     def leading_nowhere(cls) -> DeliveryLinks:
-        """Return the links of a preview: nobody leaves by trying them."""
-        return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="#")
+        """Return the links of a preview: nobody leaves by trying them, and anchors lead within."""
+        return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="")
 
     def slots(self, *, name: str, address: str) -> dict[Slot, str]:
         """Return what differs from one recipient to the next, in mail and preview alike."""

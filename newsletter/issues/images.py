@@ -107,6 +107,8 @@ def _without_metadata(picture: Image.Image) -> Image.Image:
 def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: str) -> str:
     """Keep a picture and return its path on the web application; the same one is kept once.
 
+    The path says how wide it is: mails show it no wider, and need not ask for it to know.
+
     Raises:
         ContentError: There is no alternative text.
     """
@@ -129,7 +131,7 @@ def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: s
             )
         )
         session.flush()
-    return f"/images/{encoded.digest}.{_ENDINGS[encoded.media_type]}"
+    return f"/images/{encoded.digest}-{encoded.width}w.{_ENDINGS[encoded.media_type]}"
 
 
 def find_image(session: Session, name: str) -> ImageRow:
@@ -138,8 +140,9 @@ def find_image(session: Session, name: str) -> ImageRow:
     Raises:
         NotFoundError: There is none of that name.
     """
-    digest, _dot, ending = name.partition(".")
+    stem, _dot, ending = name.partition(".")
+    digest, _dash, width = stem.partition("-")
     row = session.get(ImageRow, digest)
-    if row is None or _ENDINGS.get(row.media_type) != ending:
+    if row is None or _ENDINGS.get(row.media_type) != ending or width not in {"", f"{row.width}w"}:
         raise NotFoundError("There is no such picture.")
     return row

@@ -15,6 +15,7 @@ from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html
 from newsletter.rendering.mjml import check_source
+from newsletter.rendering.short_urls import short_url
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.wrap import wrap
 
@@ -41,7 +42,11 @@ class MailTemplates:
             keep_trailing_newline=True,
         )
         self._environment.filters.update(
-            html=blocks_html, runs=inline_html, text=blocks_text, wrap=wrap
+            html=blocks_html,
+            runs=inline_html,
+            text=blocks_text,
+            wrap=wrap,
+            short_url=short_url,
         )
         self._checked: dict[str, tuple[float, ...]] = {}
         self._environment.globals.update(

@@ -26,6 +26,7 @@ from premailer import Premailer
 from newsletter.errors import Place, TemplateError
 from newsletter.rendering.components import Holds, components
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
+from newsletter.rendering.widths import Room, with_picture_widths
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 #: What the compiler does not write as it was given.
@@ -77,7 +78,7 @@ def compile_mjml(text: str, *, template: str) -> str:
     try:
         root = read_mjml(text)
         parts = _Parts(root)
-        skeleton = _skeleton(root, marks, parts)
+        skeleton = _skeleton(root, marks, Room.of_body(root))
     except MjmlError as error:
         raise error.in_template(template) from None
     try:
@@ -227,7 +228,7 @@ def _font_address(element: Element) -> str:
 _DONE_HERE = frozenset({"mj-font", "mj-html-attributes"})
 
 
-def _skeleton(element: Element, marks: _Marks, parts: _Parts) -> str:
+def _skeleton(element: Element, marks: _Marks, room: Room) -> str:
     """Write an element as XML of plain letters and marks."""
     name = element.name
     if name in _DONE_HERE or element.attributes.get("position") == "file-start":
@@ -237,9 +238,12 @@ def _skeleton(element: Element, marks: _Marks, parts: _Parts) -> str:
         for key, value in element.attributes.items()
     )
     if components()[name].is_raw:
-        inner = _kept(element, marks) if element.raw.strip() else ""
+        inner = _kept(element, marks, room) if element.raw.strip() else ""
     else:
-        inner = "".join(_skeleton(child, marks, parts) for child in element.children)
+        columns = sum(child.name in {"mj-column", "mj-group"} for child in element.children)
+        inner = "".join(
+            _skeleton(child, marks, room.within(child, columns)) for child in element.children
+        )
     return f"<{name}{attributes}>{inner}</{name}>"
 
 
@@ -247,7 +251,7 @@ def _spaced(attribute: str, value: str) -> str:
     return value if attribute in _LINES_KEPT else _SPACES.sub(" ", value)
 
 
-def _kept(element: Element, marks: _Marks) -> str:
+def _kept(element: Element, marks: _Marks, room: Room) -> str:
     match components()[element.name].holds:
         case Holds.STYLES:
             mark = marks.keep(squeeze(element.raw))
@@ -258,7 +262,10 @@ def _kept(element: Element, marks: _Marks) -> str:
             # The title stands in an attribute, too.
             return marks.keep(element.raw.strip().replace('"', "&quot;"))
         case _:
-            return marks.keep(_HTML_TAG.sub(_with_plain_style, _mark_sheets(element.raw.strip())))
+            html = _mark_sheets(element.raw.strip())
+            if element.name == "mj-text":
+                html = with_picture_widths(html, room)
+            return marks.keep(_HTML_TAG.sub(_with_plain_style, html))
 
 
 def squeeze(sheet: str) -> str:
@@ -310,6 +317,8 @@ def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
         strip_important=False,
         include_star_selectors=True,
         disable_validation=True,
+        # Such as height="auto", which is no number of pixels.
+        disable_basic_attributes=["width", "height", "bgcolor", "align"],
         cssutils_logging_level="CRITICAL",
     ).transform()
     html = _STYLE_SHEET.sub(_squeezed, str(inlined))

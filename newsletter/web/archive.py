@@ -31,6 +31,7 @@ _MAIL_POLICY = (
 _PERSONAL_HEAD = (
     '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
     '<meta name="robots" content="noindex">'
+    "<style>.back { display: block !important; }</style>"
 )
 _PAGE = 50
 _FEED = 20

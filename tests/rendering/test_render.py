@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import Browser
 
 from newsletter.errors import TemplateError
 from newsletter.issues.model import Issue
@@ -16,6 +17,7 @@ from newsletter.issues.sources import read_issue
 from newsletter.language import Language
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.render import render_issue
+from newsletter.rendering.short_urls import short_url
 from newsletter.rendering.slots import fill
 from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue
@@ -62,10 +64,101 @@ def test_the_language_is_said(html: str) -> None:
     assert '<html lang="ja"' in html
 
 
-def test_the_contents_lead_to_their_items(html: str) -> None:
-    targets = re.findall(r'href="#([^"]+)"', html)
+def test_the_contents_lead_to_their_items_on_the_web_where_anchors_work(html: str) -> None:
+    view = re.escape(URLS[Slot.VIEW_URL])
+    targets = re.findall(rf'<p class="toc.*?href="{view}#([^"]+)"', html)
     assert targets == ["c1", "c2", "c2-s1-i4", "c2-s2-i13", "c2-s3-i1"]
     assert all(f'id="{target}"' in html for target in targets)
+    assert 'href="#' not in html
+
+
+def test_a_headline_leads_where_its_one_link_leads_and_addresses_are_short(html: str) -> None:
+    headlines = re.findall(r'<h[34] class="item"[^>]*><a class="headline" href="([^"]+)"', html)
+    shown = re.findall(
+        r'<p class="more"[^>]*><a class="link named" href="([^"]+)"[^>]*>([^<]+)', html
+    )
+    assert len(headlines) > 15
+    assert set(headlines) <= {url for url, _words in shown}
+    assert [words for _url, words in shown if len(words) > 50 or words.startswith("http")] == []
+
+
+def test_an_item_with_two_links_leads_nowhere_by_its_headline() -> None:
+    source = (
+        "---\ntitle: 題\ndate: 2026-11-20\n---\n# 章\n\n### 記事\n\n文。\n\n"
+        "[一](https://example.jp/1)\n\n[二](https://example.jp/2)\n"
+    )
+    html = fill(_render(read_issue(source.encode(), source="x").issue).html, URLS)
+    assert 'class="headline"' not in html
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://www.example.jp/", "example.jp"),
+        ("https://example.jp/news/1", "example.jp/news/1"),
+        ("https://example.jp/news?page=2", "example.jp/news…"),
+        (
+            "https://www.city.example.lg.jp/soshiki/joho/keikaku/2026.html",
+            "city.example.lg.jp/soshiki/joho/k…",
+        ),
+        ("https://example.jp/%E6%83%85%E5%A0%B1", "example.jp/情報"),
+        ("https://example.jp/%FF%00", "example.jp/%FF%00"),
+        ("mailto:a@example.jp", "mailto:a@example.jp"),
+        ("https://[", "https://["),
+    ],
+)
+def test_an_address_is_shown_by_its_host_and_a_few_letters(url: str, shown: str) -> None:
+    assert short_url(url) == shown
+
+
+def test_an_inbox_shows_the_preheader_and_nothing_behind_it(html: str) -> None:
+    hidden = re.search(r'<div style="display:none[^>]*>(.*?)</div>', html, re.DOTALL)
+    assert hidden is not None
+    assert len(re.sub(r"&\w+;", " ", hidden[1])) > 200
+
+
+def test_outlook_is_given_a_font_that_windows_has(html: str) -> None:
+    rule = re.search(r"<!--\[if mso\]><style[^>]*>[^<]*font-family: ([^,]+),", html)
+    assert rule is not None
+    assert rule[1] == "Meiryo"
+
+
+@pytest.mark.parametrize(
+    ("source", "width"),
+    [
+        (f"https://example.jp/images/{'a' * 64}-120w.png", "120"),
+        (f"https://example.jp/images/{'a' * 64}-1200w.jpg", "576"),
+        ("https://elsewhere.example/photo.jpg", "576"),
+    ],
+)
+def test_a_picture_is_as_wide_as_its_column_and_never_wider_than_itself(
+    source: str, width: str
+) -> None:
+    text = f"---\ntitle: 題\ndate: 2026-11-20\n---\n# 章\n\n![図]({source})\n"
+    html = fill(_render(read_issue(text.encode(), source="x").issue).html, URLS)
+    (picture,) = re.findall(r"<img[^>]*>", html)
+    assert re.findall(r' width="([^"]*)"', picture) == [width]
+    assert "max-width:100%" in picture
+    assert "height=" not in picture
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [375, 680])
+def test_a_picture_that_fails_to_load_does_not_widen_the_mail(browser: Browser, width: int) -> None:
+    text = (
+        "---\ntitle: 題averyveryverylongwordwithoutanyplacetobreakit\ndate: 2026-11-20\n---\n"
+        "# 章\n\n![図の説明](https://example.jp/missing.png)\n"
+    )
+    context = browser.new_context(viewport={"width": width, "height": 700}, offline=True)
+    page = context.new_page()
+    page.set_content(fill(_render(read_issue(text.encode(), source="x").issue).html, URLS))
+    assert page.evaluate("document.compatMode") == "CSS1Compat"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+    box = page.locator("img").bounding_box()
+    assert box is not None
+    assert box["height"] < 100
+    assert box["width"] < width
+    context.close()
 
 
 def test_nothing_is_fetched_that_the_editor_did_not_choose(html: str) -> None:
