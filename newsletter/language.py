@@ -1,9 +1,38 @@
-"""The languages that templates, pages and issues speak."""
+"""The languages that templates, pages and issues speak, and the tags of all others (BCP 47)."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from zoneinfo import available_timezones
+
+from babel import Locale
+from babel.core import get_global
+from babel.dates import get_timezone_location
+
+#: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
+_TAG = re.compile(
+    r"(?P<language>[a-z]{2,3}|[a-z]{5,8})(?P<extended>(?:-[a-z]{3}){0,3})"
+    r"(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|\d{3}))?"
+    r"(?P<rest>(?:-(?:[a-z\d]{5,8}|\d[a-z\d]{3}))*(?:-[a-wyz\d](?:-[a-z\d]{2,8})+)*"
+    r"(?:-x(?:-[a-z\d]{1,8})+)?)"
+)
+_LONGEST_TAG = 64
+#: Languages whose own names are known, besides their names in English and Japanese: each costs
+#: the data of a locale.
+_SPOKEN = (
+    "ar bn cs da de el es fi fr he hi hu id it km ko lo mn my ne nl no pl pt ro ru si sv th tl tr "
+    "uk ur vi zh"
+)
+#: What is often written for a language and is no name of it: countries, scripts.
+_USUAL = {
+    **dict.fromkeys(("jp", "日本", "和文", "邦文"), "ja"),
+    **dict.fromkeys(("英文", "英"), "en"),
+    **dict.fromkeys(("简体中文", "簡体字", "簡体中文"), "zh-Hans"),
+    **dict.fromkeys(("繁體中文", "繁体字", "繁体中文"), "zh-Hant"),
+}
 
 
 class Language(StrEnum):
@@ -11,6 +40,80 @@ class Language(StrEnum):
 
     JAPANESE = "ja"
     ENGLISH = "en"
+
+
+def nearest_language(tag: str, fallback: Language) -> Language:
+    """Return what somebody is written to who asked for ``tag``: ``en`` for ``en-US``."""
+    primary = tag.partition("-")[0].lower()
+    return Language(primary) if primary in set(Language) else fallback
+
+
+def language_name(tag: str, speaker: Language) -> str:
+    """Return what a language is called in another; empty for one without a name there."""
+    names = Locale(speaker.value).languages
+    primary, _, region = tag.partition("-")
+    exact: str = names.get(tag.replace("-", "_"), "")
+    if exact or primary not in names:
+        return exact
+    return f"{names[primary]} ({region})" if region else names[primary]
+
+
+@cache
+def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
+    """Return the time zones that people live in, by IANA name, with their names in a language."""
+    inhabited = {zone for zones in get_global("territory_zones").values() for zone in zones}
+    named = {
+        zone: get_timezone_location(zone, locale=speaker.value)
+        for zone in inhabited & available_timezones()
+    }
+    return tuple(sorted(named.items(), key=lambda pair: (pair[0].partition("/")[0], pair[1])))
+
+
+def read_language(text: str) -> str:
+    """Return the BCP 47 tag that a text is or names (``en_US``, ``日本語``); empty for none."""
+    folded = text.strip().lower()
+    if not folded:
+        return ""
+    return (
+        _USUAL.get(folded)
+        or _as_tag(folded)
+        or _names().get(folded)
+        or _own_names().get(folded, "")
+    )
+
+
+def _as_tag(folded: str) -> str:
+    written = folded.partition(".")[0].replace("_", "-")
+    found = _TAG.fullmatch(written) if len(written) <= _LONGEST_TAG else None
+    if found is None or folded in _names():
+        return ""
+    language = get_global("language_aliases").get(found["language"], found["language"])
+    if len(language) > 3 and "-" not in language:  # noqa: PLR2004 - a word, not a code
+        return ""
+    script = f"-{found['script'].title()}" if found["script"] else ""
+    region = f"-{found['region'].upper()}" if found["region"] else ""
+    return f"{language.replace('_', '-')}{found['extended']}{script}{region}{found['rest']}"
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Return the tags of languages by their names in English and Japanese."""
+    return {
+        name.lower(): tag.replace("_", "-")
+        for speaker in ("en", "ja")
+        for tag, name in Locale(speaker).languages.items()
+    }
+
+
+@cache
+def _own_names() -> dict[str, str]:
+    """Return the tags of languages by what their speakers call them."""
+    found: dict[str, str] = {}
+    for tag in _SPOKEN.split():
+        name = Locale.parse(tag).get_language_name()
+        if name:
+            found.setdefault(name.lower(), tag)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,9 +11,10 @@ from newsletter.database.tables import (
     DeliveryRow,
     IncidentRow,
     SubscriberRow,
+    SubscriptionRow,
     SuppressionRow,
+    TagRow,
 )
-from newsletter.database.types import now
 from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.leaving import unsubscribe_from_all
@@ -43,9 +44,13 @@ def erase(
         update(ConsentRow).where(ConsentRow.subscriber_id == subscriber_id).values(network="")
     )
     person.address = person.address_key = None
-    person.domain = person.name = person.time_zone = ""
-    person.attributes = {}
-    person.updated_at = now()
+    person.domain = ""
+    session.execute(delete(TagRow).where(TagRow.subscriber_id == subscriber_id))
+    session.execute(
+        update(SubscriptionRow)
+        .where(SubscriptionRow.subscriber_id == subscriber_id)
+        .values(name="", language="", time_zone="", attributes={})
+    )
     session.flush()
     return True
 

@@ -58,7 +58,7 @@ def exported(
             ids = [person.id for person, _ in rows]
             for number, tag in session.execute(
                 select(TagRow.subscriber_id, TagRow.tag)
-                .where(TagRow.subscriber_id.in_(ids))
+                .where(TagRow.newsletter_id == newsletter.id, TagRow.subscriber_id.in_(ids))
                 .order_by(TagRow.tag)
             ):
                 tags.setdefault(number, []).append(tag)
@@ -76,8 +76,8 @@ def _values(person: SubscriberRow, relation: SubscriptionRow, tags: list[str]) -
 
     return {
         "email": person.address,
-        "name": person.name,
-        "language": person.language.value,
+        "name": relation.name,
+        "language": relation.language,
         "state": relation.state.value,
         "tags": tags,
         "consent_basis": relation.consent_basis,
@@ -85,7 +85,7 @@ def _values(person: SubscriberRow, relation: SubscriptionRow, tags: list[str]) -
         "consented_at": instant("consented_at"),
         "confirmed_at": instant("confirmed_at"),
         "unsubscribed_at": instant("unsubscribed_at"),
-        "attributes": person.attributes,
+        "attributes": relation.attributes,
     }
 
 

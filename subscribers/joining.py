@@ -7,6 +7,7 @@ confirmed, and who left stays away until then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -88,10 +89,16 @@ def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
 
 
 def request_join(
-    session: Session, newsletter: NewsletterRow, address: Address, *, name: str, origin: Origin
+    session: Session,
+    newsletter: NewsletterRow,
+    address: Address,
+    *,
+    name: str,
+    origin: Origin,
+    time_zone: str = "",
 ) -> JoinRequest:
-    """Write a request down."""
-    person = find_or_add_person(session, address, language=origin.language, name=clean_name(name))
+    """Write a request down; of somebody known it changes nothing, as anybody can write one."""
+    person = find_or_add_person(session, address)
     insert_missing(
         session,
         SubscriptionRow,
@@ -104,6 +111,9 @@ def request_join(
                 "consent_source": origin.source,
                 "consent_wording": origin.wording,
                 "consented_at": now(),
+                "name": clean_name(name),
+                "language": origin.language.value,
+                "time_zone": time_zone,
             }
         ],
     )
@@ -184,10 +194,24 @@ def confirm_join(
     return invitation
 
 
-def subscribe(session: Session, *, newsletter_id: int, subscriber_id: int, origin: Origin) -> bool:
+def subscribe(
+    session: Session,
+    *,
+    newsletter_id: int,
+    subscriber_id: int,
+    origin: Origin,
+    known: Mapping[str, str] | None = None,
+) -> bool:
     """Begin or renew a subscription that its own reader confirmed; a suppressed address gets none.
 
     The consent must come from the reader's own link, never from a list.
+
+    Args:
+        session: Within the transaction that the reader's click makes.
+        newsletter_id: Which newsletter is joined.
+        subscriber_id: Who joins it.
+        origin: Where and to what they consented.
+        known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
     """
     row = session.scalars(
         select(SubscriptionRow)
@@ -211,6 +235,8 @@ def subscribe(session: Session, *, newsletter_id: int, subscriber_id: int, origi
     if row is None:
         row = SubscriptionRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id)
         session.add(row)
+    for name, value in (known or {"language": row.language or origin.language.value}).items():
+        setattr(row, name, value)
     row.state = SubscriptionState.CONFIRMED
     row.consent_basis, row.consent_source = BASIS, origin.source
     row.consent_wording = origin.wording

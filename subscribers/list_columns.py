@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import ListError, Place
-from newsletter.language import Language
+from newsletter.language import read_language
 from subscribers.addresses import Address, parse_address
 from subscribers.list_files import Record
+from subscribers.people import is_time_zone
 from subscribers.segments.parse import is_attribute_name
 
 _KNOWN = {
     "address": "email address emailaddress mail mailaddress メール メールアドレス eメール アドレス",
     "name": "name fullname 名前 氏名 お名前 姓名",
     "language": "language lang 言語",
+    "time_zone": "timezone timezonename 時間帯 タイムゾーン",
     "tags": "tags tag タグ",
     "consented_at": "consentedat consentdate joinedat 同意日 同意日時 登録日 登録日時",
     "attributes": "attributes",
@@ -62,8 +64,9 @@ class Entry(NamedTuple):
     line: int
     address: Address
     name: str
-    language: Language | None
+    language: str
     attributes: dict[str, Any]
+    time_zone: str = ""
     tags: tuple[str, ...] = ()
     consented_at: datetime | None = None
 
@@ -135,7 +138,8 @@ def entry_of(record: Record, columns: Mapping[str, str], zone: ZoneInfo) -> Entr
         line=record.line,
         address=address,
         name=_name(record, said["name"]) if "name" in said else "",
-        language=_language(record, said["language"]) if "language" in said else None,
+        language=read_language(str(said.get("language", ""))),
+        time_zone=_time_zone(said.get("time_zone", "")),
         attributes=attributes,
         tags=_tags(record, said["tags"]) if "tags" in said else (),
         consented_at=_instant(record, said["consented_at"], zone)
@@ -156,12 +160,9 @@ def _name(record: Record, value: object) -> str:
     return text[:_NAME_LENGTH]
 
 
-def _language(record: Record, value: object) -> Language | None:
-    try:
-        return Language(str(value).lower()) if value else None
-    except ValueError:
-        problem = f"{value!r} is no language known here ({', '.join(Language)})."
-        raise _refused(record, "language", value, problem) from None
+def _time_zone(value: object) -> str:
+    name = str(value)
+    return name if is_time_zone(name) else ""
 
 
 def _tags(record: Record, value: object) -> tuple[str, ...]:

@@ -14,11 +14,14 @@ from newsletter.database.types import now
 from newsletter.language import Language
 from subscribers.list_columns import Entry, Problem
 
-_COLUMNS = "line, address, address_key, domain, name, language, attributes, consented_at, tags"
+_COLUMNS = (
+    "line, address, address_key, domain, name, language, time_zone, attributes, consented_at, tags"
+)
 _CREATE = """CREATE TEMPORARY TABLE IF NOT EXISTS list_stage (
     line bigint NOT NULL, address varchar(320) NOT NULL, address_key varchar(320) NOT NULL,
-    domain varchar(255) NOT NULL, name varchar(200) NOT NULL, language varchar(32),
-    attributes text NOT NULL, consented_at timestamp with time zone, tags text NOT NULL)"""
+    domain varchar(255) NOT NULL, name varchar(200) NOT NULL, language varchar(64) NOT NULL,
+    time_zone varchar(64) NOT NULL, attributes text NOT NULL,
+    consented_at timestamp with time zone, tags text NOT NULL)"""
 #: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
 _EMPTIED = " ON COMMIT DELETE ROWS"
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
@@ -33,23 +36,26 @@ _LEFT = """SELECT list_stage.line, list_stage.address,
     JOIN subscription ON subscription.subscriber_id = subscriber.id
         AND subscription.newsletter_id = :newsletter
     WHERE subscription.state = 'unsubscribed'"""
-_PEOPLE = """INSERT INTO subscriber (address, address_key, domain, name, language, format,
-        time_zone, attributes, created_at, updated_at)
-    SELECT address, address_key, domain, name, coalesce(language, :language), 'html', '',
-        {attributes}, :moment, :moment FROM list_stage WHERE true
+_PEOPLE = """INSERT INTO subscriber (address, address_key, domain, created_at)
+    SELECT address, address_key, domain, :moment FROM list_stage WHERE true
     ON CONFLICT (address_key) DO NOTHING"""
-_UPDATE = """UPDATE subscriber SET
-        name = CASE WHEN s.name = '' THEN subscriber.name ELSE s.name END,
-        language = coalesce(s.language, subscriber.language),
-        attributes = {merged}, updated_at = :moment
-    FROM list_stage AS s WHERE s.address_key = subscriber.address_key AND (
-        (s.name <> '' AND s.name <> subscriber.name)
-        OR (s.language IS NOT NULL AND s.language <> subscriber.language)
+_UPDATE = """UPDATE subscription SET
+        name = CASE WHEN s.name = '' THEN subscription.name ELSE s.name END,
+        language = CASE WHEN s.language = '' THEN subscription.language ELSE s.language END,
+        time_zone = CASE WHEN s.time_zone = '' THEN subscription.time_zone ELSE s.time_zone END,
+        attributes = {merged}
+    FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
+    WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter AND (
+        (s.name <> '' AND s.name <> subscription.name)
+        OR (s.language <> '' AND s.language <> subscription.language)
+        OR (s.time_zone <> '' AND s.time_zone <> subscription.time_zone)
         OR {differs})"""
 _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
-        consent_source, consent_wording, consented_at, confirmed_at)
+        consent_source, consent_wording, consented_at, confirmed_at, name, language, time_zone,
+        format, attributes)
     SELECT :newsletter, subscriber.id, 'confirmed', :basis, :source, :wording,
-        coalesce(list_stage.consented_at, :moment), :moment
+        coalesce(list_stage.consented_at, :moment), :moment, name,
+        CASE WHEN language = '' THEN :language ELSE language END, time_zone, 'html', {attributes}
     FROM list_stage JOIN subscriber ON subscriber.address_key = list_stage.address_key WHERE true
     ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING"""
 _REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = :basis,
@@ -58,8 +64,8 @@ _REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = :basis
     FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
     WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter
     AND subscription.state = 'unsubscribed' AND s.consented_at > subscription.unsubscribed_at"""
-_TAG = """INSERT INTO subscriber_tag (subscriber_id, tag)
-    SELECT subscriber.id, told.value
+_TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
+    SELECT :newsletter, subscriber.id, told.value
     FROM list_stage JOIN subscriber ON subscriber.address_key = list_stage.address_key
     CROSS JOIN {tags} AS told WHERE true ON CONFLICT DO NOTHING"""
 
@@ -120,13 +126,13 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
     if terms.update:
         written.updated = _run(connection, _merge(postgres=postgres), values)
     attributes = "CAST(attributes AS json)" if postgres else "attributes"
-    _run(connection, _PEOPLE.format(attributes=attributes), values)
+    _run(connection, _PEOPLE, values)
     if any(row.again for row in left):
         written.added = _run(connection, _REVIVE, values)
-    written.added += _run(connection, _SUBSCRIBE, values)
+    written.added += _run(connection, _SUBSCRIBE.format(attributes=attributes), values)
     if any(entry.tags for entry in entries):
         told = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
-        _run(connection, _TAG.format(tags=told), {})
+        _run(connection, _TAG.format(tags=told), values)
     return written
 
 
@@ -149,11 +155,13 @@ def _refuse(
 
 def _merge(*, postgres: bool) -> str:
     if postgres:
-        merged = "CAST(CAST(subscriber.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)"
-        differs = "NOT CAST(subscriber.attributes AS jsonb) @> CAST(s.attributes AS jsonb)"
+        merged = (
+            "CAST(CAST(subscription.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)"
+        )
+        differs = "NOT CAST(subscription.attributes AS jsonb) @> CAST(s.attributes AS jsonb)"
     else:
-        merged = "json_patch(subscriber.attributes, s.attributes)"
-        differs = f"{merged} <> json(subscriber.attributes)"
+        merged = "json_patch(subscription.attributes, s.attributes)"
+        differs = f"{merged} <> json(subscription.attributes)"
     return _UPDATE.format(merged=merged, differs=differs)
 
 
@@ -172,7 +180,8 @@ def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) 
             entry.address.key,
             entry.address.domain,
             entry.name,
-            entry.language.value if entry.language else None,
+            entry.language,
+            entry.time_zone,
             json.dumps(entry.attributes, ensure_ascii=False) if entry.attributes else "{}",
             _instant(entry.consented_at, postgres=postgres),
             json.dumps(entry.tags, ensure_ascii=False) if entry.tags else "[]",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+from zoneinfo import available_timezones
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import SubscriberRow
 from newsletter.database.types import now
-from newsletter.language import Language
 from subscribers.addresses import Address
 
 
@@ -19,11 +21,8 @@ def find_person(session: Session, address: Address) -> SubscriberRow | None:
     ).one_or_none()
 
 
-def find_or_add_person(
-    session: Session, address: Address, *, language: Language, name: str = ""
-) -> SubscriberRow:
+def find_or_add_person(session: Session, address: Address) -> SubscriberRow:
     """Return who has an address, added if need be; of two at once, both find the same person."""
-    moment = now()
     insert_missing(
         session,
         SubscriberRow,
@@ -32,19 +31,23 @@ def find_or_add_person(
                 "address": address.address,
                 "address_key": address.key,
                 "domain": address.domain,
-                "name": name,
-                "language": language,
-                "format": "html",
-                "time_zone": "",
-                "attributes": {},
-                "created_at": moment,
-                "updated_at": moment,
+                "created_at": now(),
             }
         ],
     )
     return session.scalars(
         select(SubscriberRow).where(SubscriberRow.address_key == address.key)
     ).one()
+
+
+def is_time_zone(name: str) -> bool:
+    """Return whether a text is the IANA name of a time zone, or empty for the newsletter's."""
+    return not name or name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def clean_name(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,10 +23,10 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
-from newsletter.language import Language
+from newsletter.language import Language, nearest_language
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
-from subscribers.people import clean_name
+from subscribers.people import clean_name, is_time_zone
 
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
@@ -44,14 +44,30 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """How one newsletter addresses somebody, and how it writes to them; see `SubscriptionRow`."""
+
+    name: str = ""
+    language: str = ""
+    format: str = "html"
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
-    """What the page of preferences sent; ``weeks`` None leaves pauses as they are, 0 ends them."""
+    """What the page of preferences sent.
+
+    Attributes:
+        time_zone: IANA name; empty for each newsletter's own, None to leave it as it is.
+        weeks: None leaves pauses as they are, 0 ends them.
+    """
 
     name: str
     language: Language
     html: bool
     newsletter_ids: frozenset[int]
     weeks: int | None
+    time_zone: str | None = None
 
 
 def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
@@ -64,6 +80,14 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
     if row is None or row.address_key is None:
         raise NotFoundError("That subscription is no more.")
     return row
+
+
+def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
+    """Return what a newsletter knows of somebody; nothing of who never asked for it."""
+    row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
+    if row is None:
+        return Known()
+    return Known(name=row.name, language=row.language, format=row.format, time_zone=row.time_zone)
 
 
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
@@ -95,22 +119,36 @@ def save_wishes(
     subscriber_id: int,
     wishes: Wishes,
     *,
+    newsletter_id: int,
     source: str,
     network: str,
     mailing_id: int | None,
 ) -> None:
     """Do what somebody wishes; a newsletter they tick is joined, for the link is their own.
 
+    What they change holds for all their newsletters. What they leave as the page showed it, which
+    is how ``newsletter_id`` knows it, stays in each as it is.
+
     Raises:
         NotFoundError: See `find_reader`.
     """
-    person = find_reader(session, subscriber_id)
-    person.name = clean_name(wishes.name)
-    person.language = wishes.language
-    person.format = "html" if wishes.html else "text"
-    person.updated_at = now()
+    find_reader(session, subscriber_id)
+    shown = known_of(session, newsletter_id, subscriber_id)
+    wished = _wished(session, newsletter_id, wishes, shown)
+    changed = {
+        field.name: value
+        for field in fields(Known)
+        if (value := getattr(wished, field.name)) != getattr(shown, field.name)
+    }
+    relations = session.scalars(
+        select(SubscriptionRow).where(SubscriptionRow.subscriber_id == subscriber_id)
+    ).all()
+    for relation in relations:
+        for name, value in changed.items():
+            setattr(relation, name, value)
     session.flush()
-    had = {c.newsletter_id for c in list_choices(session, subscriber_id) if c.subscribed}
+    known = {relation.newsletter_id for relation in relations}
+    had = {r.newsletter_id for r in relations if r.state is SubscriptionState.CONFIRMED}
     for newsletter in session.scalars(select(NewsletterRow)).all():
         if newsletter.id in wishes.newsletter_ids:
             wording = consent_wording(newsletter, wishes.language)
@@ -118,7 +156,11 @@ def save_wishes(
                 source=source, network=network, wording=wording, language=wishes.language
             )
             subscribe(
-                session, newsletter_id=newsletter.id, subscriber_id=subscriber_id, origin=origin
+                session,
+                newsletter_id=newsletter.id,
+                subscriber_id=subscriber_id,
+                origin=origin,
+                known=None if newsletter.id in known else asdict(wished),
             )
         elif newsletter.id in had:
             unsubscribe(
@@ -130,6 +172,20 @@ def save_wishes(
             )
     if wishes.weeks is not None:
         pause(session, subscriber_id, weeks=wishes.weeks)
+
+
+def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) -> Known:
+    # The page offers few languages: who did not choose another keeps the tag they have.
+    newsletter = session.get(NewsletterRow, newsletter_id)
+    fallback = newsletter.language if newsletter else wishes.language
+    kept = nearest_language(shown.language, fallback) is wishes.language
+    zone = shown.time_zone if wishes.time_zone is None else wishes.time_zone
+    return Known(
+        name=clean_name(wishes.name),
+        language=shown.language if kept else wishes.language.value,
+        format="html" if wishes.html else "text",
+        time_zone=zone if zone == shown.time_zone or is_time_zone(zone) else "",
+    )
 
 
 def pause(
@@ -159,8 +215,13 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
     """
     person = find_reader(session, subscriber_id)
     slugs = {row.id: row.slug for row in session.scalars(select(NewsletterRow))}
-
-    tags = select(TagRow.tag).where(TagRow.subscriber_id == subscriber_id)
+    tags: dict[str, list[str]] = {}
+    for number, tag in session.execute(
+        select(TagRow.newsletter_id, TagRow.tag)
+        .where(TagRow.subscriber_id == subscriber_id)
+        .order_by(TagRow.tag)
+    ):
+        tags.setdefault(slugs.get(number, ""), []).append(tag)
 
     def rows(table: type[Any], *columns: str) -> list[dict[str, Any]]:
         found = session.scalars(select(table).where(table.subscriber_id == subscriber_id)).all()
@@ -172,19 +233,19 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
 
     return {
         "address": person.address,
-        "name": person.name,
-        "language": person.language.value,
-        "format": person.format,
-        "time_zone": person.time_zone,
-        "attributes": person.attributes,
-        "tags": list(session.scalars(tags.order_by(TagRow.tag))),
         "known_since": _plain(person.created_at),
-        "subscriptions": rows(
-            SubscriptionRow,
-            *("state", "consent_basis", "consent_source", "consented_at"),
-            *("confirmed_at", "unsubscribed_at", "paused_until"),
+        "subscriptions": [
+            row | {"tags": tags.get(row["newsletter"], [])}
+            for row in rows(
+                SubscriptionRow,
+                *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
+                *("confirmed_at", "unsubscribed_at", "paused_until"),
+                *("name", "language", "format", "time_zone", "attributes"),
+            )
+        ],
+        "consents": rows(
+            ConsentRow, "step", "occurred_at", "source", "network", "wording", "language"
         ),
-        "consents": rows(ConsentRow, "step", "occurred_at", "source", "network", "wording"),
         "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way"),
         "mails": [
             {key: value for key, value in row.items() if key != "newsletter"}

@@ -74,7 +74,7 @@ def search_people(
     )
     if by_address.people or "@" in text:
         return by_address
-    return _page(session, newsletter, wanted, (SubscriberRow.name, text), after, limit)
+    return _page(session, newsletter, wanted, (SubscriptionRow.name, text), after, limit)
 
 
 def _page(
@@ -92,15 +92,20 @@ def _page(
             query = query.where(SubscriptionRow.subscriber_id < after)
     else:
         column, text = prefix
-        # PostgreSQL judges by its statistics, which a sum would hide.
-        is_sqlite = session.get_bind().dialect.name == "sqlite"
-        query = _wanted(newsletter, wanted, by_list=not is_sqlite)
-        query = query.where(column >= text, column < text + _LAST)
-        query = query.order_by(column, SubscriberRow.id)
-        last = session.get(SubscriberRow, after) if after is not None else None
-        if last is not None:
-            value = getattr(last, column.key) or ""
-            query = query.where(column >= value, (column > value) | (SubscriberRow.id > last.id))
+        number = SubscriptionRow.subscriber_id
+        # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
+        hides_list = column is SubscriberRow.address_key and (
+            session.get_bind().dialect.name == "sqlite"
+        )
+        query = _wanted(newsletter, wanted, by_list=not hides_list)
+        query = query.where(column >= text, column < text + _LAST).order_by(column, number)
+        if after is not None:
+            value = session.scalar(
+                select(column)
+                .join_from(SubscriptionRow, SubscriberRow)
+                .where(SubscriptionRow.newsletter_id == newsletter.id, number == after)
+            )
+            query = query.where(column >= (value or ""), (column > value) | (number > after))
     rows = session.execute(query.limit(limit + 1)).all()
     people = [
         Found(
@@ -129,7 +134,7 @@ def _wanted(
         select(
             SubscriberRow.id,
             SubscriberRow.address,
-            SubscriberRow.name,
+            SubscriptionRow.name,
             SubscriptionRow.state,
             SubscriptionRow.confirmed_at,
             is_suppressed(SubscriberRow.address_key, newsletter.id).label("suppressed"),
@@ -140,7 +145,11 @@ def _wanted(
     if wanted.state is not None:
         conditions.append(SubscriptionRow.state == wanted.state)
     if wanted.tag.strip():
-        query = query.join(TagRow, TagRow.subscriber_id == SubscriptionRow.subscriber_id)
+        query = query.join(
+            TagRow,
+            (TagRow.subscriber_id == SubscriptionRow.subscriber_id)
+            & (TagRow.newsletter_id == newsletter.id),
+        )
         conditions.append(TagRow.tag == wanted.tag.strip())
     if wanted.segment.strip():
         conditions.append(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import AccountRow, RoleGrantRow
 from newsletter.database.vocabulary import Role
+from newsletter.errors import ForbiddenError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,21 @@ class Rights:
             grant.role in {role, Role.ADMINISTRATOR} and grant.newsletter_id is None
             for grant in self.grants
         )
+
+    def demand(self, role: Role, newsletter_id: int | None) -> None:
+        """Refuse unless a role is held in a newsletter, or (None) in all of them.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        if newsletter_id is None and not self.everywhere(role):
+            raise ForbiddenError("This touches all newsletters; your roles do not reach that far.")
+        if not self.allows(role, newsletter_id):
+            raise ForbiddenError("Your roles do not reach that far.")
+
+
+#: What whoever has a shell on this machine may do.
+ALL_RIGHTS = Rights(grants=frozenset({Grant(role=Role.ADMINISTRATOR)}))
 
 
 def rights_of(session: Session, account_id: int) -> Rights:

@@ -237,7 +237,7 @@ def show_subscribers(
     with reading(open_database(settings_of(context))) as session:
         newsletter_id = find_newsletter(session, newsletter).id
         rows = session.execute(
-            select(SubscriberRow.address, SubscriberRow.name, SubscriptionRow.state)
+            select(SubscriberRow.address, SubscriptionRow.name, SubscriptionRow.state)
             .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
             .where(SubscriptionRow.newsletter_id == newsletter_id)
             .order_by(SubscriberRow.id)

@@ -61,7 +61,7 @@ def mail_link(
     rendered = render_notice(
         draft, templates_dir=templates_dir, action_url=f"{public_url}/welcome/{token}"
     )
-    person = find_or_add_person(session, parse_address(invited.address), language=invited.language)
+    person = find_or_add_person(session, parse_address(invited.address))
     return create_notice(
         session,
         newsletter_id=newsletter.id,

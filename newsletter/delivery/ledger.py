@@ -144,11 +144,17 @@ def claim_batch(
                 SubscriberRow.id,
                 SubscriberRow.address,
                 SubscriberRow.domain,
-                SubscriberRow.name,
-                SubscriberRow.format,
+                SubscriptionRow.name,
+                SubscriptionRow.format,
                 DeliveryRow.attempts,
             )
             .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+            # Who gets a test or a link to their account need not subscribe.
+            .outerjoin(
+                SubscriptionRow,
+                (SubscriptionRow.subscriber_id == SubscriberRow.id)
+                & (SubscriptionRow.newsletter_id == mailing.newsletter_id),
+            )
             .where(*due)
             .order_by(DeliveryRow.position)
         ).all()
@@ -174,7 +180,7 @@ def claim_batch(
                     subscriber_id=subscriber_id,
                     address=address or "",
                     domain=domain,
-                    name=name,
+                    name=name or "",
                     html=form != "text",
                     attempts=attempts,
                 )

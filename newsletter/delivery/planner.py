@@ -27,6 +27,7 @@ from newsletter.database.tables import (
     MailingRow,
     NewsletterRow,
     SubscriberRow,
+    SubscriptionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -108,8 +109,8 @@ def _waves(
         return [_Wave(zones=(), due_at=started_at, size=size)]
     hour = datetime.fromisoformat(mailing.local_hour)
     by_due: dict[datetime, list[tuple[str, int]]] = {}
-    zones = people.with_only_columns(SubscriberRow.time_zone, func.count())
-    for zone, size in session.execute(zones.group_by(SubscriberRow.time_zone)).all():
+    zones = people.with_only_columns(SubscriptionRow.time_zone, func.count())
+    for zone, size in session.execute(zones.group_by(SubscriptionRow.time_zone)).all():
         # Where the hour has passed already, the message is due at once.
         due_at = max(due_in(zone, hour, fallback=time_zone), started_at)
         by_due.setdefault(due_at, []).append((zone, size))
@@ -129,7 +130,7 @@ def _snapshot(
     order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
     if len(waves) > 1:
         rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
-        order.insert(0, case(rank, value=SubscriberRow.time_zone, else_=len(waves)))
+        order.insert(0, case(rank, value=SubscriptionRow.time_zone, else_=len(waves)))
     numbered = people.with_only_columns(
         literal(mailing.id),
         func.row_number().over(order_by=order),

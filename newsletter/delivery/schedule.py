@@ -14,7 +14,6 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import (
     MailingRow,
     NewsletterRow,
-    SubscriberRow,
     SubscriptionRow,
 )
 from newsletter.database.types import now
@@ -107,8 +106,7 @@ def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) 
 
 def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
     return session.scalars(
-        select(SubscriberRow.time_zone)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        select(SubscriptionRow.time_zone)
         .where(SubscriptionRow.newsletter_id == newsletter_id)
         .distinct()
     ).all()

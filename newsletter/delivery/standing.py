@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.roles import Rights
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -22,7 +23,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.vocabulary import DeliveryState, SuppressionReason
-from newsletter.delivery.feedback.undo import lift_suppressions
+from newsletter.delivery.feedback.undo import demand_lifting, lift_suppressions
 from subscribers.suppression import suppress
 
 _SHOWN = 50
@@ -63,7 +64,9 @@ def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Sta
         person=person,
         subscription=relation,
         tags=session.scalars(
-            select(TagRow.tag).where(TagRow.subscriber_id == subscriber_id).order_by(TagRow.tag)
+            select(TagRow.tag)
+            .where(TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == subscriber_id)
+            .order_by(TagRow.tag)
         ).all(),
         consents=session.scalars(
             select(ConsentRow)
@@ -146,9 +149,14 @@ def suppress_by_hand(
     )
 
 
-def lift_from(session: Session, standing: Standing, *, because: str) -> None:
-    """Lift a person's suppressions, and mark the decisions that made them as undone."""
+def lift_from(session: Session, standing: Standing, *, because: str, rights: Rights) -> None:
+    """Lift a person's suppressions, and mark the decisions that made them as undone.
+
+    Raises:
+        ForbiddenError: One of them holds for newsletters that these rights do not reach.
+    """
     numbers = [row.id for row in standing.suppressions]
+    demand_lifting(session, rights, numbers)
     decisions = session.scalars(
         select(BounceDecisionRow).where(BounceDecisionRow.suppression_id.in_(numbers))
     ).all()

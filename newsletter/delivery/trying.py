@@ -86,7 +86,7 @@ def send_test(
     marked = replace(rendered, subject=(MARK, *rendered.subject))
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
     for position, address in enumerate(addresses, 1):
-        person = find_or_add_person(session, address, language=newsletter.language)
+        person = find_or_add_person(session, address)
         session.add(
             DeliveryRow(
                 mailing_id=mailing.id,

@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
+from newsletter.delivery.feedback.incidents import newsletter_of_incident
 from newsletter.logs import strike_addresses
 
 #: Where counting ends.
@@ -129,9 +130,10 @@ class HaltedMailing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenIncident:
-    """A wave of bounces that nobody has judged."""
+    """A wave of bounces that nobody has judged; a domain's is of no single newsletter (None)."""
 
     incident_id: int
+    newsletter_id: int | None
     subject: str
     bounced: int
     mailed: int
@@ -268,6 +270,7 @@ def open_incidents(session: Session) -> Sequence[OpenIncident]:
     return [
         OpenIncident(
             incident_id=row.id,
+            newsletter_id=newsletter_of_incident(session, row),
             subject=row.subject,
             bounced=row.bounced,
             mailed=row.mailed,

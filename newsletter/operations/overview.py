@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Engine, text
@@ -103,6 +103,19 @@ class Overview:
             state: sum(relay.tally.day.get(state, 0) for relay in self.relays)
             for state in DeliveryState
         }
+
+    def within(self, newsletter_ids: Collection[int]) -> Overview:
+        """Return what of it concerns some newsletters, and the servers that all share.
+
+        An incident of a recipient domain is of all newsletters at once, and so of none alone.
+        """
+        return replace(
+            self,
+            uncertain=tuple(row for row in self.uncertain if row.newsletter_id in newsletter_ids),
+            failed=tuple(row for row in self.failed if row.newsletter_id in newsletter_ids),
+            halted=tuple(row for row in self.halted if row.newsletter_id in newsletter_ids),
+            incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
+        )
 
 
 def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overview:

@@ -13,6 +13,8 @@ from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
     NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
     SuppressionRow,
 )
 from newsletter.database.vocabulary import SuppressionReason
@@ -43,9 +45,21 @@ class SuppressionView:
 
 
 def find_suppressions(
-    session: Session, address: str, pseudonyms: Pseudonyms
+    session: Session,
+    address: str,
+    pseudonyms: Pseudonyms,
+    *,
+    newsletter_ids: Sequence[int] | None = None,
 ) -> Sequence[SuppressionView]:
     """Return what suppresses an address, the newest first.
+
+    Args:
+        session: Open for reading.
+        address: As it was typed.
+        pseudonyms: By which erased addresses are known.
+        newsletter_ids: The newsletters of whoever asks; None for all. Of other newsletters they
+            learn nothing: of what holds for all, only that it does, and only of an address that is
+            on one of their own lists.
 
     Raises:
         ListError: It is no address.
@@ -61,20 +75,33 @@ def find_suppressions(
             )
         )
         .order_by(SuppressionRow.id.desc())
-    )
+    ).all()
+    if newsletter_ids is not None:
+        scopes = {*newsletter_ids, *([None] if _is_listed(session, key, newsletter_ids) else [])}
+        rows = [pair for pair in rows if pair[0].newsletter_id in scopes]
+    hidden = newsletter_ids is not None
     return [
         SuppressionView(
             suppression_id=row.id,
             newsletter_id=row.newsletter_id,
             newsletter=name or "",
             reason=row.reason,
-            evidence=row.evidence,
-            reply=_reply(session, row.id),
+            evidence="" if hidden and row.newsletter_id is None else row.evidence,
+            reply="" if hidden and row.newsletter_id is None else _reply(session, row.id),
             since=row.created_at,
-            liftable=_is_liftable(row),
+            liftable=_is_liftable(row) and not (hidden and row.newsletter_id is None),
         )
         for row, name in rows
     ]
+
+
+def _is_listed(session: Session, key: str, newsletter_ids: Sequence[int]) -> bool:
+    listed = (
+        select(SubscriptionRow.subscriber_id)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(SubscriberRow.address_key == key, SubscriptionRow.newsletter_id.in_(newsletter_ids))
+    )
+    return session.scalar(listed.limit(1)) is not None
 
 
 def _is_liftable(row: SuppressionRow) -> bool:

@@ -78,8 +78,7 @@ class Visit:
         Raises:
             ForbiddenError: It is not.
         """
-        if not self.rights.allows(role, newsletter_id):
-            raise ForbiddenError("Your roles do not reach that far.")
+        self.rights.demand(role, newsletter_id)
 
     def demand_everywhere(self, role: Role) -> None:
         """Refuse unless a role is held in all newsletters, also those to come.

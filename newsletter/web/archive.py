@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
-from newsletter.database.tables import SubscriberRow
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.delivery.content import load_content
 from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.publishing import find_publication, list_publications
@@ -142,8 +142,10 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         with reading(engine) as session:
             content = load_content(session, ref.mailing_id)
             subscriber = session.get(SubscriberRow, ref.subscriber_id)
+            subscription = session.get(SubscriptionRow, (ref.newsletter_id, ref.subscriber_id))
         links = DeliveryLinks.of(settings.public_url, signer, ref)
-        name, address = (subscriber.name, subscriber.address) if subscriber else ("", "")
+        name = subscription.name if subscription else ""
+        address = subscriber.address if subscriber else ""
         values = links.slots(name=name, address=address or "")
         html = fill(content.rendered.html, values)
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})

@@ -15,10 +15,14 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import IncidentRow, MailingRow
-from newsletter.database.vocabulary import BounceKind, IncidentKind, IncidentResolution
+from newsletter.database.tables import IncidentRow
+from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.incidents import list_incidents, settle_incident
+from newsletter.delivery.feedback.incidents import (
+    list_incidents,
+    newsletter_of_incident,
+    settle_incident,
+)
 from newsletter.delivery.feedback.search import (
     BounceFilter,
     LoggedBounce,
@@ -101,7 +105,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     ) -> HTMLResponse:
         with reading(engine) as session:
             one = find_bounce(session, number, newsletter_ids=operated(session, visit))
-            made = suppressions_of(session, one.row)
+            made = suppressions_of(session, one.row, operated(session, visit))
         return pages.show_to(
             visit, request, "bounce.html", status=status, one=one, suppressions=made, error=error
         )
@@ -149,7 +153,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
 
 
 def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> None:
-    action = undo_bounce(session, one.row.id, reason=reason)
+    action = undo_bounce(session, one.row.id, reason=reason, rights=visit.rights)
     record_event(
         session,
         visit.actor,
@@ -162,13 +166,7 @@ def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> Non
 
 
 def _concerns(session: Session, row: IncidentRow, only: list[int] | None) -> bool:
-    """Tell whether an incident is a visit's: a domain's concerns all newsletters at once."""
-    if only is None:
-        return True
-    if row.kind is not IncidentKind.MAILING:
-        return False
-    mailing = session.get(MailingRow, int(row.subject.partition(":")[2]))
-    return mailing is not None and mailing.newsletter_id in only
+    return only is None or newsletter_of_incident(session, row) in only
 
 
 def _day(text: str, zone: str) -> datetime | None:

@@ -12,7 +12,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
-from newsletter.language import Language
+from newsletter.language import Language, nearest_language
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -43,7 +43,7 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
     """
     with reading(engine) as session:
         row = session.execute(
-            select(NewsletterRow, SubscriberRow, SubscriptionRow.state)
+            select(NewsletterRow, SubscriberRow, SubscriptionRow)
             .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
             .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
             .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
@@ -51,13 +51,13 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
         choices = list_choices(session, ref.subscriber_id)
     if row is None:
         raise NotFoundError("That subscription is no more.")
-    newsletter, subscriber, state = row
+    newsletter, subscriber, subscription = row
     return Relation(
         ref=ref,
         newsletter=newsletter,
         address=subscriber.address or "",
-        language=subscriber.language,
-        subscribed=state is not SubscriptionState.UNSUBSCRIBED,
+        language=nearest_language(subscription.language, newsletter.language),
+        subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
         others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
     )
 

@@ -19,7 +19,7 @@ from newsletter.operations.overview import look
 from newsletter.operations.suppressions import find_suppressions
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import OperatorVisit, Requires, Visit
+from newsletter.web.access import OperatorVisit, Requires, Visit, operated
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.orders import OrderForm, carry_out, demand_right, find_form, read_object
 from newsletter.web.pages import Pages
@@ -44,6 +44,10 @@ def operating_router(  # noqa: C901 - a list of routes
 
     def _values(visit: Visit) -> dict[str, Any]:
         seen = look(engine, redis_url=settings.redis_url, relays=names)
+        with reading(engine) as session:
+            only = operated(session, visit)
+        if only is not None:
+            seen = seen.within(only)
         alarms = judge(seen)
         return {
             "seen": seen,
@@ -172,9 +176,11 @@ def operating_router(  # noqa: C901 - a list of routes
         error, found = "", None
         try:
             with reading(engine) as session:
-                found = find_suppressions(session, address, pseudonyms)
+                found = find_suppressions(
+                    session, address, pseudonyms, newsletter_ids=operated(session, visit)
+                )
         except ListError as fault:
-            error = str(fault)
+            error = tell(fault, visit.language)
         return pages.show_to(
             visit,
             request,

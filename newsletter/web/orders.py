@@ -14,7 +14,7 @@ from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.domains import hold_domain, let_domain_go, read_domain
 from newsletter.delivery.relays import hold_relay, let_relay_go
 from newsletter.delivery.settling import retry_failed, settle_uncertain
-from newsletter.errors import ForbiddenError, NotFoundError, OrderError
+from newsletter.errors import NotFoundError, OrderError
 from newsletter.language import Said
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
 from newsletter.operations.orders import order
@@ -199,10 +199,7 @@ def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> int 
     elif form.noun == "suppression":
         with reading(engine) as session:
             newsletter_id = find_suppression_row(session, int(on)).newsletter_id
-    if newsletter_id is not None:
-        visit.demand(Role.OPERATOR, newsletter_id)
-    elif not visit.rights.everywhere(Role.OPERATOR):
-        raise ForbiddenError("This touches all newsletters; your roles do not reach that far.")
+    visit.rights.demand(Role.OPERATOR, newsletter_id)
     return newsletter_id
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
-from newsletter.language import Language
+from newsletter.language import Language, language_name
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
@@ -42,6 +42,7 @@ class Pages:
         self._environment.filters["number"] = _number
         self._environment.filters["worded"] = _worded
         self._environment.filters["deed"] = _deed
+        self._environment.filters["language_name"] = _language_name
 
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
@@ -173,6 +174,12 @@ def _day(context: Context, value: date | str) -> Markup:
     else:
         shown = f"{found.day} {found:%B} {found.year}"
     return Markup('<time datetime="{}">{}</time>').format(f"{found:%Y-%m-%d}", shown)
+
+
+@pass_context
+def _language_name(context: Context, tag: str) -> str:
+    """Write a language's name in the page's; its tag where it has none there."""
+    return language_name(tag, Language(context["lang"])) or tag
 
 
 def _number(value: float) -> str:

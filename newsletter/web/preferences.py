@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import UnsubscribeWay
-from newsletter.language import Language
+from newsletter.language import Language, nearest_language, time_zone_names
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.joining import client_of
@@ -24,6 +24,7 @@ from subscribers.preferences import (
     Wishes,
     data_held,
     find_reader,
+    known_of,
     list_choices,
     save_wishes,
 )
@@ -46,16 +47,19 @@ def preferences_router(
             reader = find_reader(session, ref.subscriber_id)
             choices = list_choices(session, ref.subscriber_id)
             newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
             held = data_held(session, ref.subscriber_id) if name == "data.html" else {}
         return pages.show(
             f"reader/{name}",
-            language=reader.language,
+            language=nearest_language(known.language, newsletter.language),
             status=200,
             reader=reader,
+            known=known,
             choices=choices,
             newsletter=newsletter,
             held=held,
             pauses=PAUSES,
+            zones=time_zone_names(nearest_language(known.language, newsletter.language)),
             paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
             here=f"/p/{token}",
             leave="/u/" + signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
@@ -77,6 +81,7 @@ def preferences_router(
                 language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
                 html=form.get("format") != "text",
                 newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
+                time_zone=str(form["time_zone"]) if "time_zone" in form else None,
                 weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
             )
         with transaction(engine) as session:
@@ -84,6 +89,7 @@ def preferences_router(
                 session,
                 ref.subscriber_id,
                 wishes,
+                newsletter_id=ref.newsletter_id,
                 source="preferences page",
                 network=kept_network(client_of(request), settings.consent_network),
                 mailing_id=ref.mailing_id or None,
@@ -116,10 +122,12 @@ def preferences_router(
         if not sure:
             return _show("erase.html", token, unsure=True)
         with reading(engine) as session:
-            language = find_reader(session, ref.subscriber_id).language
+            find_reader(session, ref.subscriber_id)
             newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
         with transaction(engine) as session:
             erase(session, ref.subscriber_id, pseudonyms, way=UnsubscribeWay.PAGE)
+        language = nearest_language(known.language, newsletter.language)
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)
 
     return router

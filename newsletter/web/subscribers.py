@@ -16,7 +16,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
 from newsletter.delivery.figures import Figures
 from newsletter.delivery.standing import Standing, lift_from, standing_of, suppress_by_hand
-from newsletter.errors import ForbiddenError, ListError, NewsletterError, NotFoundError
+from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.web.access import OperatorVisit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -162,11 +162,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             elif verb == "suppress":
                 suppress_by_hand(session, standing, row.id, reason=reason.strip())
             elif verb == "lift":
-                if not visit.rights.everywhere(Role.OPERATOR) and any(
-                    one.newsletter_id is None for one in standing.suppressions
-                ):
-                    raise ForbiddenError("It holds for all newsletters; your role does not.")
-                lift_from(session, standing, because=reason.strip())
+                lift_from(session, standing, because=reason.strip(), rights=visit.rights)
             else:
                 raise NotFoundError("There is no such order.")
             record_event(

@@ -51,9 +51,6 @@ _ACCOUNTS = {
         "すべてのニュースレターで{}の役割を持つ人だけができます。"
     ),
     "Your roles do not reach that far.": "この操作に必要な役割がありません。",
-    "It holds for all newsletters; your role does not.": (
-        "すべてのニュースレターに関わるため、あなたの役割ではできません。"
-    ),
     "This touches all newsletters; your roles do not reach that far.": (
         "すべてのニュースレターに関わるため、あなたの役割ではできません。"
     ),

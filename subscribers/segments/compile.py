@@ -1,4 +1,4 @@
-"""Segments as SQL: one condition over ``SubscriberRow``, alike on SQLite and PostgreSQL.
+"""Segments as SQL: one condition over a subscription, alike on SQLite and PostgreSQL.
 
 Every leaf is true or false, never NULL, so that ``not`` means the contrary for everybody.
 """
@@ -90,7 +90,7 @@ class _Context:
 def segment_clause(
     text: str, newsletter_id: int, *, time_zone: str = "Asia/Tokyo", moment: datetime | None = None
 ) -> ColumnElement[bool]:
-    """Compile a segment to a condition for a query that has ``SubscriberRow``.
+    """Compile a segment to a condition for a query of ``SubscriberRow`` and ``SubscriptionRow``.
 
     Args:
         text: The segment; blank means everybody.
@@ -124,7 +124,7 @@ def _clause(query: Query, context: _Context) -> ColumnElement[bool]:  # noqa: PL
         case Membership(field=field, values=values):
             return or_(*(_compared(field, Operator.EQUAL, value, context) for value in values))
         case Presence(attribute=attribute):
-            kind = AttributeType(SubscriberRow.attributes, literal(attribute.name))
+            kind = AttributeType(SubscriptionRow.attributes, literal(attribute.name))
             return _sure(kind != "null")
         case Happened(event=event, number=number):
             return _happened(event, number, context)
@@ -145,21 +145,34 @@ def _compared(
         case Field.TAG:
             return (
                 select(TagRow.tag)
-                .where(TagRow.subscriber_id == SubscriberRow.id, TagRow.tag == value)
-                .correlate(SubscriberRow)
+                .where(
+                    TagRow.newsletter_id == context.newsletter_id,
+                    TagRow.subscriber_id == SubscriptionRow.subscriber_id,
+                    TagRow.tag == value,
+                )
+                .correlate(SubscriptionRow)
                 .exists()
             )
         case Field.JOINED | Field.CONFIRMED:
             assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser has seen to it
             return _subscribed(field, sign, context.day(value), context)
         case Field.NAME:
-            return _text(SubscriberRow.name, sign, str(value))
+            return _text(SubscriptionRow.name, sign, str(value))
         case Field.DOMAIN:
             return _text(SubscriberRow.domain, sign, str(value).lower())
         case Field.LANGUAGE:
-            return _text(func.lower(SubscriberRow.language), sign, str(value).lower())
+            return _language(sign, str(value).lower())
         case _:
             assert_never(field)
+
+
+def _language(sign: Operator, value: str) -> ColumnElement[bool]:
+    """Return a condition on the language; ``en`` is also whoever asked for ``en-US`` (RFC 4647)."""
+    column = func.lower(SubscriptionRow.language)
+    same = _text(column, sign, value)
+    if sign is not Operator.EQUAL:
+        return same
+    return or_(same, _text(column, Operator.STARTS, f"{value}-"))
 
 
 def _text(
@@ -182,15 +195,15 @@ def _attribute(
     attribute: Attribute, sign: Operator, value: Value, context: _Context
 ) -> ColumnElement[bool]:
     name = literal(attribute.name)
-    kind = AttributeType(SubscriberRow.attributes, name)
-    text = AttributeText(SubscriberRow.attributes, name)
+    kind = AttributeType(SubscriptionRow.attributes, name)
+    text = AttributeText(SubscriptionRow.attributes, name)
     match value:
         case bool():
             return _sure(and_(kind == "boolean", text == ("true" if value else "false")))
         case str():
             return and_(_sure(kind == "string"), _text(text, sign, value))
         case Decimal():
-            number = AttributeNumber(SubscriberRow.attributes, name)
+            number = AttributeNumber(SubscriptionRow.attributes, name)
             return _sure(_COMPARE[sign](number, literal(float(value), Float())))
         case _:
             # A date is text of the form 2026-01-31; what follows in a timestamp does not count.

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import BatchRow, SubscriberRow
+from newsletter.database.tables import BatchRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.delivery.joining import JoinDesk
@@ -323,8 +323,8 @@ def test_everywhere_at_an_hour_nobody_gets_it_before_their_own_clock_says_so(
     with transaction(engine) as session:
         for zone, members in (("Asia/Kolkata", west), ("Asia/Tokyo", east)):
             session.execute(
-                update(SubscriberRow)
-                .where(SubscriberRow.address_key.in_(members))
+                update(SubscriptionRow)
+                .where(SubscriptionRow.subscriber_id.in_(map(stage.subscriber_id, members)))
                 .values(time_zone=zone)
             )
     tokyo = now().astimezone(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)

@@ -22,7 +22,7 @@ from newsletter.database.tables import (
     MailingOrderRow,
     MailingRow,
     NewsletterRow,
-    SubscriberRow,
+    SubscriptionRow,
 )
 from newsletter.database.vocabulary import Role
 from newsletter.delivery.approving import content_digest
@@ -119,7 +119,7 @@ def test_an_hour_that_passed_or_is_absurdly_far_is_refused(
     stage: Stage, schedule: Callable[[], Schedule], words: str
 ) -> None:
     with transaction(stage.engine) as session:
-        session.scalars(select(SubscriberRow)).one().time_zone = "Pacific/Kiritimati"
+        session.scalars(select(SubscriptionRow)).one().time_zone = "Pacific/Kiritimati"
     with pytest.raises(ConflictError, match=words):
         _place(stage, replace(_order(stage), schedule=schedule()))
 

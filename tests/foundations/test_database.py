@@ -13,7 +13,6 @@ from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.migrations import upgrade
 from newsletter.database.tables import Base, SubscriberRow
 from newsletter.errors import SettingError
-from newsletter.language import Language
 
 
 @pytest.mark.filterwarnings("ignore:autogenerate skipping", "ignore:Skipped unsupported reflection")
@@ -39,7 +38,6 @@ def test_an_instant_comes_back_in_utc(engine: Engine) -> None:
             SubscriberRow(
                 address="a@example.jp",
                 address_key="a@example.jp",
-                language=Language.JAPANESE,
                 created_at=datetime(2021, 10, 21, 9, tzinfo=tokyo),
             )
         )
@@ -52,7 +50,7 @@ def test_an_instant_comes_back_in_utc(engine: Engine) -> None:
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
     def write_and_fail() -> None:
         with transaction(engine) as session:
-            session.add(SubscriberRow(address_key="a@example.jp", language=Language.JAPANESE))
+            session.add(SubscriberRow(address_key="a@example.jp"))
             session.flush()
             raise ZeroDivisionError
 

@@ -82,9 +82,10 @@ def test_all_that_is_held_can_be_downloaded(page: str) -> None:
 def test_the_data_held_names_tags_and_attributes(reception: Reception, page: str) -> None:
     with transaction(reception.stage.engine) as session:
         number = reception.stage.subscriber_id(READER)
-        session.add(TagRow(subscriber_id=number, tag="press"))
-        session.get_one(SubscriberRow, number).attributes = {"city": "青葉町"}
-    held = httpx.get(f"{page}/data.json").json()
+        digest = reception.stage.newsletter_id
+        session.add(TagRow(newsletter_id=digest, subscriber_id=number, tag="press"))
+        session.get_one(SubscriptionRow, (digest, number)).attributes = {"city": "青葉町"}
+    (held,) = httpx.get(f"{page}/data.json").json()["subscriptions"]
     assert (held["tags"], held["attributes"]) == (["press"], {"city": "青葉町"})
     shown = httpx.get(f"{page}/data").text
     assert "press" in shown
@@ -103,7 +104,7 @@ def test_erasing_leaves_nothing_that_names_the_person(reception: Reception, page
         person = session.scalars(select(SubscriberRow)).one()
         left = session.scalars(select(SuppressionRow)).one()
         assert erased_among(session, [READER, "x@y.jp"], reception.signer.pseudonyms) == {READER}
-    assert (person.address, person.address_key, person.name) == (None, None, "")
+    assert (person.address, person.address_key, person.domain) == (None, None, "")
     assert left.address_key is None
     assert READER not in (left.address_hash or "")
     assert httpx.get(page).status_code == 404

@@ -16,6 +16,7 @@ from newsletter.database.tables import (
     MailingRow,
     PulseRow,
     SubscriberRow,
+    SubscriptionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
@@ -76,8 +77,11 @@ def test_everywhere_means_each_subscribers_own_clock(stage: Stage) -> None:
             ["Pacific/Honolulu", "Europe/Paris", "Asia/Tokyo", "no/where"]
         ):
             session.execute(
-                update(SubscriberRow)
-                .where(SubscriberRow.address_key == f"reader{number}@example.jp")
+                update(SubscriptionRow)
+                .where(
+                    SubscriptionRow.subscriber_id
+                    == stage.subscriber_id(f"reader{number}@example.jp")
+                )
                 .values(time_zone=zone)
             )
     hour = datetime(2030, 6, 1, 8)  # noqa: DTZ001

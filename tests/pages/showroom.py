@@ -17,7 +17,14 @@ from newsletter.accounts.invitations import accept, invite
 from newsletter.accounts.roles import Grant
 from newsletter.accounts.sessions import Browser, open_session
 from newsletter.database.engine import transaction
-from newsletter.database.tables import BounceRow, ConsentRow, DeliveryRow, IssueRow, SubscriberRow
+from newsletter.database.tables import (
+    BounceRow,
+    ConsentRow,
+    DeliveryRow,
+    IssueRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.feedback.log import log_events, mail_event
@@ -80,7 +87,8 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
     for language, address in people.items():
         with transaction(engine) as session:
             person = session.get_one(SubscriberRow, stage.subscriber_id(address))
-            person.language = language
+            relation = session.get_one(SubscriptionRow, (stage.newsletter_id, person.id))
+            relation.language = language.value
             ref = DeliveryRef(
                 newsletter_id=stage.newsletter_id, mailing_id=mailing, subscriber_id=person.id
             )

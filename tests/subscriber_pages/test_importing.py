@@ -83,7 +83,9 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert _addresses(stage) == {"anna@example.jp", "ben@example.jp"}
     with reading(stage.engine) as session:
         person = session.scalars(
-            select(SubscriberRow).where(SubscriberRow.address == "anna@example.jp")
+            select(SubscriptionRow)
+            .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+            .where(SubscriberRow.address == "anna@example.jp")
         ).one()
         basis = session.scalars(select(SubscriptionRow.consent_basis)).first()
         tags = set(session.scalars(select(TagRow.tag)))

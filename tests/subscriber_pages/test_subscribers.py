@@ -36,7 +36,8 @@ def test_people_are_found_by_how_their_address_begins(stage: Stage) -> None:
 def test_people_are_found_by_tag_and_by_segment(stage: Stage) -> None:
     stage.subscribe("anna@example.jp", "ben@example.com")
     with transaction(stage.engine) as session:
-        session.add(TagRow(subscriber_id=stage.subscriber_id("anna@example.jp"), tag="press"))
+        number = stage.subscriber_id("anna@example.jp")
+        session.add(TagRow(newsletter_id=stage.newsletter_id, subscriber_id=number, tag="press"))
     assert _found(stage, tag="press") == ["anna@example.jp"]
     assert _found(stage, segment='domain = "example.com"') == ["ben@example.com"]
 

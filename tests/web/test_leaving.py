@@ -13,10 +13,9 @@ from playwright.sync_api import Browser
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import SubscriberRow, SubscriptionRow, UnsubscribeEventRow
+from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.delivery.planner import plan_mailing
-from newsletter.language import Language
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.app import create_app
@@ -91,8 +90,8 @@ def test_a_reader_leaves_by_the_button(site: Site, browser: Browser) -> None:
 @pytest.mark.browser
 def test_a_reader_of_english_is_asked_in_english(site: Site, browser: Browser) -> None:
     with transaction(site.stage.engine) as session:
-        reader = session.get_one(SubscriberRow, site.ref.subscriber_id)
-        reader.language = Language.ENGLISH
+        relation = (site.ref.newsletter_id, site.ref.subscriber_id)
+        session.get_one(SubscriptionRow, relation).language = "en-GB"
     page = browser.new_page()
     page.goto(site.leave)
     page.get_by_role("button", name="Unsubscribe").wait_for()
@@ -150,4 +149,5 @@ def test_a_reader_chooses_plain_text(site: Site, browser: Browser) -> None:
     page.get_by_role("button", name="保存する").click()
     page.get_by_role("status").wait_for()
     with reading(site.stage.engine) as session:
-        assert session.get_one(SubscriberRow, site.ref.subscriber_id).format == "text"
+        relation = (site.ref.newsletter_id, site.ref.subscriber_id)
+        assert session.get_one(SubscriptionRow, relation).format == "text"

@@ -20,9 +20,9 @@ def _config(engine: Engine) -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, to: str = "head") -> None:
     """Bring the database to the newest form; running it again, or twice at once, does no harm."""
-    command.upgrade(_config(engine), "head")
+    command.upgrade(_config(engine), to)
 
 
 def is_current(engine: Engine) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -10,14 +10,20 @@ from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Ut
 
 
 class TagRow(Base):
-    """A word that marks a subscriber."""
+    """A word by which one newsletter marks a subscriber."""
 
-    __tablename__ = "subscriber_tag"
-    __table_args__ = (Index("ix_subscriber_tag_tag", "tag", "subscriber_id"),)
-
-    subscriber_id: Mapped[int] = mapped_column(
-        BigId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True
+    __tablename__ = "subscription_tag"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["newsletter_id", "subscriber_id"],
+            ["subscription.newsletter_id", "subscription.subscriber_id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_subscription_tag_tag", "newsletter_id", "tag", "subscriber_id"),
     )
+
+    newsletter_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     tag: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 

@@ -17,7 +17,6 @@ from newsletter.database.types import (
     now,
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
-from newsletter.language import Language
 
 
 def _by_octets(length: int) -> TypeEngine[str]:
@@ -26,35 +25,35 @@ def _by_octets(length: int) -> TypeEngine[str]:
 
 
 class SubscriberRow(Base):
-    """A person by address.
+    """An address, which all newsletters share; what is known of its owner each keeps for itself.
 
     Attributes:
         address: As the person wrote it; None once erased.
         address_key: The form by which two spellings count as one address; None once erased.
-        format: ``html`` (both parts) or ``text`` (the plain part alone).
-        time_zone: IANA name; empty for the newsletter's.
     """
 
     __tablename__ = "subscriber"
-    __table_args__ = (Index("ix_subscriber_name", "name", "id"),)
 
     id: Mapped[PrimaryKey]
     address: Mapped[str | None] = mapped_column(String(320))
     address_key: Mapped[str | None] = mapped_column(_by_octets(320), unique=True)
     domain: Mapped[str] = mapped_column(String(255), default="")
-    name: Mapped[str] = mapped_column(_by_octets(200), default="")
-    language: Mapped[Language] = mapped_column(Vocabulary(Language))
-    format: Mapped[str] = mapped_column(String(8), default="html")
-    time_zone: Mapped[str] = mapped_column(String(64), default="")
-    attributes: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
     created_at: Mapped[Instant] = mapped_column(default=now)
-    updated_at: Mapped[Instant] = mapped_column(default=now)
 
 
 class SubscriptionRow(Base):
-    """A subscriber's relation to a newsletter, with its consent: what, when, from where."""
+    """A subscriber's relation to a newsletter, with its consent and all that the newsletter knows.
+
+    Attributes:
+        name: How the newsletter addresses them.
+        language: A language tag (BCP 47), also one that nothing here is written in; empty for the
+            newsletter's.
+        format: ``html`` (both parts) or ``text`` (the plain part alone).
+        time_zone: IANA name; empty for the newsletter's.
+    """
 
     __tablename__ = "subscription"
+    __table_args__ = (Index("ix_subscription_name", "newsletter_id", "name", "subscriber_id"),)
 
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
     subscriber_id: Mapped[int] = mapped_column(
@@ -68,6 +67,11 @@ class SubscriptionRow(Base):
     confirmed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     unsubscribed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     paused_until: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    name: Mapped[str] = mapped_column(_by_octets(200), default="", server_default="")
+    language: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    format: Mapped[str] = mapped_column(String(8), default="html", server_default="html")
+    time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    attributes: Mapped[JsonObject] = mapped_column(JSON(), default=dict, server_default="{}")
 
 
 class SuppressionRow(Base):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import IncidentRow
-from newsletter.database.vocabulary import IncidentResolution
+from newsletter.database.tables import IncidentRow, MailingRow
+from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import judge_again
 from newsletter.delivery.feedback.undo import close_incident, find_incident
@@ -22,6 +22,14 @@ def list_incidents(
     if not closed:
         query = query.where(IncidentRow.closed_at.is_(None))
     return session.scalars(query).all()
+
+
+def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:
+    """Return the one newsletter that an incident is about; None for a domain's, which is of all."""
+    if row.kind is not IncidentKind.MAILING:
+        return None
+    mailing = session.get(MailingRow, int(row.subject.partition(":")[2]))
+    return mailing.newsletter_id if mailing is not None else None
 
 
 def settle_incident(

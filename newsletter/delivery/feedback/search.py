@@ -85,14 +85,24 @@ def find_bounce(
     return _with_decisions(session, [row])[0]
 
 
-def suppressions_of(session: Session, row: BounceRow) -> Sequence[SuppressionRow]:
-    """Return what keeps mail from the person that a bounce is about, whatever made it."""
-    return session.scalars(
+def suppressions_of(
+    session: Session, row: BounceRow, newsletter_ids: Sequence[int] | None = None
+) -> Sequence[SuppressionRow]:
+    """Return what keeps mail from the person that a bounce is about, whatever made it.
+
+    Of other newsletters than those named (None names all), nothing is returned but what holds for
+    all.
+    """
+    query = (
         select(SuppressionRow)
         .join(SubscriberRow, SubscriberRow.address_key == SuppressionRow.address_key)
         .where(SubscriberRow.id == row.subscriber_id)
         .order_by(SuppressionRow.id)
-    ).all()
+    )
+    if newsletter_ids is not None:
+        scope = SuppressionRow.newsletter_id
+        query = query.where(scope.is_(None) | scope.in_(newsletter_ids))
+    return session.scalars(query).all()
 
 
 def conditions(wanted: BounceFilter) -> list[ColumnElement[bool]]:

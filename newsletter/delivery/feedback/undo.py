@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -19,13 +20,16 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     FeedbackAction,
     IncidentResolution,
+    Role,
     SubscriptionState,
 )
 from newsletter.errors import ConflictError, NotFoundError
 from subscribers.leaving import may_be_taken_back
 
 
-def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAction:
+def undo_bounce(
+    session: Session, bounce_id: int, *, reason: str, rights: Rights = ALL_RIGHTS
+) -> FeedbackAction:
     """Take back what followed from a bounce; return what that was.
 
     A subscription that a complaint ended is confirmed again: the consent still stands on record.
@@ -34,6 +38,7 @@ def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAct
     Raises:
         NotFoundError: There is no such bounce.
         ConflictError: Nothing followed from it, or it was undone already.
+        ForbiddenError: Its suppression holds where the operator's role is not held.
     """
     row = session.get(BounceRow, bounce_id)
     if row is None:
@@ -48,6 +53,7 @@ def undo_bounce(session: Session, bounce_id: int, *, reason: str) -> FeedbackAct
     undoable = {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
     if decision is None or decision.action not in undoable:
         raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
+    demand_lifting(session, rights, [decision.suppression_id])
     lift_suppressions(session, [decision], because=reason)
     if decision.unsubscribed and _may_return(session, row):
         session.execute(
@@ -71,6 +77,17 @@ def _may_return(session: Session, row: BounceRow) -> bool:
     if person is None or person.address_key is None:
         return False
     return may_be_taken_back(session, row.newsletter_id, row.subscriber_id)
+
+
+def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
+    """Refuse unless an operator's role is held wherever these suppressions hold.
+
+    Raises:
+        ForbiddenError: One of them holds elsewhere, or for all newsletters.
+    """
+    scopes = select(SuppressionRow.newsletter_id).where(SuppressionRow.id.in_(list(numbers)))
+    for newsletter_id in session.scalars(scopes):
+        rights.demand(Role.OPERATOR, newsletter_id)
 
 
 def lift_suppressions(

@@ -105,7 +105,7 @@ def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
     if not words:
         return []
     rows = session.execute(
-        select(SubscriberRow.name, SubscriberRow.address)
+        select(SubscriptionRow.name, SubscriberRow.address)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(
             SubscriptionRow.newsletter_id == newsletter_id,
@@ -113,7 +113,7 @@ def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
             SubscriberRow.address.is_not(None),
             or_(
                 SubscriberRow.address_key.startswith(words.lower(), autoescape=True),
-                SubscriberRow.name.startswith(words, autoescape=True),
+                SubscriptionRow.name.startswith(words, autoescape=True),
             ),
         )
         .limit(_READERS)
@@ -129,7 +129,7 @@ def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
     except ListError:
         return sample
     found = session.execute(
-        select(SubscriberRow.name, SubscriberRow.address)
+        select(SubscriptionRow.name, SubscriberRow.address)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(
             SubscriptionRow.newsletter_id == visit.newsletter_id,
