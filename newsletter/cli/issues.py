@@ -159,7 +159,7 @@ def render(
             list_id="preview.example.jp",
             list_name=_PREVIEW.name,
             unsubscribe_address="unsubscribe@example.jp",
-            feedback_id="0:preview:newsletter:example.jp",
+            feedback_id="mailing-0:list-preview:kind-issue:examplejp",
         ),
         date=datetime.now(UTC),
     )

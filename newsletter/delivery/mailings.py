@@ -32,6 +32,7 @@ from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.codec import issue_from_json
 from newsletter.message.frame import Identity
+from newsletter.message.identifiers import feedback_id
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
@@ -150,7 +151,6 @@ def freeze_content(
     """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date."""
     domain = newsletter.from_address.rpartition("@")[2]
     notice = kind is MailingKind.NOTICE
-    stream = "notice" if notice else "newsletter"
     identity = Identity(
         from_name=newsletter.from_name,
         from_address=newsletter.from_address,
@@ -158,7 +158,12 @@ def freeze_content(
         list_id=newsletter.list_id,
         list_name=newsletter.name,
         unsubscribe_address=newsletter.unsubscribe_address,
-        feedback_id=f"{mailing_id}:{newsletter.slug}:{stream}:{domain}",
+        feedback_id=feedback_id(
+            mailing=str(mailing_id),
+            newsletter=newsletter.slug,
+            kind="notice" if notice else "issue",
+            domain=domain,
+        ),
         transactional=notice,
     )
     content = MailingContent(

@@ -129,7 +129,6 @@ class MessageFrame:
             fields.append(headers.field("Auto-Submitted", "auto-generated"))
         else:
             fields.append(headers.mailbox("List-Id", identity.list_name, identity.list_id))
-            fields.append(headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
         if identity.reply_to:
             fields.append(headers.mailbox("Reply-To", "", identity.reply_to))
         return fields
@@ -153,6 +152,9 @@ class MessageFrame:
         ]
         if not self._identity.transactional:
             varying.append(self._list_unsubscribe(recipient))
+            # RFC 8058 section 3.1: one click is for an https address.
+            if recipient.unsubscribe_url.startswith("https:"):
+                varying.append(_ONE_CLICK)
         if self._personal_subject:
             varying.append(headers.unstructured("Subject", fill(self._subject, slots)))
         body: list[bytes] = []
@@ -176,11 +178,14 @@ class MessageFrame:
         if not (url.isascii() and url.isprintable()) or _ENDS_URL.search(url):
             raise MessageError("The unsubscribe link cannot stand in a header.")
         token = recipient.unsubscribe_token
-        return (f"List-Unsubscribe: <{url}>,\r\n <{self._unsubscribe_mailto}{token}>\r\n").encode(
-            "ascii"
-        )
+        # RFC 5322 section 2.1.1: a line should have at most 78 characters, its comma included.
+        gap = " " if len(url) <= _LONGEST_BESIDE_NAME else "\r\n "
+        mailto = f"{self._unsubscribe_mailto}{token}"
+        return f"List-Unsubscribe:{gap}<{url}>,\r\n <{mailto}>\r\n".encode("ascii")
 
 
+_ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+_LONGEST_BESIDE_NAME = 78 - len("List-Unsubscribe: <>,")
 _ENDS_URL = re.compile("[ <>,]")
 _TEXT_HEAD = (
     b"Content-Type: text/plain; charset=utf-8\r\n",

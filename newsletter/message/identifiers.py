@@ -1,7 +1,9 @@
-"""Message-IDs that follow from the delivery alone, so that a resend can be recognised."""
+"""Identifiers in a message's header: Message-ID, by which a resend is known, and Feedback-ID."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from functools import lru_cache
 
 from newsletter.tokens import KeyedHash
@@ -27,3 +29,25 @@ def delivery_message_id(
     bits = int.from_bytes(digest[:_OCTETS])
     local = "".join([_PAIRS[bits >> shift & 0x3FF] for shift in _SHIFTS])
     return f"{mailing_id}.{local}@{domain}"
+
+
+#: Letters that Gmail takes of a sender's name in Feedback-ID.
+_SENDER_LEAST, _SENDER_MOST = 5, 15
+
+
+def feedback_id(*, mailing: str, newsletter: str, kind: str, domain: str) -> str:
+    """Return Gmail's Feedback-ID: three things that complaints are counted by, and the sender.
+
+    The parts begin differently, and the sender has no hyphen, so that none repeats another: a
+    repeated one would be counted twice.
+    """
+    return f"mailing-{mailing}:list-{newsletter}:kind-{kind}:{_sender(domain)}"
+
+
+def _sender(domain: str) -> str:
+    """Return a domain in 5 to 15 letters and digits, the same each time."""
+    letters = re.sub(r"[^a-z0-9]", "", domain.lower())
+    if _SENDER_LEAST <= len(letters) <= _SENDER_MOST:
+        return letters
+    digest = hashlib.sha256(domain.lower().encode()).hexdigest()
+    return f"{letters[: _SENDER_MOST - 6]}{digest[:6]}"

@@ -19,7 +19,7 @@ from newsletter.errors import MessageError
 from newsletter.language import Language
 from newsletter.message.base64_body import Base64Body
 from newsletter.message.frame import Identity, MessageFrame, Recipient
-from newsletter.message.identifiers import delivery_message_id
+from newsletter.message.identifiers import delivery_message_id, feedback_id
 from newsletter.rendering.model import RenderedIssue, Slot, SlottedText, SlotUse
 
 NAME = Slot.SUBSCRIBER_NAME
@@ -96,8 +96,37 @@ def test_a_reader_of_plain_text_gets_the_text_alone() -> None:
 
 def test_list_unsubscribe_stands_plain_with_https_and_mailto() -> None:
     raw = _compose()
-    assert f"List-Unsubscribe: <{LONG_URL}>,\r\n <mailto:leave@example.jp?".encode() in raw
+    assert f"List-Unsubscribe:\r\n <{LONG_URL}>,\r\n <mailto:leave@example.jp?".encode() in raw
     assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+
+
+@pytest.mark.parametrize("letters", [1, 30, 31, 32, 33, 49, 50, 51, 52, 53])
+def test_the_link_to_leave_stands_on_a_line_of_78_octets_where_it_fits_one(letters: int) -> None:
+    url = f"https://example.jp/u/{'A' * letters}"
+    raw = _compose(unsubscribe_url=url)
+    lines = [line for line in raw.split(b"\r\n") if url.encode() in line]
+    assert len(lines[0]) <= 78
+    assert _parsed(raw)["List-Unsubscribe"].strip().startswith(f"<{url}>, <mailto:")
+
+
+def test_one_click_is_offered_for_https_alone() -> None:
+    raw = _compose(unsubscribe_url="http://127.0.0.1:8000/u/AAAA")
+    assert b"List-Unsubscribe: <http://" in raw
+    assert b"List-Unsubscribe-Post" not in raw
+
+
+@given(
+    slug=st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True),
+    domain=st.from_regex(r"([a-z0-9-]{1,20}\.){1,5}[a-z]{2,9}", fullmatch=True),
+)
+def test_feedback_id_has_four_parts_that_differ_and_a_sender_of_5_to_15_letters(
+    slug: str, domain: str
+) -> None:
+    value = feedback_id(mailing="7", newsletter=slug, kind="issue", domain=domain)
+    parts = value.split(":")
+    assert len(parts) == len(set(parts)) == 4
+    assert re.fullmatch("[a-z0-9]{5,15}", parts[3])
+    assert value == feedback_id(mailing="7", newsletter=slug, kind="issue", domain=domain)
 
 
 def test_list_id_and_feedback_id_are_there() -> None:

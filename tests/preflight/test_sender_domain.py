@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 from dns.resolver import Resolver
@@ -16,10 +17,11 @@ from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_do
 
 
 class DnsServer:
-    """Answers TXT questions from ``records``; stays silent on names in ``silent``."""
+    """Answers TXT questions from ``records``, others from ``hosts``; or not at all if silent."""
 
     def __init__(self) -> None:
         self.records: dict[str, list[str]] = {}
+        self.hosts = {("example.jp", "MX"): "10 mx.example.jp."}
         self.silent = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -36,8 +38,12 @@ class DnsServer:
             query = dns.message.from_wire(data)
             name = query.question[0].name
             response = dns.message.make_response(query)
-            texts = self.records.get(name.to_text(omit_final_dot=True))
-            if texts is None:
+            asked = name.to_text(omit_final_dot=True)
+            kind = dns.rdatatype.to_text(query.question[0].rdtype)
+            texts = self.records.get(asked) if kind == "TXT" else None
+            if host := self.hosts.get((asked.removeprefix("news."), kind)):
+                response.answer.append(dns.rrset.from_text(name, 60, "IN", kind, host))
+            elif texts is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
             else:
                 quoted = [f'"{text}"' for text in texts]
@@ -84,7 +90,67 @@ def test_a_domain_with_all_three_records_passes(dns_server: DnsServer) -> None:
 
 
 def test_each_missing_record_is_named(dns_server: DnsServer) -> None:
-    assert _codes(dns_server) == ["spf-missing", "dkim-missing", "dmarc-missing"]
+    dns_server.hosts = {}
+
+    assert _codes(dns_server) == [
+        "sender-host-missing",
+        "spf-missing",
+        "dkim-missing",
+        "dmarc-missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "codes"),
+    [
+        ({("example.jp", "A"): "192.0.2.1"}, []),
+        ({("example.jp", "AAAA"): "2001:db8::1"}, []),
+        ({("example.jp", "MX"): "0 ."}, ["sender-host-missing"]),
+    ],
+)
+def test_a_domain_needs_a_host_that_takes_mail(
+    dns_server: DnsServer, hosts: dict[tuple[str, str], str], codes: list[str]
+) -> None:
+    dns_server.records = GOOD
+    dns_server.hosts = hosts
+
+    assert _codes(dns_server) == codes
+
+
+@pytest.mark.parametrize(
+    ("records", "codes"),
+    [
+        ({"example.jp": "p=reject"}, []),
+        ({"city.example.jp": "p=reject"}, []),
+        ({"example.jp": "p=reject; sp=none"}, ["dmarc-none"]),
+        ({"example.jp": "p=none; sp=reject"}, []),
+        # The organisation's record holds, the highest there is; a public suffix's only alone.
+        ({"city.example.jp": "p=reject", "example.jp": "p=none"}, ["dmarc-none"]),
+        ({"city.example.jp": "p=reject; psd=n", "example.jp": "p=none"}, []),
+        ({"city.example.jp": "p=none", "jp": "p=reject; psd=y"}, ["dmarc-none"]),
+        ({"jp": "p=reject; psd=y"}, []),
+        ({}, ["dmarc-missing"]),
+    ],
+)
+def test_a_policy_is_looked_for_up_the_tree(
+    dns_server: DnsServer, records: dict[str, str], codes: list[str]
+) -> None:
+    domain = "mail.city.example.jp"
+    dns_server.hosts = {(domain, "MX"): "10 mx.example.jp."}
+    dns_server.records = {
+        domain: ["v=spf1 -all"],
+        f"s1._domainkey.{domain}": ["p=MIGf"],
+        **{f"_dmarc.{name}": [f"v=DMARC1; {text}"] for name, text in records.items()},
+    }
+
+    assert _codes(dns_server, domain) == codes
+
+
+def test_a_name_of_many_labels_is_walked_in_eight_steps(dns_server: DnsServer) -> None:
+    domain = ".".join("abcdefghijk") + ".example.jp"
+    dns_server.records = {"_dmarc.example.jp": ["v=DMARC1; p=reject"]}
+
+    assert "dmarc-missing" not in _codes(dns_server, domain)
 
 
 def test_a_subdomain_inherits_the_policy_above_it(dns_server: DnsServer) -> None:
