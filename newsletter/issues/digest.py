@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from newsletter.errors import ContentError, Place
+from newsletter.issues.bare_links import link_bare_addresses
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -21,8 +22,6 @@ from newsletter.issues.model import (
     Link,
     Paragraph,
     Section,
-    Text,
-    Verbatim,
 )
 from newsletter.issues.plain import block_text
 
@@ -113,7 +112,6 @@ class _Reader:
         contents = tuple(self._read_contents())
         for number, line in self._lines:
             self._read_line(number, line)
-        self._lead.body.extend(_paragraph(link.url) for link in self._lead.links)
         issue = Issue(
             title=title,
             issue_date=issue_date,
@@ -188,17 +186,15 @@ class _Reader:
         elif self._credits:
             self._credits.append(line)
             self._unplaced.append(Unplaced(line=number, text=line))
-        elif _URL.match(line):
+        elif _URL.match(line) and self._here is not self._lead:
             self._here.links.append(Link(url=line))
         else:
             self._read_text(number, line)
 
     def _read_text(self, number: int, line: str) -> None:
         if self._here.links:
-            self._here.body.append(Verbatim(text=line))
             self._unplaced.append(Unplaced(line=number, text=line))
-        else:
-            self._here.body.append(_paragraph(line))
+        self._here.body.append(_paragraph(line))
 
     def _chapter(self) -> _Part:
         """Return the chapter under way, opening a nameless one for items that stand before any."""
@@ -208,7 +204,7 @@ class _Reader:
 
 
 def _paragraph(line: str) -> Paragraph:
-    return Paragraph(content=(Text(text=line),))
+    return Paragraph(content=link_bare_addresses(line))
 
 
 def to_text(issue: Issue) -> str:

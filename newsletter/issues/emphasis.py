@@ -14,12 +14,14 @@ from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.rules_inline.state_inline import Delimiter, StateInline
 
 _MARKS = frozenset("*_")
+_STRUCK = "~"
 _WIDE = frozenset("WFH")
 
 
 def read_emphasis_in_japanese(parser: MarkdownIt) -> None:
     """Let a parser find emphasis also where no space stands around it."""
     parser.inline.ruler.at("emphasis", _tokenize)
+    parser.inline.ruler.at("strikethrough", _tokenize_struck)
 
 
 def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
@@ -71,6 +73,31 @@ def _tokenize(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markd
             Delimiter(
                 marker=ord(mark),
                 length=length,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=opens,
+                close=closes,
+            )
+        )
+    state.pos = end
+    return True
+
+
+def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Take two ``~``, by `flanks` too; one stands between numbers, three begin verbatim lines."""
+    if silent or state.src[state.pos] != _STRUCK:
+        return False
+    end = state.pos
+    while end < state.posMax and state.src[end] == _STRUCK:
+        end += 1
+    state.push("text", "", 0).content = state.src[state.pos : end]
+    if end - state.pos == len("~~"):
+        before = state.src[state.pos - 1] if state.pos else " "
+        opens, closes = flanks(before, state.src[end] if end < state.posMax else " ", "*")
+        state.delimiters.append(
+            Delimiter(
+                marker=ord(_STRUCK),
+                length=0,  # no rule of three
                 token=len(state.tokens) - 1,
                 end=-1,
                 open=opens,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from markdown_it import MarkdownIt
-
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.findings import IssueField, IssuePlace
+from newsletter.issues.markdown_syntax import find_headings
 
 _FENCE = "---"
-_CHAPTER, _SECTION = 1, 2
+_CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 
 def find_line(text: str, place: IssuePlace, *, about: str = "") -> int:
@@ -36,27 +35,25 @@ def _field(lines: list[str], place: IssuePlace) -> int:
 
 def _matter_end(lines: list[str]) -> int:
     try:
-        return lines.index(_FENCE, 1)
-    except ValueError:
+        return next(at for at, line in enumerate(lines) if at and line.rstrip() == _FENCE)
+    except StopIteration:
         return 0
 
 
 def _heading_lines(lines: list[str]) -> dict[str, int]:
-    """Count headings as `read_markdown` does; an item outside chapters opens a nameless one."""
+    """Count headings as `read_markdown` does; a part outside chapters opens a nameless one."""
     first = _matter_end(lines) + 1
     found: dict[str, int] = {}
     chapter, section, item = 0, None, 0
-    for token in MarkdownIt("commonmark").parse("\n".join(lines[first:])):
-        if token.type != "heading_open" or token.map is None or token.level:
-            continue
-        line, level = first + token.map[0], int(token.tag[1:])
+    for level, index in find_headings("\n".join(lines[first:])):
+        line = first + index
         if level == _CHAPTER:
             chapter, section, item = chapter + 1, None, 0
             found[chapter_anchor(chapter)] = line
         elif level == _SECTION:
-            section, item = (section or 0) + 1, 0
+            chapter, section, item = max(chapter, 1), (section or 0) + 1, 0
             found[section_anchor(chapter, section)] = line
-        else:
+        elif level == _ITEM:
             chapter, item = max(chapter, 1), item + 1
             found[item_anchor(chapter, section, item)] = line
     return found

@@ -1,7 +1,7 @@
 """Markdown with YAML front matter as a source of issues; docs/content.md describes the form.
 
 ``#`` opens a chapter, ``##`` a section, ``###`` an item. A paragraph that is nothing but a link,
-at the end of a part, becomes one of its links. HTML is not taken: it is text like any other.
+at the end of a part, becomes one of its links. What is read within a part: markdown_syntax.
 """
 
 from __future__ import annotations
@@ -9,71 +9,49 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Annotated
 
-import yaml
-from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.emphasis import read_emphasis_in_japanese
+from newsletter.issues.front_matter import read_front_matter
 from newsletter.issues.markdown_blocks import BlockReader
+from newsletter.issues.markdown_syntax import parse
 from newsletter.issues.model import (
     Anchor,
     Block,
     Chapter,
+    Code,
     ContentsLine,
+    Emphasis,
+    Inline,
     Issue,
     Item,
     Link,
     Paragraph,
     Section,
+    Strong,
+    Text,
 )
-from newsletter.issues.plain import inline_text
-from newsletter.language import Language
+from newsletter.issues.plain import inline_words
+from newsletter.issues.walking import walk_runs
 
 _FENCE = "---"
 _NUMBER = re.compile(r"^(\d{1,3})[..、]\s?(.+)$")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 
-class _Contents(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text: str
-    label: str = ""
-    anchor: str = ""
-    level: Annotated[int, Field(ge=1, le=3)] = 1
-
-
-class _FrontMatter(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    title: Annotated[str, Field(min_length=1, max_length=300)]
-    date: date
-    number: str | int = ""
-    language: Language = Language.JAPANESE
-    masthead: str = ""
-    preheader: Annotated[str, Field(max_length=300)] = ""
-    template: str = ""
-    contents: list[_Contents] = []
-    credits: str | list[str] = []
-
-
 @dataclass(slots=True)
 class _Part:
     level: int
     heading: str
-    line: int
+    links: tuple[Link, ...] = ()
     body: list[Block] = field(default_factory=list)
     parts: list[_Part] = field(default_factory=list)
 
 
 def looks_like_markdown(text: str) -> bool:
     """Whether the text begins with front matter."""
-    return text.lstrip("\n").startswith(_FENCE + "\n")
+    return text.lstrip("\n").partition("\n")[0].rstrip() == _FENCE and "\n" in text.strip()
 
 
 def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
@@ -83,13 +61,13 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
         ContentError: The front matter or the order of headings is wrong, or a URL is unsafe.
     """
     matter_text, body, first_line = _split(text, source)
-    matter = _read_front_matter(matter_text, source)
+    matter = read_front_matter(matter_text, source=source)
     root = _read_parts(body, first_line, source)
     lines = [matter.credits] if isinstance(matter.credits, str) else matter.credits
     issue = Issue(
         title=matter.title,
         issue_date=matter.date,
-        number=str(matter.number),
+        number=matter.number,
         language=matter.language,
         masthead=matter.masthead,
         preheader=matter.preheader,
@@ -107,24 +85,29 @@ def read_body(text: str, *, source: str) -> tuple[Block, ...]:
     Raises:
         ContentError: It holds a heading, or a URL is unsafe.
     """
-    tree = _tree(text)
-    reader = BlockReader(source=source, first_line=0)
-    for node in tree.children:
-        if node.type == "heading":
+    parsed = parse(text, source=source, first_line=0)
+    reader = BlockReader(parsed, source=source, first_line=0)
+    for node in parsed.nodes:
+        if _opens_part(node):
             raise ContentError(
                 "A heading stands within the text.",
-                place=Place(source=source, line=reader.line(node)),
+                place=reader.place(node),
                 remedy="Make a chapter, section or item of it; or put a backslash before the #.",
             )
-    return tuple(reader.blocks(tree.children))
+    return tuple(reader.blocks(parsed.nodes))
+
+
+def _opens_part(node: SyntaxTreeNode) -> bool:
+    """Whether a node is the heading of a chapter, section or item; lesser ones are text."""
+    return node.type == "heading" and int(node.tag[1:]) <= _ITEM
 
 
 def _split(text: str, source: str) -> tuple[str, str, int]:
     lines = text.lstrip("\n").split("\n")
     skipped = len(text) - len(text.lstrip("\n"))
     try:
-        end = lines.index(_FENCE, 1)
-    except ValueError:
+        end = next(at for at, line in enumerate(lines) if at and line.rstrip() == _FENCE)
+    except StopIteration:
         raise ContentError(
             "The front matter does not end.",
             place=Place(source=source, line=skipped + 1),
@@ -133,78 +116,27 @@ def _split(text: str, source: str) -> tuple[str, str, int]:
     return "\n".join(lines[1:end]), "\n".join(lines[end + 1 :]), skipped + end + 1
 
 
-def _read_front_matter(text: str, source: str) -> _FrontMatter:
-    try:
-        values = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise ContentError(
-            f"The front matter is no YAML: {error.problem}.",
-            place=Place(source=source, line=line),
-            remedy="Put values that hold a colon or begin with a sign into quotes.",
-        ) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ContentError(
-            f"The front matter cannot be read: {error}.", place=Place(source=source)
-        ) from None
-    try:
-        return TypeAdapter(_FrontMatter).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "front matter"
-        found = re.search(rf"^{re.escape(name)}\s*:", text, re.MULTILINE)
-        line = text[: found.start()].count("\n") + 2 if found else 1
-        raise ContentError(
-            f"{first['msg']}.",
-            place=Place(source=source, line=line, field=name),
-            remedy="See docs/content.md for the fields of the front matter.",
-        ) from None
-
-
 def _read_parts(body: str, first_line: int, source: str) -> _Part:
-    tree = _tree(body)
-    reader = BlockReader(source=source, first_line=first_line)
-    root = _Part(level=0, heading="", line=first_line)
+    parsed = parse(body, source=source, first_line=first_line)
+    reader = BlockReader(parsed, source=source, first_line=first_line)
+    root = _Part(level=0, heading="")
     open_parts = [root]
-    for node in tree.children:
-        if node.type == "heading":
-            part = _open_part(node, open_parts, reader)
-            open_parts.append(part)
+    for node in parsed.nodes:
+        if _opens_part(node):
+            open_parts.append(_open_part(node, open_parts, reader))
         else:
             open_parts[-1].body.extend(reader.blocks([node]))
     return root
 
 
-def _tree(text: str) -> SyntaxTreeNode:
-    parser = _Parser("commonmark", {"html": False})
-    read_emphasis_in_japanese(parser)
-    return SyntaxTreeNode(parser.parse(text))
-
-
-class _Parser(MarkdownIt):
-    """Takes every link; by itself it prints an unsafe one as text, and nobody is told."""
-
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
-        return True
-
-
 def _open_part(node: SyntaxTreeNode, open_parts: list[_Part], reader: BlockReader) -> _Part:
     level = int(node.tag[1:])
-    place = Place(source=reader.source, line=reader.line(node))
-    if level > _ITEM:
-        raise ContentError(
-            "Headings go no deeper than ### (an item).", place=place, remedy="Use ### or bold text."
-        )
     while open_parts[-1].level >= level:
         open_parts.pop()
-    if level == _SECTION and open_parts[-1].level != _CHAPTER:
-        raise ContentError(
-            "A section (##) stands outside any chapter.", place=place, remedy="Put a # line above."
-        )
-    heading = inline_text(reader.runs(node.children))
-    part = _Part(level=level, heading=heading, line=reader.line(node))
-    if level == _ITEM and open_parts[-1].level == 0:
-        open_parts[-1].parts.append(_Part(level=_CHAPTER, heading="", line=part.line))
+    heading = reader.heading(node)
+    part = _Part(level=level, heading=heading.words, links=heading.links, body=list(heading.blocks))
+    if level > _CHAPTER and open_parts[-1].level == 0:
+        open_parts[-1].parts.append(_Part(level=_CHAPTER, heading=""))
         open_parts.append(open_parts[-1].parts[-1])
     open_parts[-1].parts.append(part)
     return part
@@ -216,8 +148,8 @@ def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, 
     links: list[Link] = []
     while body:
         match body[-1]:
-            case Paragraph(content=(Anchor(url=url, content=content),)):
-                words = inline_text(content)
+            case Paragraph(content=(Anchor(url=url, content=content),)) if _is_label(content):
+                words = inline_words(content)
                 links.insert(0, Link(url=url, label="" if words == url else words))
                 body.pop()
             case _:
@@ -225,13 +157,24 @@ def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, 
     return tuple(body), tuple(links)
 
 
-def _item(part: _Part) -> Item:
+def _is_label(content: Sequence[Inline]) -> bool:
+    """Whether a link's words can stand as a label, which is one line without signs."""
+    return all(isinstance(run, Text | Code | Strong | Emphasis) for run in walk_runs(content))
+
+
+def _body_and_links(part: _Part) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
+    """Return a part's text and its links; those of its heading come first."""
     body, links = take_links(part.body)
+    return body, (*part.links, *links)
+
+
+def _item(part: _Part) -> Item:
+    body, links = _body_and_links(part)
     return Item(headline=part.heading, body=body, links=links)
 
 
 def _chapter(part: _Part) -> Chapter:
-    body, links = take_links(part.body)
+    body, links = _body_and_links(part)
     numbered = _NUMBER.match(part.heading)
     return Chapter(
         heading=numbered[2] if numbered else part.heading,
@@ -244,7 +187,7 @@ def _chapter(part: _Part) -> Chapter:
 
 
 def _section(part: _Part) -> Section:
-    body, links = take_links(part.body)
+    body, links = _body_and_links(part)
     return Section(
         heading=part.heading, body=body, links=links, items=tuple(map(_item, part.parts))
     )

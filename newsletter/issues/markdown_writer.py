@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 import yaml
 
+from newsletter.issues.bare_links import GUARDED
 from newsletter.issues.emphasis import flanks
+from newsletter.issues.markdown_blocks import DONE_TASK, OPEN_TASK
 from newsletter.issues.model import (
+    Alignment,
     Anchor,
     Block,
+    Cell,
     Chapter,
     Code,
+    Comment,
     Emphasis,
+    Footnote,
+    Heading,
     Inline,
     Issue,
     Item,
@@ -23,25 +31,32 @@ from newsletter.issues.model import (
     Paragraph,
     Picture,
     Quotation,
-    Section,
+    Strikethrough,
     Strong,
+    Table,
     Text,
+    ThematicBreak,
     Verbatim,
 )
 
-_SPECIAL = re.compile(r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!$")
-_LINE_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~]{3,}|=+\s*$|-+\s*$)")
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
+    r"|~(?=~|$)|(?<=~)~|^~"
+)
+_LINE_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~]{3,}|=+\s*$|-+\s*$|[-:|][-:| \t]*$)")
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
-#: The sign that a mark next to, or within, another takes.
-_OTHER = {"*": "_", "_": "*"}
+#: The sign that emphasis next to, or within, another takes.
+_OTHER = {"*": "_", "_": "*", "~": "*"}
 _AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
+_TASKS = {OPEN_TASK: "[ ]", DONE_TASK: "[x]"}
 
 
 def to_markdown(issue: Issue, *, template: str = "") -> str:
     """Write an issue as Markdown with front matter; ``template`` is named when not empty."""
-    parts = [*_blocks(issue.lead)]
+    writer = _Writer()
+    parts = [*writer.body(issue.lead, ())]
     for chapter in issue.chapters:
-        parts.extend(_chapter(chapter))
+        parts.extend(writer.chapter(chapter))
     body = "\n\n".join(parts)
     return f"---\n{_front_matter(issue, template)}---\n" + (f"\n{body}\n" if body else "")
 
@@ -77,35 +92,7 @@ def _front_matter(issue: Issue, template: str) -> str:
 
 def blocks_to_markdown(blocks: Sequence[Block]) -> str:
     """Write blocks by themselves, as an editor writes the body of one part."""
-    return "\n\n".join(_blocks(blocks))
-
-
-def _chapter(chapter: Chapter) -> Iterator[str]:
-    number = f"{chapter.number}. " if chapter.number is not None else ""
-    yield _heading(1, chapter.heading, number)
-    yield from _body(chapter)
-    for item in chapter.items:
-        yield from _item(item)
-    for section in chapter.sections:
-        yield _heading(2, section.heading)
-        yield from _body(section)
-        for item in section.items:
-            yield from _item(item)
-
-
-def _item(item: Item) -> Iterator[str]:
-    yield _heading(3, item.headline)
-    yield from _body(item)
-
-
-def _heading(level: int, text: str, number: str = "") -> str:
-    words = _escaped_edges(_escaped(text), trailing="#")
-    return f"{'#' * level} {number}{words}".rstrip(" ")
-
-
-def _body(part: Chapter | Section | Item) -> Iterator[str]:
-    yield from _blocks(part.body)
-    yield from map(link_to_markdown, part.links)
+    return "\n\n".join(_Writer().body(blocks, ()))
 
 
 def link_to_markdown(link: Link) -> str:
@@ -120,41 +107,171 @@ def _target(url: str) -> str:
     return re.sub(r"([\\<>])", r"\\\1", url).replace("&", "&amp;").replace("\n", "")
 
 
-def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
-    """Write blocks; lists next to each other take other marks, or they would become one."""
-    alternate = False
-    before: Block | None = None
-    for block in blocks:
-        adjacent = isinstance(before, ListBlock) and isinstance(block, ListBlock)
-        alternate = adjacent and not alternate
-        yield _block(block, alternate=alternate)
-        before = block
+def _heading(level: int, text: str, number: str = "") -> str:
+    words = _escaped_edges(_escaped(text), trailing="#")
+    return f"{'#' * level} {number}{words}".rstrip(" ")
 
 
-def _block(block: Block, *, alternate: bool) -> str:
-    match block:
-        case Paragraph(content=content):
-            return _paragraph(content)
-        case ListBlock(items=items, ordered=ordered, start=start):
-            close, bullet = (")", "*") if alternate else (".", "-")
-            marks = (
-                f"{start + index}{close} " if ordered else f"{bullet} "
-                for index in range(len(items))
-            )
-            return "\n".join(
-                _indented(mark, "\n\n".join(_blocks(inner)))
-                for mark, inner in zip(marks, items, strict=False)
-            )
-        case Quotation(blocks=inner):
-            lines = "\n\n".join(_blocks(inner)).split("\n")
-            return "\n".join(f"> {line}".rstrip(" ") for line in lines)
-        case Picture(source=source, alt=alt, url=url):
-            image = f"![{_escaped(alt)}](<{_target(source)}>)"
-            return f"[{image}](<{_target(url)}>)" if url else image
-        case Verbatim(text=text):
-            longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-            fence = "`" * max(3, longest + 1)
-            return f"{fence}\n{text}\n{fence}"
+class _Writer:
+    """Writes the parts of one text; a footnote is defined below the first part that has it."""
+
+    def __init__(self) -> None:
+        self._labels: dict[Footnote, int] = {}
+        self._defined = 0
+
+    def chapter(self, chapter: Chapter) -> Iterator[str]:
+        number = f"{chapter.number}. " if chapter.number is not None else ""
+        yield _heading(1, chapter.heading, number)
+        yield from self.body(chapter.body, chapter.links)
+        for item in chapter.items:
+            yield from self._item(item)
+        for section in chapter.sections:
+            yield _heading(2, section.heading)
+            yield from self.body(section.body, section.links)
+            for item in section.items:
+                yield from self._item(item)
+
+    def _item(self, item: Item) -> Iterator[str]:
+        yield _heading(3, item.headline)
+        yield from self.body(item.body, item.links)
+
+    def body(self, blocks: Sequence[Block], links: Sequence[Link]) -> Iterator[str]:
+        """Write what a part says, its links, and the footnotes that it is the first to have."""
+        yield from self._blocks(blocks)
+        yield from map(link_to_markdown, links)
+        for note, label in list(self._labels.items())[self._defined :]:
+            text = self._lines(note.content)
+            yield f"[^{label}]: " + text.replace("\n", "\n    ")
+        self._defined = len(self._labels)
+
+    def _blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
+        """Write blocks; lists next to each other take other marks, or they would become one."""
+        alternate = False
+        before: Block | None = None
+        for block in blocks:
+            adjacent = isinstance(before, ListBlock) and isinstance(block, ListBlock)
+            alternate = adjacent and not alternate
+            yield self._block(block, alternate=alternate)
+            before = block
+
+    def _block(self, block: Block, *, alternate: bool) -> str:  # noqa: PLR0911 - one a kind
+        match block:
+            case Paragraph(content=content):
+                return self._lines(content)
+            case Heading(level=level, content=content):
+                words = _escaped_edges(self._runs(content, breaks="<br>"), trailing="#")
+                return f"{'#' * level} {words}"
+            case ListBlock():
+                return self._list(block, alternate=alternate)
+            case Quotation(blocks=inner):
+                lines = "\n\n".join(self._blocks(inner)).split("\n")
+                return "\n".join(f"> {line}".rstrip(" ") for line in lines)
+            case Picture(source=source, alt=alt, url=url):
+                image = f"![{_escaped(alt)}](<{_target(source)}>)"
+                return f"[{image}](<{_target(url)}>)" if url else image
+            case Verbatim(text=text):
+                longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+                fence = "`" * max(3, longest + 1)
+                return f"{fence}\n{text}\n{fence}"
+            case Table():
+                return self._table(block)
+            case ThematicBreak():
+                return "___"
+            case Comment(text=text):
+                return f"<!--{text}-->"
+            case _:
+                assert_never(block)
+
+    def _list(self, block: ListBlock, *, alternate: bool) -> str:
+        close, bullet = (")", "*") if alternate else (".", "-")
+        written: list[str] = []
+        for index, item in enumerate(block.items):
+            mark = f"{block.start + index}{close} " if block.ordered else f"{bullet} "
+            text = "\n\n".join(self._blocks(item))
+            match item:
+                case (Paragraph(content=(Text(text=words), *_)), *_) if (
+                    words[:1] in _TASKS and words[1:2] == " "
+                ):
+                    text = _TASKS[words[0]] + text[1:]
+                case _:
+                    pass
+            written.append(_indented(mark, text))
+        return "\n".join(written)
+
+    def _table(self, table: Table) -> str:
+        marks = {
+            Alignment.NONE: "---",
+            Alignment.LEFT: ":--",
+            Alignment.CENTER: ":-:",
+            Alignment.RIGHT: "--:",
+        }
+        rule = [marks[alignment] for alignment in table.alignments]
+        rows = [list(map(self._cell, row)) for row in (table.head, *table.rows)]
+        rows.insert(1, rule)
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def _cell(self, cell: Cell) -> str:
+        return _escaped_edges(self._runs(cell, breaks="<br>")).replace("|", "\\|")
+
+    def _lines(self, content: tuple[Inline, ...]) -> str:
+        return "\n".join(map(_line, self._runs(content).split("\n")))
+
+    def _runs(self, content: tuple[Inline, ...], *, outer: str = "", breaks: str = "\n") -> str:
+        """Write runs; a neighbour that would keep a mark from being one becomes a reference.
+
+        A reference begins and ends in punctuation, which frees a mark on both sides. Marks next to
+        each other, or within those of an ``outer`` sign, take the other sign.
+        """
+        parts: list[str] = []
+        before = ""
+        for index, run in enumerate(content):
+            sign = ""
+            if isinstance(run, Strikethrough):
+                sign = "~"
+            elif isinstance(run, Strong | Emphasis):
+                sign = _OTHER[before or outer or "_"]
+            text = self._run(run, sign, content[index - 1 : index + 2], breaks)
+            if sign and not before and parts and not _opens(parts[-1][-1:], text, sign):
+                parts[-1] = _reference_last(parts[-1])
+            elif before and not sign and not _closes(parts[-1], text[:1], before):
+                text = _reference_first(text)
+            parts.append(text)
+            before = sign
+        return "".join(parts)
+
+    def _run(self, run: Inline, sign: str, around: Sequence[Inline], breaks: str) -> str:  # noqa: PLR0911 - one a kind
+        match run:
+            case Text(text=text):
+                return _escaped(text)
+            case Strong(content=content) | Strikethrough(content=content):
+                inner = _escaped_edges(self._runs(content, outer=sign, breaks=breaks))
+                return sign * 2 + inner + sign * 2
+            case Emphasis(content=content):
+                return sign + _escaped_edges(self._runs(content, outer=sign, breaks=breaks)) + sign
+            case Code(text=text):
+                longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
+                fence = "`" * (longest + 1)
+                return f"{fence} {text} {fence}"
+            case Anchor(url=url, content=content):
+                return self._anchor(url, content, breaks)
+            case LineBreak():
+                within = len(around) == len("a\nb") and not any(
+                    isinstance(each, LineBreak) for each in (around[0], around[2])
+                )
+                return breaks if within else "<br>"
+            case Footnote():
+                return f"[^{self._labels.setdefault(run, len(self._labels) + 1)}]"
+            case Comment(text=text):
+                return f"<!--{text}-->"
+            case _:
+                assert_never(run)
+
+    def _anchor(self, url: str, content: tuple[Inline, ...], breaks: str) -> str:
+        match content:
+            case (Text(text=words),) if words == url and _AUTOLINK.fullmatch(url):
+                return f"<{url}>"
+            case _:
+                return f"[{self._runs(content, breaks=breaks)}](<{_target(url)}>)"
 
 
 def _indented(mark: str, text: str) -> str:
@@ -165,37 +282,11 @@ def _indented(mark: str, text: str) -> str:
     return "\n".join([mark + first, *(hang + line if line else "" for line in rest)])
 
 
-def _paragraph(content: tuple[Inline, ...]) -> str:
-    return "\n".join(map(_line, _runs(content).split("\n")))
-
-
 def _line(text: str) -> str:
     """Keep a line of running text from being read as a list, heading, quotation or rule."""
     edged = _escaped_edges(text)
     escaped = _LIST_START.sub(r"\1\\\2", edged, count=1) if _LIST_START.match(edged) else edged
     return "\\" + escaped if _LINE_START.match(escaped) else escaped
-
-
-def _runs(content: tuple[Inline, ...], *, outer: str = "") -> str:
-    """Write runs; a neighbour that would keep a mark from being one becomes a reference.
-
-    A reference begins and ends in punctuation, which frees a mark on both sides. Marks next to each
-    other, or within those of an ``outer`` sign, take the other sign.
-    """
-    parts: list[str] = []
-    before = ""
-    for run in content:
-        sign = ""
-        if isinstance(run, Strong | Emphasis):
-            sign = _OTHER[before or outer or "_"]
-        text = _run(run, sign)
-        if sign and not before and parts and not _opens(parts[-1][-1:], text, sign):
-            parts[-1] = _reference_last(parts[-1])
-        elif before and not sign and not _closes(parts[-1], text[:1], before):
-            text = _reference_first(text)
-        parts.append(text)
-        before = sign
-    return "".join(parts)
 
 
 def _opens(before: str, marked: str, sign: str) -> bool:
@@ -206,27 +297,10 @@ def _closes(marked: str, after: str, sign: str) -> bool:
     return flanks(marked.rstrip(sign)[-1:] or " ", after or " ", sign)[1]
 
 
-def _run(run: Inline, sign: str) -> str:
-    match run:
-        case Text(text=text):
-            return _escaped(text)
-        case Strong(content=content):
-            return sign * 2 + _escaped_edges(_runs(content, outer=sign)) + sign * 2
-        case Emphasis(content=content):
-            return sign + _escaped_edges(_runs(content, outer=sign)) + sign
-        case Code(text=text):
-            longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
-            fence = "`" * (longest + 1)
-            return f"{fence} {text} {fence}"
-        case Anchor(url=url, content=content):
-            return f"[{_runs(content)}](<{_target(url)}>)"
-        case LineBreak():
-            return "\\\n"
-
-
 def _escaped(text: str) -> str:
-    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], text)
-    return escaped.replace("\n", "&#10;")
+    guarded = GUARDED.sub("\0", text)
+    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], guarded)
+    return escaped.replace("\0", "\\").replace("\n", "&#10;")
 
 
 def _escaped_edges(text: str, *, trailing: str = "") -> str:

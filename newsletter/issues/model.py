@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from newsletter.language import Language
 
@@ -37,6 +40,14 @@ class Emphasis:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Strikethrough:
+    """A run that no longer holds, such as a former price."""
+
+    content: tuple[Inline, ...]
+    kind: Literal["strikethrough"] = "strikethrough"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Code:
     """A run of literal characters."""
 
@@ -60,7 +71,30 @@ class LineBreak:
     kind: Literal["break"] = "break"
 
 
-Inline = Text | Strong | Emphasis | Code | Anchor | LineBreak
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footnote:
+    """A note to the words before it; printed below the part that it stands in.
+
+    Notes of equal content are one note, whatever their labels were.
+    """
+
+    content: tuple[Inline, ...]
+    kind: Literal["footnote"] = "footnote"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """An editor's own remark, in the source alone: no mail, page or feed shows it."""
+
+    text: str
+    kind: Literal["comment"] = "comment"
+
+
+#: Told apart by ``kind``, so that reading nested JSON tries one class a value.
+Inline = Annotated[
+    Text | Strong | Emphasis | Strikethrough | Code | Anchor | LineBreak | Footnote | Comment,
+    Field(discriminator="kind"),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +141,56 @@ class Verbatim:
     kind: Literal["verbatim"] = "verbatim"
 
 
-Block = Paragraph | ListBlock | Quotation | Picture | Verbatim
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heading:
+    """A heading below those of items (level 4 to 6), or of any level in a list or quotation."""
+
+    level: int
+    content: tuple[Inline, ...]
+    kind: Literal["heading"] = "heading"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThematicBreak:
+    """A rule between two thoughts."""
+
+    kind: Literal["thematic-break"] = "thematic-break"
+
+
+class Alignment(StrEnum):
+    """How a column of a table stands; none is left to the mail program."""
+
+    NONE = ""
+    LEFT = "left"
+    CENTER = "center"
+    RIGHT = "right"
+
+
+Cell = tuple[Inline, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Cells under the heads of their columns; every row has as many as ``alignments``."""
+
+    alignments: tuple[Alignment, ...]
+    head: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    kind: Literal["table"] = "table"
+
+
+Block = Annotated[
+    Paragraph
+    | ListBlock
+    | Quotation
+    | Picture
+    | Verbatim
+    | Heading
+    | ThematicBreak
+    | Table
+    | Comment,
+    Field(discriminator="kind"),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

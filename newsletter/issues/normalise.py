@@ -19,8 +19,20 @@ _SUPPLEMENT = str.maketrans(
     "母民虎西角長青食骨鬼麦黄斉歯竜亀",
 )
 _ODD_SPACES = re.compile(r"[\u00a0\u202f\u2007]")
-#: Control characters that no editor means to type; tab and line feed are text.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u200b\u2028\u2029]")
+#: What no editor means to type and no mail can carry: controls of C0 and C1, what Unicode calls no
+#: characters, halves of surrogates. Tab and line feed are text.
+_CONTROLS = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef"
+    + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17))
+    + "]"
+)
+_INVISIBLE = re.compile(r"[\ufeff\u200b\u2028\u2029]")
+#: What Windows-1252 has where ISO 8859-1 has controls: dashes and quotation marks of old files.
+_WINDOWS = {
+    chr(code): bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,20 +129,21 @@ def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
         characters.append(after)
     result = "".join(characters)
     trimmed = result.rstrip(" \t\u3000")
-    if "\u3000" in result[len(trimmed) :]:
-        changes.append(
-            Change(
-                line=number,
-                column=len(trimmed) + 1,
-                before=result[len(trimmed) :],
-                after="",
-                reason="full-width space at the end of a line",
-            )
+    if "\u3000" not in result[len(trimmed) :]:
+        return result
+    changes.append(
+        Change(
+            line=number,
+            column=len(trimmed) + 1,
+            before=result[len(trimmed) :],
+            after="",
+            reason="full-width space at the end of a line",
         )
+    )
     return trimmed
 
 
-def normalise_character(character: str) -> tuple[str, str]:
+def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - one a kind
     """Return a character as it should have been typed, and why it differs; empty if it does not."""
     if ord(character) in _SUPPLEMENT:
         return character.translate(_SUPPLEMENT), "radical that stands for an ideograph"
@@ -138,6 +151,22 @@ def normalise_character(character: str) -> tuple[str, str]:
         return unicodedata.normalize("NFKC", character), "radical that stands for an ideograph"
     if _ODD_SPACES.match(character):
         return " ", "no-break space"
+    if character in _WINDOWS:
+        return _WINDOWS[character], "character of Windows-1252"
     if _CONTROLS.match(character):
+        return "", "control character"
+    if _INVISIBLE.match(character):
         return "", "invisible character"
     return character, ""
+
+
+def find_controls(text: str) -> str:
+    """Return the control characters in a text by code point; empty where there are none."""
+    found = dict.fromkeys(_CONTROLS.findall(text))
+    return ", ".join(f"U+{ord(character):04X}" for character in found)
+
+
+def without_controls(text: str) -> str:
+    """Return a text as a mail can carry it."""
+    mended = "".join(_WINDOWS.get(character, character) for character in text)
+    return _CONTROLS.sub("", mended)

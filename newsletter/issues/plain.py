@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from newsletter.issues.model import (
     Anchor,
     Block,
     Code,
+    Comment,
+    Emphasis,
+    Footnote,
+    Heading,
     Inline,
     LineBreak,
     ListBlock,
     Paragraph,
     Picture,
     Quotation,
+    Strikethrough,
+    Strong,
+    Table,
     Text,
+    ThematicBreak,
     Verbatim,
 )
 
@@ -22,28 +32,69 @@ def inline_text(content: tuple[Inline, ...]) -> str:
     return "".join(map(_run_text, content))
 
 
-def _run_text(run: Inline) -> str:
+def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
     match run:
         case Text(text=text) | Code(text=text):
             return text
         case LineBreak():
             return "\n"
         case Anchor(url=url, content=content):
-            words = inline_text(content)
-            return url if words == url else f"{words} <{url}>"
+            return with_target(inline_text(content), url)
+        case Strong(content=content) | Emphasis(content=content):
+            return inline_text(content)
+        case Strikethrough(content=content):
+            return struck(inline_text(content))
+        case Footnote(content=content):
+            return f" [{inline_text(content)}]"
+        case Comment():
+            return ""
         case _:
-            return inline_text(run.content)
+            assert_never(run)
 
 
-def block_text(block: Block) -> str:
+def with_target(words: str, url: str) -> str:
+    """Return a link's words with where it leads, once where the words say it themselves."""
+    return words if url in {words, f"mailto:{words}", f"tel:{words}"} else f"{words} <{url}>"
+
+
+def struck(words: str) -> str:
+    """Return words that no longer hold, as plain text shows it."""
+    return f"~~{words}~~"
+
+
+def inline_words(content: tuple[Inline, ...]) -> str:
+    """Return what running text says by itself: no addresses behind words, no notes, no remarks."""
+    return "".join(map(_run_words, content))
+
+
+def _run_words(run: Inline) -> str:
+    match run:
+        case Text(text=text) | Code(text=text):
+            return text
+        case LineBreak():
+            return "\n"
+        case (
+            Anchor(content=content)
+            | Strong(content=content)
+            | Emphasis(content=content)
+            | Strikethrough(content=content)
+        ):
+            return inline_words(content)
+        case Footnote() | Comment():
+            return ""
+        case _:
+            assert_never(run)
+
+
+def block_text(block: Block) -> str:  # noqa: PLR0911 - one a kind
     """Return a block's lines."""
     match block:
-        case Paragraph(content=content):
+        case Paragraph(content=content) | Heading(content=content):
             return inline_text(content)
         case Verbatim(text=text):
             return text
-        case Picture(alt=alt, source=source):
-            return f"[{alt}] {source}"
+        case Picture():
+            return picture_text(block)
         case Quotation(blocks=blocks):
             return "\n".join(
                 f"> {line}" for inner in blocks for line in block_text(inner).split("\n")
@@ -52,5 +103,19 @@ def block_text(block: Block) -> str:
             marks = (f"{start + index}. " if ordered else "・" for index in range(len(items)))
             return "\n".join(
                 mark + "\n".join(map(block_text, blocks))
-                for mark, blocks in zip(marks, items, strict=False)
+                for mark, blocks in zip(marks, items, strict=True)
             )
+        case Table(head=head, rows=rows):
+            return "\n".join(" | ".join(map(inline_text, row)) for row in (head, *rows))
+        case ThematicBreak():
+            return "* * *"
+        case Comment():
+            return ""
+        case _:
+            assert_never(block)
+
+
+def picture_text(picture: Picture) -> str:
+    """Return what a picture shows, where it is, and where it leads."""
+    where = f"[{picture.alt}] {picture.source}" if picture.alt.strip() else picture.source
+    return f"{where}\n→ {picture.url}" if picture.url else where

@@ -14,6 +14,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown import read_body, read_markdown, take_links
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
 from newsletter.issues.model import Block, Issue, Link, Picture
+from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import (
     Level,
     Outline,
@@ -112,7 +113,7 @@ def sheet_of_fields(fields: Iterable[tuple[str, str]]) -> Sheet:
     sheet = Sheet()
     card = Card(level=None)
     for name, value in fields:
-        text = value.replace("\r\n", "\n").replace("\r", "\n")
+        text = without_controls(value.replace("\r\n", "\n").replace("\r", "\n"))
         if name == "part":
             level = Level(int(text)) if text in {"1", "2", "3"} else None
             card = Card(level=level)

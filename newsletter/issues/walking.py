@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from newsletter.issues.findings import IssueField, IssuePlace
 from newsletter.issues.model import (
@@ -15,20 +16,28 @@ from newsletter.issues.model import (
     Block,
     Chapter,
     Code,
+    Comment,
     Emphasis,
+    Footnote,
+    Heading,
     Inline,
     Issue,
     Item,
+    LineBreak,
     Link,
     ListBlock,
     Paragraph,
     Picture,
     Quotation,
     Section,
+    Strikethrough,
     Strong,
+    Table,
     Text,
+    ThematicBreak,
     Verbatim,
 )
+from newsletter.issues.plain import inline_words
 
 Rewrite = Callable[[str], str]
 
@@ -78,7 +87,7 @@ def _part(
 
 
 def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield every text a reader sees, URLs aside."""
+    """Yield every text a reader sees, as often as it is printed, URLs aside."""
     yield IssuePlace(field=IssueField.TITLE), issue.title
     yield IssuePlace(field=IssueField.MASTHEAD), issue.masthead
     yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
@@ -87,8 +96,11 @@ def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
     for part in walk_parts(issue):
         if part.place.chapter is not None:
             yield part.at(IssueField.HEADING), part.place.heading
-        for block in part.body:
-            for text in _block_texts(block):
+        for block in walk_blocks(part.body):
+            for text in _texts_of(block):
+                yield part.place, text
+        for note in notes_of(part.body):
+            for text in _texts_in(note.content):
                 yield part.place, text
         for link in part.links:
             yield part.at(IssueField.LINKS), link.label
@@ -96,85 +108,159 @@ def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         yield IssuePlace(field=IssueField.CREDITS), line_text
 
 
-def _block_texts(block: Block) -> Iterator[str]:
+def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield each block and then those within it."""
+    for block in blocks:
+        yield block
+        match block:
+            case Quotation(blocks=inner):
+                yield from walk_blocks(inner)
+            case ListBlock(items=items):
+                for item in items:
+                    yield from walk_blocks(item)
+            case (
+                Paragraph()
+                | Heading()
+                | Table()
+                | Picture()
+                | Verbatim()
+                | ThematicBreak()
+                | Comment()
+            ):
+                pass
+            case _:
+                assert_never(block)
+
+
+def running_texts(block: Block) -> Iterator[tuple[Inline, ...]]:
+    """Yield the running texts of a block itself, without those of blocks within it."""
     match block:
-        case Paragraph(content=content):
-            yield from (text for run in content for text in _run_texts(run))
+        case Paragraph(content=content) | Heading(content=content):
+            yield content
+        case Table(head=head, rows=rows):
+            for row in (head, *rows):
+                yield from row
+        case ListBlock() | Quotation() | Picture() | Verbatim() | ThematicBreak() | Comment():
+            return
+        case _:
+            assert_never(block)
+
+
+def walk_runs(content: Iterable[Inline], *, notes: bool = True) -> Iterator[Inline]:
+    """Yield each run and then those within it, those of footnotes where ``notes`` is set."""
+    for run in content:
+        yield run
+        match run:
+            case (
+                Strong(content=inner)
+                | Emphasis(content=inner)
+                | Strikethrough(content=inner)
+                | Anchor(content=inner)
+            ):
+                yield from walk_runs(inner, notes=notes)
+            case Footnote(content=inner):
+                yield from walk_runs(inner) if notes else ()
+            case Text() | Code() | LineBreak() | Comment():
+                pass
+            case _:
+                assert_never(run)
+
+
+def _runs_of(block: Block) -> Iterator[Inline]:
+    for content in running_texts(block):
+        yield from walk_runs(content)
+
+
+def _texts_of(block: Block) -> Iterator[str]:
+    """Yield a block's own texts; a part's footnotes are printed below it, each once."""
+    match block:
         case Verbatim(text=text):
             yield text
         case Picture(alt=alt):
             yield alt
         case _:
-            for inner in _inner_blocks(block):
-                yield from _block_texts(inner)
+            for content in running_texts(block):
+                yield from _texts_in(content)
 
 
-def _run_texts(run: Inline) -> Iterator[str]:
+def _texts_in(content: Iterable[Inline]) -> Iterator[str]:
+    for run in walk_runs(content, notes=False):
+        if isinstance(run, Text | Code):
+            yield run.text
+
+
+def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
+    """Number the footnotes of a part in the order of reading, from 1; equal ones are one."""
+    notes: dict[Footnote, int] = {}
+    for block in walk_blocks(blocks):
+        for run in _runs_of(block):
+            if isinstance(run, Footnote):
+                notes.setdefault(run, len(notes) + 1)
+    return notes
+
+
+def walk_lines(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
+    """Yield each line that readers see, marks taken away, what is code left out."""
+    yield IssuePlace(field=IssueField.TITLE), issue.title
+    yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
+    for part in walk_parts(issue):
+        if part.place.chapter is not None:
+            yield part.at(IssueField.HEADING), part.place.heading
+        for block in walk_blocks(part.body):
+            for content in running_texts(block):
+                for text in _texts_with_notes(content):
+                    for line in text.split("\n"):
+                        yield part.place, line
+            if isinstance(block, Picture):
+                yield part.place, block.alt
+        for link in part.links:
+            yield part.at(IssueField.LINKS), link.label
+    for line in issue.credits:
+        yield IssuePlace(field=IssueField.CREDITS), line
+
+
+def _texts_with_notes(content: tuple[Inline, ...]) -> Iterator[str]:
+    """Yield running text, and that of each note by itself."""
+    runs = tuple(_without_code(run) for run in content)
+    yield inline_words(runs)
+    for run in walk_runs(runs):
+        if isinstance(run, Footnote):
+            yield inline_words(run.content)
+
+
+def _without_code(run: Inline) -> Inline:
     match run:
-        case Text(text=text) | Code(text=text):
-            yield text
-        case Strong(content=content) | Emphasis(content=content) | Anchor(content=content):
-            yield from (text for inner in content for text in _run_texts(inner))
+        case Code():
+            return Text(text="\N{OBJECT REPLACEMENT CHARACTER}")
+        case Strong() | Emphasis() | Strikethrough() | Anchor() | Footnote():
+            return replace(run, content=tuple(map(_without_code, run.content)))
+        case Text() | LineBreak() | Comment():
+            return run
         case _:
-            return
-
-
-def _inner_blocks(block: Block) -> Iterator[Block]:
-    match block:
-        case Quotation(blocks=blocks):
-            yield from blocks
-        case ListBlock(items=items):
-            yield from (inner for blocks in items for inner in blocks)
-        case _:
-            return
+            assert_never(run)
 
 
 def walk_urls(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
     """Yield every URL a reader may follow, and those of pictures."""
     for part in walk_parts(issue):
-        for block in part.body:
-            for url in _block_urls(block):
-                yield part.place, url
+        for block in walk_blocks(part.body):
+            if isinstance(block, Picture):
+                yield part.place, block.source
+                if block.url:
+                    yield part.place, block.url
+            for run in _runs_of(block):
+                if isinstance(run, Anchor):
+                    yield part.place, run.url
         for link in part.links:
             yield part.at(IssueField.LINKS), link.url
-
-
-def _block_urls(block: Block) -> Iterator[str]:
-    match block:
-        case Paragraph(content=content):
-            yield from (url for run in content for url in _run_urls(run))
-        case Picture(source=source, url=url):
-            yield source
-            if url:
-                yield url
-        case _:
-            for inner in _inner_blocks(block):
-                yield from _block_urls(inner)
-
-
-def _run_urls(run: Inline) -> Iterator[str]:
-    match run:
-        case Anchor(url=url):
-            yield url
-        case Strong(content=content) | Emphasis(content=content):
-            yield from (url for inner in content for url in _run_urls(inner))
-        case _:
-            return
 
 
 def walk_pictures(issue: Issue) -> Iterator[tuple[IssuePlace, Picture]]:
     """Yield every picture."""
     for part in walk_parts(issue):
-        for block in part.body:
-            for picture in _block_pictures(block):
-                yield part.place, picture
-
-
-def _block_pictures(block: Block) -> Iterator[Picture]:
-    if isinstance(block, Picture):
-        yield block
-    for inner in _inner_blocks(block):
-        yield from _block_pictures(inner)
+        for block in walk_blocks(part.body):
+            if isinstance(block, Picture):
+                yield part.place, block
 
 
 def rewrite_issue(
@@ -185,6 +271,7 @@ def rewrite_issue(
     return replace(
         issue,
         title=text(issue.title),
+        number=text(issue.number),
         masthead=text(issue.masthead),
         preheader=text(issue.preheader),
         lead=rewriter.blocks(issue.lead),
@@ -234,10 +321,10 @@ class _Rewriter:
     def blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return tuple(map(self._block, blocks))
 
-    def _block(self, block: Block) -> Block:
+    def _block(self, block: Block) -> Block:  # noqa: PLR0911 - one a kind
         match block:
-            case Paragraph(content=content):
-                return Paragraph(content=self._runs(content))
+            case Paragraph() | Heading():
+                return replace(block, content=self._runs(block.content))
             case ListBlock(items=items):
                 return replace(block, items=tuple(map(self.blocks, items)))
             case Quotation(blocks=blocks):
@@ -247,21 +334,29 @@ class _Rewriter:
                 return Picture(source=self.url(source), alt=self.text(alt), url=target)
             case Verbatim(text=text):
                 return Verbatim(text=self.text(text))
+            case Table(head=head, rows=rows):
+                return replace(
+                    block,
+                    head=tuple(map(self._runs, head)),
+                    rows=tuple(tuple(map(self._runs, row)) for row in rows),
+                )
+            case ThematicBreak() | Comment():
+                return block
+            case _:
+                assert_never(block)
 
     def _runs(self, content: tuple[Inline, ...]) -> tuple[Inline, ...]:
         return tuple(map(self._run, content))
 
     def _run(self, run: Inline) -> Inline:
         match run:
-            case Text(text=text):
-                return Text(text=self.text(text))
-            case Code(text=text):
-                return Code(text=self.text(text))
-            case Strong(content=content):
-                return Strong(content=self._runs(content))
-            case Emphasis(content=content):
-                return Emphasis(content=self._runs(content))
+            case Text() | Code():
+                return replace(run, text=self.text(run.text))
+            case Strong() | Emphasis() | Strikethrough() | Footnote():
+                return replace(run, content=self._runs(run.content))
             case Anchor(url=url, content=content):
                 return Anchor(url=self.url(url), content=self._runs(content))
-            case _:
+            case LineBreak() | Comment():
                 return run
+            case _:
+                assert_never(run)

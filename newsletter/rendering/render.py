@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,17 @@ from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
 from newsletter.issues.contents import table_of_contents
-from newsletter.issues.model import Anchor, Block, Inline, Issue, Link, Paragraph
-from newsletter.issues.plain import block_text, inline_text
+from newsletter.issues.findings import IssueField
+from newsletter.issues.model import Anchor, Inline, Issue
+from newsletter.issues.normalise import without_controls
+from newsletter.issues.plain import inline_words
+from newsletter.issues.walking import (
+    rewrite_issue,
+    running_texts,
+    walk_blocks,
+    walk_texts,
+    walk_urls,
+)
 from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
@@ -35,6 +45,7 @@ def render_issue(
     templates = templates_in(templates_dir)
     templates.check(template)
     marks = SlotMarks()
+    issue = rewrite_issue(issue, text=without_controls)
     values: dict[str, object] = {
         "issue": issue,
         "contents": table_of_contents(issue),
@@ -47,8 +58,7 @@ def render_issue(
     html = compile_mjml(mjml, template=f"{template}/{BODY}")
     text = tidy(templates.render(f"{template}/{TEXT}", values))
     subject = " ".join(templates.render(f"{template}/{SUBJECT}", values).split())
-    _verify_complete(issue, _Shown.of_html(html), f"{template}/{BODY}")
-    _verify_complete(issue, _Shown.of_text(text), f"{template}/{TEXT}")
+    _verify_complete(issue, template, mjml=mjml, html=html, text=text)
     rendered = RenderedIssue(
         subject=marks.split(subject, escape=False),
         html=marks.split(html, escape=True),
@@ -61,12 +71,26 @@ def render_issue(
 
 
 def derived_preheader(issue: Issue) -> str:
-    """Take the first words of the lead, or of the first chapter that has some."""
+    """Take the first words of the lead, or of the first chapter that has some; no addresses."""
     for blocks in (issue.lead, *(chapter.body for chapter in issue.chapters)):
-        words = " ".join(" ".join(map(block_text, blocks)).split())
+        lines = (
+            _spoken(content) for block in walk_blocks(blocks) for content in running_texts(block)
+        )
+        words = " ".join(" ".join(lines).split())
         if words:
             return words[:_PREHEADER_LENGTH]
     return issue.title
+
+
+def _spoken(content: tuple[Inline, ...]) -> str:
+    """Return the words of running text; a link that is nothing but its address has none."""
+    return inline_words(
+        tuple(
+            run
+            for run in content
+            if not (isinstance(run, Anchor) and run.url.endswith(inline_words(run.content)))
+        )
+    )
 
 
 def tidy(text: str) -> str:
@@ -77,73 +101,87 @@ def tidy(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What a reader finds in a body: its letters without white space, and its links."""
+    """What a reader finds in a body: its letters without white space, and its links.
+
+    Alternative texts are among the letters.
+    """
 
     letters: str
     urls: frozenset[str]
 
     @classmethod
     def of_html(cls, html: str) -> _Shown:
+        """Read HTML, or MJML before it becomes some."""
         tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
+        words = "".join((*tree.itertext(), "\n", *map(str, tree.xpath("//@alt"))))
         urls = {str(url) for name in ("href", "src") for url in tree.xpath(f"//@{name}")}
-        return cls(_letters("".join(tree.itertext())), frozenset(urls))
+        return cls(_letters(words), frozenset(urls))
 
     @classmethod
     def of_text(cls, text: str) -> _Shown:
-        return cls(_letters(text), frozenset(re.findall(r"https?://[^\s>]+", text)))
+        return cls(_letters(text), frozenset())
+
+    def lacks(self, words: str, times: int) -> bool:
+        return self.letters.count(_letters(words)) < times
+
+    def lacks_url(self, url: str) -> bool:
+        return url not in self.urls and _letters(url) not in self.letters
 
 
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
+#: What a template may leave out: a list of contents, the publication's name, what inboxes show.
+_OPTIONAL = frozenset({IssueField.CONTENTS, IssueField.MASTHEAD, IssueField.PREHEADER})
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    """Return a text's letters; quotation signs go with white space, as lines of mail begin so."""
+    return re.sub(r"[\s>]+", "", text)
 
 
-def _verify_complete(issue: Issue, shown: _Shown, template: str) -> None:
-    for words in _words(issue):
-        if _letters(words) not in shown.letters:
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What of an issue must be in each body: words with how often they stand, and links."""
+
+    words: Mapping[str, int]
+    urls: frozenset[str]
+
+    @classmethod
+    def of(cls, issue: Issue) -> _Content:
+        return cls(
+            words=Counter(
+                text for place, text in walk_texts(issue) if place.field not in _OPTIONAL
+            ),
+            urls=frozenset(url for _, url in walk_urls(issue)),
+        )
+
+    def lost_in(self, shown: _Shown) -> str:
+        """Return what a body does not show, for people; empty where it is whole."""
+        for words, times in self.words.items():
+            if shown.lacks(words, times):
+                return repr(words[:60])
+        for url in self.urls:
+            if shown.lacks_url(url):
+                return f"the link {url!r}"
+        return ""
+
+
+def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text: str) -> None:
+    """Hold both bodies to what the issue says.
+
+    Raises:
+        TemplateError: Something is missing; the message says whether the template left it out.
+    """
+    content = _Content.of(issue)
+    for shown, path in (
+        (_Shown.of_html(mjml), f"{template}/{BODY}"),
+        (_Shown.of_text(text), f"{template}/{TEXT}"),
+    ):
+        if lost := content.lost_in(shown):
             raise TemplateError(
-                f"The template loses {words[:60]!r} of the issue.", place=Place(source=template)
+                f"The template loses {lost} of the issue.", place=Place(source=path)
             )
-    for url in _urls(issue):
-        if url not in shown.urls and _letters(url) not in shown.letters:
-            raise TemplateError(
-                f"The template loses the link {url!r}.", place=Place(source=template)
-            )
-
-
-def _words(issue: Issue) -> Iterator[str]:
-    """Yield each headline and each run of a paragraph; markup may stand between runs."""
-    yield issue.title
-    yield from issue.credits
-    for heading, blocks, _links in _parts(issue):
-        yield heading
-        for block in blocks:
-            if isinstance(block, Paragraph):
-                for run in block.content:
-                    yield inline_text(run.content if isinstance(run, Anchor) else (run,))
-
-
-def _urls(issue: Issue) -> Iterator[str]:
-    for _heading, blocks, links in _parts(issue):
-        yield from (link.url for link in links)
-        for block in blocks:
-            if isinstance(block, Paragraph):
-                yield from _inline_urls(block.content)
-
-
-def _inline_urls(content: tuple[Inline, ...]) -> Iterator[str]:
-    yield from (run.url for run in content if isinstance(run, Anchor))
-
-
-def _parts(issue: Issue) -> Iterator[tuple[str, tuple[Block, ...], tuple[Link, ...]]]:
-    yield "", issue.lead, ()
-    for chapter in issue.chapters:
-        yield chapter.heading, chapter.body, chapter.links
-        for item in chapter.items:
-            yield item.headline, item.body, item.links
-        for section in chapter.sections:
-            yield section.heading, section.body, section.links
-            for item in section.items:
-                yield item.headline, item.body, item.links
+    if lost := content.lost_in(_Shown.of_html(html)):
+        raise TemplateError(
+            f"The conversion of MJML to HTML lost {lost}; neither issue nor template is at fault.",
+            remedy="Write the passage in another way, and report this as a fault of the program.",
+        )

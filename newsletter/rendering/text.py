@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
 
-from newsletter.issues.model import Block, ListBlock, Quotation
-from newsletter.issues.plain import block_text
-from newsletter.rendering.wrap import COLUMNS, wrap
+from newsletter.issues.model import (
+    Alignment,
+    Anchor,
+    Block,
+    Cell,
+    Code,
+    Comment,
+    Emphasis,
+    Footnote,
+    Heading,
+    Inline,
+    LineBreak,
+    ListBlock,
+    Paragraph,
+    Picture,
+    Quotation,
+    Strikethrough,
+    Strong,
+    Table,
+    Text,
+    ThematicBreak,
+    Verbatim,
+)
+from newsletter.issues.plain import picture_text, struck, with_target
+from newsletter.issues.walking import notes_of
+from newsletter.rendering.wrap import COLUMNS, width, wrap
+
+#: Columns that a telephone shows of a line; a wider table is written row by row.
+_TABLE_COLUMNS = 44
+#: A quotation or list never gets narrower than this, however deep it stands.
+_NARROWEST = 20
 
 
 def rule(mark: str = "─") -> str:
@@ -15,26 +45,140 @@ def rule(mark: str = "─") -> str:
 
 
 def blocks_text(blocks: Iterable[Block]) -> str:
-    """Return blocks wrapped, paragraphs set apart by an empty line."""
-    return "\n\n".join(map(_block, blocks))
+    """Return blocks wrapped and set apart by empty lines, with their footnotes below."""
+    part = tuple(blocks)
+    notes = notes_of(part)
+    writer = _Writer(notes)
+    parts = [writer.blocks(part, COLUMNS)] if part else []
+    for note, number in notes.items():
+        mark = f"[{number}] "
+        parts.append("\n".join(_hung(mark, writer.wrapped(note.content, COLUMNS - len(mark)))))
+    return "\n\n".join(filter(None, parts))
 
 
-def _block(block: Block) -> str:
-    match block:
-        case ListBlock(items=items, ordered=ordered, start=start):
-            return "\n".join(
-                _point(f"{start + index}. " if ordered else "・", inner)
-                for index, inner in enumerate(items)
-            )
-        case Quotation(blocks=blocks):
-            inner_text = "\n\n".join(map(block_text, blocks))
-            return wrap(inner_text, indent="> ")
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
+
+    notes: Mapping[Footnote, int]
+
+    def blocks(self, blocks: Iterable[Block], columns: int, *, apart: str = "\n\n") -> str:
+        return apart.join(filter(None, (self._block(block, columns) for block in blocks)))
+
+    def _block(self, block: Block, columns: int) -> str:  # noqa: PLR0911 - one a kind
+        match block:
+            case Paragraph(content=content):
+                return self.wrapped(content, columns)
+            case Heading(content=content):
+                return "\n".join(_hung("◆", self.wrapped(content, columns - 2), hang="  "))
+            case ListBlock():
+                return "\n".join(self._points(block, columns))
+            case Quotation(blocks=inner):
+                lines = self.blocks(inner, max(columns - 2, _NARROWEST)).split("\n")
+                return "\n".join(f"> {line}".rstrip(" ") for line in lines)
+            case Picture():
+                return wrap(picture_text(block), columns=columns)
+            case Verbatim(text=text):
+                return text
+            case ThematicBreak():
+                return "* * *"
+            case Table():
+                return self._table(block, columns)
+            case Comment():
+                return ""
+            case _:
+                assert_never(block)
+
+    def wrapped(self, content: Iterable[Inline], columns: int) -> str:
+        return wrap(self._runs(content), columns=columns)
+
+    def _runs(self, content: Iterable[Inline]) -> str:
+        return "".join(map(self._run, content))
+
+    def _run(self, run: Inline) -> str:  # noqa: PLR0911 - one a kind
+        match run:
+            case Text(text=text) | Code(text=text):
+                return text
+            case LineBreak():
+                return "\n"
+            case Anchor(url=url, content=content):
+                return with_target(self._runs(content), url)
+            case Strong(content=content) | Emphasis(content=content):
+                return self._runs(content)
+            case Strikethrough(content=content):
+                return struck(self._runs(content))
+            case Footnote():
+                return f"[{self.notes[run]}]"
+            case Comment():
+                return ""
+            case _:
+                assert_never(run)
+
+    def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
+        """Yield a list's lines; further ones of an item stand under its first word."""
+        for index, item in enumerate(block.items):
+            mark = f"{block.start + index}. " if block.ordered else "・"
+            hang = " " * width(mark)
+            tight = all(isinstance(inner, Paragraph | ListBlock) for inner in item)
+            room = max(columns - len(hang), _NARROWEST)
+            text = self.blocks(item, room, apart="\n" if tight else "\n\n")
+            if item and isinstance(item[0], ListBlock):
+                text = "\n" + text
+            yield from _hung(mark, text, hang=hang)
+
+    def _table(self, table: Table, columns: int) -> str:
+        rows = [[self._runs(cell) for cell in row] for row in (table.head, *table.rows)]
+        widths = [
+            max(width(line) for row in rows for line in row[column].split("\n"))
+            for column in range(len(table.head))
+        ]
+        broken = any("\n" in cell for row in rows for cell in row)
+        if not broken and sum(widths) + 3 * (len(widths) - 1) <= min(columns, _TABLE_COLUMNS):
+            return "\n".join(_grid(rows, widths, table.alignments))
+        return "\n\n".join(self._record(table.head, row, columns) for row in table.rows) or (
+            "\n".join(wrap(cell, columns=columns) for cell in rows[0])
+        )
+
+    def _record(self, head: Sequence[Cell], row: Sequence[Cell], columns: int) -> str:
+        """Write a row as lines of its own, each cell behind the head of its column."""
+        lines: list[str] = []
+        for name, cell in zip(map(self._runs, head), map(self._runs, row), strict=True):
+            label = " ".join(name.split("\n"))
+            words = f"{label}: {cell}" if label else cell
+            mark = "  " if lines else "・"
+            lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
+        return "\n".join(lines)
+
+
+def _grid(
+    rows: Sequence[Sequence[str]], widths: Sequence[int], alignments: Sequence[Alignment]
+) -> Iterator[str]:
+    for index, row in enumerate(rows):
+        cells = (
+            _padded(cell, columns, alignment)
+            for cell, columns, alignment in zip(row, widths, alignments, strict=True)
+        )
+        yield " | ".join(cells).rstrip()
+        if index == 0:
+            yield "-+-".join("-" * columns for columns in widths)
+
+
+def _padded(cell: str, columns: int, alignment: Alignment) -> str:
+    room = columns - width(cell)
+    match alignment:
+        case Alignment.RIGHT:
+            return " " * room + cell
+        case Alignment.CENTER:
+            return " " * (room // 2) + cell + " " * (room - room // 2)
+        case Alignment.NONE | Alignment.LEFT:
+            return cell + " " * room
         case _:
-            return wrap(block_text(block))
+            assert_never(alignment)
 
 
-def _point(mark: str, blocks: tuple[Block, ...]) -> str:
-    """Return a list item whose further lines stand under its first word."""
-    hang = "  " if mark == "・" else " " * len(mark)
-    lines = wrap("\n".join(map(block_text, blocks)), indent=hang)
-    return mark + lines[len(hang) :]
+def _hung(mark: str, text: str, *, hang: str | None = None) -> Iterator[str]:
+    """Yield lines of which the first stands behind a mark, and the others under its words."""
+    first, *others = text.split("\n")
+    yield (mark + first).rstrip()
+    for line in others:
+        yield ((" " * len(mark) if hang is None else hang) + line).rstrip()

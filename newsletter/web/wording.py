@@ -204,14 +204,56 @@ _WRITING = {
     "Write one; it becomes the subject.": "書いてください。メールの件名になります。",
     "Write one.": "書いてください。",
     "There is no such day as {}.": "{}という日はありません。",
-    "Headings go no deeper than ### (an item).": "見出しは###（記事）までです。",
-    "Use ### or bold text.": "###か太字を使ってください。",
-    "A section (##) stands outside any chapter.": "節（##）が章の外にあります。",
-    "Put a # line above.": "上に#の行を置いてください。",
     "A heading stands within the text.": "本文の中に見出しがあります。",
     "Make a chapter, section or item of it; or put a backslash before the #.": (
         "章・節・記事にするか、#の前に\\を置いてください。"
     ),
+    "A footnote hangs on a heading.": "見出しに脚注が付いています。",
+    "Put its sign into the text below.": "脚注の印は下の本文に付けてください。",
+    "A picture stands in the cell of a table or in a footnote.": (
+        "表のセルまたは脚注の中に画像があります。"
+    ),
+    "Put it above or below.": "上か下に置いてください。",
+    "A comment does not end in the paragraph in which it begins.": (
+        "コメント（<!--）が、始まった段落の中で閉じていません。"
+    ),
+    "Give it lines of its own, or write \\< for a sign that is text.": (
+        "コメントだけの行に分けるか、文字として書く場合は\\<としてください。"
+    ),
+    "A footnote stands within a footnote.": "脚注の中に脚注があります。",
+    "Make one note of both.": "一つの脚注にまとめてください。",
+    "A footnote holds more than running text.": "脚注に文章以外のものがあります。",
+    "Write it as a paragraph, without lists, quotations or tables.": (
+        "箇条書き、引用、表を使わず、文章で書いてください。"
+    ),
+    "The footnotes are too long.": "脚注が長すぎます。",
+    "Shorten them.": "短くしてください。",
+    "Lists, quotations or marks stand too deep within each other.": (
+        "箇条書き、引用、強調などの入れ子が深すぎます。"
+    ),
+    "Take some of them out.": "入れ子を減らしてください。",
+    "This row of a table has {} cells, its head {}.": (
+        "表のこの行にはセルが{}個ありますが、見出しの行には{}個しかありません。"
+    ),
+    "Give the head as many cells; write \\| for a bar that is none.": (
+        "セルの数をそろえてください。区切りでない縦線は\\|と書きます。"
+    ),
+    "The footnote {} is written twice.": "脚注{}が2回書かれています。",
+    "Nothing refers to the footnote {}.": "脚注{}は本文のどこからも参照されていません。",
+    "Put its sign where it belongs, or write \\[ for a bracket that is text.": (
+        "本文に脚注の印を付けるか、文字としての角括弧は\\[と書いてください。"
+    ),
+    "Nothing refers to the link {}.": "リンクの定義{}は本文のどこからも使われていません。",
+    "Use it, take the line out, or write \\[ for a bracket that is text.": (
+        "本文で使うか、行を取り除いてください。文字としての角括弧は\\[と書きます。"
+    ),
+    "The link {} is defined twice.": "リンク{}の定義が2回書かれています。",
+    "Give one another name.": "一方を別の名前にしてください。",
+    "The front matter has more than {} octets.": "前書きが{}バイトを超えています。",
+    "Put the text of the issue below it.": "本文は前書きの下に書いてください。",
+    "it is nested too deeply": "入れ子が深すぎます",
+    "The field {} holds a control character: {}.": "項目{}に制御文字があります: {}",
+    "Take it out.": "取り除いてください。",
     "The front matter does not end.": "前書き（---）が閉じていません。",
     "Close it with a line of three hyphens.": "ハイフン3つの行で閉じてください。",
     "The front matter is no YAML: {}.": "前書きがYAMLとして読めません: {}",

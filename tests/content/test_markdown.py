@@ -6,9 +6,19 @@ import pytest
 
 from newsletter.errors import ContentError
 from newsletter.issues.contents import table_of_contents
-from newsletter.issues.model import Anchor, Issue, ListBlock, Paragraph, Picture, Quotation, Strong
+from newsletter.issues.model import (
+    Anchor,
+    Comment,
+    Issue,
+    ListBlock,
+    Paragraph,
+    Picture,
+    Quotation,
+    Strong,
+)
 from newsletter.issues.plain import block_text
 from newsletter.issues.sources import read_issue
+from newsletter.issues.walking import walk_urls
 from newsletter.language import Language
 from newsletter.samples import sample_issue
 
@@ -58,12 +68,109 @@ def test_blocks_keep_their_kind() -> None:
     assert isinstance(lead[0].content[2], Anchor)
 
 
-def test_a_line_end_between_japanese_characters_means_nothing() -> None:
-    assert block_text(_read("これは\n一文です。\n").lead[0]) == "これは一文です。"
+@pytest.mark.parametrize("end", ["\n", "  \n", "\\\n", "<br>\n", "<br />"])
+def test_a_line_that_is_typed_is_a_line_that_is_read(end: str) -> None:
+    lead = _read(f"日時: 11月3日{end}場所: 公民館\n").lead
+    assert [block_text(block) for block in lead] == ["日時: 11月3日\n場所: 公民館"]
 
 
-def test_a_line_end_between_western_words_is_a_space() -> None:
-    assert block_text(_read("one\ntwo\n").lead[0]) == "one two"
+def test_a_heading_over_two_lines_is_one_line_with_a_blank_between_western_words() -> None:
+    chapters = _read("one\ntwo\n===\n\nこれは\n章\n===\n").chapters
+    assert [chapter.heading for chapter in chapters] == ["one two", "これは章"]
+
+
+def test_a_comment_stays_with_the_editor() -> None:
+    lead = _read("<!-- 部長に確認。\n\n没なら消す -->\n\n一<!-- 二 -->三\n").lead
+    assert [block_text(block) for block in lead] == ["", "一三"]
+    assert isinstance(lead[0], Comment)
+    assert "没なら消す" in lead[0].text
+
+
+@pytest.mark.parametrize(
+    ("typed", "url", "after"),
+    [
+        ("詳しくはhttps://e.jp/musi（無料）", "https://e.jp/musi", "（無料）"),
+        ("(https://e.jp/a_(b)).", "https://e.jp/a_(b)", ")."),
+        ("https://e.jp/?a=1&region=2、次", "https://e.jp/?a=1&region=2", "、次"),
+        ("https://e.jp/?a=1&amp;b=2", "https://e.jp/?a=1&b=2", ""),
+        ("**https://e.jp/_x_/**", "https://e.jp/_x_/", ""),
+        ("https://総務省.jp/", "https://xn--lhr645fjve.jp/", ""),
+        ("「info@e.jp」へ", "mailto:info@e.jp", "」へ"),
+    ],
+)
+def test_a_bare_address_is_a_link_and_ends_where_text_goes_on(
+    typed: str, url: str, after: str
+) -> None:
+    issue = _read(f"本文。{typed}\n")
+    assert [found for _, found in walk_urls(issue)] == [url]
+    assert block_text(issue.lead[0]).endswith(after)
+
+
+@pytest.mark.parametrize(
+    "typed", ["`https://e.jp/`", "https\\://e.jp/", "xhttps://e.jp/", "https://e"]
+)
+def test_what_is_no_address_is_no_link(typed: str) -> None:
+    assert not list(walk_urls(_read(f"本文。{typed} 。\n")))
+
+
+def test_pictures_step_out_of_marks_and_links_with_words() -> None:
+    picture = "![図](https://e.jp/p.png)"
+    lead = _read(f"**前{picture}後** [{picture} 詳細](https://e.jp/)\n").lead
+    assert [block_text(block) for block in lead] == [
+        "前",
+        "[図] https://e.jp/p.png",
+        "後",
+        "[図] https://e.jp/p.png\n→ https://e.jp/",
+        "詳細 <https://e.jp/>",
+    ]
+
+
+def test_a_link_in_a_heading_becomes_the_first_of_its_parts_links() -> None:
+    item = _read("### [記事](https://e.jp/a) #2\n\n本文\n\n<https://e.jp/b>\n").chapters[0].items[0]
+    assert item.headline == "記事 #2"
+    assert [(link.label, link.url) for link in item.links] == [
+        ("記事", "https://e.jp/a"),
+        ("", "https://e.jp/b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("title: 虫の便り #12", "虫の便り #12"),
+        ("title: 速報: 開催は5日", "速報: 開催は5日"),
+        ("title: [速報] 開催", "[速報] 開催"),
+        ("title: *|FNAME|*さん", "*|FNAME|*さん"),
+        ("title: '一' と '二'", "'一' と '二'"),
+        ("title: '一 #2' # 注", "一 #2"),
+        ('title: "a\\u3042"', "aあ"),
+        ("title: >\n  一\n  二 #3", "一 二 #3\n"),
+        ("title: 一\n  二", "一 二"),
+        ("title: 2026", "2026"),
+        ("title: yes", "yes"),
+    ],
+)
+def test_a_title_is_what_is_typed(typed: str, read: str) -> None:
+    assert _read("", head=f"---\n{typed}\ndate: 2026-11-20\n---\n").title == read
+
+
+@pytest.mark.parametrize(
+    ("matter", "message"),
+    [
+        ("title: a\ntitle: b", r"issue\.md:3: .*stands twice"),
+        ("title: &a b\ncontents: &b []", r"issue\.md:3: .*are not read"),
+        ("contents: *a", r"issue\.md:2: .*are not read"),
+        ('title: "a\\0b"\ndate: 2026-01-01', r"issue\.md:2: .*U\+0000"),
+        ('date: 2026-01-01\ntitle: "a\\uFFFE"', r"issue\.md:3: .*U\+FFFE"),
+        ("contents: " + "[" * 3000, "issue"),
+        ("contents:\n  - " + "- " * 3000, "issue"),
+        ("title: " + "a" * 70_000, "more than 64000 octets"),
+        ("date: !!int 1:59:59:59\ntitle: a", r"issue\.md:2: "),
+    ],
+)
+def test_front_matter_that_is_no_words_is_refused_with_its_line(matter: str, message: str) -> None:
+    with pytest.raises(ContentError, match=message):
+        _read("", head=f"---\n{matter}\n---\n")
 
 
 def test_html_is_text_like_any_other() -> None:
@@ -75,11 +182,24 @@ def test_html_is_text_like_any_other() -> None:
     [
         (HEAD + "[x](javascript:alert)\n", r"issue\.md:5"),
         (HEAD + "\n\n![x](file:///etc/passwd)\n", r"issue\.md:7"),
-        (HEAD + "## 節\n", r"issue\.md:5: A section"),
-        (HEAD + "#### 深い\n", r"issue\.md:5: Headings"),
+        (
+            HEAD + "本文[^1]です。\n\n[^2]: 脚注\n",
+            r"issue\.md:7: Nothing refers to the footnote '2'",
+        ),
+        (HEAD + "[^1]\n\n[^1]: a [^1]\n", r"issue\.md:7: A footnote stands within a footnote"),
+        (HEAD + "[^1]\n\n[^1]: a\n[^1]: b\n", r"issue\.md:\d: The footnote '1' is written twice"),
+        (HEAD + "[^1]\n\n[^1]: - a\n", r"issue\.md:7: A footnote holds more than running text"),
+        (HEAD + "# 章[^1]\n\n[^1]: 注\n", r"issue\.md:5: A footnote hangs on a heading"),
+        (HEAD + "[注]: 説明\n", r"issue\.md:5: Nothing refers to the link '注'"),
+        (HEAD + "| a |\n|---|\n| b | c |\n", r"issue\.md:7: This row .* has 2 cells, its head 1"),
+        (HEAD + "> | a |\n> |---|\n> | b | c |\n", r"issue\.md:7: This row"),
+        (HEAD + "|![a](https://e.jp/p)|\n|---|\n", r"issue\.md:5: A picture stands in the cell"),
+        (HEAD + "a <!-- b\n\nc -->\n", r"issue\.md:5: A comment does not end"),
+        (HEAD + "a\n\n" + "> " * 60 + "b\n", r"issue\.md:7: .* too deep"),
+        (HEAD + "a\n\n" + "*a **b " * 60 + "c" + "** c*" * 60, r"issue\.md:7: .* too deep"),
         ("---\ntitle: 題\n---\n", r"date: Field required"),
         ("---\ntitle: 題\ndate: 2026-11-20\ncolour: red\n---\n", r"issue\.md:4: colour"),
-        ("---\ntitle: [\n---\n", r"issue\.md:\d: The front matter is no YAML"),
+        ("---\ncontents: [\n---\n", r"issue\.md:\d: The front matter is no YAML"),
         ("---\ntitle: 題\n", r"issue\.md:1: The front matter does not end"),
         ("just words", r"neither Markdown"),
     ],

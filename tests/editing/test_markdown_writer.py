@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import (
+    Alignment,
     Anchor,
     Block,
     Chapter,
     Code,
+    Comment,
     Emphasis,
+    Footnote,
+    Heading,
     Inline,
     Issue,
     Item,
@@ -26,17 +30,21 @@ from newsletter.issues.model import (
     Picture,
     Quotation,
     Section,
+    Strikethrough,
     Strong,
+    Table,
     Text,
+    ThematicBreak,
     Verbatim,
 )
 from newsletter.issues.sources import read_issue
 from newsletter.language import Language
 from newsletter.samples import sample_issue
 
-WORDS = st.text("aあ「」。1 .#*_[]()<>!&;:`~\\-+=|\u3000", min_size=1, max_size=8).filter(
-    lambda text: text.strip() == text and not text[0].isdigit()
-)
+WORDS = (
+    st.text("aあ「」。1 .#*_[]()<>!&;:`~^\\-+=|@/\u3000", min_size=1, max_size=8)
+    | st.sampled_from(["https://e.jp/a", "b@e.jp", "<br>", "<!-- x -->", "[^1]", "☐ a", "[x] a"])
+).filter(lambda text: text.strip() == text and not text[0].isdigit())
 LINKED = st.builds(
     Anchor,
     url=st.just("https://example.jp/a?b=1&c=2"),
@@ -57,7 +65,11 @@ def runs(draw: st.DrawFn) -> tuple[Inline, ...]:
             Strong(content=inner),
             Strong(content=nested),
             Emphasis(content=inner),
+            Strikethrough(content=inner),
             LineBreak(),
+            Footnote(content=inner),
+            Footnote(content=(*inner, LineBreak(), *inner)),
+            Comment(text=" 注 "),
         )
         marked = st.one_of(st.sampled_from(plain), LINKED, CODE)
         found.append(draw(marked))
@@ -72,8 +84,26 @@ PICTURES = st.builds(
     alt=WORDS,
     url=st.sampled_from(["", "https://example.jp/"]),
 )
+CELLS = runs().filter(lambda cell: Comment(text=" 注 ") not in cell)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Table:
+    columns = draw(st.integers(1, 3))
+    row = st.tuples(*[CELLS] * columns)
+    alignments = tuple(draw(st.sampled_from(Alignment)) for _ in range(columns))
+    rows = tuple(draw(st.lists(row, max_size=2)))
+    return Table(alignments=alignments, head=draw(row), rows=rows)
+
+
 LEAVES: st.SearchStrategy[Block] = (
-    PARAGRAPHS | PICTURES | st.builds(Verbatim, text=st.sampled_from(["a", "あ\n\n  b", "```\nx"]))
+    PARAGRAPHS
+    | PICTURES
+    | tables()
+    | st.just(ThematicBreak())
+    | st.just(Comment(text=" 注\n\n- 二 "))
+    | st.builds(Heading, level=st.integers(4, 6), content=runs())
+    | st.builds(Verbatim, text=st.sampled_from(["a", "あ\n\n  b", "```\nx", "a\n"]))
 )
 BLOCKS = st.recursive(
     LEAVES,

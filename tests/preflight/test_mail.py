@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from lxml import html as lxml_html
@@ -141,10 +143,11 @@ def test_the_ratio_is_that_of_wcag() -> None:
     assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
 
 
-def test_a_template_that_fails_is_a_finding_not_an_end() -> None:
+def test_a_template_that_fails_is_a_finding_not_an_end(tmp_path: Path) -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
-    broken = replace(issue, title="\x00")
-    found = run_preflight(broken, template="digest", templates_dir=TEMPLATES, publisher=PUBLISHER)
+    shutil.copytree(TEMPLATES / "email", tmp_path / "email")
+    (tmp_path / "email/digest/body.mjml.j2").write_text("<mjml><mj-body>", encoding="utf-8")
+    found = run_preflight(issue, template="digest", templates_dir=tmp_path, publisher=PUBLISHER)
 
     assert found.blocked
     assert found.rendered is None

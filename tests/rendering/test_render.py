@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import html as lxml_html
 from playwright.sync_api import Browser
 
 from newsletter.errors import TemplateError
 from newsletter.issues.model import Issue
 from newsletter.issues.sources import read_issue
+from newsletter.issues.walking import walk_texts, walk_urls
 from newsletter.language import Language
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.render import render_issue
@@ -22,6 +25,7 @@ from newsletter.rendering.slots import fill
 from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.editing.test_markdown_writer import ISSUES
 
 TEMPLATES = Settings(_env_file=None).templates_dir
 PUBLISHER = Publisher(
@@ -35,6 +39,11 @@ URLS = {
     Slot.PREFERENCES_URL: "https://news.example.jp/p/token",
     Slot.VIEW_URL: "https://news.example.jp/v/token",
 }
+
+
+def _letters(text: str) -> str:
+    """Return letters without white space, and without the signs that lines of quotations have."""
+    return re.sub(r"[\s>]+", "", text)
 
 
 def _render(issue: Issue, template: str = "digest", folder: Path = TEMPLATES) -> RenderedIssue:
@@ -242,3 +251,22 @@ def test_a_faulty_template_is_named(folder: Path, before: str, after: str, messa
 @given(st.text(alphabet="あ漢字、。「」ー abcXYZ(),", max_size=300))
 def test_wrapping_changes_white_space_alone(words: str) -> None:
     assert "".join(wrap(words).split()) == "".join(words.split())
+
+
+@pytest.mark.parametrize("template", ["digest", "letter"])
+@given(issue=ISSUES)
+@settings(max_examples=8, deadline=None)
+def test_each_word_and_link_of_any_issue_is_in_both_bodies(template: str, issue: Issue) -> None:
+    rendered = _render(issue, template)
+
+    html, text = fill(rendered.html, URLS), fill(rendered.text, URLS)
+    body = lxml_html.document_fromstring(
+        html.encode(), parser=lxml_html.HTMLParser(encoding="utf-8")
+    )
+    shown = _letters("".join((*body.itertext(), *map(str, body.xpath("//@alt")))))
+    for _, words in walk_texts(replace(issue, masthead="", preheader="", contents=())):
+        assert _letters(words) in shown
+        assert _letters(words) in _letters(text)
+    for _, url in walk_urls(issue):
+        assert body.xpath("//*[@href=$url or @src=$url]", url=url)
+        assert url in text

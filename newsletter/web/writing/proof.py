@@ -17,6 +17,7 @@ from newsletter.issues.findings import Finding
 from newsletter.issues.lines import find_line
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
+from newsletter.issues.normalise import without_controls
 from newsletter.language import Language
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight, run_preflight
@@ -85,7 +86,7 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
         ContentError: It is no issue; the place names the line.
     """
     source = "本文" if language is Language.JAPANESE else "text"
-    plain = text.replace("\r\n", "\n")
+    plain = without_controls(text.replace("\r\n", "\n"))
     if not looks_like_markdown(plain):
         raise ContentError(
             "The text does not begin with front matter.",

@@ -1,0 +1,188 @@
+"""The front matter of an issue's Markdown: YAML's fields, with words taken as they are typed.
+
+A title such as ``虫の便り #12`` or ``[速報] 開催: 5日`` is no valid YAML, or worse, is cut; so the
+rest of a line is the value of a field of words, unless it is a whole quoted string, a list or a
+block of YAML. Aliases, anchors and merge keys are refused: they let a few lines grow without end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from newsletter.errors import ContentError, Place
+from newsletter.issues.normalise import find_controls
+from newsletter.language import Language
+
+#: Octets of front matter; a table of contents of a thousand lines has less.
+_LIMIT = 64_000
+#: Fields whose values are words.
+_WORDS = r"title|number|masthead|preheader|credits|text|label"
+_FIELD = re.compile(rf"(?P<head>[ ]*(?:-[ ]+)?(?:{_WORDS}):[ ]+)(?P<value>\S.*)")
+_ENTRY = re.compile(r"(?P<head>[ ]*-[ ]+)(?P<value>(?!(?:text|label|anchor|level):)\S.*)")
+#: Values that YAML reads as an editor means them: quoted strings, lists, heads of blocks.
+_QUOTED = re.compile(
+    r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:\s#.*)?|\[.*\]|\{.*:.*\}|[|>][+-]?\d?[+-]?"""
+)
+
+
+class Contents(BaseModel):
+    """A line of the table of contents."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    label: str = ""
+    anchor: str = ""
+    level: Annotated[int, Field(ge=1, le=3)] = 1
+
+
+class FrontMatter(BaseModel):
+    """What the front matter says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Annotated[str, Field(min_length=1, max_length=300)]
+    date: date
+    number: str = ""
+    language: Language = Language.JAPANESE
+    masthead: str = ""
+    preheader: Annotated[str, Field(max_length=300)] = ""
+    template: str = ""
+    contents: list[Contents] = []
+    credits: str | list[str] = []
+
+
+class _Loader(yaml.BaseLoader):
+    """Reads mappings, lists and strings alone, so that ``number: 007`` stays what it is."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call] # PyYAML has no types
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(
+                problem="& and * as names are not read", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        names: set[str] = set()
+        for key, _value in node.value:
+            if key.value in names:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                )
+            names.add(key.value)
+        found: dict[object, object] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+def read_front_matter(text: str, *, source: str) -> FrontMatter:
+    """Read what stands between the two lines of hyphens.
+
+    Raises:
+        ContentError: It is no YAML, or a field is unknown, missing or wrong.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > _LIMIT:
+        raise ContentError(
+            f"The front matter has more than {_LIMIT} octets.",
+            place=Place(source=source, line=1),
+            remedy="Put the text of the issue below it.",
+        )
+    try:
+        values = yaml.load("\n".join(_verbatim(text.split("\n"))), Loader=_Loader)  # noqa: S506 - strings alone
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        raise ContentError(
+            f"The front matter is no YAML: {error.problem}.",
+            place=Place(source=source, line=line),
+            remedy="Put values that hold a colon or begin with a sign into quotes.",
+        ) from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ContentError(
+            f"The front matter cannot be read: {what}.", place=Place(source=source, line=1)
+        ) from None
+    try:
+        matter = TypeAdapter(FrontMatter).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "front matter"
+        raise ContentError(
+            f"{first['msg']}.",
+            place=Place(source=source, line=_line_of(name, text), field=name),
+            remedy="See docs/content.md for the fields of the front matter.",
+        ) from None
+    for name, value in _strings(matter):
+        if controls := find_controls(value):
+            raise ContentError(
+                f"The field {name!r} holds a control character: {controls}.",
+                place=Place(source=source, line=_line_of(name, text), field=name),
+                remedy="Take it out.",
+            )
+    return matter
+
+
+def _line_of(name: str, text: str) -> int:
+    found = re.search(rf"^{re.escape(name)}\s*:", text, re.MULTILINE)
+    return text[: found.start()].count("\n") + 2 if found else 1
+
+
+def _strings(matter: FrontMatter) -> Iterator[tuple[str, str]]:
+    for name in ("title", "number", "masthead", "preheader", "template"):
+        yield name, getattr(matter, name)
+    credit = matter.credits
+    yield from (("credits", line) for line in ([credit] if isinstance(credit, str) else credit))
+    for line in matter.contents:
+        yield "contents", line.text + line.label + line.anchor
+
+
+def _verbatim(lines: list[str]) -> Iterator[str]:
+    """Put words that are not YAML into quotes; blocks of YAML and lines that go on stay."""
+    block = -1
+    quoted = ""
+    for index, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip(" "))
+        if quoted:
+            quoted = "" if quoted in line.replace("''", "") else quoted
+            yield line
+            continue
+        if block >= 0 and (not line.strip() or indent > block):
+            yield line
+            continue
+        block = -1
+        found = _FIELD.fullmatch(line) or _ENTRY.fullmatch(line)
+        if found is None:
+            yield line
+            continue
+        value = found["value"].rstrip()
+        if value[0] in "|>" and _QUOTED.fullmatch(value):
+            block = indent
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        goes_on = len(following) - len(following.lstrip(" ")) > indent
+        if _QUOTED.fullmatch(value) or (goes_on and _is_continued(following)):
+            yield line
+        elif value[0] in "\"'" and _closes_later(value[0], lines[index + 1 :]):
+            quoted = value[0]
+            yield line
+        else:
+            yield found["head"] + "'" + value.replace("'", "''") + "'"
+
+
+def _is_continued(line: str) -> bool:
+    """Whether an indented line goes on with the value above: it is neither field nor entry."""
+    return bool(line.strip()) and not re.match(r"\s*(?:-\s|[a-z_]+:(?:\s|$)|#)", line)
+
+
+def _closes_later(quote: str, lines: list[str]) -> bool:
+    """Whether a string that does not end on its line ends before the next field."""
+    for line in lines:
+        if re.match(r"[a-z_]+:(?:\s|$)", line):
+            return False
+        if line.rstrip().endswith(quote):
+            return True
+    return False

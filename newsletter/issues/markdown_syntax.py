@@ -1,0 +1,280 @@
+"""The dialect that issues are written in: CommonMark, with what people expect of Markdown.
+
+GFM's tables, strikethrough and bare addresses; footnotes as GFM and pandoc write them; emphasis
+beside Japanese. Of HTML, comments and ``<br>`` are read, all else is text. What a reader of
+Markdown would drop without a word is a fault here, named with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import escapedSplit
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.footnote import footnote_plugin
+
+from newsletter.errors import ContentError, Place
+from newsletter.issues.bare_links import (
+    domain_at,
+    mailbox_before,
+    scheme_before,
+    target_of,
+    url_at,
+)
+from newsletter.issues.emphasis import read_emphasis_in_japanese
+
+#: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
+_DEEPEST = 40
+_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
+_LINE_END = re.compile(r"\s*\n\s*")
+_COMMENT, _COMMENT_END = "<!--", "-->"
+#: A token's kind where a comment has no end that belongs to it.
+OPEN_COMMENT = "comment_open_end"
+_PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """The tree of a text, and the running text of each footnote by its label."""
+
+    nodes: tuple[SyntaxTreeNode, ...]
+    notes: dict[str, SyntaxTreeNode]
+    inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
+
+
+def parse(text: str, *, source: str, first_line: int) -> Parsed:
+    """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
+
+    Raises:
+        ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
+            refers to, text that is nested too deeply.
+    """
+    env: dict[str, Any] = {}
+    place = Place(source=source, line=first_line + 1)
+    try:
+        tokens = _parser().parse(text, env)
+    except RecursionError:
+        raise _too_deep(place) from None
+    for line in _deep_lines(tokens):
+        raise _too_deep(Place(source=source, line=first_line + line + 1))
+    for line, problem, remedy in _losses(tokens, env, text.split("\n")):
+        place = Place(source=source, line=first_line + line + 1)
+        raise ContentError(problem, place=place, remedy=remedy)
+    tree = SyntaxTreeNode(tokens)
+    notes = {
+        str(node.meta["label"]): node for node in tree.walk() if node.type == "footnote_reference"
+    }
+    written = env.get("footnotes", {}).get("list", {})
+    return Parsed(
+        nodes=tuple(tree.children),
+        notes=notes,
+        inline_notes={
+            number: tuple(SyntaxTreeNode(note["tokens"]).children)
+            for number, note in written.items()
+            if "tokens" in note
+        },
+    )
+
+
+def find_headings(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the level of each heading that no list or quotation holds, and its line from 0."""
+    for token in _parser().parse(text, {}):
+        if token.type == "heading_open" and token.map is not None and not token.level:
+            yield int(token.tag[1:]), token.map[0]
+
+
+def _too_deep(place: Place) -> ContentError:
+    return ContentError(
+        "Lists, quotations or marks stand too deep within each other.",
+        place=place,
+        remedy="Take some of them out.",
+    )
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    options = {"html": False, "maxNesting": _DEEPEST, "store_labels": True}
+    parser = _Parser("commonmark", options)
+    parser.enable(["table", "strikethrough"])
+    footnote_plugin(parser, move_to_end=False)
+    read_emphasis_in_japanese(parser)
+    parser.block.ruler.before(
+        "paragraph", "comment", _comment_block, {"alt": ["paragraph", "reference", "blockquote"]}
+    )
+    parser.inline.ruler.before("autolink", "markup", _markup)
+    parser.inline.ruler.after("text", "bare_link", _bare_link)
+    return parser
+
+
+class _Parser(MarkdownIt):
+    """Takes every link; by itself it prints an unsafe one as text, and nobody is told."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
+        return True
+
+
+def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Take a comment that has its lines for itself; any other is running text's."""
+    if state.is_code_block(start):
+        return False
+    begin = state.bMarks[start] + state.tShift[start]
+    if not state.src.startswith(_COMMENT, begin):
+        return False
+    last = start
+    close = state.src.find(_COMMENT_END, begin + len(_COMMENT), state.eMarks[start])
+    while close < 0 and last + 1 < end:
+        last += 1
+        if not state.isEmpty(last) and state.sCount[last] < state.blkIndent:
+            return False
+        close = state.src.find(_COMMENT_END, state.bMarks[last], state.eMarks[last])
+    if close < 0 or state.src[close + len(_COMMENT_END) : state.eMarks[last]].strip():
+        return False
+    if not silent:
+        token = state.push("comment", "", 0)
+        token.map = [start, last + 1]
+        lines = state.getLines(start, last + 1, state.blkIndent, False)  # noqa: FBT003
+        inner = lines.strip()[len(_COMMENT) :]
+        token.content = inner[: inner.index(_COMMENT_END)]
+        state.line = last + 1
+    return True
+
+
+def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Take ``<br>`` and comments within running text."""
+    if state.src.startswith(_COMMENT, state.pos):
+        begin = state.pos + len(_COMMENT)
+        end = state.src.find(_COMMENT_END, begin, state.posMax)
+        if not silent:
+            state.push(OPEN_COMMENT if end < 0 else "comment", "", 0)
+            state.tokens[-1].content = _LINE_END.sub(" ", state.src[begin:end])
+        state.pos = state.posMax if end < 0 else end + len(_COMMENT_END)
+        return True
+    found = _BREAK.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Take an address that is typed as it is, at the sign in it that ends a run of text."""
+    if state.linkLevel:
+        return False
+    match state.src[state.pos]:
+        case ":":
+            before = scheme_before(state.src, state.pos)
+            typed = url_at(state.src[: state.posMax], state.pos - len(before)) if before else ""
+            target = target_of(typed)
+        case "@" if not silent:
+            before = mailbox_before(state.pending)
+            if before == state.pending and state.tokens and state.tokens[-1].type != "softbreak":
+                return False
+            domain = domain_at(state.src[: state.posMax], state.pos + 1) if before else ""
+            typed = f"{before}@{domain}" if domain else ""
+            target = f"mailto:{typed}"
+        case _:
+            return False
+    if not typed:
+        return False
+    if not silent:
+        if not state.pending.endswith(before):
+            return False
+        state.pending = state.pending[: -len(before)]
+        state.push("link_open", "a", 1).attrs = {"href": target}
+        state.push("text", "", 0).content = typed
+        state.push("link_close", "a", -1)
+    state.pos += len(typed) - len(before)
+    return True
+
+
+def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
+    """Yield where blocks reach the depth at which markdown-it drops what is inside."""
+    line = 0
+    for token in tokens:
+        line = token.map[0] if token.map else line
+        marks = max((child.level for child in token.children or ()), default=0)
+        if token.level + (token.nesting > 0) >= _DEEPEST or marks >= _DEEPEST:
+            yield line
+
+
+def _losses(
+    tokens: list[Token], env: dict[str, Any], lines: list[str]
+) -> Iterator[tuple[int, str, str]]:
+    """Yield what CommonMark drops by its rules, with its line: problem and remedy."""
+    yield from _cells_beyond(tokens, lines)
+    yield from _unused(tokens, env)
+
+
+def _cells_beyond(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[int, str, str]]:
+    columns = 0
+    for token in tokens:
+        if token.type == "table_open":
+            columns = 0
+        columns += token.type == "th_open"
+        if token.type == "tr_open" and token.map and columns:
+            row = _PREFIX.sub("", lines[token.map[0]]).strip()
+            cells = escapedSplit(row.removeprefix("|"))
+            found = len(cells) - (len(cells) > 1 and not cells[-1].strip())
+            if found > columns:
+                yield (
+                    token.map[0],
+                    f"This row of a table has {found} cells, its head {columns}.",
+                    "Give the head as many cells; write \\| for a bar that is none.",
+                )
+
+
+def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
+    used = {
+        (child.type == "footnote_ref", str(child.meta["label"]))
+        for token in _all_tokens(tokens, env)
+        for child in _below(token)
+        if child.meta and "label" in child.meta
+    }
+    notes = [token for token in tokens if token.type == "footnote_reference_open"]
+    labels = [str(note.meta["label"]) for note in notes]
+    for note, label in zip(notes, labels, strict=True):
+        line = note.map[0] if note.map else 0
+        if labels.count(label) > 1:
+            yield line, f"The footnote {label!r} is written twice.", "Give one another name."
+        if (True, label) not in used:
+            yield (
+                line,
+                f"Nothing refers to the footnote {label!r}.",
+                "Put its sign where it belongs, or write \\[ for a bracket that is text.",
+            )
+    for label, reference in env.get("references", {}).items():
+        if (False, label) not in used:
+            yield (
+                reference["map"][0],
+                f"Nothing refers to the link {label!r}.",
+                "Use it, take the line out, or write \\[ for a bracket that is text.",
+            )
+    for reference in env.get("duplicate_refs", ()):
+        yield (
+            reference["map"][0],
+            f"The link {reference['label']!r} is defined twice.",
+            "Give one another name.",
+        )
+
+
+def _all_tokens(tokens: list[Token], env: dict[str, Any]) -> Iterator[Token]:
+    yield from tokens
+    for note in env.get("footnotes", {}).get("list", {}).values():
+        yield from note.get("tokens", ())
+
+
+def _below(token: Token) -> Iterator[Token]:
+    if token.type != "footnote_reference_open":
+        yield token
+    for child in token.children or ():
+        yield from _below(child)
