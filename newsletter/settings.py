@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     worker_processes: int = Field(default=2, ge=1, le=64)
     #: Seconds without a heartbeat after which a worker on another host counts as lost.
     lease_seconds: int = Field(default=60, ge=10, le=3600)
+    #: Hours for which a worker host keeps the journals of what it sent: proof of what a database
+    #: that failed over or was restored forgot. About 200 octets a message.
+    journal_hours: int = Field(default=48, ge=1, le=2400)
     #: Hours during which a deferred delivery is tried again.
     retry_hours: int = Field(default=48, ge=1, le=240)
     #: Minutes past its hour, or of all workers' silence, up to which a mailing goes on by itself.

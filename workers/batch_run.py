@@ -61,6 +61,8 @@ class Desk:
         standing: Asks the ledger whether the mailing flows, and who left; takes in hand the
             positions it is given.
         stopping: Whether this worker is told to end.
+        forgotten: Takes note that the database lost what it knew of this batch.
+        lease_seconds: For how long nobody ends a lease that is silent.
     """
 
     compose: Callable[[ClaimedDelivery], bytes]
@@ -68,6 +70,8 @@ class Desk:
     record: Callable[[list[Outcome]], int | None]
     standing: Callable[[Sequence[int]], Standing]
     stopping: Callable[[], bool]
+    forgotten: Callable[[], None]
+    lease_seconds: float
 
 
 class BatchRun:
@@ -97,8 +101,9 @@ class BatchRun:
         self._flowing = True
         #: How often the ledger took outcomes under this lease.
         self.records = 0
-        #: Whether the lease is lost, or the ledger lost what was written into it.
+        #: Whether the lease is lost.
         self.is_lost = False
+        self._recorded_at = Moment.now()
         self._standing_at = Moment.now()
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
@@ -359,6 +364,7 @@ class BatchRun:
             SQLAlchemyError: The database did not take it.
         """
         async with self._recording:
+            moment = Moment.now()
             waiting, self._unrecorded = self._unrecorded, []
             try:
                 records = await asyncio.to_thread(self._record, waiting)
@@ -370,8 +376,11 @@ class BatchRun:
                 # The journal proves what the ledger does not know: it must outlive this run.
                 self.is_lost = True
                 self._stop("The lease is lost.")
+                # Nobody ends a lease before its time: if it is gone, the database went back.
+                if records is not None or self._recorded_at.age() < self._desk.lease_seconds:
+                    await asyncio.to_thread(self._desk.forgotten)
             else:
-                self.records = records
+                self.records, self._recorded_at = records, moment
 
     def _record(self, outcomes: list[Outcome]) -> int | None:
         with suppress(OSError):

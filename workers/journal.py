@@ -15,6 +15,8 @@ import errno
 import fcntl
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -27,8 +29,9 @@ from newsletter.disk import force_folder, make_folder
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
-#: Below the journals' folder: those about mailings that the database does not know.
-_ASIDE = "unknown"
+#: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
+#: that the database does not know.
+_CLOSED, _ASIDE = "closed", "unknown"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -43,15 +46,16 @@ def boot_id() -> str:
 class Journal:
     """A journal being written."""
 
-    def __init__(self, folder: Path, token: str, *, identity: str) -> None:
+    def __init__(self, folder: Path, token: str, *, identity: str, epoch: str = "") -> None:
         make_folder(folder)
+        self.epoch = epoch
         self._path = folder / f"{token}.journal"
         draft = folder / f"{token}.draft"
         self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._size = 0
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
-            header = {"boot": boot_id(), "mailing": identity}
+            header = {"boot": boot_id(), "mailing": identity, "epoch": epoch}
             self._write(json.dumps(header))
             # Only now may a sweeper see it: it is locked.
             draft.rename(self._path)
@@ -93,7 +97,12 @@ class Journal:
         os.fdatasync(self._file)
 
     def close(self) -> None:
-        """Remove the journal: all of it is in the ledger."""
+        """Put the journal away: all of it is in the ledger."""
+        put_away(self._path)
+        os.close(self._file)
+
+    def discard(self) -> None:
+        """Remove a journal of which nothing came."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
@@ -108,6 +117,7 @@ class JournalReading:
 
     Attributes:
         identity: The mailing's; None when not even that can be read.
+        epoch: The database's when it was begun; empty when it was not known.
         trusted: Whether its silence is proof, too.
         in_doubt: Handed over without a reply; each position with its subscriber, 0 if unknown.
         in_making: What was being made at the moment of death.
@@ -115,6 +125,7 @@ class JournalReading:
 
     path: Path
     identity: str | None
+    epoch: str
     token: str
     trusted: bool
     outcomes: tuple[Outcome, ...]
@@ -141,6 +152,36 @@ def read_orphans(folder: Path) -> Iterator[JournalReading]:
             os.close(file)
 
 
+def put_away(path: Path) -> None:
+    """Keep a journal that is in the ledger for as long as the ledger may yet lose it again."""
+    hour = path.parent / _CLOSED / time.strftime("%Y-%m-%dT%H", time.gmtime())
+    try:
+        hour.mkdir(parents=True, exist_ok=True)
+        path.rename(hour / path.name)
+    except FileNotFoundError:
+        return
+    except OSError:
+        # A full disk: what is needed to go on comes first.
+        path.unlink(missing_ok=True)
+
+
+def read_closed(folder: Path) -> Iterator[JournalReading]:
+    """Yield the journals that were put away, the oldest first."""
+    closed = folder / _CLOSED
+    for path in sorted(closed.glob("*/*.journal")) if closed.is_dir() else ():
+        with suppress(FileNotFoundError):
+            yield _read(path)
+
+
+def forget_closed(folder: Path, *, hours: int) -> None:
+    """Remove the journals that were put away longer ago."""
+    oldest = time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() - hours * 3600))
+    closed = folder / _CLOSED
+    for hour in closed.iterdir() if closed.is_dir() else ():
+        if hour.name < oldest:
+            shutil.rmtree(hour, ignore_errors=True)
+
+
 def set_aside(reading: JournalReading) -> None:
     """Keep a journal out of the sweeper's way, for an operator to look at."""
     folder = reading.path.parent / _ASIDE
@@ -159,7 +200,7 @@ def read_set_aside(folder: Path) -> Iterator[JournalReading]:
 def _read(path: Path) -> JournalReading:
     """Read what can be read: after a power cut, a file may be empty or hold anything."""
     head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    identity, boot = _read_head(head)
+    identity, boot, epoch = _read_head(head)
     intents: dict[int, int] = {}
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
@@ -181,6 +222,7 @@ def _read(path: Path) -> JournalReading:
     return JournalReading(
         path=path,
         identity=identity,
+        epoch=epoch,
         token=path.stem,
         trusted=is_whole and boot == boot_id(),
         outcomes=tuple(outcomes.values()),
@@ -189,13 +231,14 @@ def _read(path: Path) -> JournalReading:
     )
 
 
-def _read_head(line: str) -> tuple[str | None, str]:
+def _read_head(line: str) -> tuple[str | None, str, str]:
     try:
         header = json.loads(line)
         # Of mailings from before they had an identity, it is the number.
-        return str(header.get("mailing") or int(header["mailing_id"])), str(header["boot"])
+        identity = str(header.get("mailing") or int(header["mailing_id"]))
+        return identity, str(header["boot"]), str(header.get("epoch", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return None, ""
+        return None, "", ""
 
 
 def _read_place(words: str) -> tuple[int, int]:

@@ -7,22 +7,19 @@ finds nothing to do the second time.
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import Engine
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.delivery import pulse
 from newsletter.delivery.dispatch import unplanned_mailings
 from newsletter.delivery.feedback.attribution import Keys
 from newsletter.delivery.feedback.judge import act_on_new_bounces
 from newsletter.delivery.feedback.retention import forget_old_bounces
 from newsletter.delivery.mailings import pause_mailing
-from newsletter.delivery.planner import plan_mailing
+from newsletter.delivery.planner import plan_mailing, plan_restored
 from newsletter.delivery.schedule import start_due_mailings
 from newsletter.delivery.settling import settle_by_policy
 from newsletter.delivery.tallying import condense
@@ -30,7 +27,7 @@ from newsletter.errors import ConflictError, NewsletterError
 from newsletter.operations.heartbeats import forget_the_gone
 from workers import sweeper
 from workers.composition import Services
-from workers.journal import boot_id
+from workers.memory import Memory, recall, remember
 from workers.steps import apart
 
 _log = logging.getLogger(__name__)
@@ -45,23 +42,27 @@ _TIDY_ROUNDS = 1800
 def go(services: Services) -> None:
     """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
     look_back(services)
-    rounds = pulse.beat(services.engine)
-    _remember(services, rounds)
+    mark = pulse.beat(services.engine)
+    remember(services.settings.data_dir, mark)
     with apart("the sweep"):
         sweeper.sweep(services)
     with apart("the start of what is due"):
-        start_due_mailings(services.engine, grace=_grace(services))
+        start_due_mailings(
+            services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
+        )
     for mailing_id in unplanned_mailings(services.engine):
         with apart(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
     with apart("the settling by policy"):
-        settle_by_policy(services.engine)
+        settle_by_policy(
+            services.engine, patience=timedelta(minutes=services.settings.grace_minutes)
+        )
     with apart("the judgement of bounces"):
         _judge_bounces(services)
-    if rounds % _RETENTION_ROUNDS == 0:
+    if mark.rounds % _RETENTION_ROUNDS == 0:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
-    if rounds % _TIDY_ROUNDS == 0:
+    if mark.rounds % _TIDY_ROUNDS == 0:
         with apart("the summing up of tallies"):
             condense(services.engine)
             forget_the_gone(services.engine)
@@ -103,55 +104,38 @@ def look_back(services: Services) -> None:
     Done before each batch, too: its hint may have waited in the broker while a backup of the
     database was put in place, and may be read before the next round.
     """
-    memory = _recall(services)
-    grace = _grace(services)
-    awake = (
-        memory is not None
-        and memory.boot == boot_id()
-        and time.monotonic() - memory.seen_at < grace.total_seconds()
-    )
+    known = recall(services.settings.data_dir)
+    _look_at_history(services, known, proven=False)
+    grace = timedelta(minutes=services.settings.grace_minutes)
     reason = pulse.hold_after_silence(
-        services.engine,
-        rounds_remembered=memory.rounds if memory else 0,
-        awake=awake,
-        grace=grace,
+        services.engine, awake=known.is_fresh(grace.total_seconds()), grace=grace
     )
     if reason:
         _log.warning("mailings under way are held: %s", reason)
         # Once is enough: what somebody lets go then stays so.
-        known = pulse.beats(services.engine)
-        _remember(services, known[0] if known else 0)
+        _remember_present(services)
 
 
-def _grace(services: Services) -> timedelta:
-    return timedelta(minutes=services.settings.grace_minutes)
+def hold_what_was_forgotten(services: Services, epoch: str) -> None:
+    """Hold what is under way: a worker found that the database lost what it had written down.
+
+    Unless somebody did already, who began another epoch than the worker's.
+    """
+    known = recall(services.settings.data_dir)
+    _look_at_history(services, known, proven=known.mark.epoch == epoch)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Memory:
-    """What this host knows of the rounds; ``seen_at`` is on the boot's monotonic clock."""
-
-    rounds: int
-    boot: str
-    seen_at: float
-
-
-def _path(services: Services) -> Path:
-    return services.settings.data_dir / "rounds"
+def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None:
+    reason = pulse.hold_if_broken(services.engine, known.mark, proven=proven)
+    if reason:
+        _log.warning("mailings under way are held: %s", reason)
+        plan_restored(services.engine)
+        sweeper.bring_back(services)
+        # Only now: a host that dies before this brings it back once more.
+        _remember_present(services)
 
 
-def _recall(services: Services) -> _Memory | None:
-    with suppress(OSError, ValueError):
-        rounds, boot, seen_at = _path(services).read_text(encoding="ascii").split()
-        return _Memory(rounds=int(rounds), boot=boot, seen_at=float(seen_at))
-    return None
-
-
-def _remember(services: Services, rounds: int) -> None:
-    path = _path(services)
-    draft = path.with_suffix(".part")
-    # A full disk must not end the round; then this host knows a little less.
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(f"{rounds} {boot_id()} {time.monotonic()}\n", encoding="ascii")
-        draft.replace(path)
+def _remember_present(services: Services) -> None:
+    with reading(services.engine) as session:
+        mark = pulse.read_mark(session)
+    remember(services.settings.data_dir, mark)

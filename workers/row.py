@@ -21,8 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.delivery import dispatch, ledger
 from newsletter.delivery.dispatch import Turn
+from newsletter.delivery.pulse import HistoryBrokenError
 from newsletter.logs import bound
-from workers import stopping
+from workers import memory, rounds, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services
 from workers.journal import Journal
@@ -105,8 +106,11 @@ class _Row:
         if not self._urgent:
             dispatch.note_turn(self._services.engine, mailing_id)
         token = secrets.token_hex(16)
+        known = memory.recall(settings.data_dir)
         try:
-            journal = Journal(settings.journal_dir, token, identity=identity)
+            journal = Journal(
+                settings.journal_dir, token, identity=identity, epoch=known.mark.epoch
+            )
         except OSError as error:
             # What cannot be written down must not be sent; the next hint tries again.
             _log.error("mailing %s waits: no journal: %s", mailing_id, error.strerror)
@@ -120,12 +124,17 @@ class _Row:
                 lease_seconds=settings.lease_seconds,
                 identity=identity,
                 reach=LEAST_REACH,
+                since=known.mark,
             )
+        except HistoryBrokenError:
+            journal.discard()
+            rounds.look_back(self._services)
+            return None
         except BaseException:
             journal.abandon()
             raise
         if claim is None:
-            journal.close()
+            journal.discard()
             return None
         lease = Lease(claim=claim, journal=journal, routes=routes)
         self._open.add(lease)
@@ -140,6 +149,9 @@ class _Row:
             if (lease := self.take(turn.mailing_id, turn.number)) is not None:
                 return lease
         return None
+
+    def _hold_what_was_forgotten(self, epoch: str) -> None:
+        rounds.hold_what_was_forgotten(self._services, epoch)
 
     def abandon(self) -> None:
         """Leave what is not finished to the sweeper."""
@@ -157,7 +169,7 @@ class _Row:
         lease: Lease | None = first
         try:
             while lease is not None:
-                run = begin(self._services, lease)
+                run = begin(self._services, lease, self._hold_what_was_forgotten)
                 task = asyncio.create_task(self._send_one(lease, run))
                 batches.append(_Batch(lease.claim.mailing_id, run, task))
                 await self._until_nearly_done(batches[-1])

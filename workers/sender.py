@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,13 +62,16 @@ def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Ro
     return routes
 
 
-def begin(services: Services, lease: Lease) -> BatchRun:
-    """Return the run of a claimed batch, before anything is sent."""
+def begin(services: Services, lease: Lease, forgotten: Callable[[str], None]) -> BatchRun:
+    """Return the run of a claimed batch, before anything is sent.
+
+    ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
+    """
     content = _content(services, lease.claim.mailing_id, lease.claim.identity)
     return BatchRun(
         lease.claim,
         lease.journal,
-        _desk(services, lease.claim, content),
+        _desk(services, lease, content, forgotten),
         throttle=_throttle(services, lease.routes[0]),
     )
 
@@ -138,7 +141,10 @@ def _throttle(services: Services, route: Route) -> Throttle:
     )
 
 
-def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
+def _desk(
+    services: Services, lease: Lease, content: MailingContent, forgotten: Callable[[str], None]
+) -> Desk:
+    claim = lease.claim
     frame = _frame(services, claim.mailing_id, claim.identity)
 
     def compose(delivery: ClaimedDelivery) -> bytes:
@@ -159,6 +165,8 @@ def _desk(services: Services, claim: Claim, content: MailingContent) -> Desk:
         ),
         standing=lambda reach: ledger.standing(services.engine, claim, reach),
         stopping=stopping.is_asked,
+        forgotten=lambda: forgotten(lease.journal.epoch),
+        lease_seconds=services.settings.lease_seconds,
     )
 
 

@@ -6,14 +6,27 @@ import logging
 import socket
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, recording
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.recording import record_break
 from newsletter.delivery.unknown_journals import publish_unknown_journals
 from workers.composition import Services
-from workers.journal import JournalReading, read_orphans, read_set_aside, set_aside
+from workers.journal import (
+    JournalReading,
+    forget_closed,
+    put_away,
+    read_closed,
+    read_orphans,
+    read_set_aside,
+    set_aside,
+)
+from workers.memory import recall
 from workers.sender import record
 from workers.steps import apart
+
+#: A process of this host that lives and says nothing is given up after so many times a lease's
+#: silence: by its own clock it sends nothing more without the ledger's word.
+_HUNG = 5
 
 _log = logging.getLogger(__name__)
 
@@ -22,19 +35,22 @@ def sweep(services: Services) -> int:
     """Take up the work of dead workers; return how many batches were put back.
 
     A batch whose worker died on this host is settled by its journal. One whose lease is lost and
-    whose journal is not here was another host's: nothing proves what left, so it is in doubt.
+    whose journal is not here was another host's: nothing proves what left, so it is in doubt. So is
+    that of a process that lives here and hangs.
     """
     count = 0
     folder = services.settings.journal_dir
+    forget_closed(folder, hours=services.settings.journal_hours)
     for reading in read_orphans(folder):
         with apart(f"the journal {reading.path.name}"):
             _settle_by_journal(services, reading)
             count += 1
     aside = {one.path.name: _accepted(one) for one in read_set_aside(folder)}
     publish_unknown_journals(services.engine, socket.gethostname(), aside)
-    held = ledger.leases(services.engine)
-    for lease in services.watch.lost(held, seconds=services.settings.lease_seconds):
-        if not (folder / f"{lease.token}.journal").exists():
+    held, seconds = ledger.leases(services.engine), services.settings.lease_seconds
+    hung = services.watch.lost(held, seconds=seconds * _HUNG)
+    for lease in services.watch.lost(held, seconds=seconds):
+        if lease in hung or not (folder / f"{lease.token}.journal").exists():
             ledger.release_batch(
                 services.engine,
                 mailing_id=lease.mailing_id,
@@ -61,10 +77,25 @@ def _settle_by_journal(services: Services, reading: JournalReading) -> None:
             return
     if mailing_id is not None:
         _settle_batch(services, mailing_id, reading)
-    reading.path.unlink(missing_ok=True)
+    put_away(reading.path)
 
 
-def _settle_batch(services: Services, mailing_id: int, reading: JournalReading) -> None:
+def bring_back(services: Services) -> None:
+    """Let all journals of this host tell a database that forgot what they say."""
+    for reading in read_closed(services.settings.journal_dir):
+        with apart(f"the journal {reading.path.name}"):
+            mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
+            if mailing_id is not None:
+                _settle_batch(services, mailing_id, reading, forgotten=True)
+
+
+def _settle_batch(
+    services: Services, mailing_id: int, reading: JournalReading, *, forgotten: bool = False
+) -> None:
+    """Let a journal end its lease.
+
+    A journal of an earlier epoch speaks of what the database forgot, its lease perhaps included.
+    """
     doubts = [
         Outcome(
             position=position,
@@ -75,7 +106,11 @@ def _settle_batch(services: Services, mailing_id: int, reading: JournalReading) 
         for position, subscriber_id in sorted(reading.in_doubt.items())
     ]
     outcomes = [*reading.outcomes, *doubts]
-    record(services, mailing_id, reading.identity or "", reading.token, outcomes)
+    identity = reading.identity or ""
+    record(services, mailing_id, identity, reading.token, outcomes)
+    known = recall(services.settings.data_dir).mark
+    if forgotten or (reading.epoch and reading.epoch != known.epoch):
+        recording.bring_back(services.engine, mailing_id, identity, outcomes)
     if reading.trusted and reading.in_making is not None:
         record_break(
             services.engine,

@@ -37,6 +37,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     SubscriptionState,
 )
+from newsletter.delivery.pulse import NO_MARK, Mark, demand_continuity
 from newsletter.delivery.states import CLAIMABLE
 from subscribers.suppression import is_suppressed
 
@@ -89,6 +90,7 @@ def claim_batch(
     lease_seconds: int,
     identity: str | None = None,
     reach: int | None = None,
+    since: Mark = NO_MARK,
 ) -> Claim | None:
     """Take a batch that is due; None when another has it, or nothing in it may be sent now.
 
@@ -101,10 +103,15 @@ def claim_batch(
         identity: The mailing's, where the caller means no other one that has its number now.
         reach: How many deliveries are taken in hand at once; all when None. What is in hand is in
             doubt when its holder is lost, so it should be no more than soon leaves.
+        since: What the caller knows of the database's history.
+
+    Raises:
+        HistoryBrokenError: The database does not continue that history.
     """
     moment = now()
     with transaction(engine) as session:
         mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
+        demand_continuity(session, since)
         if mailing is None or mailing.state is not MailingState.SENDING:
             return None
         if identity not in {None, mailing.identity}:

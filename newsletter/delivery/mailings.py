@@ -302,7 +302,7 @@ def _move(
     moved = session.scalar(
         update(MailingRow)
         .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
-        .values(state=target, halt_reason=reason)
+        .values(state=target, halt_reason=reason, restored=False)
         .returning(MailingRow.id)
     )
     if moved is None:

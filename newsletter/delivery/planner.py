@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -20,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -37,6 +38,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.delivery.audience import audience
 from newsletter.delivery.schedule import due_in
+from newsletter.errors import NewsletterError
 
 #: PostgreSQL's code for it (SQLSTATE class 40).
 _SERIALIZATION_FAILURE = "40001"
@@ -58,7 +60,7 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
         ListError: The segment is none.
     """
     try:
-        return _plan(engine, mailing_id)
+        return _plan(engine, mailing_id, MailingState.PLANNING)
     except DBAPIError as error:
         # Another came first, between our first look and our lock: it planned, held or ended it.
         if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
@@ -66,11 +68,30 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
         return 0
 
 
-def _plan(engine: Engine, mailing_id: int) -> int:
+def plan_restored(engine: Engine) -> None:
+    """Plan what was due when the database lost what it knew, and keep it held.
+
+    It may have been sent: workers' journals tell to whom, once there is somebody to tell of.
+    """
+    with reading(engine) as session:
+        unplanned = session.scalars(
+            select(MailingRow.id).where(
+                MailingRow.state == MailingState.PAUSED,
+                MailingRow.restored,
+                MailingRow.started_at.is_(None),
+            )
+        ).all()
+    for mailing_id in unplanned:
+        with suppress(NewsletterError):
+            _plan(engine, mailing_id, MailingState.PAUSED)
+
+
+def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
     with transaction(engine, of_one_instant=True) as session:
         mailing = session.scalars(
             select(MailingRow)
-            .where(MailingRow.id == mailing_id, MailingRow.state == MailingState.PLANNING)
+            .where(MailingRow.id == mailing_id, MailingRow.state == state)
+            .where(MailingRow.started_at.is_(None))
             .with_for_update(skip_locked=True)
         ).one_or_none()
         if mailing is None:
@@ -82,7 +103,8 @@ def _plan(engine: Engine, mailing_id: int) -> int:
         planned = _snapshot(session, mailing, people, waves)
         _cut_batches(session, mailing, waves)
         mailing.planned = planned
-        mailing.state = MailingState.SENDING
+        if state is MailingState.PLANNING:
+            mailing.state = MailingState.SENDING
         mailing.started_at = started_at
         return planned
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
+    exists,
     func,
     or_,
     select,
@@ -36,9 +37,9 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.types import UtcDateTime, now
-from newsletter.database.vocabulary import BounceKind, BounceSource, DeliveryState
+from newsletter.database.vocabulary import BatchState, BounceKind, BounceSource, DeliveryState
 from newsletter.delivery.outcomes import Outcome, next_attempt
-from newsletter.delivery.states import FINAL, TRANSITIONS
+from newsletter.delivery.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.delivery.tallying import tally
 from subscribers.bounces.refusal import Refusal, judge
 
@@ -85,21 +86,68 @@ def record(
         if mailing is None or mailing.identity != identity:
             # Another mailing has the number now: these outcomes are not about its people.
             return None
-        changes = [_change(mailing_id, outcome, moment, retry_hours) for outcome in outcomes]
-        news: list[Outcome] = []
-        for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
-            settled_at = moment if state in FINAL else None
-            moved = _move(session, state, settled_at, [change for _, change in group])
-            news.extend(
-                replace(one, state=state, transport=one.transport[:_TRANSPORT_WIDTH])
-                for one in outcomes
-                if one.position in moved
-            )
-        rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
-        if rejected:
-            _log_bounces(session, mailing, rejected)
-        tally(session, news)
+        _write(session, mailing, outcomes, retry_hours)
         return records
+
+
+#: What an earlier history proves of a delivery; all else is done again, and costs nobody anything.
+_PROVEN = {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN}
+
+
+def bring_back(engine: Engine, mailing_id: int, identity: str, outcomes: Sequence[Outcome]) -> int:
+    """Write down what happened in a history that the database lost; return how many were moved.
+
+    The lease under which it happened is unknown here. What waits to be sent is settled as it was;
+    what another holds in hand is left to it. Doing it twice changes nothing more.
+    """
+    proven = [each for each in outcomes if each.state in _PROVEN]
+    with transaction(engine) as session:
+        mailing = session.get(MailingRow, mailing_id, with_for_update=True)
+        if mailing is None or mailing.identity != identity or not proven:
+            return 0
+        is_held = exists().where(
+            BatchRow.mailing_id == mailing_id,
+            BatchRow.state == BatchState.LEASED,
+            DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+        )
+        # By person: a mailing that was planned again has others in the same places.
+        by_person = {each.subscriber_id: each for each in proven}
+        waiting = session.execute(
+            select(DeliveryRow.position, DeliveryRow.subscriber_id)
+            .where(DeliveryRow.mailing_id == mailing_id)
+            .where(DeliveryRow.subscriber_id.in_(by_person))
+            .where(DeliveryRow.state.in_(CLAIMABLE), ~is_held)
+            .with_for_update()
+        )
+        lost = {place: replace(by_person[person], position=place) for place, person in waiting}
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.in_(lost))
+            .values(state=DeliveryState.SENDING)
+            .execution_options(synchronize_session=False)
+        )
+        _write(session, mailing, list(lost.values()), 0)
+        return len(lost)
+
+
+def _write(
+    session: Session, mailing: MailingRow, outcomes: Sequence[Outcome], retry_hours: int
+) -> None:
+    moment = now()
+    changes = [_change(mailing.id, outcome, moment, retry_hours) for outcome in outcomes]
+    news: list[Outcome] = []
+    for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
+        settled_at = moment if state in FINAL else None
+        moved = _move(session, state, settled_at, [change for _, change in group])
+        news.extend(
+            replace(one, state=state, transport=one.transport[:_TRANSPORT_WIDTH])
+            for one in outcomes
+            if one.position in moved
+        )
+    rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
+    if rejected:
+        _log_bounces(session, mailing, rejected)
+    tally(session, news)
 
 
 #: What an outcome sets in its delivery's row, in the order that `_change` gives it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, case, exists, func, select, update
 from sqlalchemy.orm import Session
@@ -87,15 +88,25 @@ def retry_failed(
     return _requeue(session, mailing_id, _chosen(mailing_id, DeliveryState.FAILED, positions))
 
 
-def settle_by_policy(engine: Engine) -> None:
+def settle_by_policy(engine: Engine, *, patience: timedelta) -> None:
     """Settle uncertain deliveries as their mailing says, as far as nobody need look at them.
 
     What the relay leaves in doubt again and again is not sent without end, and of what may never
-    have left nobody says that it arrived.
+    have left nobody says that it arrived. A worker that was taken for lost may come back and tell
+    what became of its mail: for so long its doubts are not sent again.
+
+    Args:
+        engine: The database.
+        patience: How long a lost worker's word is waited for.
     """
+    is_proven = func.coalesce(DeliveryRow.reply, "") != UNPROVEN
+    is_given_up = DeliveryRow.settled_at < now() - patience
     for policy, may_settle in (
-        (UncertainPolicy.RESEND, DeliveryRow.attempts < _ATTEMPTS_BY_POLICY),
-        (UncertainPolicy.LEAVE, func.coalesce(DeliveryRow.reply, "") != UNPROVEN),
+        (
+            UncertainPolicy.RESEND,
+            (DeliveryRow.attempts < _ATTEMPTS_BY_POLICY) & (is_proven | is_given_up),
+        ),
+        (UncertainPolicy.LEAVE, is_proven),
     ):
         for mailing_id in _in_doubt(engine, policy, may_settle):
             chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, None) & may_settle

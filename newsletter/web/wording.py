@@ -152,11 +152,12 @@ _HALTS = {
         "今から送るなら再開し、送らないなら中止してください。"
     ),
     (
-        "The database was restored to its state of {}; what was sent since then it does "
-        "not know. Look whether this mailing was sent, then resume or cancel it."
+        "The database was restored, or failed over, to its state of {}. What workers' journals "
+        "know is brought back; see how many are not known to have got this mailing, then resume "
+        "or cancel it."
     ): (
-        "データベースが{}の状態に戻され、それ以降に送ったものの記録がありません。"
-        "この配信が送られたかを確かめてから、再開か中止をしてください。"
+        "データベースが{}の状態に戻りました（復元または切り替え）。ワーカーの送信記録にある分は"
+        "台帳へ戻します。受け取った記録のない人数を確かめてから、再開か中止をしてください。"
     ),
     (
         "No worker ran since {}, longer than GRACE_MINUTES. Resume this mailing if it is "

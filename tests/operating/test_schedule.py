@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -158,7 +159,7 @@ def test_after_a_long_silence_what_was_under_way_is_held(stage: Stage) -> None:
     pulse.beat(stage.engine)
     with transaction(stage.engine) as session:
         session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
-    reason = pulse.hold_after_silence(stage.engine, rounds_remembered=1, awake=False, grace=HOUR)
+    reason = pulse.hold_after_silence(stage.engine, awake=False, grace=HOUR)
     assert "GRACE_MINUTES" in reason
     assert _mailing(stage, mailing).state is MailingState.PAUSED
 
@@ -168,15 +169,13 @@ def test_a_clock_that_jumps_is_no_silence(stage: Stage) -> None:
     pulse.beat(stage.engine)
     with transaction(stage.engine) as session:
         session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
-    assert not pulse.hold_after_silence(stage.engine, rounds_remembered=1, awake=True, grace=HOUR)
+    assert not pulse.hold_after_silence(stage.engine, awake=True, grace=HOUR)
     assert _mailing(stage, mailing).state is MailingState.SENDING
 
 
 def test_a_restored_database_sends_nothing_old_by_itself(stage: Stage) -> None:
     mailing = _flowing(stage)
-    rounds = pulse.beat(stage.engine)
-    reason = pulse.hold_after_silence(
-        stage.engine, rounds_remembered=rounds + 100, awake=True, grace=HOUR
-    )
+    mark = pulse.beat(stage.engine)
+    reason = pulse.hold_if_broken(stage.engine, replace(mark, rounds=mark.rounds + 100))
     assert "restored" in reason
     assert _mailing(stage, mailing).halt_reason == reason

@@ -90,7 +90,7 @@ def test_leaving_it_takes_it_as_arrived_and_keeps_the_words(stage: Stage) -> Non
 
 def test_a_mailings_policy_settles_by_itself(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
-    settle_by_policy(stage.engine)
+    settle_by_policy(stage.engine, patience=timedelta(hours=1))
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 1
 
 
@@ -98,7 +98,7 @@ def test_a_policy_sends_nothing_again_without_end(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.RESEND)
     times = 0
     while True:
-        settle_by_policy(stage.engine)
+        settle_by_policy(stage.engine, patience=timedelta(hours=1))
         if stage.counts(mailing).get(DeliveryState.QUEUED) is None:
             break
         times += 1
@@ -114,19 +114,19 @@ def test_a_policy_sends_nothing_again_without_end(stage: Stage) -> None:
 
 def test_a_policy_can_take_as_arrived_what_left(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE)
-    settle_by_policy(stage.engine)
+    settle_by_policy(stage.engine, patience=timedelta(hours=1))
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 4}
 
 
 def test_no_policy_takes_as_arrived_what_may_never_have_left(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN, UncertainPolicy.LEAVE, reply=UNPROVEN)
-    settle_by_policy(stage.engine)
+    settle_by_policy(stage.engine, patience=timedelta(hours=1))
     assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
 
 
 def test_without_a_policy_nothing_is_settled_by_itself(stage: Stage) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN)
-    settle_by_policy(stage.engine)
+    settle_by_policy(stage.engine, patience=timedelta(hours=1))
     assert stage.counts(mailing)[DeliveryState.UNCERTAIN] == 1
 
 

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.outcomes import Outcome
 from tests.support.ports import await_condition
-from workers.journal import Journal, JournalReading, read_orphans
+from workers.journal import (
+    Journal,
+    JournalReading,
+    forget_closed,
+    read_closed,
+    read_orphans,
+)
 
 _WRITER = """
 import sys, time
@@ -82,9 +88,14 @@ def test_a_torn_last_line_never_happened(
     assert set(reading.in_doubt) <= {len(done) + 1}
 
 
-def test_a_closed_journal_leaves_nothing(tmp_path: Path) -> None:
+def test_a_closed_journal_is_kept_for_its_hours(tmp_path: Path) -> None:
     Journal(tmp_path, "token", identity="one").close()
-    assert list(tmp_path.iterdir()) == []
+    assert list(read_orphans(tmp_path)) == []
+    assert [reading.token for reading in read_closed(tmp_path)] == ["token"]
+    forget_closed(tmp_path, hours=1)
+    assert [reading.token for reading in read_closed(tmp_path)] == ["token"]
+    forget_closed(tmp_path, hours=-1)
+    assert list(read_closed(tmp_path)) == []
 
 
 _FULL = """

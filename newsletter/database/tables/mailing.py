@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -38,6 +47,7 @@ class MailingRow(Base):
             the same number; Message-IDs and workers' journals name it.
         priority: Higher goes first; a mailing has 0, a confirmation mail 9.
         halt_reason: Why it is paused, or flows no further by itself.
+        restored: Whether it is held because the database lost what it knew of it.
         planned: How many deliveries its snapshot holds.
         served_at: When a batch of it was last taken, to about a second; None before its first turn.
         scheduled_at: When it is due; the first of all zones' hours when ``local_hour`` is set.
@@ -73,6 +83,7 @@ class MailingRow(Base):
         Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK
     )
     halt_reason: Mapped[str] = mapped_column(Text, default="")
+    restored: Mapped[bool] = mapped_column(default=False, server_default=false())
     planned: Mapped[int] = mapped_column(default=0)
     batch_size: Mapped[int]
     scheduled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())

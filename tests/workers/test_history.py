@@ -1,0 +1,156 @@
+"""A database that lost what it knew: what journals prove comes back, and nothing is sent twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import MailingRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.mailings import progress
+from newsletter.delivery.schedule import Schedule
+from tests.support.backup import back_up
+from tests.support.loops import call_apart
+from tests.support.orders import resume
+from tests.support.smtp import SmtpServer
+from tests.support.stage import Stage, set_stage
+from tests.support.worker import work, worker
+from workers import rounds
+from workers.composition import Services
+
+PEOPLE = 12
+BATCH = 4
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
+    return prepared
+
+
+@pytest.fixture
+def services(database_url: str, smtp_server: SmtpServer, tmp_path: Path) -> Iterator[Services]:
+    with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path / "data") as built:
+        yield built
+
+
+def _go(services: Services) -> None:
+    call_apart(lambda: rounds.go(services))
+
+
+def _finish(stage: Stage, services: Services, mailing: int) -> None:
+    """Let an operator resume, and workers send what is left."""
+    assert progress(stage.engine, mailing).state is MailingState.PAUSED
+    resume(stage.engine, mailing)
+    _go(services)
+    for _ in range(PEOPLE // BATCH):
+        work(services, mailing)
+
+
+def _everybody_has_one(stage: Stage, server: SmtpServer, mailing: int) -> None:
+    assert set(Counter(server.recipients()).values()) == {1}
+    assert len(server.recipients()) == PEOPLE
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+
+
+def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
+    stage: Stage, services: Services, smtp_server: SmtpServer
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+    work(services, mailing)
+    _go(services)
+    backup.restore()
+    # A hint that waited in the broker is the first to be read.
+    assert work(services, mailing) == 0
+    assert progress(stage.engine, mailing).halt_reason
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+    _finish(stage, services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
+    stage: Stage, services: Services, smtp_server: SmtpServer
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+
+    def fail_over(_address: str) -> None:
+        if len(smtp_server.messages) == PEOPLE // 2:
+            backup.restore()
+
+    smtp_server.refuse_data = fail_over
+    work(services, mailing)
+    smtp_server.refuse_data = lambda _address: None
+    _go(services)
+    _finish(stage, services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
+    stage: Stage, services: Services, smtp_server: SmtpServer, database_url: str, tmp_path: Path
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+    with worker(database_url, smtp_server.url, tmp_path / "other") as other:
+        _go(other)
+        work(other, mailing)
+        _go(services)
+        _go(services)
+        backup.restore()
+        _go(services)
+        # Rounds went on meanwhile, beyond what the other host remembers.
+        _go(services)
+        _go(services)
+        assert stage.counts(mailing) == {DeliveryState.QUEUED: PEOPLE}
+        _go(other)
+        assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+    _finish(stage, services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
+    stage: Stage, services: Services, smtp_server: SmtpServer
+) -> None:
+    tomorrow = now() + timedelta(days=1)
+    mailing = stage.mail(batch_size=BATCH, schedule=Schedule(hour=tomorrow.replace(tzinfo=None)))
+    _go(services)
+    backup = back_up(stage.engine)
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.PLANNING))
+    _go(services)
+    work(services, mailing)
+    _go(services)
+    backup.restore()
+    with transaction(stage.engine) as session:
+        # The backup is put in place after the hour of the mailing.
+        session.execute(update(MailingRow).values(scheduled_at=now() - timedelta(hours=1)))
+    _go(services)
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+    assert len(smtp_server.messages) == PEOPLE
+
+
+def test_what_was_resumed_is_not_held_again(
+    stage: Stage, services: Services, smtp_server: SmtpServer
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+    _go(services)
+    backup.restore()
+    _go(services)
+    _finish(stage, services, mailing)
+    _go(services)
+    assert progress(stage.engine, mailing).halt_reason == ""
+    _everybody_has_one(stage, smtp_server, mailing)
