@@ -8,11 +8,12 @@ from subscribers.bounces.addresses import find_address
 from subscribers.bounces.mail import Mail
 from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.bounces.notice import Notice
-from subscribers.bounces.phrases import notices, phrases
+from subscribers.bounces.phrases import phrases, tables
 from subscribers.bounces.written_notice import is_from_system, is_notice
 
-_HEADS = notices.AUTO_REPLY_HEADS
-_ANYWHERE = phrases(notices.AUTO_REPLY_ANYWHERE)
+_TABLES = tables("notices")
+_HEADS = _TABLES["auto_reply_heads"]
+_ANYWHERE = phrases(_TABLES["auto_reply_anywhere"])
 _ANSWER = re.compile(r"^\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)
 _MARKS = (
     "x-autoreply",

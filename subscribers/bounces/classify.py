@@ -10,46 +10,32 @@ content filters use the same words. The rules in their order: docs/bounces.md.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
+from subscribers.bounces.carriers import carrier_of
 from subscribers.bounces.dialogue import find_reply
 from subscribers.bounces.model import Reason
 from subscribers.bounces.parties import SENDER_ADDRESS, SENDER_DOMAIN, Parties
-from subscribers.bounces.phrases import (
-    Phrases,
-    grammar,
-    mailbox,
-    message,
-    phrases,
-    sender,
-    transport,
-    unknown,
-)
+from subscribers.bounces.phrases import Phrases, grammar
 from subscribers.bounces.phrases.grammar import Pairs, pairs
 from subscribers.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
+from subscribers.bounces.vocabulary import Vocabulary
 
 _LOOKED_AT = 2_000
 #: What a system says of an address itself, without quoting a reply.
 _ONE_SENTENCE = 160
 _STRANGERS = Parties()
-#: Carriers that call filtered mail's recipient unknown as well, by the domain's end. au does so
-#: without the address, and quotes it of people whom it does not know.
-_CARRIERS = (
-    ("ezweb.ne.jp", "names the address"),
-    ("au.com", "names the address"),
-    ("docomo.ne.jp", "at any time"),
-    ("softbank.ne.jp", "at any time"),
-    ("softbank.jp", "at any time"),
-    ("vodafone.ne.jp", "at any time"),
-    ("ymobile.ne.jp", "at any time"),
-    ("willcom.com", "at any time"),
-)
+_ORDINARY = Vocabulary.load()
+_VOCABULARY: ContextVar[Vocabulary] = ContextVar("vocabulary")
 _LINK = re.compile(r"https?://\S{1,400}")
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 #: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
 _SAID_ANYWAY = re.compile(
     r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
-    r"|\(delivery attempts: \d{1,4}\)|\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
+    r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
 _IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
@@ -63,37 +49,6 @@ _CLOSE = r"[ '\"<(:]{1,3}(?:\w{1,12} ){0,2}"
 _AT_ONCE = r"[^a-z;]{0,12}(?:is |was )?"
 _BESIDE = r"[^。、.,;]{0,16}?"
 
-#: Of the mailbox: they win over everything, the person is there.
-_MAILBOX: tuple[tuple[Reason, Phrases], ...] = (
-    (Reason.MAILBOX_FULL, phrases(mailbox.FULL)),
-    (Reason.MESSAGE_TOO_BIG, phrases(mailbox.TOO_BIG)),
-    (Reason.SUSPENDED, phrases(mailbox.SUSPENDED)),
-    (Reason.MOVED, phrases(mailbox.MOVED)),
-)
-_SENDER = phrases(sender.NAMED)
-#: Unknown people are many here: the sender is blamed for them, none of them is spoken of.
-_BLAMING = phrases(sender.RELAYING, sender.RATE, sender.BLAMING)
-_FOR_SURE = phrases(unknown.USER_FOR_SURE)
-_PERHAPS = phrases(unknown.USER_PERHAPS)
-_AT_LAST = phrases(unknown.USER_AT_LAST)
-#: A greeting that turns the caller away speaks of the caller, whatever it says it lacks.
-_BARS = phrases(sender.BLOCKED)
-_NO_MAIL = phrases(unknown.NO_MAIL)
-_HOST = phrases(unknown.HOST)
-_HOST_FOR_NOW = phrases(unknown.HOST_FOR_NOW)
-#: Of the sender and the message, the more particular first.
-_OTHERS: tuple[tuple[Reason, Phrases], ...] = (
-    (Reason.RELAYING_DENIED, phrases(sender.RELAYING)),
-    (Reason.AUTHENTICATION, phrases(sender.AUTHENTICATION)),
-    (Reason.RATE_LIMITED, phrases(sender.RATE)),
-    (Reason.BLOCKED, phrases(sender.BLOCKED)),
-    (Reason.SPAM, phrases(message.SPAM)),
-    (Reason.SENDER_REJECTED, phrases(sender.REJECTED)),
-    (Reason.POLICY, phrases(message.POLICY)),
-    (Reason.SECURITY, phrases(message.SECURITY)),
-    (Reason.CONTENT, phrases(message.CONTENT)),
-)
-_FILTERED = phrases(transport.FILTERED)
 #: What words say by their grammar, asked where no phrase is known.
 _OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
 #: Our own address or domain by name, and that it is missing: whatever follows is said of it.
@@ -147,15 +102,11 @@ _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
     r"(?:header|body|field|link|message|text)"
 )
+_FOR_NOW = re.compile("|".join(grammar.HOST_FOR_NOW))
+_DORMANT = pairs(grammar.PERSON, grammar.DORMANT)
 _NO_HOST: tuple[Pairs, ...] = (
     pairs(grammar.HOST, grammar.HOST_ABSENT),
     pairs(grammar.HOST_DENIED, grammar.HOST, between=_CLOSE),
-)
-_WAY: tuple[tuple[Reason, Phrases], ...] = (
-    (Reason.NETWORK, phrases(transport.NETWORK)),
-    (Reason.EXPIRED, phrases(transport.EXPIRED)),
-    (Reason.SYSTEM, phrases(transport.SYSTEM)),
-    (Reason.SYNTAX, phrases(transport.SYNTAX)),
 )
 #: Then it takes mail, but not from everybody.
 _FROM_SOME = re.compile(
@@ -173,7 +124,11 @@ _NO_HOST_CODES = frozenset({"1.2", "4.4"})
 #: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
 #: Codes that say too little to stand against plain words; all others name another fault.
-_LEAVES_IT_TO_WORDS = frozenset({"", "0.0", "2.1", "5.0", "1.0", "1.1", "1.2", "1.3", "4.4"})
+_LEAVES_IT_TO_WORDS = frozenset(
+    {"", "0.0", "1.0", "1.1", "1.2", "1.3", "2.0", "2.1", "4.4", "5.0", "7.0", "7.1"}
+)
+#: Only a refused RCPT is answered so, where no command is told.
+_ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
 _VAGUE = frozenset(
     {
         Reason.UNKNOWN,
@@ -185,6 +140,18 @@ _VAGUE = frozenset(
         Reason.SYSTEM,
     }
 )
+
+
+@contextmanager
+def using(vocabulary: Vocabulary) -> Iterator[None]:
+    """Read with another vocabulary meanwhile, to see what the rules find without some phrases."""
+    token = _VOCABULARY.set(vocabulary)
+    reason_of_words.cache_clear()
+    try:
+        yield
+    finally:
+        _VOCABULARY.reset(token)
+        reason_of_words.cache_clear()
 
 
 @lru_cache(maxsize=64)  # a report's recipients share most of its words
@@ -210,16 +177,19 @@ def reason_of_words(
     """
     said = _plain(words, parties)
     code = status.partition(".")[2]
+    if not command and near and any(sign in said for sign in _ANSWERS_RCPT):
+        command = "RCPT"
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
     plain = near and not command and code in _LEAVES_IT_TO_WORDS
     plain = plain and (len(said) <= _ONE_SENTENCE or bool(find_reply(said)))
     plain = plain and not _hides(said, parties)
     found = (
-        _first(_MAILBOX, said)
+        _first(_words().mailbox, said)
         or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(said)) else None)
+        or (Reason.SUSPENDED if _DORMANT.said_in(_unnamed(said)) else None)
         or _nobody(said, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
-        or _first(_OTHERS, said)
+        or _first(_words().others, said)
         or _elsewhere(said, code=code, certain=refused or plain, parties=parties)
         or _by_grammar(said, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
@@ -249,7 +219,7 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words may mean that nobody is there; they are used of much else."""
     said = _plain(words, parties)
-    return _AT_LAST.said_in(said) and not _is_of_sender(said)
+    return _words().at_last.said_in(said) and not _is_of_sender(said)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -262,6 +232,10 @@ def are_vague(*, status: str, command: str) -> bool:
     return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
 
+def _words() -> Vocabulary:
+    return _VOCABULARY.get(_ORDINARY)
+
+
 def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
     return _SAID_ANYWAY.sub(" ", parties.mark(_LINK.sub(" ", lower)))
@@ -269,8 +243,8 @@ def _plain(words: str, parties: Parties) -> str:
 
 def _hides(said: str, parties: Parties) -> bool:
     """Tell whether "unknown" is what the recipient's carrier says of filtered mail as well."""
-    way = next((how for name, how in _CARRIERS if parties.domain.endswith(name)), None)
-    return way is not None and not (way == "names the address" and "@" in said)
+    carrier = carrier_of(parties.domain)
+    return carrier is not None and not (carrier.names_the_unknown and "@" in said)
 
 
 def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | None:
@@ -284,12 +258,12 @@ def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason 
         return Reason.NO_MAIL_ACCEPTED
     if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(said)):
         return Reason.SENDER_REJECTED
-    outright = _FOR_SURE.said_in(said) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(said))
+    outright = _words().for_sure.said_in(said) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(said))
     if outright or (code == "4.1" and _ACCESS_DENIED in said):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(said, code=code, of_sender=of_sender, parties=parties):
         return Reason.HOST_UNKNOWN
-    if refused and _PERHAPS.said_in(said) and not _blames_us(said, parties):
+    if refused and _words().perhaps.said_in(said) and not _blames_us(said, parties):
         return Reason.USER_UNKNOWN
     return None
 
@@ -297,37 +271,42 @@ def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason 
 def _takes_no_mail(said: str, code: str) -> bool:
     # RFC 7505 gives 5.7.27 to the sender's null MX; sendmail says it of the recipient's.
     of_security = code.startswith("7.") and code != "7.27"
-    barred = _FROM_SOME.search(said) is not None or _BARS.said_in(said)
-    return _NO_MAIL.said_in(said) and not (of_security or barred)
+    barred = _FROM_SOME.search(said) is not None or _words().barring.said_in(said)
+    return _words().no_mail.said_in(said) and not (of_security or barred)
 
 
 def _denies_recipients_host(said: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
-    if _HOST_FOR_NOW.said_in(said):
+    if _is_for_now(said):
         return False
     hosts = {one[1] for one in _NAMED_HOST_ABSENT.finditer(said)}
     if parties.domain in hosts and not _any(_PERSON, _unnamed(said)):
         return True
     if code not in _NO_HOST_CODES or of_sender or _names_stranger(said, parties):
         return False
-    return _HOST.said_in(said) or _any(_NO_HOST, said)
+    return _words().host.said_in(said) or _any(_NO_HOST, said)
 
 
 def _elsewhere(said: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    named = _HOST.said_in(said)
+    named = _words().host.said_in(said)
     # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
-    if _SENDER.said_in(said) or (named and (code.startswith("7.") or _is_of_sender(said))):
-        return Reason.SENDER_REJECTED
-    if _names_stranger(said, parties) or (named and not _is_recipients_host(said, parties)):
+    of_us = code.startswith("7.") or _is_of_sender(said) or not _is_recipients_host(said, parties)
+    if _words().named.said_in(said) or _names_stranger(said, parties) or (named and of_us):
         return Reason.SENDER_REJECTED
     if named:
-        return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
-    if _FILTERED.said_in(said):
+        return Reason.NETWORK if _is_for_now(said) else Reason.HOST_UNKNOWN
+    if _words().filtered.said_in(said):
         return Reason.FILTERED
-    if _PERHAPS.said_in(said):
+    if _words().perhaps.said_in(said):
         ours = _blames_us(said, parties)
         return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
-    return _first(_WAY, said)
+    if code in _NO_HOST_CODES and _is_for_now(said):
+        return Reason.NETWORK
+    return _first(_words().way, said)
+
+
+def _is_for_now(said: str) -> bool:
+    return _words().for_now.said_in(said) or _FOR_NOW.search(said) is not None
 
 
 def _names_stranger(said: str, parties: Parties) -> bool:
@@ -340,18 +319,19 @@ def _names_stranger(said: str, parties: Parties) -> bool:
 
 def _is_recipients_host(said: str, parties: Parties) -> bool:
     """Tell whether an unknown domain can be the recipient's: a server knows its own."""
-    if not find_reply(said) or "rout" in said or "recipient" in said:
+    reply = find_reply(said)
+    if not reply or reply == "556" or any(sign in said for sign in ("rout", "recipient", "tenant")):
         return True
     return "@" in said or (bool(parties.domain) and parties.domain in said)
 
 
 def _is_of_sender(said: str) -> bool:
-    return _SENDER.said_in(said) or _any(_OF_US, _unnamed(said))
+    return _words().named.said_in(said) or _any(_OF_US, _unnamed(said))
 
 
 def _blames_us(said: str, parties: Parties) -> bool:
     """Tell whether "unknown" is said of the sender, of a crowd, or of what the message holds."""
-    of_us = _BLAMING.said_in(said) or _is_of_sender(said) or _names_stranger(said, parties)
+    of_us = _words().blaming.said_in(said) or _is_of_sender(said) or _names_stranger(said, parties)
     return of_us or _WITHIN_MESSAGE.search(said) is not None
 
 
@@ -361,13 +341,13 @@ def _by_grammar(said: str, *, command: str, certain: bool, parties: Parties) -> 
     said = _unnamed(said)
     if _any(_OF_US, said):
         return Reason.SENDER_REJECTED
-    if _any(_UNWANTED, said) or _BLAMING.said_in(said):
+    if _any(_UNWANTED, said) or _words().blaming.said_in(said):
         return Reason.BLOCKED
     if _any(_PERSON, said):
         within = _WITHIN_MESSAGE.search(said) is not None
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
     if command in {"", "RCPT"} and own and _any(_NO_HOST, said):
-        return Reason.NETWORK if _HOST_FOR_NOW.said_in(said) else Reason.HOST_UNKNOWN
+        return Reason.NETWORK if _is_for_now(said) else Reason.HOST_UNKNOWN
     return None
 
 

@@ -105,6 +105,7 @@ _NOBODY_LEFT = re.compile(
 _SENDMAILS = re.compile(
     r"^5\d\d 5\.1\.[0-36] <?[^\s<>]{1,200}>?\.\.\. (?!blocked)", re.IGNORECASE | re.MULTILINE
 )
+_ATTEMPTS = re.compile(r"\(delivery attempts: \d{1,4}\)")
 #: Wrapped replies: how IronPort files what the next host said, and those words within.
 _WRAPPED = re.compile(
     r"\b[45]\.\d\.\d{1,3} - (?P<file>[A-Za-z ]{8,60}?)[ :(]{1,3}"
@@ -210,7 +211,8 @@ def unwrap(words: str) -> tuple[str, str]:
     if match is None:
         return words, ""
     is_address = "address" in match["file"].lower()
-    return match["inner"].strip("'\"()[], "), "RCPT" if is_address else ""
+    inner = _ATTEMPTS.sub("", match["inner"])
+    return inner.strip("'\"()[], "), "RCPT" if is_address else ""
 
 
 def _named(command: str) -> str:

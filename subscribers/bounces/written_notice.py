@@ -8,12 +8,13 @@ from dataclasses import replace
 from subscribers.bounces.addresses import find_address, is_system
 from subscribers.bounces.model import Report, ReportKind
 from subscribers.bounces.notice import Notice
-from subscribers.bounces.phrases import notices, phrases
+from subscribers.bounces.phrases import phrases, tables
 from subscribers.bounces.refusal import judge
 
-_SUBJECTS = phrases(notices.FAILURE_SUBJECTS)
-_SENDERS = phrases(notices.NOTIFIERS)
-_DELAYS = phrases(notices.DELAYS)
+_TABLES = tables("notices")
+_SUBJECTS = phrases(_TABLES["failure_subjects"])
+_SENDERS = phrases(_TABLES["notifiers"])
+_DELAYS = phrases(_TABLES["delays"])
 _ANSWER = re.compile(r"\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]", re.IGNORECASE)
 _LOOKED_AT = 8_000
 

@@ -23,6 +23,7 @@ PERSON = (
     r"(?:e-?mail |mail |recipient |destination )?address(?:es)?",
     r"alias(?:es)?",
     r"local[- ]part",
+    r"mail ?drop",
     r"login(?: name)?",
     r"person",
     r"people",
@@ -36,7 +37,7 @@ PERSON = (
     r"teilnehmer",
     r"(?:e-?mail-?)?adresse?",
     r"postfach",
-    r"konto",
+    r"kont[ao]",
     r"gebruiker",
     r"ontvanger",
     r"geadresseerde",
@@ -80,10 +81,16 @@ PERSON = (
 )
 ABSENT = (
     r"unkno?wn",
+    r"unrecogni[sz]ed",
+    r"not ok",
+    r"can ?not be verified",
+    r"not (?:a )?member of (?:this |the |our )?domain",
+    r"errat[oa]",
     r"not (?:been )?(?:found|known|exist|valid|recogni[sz]ed|registered|local|defined|hosted)",
     r"not (?:(?:listed |present )?in|on) (?:the |our |my |this |any )?(?:directory|list|table)",
     r"not (?:(?:listed |present )?in|on) (?:the |our |my |this |any )?(?:database|system|server)",
-    r"(?:do|does|did)(?: not|n't) (?:currently )?(?:exist|work here|have an? (?:account|mailbox))",
+    r"(?:do|does|did)(?: not|n't) (?:currently )?(?:exists?|work here)",
+    r"(?:do|does|did)(?: not|n't) (?:currently )?have an? (?:[\w.#-]{1,40} )?(?:account|mailbox)",
     r"(?:can ?not|can't|could not|couldn't) be (?:found|located|resolved)",
     r"nobody (?:there|here|of)",
     r"invalid",
@@ -137,10 +144,32 @@ ABSENT = (
     r"bulunamadı",
     r"mevcut değil",
 )
+#: The person is there, and may come back.
+DORMANT = (
+    r"(?:is|was|been|are) (?:\w{1,14} )?(?:inactive|disabled|suspended|deactivated|on hold)",
+    r"(?:is|was|been|are) (?:\w{1,14} )?(?:locked|frozen)",
+    r"not (?:currently )?(?:active|activated|enabled)",
+)
+#: A name server's answer that may be another tomorrow.
+HOST_FOR_NOW = (
+    r"(?:not found|error|failure|failed)[^.;]{0,60}, try again",
+    r"again later",
+    r"temporar\w{1,4}",
+    r"tim(?:ed|e)[ -]?out",
+    r"malformed",
+    r"server (?:failure|reply|did not)",
+)
 #: What stands before the person and denies them.
 DENIED = (
     r"unkno?wn(?: or \w{1,12})?",
     r"no such",
+    r"no one (?:with|by|of|has)",
+    r"illegal",
+    r"unavailable",
+    r"wrong",
+    r"nie ma",
+    r"do(?:es)?(?: not|n't) handle mail for",
+    r"do(?:es)?(?: not|n't) exists?",
     r"no(?: (?:local|valid|matching|active|known))?",
     r"not (?:an?|one of our|our|any)(?: (?:valid|known|local|registered|existing|active))?",
     r"is ?n't an?(?: (?:valid|known|local))?",
@@ -183,7 +212,7 @@ PERSON_UNSPACED = (
     "受取人",
     "アカウント",
     "メールアドレス",
-    "アドレス",
+    "(?<!ip)アドレス",
     "メールボックス",
     "用户",
     "用戶",
@@ -203,7 +232,7 @@ ABSENT_UNSPACED = (
     "存在しない",
     "見つかりません",
     "見つけられません",
-    "いません",
+    "(?<!れて)いません",
     "ありません",
     "不明",
     "無効",
