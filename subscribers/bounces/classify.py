@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from subscribers.bounces.carriers import carrier_of
 from subscribers.bounces.dialogue import find_reply
-from subscribers.bounces.model import Reason
+from subscribers.bounces.model import PERMANENT, Reason
 from subscribers.bounces.parties import SENDER_ADDRESS, SENDER_DOMAIN, Parties
 from subscribers.bounces.phrases import Phrases, grammar
 from subscribers.bounces.phrases.grammar import Pairs, pairs
@@ -27,6 +27,8 @@ from subscribers.bounces.vocabulary import Vocabulary
 _LOOKED_AT = 2_000
 #: What a system says of an address itself, without quoting a reply.
 _ONE_SENTENCE = 160
+#: What one reply of several lines holds; longer words are a notice's, which names us anyway.
+_ONE_REPLY = 400
 _STRANGERS = Parties()
 _ORDINARY = Vocabulary.load()
 _VOCABULARY: ContextVar[Vocabulary] = ContextVar("vocabulary")
@@ -194,7 +196,9 @@ def reason_of_words(
         or _by_grammar(said, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
     )
-    if command in _OF_SENDER and found in _OF_ADDRESS:
+    if found in {*PERMANENT, Reason.FILTERED, Reason.UNKNOWN} and (
+        _quotes_only_us(said) or (command in _OF_SENDER and found in _OF_ADDRESS)
+    ):
         return Reason.SENDER_REJECTED
     return found
 
@@ -249,6 +253,12 @@ def _hides(said: str, parties: Parties) -> bool:
 
 def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | None:
     return next((reason for reason, theme in themes if theme.said_in(said)), None)
+
+
+def _quotes_only_us(said: str) -> bool:
+    """Tell whether the only address that a reply quotes is ours: that is what it speaks of."""
+    is_reply = len(said) <= _ONE_REPLY and bool(find_reply(said))
+    return is_reply and SENDER_ADDRESS in said and "@" not in said
 
 
 def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:

@@ -46,6 +46,8 @@ _TEXT_CODECS = re.compile(
 _CHARSETS = {
     "unknown-8bit": "utf-8",
     "cp-850": "cp850",
+    "unicode-1-1-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
     "iso-2022-jp": "iso2022_jp_3",
     "shift_jis": "cp932",
     "shift-jis": "cp932",

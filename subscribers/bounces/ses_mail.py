@@ -7,29 +7,21 @@ other report.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 from subscribers.bounces.mail import Mail
 from subscribers.bounces.model import Report
 from subscribers.bounces.notice import Notice
-from subscribers.bounces.webhooks.model import Call
-from subscribers.bounces.webhooks.ses import Ses
+from subscribers.bounces.webhooks.foreign import Foreign
+from subscribers.bounces.webhooks.ses import read_event
 
 _KINDS = ("notificationType", "eventType")
 
 
 def read_ses_mail(notice: Notice) -> Report | None:
     """Read the event of Amazon SES that a mail's text is; None when it is none."""
-    message = _event(notice.mail)
-    if message is None:
-        return None
-    call = Call(
-        body=json.dumps({"Message": json.dumps(message)}).encode(),
-        headers={},
-        received_at=datetime.now(UTC),
-    )
-    told = Ses(_no_certificate).read(call)
-    return told[0].report if told else None
+    found = _event(notice.mail)
+    told = None if found is None else read_event(Foreign(found), "")
+    return None if told is None else told.report
 
 
 def _event(mail: Mail) -> dict[str, object] | None:
@@ -51,7 +43,3 @@ def _object(text: str) -> dict[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _no_certificate(url: str) -> bytes:
-    raise NotImplementedError(url)  # Only a call's proof asks for one.

@@ -48,6 +48,10 @@ def notice(body: str, *, subject: str = "Returned mail", returned: str = RETURNE
         ("5.1.7", "550 5.1.7 Invalid address"),
         ("5.1.8", "553 5.1.8 unknown domain"),
         ("5.1.1", f"550 5.1.1 {OURS} rejected"),
+        ("5.1.1", f"550 5.1.1 could not deliver a test mail to {OURS}"),
+        ("5.1.1", f"550 5.1.1 calling back <{OURS}> failed: mailbox unavailable"),
+        ("5.0.0", f"550-Verification failed for <{OURS}> 550 no such user there"),
+        ("5.1.1", f"550 5.1.1 no such user: {OURS}"),
         ("5.1.0", f"550 5.1.0 {OURS} is unknown, bounces could not be returned"),
         ("5.0.0", "550 a.example.org does not exist"),
         ("5.0.0", "550 Domain not found"),
@@ -73,13 +77,6 @@ def test_the_same_words_of_the_readers_address_or_domain_are_hard(
     status: str, words: str, reason: Reason
 ) -> None:
     assert only(told(words, status=status)) == (reason, True)
-
-
-def test_our_own_address_as_the_unknown_one_is_not_the_reader() -> None:
-    assert only(told(f"550 5.1.1 no such user: {OURS}", status="5.1.1")) == (
-        Reason.FILTERED,
-        False,
-    )
 
 
 def test_a_reader_in_our_own_domain_is_a_reader() -> None:
@@ -192,6 +189,22 @@ class TestTranscripts:
             Reason.USER_UNKNOWN,
             True,
         )
+
+    def test_a_sender_that_could_not_be_verified_beneath_data(self) -> None:
+        lines = (
+            f"<<< 550-Verification failed for <{OURS}>\n"
+            "<<< 550-The account or domain may not exist.\n"
+            "<<< 550 Sender verify failed\n"
+            f"550 5.1.1 <{READER}>... User unknown\n"
+            "<<< 503 Valid RCPT command must precede DATA"
+        )
+        words = self.HEAD.replace(
+            f"<{READER}>\n", f"<{READER}>\n    (reason: 550-Verification failed for <{OURS}>)\n"
+        )
+        diagnostic = f"smtp; 550-Verification failed for <{OURS}>"
+        fields = recipient(status="5.1.1", diagnostic=diagnostic)
+        report = read_report(notification(fields, words=words + lines))
+        assert only(report) == (Reason.SENDER_REJECTED, False)
 
     def test_a_refused_message_is_a_filters(self) -> None:
         lines = f"<<< 550 Unknown user {READER}\n554 5.0.0 Service unavailable"

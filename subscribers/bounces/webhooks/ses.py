@@ -113,11 +113,12 @@ class Ses:
         if inner is None or not inner.is_object:
             is_test = message.startswith("Successfully validated SNS topic")
             return [] if is_test else [unreadable("ses", call.body)]
-        told = _read(inner, envelope["MessageId"])
+        told = read_event(inner, envelope["MessageId"])
         return [] if told is None else [told]
 
 
-def _read(one: Foreign, event_id: str) -> ProviderEvent | None:
+def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
+    """Return what an event of Amazon SES says, however it came; None where it says nothing."""
     word = one["eventType"].word or one["notificationType"].word
     meaning = meaning_of(_EVENTS, word)
     said, mail = one[word], one["mail"]
