@@ -92,11 +92,16 @@ def find_unknown_element(name: str) -> str | None:
 
 
 def find_unknown_attribute(element: str, attribute: str) -> str | None:
-    """Say that a known element has no such attribute; None if it has."""
-    known = components()[element].attributes
-    if attribute in known:
+    """Say that MJML knows no such attribute; None if it does, be it for other elements alone."""
+    if attribute in _attributes():
         return None
+    known = components()[element].attributes
     return f"<{element}> has no attribute {attribute!r}.{_suggest(attribute, known)}"
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    return frozenset().union(*(component.attributes for component in components().values()))
 
 
 def _suggest(word: str, known: dict[str, Component] | frozenset[str]) -> str:

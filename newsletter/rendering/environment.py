@@ -49,6 +49,7 @@ class MailTemplates:
             short_url=short_url,
         )
         self._checked: dict[str, tuple[float, ...]] = {}
+        self._idle: dict[str, list[tuple[str, Place]]] = {}
         self._environment.globals.update(
             chapter_anchor=chapter_anchor,
             section_anchor=section_anchor,
@@ -86,10 +87,16 @@ class MailTemplates:
             if not (self._folder / name / file).is_file():
                 raise TemplateError("The file is missing.", place=Place(source=f"{name}/{file}"))
         shared = (self._folder / "_shared").glob("*.mjml.j2")
+        idle = []
         for path in (self._folder / name / BODY, *shared):
             source = path.read_text(encoding="utf-8")
-            check_source(source, template=path.relative_to(self._folder).as_posix())
+            idle += check_source(source, template=path.relative_to(self._folder).as_posix())
+        self._idle[name] = idle
         self._checked[name] = stamp
+
+    def without_effect(self, name: str) -> list[tuple[str, Place]]:
+        """Return what a template says in vain, with its places, as its last check found it."""
+        return self._idle.get(name, [])
 
     def render(self, path: str, values: dict[str, object]) -> str:
         """Render one file.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -25,6 +25,7 @@ from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
 from newsletter.rendering.components import Holds, components
+from newsletter.rendering.important import let_important_win
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 
@@ -36,6 +37,8 @@ _UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
 #: Attributes whose line ends are the author's; in others they are white space between words.
 _LINES_KEPT = frozenset({"alt", "title", "href", "src", "icon-wrapped-alt", "icon-unwrapped-alt"})
 _SPACES = re.compile(r"[ \t\r\n\f]+")
+#: A semicolon behind a rule spoils the next one.
+_STRAY_END = re.compile(r"\}\s*;")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STYLE_SHEET = re.compile(
     r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
@@ -52,14 +55,15 @@ _HIDDEN_ATTRIBUTE = re.compile(
 )
 
 
-def check_source(source: str, *, template: str) -> None:
-    """Check the tags and attributes of a template's own text.
+def check_source(source: str, *, template: str) -> list[tuple[str, Place]]:
+    """Check the tags and attributes of a template's own text; returns what has no effect there.
 
     Raises:
         TemplateError: A tag or attribute is unknown; the message names template and line.
     """
     try:
-        check_tags(_JINJA.sub(_blank, source))
+        idle = check_tags(_JINJA.sub(_blank, source))
+        return [(what, Place(source=template, line=line)) for what, line in idle]
     except MjmlError as error:
         raise error.in_template(template) from None
 
@@ -88,9 +92,10 @@ def compile_mjml(text: str, *, template: str) -> str:
             f"MJML refuses the template: {error}.", place=Place(source=template)
         ) from None
     html = _number_menus(_mark_sheets(html, frozenset(marks.inlined)))
-    html = html.replace("</head>", f"{parts.fonts()}</head>", 1)
+    html = marks.restore(html)
+    html = html.replace("</head>", f"{parts.fonts_of(html)}</head>", 1)
     try:
-        return parts.before + _inline_styles(marks.restore(html), parts.html_attributes)
+        return parts.before + _inline_styles(html, parts.html_attributes)
     except MjmlError as error:
         raise error.in_template(template) from None
 
@@ -146,6 +151,17 @@ class _HtmlAttribute:
             raise MjmlError(f"The path {self.path!r} is no CSS selector.", self.line) from None
 
 
+#: Elements that the compiler gives no defaults of ``mj-attributes``, or no empty ``alt``.
+_WITHOUT_DEFAULTS = frozenset({"mj-body", "mj-accordion-element"})
+_PICTURES = frozenset({"mj-image", "mj-carousel-image", "mj-social-element"})
+#: Elements in which the compiler takes no HTML.
+_NO_RAW = frozenset({"mj-social", "mj-navbar", "mj-accordion", "mj-accordion-element"})
+
+
+def _is_more_than_comment(html: str) -> bool:
+    return bool(re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL).strip())
+
+
 class _Parts:
     """What stands in a template and is not the compiler's: it ignores or cannot do these.
 
@@ -157,7 +173,7 @@ class _Parts:
     def __init__(self, root: Element) -> None:
         self.before = ""
         self.html_attributes: list[_HtmlAttribute] = []
-        self._fonts: list[str] = []
+        self._fonts: list[tuple[str, str]] = []
         self._lines: dict[str, int] = {}
         self._read(root)
 
@@ -165,17 +181,23 @@ class _Parts:
         for child in element.children:
             match child.name:
                 case "mj-font":
-                    self._fonts.append(_font_address(child))
+                    self._fonts.append(_font(child))
                 case "mj-selector":
                     self._read_selector(child)
                 case "mj-raw" if child.attributes.get("position") == "file-start":
-                    if re.sub(r"<!--.*?-->", "", child.raw, flags=re.DOTALL).strip():
+                    if _is_more_than_comment(child.raw):
                         raise MjmlError(
                             "Text before the document makes browsers lay it out in an old way.",
                             child.line,
                             remedy='Only a comment may stand in <mj-raw position="file-start">.',
                         )
                     self.before += child.raw.strip()
+                case "mj-raw" if element.name in _NO_RAW and _is_more_than_comment(child.raw):
+                    raise MjmlError(
+                        f"HTML within <{element.name}> cannot be done here.",
+                        child.line,
+                        remedy="Put it before or behind, in the column.",
+                    )
                 case "mj-class" if child.children:
                     raise MjmlError(
                         "Elements within <mj-class> are ignored here.",
@@ -204,24 +226,26 @@ class _Parts:
                 )
             )
 
-    def fonts(self) -> str:
-        """Return the style sheet that asks for web fonts; Outlook would show Times instead."""
-        if not self._fonts:
+    def fonts_of(self, html: str) -> str:
+        """Return the style sheet that asks for the web fonts in use; Outlook would show Times."""
+        used = dict.fromkeys(address for name, address in self._fonts if name and name in html)
+        if not used:
             return ""
-        imports = "".join(f"@import url({address});" for address in dict.fromkeys(self._fonts))
+        imports = "".join(f"@import url({address});" for address in used)
         sheet = f'<style type="text/css"{_NOT_INLINED}>{imports}</style>'
         return f"<!--[if !mso]><!-->{sheet}<!--<![endif]-->"
 
 
-def _font_address(element: Element) -> str:
+def _font(element: Element) -> tuple[str, str]:
+    """Return a font's name and the address of its style sheet."""
     address = element.attributes.get("href", "")
-    if not re.fullmatch(r"https://[^\s()'\"<>\\;]+", address):
+    if not re.fullmatch(r"https?://[^\s()'\"<>\\;]+", address):
         raise MjmlError(
-            f"<mj-font> has no https address: {address!r}.",
+            f"<mj-font> has no web address: {address!r}.",
             element.line,
             remedy="Give the style sheet of the font, https://…, or leave <mj-font> out.",
         )
-    return address
+    return element.attributes.get("name", ""), address
 
 
 #: Elements that the compiler is not given: they are done here.
@@ -231,20 +255,39 @@ _DONE_HERE = frozenset({"mj-font", "mj-html-attributes"})
 def _skeleton(element: Element, marks: _Marks, room: Room) -> str:
     """Write an element as XML of plain letters and marks."""
     name = element.name
-    if name in _DONE_HERE or element.attributes.get("position") == "file-start":
+    if element.attributes.get("position") == "file-start":
         return ""
     attributes = "".join(
-        f' {key}="{marks.hide(_spaced(key, value), _UNSAFE)}"'
-        for key, value in element.attributes.items()
+        f' {key}="{value}"' for key, value in _written_attributes(element, marks, room)
     )
     if components()[name].is_raw:
         inner = _kept(element, marks, room) if element.raw.strip() else ""
     else:
+        children = [
+            child
+            for child in element.children
+            if child.name not in _DONE_HERE and not (name in _NO_RAW and child.name == "mj-raw")
+        ]
         columns = sum(child.name in {"mj-column", "mj-group"} for child in element.children)
-        inner = "".join(
-            _skeleton(child, marks, room.within(child, columns)) for child in element.children
-        )
+        inner = "".join(_skeleton(child, marks, room.within(child, columns)) for child in children)
     return f"<{name}{attributes}>{inner}</{name}>"
+
+
+def _written_attributes(element: Element, marks: _Marks, room: Room) -> Iterator[tuple[str, str]]:
+    """Yield what the compiler is to be given, with what it forgets by itself."""
+    given = element.attributes
+    if element.name in _WITHOUT_DEFAULTS:
+        own = components()[element.name].attributes
+        defaults = {**room.defaults.get("mj-all", {}), **room.defaults.get(element.name, {})}
+        given = {key: value for key, value in defaults.items() if key in own} | given
+    if element.name in _PICTURES:
+        given = {"alt": ""} | given
+    for key, value in given.items():
+        written = marks.hide(_spaced(key, value), _UNSAFE)
+        if key == "href" and element.name == "mj-button" and "title" in given:
+            # It writes no title for a button: this one ends the address and begins the title.
+            written += marks.keep(f'" title="{_attribute_text(given["title"])}')
+        yield key, written
 
 
 def _spaced(attribute: str, value: str) -> str:
@@ -270,7 +313,7 @@ def _kept(element: Element, marks: _Marks, room: Room) -> str:
 
 def squeeze(sheet: str) -> str:
     """Return a style sheet without comments, its white space short."""
-    return _SPACES.sub(" ", _COMMENT.sub("", sheet)).strip()
+    return _SPACES.sub(" ", _STRAY_END.sub("}", _COMMENT.sub("", sheet))).strip()
 
 
 def _with_plain_style(tag: re.Match[str]) -> str:
@@ -309,7 +352,8 @@ def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
     for attribute in html_attributes:
         for element in attribute.find(tree):
             element.set(attribute.name, attribute.value)
-        html = etree.tostring(tree.getroottree(), method="html", encoding="unicode")
+    let_important_win(tree)
+    html = etree.tostring(tree.getroottree(), method="html", encoding="unicode")
     inlined = Premailer(
         html,
         allow_network=False,

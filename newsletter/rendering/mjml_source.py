@@ -70,6 +70,8 @@ _CLOSED_BY_ITSELF = frozenset(
         "optgroup",
     ]
 )
+#: A picture's height that follows its width; the compiler gives it none.
+_NOT_DONE = ("mj-hero", "mode", "fluid-height")
 _INCLUDE = "<mj-include> is not read: a mail's parts come from its own templates."
 _INCLUDE_REMEDY = 'Write {% include "_shared/…" %} in its place.'
 
@@ -121,14 +123,18 @@ class _Token:
     element: Element | None = None
 
 
-def check_tags(text: str) -> None:
+def check_tags(text: str) -> list[tuple[str, int]]:
     """Check the tags and attributes of part of a template, which other parts may close.
+
+    Returns what has no effect, with its line: attributes that belong to other elements.
 
     Raises:
         MjmlError: A tag or attribute is unknown.
     """
-    for _token in _Scanner(text, whole=False).tokens():
+    scanner = _Scanner(text, whole=False)
+    for _token in scanner.tokens():
         pass
+    return scanner.without_effect
 
 
 def read_mjml(text: str) -> Element:
@@ -182,7 +188,8 @@ def _add(token: _Token, path: list[Element]) -> None:
 
 def _check_place(element: Element, parent: Element) -> None:
     places = components()[element.name].within
-    if not parent.name or parent.name in places or (parent.name == "mj-attributes" and places):
+    defaults = parent.name in {"mj-attributes", "mj-class"} and places
+    if not parent.name or parent.name in places or defaults:
         return
     raise MjmlError(
         f"<{element.name}> has no place in <{parent.name}>.",
@@ -199,6 +206,7 @@ class _Scanner:
         self._whole = whole
         self._at = 0
         self._in_defaults = False
+        self.without_effect: list[tuple[str, int]] = []
 
     def tokens(self) -> Iterator[_Token]:
         while match := _TOKEN.search(self._text, self._at):
@@ -269,10 +277,15 @@ class _Scanner:
             at = line + source.count("\n", 0, attribute.start())
             if fault := find_unknown_attribute(name, key):
                 raise MjmlError(fault, at)
+            if key not in components()[name].attributes:
+                self.without_effect.append((f"<{name}> makes nothing of {key!r}.", at))
+                continue
             if key in attributes and self._whole:
                 raise MjmlError(f"<{name}> has the attribute {key!r} twice.", at)
             value = attribute["value"] or ""
             attributes[key] = resolve(value[1:-1] if value[:1] in {'"', "'"} else value)
+            if (name, key, attributes[key]) == _NOT_DONE:
+                self.without_effect.append((f'{key}="fluid-height" is not done here.', at))
         return attributes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue
 from newsletter.language import Said
 from newsletter.rendering.checks import check_mail
+from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
@@ -55,7 +56,22 @@ def run_preflight(
         findings.append(_template_finding(error))
         return Preflight(findings=sorted_findings(findings), rendered=None)
     findings.extend(check_mail(rendered, publisher))
+    findings.extend(_idle_findings(template, templates_dir))
     return Preflight(findings=sorted_findings(findings), rendered=rendered)
+
+
+def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
+    for what, place in templates_in(templates_dir).without_effect(template):
+        yield Finding(
+            code="template-attribute",
+            severity=Severity.WARNING,
+            place=IssuePlace(field=IssueField.MAIL),
+            about=str(place),
+            message=Said(
+                ja=f"テンプレートの{place}の属性は効果がありません。", en=f"{place}: {what}"
+            ),
+            remedy=Said(ja="属性を消してください。", en="Take the attribute out."),
+        )
 
 
 def _template_finding(error: TemplateError) -> Finding:

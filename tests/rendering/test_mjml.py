@@ -208,8 +208,11 @@ def test_a_web_font_is_asked_for_where_a_template_names_one() -> None:
     )
 
     assert "@import url(https://fonts.example/css?family=Klee+One&a=1);" in html
-    with pytest.raises(TemplateError, match="no https address"):
-        _html("<mj-text>一</mj-text>", head='<mj-font name="x" href="http://fonts.example/" />')
+    assert "fonts.example" not in _html(
+        "<mj-text>一</mj-text>", head='<mj-font name="Klee One" href="https://fonts.example/" />'
+    ), "a font that nothing uses"
+    with pytest.raises(TemplateError, match="no web address"):
+        _html("<mj-text>一</mj-text>", head='<mj-font name="x" href="javascript:x" />')
 
 
 def test_each_menu_has_a_button_of_its_own() -> None:
@@ -230,3 +233,59 @@ def test_a_conditional_comment_reaches_its_client_and_a_remark_nobody() -> None:
 
     assert "覚え書き" not in html
     assert "<!--[if mso]><tr><td>二</td></tr><![endif]-->" in html
+
+
+def test_what_a_sheet_says_with_more_weight_wins_over_an_elements_own_style() -> None:
+    html = _html(
+        '<mj-text><a href="#x" style="color: red; background: url(\'a;b\'); margin: 0">一</a>'
+        "</mj-text>",
+        head='<mj-style inline="inline">a { color: #0b5cad !important; margin: 3px }</mj-style>',
+    )
+    (link,) = _elements(html, "a")
+    style = re.sub(r"\s", "", link["style"] or "")
+    assert "color:#0b5cad!important" in style
+    assert "color:red" not in style
+    assert "margin:0" in style
+    assert "a;b" in style
+
+
+def test_defaults_hold_for_the_body_and_within_accordions() -> None:
+    accordion = (
+        "<mj-accordion><mj-accordion-element><mj-accordion-title>問い</mj-accordion-title>"
+        "<mj-accordion-text>答え</mj-accordion-text></mj-accordion-element></mj-accordion>"
+    )
+    html = _html(
+        accordion,
+        head='<mj-attributes><mj-body background-color="#abcdef" />'
+        '<mj-accordion-element icon-wrapped-url="https://example.jp/plus.png" /></mj-attributes>',
+    )
+    assert re.search(r"<body[^>]*background-color:#abcdef", html)
+    assert "https://example.jp/plus.png" in [image["src"] for image in _elements(html, "img")]
+
+
+@pytest.mark.parametrize(
+    ("inner", "head", "message"),
+    [
+        ("<mj-social>\n<mj-raw><b>x</b></mj-raw></mj-social>", "", r"t:2: HTML within <mj-social>"),
+        ("<mj-carousel></mj-carousel>\n<mj-carousel></mj-carousel>", "", r"t:2: .*one <mj-car"),
+        (
+            "",
+            '<mj-attributes><mj-class name="a"><mj-text color="red" /></mj-class></mj-attributes>',
+            "within <mj-class> are ignored",
+        ),
+        ("", '<mj-raw position="file-start">x</mj-raw>', "Only a comment"),
+        (
+            "",
+            (
+                '<mj-html-attributes><mj-selector path="]"><mj-html-attribute name="x" />'
+                "</mj-selector></mj-html-attributes>"
+            ),
+            "no CSS selector",
+        ),
+    ],
+)
+def test_what_cannot_be_done_here_is_said_with_a_remedy(
+    inner: str, head: str, message: str
+) -> None:
+    with pytest.raises(TemplateError, match=message):
+        _html(inner, head=head)

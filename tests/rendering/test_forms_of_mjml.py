@@ -1,0 +1,95 @@
+"""Forms that templates in circulation have: each compiles, and loses nothing its author wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from newsletter.issues.sources import read_issue
+from newsletter.language import Language
+from newsletter.rendering.components import components
+from newsletter.rendering.mjml import check_source, compile_mjml
+from newsletter.rendering.preflight import run_preflight
+from newsletter.samples import sample_issue
+from tests.rendering.test_render import PUBLISHER, TEMPLATES
+
+FORMS = sorted((Path(__file__).parent / "templates").glob("*.mjml"))
+_ATTRIBUTE = re.compile(r"\b(href|src|alt|thumbnails-src)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+
+
+class _Page(HTMLParser):
+    """A page's words and the values of its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words = ""
+        self.values: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
+        self.values |= {value for _name, value in attrs if value is not None}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_a_form_compiles_with_all_its_words_links_and_pictures(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    html = compile_mjml(source, template=path.name)
+    page = _Page(html)
+    body = re.sub(r"<!--.*?-->", "", source.partition("</mj-head>")[2] or source, flags=re.DOTALL)
+    words = {_squeezed(unescape(word)) for word in re.split(r"<[A-Za-z/][^>]*>", body)}
+    assert {word for word in words if word not in _squeezed(page.words)} == set()
+    written = {
+        (double or single).replace("&amp;", "&")
+        for _name, double, single in _ATTRIBUTE.findall(body)
+    }
+    shown = "\n".join(page.values)
+    assert {value for value in written if value not in shown} == set()
+    assert "\\u{" not in html
+    assert html.count("<!DOCTYPE html>") == 1
+
+
+def test_every_element_of_mjml_stands_in_a_form() -> None:
+    written = {name for path in FORMS for name in re.findall(r"<(mj[\w-]*)", path.read_text())}
+    assert components().keys() - written == set()
+
+
+def test_what_is_said_in_vain_is_found_with_its_line() -> None:
+    path = next(path for path in FORMS if path.stem.startswith("05"))
+    found = check_source(path.read_text(encoding="utf-8"), template="t")
+    assert [(what, place.line) for what, place in found] == [
+        ("<mj-body> makes nothing of 'font-size'.", 2),
+        ("<mj-body> makes nothing of 'color'.", 2),
+        ("<mj-body> makes nothing of 'font-family'.", 2),
+        ("<mj-section> makes nothing of 'vertical-align'.", 3),
+    ]
+
+
+def test_preflight_names_an_attribute_that_a_template_gives_in_vain(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "email", tmp_path / "email")
+    body = tmp_path / "email/letter/body.mjml.j2"
+    source = body.read_text(encoding="utf-8")
+    changed = source.replace("<mj-section css", '<mj-section\n  line-height="2" css', 1)
+    body.write_text(changed, encoding="utf-8")
+    found = run_preflight(
+        read_issue(sample_issue(Language.ENGLISH), source="sample").issue,
+        template="letter",
+        templates_dir=tmp_path,
+        publisher=PUBLISHER,
+    )
+    line = changed[: changed.index("line-height=")].count("\n") + 1
+    (finding,) = [each for each in found.findings if each.code == "template-attribute"]
+    assert f"letter/body.mjml.j2:{line}" in finding.message.en
+    assert not found.blocked
