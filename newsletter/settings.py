@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     #: SQLAlchemy URL; empty for SQLite in ``data_dir``.
     database_url: str = ""
+    #: Seconds that one statement may take; PostgreSQL silent for longer counts as away.
+    database_timeout: int = Field(default=45, ge=5, le=3600)
     #: Empty starts a Valkey server of our own for as long as a command needs one.
     redis_url: str = ""
     #: Comma-separated; the first signs, all verify. Empty keeps one in ``data_dir``.

@@ -131,7 +131,9 @@ def _unless_the_database_is_away() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        _log.warning("The database does not answer: %s", str(error.orig).splitlines()[0])
+        _log.warning(
+            "The database does not answer: %s", str(getattr(error, "orig", error)).splitlines()[0]
+        )
 
 
 def _hint(

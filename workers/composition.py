@@ -54,7 +54,7 @@ def build(settings: Settings) -> Services:
     keys = signing_keys(settings)
     return Services(
         settings=settings,
-        engine=open_engine(settings.effective_database_url),
+        engine=open_engine(settings.effective_database_url, seconds=settings.database_timeout),
         signer=TokenSigner(keys),
         # The oldest key: Message-IDs must stay the same when a new key is put in front.
         message_id_key=keys[-1],

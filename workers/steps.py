@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _log = logging.getLogger(__name__)
 
-#: What a database raises that is away, locked, or on its way out.
-AWAY = (OperationalError, InterfaceError)
+#: What a database raises that is away, locked, or on its way out, or whose connections all hang.
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 @contextmanager

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds after which a worker's main process looks whether it is to drain.
 _LOOK_SECONDS = 1.0
+#: A sign of life that takes longer is given up, so that the next one is heard.
+_PATIENCE_SECONDS = 5.0
 
 
 class SignOfLife:
@@ -42,7 +44,7 @@ class SignOfLife:
 
     def _go_on(self) -> None:
         # An engine of its own: it must beat also while all others' connections are busy.
-        engine = open_engine(self._settings.effective_database_url)
+        engine = open_engine(self._settings.effective_database_url, seconds=_PATIENCE_SECONDS)
         while not self._ended.is_set():
             self._beat(engine)
             self._ended.wait(heartbeats.BEAT_SECONDS)

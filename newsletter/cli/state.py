@@ -39,6 +39,6 @@ def environment_of(context: typer.Context) -> dict[str, str]:
 
 def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
-    engine = open_engine(settings.effective_database_url)
+    engine = open_engine(settings.effective_database_url, seconds=settings.database_timeout)
     upgrade(engine)
     return engine

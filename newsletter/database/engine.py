@@ -23,6 +23,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError
 
+#: Seconds that a statement may take where no setting says otherwise.
+STATEMENT_SECONDS = 45.0
+#: Seconds that a thread waits for one of its process's connections.
+_POOL_SECONDS = 10
 #: Milliseconds a SQLite connection waits for another's write to end.
 _BUSY_TIMEOUT = 30_000
 
@@ -30,10 +34,15 @@ _BUSY_TIMEOUT = 30_000
 _to_json = partial(json.dumps, ensure_ascii=False)
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL.
 
     Its errors hide the values of statements, which are people's addresses.
+
+    Args:
+        url: The database's.
+        seconds: How long a statement may take; a database that says nothing for longer counts as
+            away. SQLite lives in this process, and waits for others' locks only.
 
     Raises:
         SettingError: The URL is none, or names another database.
@@ -60,9 +69,14 @@ def open_engine(url: str) -> Engine:
             engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
+                pool_timeout=_POOL_SECONDS,
                 hide_parameters=True,
                 json_serializer=_to_json,
             )
+            # Imported here: most commands, and every SQLite, do without PostgreSQL's driver.
+            from newsletter.database import postgres  # noqa: PLC0415
+
+            postgres.limit(engine, seconds)
         case name:
             raise SettingError(
                 f"The database {name!r} is not supported.",
@@ -100,18 +114,31 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 
+def allow_long(connection: Connection) -> None:
+    """Let the statements of a connection's present transaction take an hour."""
+    if connection.dialect.name == "postgresql":
+        from newsletter.database import postgres  # noqa: PLC0415 - as above
+
+        postgres.allow_long(connection)
+
+
 @contextmanager
-def transaction(engine: Engine, *, of_one_instant: bool = False) -> Iterator[Session]:
+def transaction(
+    engine: Engine, *, of_one_instant: bool = False, long: bool = False
+) -> Iterator[Session]:
     """Open a session that commits at the end, or rolls back on any exception.
 
     Args:
         engine: The database.
         of_one_instant: Whether all its statements must see the same data. SQLite gives no other;
             with PostgreSQL a row that another transaction changed meanwhile cannot be changed.
+        long: Whether its statements may take an hour, since they touch a whole list.
     """
     if of_one_instant and engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with Session(engine, expire_on_commit=False) as session, session.begin():
+        if long:
+            allow_long(session.connection())
         yield session
 
 

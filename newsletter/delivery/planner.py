@@ -87,7 +87,7 @@ def plan_restored(engine: Engine) -> None:
 
 
 def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
-    with transaction(engine, of_one_instant=True) as session:
+    with transaction(engine, of_one_instant=True, long=True) as session:
         mailing = session.scalars(
             select(MailingRow)
             .where(MailingRow.id == mailing_id, MailingRow.state == state)

@@ -20,7 +20,7 @@ def serve(settings: Settings) -> None:
     set_up_logs(settings)
     app = create_app(
         settings=settings,
-        engine=open_engine(settings.effective_database_url),
+        engine=open_engine(settings.effective_database_url, seconds=settings.database_timeout),
         signer=TokenSigner(signing_keys(settings)),
         mailbox=MailboxStore(settings.mailbox_file) if settings.mailbox_file else None,
     )

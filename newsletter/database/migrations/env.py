@@ -8,6 +8,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Engine, text
 
+from newsletter.database.engine import allow_long
 from newsletter.database.tables import Base
 from newsletter.database.types import UtcDateTime, Vocabulary
 
@@ -36,6 +37,7 @@ def run() -> None:
             render_item=_as_stored,
         )
         with connection.begin(), context.begin_transaction():
+            allow_long(connection)
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             context.run_migrations()

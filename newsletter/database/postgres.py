@@ -1,0 +1,92 @@
+"""Connections to PostgreSQL that never wait for ever.
+
+A server that refuses is told at once. One that falls silent, because its host hangs or a network
+swallows packets, is not: TCP alone would wait for hours. So each connection has limits on three
+floors: TCP asks whether the other side lives, the server ends what takes too long, and the client
+gives up a little after the server should have.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import Connection, Engine, event
+
+T = TypeVar("T")
+
+#: Seconds until a connection stands, or another host of the URL is tried.
+_CONNECT_SECONDS = 5
+#: TCP asks after so many seconds of silence, so often, and gives up unanswered data after so long.
+_KEEPALIVE = {"idle": 10, "interval": 5, "count": 3}
+_UNANSWERED_SECONDS = 25
+#: The server is given so many seconds to say that a statement took too long.
+_GRACE_SECONDS = 5.0
+#: What plans a mailing to millions, or changes tables, may take so long.
+_LONG_SECONDS = 3600.0
+#: A transaction of a client that went away without a word keeps its locks for at most so long.
+_IDLE_SECONDS = 300
+
+
+class _PatientConnection(psycopg.Connection[Any]):
+    """Gives up when the server says nothing for ``patience`` seconds."""
+
+    patience = _LONG_SECONDS
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """See psycopg; without a timeout of the caller's, ours counts."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.patience)
+        except psycopg.errors._WaitTimeout:  # noqa: SLF001 - the only name that tells it apart
+            # Nobody knows what the server did with it: the connection is of no use any more.
+            self.pgconn.finish()
+            raise psycopg.OperationalError(
+                f"the server did not answer within {self.patience:g} seconds"
+            ) from None
+
+
+def limit(engine: Engine, seconds: float) -> None:
+    """Let no statement of an engine take longer than so many seconds, nor wait longer for it."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: object, _record: object, args: list[Any], options: dict[str, Any]
+    ) -> _PatientConnection:
+        own = {
+            "connect_timeout": _CONNECT_SECONDS,
+            "keepalives": 1,
+            **{f"keepalives_{name}": value for name, value in _KEEPALIVE.items()},
+            "tcp_user_timeout": _UNANSWERED_SECONDS * 1000,
+        }
+        connection = _PatientConnection.connect(*args, **own | options)
+        connection.patience = seconds + _GRACE_SECONDS
+        _set(connection, seconds)
+        return connection
+
+    @event.listens_for(engine, "checkin")
+    def reset(connection: _PatientConnection | None, _record: object) -> None:
+        if connection is not None:
+            connection.patience = seconds + _GRACE_SECONDS
+
+
+def _set(connection: _PatientConnection, seconds: float) -> None:
+    """Set the server's side; by statements, since a pooler in between takes no start options."""
+    values = {
+        "statement_timeout": int(seconds * 1000),
+        "idle_in_transaction_session_timeout": _IDLE_SECONDS * 1000,
+        **{f"tcp_keepalives_{name}": value for name, value in _KEEPALIVE.items()},
+        "tcp_user_timeout": _UNANSWERED_SECONDS * 1000,
+    }
+    connection.autocommit = True
+    connection.execute("; ".join(f"SET {name} = {value}" for name, value in values.items()))
+    connection.autocommit = False
+
+
+def allow_long(connection: Connection) -> None:
+    """Let the statements of a connection's present transaction take an hour."""
+    driver = connection.connection.driver_connection
+    cast("_PatientConnection", driver).patience = _LONG_SECONDS
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(_LONG_SECONDS * 1000)}")

@@ -1,0 +1,44 @@
+"""A database that falls silent is given up, and met again once it speaks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
+
+from newsletter.database.engine import open_engine, reading, transaction
+from tests.support.proxy import silent_network
+
+_SECONDS = 1.0
+
+
+def _ask(engine: Engine) -> int | None:
+    with reading(engine) as session:
+        return session.scalar(select(1))
+
+
+def test_who_waits_for_a_silent_server_gives_up_and_finds_it_again(postgres_url: str) -> None:
+    with silent_network(postgres_url) as network:
+        engine = open_engine(network.url, seconds=_SECONDS)
+        assert _ask(engine) == 1
+        network.fall_silent()
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            _ask(engine)
+        assert time.monotonic() - began < 20
+        network.mend()
+        assert _ask(engine) == 1
+        engine.dispose()
+
+
+def test_a_statement_that_takes_too_long_is_ended_but_for_one_that_may(postgres_url: str) -> None:
+    engine = open_engine(postgres_url, seconds=_SECONDS)
+    with pytest.raises(OperationalError, match="timeout"), transaction(engine) as session:
+        session.execute(text("SELECT pg_sleep(2)"))
+    with transaction(engine, long=True) as session:
+        session.execute(text("SELECT pg_sleep(1.5)"))
+    with pytest.raises(OperationalError, match="timeout"), transaction(engine) as session:
+        session.execute(text("SELECT pg_sleep(2)"))
+    engine.dispose()
