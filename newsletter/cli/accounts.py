@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.invitations import invite
-from newsletter.accounts.roles import Grant
-from newsletter.cli.console import console
 from newsletter.cli.state import NewsletterName, open_database, settings_of
-from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.inviting import mail_link
-from subscribers.newsletters import find_newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Invite people who write, approve, operate.")
 
@@ -39,6 +31,16 @@ def invite_somebody(
     ] = False,
 ) -> None:
     """Invite somebody; workers mail the link, which works once, within 7 days."""
+    from rich.markup import escape
+
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.invitations import invite
+    from newsletter.accounts.roles import Grant
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.inviting import mail_link
+    from subscribers.newsletters import find_newsletter
+
     settings = settings_of(context)
     with transaction(open_database(settings)) as session:
         row = find_newsletter(session, newsletter)

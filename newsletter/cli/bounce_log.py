@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
-from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE, record_event
-from newsletter.cli.console import console, print_json
-from newsletter.cli.intake import feedback_keys
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.engine import reading, transaction
-from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
-from newsletter.delivery.feedback.incidents import list_incidents, settle_incident
-from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy, set_policy
-from newsletter.delivery.feedback.rates import Rate, rates_by_domain, rates_by_mailing
-from newsletter.delivery.feedback.search import (
-    BounceFilter,
-    LoggedBounce,
-    find_bounce,
-    list_bounces,
-    suppressions_of,
-)
-from newsletter.delivery.feedback.undo import undo_bounce
-from subscribers.newsletters import find_newsletter
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from newsletter.delivery.feedback.rates import Rate
+    from newsletter.delivery.feedback.search import LoggedBounce
 
 app = typer.Typer()
 
@@ -53,6 +39,13 @@ def show_list(
     json: Json = False,
 ) -> None:
     """Search the log of what came back, the newest first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.delivery.feedback.search import BounceFilter, list_bounces
+
     with reading(open_database(settings_of(context))) as session:
         wanted = BounceFilter(
             address=address,
@@ -103,6 +96,12 @@ def as_json(one: LoggedBounce) -> dict[str, Any]:
 @app.command()
 def show(context: typer.Context, bounce: int, json: Json = False) -> None:
     """Show one: what came, what was decided, on what evidence, and the raw report."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.delivery.feedback.search import find_bounce, suppressions_of
+
     with reading(open_database(settings_of(context))) as session:
         one = find_bounce(session, bounce)
         kept_from = suppressions_of(session, one.row)
@@ -139,6 +138,11 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 @app.command()
 def undo(context: typer.Context, bounce: int, reason: Reason) -> None:
     """Take back what followed from one: lift its suppression, let a complaint's reader return."""
+    from newsletter.accounts.audit import COMMAND_LINE, record_event
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.feedback.undo import undo_bounce
+
     with transaction(open_database(settings_of(context))) as session:
         action = undo_bounce(session, bounce, reason=reason)
         record_event(session, COMMAND_LINE, "bounce.undo", object=f"bounce {bounce}", reason=reason)
@@ -152,6 +156,12 @@ def incidents(
     json: Json = False,
 ) -> None:
     """List waves of bounces, which suppress nobody until somebody says what they were."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.delivery.feedback.incidents import list_incidents
+
     with reading(open_database(settings_of(context))) as session:
         found = list_incidents(session, closed=everything)
     if json:
@@ -193,6 +203,12 @@ def settle(
     reason: Reason,
 ) -> None:
     """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
+    from newsletter.accounts.audit import COMMAND_LINE, record_event
+    from newsletter.cli.console import console
+    from newsletter.cli.intake import feedback_keys
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.feedback.incidents import settle_incident
+
     settings = settings_of(context)
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
     with transaction(open_database(settings)) as session:
@@ -222,6 +238,14 @@ def rates(
     json: Json = False,
 ) -> None:
     """Show how much came back, by mailing or by domain."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.database.types import now
+    from newsletter.delivery.feedback.rates import rates_by_domain, rates_by_mailing
+
     with reading(open_database(settings_of(context))) as session:
         only = _only(session, newsletter)
         found = (
@@ -273,6 +297,14 @@ def policy(
     json: Json = False,
 ) -> None:
     """Show, or set, when a newsletter stops writing to an address."""
+    from rich.markup import escape
+
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy, set_policy
+    from subscribers.newsletters import find_newsletter
+
     given = (soft_limit, soft_days, complaint_everywhere)
     with transaction(open_database(settings_of(context))) as session:
         row = find_newsletter(session, newsletter)
@@ -299,4 +331,6 @@ def policy(
 
 
 def _only(session: Session, newsletter: str | None) -> list[int] | None:
+    from subscribers.newsletters import find_newsletter
+
     return None if newsletter is None else [find_newsletter(session, newsletter).id]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
 
-from newsletter.cli.console import console, print_json
 from newsletter.cli.state import Json
 from newsletter.errors import ListError, Place
-from subscribers.bounces.mail import MAIL_OCTETS
-from subscribers.bounces.model import Report
-from subscribers.bounces.reading import read_report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from subscribers.bounces.model import Report
 
 #: Characters of the other side's words in the table; all of them are in the bounce log.
 _SAID = 160
@@ -37,6 +36,11 @@ def read(
     json: Json = False,
 ) -> None:
     """Say what messages that came back mean; nothing is kept or changed (docs/bounces.md)."""
+    from rich.table import Column, Table
+
+    from newsletter.cli.console import console, print_json
+    from subscribers.bounces.reading import read_report
+
     table = Table(
         Column("file", overflow="fold"),
         "kind",
@@ -77,6 +81,8 @@ def as_json(name: str, report: Report) -> dict[str, Any]:
 
 
 def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
+    from subscribers.bounces.mail import MAIL_OCTETS
+
     if not files:
         yield "-", sys.stdin.buffer.read(MAIL_OCTETS)
     for path in files:
@@ -90,6 +96,8 @@ def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _add_rows(table: Table, name: str, report: Report) -> None:
+    from rich.markup import escape
+
     first = (escape(name), report.kind.value)
     for one in report.recipients:
         hard = "[bold red]hard[/]" if one.hard else ""
@@ -102,4 +110,6 @@ def _add_rows(table: Table, name: str, report: Report) -> None:
 
 def _plain(text: str) -> str:
     """Return a stranger's text so that it can neither style nor steer the terminal."""
+    from rich.markup import escape
+
     return escape("".join(letter if letter.isprintable() else " " for letter in text))

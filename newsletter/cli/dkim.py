@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli.console import console
 from newsletter.cli.state import settings_of
 from newsletter.errors import ConflictError, Place
-from newsletter.message.dkim import make_key
 
 
 def dkim(
@@ -22,6 +20,9 @@ def dkim(
     ] = False,
 ) -> None:
     """Make a DKIM key, and say what to put into DNS and into the settings."""
+    from newsletter.cli.console import console
+    from newsletter.message.dkim import make_key
+
     folder = settings_of(context).data_dir / "dkim"
     path = Path(folder / f"{domain}.{selector}.pem").resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.exc import OperationalError
 
-from newsletter.cli.console import console, errors, print_error, print_json
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.mail import Taken, take_mail
 from newsletter.errors import NewsletterError, Place, SettingError
-from newsletter.settings import Settings, signing_keys
-from newsletter.tokens import TokenSigner
-from subscribers.bounces.mail import MAIL_OCTETS
-from workers.intake.fetching import Fetcher
-from workers.intake.listener import Doorman, listen_until_signal, read_door
-from workers.intake.mailbox import Counts, read_account
+
+if TYPE_CHECKING:
+    from newsletter.delivery.feedback.attribution import Keys
+    from newsletter.settings import Settings
+    from workers.intake.mailbox import Counts
 
 _DRAIN_OCTETS = 65_536
 
 
 def feedback_keys(settings: Settings) -> Keys:
     """Return what our signatures on what comes back are checked with."""
+    from newsletter.delivery.feedback.attribution import Keys
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import TokenSigner
+
     keys = signing_keys(settings)
     return Keys(signer=TokenSigner(keys), message_id_key=keys[-1])
 
 
 def listen_for_bounces(context: typer.Context) -> None:
     """Take bounces and requests to leave by LMTP or SMTP, at BOUNCE_LISTEN (docs/feedback.md)."""
+    from newsletter.cli.console import errors
+    from workers.intake.listener import Doorman, listen_until_signal, read_door
+
     settings = settings_of(context)
     door = read_door(settings.bounce_listen)
     doorman = Doorman(open_database(settings), feedback_keys(settings))
+    import asyncio
+
     asyncio.run(
         listen_until_signal(door, doorman, ready=lambda: errors.print(f"Listening at {door}."))
     )
@@ -53,6 +56,11 @@ def fetch_bounces(
 
     What is taken is deleted there, or moved, once it is committed; other mail stays.
     """
+    from newsletter.cli.console import console, print_json
+    from newsletter.delivery.feedback.mail import Taken
+    from workers.intake.fetching import Fetcher
+    from workers.intake.mailbox import read_account
+
     settings = settings_of(context)
     if settings.bounce_mailbox is None:
         raise SettingError(
@@ -86,6 +94,12 @@ def receive_bounce(
 
     Ends with 75 (EX_TEMPFAIL) when it could not be kept, so that the server tries again.
     """
+    from sqlalchemy.exc import OperationalError
+
+    from newsletter.cli.console import errors, print_error
+    from newsletter.delivery.feedback.mail import take_mail
+    from subscribers.bounces.mail import MAIL_OCTETS
+
     raw = sys.stdin.buffer.read(MAIL_OCTETS)
     while sys.stdin.buffer.read(_DRAIN_OCTETS):
         pass
@@ -105,6 +119,8 @@ def receive_bounce(
 
 
 def _words(counts: Counts) -> str:
+    from newsletter.delivery.feedback.mail import Taken
+
     return (
         f"{counts[Taken.LOGGED]:,} reports logged, {counts[Taken.LEFT]:,} left, "
         f"{counts[Taken.UNKNOWN]:,} kept unread, {counts[Taken.UNRELATED]:,} unrelated, left there"

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from newsletter.cli.console import console, print_json
-from newsletter.cli.preflight import findings_json, show_findings
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, ExitCode, Place
-from newsletter.issues.images import encode_image, keep_image
-from newsletter.issues.markdown_writer import blocks_to_markdown
-from newsletter.issues.model import Picture
-from newsletter.issues.sources import ReadIssue, read_issue
-from newsletter.issues.store import list_issues, save_issue
-from newsletter.message.frame import Identity, MessageFrame, Recipient
-from newsletter.rendering.model import Publisher, RenderedIssue, Slot
-from newsletter.rendering.preflight import run_preflight
-from newsletter.rendering.render import render_issue
-from newsletter.rendering.slots import fill
-from newsletter.settings import Settings
-from subscribers.newsletters import find_newsletter
+from newsletter.rendering.model import Publisher
+
+if TYPE_CHECKING:
+    from newsletter.issues.sources import ReadIssue
+    from newsletter.rendering.model import RenderedIssue
+    from newsletter.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Bring in, check, render and list issues.")
 
@@ -46,6 +35,8 @@ def read_file(path: Path) -> ReadIssue:
     Raises:
         ContentError: The file or what is in it cannot be read.
     """
+    from newsletter.issues.sources import read_issue
+
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -54,6 +45,10 @@ def read_file(path: Path) -> ReadIssue:
 
 
 def _show_reading(read: ReadIssue) -> None:
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
     for change in read.changes:
         before, after = f"U+{ord(change.before[:1] or ' '):04X}", change.after.strip() or "a space"
         console.print(f"[dim]line {change.line}: {change.reason}: {before} → {escape(after)}[/]")
@@ -71,6 +66,14 @@ def import_issue(
 
     One that was sent, or is about to be, is not replaced: what was sent does not change.
     """
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import transaction
+    from newsletter.issues.store import save_issue
+    from newsletter.rendering.render import render_issue
+    from subscribers.newsletters import find_newsletter
+
     settings = settings_of(context)
     read = read_file(file)
     render_issue(
@@ -98,6 +101,13 @@ def import_issue(
 @app.command()
 def check(context: typer.Context, file: File, json: Json = False) -> None:
     """Read, render and check an issue without keeping it; say what to mend before sending."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.cli.preflight import findings_json, show_findings
+    from newsletter.rendering.preflight import run_preflight
+    from newsletter.rendering.slots import fill
+
     read = read_file(file)
     found = run_preflight(
         read.issue,
@@ -130,6 +140,8 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
 
 
 def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:
+    from newsletter.rendering.render import render_issue
+
     return render_issue(
         read.issue,
         template=template or read.template or "digest",
@@ -147,6 +159,11 @@ def render(
     json: Json = False,
 ) -> None:
     """Write issue.html, issue.txt and issue.eml, as a reader would get them."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.message.frame import Identity, MessageFrame, Recipient
+    from newsletter.rendering.model import Slot
+    from newsletter.rendering.slots import fill
+
     rendered = _render(read_file(file), settings_of(context), template)
     url = "https://example.jp/"
     slots = {slot: url for slot in Slot if slot.value.endswith("_url")}
@@ -191,6 +208,14 @@ def show_issues(
     context: typer.Context, newsletter: NewsletterName = None, json: Json = False
 ) -> None:
     """List the issues, newest first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.issues.store import list_issues
+    from subscribers.newsletters import find_newsletter
+
     with reading(open_database(settings_of(context))) as session:
         rows = list_issues(session, find_newsletter(session, newsletter).id)
     if json:
@@ -214,6 +239,13 @@ def bring_picture(
     json: Json = False,
 ) -> None:
     """Bring a picture in, and print the Markdown that shows it in an issue."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import transaction
+    from newsletter.issues.images import encode_image, keep_image
+    from newsletter.issues.markdown_writer import blocks_to_markdown
+    from newsletter.issues.model import Picture
+    from subscribers.newsletters import find_newsletter
+
     settings = settings_of(context)
     try:
         data = file.read_bytes()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-from sqlalchemy.exc import OperationalError
 
 from newsletter import __version__
 from newsletter.cli import (
@@ -23,12 +20,11 @@ from newsletter.cli import (
     subscribers,
 )
 from newsletter.cli.bounces import bounce_app
-from newsletter.cli.console import console, print_error
 from newsletter.cli.dkim import dkim
 from newsletter.cli.send import send
 from newsletter.cli.setup import init
 from newsletter.cli.status import status
-from newsletter.errors import ExitCode, NewsletterError, UnavailableError
+from newsletter.errors import NewsletterError, UnavailableError
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
 
@@ -69,7 +65,7 @@ app.command(rich_help_panel=_RUN)(dkim)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        console.print(__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 
@@ -91,27 +87,36 @@ def run() -> None:
     try:
         app()
     except NewsletterError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except OperationalError as error:
-        print_error(
-            UnavailableError(
-                f"The database does not answer: {str(error.orig).strip()}.",
-                remedy="See whether it runs, and DATABASE_URL.",
-            )
-        )
-        sys.exit(ExitCode.UNAVAILABLE)
+        _end(error)
     except Exception as error:  # noqa: BLE001 - the last edge before a person
-        print_error(
-            NewsletterError(
-                f"Something unforeseen happened: {type(error).__name__}.",
-                remedy=f"This is a defect. The trace to report is in {_keep_trace()}.",
-            )
+        _end(_explained(error))
+
+
+def _explained(error: Exception) -> NewsletterError:
+    from sqlalchemy.exc import OperationalError
+
+    if isinstance(error, OperationalError):
+        return UnavailableError(
+            f"The database does not answer: {str(error.orig).strip()}.",
+            remedy="See whether it runs, and DATABASE_URL.",
         )
-        sys.exit(ExitCode.INTERNAL)
+    return NewsletterError(
+        f"Something unforeseen happened: {type(error).__name__}.",
+        remedy=f"This is a defect. The trace to report is in {_keep_trace()}.",
+    )
+
+
+def _end(error: NewsletterError) -> NoReturn:
+    from newsletter.cli.console import print_error
+
+    print_error(error)
+    sys.exit(error.exit_code)
 
 
 def _keep_trace() -> Path:
+    import traceback
+    from tempfile import NamedTemporaryFile
+
     with NamedTemporaryFile(
         "w", prefix="newsletter-", suffix=".trace", delete=False, encoding="utf-8"
     ) as file:

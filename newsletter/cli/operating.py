@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.cli.console import console, errors, print_json
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.domains import held_domains, hold_domain, let_domain_go, read_domain
-from newsletter.delivery.mailings import (
-    cancel_mailing,
-    find_mailing,
-    pause_mailing,
-    resume_mailing,
-)
-from newsletter.delivery.relays import RelayState, hold_relay, let_relay_go, resting_relays
-from newsletter.delivery.settling import list_deliveries, retry_failed, settle_uncertain
-from newsletter.operations.heartbeats import drain_worker, undrain_worker
-from newsletter.operations.orders import order
-from newsletter.operations.suppressions import find_suppressions, lift_suppression
-from newsletter.settings import signing_keys
-from newsletter.tokens import TokenSigner
-from workers.transports import relay_names
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from newsletter.delivery.relays import RelayState
 
 mailings = typer.Typer(
     no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
@@ -44,6 +29,8 @@ Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
 @mailings.command()
 def pause(context: typer.Context, mailing: int, reason: Reason = "held by command") -> None:
     """Hold a mailing; workers stop within two seconds."""
+    from newsletter.delivery.mailings import pause_mailing
+
     with _order(context, "mailing.pause", mailing, reason) as session:
         pause_mailing(session, mailing, reason=reason)
 
@@ -51,6 +38,8 @@ def pause(context: typer.Context, mailing: int, reason: Reason = "held by comman
 @mailings.command()
 def resume(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Let a held mailing go on."""
+    from newsletter.delivery.mailings import resume_mailing
+
     with _order(context, "mailing.resume", mailing, reason) as session:
         resume_mailing(session, mailing)
 
@@ -58,6 +47,8 @@ def resume(context: typer.Context, mailing: int, reason: Reason = "by command") 
 @mailings.command()
 def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """End a mailing; whoever did not get it yet is skipped."""
+    from newsletter.delivery.mailings import cancel_mailing
+
     with _order(context, "mailing.cancel", mailing, reason) as session:
         cancel_mailing(session, mailing)
 
@@ -65,6 +56,10 @@ def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") 
 @contextmanager
 def _order(context: typer.Context, action: str, mailing: int, reason: str) -> Iterator[Session]:
     """Open the transaction of an order about a mailing that is there."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.delivery.mailings import find_mailing
+    from newsletter.operations.orders import order
+
     engine = open_database(settings_of(context))
     with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
         find_mailing(session, mailing)
@@ -80,6 +75,13 @@ def show_deliveries(
     json: Json = False,
 ) -> None:
     """List a mailing's deliveries in one state, with why: uncertain, failed, skipped and others."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.delivery.mailings import find_mailing
+    from newsletter.delivery.settling import list_deliveries
+
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         find_mailing(session, mailing)
@@ -102,6 +104,9 @@ def settle(
     reason: Reason = "by command",
 ) -> None:
     """Settle what is uncertain: the relay may or may not have taken it."""
+    from newsletter.cli.console import console
+    from newsletter.delivery.settling import settle_uncertain
+
     action = "delivery.resend" if resend else "delivery.leave"
     with _order(context, action, mailing, reason) as session:
         count = settle_uncertain(session, mailing, resend=resend)
@@ -111,6 +116,9 @@ def settle(
 @mailings.command()
 def retry(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
     """Send what failed once more."""
+    from newsletter.cli.console import console
+    from newsletter.delivery.settling import retry_failed
+
     with _order(context, "delivery.retry", mailing, reason) as session:
         count = retry_failed(session, mailing)
     console.print(f"{count:,} sent again")
@@ -119,6 +127,9 @@ def retry(context: typer.Context, mailing: int, reason: Reason = "by command") -
 @relays.command("list")
 def list_relays(context: typer.Context, json: Json = False) -> None:
     """Show the relays that take nothing now."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.delivery.relays import resting_relays
+
     found = resting_relays(open_database(settings_of(context)))
     if json:
         print_json(
@@ -141,6 +152,14 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 @relays.command()
 def hold(context: typer.Context, name: str, reason: Reason = "held by command") -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
+    from rich.markup import escape
+
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.cli.console import errors
+    from newsletter.delivery.relays import hold_relay
+    from newsletter.operations.orders import order
+    from workers.transports import relay_names
+
     settings = settings_of(context)
     engine, known = open_database(settings), relay_names(settings)
     if name not in known:
@@ -153,6 +172,10 @@ def hold(context: typer.Context, name: str, reason: Reason = "held by command") 
 @relays.command()
 def release(context: typer.Context, name: str, reason: Reason = "by command") -> None:
     """Send by a relay again."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.delivery.relays import let_relay_go
+    from newsletter.operations.orders import order
+
     engine = open_database(settings_of(context))
     with order(engine, COMMAND_LINE, "relay.release", on=f"relay {name}", reason=reason) as session:
         let_relay_go(session, name)
@@ -160,6 +183,10 @@ def release(context: typer.Context, name: str, reason: Reason = "by command") ->
 
 def show_relays(found: Sequence[RelayState]) -> None:
     """Print the relays that take nothing, a line each."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
     for relay in found:
         until = "held" if relay.held else f"asked again {relay.retry_at:%H:%M:%S} UTC"
         console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
@@ -168,6 +195,12 @@ def show_relays(found: Sequence[RelayState]) -> None:
 @domains.command("list")
 def list_domains(context: typer.Context, json: Json = False) -> None:
     """Show the recipient domains that are held."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.delivery.domains import held_domains
+
     with reading(open_database(settings_of(context))) as session:
         found = held_domains(session)
     if json:
@@ -184,6 +217,10 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 @domains.command("hold")
 def hold_one(context: typer.Context, domain: str, reason: Reason = "held by command") -> None:
     """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.delivery.domains import hold_domain, read_domain
+    from newsletter.operations.orders import order
+
     engine, name = open_database(settings_of(context)), read_domain(domain)
     with order(engine, COMMAND_LINE, "domain.hold", on=f"domain {name}", reason=reason) as session:
         hold_domain(session, name, reason=reason)
@@ -192,6 +229,10 @@ def hold_one(context: typer.Context, domain: str, reason: Reason = "held by comm
 @domains.command("release")
 def release_one(context: typer.Context, domain: str, reason: Reason = "by command") -> None:
     """Send to a recipient domain again; what waited goes on within a minute."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.delivery.domains import let_domain_go, read_domain
+    from newsletter.operations.orders import order
+
     engine, name = open_database(settings_of(context)), read_domain(domain)
     on = f"domain {name}"
     with order(engine, COMMAND_LINE, "domain.release", on=on, reason=reason) as session:
@@ -205,6 +246,10 @@ def drain(
     reason: Reason = "by command",
 ) -> None:
     """Let a worker finish its messages in flight and take no new batch, until --undo."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.operations.heartbeats import drain_worker, undrain_worker
+    from newsletter.operations.orders import order
+
     engine = open_database(settings_of(context))
     action = "worker.undrain" if undo else "worker.drain"
     with order(engine, COMMAND_LINE, action, on=f"worker {worker}", reason=reason) as session:
@@ -217,6 +262,14 @@ def drain(
 @suppressions.command("show")
 def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
     """Show why an address gets no mail."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.operations.suppressions import find_suppressions
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import TokenSigner
+
     settings = settings_of(context)
     engine = open_database(settings)
     pseudonyms = TokenSigner(signing_keys(settings)).pseudonyms
@@ -256,6 +309,10 @@ def lift(
     reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
 ) -> None:
     """Let a suppressed address get mail again."""
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.operations.orders import order
+    from newsletter.operations.suppressions import lift_suppression
+
     engine = open_database(settings_of(context))
     on = f"suppression {number}"
     with order(engine, COMMAND_LINE, "suppression.lift", on=on, reason=reason) as session:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.invitations import first_link
-from newsletter.cli.console import errors
-from newsletter.cli.demo import run_demo
-from newsletter.cli.embedded import ALL_ROLES, Roles, supervised
 from newsletter.cli.state import Json, environment_of, open_database, settings_of
-from newsletter.database.engine import open_engine, transaction
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError, UnavailableError
-from newsletter.operations.heartbeats import lives_here
-from newsletter.web.serve import serve
 from workers.command import WorkerRole
+
+if TYPE_CHECKING:
+    from newsletter.cli.embedded import Roles
 
 #: A relay may take its time over the last messages; the rest of their batches is given back.
 _WORKER_STOP_SECONDS = 60.0
@@ -33,6 +29,8 @@ def worker(
     ] = True,
 ) -> None:
     """Run the Celery workers that send, on as many hosts as you like."""
+    from newsletter.cli.embedded import ALL_ROLES
+
     _run(context, roles=ALL_ROLES if role is None else (role,), beat=beat)
 
 
@@ -42,6 +40,8 @@ def beat(context: typer.Context) -> None:
 
 
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
+    from newsletter.cli.embedded import supervised
+
     settings = settings_of(context)
     open_database(settings).dispose()
     if not settings.redis_url:
@@ -68,6 +68,9 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
 
 def alive(context: typer.Context, kind: ProcessKind) -> None:
     """Tell by the exit code whether a worker, or beat, lives on this host; for health checks."""
+    from newsletter.database.engine import open_engine
+    from newsletter.operations.heartbeats import lives_here
+
     engine = open_engine(settings_of(context).effective_database_url)
     if not lives_here(engine, kind):
         raise UnavailableError(f"No sign of life of {kind.value} on this host for 12 seconds.")
@@ -75,6 +78,11 @@ def alive(context: typer.Context, kind: ProcessKind) -> None:
 
 def web(context: typer.Context) -> None:
     """Serve the web application."""
+    from newsletter.accounts.invitations import first_link
+    from newsletter.cli.console import errors
+    from newsletter.database.engine import transaction
+    from newsletter.web.serve import serve
+
     settings = settings_of(context)
     engine = open_database(settings)
     with transaction(engine) as session:
@@ -95,4 +103,6 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs kept.")] = False,
 ) -> None:
     """Send the sample issue to 1,000 sample subscribers on this machine."""
+    from newsletter.cli.demo import run_demo
+
     raise typer.Exit(run_demo(once=once, json=json, port_base=port_base, fresh=fresh))

@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from newsletter.cli.console import console, print_json
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.engine import reading, transaction
-from subscribers.newsletters import find_newsletter
-from subscribers.segments import saved
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -25,6 +19,13 @@ def add(
     newsletter: NewsletterName = None,
 ) -> None:
     """Save a segment."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments import saved
+
     with transaction(open_database(settings_of(context))) as session:
         row = find_newsletter(session, newsletter)
         query = saved.save_segment(session, row.id, name=name, query=query).query
@@ -35,6 +36,14 @@ def add(
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the saved segments."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments import saved
+
     with reading(open_database(settings_of(context))) as session:
         rows = saved.list_segments(session, find_newsletter(session, newsletter).id)
     if json:
@@ -56,6 +65,13 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a segment, whom it finds, and how many; nothing is changed."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments import saved
+
     with reading(open_database(settings_of(context))) as session:
         row = find_newsletter(session, newsletter)
         query = saved.segment_text(session, row.id, segment)
@@ -74,5 +90,9 @@ def show(
 @app.command()
 def delete(context: typer.Context, name: str, newsletter: NewsletterName = None) -> None:
     """Delete a saved segment; mailings keep the text they were made with."""
+    from newsletter.database.engine import transaction
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments import saved
+
     with transaction(open_database(settings_of(context))) as session:
         saved.delete_segment(session, find_newsletter(session, newsletter).id, name)

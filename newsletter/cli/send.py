@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from newsletter.accounts.command_line import find_actor
-from newsletter.accounts.tokens import new_token
-from newsletter.cli.console import console, errors, print_json
-from newsletter.cli.embedded import find_ports, supervised
-from newsletter.cli.preflight import require_clear
-from newsletter.cli.sending import as_json, show, watch_mailing
 from newsletter.cli.state import (
     As,
     Json,
@@ -23,20 +16,15 @@ from newsletter.cli.state import (
     open_database,
     settings_of,
 )
-from newsletter.database.engine import reading
-from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.database.vocabulary import DeliveryState, Role, UncertainPolicy
-from newsletter.delivery.approving import content_digest
-from newsletter.delivery.clearance import check_stored
-from newsletter.delivery.figures import Figures
-from newsletter.delivery.mailings import Progress, progress
-from newsletter.delivery.ordering import Order, OrderReview, order_of, place_order, review_order
-from newsletter.delivery.schedule import Schedule, read_hour, read_spread
 from newsletter.errors import ConflictError, ExitCode
-from newsletter.issues.store import find_issue
-from newsletter.settings import Settings
-from subscribers.newsletters import find_newsletter
-from subscribers.segments.saved import segment_text
+
+if TYPE_CHECKING:
+    from newsletter.database.tables import IssueRow, NewsletterRow
+    from newsletter.delivery.mailings import Progress
+    from newsletter.delivery.ordering import OrderReview
+    from newsletter.delivery.schedule import Schedule
+    from newsletter.settings import Settings
 
 
 def send(
@@ -78,6 +66,22 @@ def send(
     Without REDIS_URL, the parts that are needed run for as long as this command does; without
     MAIL_TRANSPORTS, mail goes into a mailbox on this machine.
     """
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.tokens import new_token
+    from newsletter.cli.console import print_json
+    from newsletter.cli.preflight import require_clear
+    from newsletter.cli.sending import as_json, show, watch_mailing
+    from newsletter.database.engine import reading
+    from newsletter.delivery.approving import content_digest
+    from newsletter.delivery.clearance import check_stored
+    from newsletter.delivery.figures import Figures
+    from newsletter.delivery.mailings import progress
+    from newsletter.delivery.ordering import Order, order_of, place_order, review_order
+    from newsletter.delivery.schedule import Schedule, read_hour, read_spread
+    from newsletter.issues.store import find_issue
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments.saved import segment_text
+
     settings = settings_of(context)
     engine = open_database(settings)
     schedule = Schedule(
@@ -140,6 +144,9 @@ def send(
 
 
 def _say_scheduled(now: Progress, *, json: bool) -> None:
+    from newsletter.cli.console import console, print_json
+    from newsletter.cli.sending import as_json, show
+
     if json:
         print_json(as_json(now))
         return
@@ -163,6 +170,10 @@ def _confirm(
         ConflictError: It was sent before, and there is nobody to ask.
         typer.Abort: The person asked said no.
     """
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
     earlier = review.earlier[0] if review.earlier else None
     if earlier is not None and not again and yes:
         raise ConflictError(
@@ -197,6 +208,9 @@ def _start_missing_parts(
     stack: ExitStack, settings: Settings, environment: dict[str, str]
 ) -> Callable[[], None]:
     """Start what no setting names; return a check that it still runs."""
+    from newsletter.cli.console import errors
+    from newsletter.cli.embedded import find_ports, supervised
+
     if settings.redis_url:
         return lambda: None
     redis_port, smtp_port = find_ports(2, base=18_100, exact=False)

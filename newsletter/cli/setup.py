@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from newsletter.cli.console import console
 from newsletter.cli.state import open_database, settings_of
-from newsletter.database.engine import transaction
 from newsletter.language import Language
-from subscribers.newsletters import NewsletterDraft, create_newsletter
 
 
 def init(
@@ -27,6 +23,12 @@ def init(
     template: Annotated[str, typer.Option()] = "digest",
 ) -> None:
     """Write .env with a new key if no key is set, and create a newsletter."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from subscribers.newsletters import NewsletterDraft, create_newsletter
+
     env_file = Path(".env")
     settings = settings_of(context)
     is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from dotenv import dotenv_values
-from sqlalchemy import Engine
 
-from newsletter.database.engine import open_engine
-from newsletter.database.migrations import upgrade
-from newsletter.settings import Settings, load_settings
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NewsletterName = Annotated[
@@ -25,12 +24,16 @@ As = Annotated[
 
 def settings_of(context: typer.Context) -> Settings:
     """Return the settings, from the file that ``--env-file`` names."""
+    from newsletter.settings import load_settings
+
     env_file = context.find_root().params.get("env_file")
     return load_settings(Path(env_file) if env_file else None)
 
 
 def environment_of(context: typer.Context) -> dict[str, str]:
     """Return what processes we start need in their environment to read the same settings."""
+    from dotenv import dotenv_values
+
     env_file = context.find_root().params.get("env_file")
     if not env_file:
         return {}
@@ -39,6 +42,9 @@ def environment_of(context: typer.Context) -> dict[str, str]:
 
 def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
+    from newsletter.database.engine import open_engine
+    from newsletter.database.migrations import upgrade
+
     engine = open_engine(settings.effective_database_url, seconds=settings.database_timeout)
     upgrade(engine)
     return engine

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli import overview
-from newsletter.cli.console import console, print_json
-from newsletter.cli.sending import as_json, show
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.delivery.mailings import list_progress
-from newsletter.operations.overview import Overview, look
-from workers.transports import relay_names
+
+if TYPE_CHECKING:
+    from newsletter.operations.overview import Overview
 
 
 def status(
@@ -25,6 +22,13 @@ def status(
     json: Json = False,
 ) -> None:
     """Show whether something is wrong, and where the newest mailings stand."""
+    from newsletter.cli import overview
+    from newsletter.cli.console import console, print_json
+    from newsletter.cli.sending import as_json, show
+    from newsletter.delivery.mailings import list_progress
+    from newsletter.operations.overview import look
+    from workers.transports import relay_names
+
     settings = settings_of(context)
     engine = open_database(settings)
     names = relay_names(settings)

@@ -9,32 +9,18 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
-from rich.markup import escape
-from rich.progress import Progress
-from rich.table import Table
-from sqlalchemy import select
 
-from newsletter.cli.console import console, errors, print_json, progress_bar
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
-from newsletter.settings import signing_keys
-from newsletter.tokens import Pseudonyms
-from subscribers.addresses import parse_address
-from subscribers.erasing import erase as erase_person
-from subscribers.exporting import exported, problem_writer, write_csv, write_json_lines
-from subscribers.importing import Counts, ImportOptions, ImportReport, import_records
-from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.list_columns import KNOWN_COLUMNS
-from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
-from subscribers.newsletters import find_newsletter, list_newsletters
-from subscribers.people import find_person
-from subscribers.segments.saved import segment_text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from subscribers.importing import ImportReport
 
 _SHOWN = 20
 
@@ -60,6 +46,13 @@ def add(
     json: Json = False,
 ) -> None:
     """Add one person who has consented."""
+    from newsletter.database.engine import reading
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import Pseudonyms
+    from subscribers.importing import ImportOptions, import_records
+    from subscribers.list_files import Record
+    from subscribers.newsletters import find_newsletter
+
     settings = settings_of(context)
     engine = open_database(settings)
     with reading(engine) as session:
@@ -102,6 +95,15 @@ def import_list(
     json: Json = False,
 ) -> None:
     """Import people who have consented; killed it goes on, and again it does no harm."""
+    from newsletter.cli.console import progress_bar
+    from newsletter.database.engine import reading
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import Pseudonyms
+    from subscribers.exporting import problem_writer
+    from subscribers.importing import ImportOptions, import_records
+    from subscribers.list_files import csv_records, digest_of, json_records, text_lines
+    from subscribers.newsletters import find_newsletter
+
     settings = settings_of(context)
     engine = open_database(settings)
     with reading(engine) as session:
@@ -161,6 +163,8 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
+    from subscribers.list_columns import KNOWN_COLUMNS
+
     mapping = {}
     for pair in pairs:
         column, sign, ours = pair.rpartition("=")
@@ -184,6 +188,12 @@ def export_list(
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Not CSV.")] = False,
 ) -> None:
     """Export subscribers with their consent; spreadsheet formulas are defused in CSV."""
+    from newsletter.cli.console import errors
+    from newsletter.database.engine import reading
+    from subscribers.exporting import exported, write_csv, write_json_lines
+    from subscribers.newsletters import find_newsletter
+    from subscribers.segments.saved import segment_text
+
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
@@ -202,6 +212,11 @@ def export_list(
 
 
 def _finish(report: ImportReport, *, json: bool) -> None:
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from subscribers.importing import Counts
+
     if json:
         refused = [
             {"line": row.line, "address": row.address, "reason": row.reason}
@@ -234,6 +249,15 @@ def show_subscribers(
     json: Json = False,
 ) -> None:
     """List subscribers with the state of their subscription."""
+    from rich.markup import escape
+    from rich.table import Table
+    from sqlalchemy import select
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.database.tables import SubscriberRow, SubscriptionRow
+    from subscribers.newsletters import find_newsletter
+
     with reading(open_database(settings_of(context))) as session:
         newsletter_id = find_newsletter(session, newsletter).id
         rows = session.execute(
@@ -260,6 +284,13 @@ def remove(
     json: Json = False,
 ) -> None:
     """Unsubscribe somebody from a newsletter, or from all; doing it twice does no harm."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import transaction
+    from subscribers.addresses import parse_address
+    from subscribers.leaving import unsubscribe, unsubscribe_from_all
+    from subscribers.newsletters import find_newsletter, list_newsletters
+    from subscribers.people import find_person
+
     wanted, way = parse_address(address), UnsubscribeWay.OPERATOR
     with transaction(open_database(settings_of(context))) as session:
         person = find_person(session, wanted)
@@ -290,6 +321,14 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Erase somebody for good; a keyed hash keeps any list from bringing them back."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import reading, transaction
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import Pseudonyms
+    from subscribers.addresses import parse_address
+    from subscribers.erasing import erase as erase_person
+    from subscribers.people import find_person
+
     settings = settings_of(context)
     engine = open_database(settings)
     wanted = parse_address(address)

@@ -1,0 +1,43 @@
+"""The command line starts fast: version and help bring in nothing that they do not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_HEAVY = ("sqlalchemy", "alembic", "fastapi", "celery", "redis", "psycopg", "premailer", "uvicorn")
+
+_VERSION = """
+import sys
+sys.argv = ["newsletter", "--version"]
+from newsletter.cli.main import run
+try:
+    run()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+_EVERY_HELP = """
+from newsletter.cli.main import app
+from typer.main import get_command
+
+def walk(command, context):
+    command.get_help(context)
+    for name in getattr(command, "commands", {}):
+        inner = command.get_command(context, name)
+        walk(inner, inner.context_class(inner, info_name=name, parent=context))
+
+command = get_command(app)
+walk(command, command.context_class(command, info_name="newsletter"))
+"""
+
+
+@pytest.mark.parametrize("program", [_VERSION, _EVERY_HELP], ids=["version", "every help"])
+def test_neither_version_nor_help_imports_the_application(program: str) -> None:
+    loaded = f"{program}\nimport sys\nprint('\\n' + ' '.join(set(sys.modules) & set({_HEAVY!r})))"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", loaded], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == []
