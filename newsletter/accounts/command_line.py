@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Collection
 
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
-from newsletter.accounts.roles import rights_of
+from newsletter.accounts.roles import Rights, rights_of
 from newsletter.database.engine import reading
 from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import Role
@@ -17,14 +18,17 @@ from subscribers.addresses import parse_address
 
 
 def find_actor(
-    engine: Engine, address: str | None, role: Role, newsletter_id: int | None = None
+    engine: Engine,
+    address: str | None,
+    roles: Collection[Role],
+    newsletter_id: int | None = None,
 ) -> Actor:
     """Return who acts, for the audit log.
 
     Args:
         engine: The database.
         address: Of the account that is named with ``--as``; None for this machine's user.
-        role: What the account must hold.
+        roles: Of which the account must hold one.
         newsletter_id: Where it must hold that; None for what touches all newsletters.
 
     Raises:
@@ -45,15 +49,21 @@ def find_actor(
                 remedy="See the people under /people.",
             )
         rights = rights_of(session, account.id)
-    held = rights.everywhere(role) if newsletter_id is None else rights.allows(role, newsletter_id)
-    if not held:
-        raise ForbiddenError(f"{address} does not hold the role {role.value} there.")
+    if not any(_holds(rights, role, newsletter_id) for role in roles):
+        named = ", ".join(role.value for role in roles)
+        raise ForbiddenError(f"{address} does not hold the role {named} there.")
     return Actor(
         account_id=account.id,
         name=account.address,
         network=f"user {user}"[:64],
         door=COMMAND_LINE.door,
     )
+
+
+def _holds(rights: Rights, role: Role, newsletter_id: int | None) -> bool:
+    if newsletter_id is None:
+        return rights.everywhere(role)
+    return rights.allows(role, newsletter_id)
 
 
 def _user() -> str:

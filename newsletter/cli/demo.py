@@ -137,7 +137,7 @@ def _send(
 
 def _order(engine: Engine, settings: Settings) -> int:
     """Order the sample issue once more, whatever else was made or sent in this folder."""
-    actor = find_actor(engine, None, Role.EDITOR)
+    actor = find_actor(engine, None, (Role.EDITOR,))
     with reading(engine) as session:
         newsletter = find_newsletter(session, _DRAFT.slug)
         sample = read_issue(sample_issue(Language.JAPANESE), source="sample issue")

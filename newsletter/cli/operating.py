@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.cli.state import As, Json, open_database, settings_of
+from newsletter.database.vocabulary import DeliveryState, Role
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Engine
 
+    from newsletter.accounts.audit import Actor
     from newsletter.delivery.relays import RelayState
 
 mailings = typer.Typer(
@@ -27,43 +27,55 @@ Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
 
 
 @mailings.command()
-def pause(context: typer.Context, mailing: int, reason: Reason = "held by command") -> None:
+def pause(
+    context: typer.Context, mailing: int, reason: Reason = "held by command", as_: As = None
+) -> None:
     """Hold a mailing; workers stop within two seconds."""
-    from newsletter.delivery.mailings import pause_mailing
+    from newsletter.operations.mailings import pause as pause_mailing
 
-    with _order(context, "mailing.pause", mailing, reason) as session:
-        pause_mailing(session, mailing, reason=reason)
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    pause_mailing(engine, actor, mailing, reason=reason)
 
 
 @mailings.command()
-def resume(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
+def resume(
+    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+) -> None:
     """Let a held mailing go on."""
-    from newsletter.delivery.mailings import resume_mailing
+    from newsletter.operations.mailings import resume as resume_mailing
 
-    with _order(context, "mailing.resume", mailing, reason) as session:
-        resume_mailing(session, mailing)
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    resume_mailing(engine, actor, mailing, reason=reason)
 
 
 @mailings.command()
-def cancel(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
+def cancel(
+    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+) -> None:
     """End a mailing; whoever did not get it yet is skipped."""
-    from newsletter.delivery.mailings import cancel_mailing
+    from newsletter.operations.mailings import cancel as cancel_mailing
 
-    with _order(context, "mailing.cancel", mailing, reason) as session:
-        cancel_mailing(session, mailing)
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    cancel_mailing(engine, actor, mailing, reason=reason)
 
 
-@contextmanager
-def _order(context: typer.Context, action: str, mailing: int, reason: str) -> Iterator[Session]:
-    """Open the transaction of an order about a mailing that is there."""
-    from newsletter.accounts.audit import COMMAND_LINE
-    from newsletter.delivery.mailings import find_mailing
-    from newsletter.operations.orders import order
+def _on_mailing(
+    context: typer.Context, mailing: int, as_: str | None, *roles: Role
+) -> tuple[Engine, Actor]:
+    """Return the database and who acts on a mailing that is there."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.operations.mailings import newsletter_of
 
     engine = open_database(settings_of(context))
-    with order(engine, COMMAND_LINE, action, on=f"mailing {mailing}", reason=reason) as session:
-        find_mailing(session, mailing)
-        yield session
+    return engine, find_actor(engine, as_, roles, newsletter_of(engine, mailing))
+
+
+def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
+    """Return the database and who acts on what all newsletters share."""
+    from newsletter.accounts.command_line import find_actor
+
+    engine = open_database(settings_of(context))
+    return engine, find_actor(engine, as_, (Role.OPERATOR,))
 
 
 @mailings.command("show")
@@ -102,25 +114,27 @@ def settle(
         bool, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
     ],
     reason: Reason = "by command",
+    as_: As = None,
 ) -> None:
     """Settle what is uncertain: the relay may or may not have taken it."""
     from newsletter.cli.console import console
-    from newsletter.delivery.settling import settle_uncertain
+    from newsletter.operations.mailings import settle as settle_mailing
 
-    action = "delivery.resend" if resend else "delivery.leave"
-    with _order(context, action, mailing, reason) as session:
-        count = settle_uncertain(session, mailing, resend=resend)
+    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    count = settle_mailing(engine, actor, mailing, resend=resend, reason=reason)
     console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
 
 
 @mailings.command()
-def retry(context: typer.Context, mailing: int, reason: Reason = "by command") -> None:
+def retry(
+    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+) -> None:
     """Send what failed once more."""
     from newsletter.cli.console import console
-    from newsletter.delivery.settling import retry_failed
+    from newsletter.operations.mailings import retry as retry_mailing
 
-    with _order(context, "delivery.retry", mailing, reason) as session:
-        count = retry_failed(session, mailing)
+    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    count = retry_mailing(engine, actor, mailing, reason=reason)
     console.print(f"{count:,} sent again")
 
 
@@ -150,34 +164,30 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 
 
 @relays.command()
-def hold(context: typer.Context, name: str, reason: Reason = "held by command") -> None:
+def hold(
+    context: typer.Context, name: str, reason: Reason = "held by command", as_: As = None
+) -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
-    from rich.markup import escape
-
-    from newsletter.accounts.audit import COMMAND_LINE
-    from newsletter.cli.console import errors
     from newsletter.delivery.relays import hold_relay
     from newsletter.operations.orders import order
     from workers.transports import relay_names
 
-    settings = settings_of(context)
-    engine, known = open_database(settings), relay_names(settings)
-    if name not in known:
-        named = ", ".join(known) or "none"
-        errors.print(f"MAIL_TRANSPORTS here does not name it; it names {escape(named)}.")
-    with order(engine, COMMAND_LINE, "relay.hold", on=f"relay {name}", reason=reason) as session:
-        hold_relay(session, name, reason=reason)
+    engine, actor = _on_all(context, as_)
+    known = relay_names(settings_of(context))
+    with order(engine, actor, "relay.hold", on=f"relay {name}", reason=reason) as session:
+        hold_relay(session, name, reason=reason, known=known)
 
 
 @relays.command()
-def release(context: typer.Context, name: str, reason: Reason = "by command") -> None:
+def release(
+    context: typer.Context, name: str, reason: Reason = "by command", as_: As = None
+) -> None:
     """Send by a relay again."""
-    from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.delivery.relays import let_relay_go
     from newsletter.operations.orders import order
 
-    engine = open_database(settings_of(context))
-    with order(engine, COMMAND_LINE, "relay.release", on=f"relay {name}", reason=reason) as session:
+    engine, actor = _on_all(context, as_)
+    with order(engine, actor, "relay.release", on=f"relay {name}", reason=reason) as session:
         let_relay_go(session, name)
 
 
@@ -215,27 +225,29 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 
 
 @domains.command("hold")
-def hold_one(context: typer.Context, domain: str, reason: Reason = "held by command") -> None:
+def hold_one(
+    context: typer.Context, domain: str, reason: Reason = "held by command", as_: As = None
+) -> None:
     """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
-    from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.delivery.domains import hold_domain, read_domain
     from newsletter.operations.orders import order
 
-    engine, name = open_database(settings_of(context)), read_domain(domain)
-    with order(engine, COMMAND_LINE, "domain.hold", on=f"domain {name}", reason=reason) as session:
+    (engine, actor), name = _on_all(context, as_), read_domain(domain)
+    with order(engine, actor, "domain.hold", on=f"domain {name}", reason=reason) as session:
         hold_domain(session, name, reason=reason)
 
 
 @domains.command("release")
-def release_one(context: typer.Context, domain: str, reason: Reason = "by command") -> None:
+def release_one(
+    context: typer.Context, domain: str, reason: Reason = "by command", as_: As = None
+) -> None:
     """Send to a recipient domain again; what waited goes on within a minute."""
-    from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.delivery.domains import let_domain_go, read_domain
     from newsletter.operations.orders import order
 
-    engine, name = open_database(settings_of(context)), read_domain(domain)
+    (engine, actor), name = _on_all(context, as_), read_domain(domain)
     on = f"domain {name}"
-    with order(engine, COMMAND_LINE, "domain.release", on=on, reason=reason) as session:
+    with order(engine, actor, "domain.release", on=on, reason=reason) as session:
         let_domain_go(session, name)
 
 
@@ -244,15 +256,15 @@ def drain(
     worker: Annotated[str, typer.Argument(help="Its name, such as bulk@host; see status.")],
     undo: Annotated[bool, typer.Option("--undo", help="Let it take batches again.")] = False,
     reason: Reason = "by command",
+    as_: As = None,
 ) -> None:
     """Let a worker finish its messages in flight and take no new batch, until --undo."""
-    from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.operations.heartbeats import drain_worker, undrain_worker
     from newsletter.operations.orders import order
 
-    engine = open_database(settings_of(context))
+    engine, actor = _on_all(context, as_)
     action = "worker.undrain" if undo else "worker.drain"
-    with order(engine, COMMAND_LINE, action, on=f"worker {worker}", reason=reason) as session:
+    with order(engine, actor, action, on=f"worker {worker}", reason=reason) as session:
         if undo:
             undrain_worker(session, worker)
         else:
@@ -307,13 +319,13 @@ def lift(
     context: typer.Context,
     number: Annotated[int, typer.Argument(help="Its number, from newsletter suppression show.")],
     reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+    as_: As = None,
 ) -> None:
     """Let a suppressed address get mail again."""
-    from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.operations.orders import order
     from newsletter.operations.suppressions import lift_suppression
 
-    engine = open_database(settings_of(context))
+    engine, actor = _on_all(context, as_)
     on = f"suppression {number}"
-    with order(engine, COMMAND_LINE, "suppression.lift", on=on, reason=reason) as session:
+    with order(engine, actor, "suppression.lift", on=on, reason=reason) as session:
         lift_suppression(session, number, reason=reason)

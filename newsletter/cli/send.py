@@ -92,7 +92,7 @@ def send(
         issue_row = find_issue(session, newsletter_row.id, issue)
         query = segment_text(session, newsletter_row.id, segment) if segment else ""
         known = order_of(session, key) if key else None
-    actor = find_actor(engine, as_, Role.EDITOR, newsletter_row.id)
+    actor = find_actor(engine, as_, (Role.EDITOR,), newsletter_row.id)
     preflight = check_stored(issue_row, newsletter_row, settings)
     if known is None:
         require_clear(preflight, yes=yes, quiet=json)

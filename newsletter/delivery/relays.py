@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import RelayRow
 from newsletter.database.types import now
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, OrderError
 
 #: Seconds that a relay is left alone after it took nothing; twice as long each further time.
 _FIRST_REST = 5
@@ -92,8 +92,23 @@ def relay_works(engine: Engine, name: str) -> None:
         session.execute(delete(RelayRow).where(RelayRow.name == name, RelayRow.held.is_(False)))
 
 
-def hold_relay(session: Session, name: str, *, reason: str) -> None:
-    """Send nothing by a relay until it is let go; workers stop within two seconds."""
+def hold_relay(session: Session, name: str, *, reason: str, known: Collection[str]) -> None:
+    """Send nothing by a relay until it is let go; workers stop within two seconds.
+
+    Args:
+        session: Within the transaction of the order.
+        name: Such as ``smtp:mail.example.jp:587``.
+        reason: Why.
+        known: The relays that MAIL_TRANSPORTS names.
+
+    Raises:
+        OrderError: It is none of them.
+    """
+    if name not in known:
+        raise OrderError(
+            f"No relay {name!r} is set.",
+            remedy=f"MAIL_TRANSPORTS names: {', '.join(sorted(known)) or '–'}.",
+        )
     session.merge(RelayRow(name=name, failures=0, reason=reason, retry_at=None, held=True))
 
 

@@ -24,6 +24,7 @@ def order(
     on: str,
     reason: str,
     newsletter_id: int | None = None,
+    must_say: bool = True,
 ) -> Iterator[Session]:
     """Open the transaction of a deed; it is written down if the block ends well.
 
@@ -34,13 +35,15 @@ def order(
         on: Kind and name, such as ``relay smtp:mail.example.jp:587``.
         reason: Why, for whoever looks next.
         newsletter_id: Which newsletter it is about, if about one.
+        must_say: Whether there must be a reason.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
+        OrderError: There is no reason though there must be, or one of more than 500 characters.
     """
     why = "".join(filter(str.isprintable, reason)).strip()
-    if not 0 < len(why) <= _LONGEST_REASON:
+    if len(why) > _LONGEST_REASON or (must_say and not why):
         raise OrderError("Say why, in at most 500 characters.")
-    with transaction(engine) as session:
+    # Some touch each delivery of a mailing to everybody.
+    with transaction(engine, long=True) as session:
         yield session
         record_event(session, actor, action, object=on, newsletter_id=newsletter_id, reason=why)

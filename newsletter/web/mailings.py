@@ -12,13 +12,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import record_event
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.delivery.clicks import LinkClicks, clicks_of
 from newsletter.delivery.figures import Figures
-from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.delivery.reporting import (
     MailingSummary,
     Pace,
@@ -31,6 +29,7 @@ from newsletter.delivery.reporting import (
     summarise,
 )
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
+from newsletter.operations import mailings as operations
 from newsletter.web.access import EditorVisit, Requires, SignedInVisit, Visit
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
@@ -47,6 +46,11 @@ _COMPARED = 6
 _NEWEST = 3
 _TICK_SECONDS = 1.5
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
+_ACTIONS = {
+    "pause": operations.pause,
+    "resume": operations.resume,
+    "cancel": operations.cancel,
+}
 _LIVE = "_sending/progress.html"
 
 
@@ -145,26 +149,11 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
         newsletter_id = _allowed(visit)
         if not _may_move(visit, newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
-        with reading(engine) as session:
-            summarise(session, newsletter_id, number, figures)
+        action = _ACTIONS.get(verb)
+        if action is None:
+            raise NotFoundError("There is no such order.")
         try:
-            with transaction(engine) as session:
-                if verb == "pause":
-                    pause_mailing(session, number, reason=reason or f"Paused by {visit.address}.")
-                elif verb == "resume":
-                    resume_mailing(session, number)
-                elif verb == "cancel":
-                    cancel_mailing(session, number)
-                else:
-                    raise NotFoundError("There is no such order.")
-                record_event(
-                    session,
-                    visit.actor,
-                    f"mailing.{verb}",
-                    object=f"mailing {number}",
-                    newsletter_id=newsletter_id,
-                    reason=reason,
-                )
+            action(engine, visit.actor, number, reason=reason, within=newsletter_id)
         except ConflictError as error:
             return _show(visit, request, number, status=409, error=tell(error, visit.language))
         return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)

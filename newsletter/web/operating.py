@@ -137,6 +137,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 on=wanted,
                 reason=reason,
                 positions=position or (),
+                relays=names,
             )
         except (OrderError, ConflictError) as error:
             status = 409 if isinstance(error, ConflictError) else 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -13,9 +13,9 @@ from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.domains import hold_domain, let_domain_go, read_domain
 from newsletter.delivery.relays import hold_relay, let_relay_go
-from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import NotFoundError, OrderError
 from newsletter.language import Said
+from newsletter.operations import mailings
 from newsletter.operations.heartbeats import drain_worker, undrain_worker
 from newsletter.operations.orders import order
 from newsletter.operations.suppressions import find_suppression_row, lift_suppression
@@ -131,23 +131,11 @@ FORMS: Mapping[str, OrderForm] = {
 }
 
 _ON_ALL: Mapping[str, Callable[[Session, str, str], None]] = {
-    "relay.hold": lambda session, name, reason: hold_relay(session, name, reason=reason),
     "relay.release": lambda session, name, _reason: let_relay_go(session, name),
     "domain.hold": lambda session, name, reason: hold_domain(session, name, reason=reason),
     "domain.release": lambda session, name, _reason: let_domain_go(session, name),
     "worker.drain": lambda session, name, reason: drain_worker(session, name, reason=reason),
     "worker.undrain": lambda session, name, _reason: undrain_worker(session, name),
-}
-_ON_MAILING: Mapping[str, Callable[[Session, int, Sequence[int]], int]] = {
-    "delivery.resend": lambda session, mailing, chosen: settle_uncertain(
-        session, mailing, resend=True, positions=chosen
-    ),
-    "delivery.leave": lambda session, mailing, chosen: settle_uncertain(
-        session, mailing, resend=False, positions=chosen
-    ),
-    "delivery.retry": lambda session, mailing, chosen: retry_failed(
-        session, mailing, positions=chosen
-    ),
 }
 
 
@@ -212,11 +200,12 @@ def carry_out(
     on: str,
     reason: str,
     positions: Sequence[int],
+    relays: Collection[str],
 ) -> None:
     """Do what is ordered, and write down who did it and why.
 
     Raises:
-        OrderError: There is no reason, or nothing was chosen.
+        OrderError: There is no reason, nothing was chosen, or no such relay is set.
         ForbiddenError: See `demand_right`.
         NotFoundError: See `demand_right`; or no such verb.
         ConflictError: The present state forbids it.
@@ -226,6 +215,15 @@ def carry_out(
     if form.lists is not None and not positions:
         raise OrderError("Choose at least one delivery.")
     newsletter_id = demand_right(engine, visit, form, on)
+    if action == "delivery.retry":
+        mailings.retry(engine, visit.actor, int(on), reason=reason, positions=positions)
+        return
+    if action in {"delivery.resend", "delivery.leave"}:
+        resend = action == "delivery.resend"
+        mailings.settle(
+            engine, visit.actor, int(on), resend=resend, reason=reason, positions=positions
+        )
+        return
     with order(
         engine,
         visit.actor,
@@ -234,9 +232,9 @@ def carry_out(
         reason=reason,
         newsletter_id=newsletter_id,
     ) as session:
-        if action in _ON_ALL:
+        if action == "relay.hold":
+            hold_relay(session, on, reason=reason, known=relays)
+        elif action in _ON_ALL:
             _ON_ALL[action](session, on, reason)
-        elif action in _ON_MAILING:
-            _ON_MAILING[action](session, int(on), positions)
         else:
             lift_suppression(session, int(on), reason=reason)

@@ -67,6 +67,8 @@ _FORMS = {
     "Load it again.": "読み込み直してください。",
     "Begin again.": "初めからやり直してください。",
     "Say why, in at most 500 characters.": "理由を500文字以内で書いてください。",
+    "No relay {} is set.": "{}という中継サーバーは設定されていません。",
+    "MAIL_TRANSPORTS names: {}.": "MAIL_TRANSPORTSにあるのは次のとおりです: {}。",
     "Choose at least one delivery.": "配信を一つ以上選んでください。",
     "It must be between 1 and {}.": "1から{}までにしてください。",
 }

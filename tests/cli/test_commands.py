@@ -155,11 +155,13 @@ def test_a_mailing_that_is_not_there_is_told(words: tuple[str, ...]) -> None:
     assert "no mailing 99" in run.stderr
 
 
-def test_a_relay_that_no_setting_names_is_held_with_a_word_of_warning() -> None:
+def test_a_relay_that_no_setting_names_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     _init()
-    run = _run("relay", "hold", "smtp:elsewhere.example.jp:25")
-    assert run.returncode == 0
-    assert "MAIL_TRANSPORTS here does not name it" in run.stderr
+    monkeypatch.setenv("MAIL_TRANSPORTS", "smtp://mail.example.jp:587")
+    refused = _run("relay", "hold", "foo")
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert "MAIL_TRANSPORTS names: smtp:mail.example.jp:587" in refused.stderr
+    assert _run("relay", "hold", "smtp:mail.example.jp:587").returncode == 0
 
 
 def test_a_pipe_cuts_no_address_off() -> None:

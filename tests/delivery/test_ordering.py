@@ -187,11 +187,11 @@ def test_a_command_acts_as_an_account_that_may(engine: Engine) -> None:
         )
     with transaction(engine) as session:
         accept(session, COMMAND_LINE, token, name="葵", password="four words, quite long")
-    actor = find_actor(engine, "editor@example.jp", Role.EDITOR, stage.newsletter_id)
+    actor = find_actor(engine, "editor@example.jp", (Role.EDITOR,), stage.newsletter_id)
     assert (actor.name, actor.door, actor.account_id) == ("Editor@example.jp", "command", 1)
     with pytest.raises(ForbiddenError):
-        find_actor(engine, "editor@example.jp", Role.OPERATOR, stage.newsletter_id)
+        find_actor(engine, "editor@example.jp", (Role.OPERATOR,), stage.newsletter_id)
     with pytest.raises(ForbiddenError):
-        find_actor(engine, "editor@example.jp", Role.EDITOR)
+        find_actor(engine, "editor@example.jp", (Role.EDITOR,))
     with pytest.raises(NotFoundError):
-        find_actor(engine, "nobody@example.jp", Role.EDITOR, stage.newsletter_id)
+        find_actor(engine, "nobody@example.jp", (Role.EDITOR,), stage.newsletter_id)

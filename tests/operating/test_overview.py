@@ -224,7 +224,7 @@ def test_what_is_deferred_is_grouped_by_why_and_names_nobody(stage: Stage) -> No
 def test_a_stuck_relay_and_a_held_one_are_seen(stage: Stage) -> None:
     relay_failed(stage.engine, RELAY, "connection refused")
     with transaction(stage.engine) as session:
-        hold_relay(session, "smtp:b:25", reason="moving")
+        hold_relay(session, "smtp:b:25", reason="moving", known=["smtp:b:25"])
     found = judge(look(stage.engine, redis_url="", relays=(RELAY, "smtp:b:25", "smtp:c:25")))
     assert {(one.kind, one.where) for one in found if one.section == "relays"} == {
         ("relay-stuck", RELAY),

@@ -85,6 +85,13 @@ def _ended(stage: Stage, state: DeliveryState) -> int:
     return mailing
 
 
+def test_a_relay_that_is_not_set_is_not_held(stage: Stage, operator: httpx.Client) -> None:
+    answer = _give(operator, "relay-hold", "foo", "relay.hold")
+    assert answer.status_code == 400
+    assert "No relay &#39;foo&#39; is set." in answer.text
+    assert list(resting_relays(stage.engine)) == []
+
+
 def test_a_relay_is_held_and_let_go_with_a_reason_each(
     stage: Stage, operator: httpx.Client
 ) -> None:

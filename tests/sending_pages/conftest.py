@@ -38,7 +38,13 @@ def issue_id(stage: Stage) -> int:
 
 @pytest.fixture
 def site(engine: Engine, tmp_path: Path) -> Iterator[str]:
-    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+    with serving(
+        engine,
+        TokenSigner([b"k" * 40]),
+        tmp_path,
+        secret_keys=("k" * 40,),
+        mail_transports="smtp://mail.example.jp:587",
+    ) as url:
         yield url
 
 
