@@ -21,8 +21,18 @@ def _config(engine: Engine) -> Config:
 
 
 def upgrade(engine: Engine, *, to: str = "head") -> None:
-    """Bring the database to the newest form; running it again, or twice at once, does no harm."""
+    """Bring the database to the newest form; running it again, or twice at once, does no harm.
+
+    Raises:
+        ConflictError: Rows of it contradict each other; nothing was changed.
+    """
     command.upgrade(_config(engine), to)
+
+
+def revisions(engine: Engine) -> list[str]:
+    """Return every form that a database had, the first one first."""
+    script = ScriptDirectory.from_config(_config(engine))
+    return [step.revision for step in reversed(list(script.walk_revisions()))]
 
 
 def is_current(engine: Engine) -> bool:

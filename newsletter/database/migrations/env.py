@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, cast
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from newsletter.database.engine import allow_long
 from newsletter.database.tables import Base
 from newsletter.database.types import UtcDateTime, Vocabulary
+from newsletter.errors import ConflictError
 
 #: Any number of ours; PostgreSQL lets one holder of it migrate at a time.
 _ADVISORY_LOCK = 7_226_405
@@ -26,9 +30,13 @@ def _as_stored(kind: str, column_type: object, _context: AutogenContext) -> str 
 
 
 def run() -> None:
-    """Apply migrations in one transaction, one process at a time."""
+    """Apply migrations in one transaction, one process at a time.
+
+    Raises:
+        ConflictError: They would leave rows that refer to nothing; nothing was changed.
+    """
     engine: Engine = context.config.attributes["engine"]
-    with engine.connect() as connection:
+    with engine.connect() as connection, _without_foreign_keys(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -41,6 +49,35 @@ def run() -> None:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             context.run_migrations()
+            if connection.dialect.name == "sqlite":
+                _demand_whole(connection)
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """Let SQLite replace a table that others refer to: it changes one by a copy.
+
+    The switch is of no effect within a transaction, so it is turned before and after.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _demand_whole(connection: Connection) -> None:
+    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if lost:
+        raise ConflictError(
+            f"The database cannot be upgraded: rows of {lost[0][0]} refer to rows of "
+            f"{lost[0][2]} that are not there.",
+            remedy="Nothing was changed. Keep the former version running, and report this.",
+        )
 
 
 run()

@@ -1,0 +1,147 @@
+"""A database that holds data is upgraded from each of its forms, and loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    inspect,
+    select,
+    text,
+    types,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.migrations import is_current, revisions, upgrade
+from newsletter.database.tables import MailingRow
+from newsletter.database.vocabulary import MailingState
+from newsletter.errors import ConflictError
+
+_ROWS = (1, 2)
+#: What a value of its type alone would not be.
+_VALUES: dict[tuple[str, str], tuple[object, object]] = {
+    ("mailing", "state"): ("paused", "sending"),
+    ("mailing", "kind"): ("issue", "issue"),
+    ("mailing", "uncertain_policy"): ("ask", "ask"),
+    ("batch", "state"): ("pending", "leased"),
+    ("delivery", "state"): ("accepted", "sending"),
+}
+_Filled = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+        yield engine
+        engine.dispose()
+        return
+    url = make_url(request.getfixturevalue("postgres_url"))
+    admin = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    admin.dispose()
+    engine = open_engine(url.render_as_string(hide_password=False))
+    yield engine
+    engine.dispose()
+
+
+def _fill(connection: Connection, filled: _Filled) -> None:
+    """Put two rows into every table that has none yet."""
+    tables = MetaData()
+    tables.reflect(connection)
+    for table in tables.sorted_tables:
+        if table.name in filled or table.name == "alembic_version":
+            continue
+        if connection.scalar(select(func.count()).select_from(table)):
+            continue
+        filled[table.name] = [
+            {column.name: _value(table, column, number, filled) for column in table.columns}
+            for number in _ROWS
+        ]
+        connection.execute(table.insert(), filled[table.name])
+
+
+def _by_type(number: int) -> tuple[tuple[type[types.TypeEngine[Any]], object], ...]:
+    return (
+        (types.Boolean, False),
+        (types.Integer, number),
+        (types.Numeric, number),
+        (types.Float, float(number)),
+        (types.DateTime, datetime(2026, 11, number, tzinfo=UTC)),
+        (types.Date, date(2026, 11, number)),
+        (types.JSON, {}),
+        (types.LargeBinary, b"octets"),
+    )
+
+
+def _value(table: Table, column: Column[Any], number: int, filled: _Filled) -> object:
+    if (table.name, column.name) in _VALUES:
+        return _VALUES[table.name, column.name][number - 1]
+    for key in column.foreign_keys:
+        target = filled.get(key.column.table.name)
+        return None if target is None else target[number - 1][key.column.name]
+    for kind, value in _by_type(number):
+        if isinstance(column.type, kind):
+            return value
+    return f"{number}{column.name}"[: getattr(column.type, "length", None)]
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+    return {
+        name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0  # noqa: S608 - a table
+        for name in sorted(names)
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+def test_every_table_s_rows_survive_every_migration(bare: Engine) -> None:
+    filled: _Filled = {}
+    for revision in revisions(bare):
+        with bare.connect() as connection:
+            before = _counts(connection)
+        upgrade(bare, to=revision)
+        with bare.begin() as connection:
+            after = _counts(connection)
+            lost = {name for name in before if name in after and after[name] < before[name]}
+            assert lost == set(), f"{revision} lost rows"
+            _fill(connection, filled)
+    assert is_current(bare)
+    with reading(bare) as session:
+        states = session.execute(select(MailingRow.state).order_by(MailingRow.id)).scalars()
+        assert list(states) == [MailingState.PAUSED, MailingState.SENDING]
+        assert len(session.execute(text("SELECT * FROM subscriber")).all()) == len(_ROWS)
+    with pytest.raises(DBAPIError), bare.begin() as connection:
+        connection.execute(text("UPDATE audit_event SET actor = 'somebody else'"))
+
+
+def test_a_database_that_contradicts_itself_is_left_as_it_is(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    *_, former, newest = revisions(engine)
+    upgrade(engine, to=former)
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys = OFF")
+        driver.execute("INSERT INTO mailing_content (mailing_id, payload) VALUES (99, '')")
+        driver.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(ConflictError, match="mailing_content"):
+        upgrade(engine, to=newest)
+    assert not is_current(engine)
+    engine.dispose()
