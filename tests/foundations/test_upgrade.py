@@ -36,6 +36,7 @@ _VALUES: dict[tuple[str, str], tuple[object, object]] = {
     ("mailing", "state"): ("paused", "sending"),
     ("mailing", "kind"): ("issue", "issue"),
     ("mailing", "uncertain_policy"): ("ask", "ask"),
+    ("mailing_content", "payload"): ("{}", "{}"),
     ("batch", "state"): ("pending", "leased"),
     ("delivery", "state"): ("accepted", "sending"),
 }
