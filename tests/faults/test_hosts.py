@@ -1,0 +1,126 @@
+"""Hosts lose their power, their disk, or the processor for minutes; at the sink nobody has two."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url
+
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from tests.conftest import missing
+from tests.faults.conftest import SOAK
+from tests.support.lone_worker import lone_worker, order_apart
+from tests.support.ports import await_condition
+from tests.support.power import power_of
+from tests.support.relay import CountingRelay, counting_relay
+from tests.support.stage import Stage, set_stage
+
+pytestmark = pytest.mark.faults
+
+PEOPLE = 4000 if SOAK else 300
+BATCH = 1000
+#: What is in hand at a time, and what was answered for and not yet written down.
+IN_HAND = 200
+#: A pace at which a batch takes seconds.
+DELAY = 0.02
+
+
+def _stage(engine: Engine) -> Stage:
+    stage = set_stage(engine)
+    stage.subscribe(*(f"reader{number:05d}@example.jp" for number in range(PEOPLE)))
+    return stage
+
+
+def _await_share(relay: CountingRelay, share: int) -> None:
+    await_condition(
+        lambda: relay.count() >= PEOPLE // share, seconds=120, what=f"1/{share} of the mail"
+    )
+
+
+def _judge(stage: Stage, relay: CountingRelay, mailing: int) -> dict[DeliveryState, int]:
+    """Nobody has two, and whoever has none is known to be in doubt."""
+    stage.await_end(mailing, seconds=300)
+    taken = relay.accepted()
+    counts = stage.counts(mailing)
+    assert {address: times for address, times in taken.items() if times > 1} == {}
+    assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
+    assert sum(counts.values()) == PEOPLE
+    assert counts[DeliveryState.ACCEPTED] <= len(taken)
+    assert PEOPLE - len(taken) <= counts.get(DeliveryState.UNCERTAIN, 0)
+    return counts
+
+
+@pytest.mark.parametrize("cuts", [3 if SOAK else 1])
+def test_a_power_cut_takes_what_was_not_forced_to_the_disk(
+    sqlite_url: str, tmp_path: Path, cuts: int
+) -> None:
+    root = tmp_path / "host"
+    root.mkdir()
+    database = root / "newsletter.sqlite3"
+    shutil.move(str(make_url(sqlite_url).database), database)
+    url, data = f"sqlite:///{database}", root / "data"
+    engine = open_engine(url)
+    stage = _stage(engine)
+    engine.dispose()
+    power = power_of(root, tmp_path)
+    if power is None:
+        missing("a C compiler")
+    with counting_relay(tmp_path, options="connections=4", delay=DELAY) as relay:
+        mailing = order_apart(url, data, batch_size=BATCH, **power.environment)
+        power.cut()
+        for cut in range(cuts):
+            with lone_worker(url, relay.url, data, **power.environment):
+                await_condition(
+                    lambda cut=cut: relay.count() >= (cut + 1) * PEOPLE // (cuts + 1),  # type: ignore[misc]
+                    seconds=120,
+                    what="a share of the mail",
+                )
+            power.cut()
+        with lone_worker(url, relay.url, data, LEASE_SECONDS="10", **power.environment):
+            counts = _judge(stage, relay, mailing)
+    engine.dispose()
+    assert counts.get(DeliveryState.UNCERTAIN, 0) <= cuts * IN_HAND
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_host_that_is_lost_with_its_disk_leaves_little_in_doubt(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    stage = _stage(engine)
+    mailing = stage.mail(batch_size=BATCH)
+    with counting_relay(tmp_path, options="connections=4", delay=DELAY) as relay:
+        with lone_worker(database_url, relay.url, tmp_path / "lost", LEASE_SECONDS="10"):
+            _await_share(relay, 4)
+        shutil.rmtree(tmp_path / "lost")
+        with lone_worker(database_url, relay.url, tmp_path / "other", LEASE_SECONDS="10"):
+            counts = _judge(stage, relay, mailing)
+    assert 0 < counts[DeliveryState.UNCERTAIN] <= IN_HAND
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_process_that_is_stopped_sends_nothing_when_others_have_its_batch(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    stage = _stage(engine)
+    mailing = stage.mail(batch_size=BATCH, uncertain_policy=UncertainPolicy.RESEND)
+    with (
+        counting_relay(tmp_path, options="connections=4", delay=DELAY) as relay,
+        lone_worker(database_url, relay.url, tmp_path / "stopped", LEASE_SECONDS="10") as stopped,
+    ):
+        _await_share(relay, 4)
+        os.kill(stopped.pid, signal.SIGSTOP)
+        with lone_worker(database_url, relay.url, tmp_path / "other", LEASE_SECONDS="10"):
+            in_doubt = _judge(stage, relay, mailing)[DeliveryState.UNCERTAIN]
+            os.kill(stopped.pid, signal.SIGCONT)
+            # It tells what a relay accepted before it was stopped, and that is settled.
+            await_condition(
+                lambda: stage.counts(mailing).get(DeliveryState.UNCERTAIN, 0) < in_doubt,
+                seconds=30,
+                what="the word of the process that was stopped",
+            )
+            _judge(stage, relay, mailing)
