@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
+from newsletter.issues.model import Block
+from newsletter.language import Language
 from newsletter.rendering.html import blocks_html, inline_html
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.short_urls import short_url
@@ -20,6 +24,11 @@ from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.wrap import wrap
 
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+
+
+@pass_context
+def _text(context: Context, blocks: Iterable[Block]) -> str:
+    return blocks_text(blocks, japanese=context["lang"] == Language.JAPANESE.value)
 
 
 @cache
@@ -44,7 +53,7 @@ class MailTemplates:
         self._environment.filters.update(
             html=blocks_html,
             runs=inline_html,
-            text=blocks_text,
+            text=_text,
             wrap=wrap,
             short_url=short_url,
         )

@@ -31,6 +31,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.walking import notes_of
+from newsletter.rendering.short_urls import short_url
 
 
 def inline_html(content: Iterable[Inline]) -> Markup:
@@ -59,7 +60,7 @@ class _Writer:
     def runs(self, content: Iterable[Inline]) -> Markup:
         return Markup("").join(map(self._run, content))
 
-    def _run(self, run: Inline) -> Markup:  # noqa: PLR0911 - one a kind
+    def _run(self, run: Inline) -> Markup:  # noqa: C901, PLR0911 - one a kind
         match run:
             case Text(text=text):
                 return escape(text)
@@ -71,6 +72,8 @@ class _Writer:
                 return Markup("<del>{}</del>").format(self.runs(content))
             case Code(text=text):
                 return Markup('<code class="code">{}</code>').format(text)
+            case Anchor(url=url, content=(Text(text=text),)) if text == url:
+                return Markup('<a class="link" href="{}">{}</a>').format(url, short_url(url))
             case Anchor(url=url, content=content):
                 return Markup('<a class="link" href="{}">{}</a>').format(url, self.runs(content))
             case LineBreak():

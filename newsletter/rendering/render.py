@@ -113,7 +113,9 @@ class _Shown:
     def of_html(cls, html: str) -> _Shown:
         """Read HTML, or MJML before it becomes some."""
         tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
-        words = "".join((*tree.itertext(), "\n", *map(str, tree.xpath("//@alt"))))
+        # An address that stands for itself is shown short; where it leads is all of it.
+        unseen = (*tree.xpath("//@alt"), *tree.xpath("//a/@href"))
+        words = "".join((*tree.itertext(), "\n", *map(str, unseen)))
         urls = {str(url) for name in ("href", "src") for url in tree.xpath(f"//@{name}")}
         return cls(_letters(words), frozenset(urls))
 

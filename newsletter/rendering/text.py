@@ -44,11 +44,11 @@ def rule(mark: str = "─") -> str:
     return mark * (COLUMNS // 2)
 
 
-def blocks_text(blocks: Iterable[Block]) -> str:
+def blocks_text(blocks: Iterable[Block], *, japanese: bool = True) -> str:
     """Return blocks wrapped and set apart by empty lines, with their footnotes below."""
     part = tuple(blocks)
     notes = notes_of(part)
-    writer = _Writer(notes)
+    writer = _Writer(notes) if japanese else _Writer(notes, heading="# ", point="- ")
     parts = [writer.blocks(part, COLUMNS)] if part else []
     for note, number in notes.items():
         mark = f"[{number}] "
@@ -61,6 +61,8 @@ class _Writer:
     """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
+    heading: str = "◆"
+    point: str = "・"
 
     def blocks(self, blocks: Iterable[Block], columns: int, *, apart: str = "\n\n") -> str:
         return apart.join(filter(None, (self._block(block, columns) for block in blocks)))
@@ -70,7 +72,7 @@ class _Writer:
             case Paragraph(content=content):
                 return self.wrapped(content, columns)
             case Heading(content=content):
-                return "\n".join(_hung("◆", self.wrapped(content, columns - 2), hang="  "))
+                return "\n".join(_hung(self.heading, self.wrapped(content, columns - 2), hang="  "))
             case ListBlock():
                 return "\n".join(self._points(block, columns))
             case Quotation(blocks=inner):
@@ -117,7 +119,7 @@ class _Writer:
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
         """Yield a list's lines; further ones of an item stand under its first word."""
         for index, item in enumerate(block.items):
-            mark = f"{block.start + index}. " if block.ordered else "・"
+            mark = f"{block.start + index}. " if block.ordered else self.point
             hang = " " * width(mark)
             tight = all(isinstance(inner, Paragraph | ListBlock) for inner in item)
             room = max(columns - len(hang), _NARROWEST)
@@ -145,7 +147,7 @@ class _Writer:
         for name, cell in zip(map(self._runs, head), map(self._runs, row), strict=True):
             label = " ".join(name.split("\n"))
             words = f"{label}: {cell}" if label else cell
-            mark = "  " if lines else "・"
+            mark = "  " if lines else self.point
             lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
         return "\n".join(lines)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
-from wcwidth import wcswidth
+from wcwidth import iter_graphemes, wcswidth
 
 #: Columns of a line; mail programs show 72 to 80.
 COLUMNS = 70
@@ -19,8 +20,7 @@ _NO_START = frozenset(
 )
 _NO_END = frozenset("‘“(〔[{〈《「『【¥$#([{")
 _URL = r"https?://[^\s<>「」『』()、。]+"
-#: What stands together: a URL, a run of characters that western text does not break, one other.
-_TOKEN = re.compile(rf"{_URL}|[\x21-\x7e]+|\s+|.", re.DOTALL)
+_ADDRESS = re.compile(rf"({_URL})")
 
 
 def width(text: str) -> int:
@@ -52,10 +52,33 @@ def _wrap_line(line: str, room: int) -> Iterator[str]:
     yield current.rstrip()
 
 
+def _tokens(line: str) -> Iterator[str]:
+    """Yield what stands together: URLs, western words, spaces, and each other letter.
+
+    A letter is what people see as one (UAX 29): an emoji of several persons, kanji with a selector.
+    """
+    for index, part in enumerate(_ADDRESS.split(line)):
+        if index % 2:
+            yield part
+        else:
+            for kind, letters in groupby(iter_graphemes(part), key=_kind):
+                if kind:
+                    yield "".join(letters)
+                else:
+                    yield from letters
+
+
+def _kind(letter: str) -> str:
+    """Return what joins letters to tokens: both words and spaces do."""
+    if letter.isspace():
+        return "space"
+    return "word" if "!" <= letter[0] <= "~" else ""
+
+
 def _unbreakable(line: str) -> Iterator[str]:
     """Join tokens that kinsoku keeps together."""
     waiting = ""
-    for token in _TOKEN.findall(line):
+    for token in _tokens(line):
         glued = waiting and (
             (token[0] in _NO_START and not _is_url(waiting)) or waiting[-1] in _NO_END
         )

@@ -270,3 +270,55 @@ def test_each_word_and_link_of_any_issue_is_in_both_bodies(template: str, issue:
     for _, url in walk_urls(issue):
         assert body.xpath("//*[@href=$url or @src=$url]", url=url)
         assert url in text
+
+
+CLUSTERS = [
+    "👩\u200d👩\u200d👧\u200d👦",
+    "葛\U000e0100",
+    "か\u3099",
+    "🇯🇵",
+    "👍🏽",
+    "☀\ufe0f",
+    "é",
+    "漢",
+    "1️⃣",
+    "A\u0301b",
+]
+
+
+@given(st.lists(st.sampled_from(CLUSTERS), max_size=80), st.integers(4, 20))
+def test_what_people_see_as_one_letter_is_never_split(clusters: list[str], columns: int) -> None:
+    lines = wrap("".join(clusters), columns=columns).split("\n")
+    assert "".join(lines) == "".join(clusters)
+    rest = list(clusters)
+    for line in lines:
+        while line:
+            assert line.startswith(rest[0])
+            line = line.removeprefix(rest.pop(0))  # noqa: PLW2901 - the line's rest
+    assert rest == []
+
+
+def test_the_english_twin_has_english_marks() -> None:
+    issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue
+    publisher = Publisher(
+        name="Harbour Letter",
+        sender_name="Harbour Office",
+        sender_address="letter@example.jp",
+        postal_address="1-2-3 Rei-cho, Chiyoda, Tokyo",
+    )
+    for template in ("letter", "digest"):
+        rendered = render_issue(
+            issue, template=template, templates_dir=TEMPLATES, publisher=publisher
+        )
+        shown = fill(rendered.text, URLS)
+        assert not re.findall("[\u3000-\u30ff\uff00-\uffef■◆・━─]", shown)
+
+
+def test_an_address_in_running_text_is_short_in_html_and_whole_in_the_twin() -> None:
+    url = "https://www.city.example.lg.jp/soshiki/joho/keikaku/2026/shiryo.html?page=2"
+    source = f"---\ntitle: 題\ndate: 2026-11-20\n---\n# 章\n\n詳しくは{url}をご覧ください。\n"
+    rendered = _render(read_issue(source.encode(), source="x").issue)
+    html = fill(rendered.html, URLS)
+    assert f'href="{url}"' in html
+    assert ">city.example.lg.jp/soshiki/joho/k…</a>をご覧" in html
+    assert url in fill(rendered.text, URLS)
