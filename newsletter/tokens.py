@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     VIEW = 4
     RETURN_PATH = 5
     CLICK = 6
+    ACCOUNT = 7
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

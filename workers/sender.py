@@ -174,7 +174,9 @@ def _recipient(
     services: Services, claim: Claim, delivery: ClaimedDelivery, content: MailingContent
 ) -> Recipient:
     ref = _ref(claim.mailing_id, delivery, content)
-    links = DeliveryLinks.of(services.settings.public_url, services.signer, ref)
+    public_url, signer = services.settings.public_url, services.signer
+    links = DeliveryLinks.of(public_url, signer, ref)
+    action = content.action.url(public_url, signer) if content.action else ""
     return Recipient(
         address=delivery.address,
         name=delivery.name,
@@ -187,7 +189,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots=links.slots(name=delivery.name, address=delivery.address),
+        slots=links.slots(name=delivery.name, address=delivery.address, action=action),
         html=delivery.html,
     )
 

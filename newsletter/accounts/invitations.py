@@ -1,6 +1,7 @@
 """Invitations: one-time links to become the first administrator, to join, to choose a password.
 
-The services return a link; handing it over, by mail or by mouth, is their caller's.
+The services return a token to hand over. A mail does not carry that one, which would have to wait
+in the database: its own is signed when it is composed, and names the same invitation.
 """
 
 from __future__ import annotations
@@ -20,8 +21,16 @@ from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.database.tables import AccountRow, InvitationRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import InvitationPurpose, Role
-from newsletter.errors import AccountError, ConflictError, ListError, NotFoundError, Place
+from newsletter.errors import (
+    AccountError,
+    ConflictError,
+    ListError,
+    NotFoundError,
+    Place,
+    TokenError,
+)
 from newsletter.language import Language
+from newsletter.tokens import Purpose, TokenSigner
 from subscribers.addresses import parse_address
 
 _LIFETIMES = {
@@ -36,8 +45,13 @@ _NAME_LENGTH = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invited:
-    """Whom a link is for; the first administrator has no address yet."""
+    """Whom a link is for; the first administrator has no address yet.
 
+    Attributes:
+        numbers: What a signed link to the same invitation names.
+    """
+
+    numbers: tuple[int, int]
     purpose: InvitationPurpose
     account_id: int | None
     address: str
@@ -81,6 +95,7 @@ def invite(
         session.add(account)
     account.name, account.language, account.time_zone = _clean(name), language, time_zone
     session.flush()
+    revoke_links(session, account.id)
     chosen = list(grants)
     set_grants(session, account.id, chosen)
     record_event(
@@ -106,6 +121,7 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
     if account.disabled_at is not None:
         raise ConflictError("This account is disabled.", remedy="Enable it first.")
     fresh = account.password_hash is None
+    revoke_links(session, account_id)
     record_event(session, actor, "account.link", object=f"account {account_id}")
     purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
     return _issue(session, purpose, account_id)
@@ -136,15 +152,26 @@ def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
     return reset_link(session, actor, account.id)
 
 
-def read_invitation(session: Session, token: str) -> Invited:
+def revoke_links(session: Session, account_id: int) -> None:
+    """Take effect from all links of an account: a newer one replaces them, or none shall work."""
+    session.execute(delete(InvitationRow).where(InvitationRow.account_id == account_id))
+
+
+def read_invitation(session: Session, token: str, signer: TokenSigner | None = None) -> Invited:
     """Return whom a link is for, using nothing up.
 
+    Args:
+        session: The database.
+        token: That was handed over, or signed.
+        signer: What signed tokens are read with.
+
     Raises:
-        NotFoundError: It was used, replaced or ran out.
+        NotFoundError: It was used, replaced or ran out, or its account is disabled.
     """
-    row = _find(session, token)
+    row = _find(session, token, signer)
     account = None if row.account_id is None else session.get(AccountRow, row.account_id)
     return Invited(
+        numbers=(row.id, _mark(row)),
         purpose=row.purpose,
         account_id=row.account_id,
         address=account.address if account else "",
@@ -162,15 +189,17 @@ def accept(
     name: str = "",
     address: str = "",
     language: Language | None = None,
+    signer: TokenSigner | None = None,
 ) -> int:
     """Use a link up: choose name and password, end all sessions; return the account.
 
     Raises:
-        NotFoundError: The link was used, replaced or ran out.
+        NotFoundError: The link was used, replaced or ran out, or its account is disabled.
         AccountError: The password or name cannot be taken.
         ListError: The first administrator's address is none.
+        UnavailableError: Too many choose a password at once.
     """
-    row = _find(session, token)
+    row = _find(session, token, signer)
     if row.purpose is InvitationPurpose.FIRST:
         account = _first_administrator(session, address)
     else:
@@ -185,7 +214,7 @@ def accept(
     if row.purpose is InvitationPurpose.FIRST:
         set_grants(session, account.id, [Grant(role=Role.ADMINISTRATOR)])
         session.delete(row)
-    session.execute(delete(InvitationRow).where(InvitationRow.account_id == account.id))
+    revoke_links(session, account.id)
     end_all_sessions(session, account.id)
     who = Actor(account_id=account.id, name=account.address, network=actor.network)
     reset = row.purpose is InvitationPurpose.RESET
@@ -230,15 +259,29 @@ def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None)
     return token
 
 
-def _find(session: Session, token: str) -> InvitationRow:
-    row = session.scalar(
-        select(InvitationRow)
-        .where(InvitationRow.token_hash == token_hash(token), InvitationRow.expires_at > now())
-        .with_for_update()
-    )
+def _find(session: Session, token: str, signer: TokenSigner | None) -> InvitationRow:
+    used = NotFoundError("This link was used already, or ran out.")
+    query = select(InvitationRow).where(InvitationRow.expires_at > now()).with_for_update()
+    row = session.scalar(query.where(InvitationRow.token_hash == token_hash(token)))
+    if row is None and signer is not None:
+        try:
+            number, mark = signer.read(Purpose.ACCOUNT, token)
+        except (TokenError, ValueError):
+            raise used from None
+        row = session.scalar(query.where(InvitationRow.id == number))
+        if row is not None and _mark(row) != mark:
+            row = None
     if row is None:
-        raise NotFoundError("This link was used already, or ran out.")
+        raise used
+    account = None if row.account_id is None else session.get(AccountRow, row.account_id)
+    if account is not None and account.disabled_at is not None:
+        raise used
     return row
+
+
+def _mark(row: InvitationRow) -> int:
+    """Return what tells an invitation from a later one that got the same number."""
+    return int(row.token_hash[:15], 16)
 
 
 def _clean(name: str) -> str:

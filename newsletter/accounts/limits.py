@@ -1,14 +1,20 @@
 """Sign-in limits: tries are counted in the database before a password is looked at.
 
 Counting first, in one statement, means that a hundred tries at the same instant are a hundred
-tries. A success forgives the account's count, never the network's.
+tries. A success forgives its own count, never the network's.
+
+Anybody can try anybody's account. Were tries counted by account alone, eight wrong ones from
+anywhere would keep its owner out; so they count by account and network together, by account alone
+only far higher, and a browser that signed in to the account before has a count of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import Engine, case, delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,9 +24,38 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import SignInLimitRow
 
 WINDOW = timedelta(minutes=15)
-_TRIES_PER_ACCOUNT = 8
-_TRIES_PER_NETWORK = 40
 _IPV6_PREFIX = 64
+
+
+class Attempt(StrEnum):
+    """What is tried; each is counted for itself."""
+
+    PASSWORD = "password"  # noqa: S105 - the word for trying one
+    CODE = "code"
+    FORGOTTEN = "forgotten"
+
+
+#: Tries within `WINDOW`: of one account from one network (or known browser), of one account from
+#: everywhere, and of all accounts from one network. A code has but six digits, and whoever tries
+#: it knows the password: there, no more come from everywhere than from one network.
+_FROM_ONE = 8
+_FROM_EVERYWHERE = {Attempt.PASSWORD: 100, Attempt.CODE: 8, Attempt.FORGOTTEN: 40}
+_FROM_NETWORK = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Browser:
+    """What is known of whoever asks; shown to the owner of the session.
+
+    Attributes:
+        known: Tells this browser from others where it signed in before; else empty.
+        known_to: The account that it signed in to.
+    """
+
+    network: str = ""
+    user_agent: str = ""
+    known: str = ""
+    known_to: int = 0
 
 
 def network_of(host: str) -> str:
@@ -36,19 +71,33 @@ def network_of(host: str) -> str:
     return str(address)
 
 
-def count_try(engine: Engine, *, account: str, network: str, moment: datetime) -> bool:
-    """Count one try by an account's name from a network; return whether it may be made."""
+def count_try(
+    engine: Engine, attempt: Attempt, *, account: str, browser: Browser, moment: datetime
+) -> bool:
+    """Count one try at an account by its name; return whether it may be made."""
+    own = _own_key(attempt, account, browser)
+    most = {own: _FROM_ONE}
+    if not browser.known or attempt is Attempt.CODE:
+        most[_key(attempt, "account", account)] = _FROM_EVERYWHERE[attempt]
+        most[_key(attempt, "network", browser.network)] = _FROM_NETWORK
     with transaction(engine) as session:
-        # Both are counted, and in this order everywhere, so that two tries never wait in a ring.
-        by_account = _count(session, _key("account", account), moment)
-        by_network = _count(session, _key("network", network), moment)
+        # All are counted, and in one order everywhere, so that two tries never wait in a ring.
+        tries = {key: _count(session, key, moment) for key in sorted(most)}
         session.execute(delete(SignInLimitRow).where(SignInLimitRow.since < moment - 4 * WINDOW))
-    return by_account <= _TRIES_PER_ACCOUNT and by_network <= _TRIES_PER_NETWORK
+    return all(tries[key] <= most[key] for key in most)
 
 
-def forgive(session: Session, *, account: str) -> None:
-    """Forget the tries by an account's name, which has proved itself."""
-    session.execute(delete(SignInLimitRow).where(SignInLimitRow.key == _key("account", account)))
+def forgive(session: Session, attempt: Attempt, *, account: str, browser: Browser) -> None:
+    """Forget the tries at an account from where it has proved itself."""
+    keys = [_own_key(attempt, account, browser)]
+    if attempt is Attempt.CODE:
+        keys.append(_key(attempt, "account", account))
+    session.execute(delete(SignInLimitRow).where(SignInLimitRow.key.in_(keys)))
+
+
+def _own_key(attempt: Attempt, account: str, browser: Browser) -> str:
+    place = f"browser {browser.known}" if browser.known else f"network {browser.network}"
+    return _key(attempt, "own", f"{account} {place}")
 
 
 def _count(session: Session, key: str, moment: datetime) -> int:
@@ -69,5 +118,6 @@ def _count(session: Session, key: str, moment: datetime) -> int:
     return session.scalars(statement).one()
 
 
-def _key(kind: str, name: str) -> str:
-    return f"{kind}:{hashlib.sha256(name.casefold().encode()).hexdigest()}"
+def _key(attempt: Attempt, kind: str, name: str) -> str:
+    digest = hashlib.sha256(f"{kind} {name.casefold()}".encode()).hexdigest()
+    return f"{attempt.value}:{digest}"

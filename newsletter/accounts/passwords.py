@@ -21,7 +21,7 @@ _hasher = PasswordHasher()
 _AT_ONCE = 2
 #: So many may wait for a turn, for so many seconds; the others are sent away at once, or they
 #: would take up the threads that answer everybody else.
-_WAITING, _PATIENCE = 10, 10.0
+_WAITING, _PATIENCE = 10, 3.0
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 _places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
 

@@ -31,8 +31,8 @@ class Sealer:
             AccountError: The key it was sealed with is no longer in SECRET_KEYS.
         """
         try:
-            return self._box.decrypt(sealed).decode()
-        except InvalidToken:
+            return self._box.decrypt(sealed.encode("utf-8", "surrogatepass")).decode()
+        except (InvalidToken, ValueError):
             raise AccountError(
                 "The second factor cannot be read with the present keys.",
                 remedy="Put the former key back into SECRET_KEYS, or reset the account.",
@@ -44,4 +44,6 @@ class Sealer:
 
     def form_token_matches(self, holder: str, token: str) -> bool:
         """Return whether a form was written for ``holder``."""
-        return bool(holder) and hmac.compare_digest(self.form_token(holder), token)
+        return bool(holder) and hmac.compare_digest(
+            self.form_token(holder).encode(), token.encode("utf-8", "surrogatepass")
+        )

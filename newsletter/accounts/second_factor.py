@@ -9,9 +9,12 @@ import pyotp
 from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.sessions import end_all_sessions
 from newsletter.accounts.tokens import token_hash
 from newsletter.database.tables import AccountRow, RecoveryCodeRow
+from newsletter.errors import ConflictError
 
 _STEP_SECONDS = 30
 #: Clocks may differ by one step either way.
@@ -61,8 +64,63 @@ def use_code(
     return moved.rowcount == 1
 
 
-def renew_recovery_codes(session: Session, account_id: int) -> list[str]:
+def enrol(
+    session: Session,
+    actor: Actor,
+    account_id: int,
+    *,
+    sealed: str,
+    step: int,
+    besides: int | None = None,
+) -> list[str]:
+    """Put a second factor on, end all sessions ``besides`` one; return the recovery codes.
+
+    Args:
+        session: Within a transaction.
+        actor: Whose account it is; the password was asked for.
+        account_id: The account.
+        sealed: The secret, sealed.
+        step: The time step of the code that proved the authenticator.
+        besides: The session that goes on.
+
+    Raises:
+        ConflictError: There is one already.
+    """
+    taken = session.scalar(
+        update(AccountRow)
+        .where(AccountRow.id == account_id, AccountRow.totp_secret.is_(None))
+        .values(totp_secret=sealed, totp_step=step)
+        .returning(AccountRow.id)
+    )
+    if taken is None:
+        raise ConflictError("There is a second factor already.")
+    codes = _new_codes(session, account_id)
+    end_all_sessions(session, account_id, besides=besides)
+    record_event(session, actor, "account.second-factor-on", object=f"account {account_id}")
+    return codes
+
+
+def drop(session: Session, actor: Actor, account_id: int) -> None:
+    """Take one's own second factor off; the password was asked for."""
+    forget_second_factor(session, session.get_one(AccountRow, account_id))
+    record_event(session, actor, "account.second-factor-off", object=f"account {account_id}")
+
+
+def forget_second_factor(session: Session, account: AccountRow) -> None:
+    """Forget an account's secret and recovery codes."""
+    account.totp_secret, account.totp_step = None, 0
+    session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == account.id))
+    session.flush()
+
+
+def renew_recovery_codes(session: Session, actor: Actor, account_id: int) -> list[str]:
     """Replace an account's recovery codes; they can be shown this once."""
+    codes = _new_codes(session, account_id)
+    record_event(session, actor, "account.recovery-codes", object=f"account {account_id}")
+    return codes
+
+
+def _new_codes(session: Session, account_id: int) -> list[str]:
     codes = ["-".join(_letters(5) for _ in range(2)) for _ in range(_RECOVERY_CODES)]
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == account_id))
     session.execute(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.limits import Browser
 from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.database.tables import AccountRow, AccountSessionRow
 from newsletter.database.types import now
+from newsletter.language import Language
 
 #: How long a session lives, and how long it may lie unused.
 LIFETIME = timedelta(days=14)
@@ -20,14 +21,6 @@ _IDLE = timedelta(days=3)
 _PENDING = timedelta(minutes=10)
 #: ``seen_at`` is written no oftener.
 _SEEN_STEP = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Browser:
-    """What is known of whoever asks; shown to the owner of the session."""
-
-    network: str = ""
-    user_agent: str = ""
 
 
 def open_session(session: Session, account_id: int, browser: Browser, *, verified: bool) -> str:
@@ -75,6 +68,13 @@ def touch_session(session: Session, session_id: int, moment: datetime) -> None:
     session.execute(
         update(AccountSessionRow).where(AccountSessionRow.id == session_id).values(seen_at=moment)
     )
+
+
+def choose_language(session: Session, token: str, language: Language) -> None:
+    """Keep the language for a session's account; one that owes the second factor chooses none."""
+    found = find_session(session, token)
+    if found is not None and found[0].verified_at is not None:
+        session.get_one(AccountRow, found[1].id).language = language
 
 
 def list_sessions(session: Session, account_id: int) -> Sequence[AccountSessionRow]:

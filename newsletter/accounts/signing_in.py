@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts import limits
 from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.invitations import revoke_links
+from newsletter.accounts.limits import Attempt, Browser
 from newsletter.accounts.passwords import hash_password, needs_new_hash, password_matches
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.second_factor import use_code
-from newsletter.accounts.sessions import Browser, end_session, find_session, open_session
+from newsletter.accounts.sessions import (
+    end_all_sessions,
+    end_session,
+    find_session,
+    open_session,
+)
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
@@ -26,6 +33,7 @@ class SignedIn:
 
     token: str
     complete: bool
+    account_id: int
 
 
 def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) -> SignedIn:
@@ -36,9 +44,9 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
             said, and takes as long to find out.
     """
     key = _key_of(address)
-    _count(engine, key, browser)
     with reading(engine) as session:
         account = session.scalar(select(AccountRow).where(AccountRow.address_key == key))
+    _count(engine, Attempt.PASSWORD, key, browser, account)
     stored = account.password_hash if account else None
     if not password_matches(stored, password) or account is None or account.disabled_at:
         _log_failure(engine, account, browser, "password")
@@ -53,7 +61,9 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
         if complete:
             _arrive(session, account, browser)
         return SignedIn(
-            token=open_session(session, account.id, browser, verified=complete), complete=complete
+            token=open_session(session, account.id, browser, verified=complete),
+            complete=complete,
+            account_id=account.id,
         )
 
 
@@ -69,16 +79,16 @@ def bring_code(
         found = find_session(session, token)
     if found is None or found[0].verified_at is not None:
         raise SignInError("The time is up.", remedy="Sign in again.")
-    _count(engine, f"code:{found[1].id}", browser)
+    _count(engine, Attempt.CODE, str(found[1].id), browser, found[1])
     with transaction(engine) as session:
         account = session.get_one(AccountRow, found[1].id)
         fits = use_code(session, sealer, account, code, now())
         if fits:
             end_session(session, account.id, found[0].id)
-            limits.forgive(session, account=f"code:{account.id}")
+            limits.forgive(session, Attempt.CODE, account=str(account.id), browser=browser)
             _arrive(session, account, browser)
             whole = open_session(session, account.id, browser, verified=True)
-            return SignedIn(token=whole, complete=True)
+            return SignedIn(token=whole, complete=True, account_id=account.id)
     _log_failure(engine, found[1], browser, "second factor")
     raise SignInError("This code does not fit, or was used already.")
 
@@ -91,22 +101,47 @@ def prove_password(engine: Engine, browser: Browser, account_id: int, password: 
     """
     with reading(engine) as session:
         account = session.get_one(AccountRow, account_id)
-    _count(engine, account.address_key, browser)
+    _count(engine, Attempt.PASSWORD, account.address_key, browser, account)
     if not password_matches(account.password_hash, password):
         _log_failure(engine, account, browser, "password")
         raise SignInError("The password does not fit.")
     with transaction(engine) as session:
-        limits.forgive(session, account=account.address_key)
+        limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
+
+
+def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -> None:
+    """Change one's own password, which was asked for; end all sessions and one-time links."""
+    session.get_one(AccountRow, account_id).password_hash = hashed
+    revoke_links(session, account_id)
+    end_all_sessions(session, account_id)
+    record_event(session, actor, "account.password", object=f"account {account_id}")
+
+
+def revoke_session(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
+    """Sign one of an account's own browsers out."""
+    end_session(session, account_id, session_id)
+    record_event(session, actor, "session.revoke", object=f"account {account_id}")
+
+
+def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
+    """End the session that asks for it."""
+    end_session(session, account_id, session_id)
+    record_event(session, actor, "session.end", object=f"account {account_id}")
 
 
 def _arrive(session: Session, account: AccountRow, browser: Browser) -> None:
-    limits.forgive(session, account=account.address_key)
+    limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
     account.signed_in_at = now()
     record_event(session, _as_actor(account, browser), "session.begin")
 
 
-def _count(engine: Engine, account: str, browser: Browser) -> None:
-    if not limits.count_try(engine, account=account, network=browser.network, moment=now()):
+def _count(
+    engine: Engine, attempt: Attempt, name: str, browser: Browser, account: AccountRow | None
+) -> None:
+    # Only for the account that it signed in to before does a browser count as known.
+    own = account is not None and account.id == browser.known_to
+    known = replace(browser, known="" if not own else browser.known)
+    if not limits.count_try(engine, attempt, account=name, browser=known, moment=now()):
         minutes = int(limits.WINDOW.total_seconds()) // 60
         raise SignInError("This was tried too often.", remedy=f"Try again in {minutes} minutes.")
 

@@ -1,4 +1,4 @@
-"""``newsletter account``: invite people by mail, or by a link to hand over."""
+"""``newsletter account``: who may sign in, and a lost second factor."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import typer
 from newsletter.cli.state import NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import Role
 
-app = typer.Typer(no_args_is_help=True, help="Invite people who write, approve, operate.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Who may sign in, and a lost second factor.",
+)
 
 
 @app.callback()
 def accounts() -> None:
-    """Invite people who write, approve, operate."""
+    """Say who may sign in, and help with a lost second factor."""
 
 
 @app.command("invite")
@@ -59,9 +62,61 @@ def invite_somebody(
                 row,
                 token,
                 templates_dir=settings.templates_dir,
-                public_url=settings.public_url,
             )
     if link:
         console.print(f"{settings.public_url}/welcome/{token}", soft_wrap=True)
     else:
         console.print(f"An invitation to {escape(address)} waits for the workers.")
+
+
+@app.command("reset-factor")
+def reset_factor(
+    context: typer.Context,
+    address: str,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+) -> None:
+    """Take the second factor off an account whose owner lost it; the owner is told by mail."""
+    from rich.markup import escape
+
+    from newsletter.accounts.administration import find_account, reset_second_factor
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.inviting import AccountChange, tell_owner
+
+    settings = settings_of(context)
+    with transaction(open_database(settings)) as session:
+        number = find_account(session, address)
+        reset_second_factor(session, COMMAND_LINE, number, reason=reason)
+        tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
+    console.print(f"{escape(address)} signs in with the password alone now.")
+
+
+@app.command()
+def disable(context: typer.Context, address: str) -> None:
+    """Keep an account from signing in; its sessions and links end at once."""
+    from rich.markup import escape
+
+    from newsletter.accounts.administration import disable_account, find_account
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+
+    with transaction(open_database(settings_of(context))) as session:
+        disable_account(session, COMMAND_LINE, find_account(session, address))
+    console.print(f"{escape(address)} can no longer sign in.")
+
+
+@app.command()
+def enable(context: typer.Context, address: str) -> None:
+    """Let a disabled account sign in again."""
+    from rich.markup import escape
+
+    from newsletter.accounts.administration import enable_account, find_account
+    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+
+    with transaction(open_database(settings_of(context))) as session:
+        enable_account(session, COMMAND_LINE, find_account(session, address))
+    console.print(f"{escape(address)} can sign in again.")

@@ -25,6 +25,7 @@ from newsletter.cli.send import send
 from newsletter.cli.setup import init
 from newsletter.cli.status import status
 from newsletter.errors import NewsletterError, UnavailableError
+from newsletter.private_files import write_privately
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
 
@@ -84,6 +85,7 @@ def options(
 
 def run() -> None:
     """Run the command line; what goes wrong is said without a stack trace."""
+    write_privately()
     try:
         app()
     except NewsletterError as error:

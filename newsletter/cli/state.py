@@ -44,7 +44,9 @@ def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
     from newsletter.database.engine import open_engine
     from newsletter.database.migrations import upgrade
+    from newsletter.private_files import narrow_files
 
+    narrow_files(settings)
     engine = open_engine(settings.effective_database_url, seconds=settings.database_timeout)
     upgrade(engine)
     return engine

@@ -13,6 +13,25 @@ from newsletter.database.tables import MailingContentRow
 from newsletter.errors import NotFoundError
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import RenderedIssue
+from newsletter.tokens import Purpose, TokenSigner
+
+_PATHS = {Purpose.CONFIRM: "c", Purpose.PREFERENCES: "p", Purpose.ACCOUNT: "welcome"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeAction:
+    """Where the button of a notice leads, as numbers.
+
+    The link itself is signed when the message is composed. Whoever reads the database, a dump or a
+    replica of it, could otherwise follow it in the recipient's place.
+    """
+
+    purpose: Purpose
+    numbers: tuple[int, ...]
+
+    def url(self, public_url: str, signer: TokenSigner) -> str:
+        """Return the link."""
+        return f"{public_url}/{_PATHS[self.purpose]}/{signer.sign(self.purpose, *self.numbers)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +41,7 @@ class MailingContent:
     Attributes:
         date: Every message's Date.
         counts_clicks: Whether its links lead through ours.
+        action: Where the button of a notice leads; None for what has none of its own.
     """
 
     newsletter_id: int
@@ -31,6 +51,7 @@ class MailingContent:
     message_id_domain: str
     date: datetime
     counts_clicks: bool = False
+    action: NoticeAction | None = None
 
 
 _ADAPTER: TypeAdapter[MailingContent] = TypeAdapter(MailingContent)

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.delivery.content import NoticeAction
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
-from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from newsletter.tokens import Pseudonyms, Purpose
 from subscribers.addresses import Address
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.limits import JoinLimits, count_address, count_sender
@@ -30,21 +31,16 @@ class JoinDesk:
     """Takes requests to join; made once from the settings."""
 
     engine: Engine
-    signer: TokenSigner
     pseudonyms: Pseudonyms
     limits: JoinLimits
     templates_dir: Path
-    public_url: str
     confirm_days: int
 
     @classmethod
-    def of(
-        cls, settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms
-    ) -> JoinDesk:
+    def of(cls, settings: Settings, engine: Engine, pseudonyms: Pseudonyms) -> JoinDesk:
         """Return the desk as the settings have it."""
         return cls(
             engine=engine,
-            signer=signer,
             pseudonyms=pseudonyms,
             limits=JoinLimits(
                 address=settings.join_limit_address,
@@ -52,7 +48,6 @@ class JoinDesk:
                 newsletter=settings.join_limit_newsletter,
             ),
             templates_dir=settings.templates_dir,
-            public_url=settings.public_url,
             confirm_days=settings.confirm_days,
         )
 
@@ -93,29 +88,25 @@ class JoinDesk:
         self, session: Session, newsletter: NewsletterRow, request: JoinRequest, origin: Origin
     ) -> None:
         if request.confirmed:
-            template, path = NoticeTemplate.SETTINGS_LINK, "p"
-            ref = DeliveryRef(
-                newsletter_id=newsletter.id, mailing_id=0, subscriber_id=request.subscriber_id
+            template = NoticeTemplate.SETTINGS_LINK
+            action = NoticeAction(
+                purpose=Purpose.PREFERENCES, numbers=(newsletter.id, 0, request.subscriber_id)
             )
-            token = self.signer.sign_delivery(Purpose.PREFERENCES, ref)
         else:
-            template, path = NoticeTemplate.CONFIRMATION, "c"
-            token = self.signer.sign(Purpose.CONFIRM, request.consent_id)
+            template = NoticeTemplate.CONFIRMATION
+            action = NoticeAction(purpose=Purpose.CONFIRM, numbers=(request.consent_id,))
         draft = NoticeDraft(
             template=template,
             language=origin.language,
             publisher=publisher_of(newsletter),
             days=self.confirm_days,
         )
-        rendered = render_notice(
-            draft,
-            templates_dir=self.templates_dir,
-            action_url=f"{self.public_url}/{path}/{token}",
-        )
+        rendered = render_notice(draft, templates_dir=self.templates_dir)
         create_notice(
             session,
             newsletter_id=newsletter.id,
             subscriber_id=request.subscriber_id,
             rendered=rendered,
             kind=template.value,
+            action=action,
         )

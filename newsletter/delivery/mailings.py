@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.delivery.clicks import keep_links
-from newsletter.delivery.content import MailingContent, save_content
+from newsletter.delivery.content import MailingContent, NoticeAction, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.codec import issue_from_json
@@ -147,6 +147,7 @@ def freeze_content(
     *,
     date: datetime,
     kind: MailingKind = MailingKind.ISSUE,
+    action: NoticeAction | None = None,
 ) -> None:
     """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date."""
     domain = newsletter.from_address.rpartition("@")[2]
@@ -174,6 +175,7 @@ def freeze_content(
         message_id_domain=domain,
         date=date,
         counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,
+        action=action,
     )
     save_content(session, mailing_id, content)
     if content.counts_clicks:

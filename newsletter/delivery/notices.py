@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
+from newsletter.delivery.content import NoticeAction
 from newsletter.delivery.mailings import freeze_content
 from newsletter.rendering.model import RenderedIssue
 
@@ -24,7 +25,13 @@ PRIORITY = 9
 
 
 def create_notice(
-    session: Session, *, newsletter_id: int, subscriber_id: int, rendered: RenderedIssue, kind: str
+    session: Session,
+    *,
+    newsletter_id: int,
+    subscriber_id: int,
+    rendered: RenderedIssue,
+    kind: str,
+    action: NoticeAction | None = None,
 ) -> int:
     """Write a notice into the ledger, to be sent once committed; return its mailing's number.
 
@@ -36,6 +43,7 @@ def create_notice(
         subscriber_id: Whom it goes to.
         rendered: Its content, complete but for the slots that name the recipient.
         kind: What it is, such as ``confirmation``; shown to operators.
+        action: Where its button leads, where that is a secret of its reader's.
     """
     moment = now()
     newsletter = session.get_one(NewsletterRow, newsletter_id)
@@ -52,7 +60,15 @@ def create_notice(
     )
     session.add(mailing)
     session.flush()
-    freeze_content(session, mailing.id, newsletter, rendered, date=moment, kind=MailingKind.NOTICE)
+    freeze_content(
+        session,
+        mailing.id,
+        newsletter,
+        rendered,
+        date=moment,
+        kind=MailingKind.NOTICE,
+        action=action,
+    )
     delivery = DeliveryRow(
         mailing_id=mailing.id, position=1, subscriber_id=subscriber_id, state=DeliveryState.QUEUED
     )

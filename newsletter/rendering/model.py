@@ -16,7 +16,7 @@ class Slot(StrEnum):
     VIEW_URL = "view_url"
     SUBSCRIBER_NAME = "subscriber_name"
     SUBSCRIBER_ADDRESS = "subscriber_address"
-    #: What a notice asks its reader to do; filled when the notice is made.
+    #: What a notice asks its reader to do; signed when its message is composed.
     ACTION_URL = "action_url"
 
 

@@ -22,6 +22,7 @@ class NoticeTemplate(StrEnum):
     SETTINGS_LINK = "settings-link"
     INVITATION = "invitation"
     RESET = "reset"
+    ACCOUNT_CHANGED = "account-changed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,15 +33,23 @@ class NoticeDraft:
     language: Language
     publisher: Publisher
     days: int = 0
+    event: str = ""
 
 
-def render_notice(draft: NoticeDraft, *, templates_dir: Path, action_url: str) -> RenderedIssue:
+def render_notice(
+    draft: NoticeDraft, *, templates_dir: Path, action_url: str = ""
+) -> RenderedIssue:
     """Render a notice whose button leads to ``action_url``; slots of its reader stay open.
+
+    Without an address the button's stays open, too: a link that its reader alone may follow is made
+    when the message is composed.
 
     Raises:
         TemplateError: The template is faulty.
     """
     rendered = _render(draft, templates_dir)
+    if not action_url:
+        return rendered
 
     def bind(slotted: SlottedText) -> SlottedText:
         return tuple(
@@ -64,6 +73,7 @@ def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
     values: dict[str, object] = {
         "publisher": draft.publisher,
         "days": draft.days,
+        "event": draft.event,
         "lang": draft.language.value,
         "ja": draft.language is Language.JAPANESE,
         "slots": marks.as_mapping(),

@@ -9,33 +9,35 @@ role must be held in that newsletter; without it, in any, and the handler narrow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
-from newsletter.accounts.limits import network_of
+from newsletter.accounts.limits import Browser, network_of
 from newsletter.accounts.roles import Rights, rights_of
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.sessions import (
-    Browser,
     find_session,
     is_seen_long_ago,
     touch_session,
 )
+from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
+from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.language import Language
 from subscribers.newsletters import list_newsletters
 
+_YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: An issue of a thousand blocks has some ten thousand fields.
 _MAX_FIELDS, _MAX_FILES = 20_000, 50
@@ -113,6 +115,11 @@ class Access:
         """The name of the cookie that forms are tied to before anybody is signed in."""
         return "__Host-form" if self.secure else "form"
 
+    @property
+    def browser_cookie(self) -> str:
+        """The name of the cookie by which a browser is known that signed in before."""
+        return "__Host-browser" if self.secure else "browser"
+
     def session_token(self, request: Request) -> str:
         """Return the session's token, or nothing."""
         return request.cookies.get(self.session_cookie, "")
@@ -133,9 +140,38 @@ def browser_of(request: Request) -> Browser:
     """Return where a request comes from."""
     host = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "")
+    account, known = _known_browser(request)
     return Browser(
-        network=network_of(host), user_agent="".join(filter(str.isprintable, agent))[:200]
+        network=network_of(host),
+        user_agent="".join(filter(str.isprintable, agent))[:200],
+        known=known,
+        known_to=account,
     )
+
+
+def remember_browser(request: Request, answer: Response, account_id: int) -> None:
+    """Let a browser that signed in be known to its account: strangers' tries are not its own."""
+    access = access_of(request)
+    if _known_browser(request)[0] == account_id:
+        return
+    answer.set_cookie(
+        access.browser_cookie,
+        access.sealer.seal(f"browser {account_id} {new_token()}"),
+        max_age=_YEAR_SECONDS,
+        httponly=True,
+        secure=access.secure,
+        samesite="lax",
+    )
+
+
+def _known_browser(request: Request) -> tuple[int, str]:
+    access = access_of(request)
+    try:
+        sealed = access.sealer.open(request.cookies.get(access.browser_cookie, ""))
+        what, account, known = sealed.split(" ")
+    except (AccountError, ValueError):
+        return 0, ""
+    return (int(account), known) if what == "browser" else (0, "")
 
 
 async def check_form(request: Request) -> None:
@@ -233,7 +269,7 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
         has_second_factor=account.totp_secret is not None,
         rights=rights,
         csrf=access.sealer.form_token(token),
-        browser=browser_of(request),
+        browser=replace(browser_of(request), known=f"session {row.id}", known_to=account.id),
         path=request.url.path,
         newsletter_id=newsletter_id,
     )

@@ -7,23 +7,25 @@ from typing import Annotated
 import segno
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine
 
-from newsletter.accounts.audit import record_event
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.second_factor import (
+    drop,
+    enrol,
     enrolment_uri,
     matching_step,
     new_secret,
     renew_recovery_codes,
 )
-from newsletter.accounts.sessions import end_all_sessions, end_session, list_sessions
-from newsletter.accounts.signing_in import prove_password
+from newsletter.accounts.sessions import list_sessions
+from newsletter.accounts.signing_in import prove_password, revoke_session, set_password
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AccountRow, RecoveryCodeRow
 from newsletter.database.types import now
-from newsletter.errors import ConflictError, NewsletterError
+from newsletter.delivery.inviting import AccountChange, tell_owner
+from newsletter.errors import AccountError, NewsletterError
+from newsletter.settings import Settings
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -33,7 +35,9 @@ _ISSUER = "Newsletter"
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+def account_router(  # noqa: C901 - a list of routes
+    settings: Settings, engine: Engine, sealer: Sealer, pages: Pages
+) -> Router:
     """Return the routes of one's own account."""
     router = Router(prefix="/account")
 
@@ -46,17 +50,17 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # n
             visit, request, "account.html", status=status, sessions=sessions, said=said, error=error
         )
 
-    def _enrol(visit: Visit, request: Request, secret: str, *, wrong: bool) -> HTMLResponse:
+    def _enrol(visit: Visit, request: Request, secret: str, *, error: str = "") -> HTMLResponse:
         uri = enrolment_uri(secret, address=visit.address, issuer=_ISSUER)
         return pages.show_to(
             visit,
             request,
             "second_factor.html",
-            status=400 if wrong else 200,
+            status=400 if error else 200,
             secret=secret,
             sealed=sealer.seal(secret),
             picture=segno.make(uri).svg_data_uri(border=3, scale=4),
-            wrong=wrong,
+            error=error,
         )
 
     @router.get("")
@@ -67,28 +71,38 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # n
     def ask_second_factor(visit: SignedInVisit, request: Request) -> Response:
         if visit.has_second_factor:
             return RedirectResponse("/account", status_code=303)
-        return _enrol(visit, request, new_secret(), wrong=False)
+        return _enrol(visit, request, new_secret())
 
     @router.post("/second-factor")
     def take_second_factor(
-        visit: SignedInVisit, request: Request, sealed: _Field = "", code: _Field = ""
+        visit: SignedInVisit,
+        request: Request,
+        sealed: _Field = "",
+        code: _Field = "",
+        password: _Field = "",
     ) -> Response:
-        secret = sealer.open(sealed)
+        try:
+            secret = sealer.open(sealed)
+        except AccountError:
+            # The page is of other days, or was never ours: begin anew.
+            return _enrol(visit, request, new_secret(), error="code")
         step = matching_step(secret, code, now())
         if step is None:
-            return _enrol(visit, request, secret, wrong=True)
+            return _enrol(visit, request, secret, error="code")
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return _enrol(visit, request, secret, error=tell(error, visit.language))
         with transaction(engine) as session:
-            taken = session.scalar(
-                update(AccountRow)
-                .where(AccountRow.id == visit.account_id, AccountRow.totp_secret.is_(None))
-                .values(totp_secret=sealed, totp_step=step)
-                .returning(AccountRow.id)
+            codes = enrol(
+                session,
+                visit.actor,
+                visit.account_id,
+                sealed=sealed,
+                step=step,
+                besides=visit.session_id,
             )
-            if taken is None:
-                raise ConflictError("There is a second factor already.")
-            codes = renew_recovery_codes(session, visit.account_id)
-            end_all_sessions(session, visit.account_id, besides=visit.session_id)
-            record_event(session, visit.actor, "account.second-factor-on")
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_ON)
         return pages.show_to(visit, request, "recovery_codes.html", codes=codes)
 
     @router.post("/second-factor/off")
@@ -100,11 +114,8 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # n
         except NewsletterError as error:
             return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
-            session.get_one(AccountRow, visit.account_id).totp_secret = None
-            session.execute(
-                delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == visit.account_id)
-            )
-            record_event(session, visit.actor, "account.second-factor-off")
+            drop(session, visit.actor, visit.account_id)
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
         return RedirectResponse("/account", status_code=303)
 
     @router.post("/recovery-codes")
@@ -114,8 +125,7 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # n
         except NewsletterError as error:
             return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
-            codes = renew_recovery_codes(session, visit.account_id)
-            record_event(session, visit.actor, "account.recovery-codes")
+            codes = renew_recovery_codes(session, visit.actor, visit.account_id)
         return pages.show_to(visit, request, "recovery_codes.html", codes=codes)
 
     @router.post("/password")
@@ -128,16 +138,14 @@ def account_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # n
         except NewsletterError as error:
             return _show(visit, request, status=400, error=tell(error, visit.language))
         with transaction(engine) as session:
-            session.get_one(AccountRow, visit.account_id).password_hash = hashed
-            end_all_sessions(session, visit.account_id)
-            record_event(session, visit.actor, "account.password")
+            set_password(session, visit.actor, visit.account_id, hashed)
+            tell_owner(session, settings, visit.account_id, AccountChange.PASSWORD)
         return RedirectResponse("/sign-in", status_code=303)
 
     @router.post("/sessions/{number}/end")
     def end_one(number: int, visit: SignedInVisit) -> Response:
         with transaction(engine) as session:
-            end_session(session, visit.account_id, number)
-            record_event(session, visit.actor, "session.revoke")
+            revoke_session(session, visit.actor, visit.account_id, number)
         return RedirectResponse("/account", status_code=303)
 
     return router

@@ -75,13 +75,13 @@ def create_app(
     pages = Pages(settings.templates_dir)
     figures = Figures(engine)
     pseudonyms = signer.pseudonyms
-    app.include_router(joining_router(settings, engine, signer, pseudonyms, pages))
+    app.include_router(joining_router(settings, engine, pseudonyms, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
     sealer = Sealer(signing_keys(settings))
     # Whoever serves the application says when it ends.
     app.state.is_ending = lambda: False
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
-    _include_accounts(app, settings, engine, sealer, pages)
+    _include_accounts(app, settings, engine, sealer, signer, pages)
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(engine, figures, pages))
@@ -137,11 +137,16 @@ def create_app(
 
 
 def _include_accounts(
-    app: FastAPI, settings: Settings, engine: Engine, sealer: Sealer, pages: Pages
+    app: FastAPI,
+    settings: Settings,
+    engine: Engine,
+    sealer: Sealer,
+    signer: TokenSigner,
+    pages: Pages,
 ) -> None:
-    app.include_router(signing_in_router(engine, sealer, pages))
+    app.include_router(signing_in_router(settings, engine, sealer, signer, pages))
     app.include_router(forgetting_router(settings, engine, pages))
-    app.include_router(account_router(engine, sealer, pages))
+    app.include_router(account_router(settings, engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
     app.include_router(auditing_router(engine, pages))
 

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.invitations import forgotten_link
-from newsletter.accounts.limits import count_try
+from newsletter.accounts.limits import Attempt, count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.delivery.inviting import post_link, sender_for
@@ -47,12 +47,12 @@ def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Route
 
     @router.post("/forgotten")
     def take_address(request: Request, _form: OwnForm, address: _Field = "") -> Response:
-        network = browser_of(request).network
-        if not count_try(engine, account=f"forgotten:{address}", network=network, moment=now()):
+        browser = browser_of(request)
+        if not count_try(engine, Attempt.FORGOTTEN, account=address, browser=browser, moment=now()):
             return _show(request, status=429, often=True)
         answer = _show(request, asked=True)
         # After the answer: how long it takes would tell whether there is such an account.
-        answer.background = BackgroundTask(_mail, settings, engine, address, network)
+        answer.background = BackgroundTask(_mail, settings, engine, address, browser.network)
         return answer
 
     return router
@@ -63,10 +63,7 @@ def _mail(settings: Settings, engine: Engine, address: str, network: str) -> Non
     with transaction(engine) as session:
         token = forgotten_link(session, actor, address)
         if token is not None and not post_link(
-            session,
-            token,
-            templates_dir=settings.templates_dir,
-            public_url=settings.public_url,
+            session, token, templates_dir=settings.templates_dir
         ):
             # A link that nobody gets would only bar the next one for a while.
             session.rollback()

@@ -15,7 +15,7 @@ from newsletter.delivery.joining import JoinDesk
 from newsletter.errors import ListError
 from newsletter.language import Language
 from newsletter.settings import Settings
-from newsletter.tokens import Pseudonyms, TokenSigner
+from newsletter.tokens import Pseudonyms
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.addresses import parse_address
@@ -44,11 +44,11 @@ def client_of(request: Request) -> str:
 
 
 def joining_router(
-    settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
+    settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
 ) -> Router:
     """Return the routes of joining."""
     router = Router()
-    desk = JoinDesk.of(settings, engine, signer, pseudonyms)
+    desk = JoinDesk.of(settings, engine, pseudonyms)
 
     def _newsletter(slug: str) -> NewsletterRow:
         with reading(engine) as session:

@@ -9,16 +9,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
-from newsletter.accounts.invitations import describe, invite, reset_link
-from newsletter.accounts.roles import Grant, Rights, has_administrator, rights_of, set_grants
-from newsletter.accounts.sessions import end_all_sessions
+from newsletter.accounts.administration import (
+    disable_account,
+    enable_account,
+    give_role,
+    reset_second_factor,
+    take_role,
+)
+from newsletter.accounts.invitations import invite, reset_link
+from newsletter.accounts.roles import Grant, rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
-from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.inviting import post_link
-from newsletter.errors import ConflictError, NewsletterError, NotFoundError
+from newsletter.delivery.inviting import AccountChange, post_link, tell_owner
+from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.pages import Pages
@@ -126,18 +130,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
-                grant = _grant(session, role, newsletter)
-                grants = set(_account_rights(session, number).grants)
-                changed = grants - {grant} if verb == "take" else grants | {grant}
-                set_grants(session, number, changed)
-                _keep_one_administrator(session)
-                record_event(
-                    session,
-                    visit.actor,
-                    "account.roles",
-                    object=f"account {number}",
-                    details={"before": describe(grants), "after": describe(changed)},
-                )
+                change = take_role if verb == "take" else give_role
+                change(session, visit.actor, number, _grant(session, role, newsletter))
         except NewsletterError as error:
             return _show(visit, request, status=409, error=tell(error, visit.language))
         return RedirectResponse("/accounts", status_code=303)
@@ -149,14 +143,21 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
-                _account_rights(session, number)
-                account = session.get_one(AccountRow, number)
-                account.disabled_at = None if verb == "enable" else now()
-                session.flush()
-                _keep_one_administrator(session)
-                end_all_sessions(session, number)
-                action = "account.enable" if verb == "enable" else "account.disable"
-                record_event(session, visit.actor, action, object=f"account {number}")
+                change = enable_account if verb == "enable" else disable_account
+                change(session, visit.actor, number)
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=tell(error, visit.language))
+        return RedirectResponse("/accounts", status_code=303)
+
+    @router.post("/accounts/{number}/second-factor")
+    def reset_factor(
+        number: int, visit: AdministratorVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                reset_second_factor(session, visit.actor, number, reason=reason.strip())
+                tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
         except NewsletterError as error:
             return _show(visit, request, status=409, error=tell(error, visit.language))
         return RedirectResponse("/accounts", status_code=303)
@@ -166,12 +167,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
 def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
     """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
-    mailed = by == _BY_MAIL and post_link(
-        session,
-        token,
-        templates_dir=settings.templates_dir,
-        public_url=settings.public_url,
-    )
+    mailed = by == _BY_MAIL and post_link(session, token, templates_dir=settings.templates_dir)
     return {"mailed": mailed} if mailed else {"link": f"{settings.public_url}/welcome/{token}"}
 
 
@@ -184,18 +180,3 @@ def _grant(session: Session, role: str, newsletter: str) -> Grant:
     if found is None:
         raise NotFoundError("There is no such newsletter.")
     return Grant(role=Role(role), newsletter_id=found.id)
-
-
-def _account_rights(session: Session, number: int) -> Rights:
-    # Locked, so that two changes at once cannot each leave the other's account as the last one.
-    session.scalars(select(AccountRow.id).order_by(AccountRow.id).with_for_update()).all()
-    if session.get(AccountRow, number) is None:
-        raise NotFoundError("There is no such account.")
-    return rights_of(session, number)
-
-
-def _keep_one_administrator(session: Session) -> None:
-    if not has_administrator(session):
-        raise ConflictError(
-            "Somebody must administer all newsletters.", remedy="Name another administrator first."
-        )

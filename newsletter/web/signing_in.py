@@ -6,18 +6,29 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Actor
 from newsletter.accounts.invitations import accept, read_invitation
 from newsletter.accounts.sealing import Sealer
-from newsletter.accounts.sessions import LIFETIME, end_session, find_session, open_session
+from newsletter.accounts.sessions import LIFETIME, choose_language, open_session
 from newsletter.accounts.signing_in import SignedIn, bring_code, sign_in
+from newsletter.accounts.signing_in import sign_out as end
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
+from newsletter.database.vocabulary import InvitationPurpose
+from newsletter.delivery.inviting import AccountChange, tell_owner
 from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.language import Language
-from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from newsletter.web.access import (
+    OwnForm,
+    SignedInVisit,
+    access_of,
+    browser_of,
+    remember_browser,
+)
 from newsletter.web.navigation import entries_for
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 from newsletter.web.routing import Router
@@ -37,11 +48,14 @@ def _go(path: str) -> RedirectResponse:
     return RedirectResponse(path, status_code=303)
 
 
-def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
+def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
+    settings: Settings, engine: Engine, sealer: Sealer, signer: TokenSigner, pages: Pages
+) -> Router:
     """Return the routes of signing in and out."""
     router = Router()
 
     def _let_in(request: Request, begun: SignedIn, path: str) -> Response:
+        """Give the session's cookie; who is wholly signed in is known the next time."""
         access = access_of(request)
         answer = _go(path)
         answer.set_cookie(
@@ -52,6 +66,8 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
             secure=access.secure,
             samesite="lax",
         )
+        if begun.complete:
+            remember_browser(request, answer, begun.account_id)
         return answer
 
     def _ask(request: Request, path: str, address: str = "", error: str = "") -> HTMLResponse:
@@ -96,8 +112,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
     @router.post("/sign-out")
     def sign_out(request: Request, visit: SignedInVisit) -> Response:
         with transaction(engine) as session:
-            end_session(session, visit.account_id, visit.session_id)
-            record_event(session, visit.actor, "session.end")
+            end(session, visit.actor, visit.account_id, visit.session_id)
         answer = _go("/sign-in")
         answer.delete_cookie(access_of(request).session_cookie)
         return answer
@@ -113,7 +128,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
     def ask_new_password(token: str, request: Request) -> HTMLResponse:
         try:
             with reading(engine) as session:
-                invited = read_invitation(session, token)
+                invited = read_invitation(session, token, signer)
         except NotFoundError:
             return pages.show_entry(request, "link_used.html", status=404)
         return pages.show_entry(
@@ -138,7 +153,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
         actor = Actor(account_id=None, name="one-time link", network=browser.network)
         try:
             with reading(engine) as session:
-                invited = read_invitation(session, token)
+                invited = read_invitation(session, token, signer)
         except NotFoundError:
             return pages.show_entry(request, "link_used.html", status=404)
         try:
@@ -151,12 +166,16 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
                     name=name,
                     address=address,
                     language=pages.language_of(request),
+                    signer=signer,
                 )
+                if invited.purpose is InvitationPurpose.RESET:
+                    tell_owner(session, settings, number, AccountChange.PASSWORD)
                 # A reset proves the mailbox alone: whoever has a second factor still brings it.
                 complete = session.get_one(AccountRow, number).totp_secret is None
                 begun = SignedIn(
                     token=open_session(session, number, browser, verified=complete),
                     complete=complete,
+                    account_id=number,
                 )
         except NotFoundError:
             return pages.show_entry(request, "link_used.html", status=404)
@@ -184,13 +203,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:  
         answer = _go(local_path(back))
         if language in set(Language):
             with transaction(engine) as session:
-                found = find_session(session, access.session_token(request))
-                if found is not None:
-                    session.execute(
-                        update(AccountRow)
-                        .where(AccountRow.id == found[1].id)
-                        .values(language=Language(language))
-                    )
+                choose_language(session, access.session_token(request), Language(language))
             answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, samesite="lax")
         if theme in THEMES:
             answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_SECONDS, samesite="lax")

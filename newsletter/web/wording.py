@@ -43,6 +43,10 @@ _ACCOUNTS = {
     "Enable it first.": "先に有効にしてください。",
     "There is an administrator already.": "管理者はすでにいます。",
     "There is a second factor already.": "二段階認証はすでに有効です。",
+    "This account has no second factor.": "このアカウントに二段階認証は設定されていません。",
+    "A reason is needed.": "理由を入力してください。",
+    "Too many people sign in at this moment.": "いまサインインが混み合っています。",
+    "Try again in a minute.": "1分後にもう一度試してください。",
     "Somebody must administer all newsletters.": (
         "すべてのニュースレターの管理者が一人は必要です。"
     ),

@@ -107,6 +107,7 @@ def test_the_first_link_leads_to_an_account_with_two_factors(
     page.get_by_role("link", name="Set it up").click()
     secret = page.locator("#totp-secret").inner_text()
     page.get_by_label("Six digits").fill(pyotp.TOTP(secret).now())
+    page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Turn it on").click()
     recovery = page.locator(".codes li").first.inner_text()
     page.get_by_role("button", name="Sign out").click()

@@ -235,7 +235,7 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
     stage = set_stage(engine)
     people = _subscribe(stage, 600)
     signer = TokenSigner([b"k" * 40])
-    desk = JoinDesk.of(Settings(_env_file=None), engine, signer, signer.pseudonyms)
+    desk = JoinDesk.of(Settings(_env_file=None), engine, signer.pseudonyms)
     with reading(engine) as session:
         newsletter = find_newsletter(session, "digest")
     with (

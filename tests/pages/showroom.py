@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, invite
+from newsletter.accounts.limits import Browser
 from newsletter.accounts.roles import Grant
-from newsletter.accounts.sessions import Browser, open_session
+from newsletter.accounts.sessions import open_session
 from newsletter.database.engine import transaction
 from newsletter.database.tables import (
     BounceRow,

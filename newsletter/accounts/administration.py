@@ -1,0 +1,139 @@
+"""Administration of accounts: roles, disabling, a lost second factor; for every door alike."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.invitations import describe, revoke_links
+from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
+from newsletter.accounts.second_factor import forget_second_factor
+from newsletter.accounts.sessions import end_all_sessions
+from newsletter.database.tables import AccountRow
+from newsletter.database.types import now
+from newsletter.errors import AccountError, ConflictError, NotFoundError, Place
+from subscribers.addresses import parse_address
+
+
+def find_account(session: Session, address: str) -> int:
+    """Return the number of the account with an address.
+
+    Raises:
+        ListError: The address is none.
+        NotFoundError: There is no such account.
+    """
+    key = parse_address(address).key
+    number = session.scalar(select(AccountRow.id).where(AccountRow.address_key == key))
+    if number is None:
+        raise NotFoundError(f"There is no account of {address}.")
+    return number
+
+
+def give_role(session: Session, actor: Actor, account_id: int, grant: Grant) -> None:
+    """Give a role to an account.
+
+    Raises:
+        NotFoundError: There is no such account.
+    """
+    _lock(session, account_id)
+    grants = rights_of(session, account_id).grants
+    _change_roles(session, actor, account_id, grants, grants | {grant})
+
+
+def take_role(session: Session, actor: Actor, account_id: int, grant: Grant) -> None:
+    """Take a role from an account.
+
+    Raises:
+        NotFoundError: There is no such account.
+        ConflictError: Nobody would administer all newsletters any more.
+    """
+    _lock(session, account_id)
+    grants = rights_of(session, account_id).grants
+    _change_roles(session, actor, account_id, grants, grants - {grant})
+
+
+def disable_account(session: Session, actor: Actor, account_id: int) -> None:
+    """Keep an account from signing in: its sessions end, its one-time links lose effect.
+
+    Raises:
+        NotFoundError: There is no such account.
+        ConflictError: Nobody would administer all newsletters any more.
+    """
+    account = _lock(session, account_id)
+    account.disabled_at = account.disabled_at or now()
+    session.flush()
+    _keep_one_administrator(session)
+    revoke_links(session, account_id)
+    end_all_sessions(session, account_id)
+    record_event(session, actor, "account.disable", object=f"account {account_id}")
+
+
+def enable_account(session: Session, actor: Actor, account_id: int) -> None:
+    """Let a disabled account sign in again.
+
+    Raises:
+        NotFoundError: There is no such account.
+    """
+    _lock(session, account_id).disabled_at = None
+    record_event(session, actor, "account.enable", object=f"account {account_id}")
+
+
+def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reason: str) -> None:
+    """Take the second factor off an account whose owner lost it; its sessions end.
+
+    The password stays, so whoever resets gets in by this no more than before.
+
+    Raises:
+        NotFoundError: There is no such account.
+        ConflictError: It has none.
+        AccountError: There is no reason.
+    """
+    if not reason:
+        raise AccountError("A reason is needed.", place=Place(source="account", field="reason"))
+    account = _lock(session, account_id)
+    if account.totp_secret is None:
+        raise ConflictError("This account has no second factor.")
+    forget_second_factor(session, account)
+    end_all_sessions(session, account_id)
+    record_event(
+        session,
+        actor,
+        "account.second-factor-reset",
+        object=f"account {account_id}",
+        reason=reason,
+    )
+
+
+def _change_roles(
+    session: Session,
+    actor: Actor,
+    account_id: int,
+    before: frozenset[Grant],
+    after: frozenset[Grant],
+) -> None:
+    set_grants(session, account_id, after)
+    _keep_one_administrator(session)
+    record_event(
+        session,
+        actor,
+        "account.roles",
+        object=f"account {account_id}",
+        details={"before": describe(before), "after": describe(after)},
+    )
+
+
+def _lock(session: Session, account_id: int) -> AccountRow:
+    # All of them, so that two changes at once cannot each leave the other's as the last one.
+    session.scalars(select(AccountRow.id).order_by(AccountRow.id).with_for_update()).all()
+    account = session.get(AccountRow, account_id, populate_existing=True)
+    if account is None:
+        raise NotFoundError("There is no such account.")
+    return account
+
+
+def _keep_one_administrator(session: Session) -> None:
+    if not has_administrator(session):
+        raise ConflictError(
+            "Somebody must administer all newsletters.", remedy="Name another administrator first."
+        )

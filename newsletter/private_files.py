@@ -1,0 +1,58 @@
+"""Private files: what this product writes is readable by its own user alone.
+
+The database, the mailbox, lists, journals and logs hold people's addresses.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsletter.settings import Settings
+
+#: For files and folders to come: nothing for group and others.
+_UMASK = 0o077
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def write_privately() -> None:
+    """Let this process, and those that it starts, make files for their own user alone."""
+    os.umask(_UMASK)
+
+
+def narrow_files(settings: Settings) -> None:
+    """Take group and others off the data that is there: the folder, and files made by earlier ones.
+
+    What belongs to another user, or is a folder that everybody writes to, is left as it is.
+    """
+    for path in _private_paths(settings):
+        with suppress(OSError):
+            _narrow(path)
+
+
+def _private_paths(settings: Settings) -> Iterator[Path]:
+    folder = settings.data_dir
+    if folder.is_dir():
+        yield folder
+        yield from folder.iterdir()
+    databases = [settings.mailbox_file]
+    if settings.database_url.startswith("sqlite"):
+        from sqlalchemy.engine import make_url
+
+        databases.append(Path(make_url(settings.database_url).database or ""))
+    for database in filter(None, databases):
+        yield from (database.with_name(database.name + end) for end in ("", "-wal", "-shm"))
+
+
+def _narrow(path: Path) -> None:
+    found = path.lstat()
+    own = found.st_uid == os.geteuid()
+    shared = bool(found.st_mode & stat.S_ISVTX)
+    kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    if own and kept and not shared and found.st_mode & _OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
