@@ -42,9 +42,8 @@ def _private_paths(settings: Settings) -> Iterator[Path]:
         yield from folder.iterdir()
     databases = [settings.mailbox_file]
     if settings.database_url.startswith("sqlite"):
-        from sqlalchemy.engine import make_url
-
-        databases.append(Path(make_url(settings.database_url).database or ""))
+        # After sqlite:/// the path begins, absolute with one slash more; options follow a "?".
+        databases.append(Path(settings.database_url.partition("///")[2].partition("?")[0]))
     for database in filter(None, databases):
         yield from (database.with_name(database.name + end) for end in ("", "-wal", "-shm"))
 

@@ -61,9 +61,10 @@ def disable_account(session: Session, actor: Actor, account_id: int) -> None:
         ConflictError: Nobody would administer all newsletters any more.
     """
     account = _lock(session, account_id)
+    had_one = has_administrator(session)
     account.disabled_at = account.disabled_at or now()
     session.flush()
-    _keep_one_administrator(session)
+    _keep_one_administrator(session, had_one=had_one)
     revoke_links(session, account_id)
     end_all_sessions(session, account_id)
     record_event(session, actor, "account.disable", object=f"account {account_id}")
@@ -112,8 +113,9 @@ def _change_roles(
     before: frozenset[Grant],
     after: frozenset[Grant],
 ) -> None:
+    had_one = has_administrator(session)
     set_grants(session, account_id, after)
-    _keep_one_administrator(session)
+    _keep_one_administrator(session, had_one=had_one)
     record_event(
         session,
         actor,
@@ -132,8 +134,8 @@ def _lock(session: Session, account_id: int) -> AccountRow:
     return account
 
 
-def _keep_one_administrator(session: Session) -> None:
-    if not has_administrator(session):
+def _keep_one_administrator(session: Session, *, had_one: bool) -> None:
+    if had_one and not has_administrator(session):
         raise ConflictError(
             "Somebody must administer all newsletters.", remedy="Name another administrator first."
         )
