@@ -8,10 +8,6 @@ from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
 
-from babel import Locale
-from babel.core import get_global
-from babel.dates import get_timezone_location
-
 #: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
 _TAG = re.compile(
     r"(?P<language>[a-z]{2,3}|[a-z]{5,8})(?P<extended>(?:-[a-z]{3}){0,3})"
@@ -50,6 +46,8 @@ def nearest_language(tag: str, fallback: Language) -> Language:
 
 def language_name(tag: str, speaker: Language) -> str:
     """Return what a language is called in another; empty for one without a name there."""
+    from babel import Locale  # noqa: PLC0415 - commands that name no language do without it
+
     names = Locale(speaker.value).languages
     primary, _, region = tag.partition("-")
     exact: str = names.get(tag.replace("-", "_"), "")
@@ -61,6 +59,9 @@ def language_name(tag: str, speaker: Language) -> str:
 @cache
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     """Return the time zones that people live in, by IANA name, with their names in a language."""
+    from babel.core import get_global  # noqa: PLC0415 - as above
+    from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
+
     inhabited = {zone for zones in get_global("territory_zones").values() for zone in zones}
     named = {
         zone: get_timezone_location(zone, locale=speaker.value)
@@ -87,6 +88,8 @@ def _as_tag(folded: str) -> str:
     found = _TAG.fullmatch(written) if len(written) <= _LONGEST_TAG else None
     if found is None or folded in _names():
         return ""
+    from babel.core import get_global  # noqa: PLC0415 - as above
+
     language = get_global("language_aliases").get(found["language"], found["language"])
     if len(language) > 3 and "-" not in language:  # noqa: PLR2004 - a word, not a code
         return ""
@@ -98,6 +101,8 @@ def _as_tag(folded: str) -> str:
 @cache
 def _names() -> dict[str, str]:
     """Return the tags of languages by their names in English and Japanese."""
+    from babel import Locale  # noqa: PLC0415 - as above
+
     return {
         name.lower(): tag.replace("_", "-")
         for speaker in ("en", "ja")
@@ -108,6 +113,8 @@ def _names() -> dict[str, str]:
 @cache
 def _own_names() -> dict[str, str]:
     """Return the tags of languages by what their speakers call them."""
+    from babel import Locale  # noqa: PLC0415 - as above
+
     found: dict[str, str] = {}
     for tag in _SPOKEN.split():
         name = Locale.parse(tag).get_language_name()

@@ -15,7 +15,8 @@ from newsletter.database.types import now
 from newsletter.errors import ListError
 from newsletter.language import Language
 from newsletter.tokens import Pseudonyms
-from subscribers.list_columns import Entry, Problem
+from subscribers.list_columns import Problem, is_header
+from subscribers.list_entries import Entry
 from subscribers.list_files import Record, csv_records
 from subscribers.list_judging import Judge, Judged, address_problem
 from subscribers.list_writing import Terms, Written, write_chunk
@@ -40,12 +41,22 @@ class Refusal:
 
 @dataclass(kw_only=True, slots=True)
 class Counts:
-    """What became of the rows."""
+    """What became of the rows.
+
+    Attributes:
+        added: Who gets mail now.
+        unsubscribed: Who is kept as having left, as the list says.
+        pending: Who is kept as not having confirmed.
+        suppressed: Whose address the list lets suppress; they are counted elsewhere, too.
+    """
 
     records: int = 0
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    unsubscribed: int = 0
+    pending: int = 0
+    suppressed: int = 0
     refusals: int = 0
     warnings: int = 0
 
@@ -64,6 +75,7 @@ class ImportOptions:
 
     Attributes:
         source: Where it came from, kept with each consent.
+        file_name: The list's own; some exports say by it what they hold.
         basis: What the people consented by; ``wording`` is what they read.
         columns: The list's own column names → ours.
         keep_others: Whether columns that are not recognised become attributes.
@@ -75,6 +87,7 @@ class ImportOptions:
 
     source: str
     basis: str
+    file_name: str = ""
     wording: str = ""
     language: Language = Language.JAPANESE
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -99,7 +112,7 @@ def import_csv(
 ) -> ImportReport:
     """Import lines of CSV with the plainest options; see ``import_records``."""
     options = ImportOptions(source=source, basis=basis, language=language, dry_run=dry_run)
-    records = csv_records(lines, source=source)
+    records = csv_records(lines, source=source, is_header=is_header)
     return import_records(engine, newsletter_id, records, options, progress=progress)
 
 
@@ -129,6 +142,7 @@ def import_records(
         )
     judge = Judge(
         source=options.source,
+        file_name=options.file_name or options.source,
         chosen=options.columns,
         keep_others=options.keep_others,
         tags=options.tags,
@@ -145,7 +159,7 @@ def import_records(
                         open_transaction.rollback()
                 progress(chunk.records - chunk.headers)
         if not run.report.records:
-            judge.find_columns([])
+            judge.find_form([])
         run.finish(connection)
     return run.report
 
@@ -231,9 +245,9 @@ class _Run:
             self._refuse(address_problem(entries.pop(address), reason))
 
     def _count(self, written: Written, entries: int) -> None:
-        self.report.added += written.added
-        self.report.updated += written.updated
-        same = entries - written.added - written.updated - len(written.problems)
+        for name in ("added", "updated", "unsubscribed", "pending", "suppressed"):
+            setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
+        same = entries - written.changed - len(written.problems)
         self.report.unchanged += max(same, 0)
         for problem in written.problems:
             self._refuse(problem)

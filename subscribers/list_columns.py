@@ -1,36 +1,32 @@
-"""A list's columns: which of ours each is, and what a record says about one subscriber."""
+"""A list's columns: which of ours each is, and in what form the list as a whole is."""
 
 from __future__ import annotations
 
-import json
-import math
-import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import ListError, Place
-from newsletter.language import read_language
-from subscribers.addresses import Address, parse_address
-from subscribers.list_files import Record
-from subscribers.people import is_time_zone
+from subscribers.list_formats import (
+    FIELDS,
+    IGNORED,
+    KnownFormat,
+    ListState,
+    fold,
+    guess_field,
+    is_weak,
+    recognise,
+    state_of_file,
+)
 from subscribers.segments.parse import is_attribute_name
 
-_KNOWN = {
-    "address": "email address emailaddress mail mailaddress メール メールアドレス eメール アドレス",
-    "name": "name fullname 名前 氏名 お名前 姓名",
-    "language": "language lang 言語",
-    "time_zone": "timezone timezonename 時間帯 タイムゾーン",
-    "tags": "tags tag タグ",
-    "consented_at": "consentedat consentdate joinedat 同意日 同意日時 登録日 登録日時",
-    "attributes": "attributes",
-}
 #: What a column can be mapped to, besides ``attributes.NAME``.
-KNOWN_COLUMNS = tuple(_KNOWN)
-_SPELLINGS = {word: ours for ours, words in _KNOWN.items() for word in words.split()}
-_NAME_LENGTH, _TAG_LENGTH, _ATTRIBUTES_LENGTH = 200, 64, 16_384
+KNOWN_COLUMNS = (*FIELDS, IGNORED)
+#: Fields that several columns may give: their values go together.
+_SHARED = frozenset({"tags", "attributes", "disabled"})
+_NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,142 +54,149 @@ class RefusedError(Exception):
         self.problem = problem
 
 
-class Entry(NamedTuple):
-    """One record, read and judged; a tuple, which a million of are made three times as fast."""
+@dataclass(kw_only=True, slots=True)
+class ListForm:
+    """How a list is to be read.
 
-    line: int
-    address: Address
-    name: str
-    language: str
-    attributes: dict[str, Any]
-    time_zone: str = ""
-    tags: tuple[str, ...] = ()
-    consented_at: datetime | None = None
-
-
-def columns_of(
-    names: Iterable[str], chosen: Mapping[str, str], *, keep_others: bool, source: str
-) -> dict[str, str]:
-    """Return what each of a list's columns is: ``address`` … or ``attributes.NAME``.
-
-    Raises:
-        ListError: A mapping names no column, or nothing is the address.
+    Attributes:
+        columns: The list's own columns → ``address`` …, ``attributes.NAME``, or ``-`` for nothing.
+        known: The system whose export it is, where that was recognised.
+        state: What it says of everybody on it.
     """
-    names = list(names)
-    if lost := [name for name in chosen if name not in names]:
-        raise ListError(
-            f"The list has no column {lost[0]!r}.",
-            place=Place(source=source, line=1),
-            remedy=f"It has: {', '.join(names)[:200]}.",
-        )
-    found: dict[str, str] = {}
+
+    columns: dict[str, str]
+    known: KnownFormat | None = None
+    state: ListState | None = None
+    fields: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fields = {}
+        for name, ours in self.columns.items():
+            self.fields.setdefault(ours, []).append(name)
+
+    def add(self, name: str, ours: str) -> None:
+        """Take a column that comes up later, as JSON lines may have them."""
+        self.columns[name] = ours
+        self.fields.setdefault(ours, []).append(name)
+
+    def zone(self, fallback: ZoneInfo) -> ZoneInfo:
+        """Return the time zone of instants that name none."""
+        return ZoneInfo(self.known.zone) if self.known and self.known.zone else fallback
+
+
+class _Guess(NamedTuple):
+    columns: dict[str, str]
+    known: KnownFormat | None
+
+
+def is_header(names: Sequence[str]) -> bool:
+    """Tell whether these cells can be a list's header: one names the address."""
+    return any(guess_field(name) == "address" for name in names)
+
+
+def guess_columns(names: Collection[str]) -> dict[str, str]:
+    """Return which of our fields each column is by its name; what is none of ours is left out."""
+    return _guess(names).columns
+
+
+def _guess(names: Collection[str]) -> _Guess:
+    known = recognise(names)
+    columns: dict[str, str] = {}
+    if known is not None:
+        columns = {name: known.columns[fold(name)] for name in names if fold(name) in known.columns}
     for name in names:
-        folded = "".join(
-            char for char in unicodedata.normalize("NFKC", name).lower() if char not in " -_"
-        )
-        ours = chosen.get(name) or _SPELLINGS.get(folded)
-        if ours is None and keep_others and is_attribute_name(name):
-            ours = f"attributes.{name}"
-        if ours is not None and (ours not in found.values() or name in chosen):
-            found[name] = ours
-    for name, ours in found.items():
-        if ours not in _KNOWN and not is_attribute_name(ours.removeprefix("attributes.")):
-            raise ListError(f"{ours!r} is nothing to map {name!r} to.")
-    if "address" not in found.values():
-        raise ListError(
-            "The list has no column of addresses.",
-            place=Place(source=source, line=1),
-            remedy="Name it email or メールアドレス in line 1, or use --map COLUMN=address.",
-        )
-    return found
-
-
-def entry_of(record: Record, columns: Mapping[str, str], zone: ZoneInfo) -> Entry:
-    """Read a record.
-
-    Raises:
-        RefusedError: A value is wrong; the problem names it.
-    """
-    said: dict[str, Any] = {}
-    attributes: dict[str, Any] = {}
-    for name, value in record.values.items():
-        ours = columns.get(name)
-        if ours is None or value is None or value == "":
-            continue
-        if ours == "attributes":
-            if not isinstance(value, dict):
-                raise _refused(record, name, value, "The attributes are no JSON object.")
-            attributes |= value
-        elif ours.startswith("attributes."):
-            attributes[ours.removeprefix("attributes.")] = value
-        else:
-            said[ours] = value.strip() if isinstance(value, str) else value
-    if attributes:
-        _check_attributes(record, attributes)
-    try:
-        address = parse_address(str(said.get("address", "")))
-    except ListError as error:
-        raise _refused(record, "address", said.get("address", ""), error.what) from None
-    return Entry(
-        line=record.line,
-        address=address,
-        name=_name(record, said["name"]) if "name" in said else "",
-        language=read_language(str(said.get("language", ""))),
-        time_zone=_time_zone(said.get("time_zone", "")),
-        attributes=attributes,
-        tags=_tags(record, said["tags"]) if "tags" in said else (),
-        consented_at=_instant(record, said["consented_at"], zone)
-        if "consented_at" in said
-        else None,
+        ours = _guess_one(name, known)
+        if ours and name not in columns and (known is None or ours not in columns.values()):
+            columns[name] = ours
+    strong = {ours for name, ours in columns.items() if not is_weak(name)}
+    return _Guess(
+        {name: ours for name, ours in columns.items() if not (is_weak(name) and ours in strong)},
+        known,
     )
 
 
-def _refused(record: Record, name: str, value: object, problem: str) -> RefusedError:
-    shown = str(value)[:200]
-    return RefusedError(Problem(line=record.line, field=name, value=shown, problem=problem))
+def _guess_one(name: str, known: KnownFormat | None) -> str:
+    if known is not None and fold(name) in known.ignored:
+        return ""
+    return guess_field(_NUMBERED.sub("", name))
 
 
-def _name(record: Record, value: object) -> str:
-    text = str(value)
-    if not text.isprintable():
-        raise _refused(record, "name", text, "The name holds a control character.")
-    return text[:_NAME_LENGTH]
+def form_of(
+    names: Iterable[str],
+    chosen: Mapping[str, str],
+    *,
+    keep_others: bool,
+    source: str,
+    file_name: str = "",
+) -> ListForm:
+    """Return how a list with these columns is to be read.
+
+    Args:
+        names: The list's columns.
+        chosen: What somebody chose for some of them; ``-`` for none of ours.
+        keep_others: Whether columns that are none of ours become attributes.
+        source: Names the list in errors.
+        file_name: Of exports that say by it what they hold.
+
+    Raises:
+        ListError: A choice names no column, two columns are one field, or none is the address.
+    """
+    names = [name for name in names if name]
+    place = Place(source=source, line=1)
+    if lost := [name for name in chosen if name not in names]:
+        raise ListError(
+            f"The list has no column {lost[0]!r}.",
+            place=place,
+            remedy=f"It has: {', '.join(names)[:200]}.",
+        )
+    guess = _guess(names)
+    columns: dict[str, str] = {}
+    for name in names:
+        ours = chosen.get(name) or guess.columns.get(name, IGNORED)
+        if ours == IGNORED and keep_others and is_attribute_name(name):
+            ours = f"attributes.{name}"
+        columns[name] = ours
+    for name, ours in columns.items():
+        if ours not in KNOWN_COLUMNS and not is_attribute_name(ours.removeprefix("attributes.")):
+            raise ListError(f"{ours!r} is nothing to map {name!r} to.")
+    _refuse_doubles(columns, place)
+    if "address" not in columns.values():
+        raise ListError(
+            "The list has no column of addresses.",
+            place=place,
+            remedy="Name it email or メールアドレス in line 1, or use --map COLUMN=address.",
+        )
+    state = state_of_file(guess.known, names, file_name) if guess.known else None
+    return ListForm(columns=columns, known=guess.known, state=state)
 
 
-def _time_zone(value: object) -> str:
-    name = str(value)
-    return name if is_time_zone(name) else ""
+def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
+    first: dict[str, str] = {}
+    for name, ours in columns.items():
+        if ours in first and ours != IGNORED and ours not in _SHARED:
+            raise ListError(
+                f"The columns {first[ours]!r} and {name!r} are taken for the same thing.",
+                place=place,
+                remedy="Rename one, or leave it out: --map COLUMN=-.",
+            )
+        first.setdefault(ours, name)
 
 
-def _tags(record: Record, value: object) -> tuple[str, ...]:
-    given = value if isinstance(value, list) else str(value).replace("、", ",").split(",")
-    tags = tuple(dict.fromkeys(text for tag in given if (text := str(tag).strip())))
-    for tag in tags:
-        if len(tag) > _TAG_LENGTH or not tag.isprintable():
-            raise _refused(record, "tags", tag, "A tag has up to 64 printable characters.")
-    return tags
+def late_column(name: str, form: ListForm, *, keep_others: bool) -> str:
+    """Return what a column is that the list's beginning did not have."""
+    ours = _guess_one(name, form.known) or IGNORED
+    if ours != IGNORED and ours not in _SHARED and ours in form.fields:
+        ours = IGNORED
+    if ours == IGNORED and keep_others and is_attribute_name(name):
+        ours = f"attributes.{name}"
+    return ours
 
 
-def _instant(record: Record, value: object, zone: ZoneInfo) -> datetime | None:
-    if not value:
-        return None
-    try:
-        found = datetime.fromisoformat(str(value).replace("/", "-"))
-    except ValueError:
-        problem = "This is no date such as 2026-01-31T12:00+09:00."
-        raise _refused(record, "consented_at", value, problem) from None
-    return found.replace(tzinfo=zone) if found.tzinfo is None else found
+def column_of_address(form: ListForm) -> str:
+    """Return the column that holds the addresses."""
+    return form.fields["address"][0]
 
 
-def _check_attributes(record: Record, attributes: dict[str, Any]) -> None:
-    for name, value in attributes.items():
-        if not is_attribute_name(name):
-            raise _refused(record, "attributes", name, "This cannot name an attribute.")
-        if isinstance(value, str) and "\0" in value:
-            raise _refused(record, name, value, "The value holds a control character.")
-        if isinstance(value, dict | list) or (isinstance(value, float) and math.isinf(value)):
-            raise _refused(record, name, value, "An attribute is text, a number, true or false.")
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise _refused(record, name, value, "The number is too large.")
-    if attributes and len(json.dumps(attributes)) > _ATTRIBUTES_LENGTH:
-        raise _refused(record, "attributes", "", "The attributes have more than 16 KiB.")
+def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
+    """Return a list's value as a report quotes it."""
+    return str("" if value is None else value)[:200]

@@ -6,8 +6,10 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
-from itertools import chain
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
@@ -18,6 +20,13 @@ _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 _DELIMITERS = (",", "\t", ";")
+#: What Excel reads as the sign between cells, and writes before some exports.
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
+#: Within so many lines the header must stand.
+_HEAD_LINES = 30
+_BROKEN = "A quotation mark is missing in this row, or stands within a field."
+#: Byte order marks and characters of no width.
+_UNSEEN = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
 
 
 class Record(NamedTuple):
@@ -88,15 +97,33 @@ def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
 
 
 def _octet_lines(stream: BinaryIO, source: str) -> Iterator[bytes]:
-    number = 0
-    while line := stream.readline(_LINE_LIMIT):
-        number += 1
+    beginning = stream.read(_PREFIX)
+    stream.seek(0)
+    if b"\r" in beginning and b"\n" not in beginning:
+        lines = _lines_by_return(stream)
+    else:
+        lines = iter(lambda: stream.readline(_LINE_LIMIT), b"")
+    for number, line in enumerate(lines, start=1):
         _refuse_longest(line, source, number)
         yield line
 
 
+def _lines_by_return(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield lines that end by CR alone, as spreadsheets for older Macintoshes write them."""
+    rest = b""
+    while chunk := stream.read(_PREFIX):
+        *lines, rest = (rest + chunk).split(b"\r")
+        for line in lines:
+            yield line + b"\r"
+        if len(rest) >= _LINE_LIMIT:
+            yield rest[:_LINE_LIMIT]
+            return
+    if rest:
+        yield rest
+
+
 def _refuse_longest(line: bytes | str, source: str, number: int) -> None:
-    if len(line) == _LINE_LIMIT:
+    if len(line) >= _LINE_LIMIT:
         raise ListError(
             "This line has more than 1 MiB.",
             place=Place(source=source, line=number),
@@ -133,29 +160,120 @@ def _decoded(octets: bytes, encoding: str, source: str, line: int) -> str:
         ) from None
 
 
-def csv_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
-    """Read CSV (RFC 4180), also with the tabs or semicolons that its header is divided by.
+def csv_records(
+    lines: Iterable[str],
+    *,
+    source: str,
+    is_header: Callable[[Sequence[str]], bool] = lambda _names: False,
+) -> Iterator[Record]:
+    """Read CSV (RFC 4180), also with tabs or semicolons, and with what spreadsheets put around it.
+
+    The header is the first row that ``is_header`` knows within the first 30 lines; before it may
+    stand ``sep=;``, titles and blank rows. Of columns with one name the second gets a number. A
+    row whose quotes are broken comes as a fault, and stops no other.
 
     Raises:
-        ListError: The list is empty, or its form is broken.
+        ListError: The header's own quotes are broken.
     """
-    feed = iter(lines)
-    first = next(feed, "").removeprefix("\ufeff")
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(chain([first], feed), delimiter=delimiter, strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        yield Record(line=1, values=dict.fromkeys(header), header=True)
-        for row in reader:
-            if any(row):
-                values = dict(zip(header, row, strict=False))
-                yield Record(line=reader.line_num, values=values)
-    except csv.Error as error:
-        raise ListError(
-            f"The CSV is broken: {error}.",
-            place=Place(source=source, line=reader.line_num),
-            remedy="A quotation mark may be missing, or stand within a field, here or above.",
-        ) from None
+    feed = _Lines(lines)
+    head = list(islice(feed, _HEAD_LINES))
+    skipped, delimiter = _find_header(head, is_header)
+    feed = _Lines(chain(head[skipped:], feed), number=skipped)
+    rows = _rows(feed, delimiter)
+    header = next(rows, None)
+    if header is None:
+        yield Record(line=1, values={}, header=True)
+        return
+    if header.fault:
+        raise ListError(_BROKEN, place=Place(source=source, line=header.line))
+    names = _names(header.cells)
+    yield Record(line=header.line, values=dict.fromkeys(names), header=True)
+    for row in rows:
+        if row.fault:
+            yield Record(line=row.line, values={}, fault=row.fault)
+        elif any(row.cells):
+            yield Record(line=row.line, values=dict(zip(names, row.cells, strict=False)))
+
+
+class _Row(NamedTuple):
+    line: int
+    cells: Sequence[str]
+    fault: str = ""
+
+
+class _Lines:
+    """Lines with their numbers, of which the row being read can give back all but the first."""
+
+    def __init__(self, lines: Iterable[str], number: int = 0) -> None:
+        self._lines = iter(lines)
+        self._back: deque[str] = deque()
+        self.number = number
+        self.row: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._lines)
+        self.number += 1
+        self.row.append(line)
+        return line
+
+    def give_back(self) -> None:
+        """Let the lines of a row after its first be read again."""
+        self._back.extendleft(reversed(self.row[1:]))
+        self.number -= len(self.row) - 1
+        self.row.clear()
+
+
+def _rows(lines: _Lines, delimiter: str) -> Iterator[_Row]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        lines.row.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            # A quote that is never closed would swallow the rows after its own.
+            lines.give_back()
+            yield _Row(line=lines.number, cells=(), fault=_BROKEN)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            continue
+        yield _Row(line=lines.number - len(lines.row) + 1, cells=cells)
+
+
+def _find_header(
+    head: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+) -> tuple[int, str]:
+    """Return how many lines stand before the header, and by what its cells are divided."""
+    named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
+    skipped = 1 if named else 0
+    delimiters = (named[1],) if named else _DELIMITERS
+    found: list[tuple[int, int, str]] = []
+    for delimiter in delimiters:
+        for row in _rows(_Lines(head[skipped:]), delimiter):
+            if is_header(_names(row.cells)):
+                found.append((row.line - 1, -len(row.cells), delimiter))
+                break
+    if found:
+        first, _, delimiter = min(found)
+        return skipped + first, delimiter
+    first = skipped
+    while first < len(head) - 1 and not head[first].strip(" ,;\t\r\n\ufeff"):
+        first += 1
+    line = head[first] if head else ""
+    return first, max(delimiters, key=line.count)
+
+
+def _names(cells: Iterable[str]) -> list[str]:
+    """Return columns' names on one line, without what cannot be seen, each another."""
+    names: list[str] = []
+    for cell in cells:
+        name = " ".join(_UNSEEN.sub("", cell).split())
+        same = sum(1 for other in names if other == name or other.startswith(f"{name} ("))
+        names.append(f"{name} ({same + 1})" if name and name in names else name)
+    return names
 
 
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:

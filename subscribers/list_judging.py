@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from subscribers.list_columns import Entry, Problem, RefusedError, columns_of, entry_of
+from subscribers.list_columns import (
+    ListForm,
+    Problem,
+    RefusedError,
+    column_of_address,
+    form_of,
+    late_column,
+)
+from subscribers.list_entries import Entry, entry_of
 from subscribers.list_files import Record
 
 
@@ -37,15 +45,17 @@ class Judge:
         self,
         *,
         source: str,
+        file_name: str,
         chosen: Mapping[str, str],
         keep_others: bool,
         tags: tuple[str, ...],
     ) -> None:
         self._source = source
+        self._file_name = file_name
         self._chosen = chosen
         self._keep_others = keep_others
         self._tags = tags
-        self._columns: dict[str, str] = {}
+        self._form: ListForm | None = None
 
     def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[Judged]:
         """Yield the records judged, ``size`` at a time; instants without a zone are in ``zone``.
@@ -54,22 +64,26 @@ class Judge:
             ListError: The list has no column of addresses, or cannot be read.
         """
         while chunk := list(islice(records, size)):
-            if not self._columns:
-                self.find_columns(chunk)
-            yield self._judge(chunk, zone)
+            if self._form is None:
+                self._form = self.find_form(chunk)
+            yield self._judge(chunk, self._form, zone)
 
-    def find_columns(self, chunk: Sequence[Record]) -> None:
-        """Learn from a list's first records what its columns are.
+    def find_form(self, chunk: Sequence[Record]) -> ListForm:
+        """Return how a list is to be read, as its first records have it.
 
         Raises:
-            ListError: None of them is the address.
+            ListError: None of its columns is the address, or two are the same field.
         """
         names = dict.fromkeys(name for record in chunk for name in record.values)
-        self._columns = columns_of(
-            names, self._chosen, keep_others=self._keep_others, source=self._source
+        return form_of(
+            names,
+            self._chosen,
+            keep_others=self._keep_others,
+            source=self._source,
+            file_name=self._file_name,
         )
 
-    def _judge(self, chunk: Sequence[Record], zone: ZoneInfo) -> Judged:
+    def _judge(self, chunk: Sequence[Record], form: ListForm, zone: ZoneInfo) -> Judged:
         judged = Judged(records=len(chunk))
         for record in chunk:
             if record.header:
@@ -80,30 +94,22 @@ class Judge:
                     Problem(line=record.line, field="", value="", problem=record.fault)
                 )
                 continue
-            if self._keep_others:
-                self._notice_columns(record)
+            # A record of JSON may have what those before it had not: its state, for one.
+            if not record.values.keys() <= form.columns.keys():
+                for name in record.values.keys() - form.columns.keys():
+                    form.add(name, late_column(name, form, keep_others=self._keep_others))
             try:
-                entry = entry_of(record, self._columns, zone)
+                entry = entry_of(record, form, zone)
             except RefusedError as refused:
-                judged.problems.append(replace(refused.problem, address=self._address(record)))
+                address = str(record.values.get(column_of_address(form)) or "")[:320]
+                judged.problems.append(replace(refused.problem, address=address))
                 continue
-            if entry.address.warning:
-                reason = f"Taken with a warning: {entry.address.warning}."
-                judged.problems.append(replace(address_problem(entry, reason), taken=True))
+            judged.problems.extend(entry.notes)
             if entry.address.key in judged.entries:
                 judged.repeated += 1
             else:
                 judged.entries[entry.address.key] = self._tagged(entry)
         return judged
-
-    def _address(self, record: Record) -> str:
-        column = next(name for name, ours in self._columns.items() if ours == "address")
-        return str(record.values.get(column) or "")[:320]
-
-    def _notice_columns(self, record: Record) -> None:
-        for name in record.values:
-            if name not in self._columns:
-                self._columns[name] = f"attributes.{name}"
 
     def _tagged(self, entry: Entry) -> Entry:
         if not self._tags:

@@ -27,8 +27,10 @@ from newsletter.language import Language
 from newsletter.tokens import Pseudonyms
 from subscribers.exporting import problem_writer
 from subscribers.importing import ImportOptions, ImportReport, import_records
-from subscribers.list_columns import columns_of
-from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
+from subscribers.list_columns import guess_columns
+from subscribers.list_files import Record, digest_of
+from subscribers.list_formats import recognise
+from subscribers.list_reading import is_json, list_records
 
 #: Octets; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000
@@ -37,7 +39,6 @@ TRIED = 20_000
 _GLANCE = 5
 _KEPT_SECONDS = 7 * 86_400
 _TOKEN = re.compile(r"[\w-]{22}")
-_JSON_ENDINGS = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,16 +81,12 @@ class Upload:
     @property
     def headings(self) -> int:
         """How many of its lines are no row."""
-        return 0 if self._is_json else 1
+        return 0 if is_json(self.name) else 1
 
     @property
     def rows(self) -> int:
         """How many rows it has."""
         return max(self.lines - self.headings, 0)
-
-    @property
-    def _is_json(self) -> bool:
-        return self.name.lower().endswith(_JSON_ENDINGS)
 
     @property
     def report(self) -> Path:
@@ -107,9 +104,8 @@ class Upload:
         Raises:
             ListError: It cannot be read.
         """
-        read = json_records if self._is_json else csv_records
         with self._list.open("rb") as stream:
-            yield read(text_lines(stream, source=self.name), source=self.name)
+            yield list_records(stream, file_name=self.name, source=self.name)
 
     def save(self) -> None:
         """Write down what is known of it, at once or not at all."""
@@ -146,11 +142,12 @@ def keep_upload(folder: Path, chunks: Iterable[bytes], *, name: str, newsletter_
 
 def _write_down(path: Path, chunks: Iterable[bytes]) -> int:
     """Write a list; return how many lines it has."""
-    size, lines = 0, 0
+    size, lines, returns = 0, 0, 0
     with path.open("wb") as file:
         for chunk in chunks:
             size += len(chunk)
             lines += chunk.count(b"\n")
+            returns += chunk.count(b"\r")
             if size > LARGEST:
                 raise ListError(
                     f"The list has more than {LARGEST // 1_000_000} MB.",
@@ -159,7 +156,7 @@ def _write_down(path: Path, chunks: Iterable[bytes]) -> int:
             file.write(chunk)
     if not size:
         raise ListError("The list is empty.", remedy="Choose a file.")
-    return lines
+    return lines or returns
 
 
 def _forget_old(folder: Path) -> None:
@@ -198,10 +195,16 @@ def order_import(upload: Upload, terms: ImportTerms) -> Upload:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Glance:
-    """A list's columns, what each is taken for (empty for nothing), and its first rows."""
+    """A list's beginning.
+
+    Attributes:
+        columns: What each column is taken for; empty for nothing.
+        system: The system whose export it is; empty when that was not recognised.
+    """
 
     columns: Mapping[str, str]
     rows: Sequence[Sequence[str]]
+    system: str = ""
 
 
 def look_into(upload: Upload) -> Glance:
@@ -212,18 +215,19 @@ def look_into(upload: Upload) -> Glance:
     """
     with upload.records() as records:
         first = list(islice(records, _GLANCE + 1))
-    names = dict.fromkeys(name for record in first for name in record.values)
-    try:
-        found = columns_of(names, {}, keep_others=False, source=upload.name)
-    except ListError:
-        # No column is the address by its name: a person says which.
-        found = {}
+    names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
+    found = guess_columns(names)
+    known = recognise(names)
     rows = [
         ["" if (value := record.values.get(name)) is None else str(value) for name in names]
         for record in first
         if not record.header
     ]
-    return Glance(columns={name: found.get(name, "") for name in names}, rows=rows)
+    return Glance(
+        columns={name: found.get(name, "") for name in names},
+        rows=rows,
+        system=known.name if known else "",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -289,6 +293,7 @@ def _options(
 ) -> ImportOptions:
     return ImportOptions(
         source=upload.name,
+        file_name=upload.name,
         basis=terms.basis,
         wording=terms.wording,
         language=language,

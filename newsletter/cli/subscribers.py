@@ -101,7 +101,8 @@ def import_list(
     from newsletter.tokens import Pseudonyms
     from subscribers.exporting import problem_writer
     from subscribers.importing import ImportOptions, import_records
-    from subscribers.list_files import csv_records, digest_of, json_records, text_lines
+    from subscribers.list_files import digest_of
+    from subscribers.list_reading import list_records
     from subscribers.newsletters import find_newsletter
 
     settings = settings_of(context)
@@ -122,6 +123,7 @@ def import_list(
         how = (basis, wording, on_existing, str(attributes), *(columns or []), *(tag or []))
         options = ImportOptions(
             source=source or file.name,
+            file_name=file.name,
             basis=basis,
             wording=wording,
             language=row.language,
@@ -133,14 +135,12 @@ def import_list(
             digest=digest_of(stream, *how),
             pseudonyms=Pseudonyms(signing_keys(settings)),
         )
-        lines = text_lines(stream, source=str(file))
-        read = json_records if file.suffix in {".jsonl", ".ndjson"} else csv_records
         bar = stack.enter_context(progress_bar("Importing", quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
         done = import_records(
             engine,
             row.id,
-            read(lines, source=str(file)),
+            list_records(stream, file_name=file.name, source=str(file), chosen=mapping),
             options,
             progress=advance,
             on_problem=problem_writer(problems) if problems else lambda _problem: None,
@@ -237,6 +237,12 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
             f"{report.warnings:,} with a warning, {report.refusals:,} refused"
         )
+        if report.unsubscribed or report.pending or report.suppressed:
+            console.print(
+                "By what the list says, these get no mail: "
+                f"{report.unsubscribed:,} who left, {report.pending:,} not confirmed; "
+                f"{report.suppressed:,} addresses suppressed"
+            )
     if report.refusals:
         raise typer.Exit(ExitCode.INCOMPLETE)
 

@@ -35,6 +35,8 @@ class UnsubscribeWay(StrEnum):
     COMPLAINT = "complaint"
     #: At the provider that sends for us, which told us so.
     PROVIDER = "provider"
+    #: Elsewhere, as a list said that was imported.
+    LIST = "list"
 
 
 class ConsentStep(StrEnum):

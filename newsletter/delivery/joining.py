@@ -59,6 +59,7 @@ class JoinDesk:
         name: str,
         origin: Origin,
         client: str,
+        time_zone: str = "",
     ) -> bool:
         """Take a request; return False when network or newsletter sent too many.
 
@@ -71,15 +72,23 @@ class JoinDesk:
                 return False
             mailable = count_address(session, self.pseudonyms, self.limits, address.key)
         if mailable:
-            self._write_down(newsletter, address, name=name, origin=origin)
+            self._write_down(newsletter, address, name=name, origin=origin, time_zone=time_zone)
         return True
 
     def _write_down(
-        self, newsletter: NewsletterRow, address: Address, *, name: str, origin: Origin
+        self,
+        newsletter: NewsletterRow,
+        address: Address,
+        *,
+        name: str,
+        origin: Origin,
+        time_zone: str,
     ) -> None:
         with transaction(self.engine) as session:
             erased = erased_among(session, [address.key], self.pseudonyms)
-            request = request_join(session, newsletter, address, name=name, origin=origin)
+            request = request_join(
+                session, newsletter, address, name=name, origin=origin, time_zone=time_zone
+            )
             self._send_notice(session, newsletter, request, origin)
             if erased:
                 session.rollback()

@@ -23,6 +23,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 from newsletter.web.wording import tell
 from subscribers.list_columns import KNOWN_COLUMNS
+from subscribers.list_formats import FIELDS
 from subscribers.uploads import (
     LARGEST,
     ImportTerms,
@@ -157,7 +158,7 @@ class ImportDesk:
             terms=terms or ImportTerms(basis=""),
             trial=trial,
             error=tell(error, visit.language) if error else "",
-            known=[name for name in KNOWN_COLUMNS if name != "attributes"],
+            known=FIELDS,
         )
 
     def order(self, visit: Visit, upload: Upload, terms: ImportTerms) -> Upload:

@@ -18,14 +18,17 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.wording import tell
 from subscribers.addresses import parse_address
 from subscribers.joining import Origin, consent_wording
 from subscribers.limits import kept_network
 from subscribers.newsletters import find_newsletter
+from subscribers.people import is_time_zone
 
 #: A field that people do not see; whoever fills it is a program, and is thanked for nothing.
 HONEYPOT = "website"
 _ADDRESS_LENGTH = 320
+_ZONE_LENGTH = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +38,7 @@ class _Filled:
     address: str
     name: str
     language: Language
+    time_zone: str
     trapped: bool
 
 
@@ -60,6 +64,7 @@ def joining_router(
         *,
         filled: _Filled | None = None,
         fault: str = "",
+        reason: str = "",
         status: int = 200,
     ) -> HTMLResponse:
         return pages.show(
@@ -70,6 +75,7 @@ def joining_router(
             wording=consent_wording(newsletter, language),
             filled=filled,
             fault=fault,
+            reason=reason,
             honeypot=HONEYPOT,
             site=settings.public_url,
             here=f"{settings.public_url}/subscribe/{newsletter.slug}",
@@ -106,12 +112,21 @@ def joining_router(
                 language=Language(spoken)
                 if spoken in set(Language)
                 else pages.language_of(request, newsletter.language),
+                time_zone=str(form.get("time_zone", ""))[:_ZONE_LENGTH],
                 trapped=bool(form.get(HONEYPOT)),
             )
         try:
             address = parse_address(filled.address)
-        except ListError:
-            return _form(newsletter, filled.language, filled=filled, fault="address", status=422)
+        except ListError as error:
+            reason = tell(error, filled.language)
+            return _form(
+                newsletter,
+                filled.language,
+                filled=filled,
+                fault="address",
+                reason=reason,
+                status=422,
+            )
         origin = Origin(
             source=_source(request, settings),
             network=kept_network(client_of(request), settings.consent_network),
@@ -119,7 +134,12 @@ def joining_router(
             language=filled.language,
         )
         if not filled.trapped and not desk.take(
-            newsletter, address, name=filled.name, origin=origin, client=client_of(request)
+            newsletter,
+            address,
+            name=filled.name or address.name,
+            origin=origin,
+            client=client_of(request),
+            time_zone=filled.time_zone if is_time_zone(filled.time_zone) else "",
         ):
             answer = _form(newsletter, filled.language, filled=filled, fault="many", status=429)
             answer.headers["Retry-After"] = "3600"

@@ -304,7 +304,6 @@ _WRITING = {
 }
 
 _LISTS = {
-    "{} is no mail address.": "{}はメールアドレスではありません。",
     "There is no address.": "メールアドレスがありません。",
     "This line is no JSON object.": "この行はJSONのオブジェクトではありません。",
     "This line is not UTF-16, which the list begins in.": (
@@ -313,10 +312,72 @@ _LISTS = {
     "Was the file cut short? Save it again.": (
         "ファイルが途中で切れていないか確かめ、保存し直してください。"
     ),
-    "A quotation mark may be missing, or stand within a field, here or above.": (
-        'この行かその前で、引用符（"）が足りないか、項目の途中にあります。'
+    "A quotation mark is missing in this row, or stands within a field.": (
+        'この行では、引用符（"）が足りないか、項目の途中にあります。'
     ),
-    "{} is no mail address: {}.": "{}はメールアドレスではありません（{}）。",
+    "{} is no mail address: {}": "{}はメールアドレスではありません。{}",
+    "It needs one @, with something before and after it.": (
+        "@は1つだけで、その前後に文字が必要です。"
+    ),
+    "Its part before the @ has more than 64 octets.": "@より前が64バイトを超えています。",
+    "What stands in its quotes cannot be mailed.": "引用符の中の文字には送れません。",
+    "A blank stands in its part before the @.": "@より前に空白があります。",
+    "Before the @, dots stand in a row or at an end.": (
+        "@より前で、ドットが続いているか、端にあります。"
+    ),
+    "Before the @, it has characters that no address has.": (
+        "@より前に、アドレスに使えない文字があります。"
+    ),
+    "What stands after the @ is no domain.": "@より後がドメインとして正しくありません。",
+    "After the @, a domain with a dot is missing.": "@より後に、ドットのあるドメインが必要です。",
+    "There is no top-level domain .{}.": "「.{}」で終わるドメインは存在しません。",
+    "No carrier gave out such an address.": "携帯電話会社のアドレスとして正しくありません。",
+    "Taken with a warning: {}.": "注意して取り込みます: {}。",
+    "characters without width, left out": "見えない文字を除きました",
+    "blanks, commas or semicolons, left out": "空白や区切りの記号を除きました",
+    "a name or brackets around the address, left out": "名前や括弧を除きました",
+    "mailto: before the address, left out": "mailto:を除きました",
+    "full-width characters, read as usual ones": "全角の文字を半角として読みました",
+    "quotes around its first part, left out": "引用符を除きました",
+    "dots in a place that only an old carrier address has them": (
+        "以前の携帯電話のアドレスにだけある位置にドットがあります"
+    ),
+    "this is the name of no language, so the newsletter's holds": (
+        "言語の名前として読めないため、ニュースレターの言語とします"
+    ),
+    "this is the name of no time zone, so the newsletter's holds": (
+        "時間帯の名前として読めないため、ニュースレターの時間帯とします"
+    ),
+    "this cannot be read as a date, such as 2026-01-31, and is left out": (
+        "日付（例: 2026/1/31）として読めないため、使いません"
+    ),
+    "this date lies in the future, and is left out": "日付が未来のため、使いません",
+    "This state is not known here, so nobody can tell whether this person wants mail.": (
+        "この状態の語が分からないため、配信してよいか判断できません。"
+    ),
+    "The list says that this person never subscribed.": (
+        "名簿によると、この人は購読していません。"
+    ),
+    "The columns {} and {} are taken for the same thing.": (
+        "列{}と列{}が同じ項目として読まれます。"
+    ),
+    "Rename one, or leave it out: --map COLUMN=-.": (
+        "どちらかを「取り込まない」にするか、列の名前を変えてください。"
+    ),
+    "It is suppressed.": "送信禁止のアドレスです。",
+    "It is suppressed: this person was erased.": (
+        "送信禁止のアドレスです。この人のデータは本人の希望で消去されています。"
+    ),
+    "This person left; only their own new consent brings them back.": (
+        "配信を停止した人です。本人の新しい同意がなければ戻せません。"
+    ),
+    "The attributes are no JSON object.": "属性がJSONのオブジェクトではありません。",
+    "A tag has up to 64 printable characters.": "タグは64文字までで、制御文字は使えません。",
+    "This cannot name an attribute.": "属性の名前に使えません。",
+    "The value holds a control character.": "値に制御文字があります。",
+    "An attribute is text, a number, true or false.": "属性は文字、数、真偽のどれかです。",
+    "The number is too large.": "数が大きすぎます。",
+    "The attributes have more than 16 KiB.": "属性が16 KiBを超えています。",
     "There is a newsletter {} already.": "ニュースレター{}はすでにあります。",
     "{} cannot name a segment.": "{}はセグメントの名前にできません。",
     "Use letters, digits, hyphens.": "文字、数字、ハイフンを使ってください。",
@@ -351,7 +412,6 @@ _LISTS = {
     "The list mixes encodings; save it as UTF-8 from one program.": (
         "文字コードが混ざっています。一つのソフトでUTF-8に保存し直してください。"
     ),
-    "The CSV is broken: {}.": "CSVが壊れています: {}",
 }
 
 _SEGMENTS = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -95,10 +95,19 @@ def test_the_sign_between_columns_is_recognised(sign: str) -> None:
     assert record.values == {"email": "a@example.de", "name": "Groß, Änne; Frau"}
 
 
-def test_a_quote_that_never_ends_is_told_with_what_to_do() -> None:
-    lines = ["email,name\n", '"a@example.jp,葵\n', "b@example.jp,蓮\n"]
-    with pytest.raises(ListError, match="quotation mark"):
-        list(csv_records(lines, source="l.csv"))
+def test_a_quote_that_never_ends_stops_its_own_row_alone() -> None:
+    lines = ["email,name\n", '"a@example.jp,葵\n', "b@example.jp,蓮\n", 'c@example.jp,"茜"\n']
+    _, broken, *others = csv_records(lines, source="l.csv")
+    assert (broken.line, "quotation mark" in broken.fault) == (2, True)
+    assert [(row.line, row.values["email"]) for row in others] == [
+        (3, "b@example.jp"),
+        (4, "c@example.jp"),
+    ]
+
+
+def test_a_header_whose_quote_never_ends_is_told_with_its_line() -> None:
+    with pytest.raises(ListError, match=r"l\.csv:1: .*quotation mark"):
+        list(csv_records(['email,"name\n', "b@example.jp,蓮\n"], source="l.csv"))
 
 
 def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
@@ -144,7 +153,11 @@ def test_what_is_known_is_kept_unless_updating_is_asked(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("days", "state"),
-    [(1, SubscriptionState.CONFIRMED), (-1, SubscriptionState.UNSUBSCRIBED)],
+    [
+        (-1, SubscriptionState.CONFIRMED),
+        (-3, SubscriptionState.UNSUBSCRIBED),
+        (1, SubscriptionState.UNSUBSCRIBED),
+    ],
 )
 def test_only_a_consent_newer_than_the_leaving_brings_back(
     stage: Stage, days: int, state: SubscriptionState
@@ -157,6 +170,9 @@ def test_only_a_consent_newer_than_the_leaving_brings_back(
             subscriber_id=stage.subscriber_id("a@example.jp"),
             mailing_id=None,
             way=UnsubscribeWay.PAGE,
+        )
+        session.execute(
+            update(SubscriptionRow).values(unsubscribed_at=datetime.now(UTC) - timedelta(days=2))
         )
     consent = datetime.now(UTC) + timedelta(days=days)
     _import(stage, f"email,consented_at\na@example.jp,{consent.isoformat()}\n")

@@ -117,7 +117,7 @@ def test_what_is_missing_is_told_and_nothing_is_imported(
     assert _addresses(stage) == set()
 
 
-@pytest.mark.parametrize("octets", [b"", b'email\n"never closed\n'])
+@pytest.mark.parametrize("octets", [b"", b'"email\nnever closed\n'])
 def test_a_file_that_is_no_list_is_refused_clearly(
     stage: Stage, sign_in: SignIn, octets: bytes
 ) -> None:

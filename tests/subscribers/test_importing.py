@@ -70,10 +70,10 @@ def test_a_suppressed_address_is_refused(stage: Stage) -> None:
 
 
 def test_a_faulty_row_is_named_by_line_and_stops_no_other(stage: Stage) -> None:
-    report = _import(stage, "nobody,,", "a@example.jp.,,", "b@example.jp,,")
+    report = _import(stage, "nobody,,", "a@example.jp..,,", "b@example.jp,,")
     assert [(row.line, row.address) for row in report.refused] == [
         (2, "nobody"),
-        (3, "a@example.jp."),
+        (3, "a@example.jp.."),
     ]
     assert report.added == 1
 

@@ -1,0 +1,125 @@
+"""Dates as lists have them: ISO 8601, spreadsheets' own in Japanese and English, eras, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from zoneinfo import ZoneInfo
+
+#: The years before the first of each era (the era's first year is 元年).
+_ERAS = {
+    **dict.fromkeys(("令和", "令", "r"), 2018),
+    **dict.fromkeys(("平成", "平", "h"), 1988),
+    **dict.fromkeys(("昭和", "昭", "s"), 1925),
+}
+_ERA = re.compile(r"(令和|令|平成|平|昭和|昭|[RHSrhs])\.?\s*(元|\d{1,2})\s*[年./-]")
+#: 2026年1月5日, 2026/1/5, 2026.1.5, 2026-01-05, 20260105; what follows the day is its time.
+_DAY = re.compile(
+    r"(?:(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)\s*日?"
+    r"|(\d{4})(\d{2})(\d{2})(?!\d))"
+)
+_WEEKDAY = re.compile(
+    r"\A\s*(?:\((?:[月火水木金土日](?:曜日?)?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)\)"
+    r"|[月火水木金土日]曜日?)",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\A[\sT,]*(午前|午後|am|pm)?\s*(\d{1,2})\s*[:時]\s*"
+    r"(?:(\d{1,2})\s*(?:[:分]\s*(?:(\d{1,2})(?:\.\d+)?)?)?\s*秒?)?"
+    r"\s*(am|pm|午前|午後)?\s*(Z|UTC|GMT|JST|日本時間|[+-]\d{2}:?\d{2})?\s*\Z",
+    re.IGNORECASE,
+)
+_ZONES = {"z": "+0000", "utc": "+0000", "gmt": "+0000", "jst": "+0900", "日本時間": "+0900"}
+_WORDS = (
+    *("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d %b %y"),
+    *("%d %b %Y %H:%M", "%d %B %Y %H:%M", "%b %d %Y %H:%M", "%B %d %Y %H:%M"),
+    *("%d %b %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M %p", "%B %d %Y %I:%M %p"),
+)
+#: Excel counts days from here on (with a 29 February 1900 that never was).
+_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's wall clock
+_EXCEL_DAYS = range(20_000, 80_000)
+_EARLIEST, _LATEST = 1970, 2200
+
+
+def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
+    """Read a date, or a date and time, on the clocks of ``zone`` where it names no other.
+
+    Returns:
+        The instant, aware; None when the text is no date, or one that could be two (1/5/2026).
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    found = _numbered(plain, zone) or _iso(plain) or _day_and_time(plain) or _in_words(plain)
+    if found is None or not _EARLIEST <= found.year <= _LATEST:
+        return None
+    return found.replace(tzinfo=zone) if found.tzinfo is None else found
+
+
+def _iso(plain: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(plain)
+    except ValueError:
+        return None
+
+
+def _numbered(plain: str, zone: ZoneInfo) -> datetime | None:
+    if not re.fullmatch(r"\d{5}(\.\d+)?|\d{10}|\d{13}", plain):
+        return None
+    number = float(plain)
+    if int(number) in _EXCEL_DAYS:
+        # To the second: a day's fraction has no more.
+        return (_EXCEL + timedelta(seconds=round(number * 86_400))).replace(tzinfo=zone)
+    if number < 10**9:
+        return None
+    return datetime.fromtimestamp(number / 1000 if number >= 10**12 else number, UTC)
+
+
+def _day_and_time(plain: str) -> datetime | None:
+    era = _ERA.match(plain)
+    if era is not None:
+        year = _ERAS[era[1].lower()] + (1 if era[2] == "元" else int(era[2]))
+        plain = f"{year}年{plain[era.end() :]}"
+    day = _DAY.match(plain)
+    if day is None:
+        return None
+    rest = _WEEKDAY.sub("", plain[day.end() :])
+    numbers = [int(part) for part in day.groups() if part is not None]
+    try:
+        found = datetime(*numbers[:3])  # type: ignore[arg-type] # noqa: DTZ001 - a wall clock
+        return _with_time(found, rest) if rest.strip() else found
+    except ValueError:
+        return None
+
+
+def _with_time(day: datetime, text: str) -> datetime | None:
+    time = _TIME.match(text)
+    if time is None:
+        return None
+    hour, half = int(time[2]), (time[1] or time[5] or "").lower()
+    if half in {"午後", "pm"} and hour < 12:  # noqa: PLR2004 - noon
+        hour += 12
+    elif half in {"午前", "am"} and hour == 12:  # noqa: PLR2004 - midnight
+        hour = 0
+    found = day.replace(hour=hour, minute=int(time[3] or 0), second=int(time[4] or 0))
+    if not time[6]:
+        return found
+    offset = _ZONES.get(time[6].lower(), time[6]).replace(":", "")
+    return datetime.strptime(f"{found:%Y-%m-%dT%H:%M:%S}{offset}", "%Y-%m-%dT%H:%M:%S%z")
+
+
+def _in_words(plain: str) -> datetime | None:
+    if not re.search(r"[A-Za-z]{3}", plain):
+        return None
+    if re.match(r"[A-Za-z]{3},", plain):
+        try:
+            return parsedate_to_datetime(plain)
+        except ValueError:
+            return None
+    text = " ".join(plain.replace(",", " ").replace("-", " ").split())
+    for form in _WORDS:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - a wall clock
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,384 @@
+"""What a list says of its people: who left, never confirmed or cannot be reached gets no mail."""
+
+from __future__ import annotations
+
+import io
+import json
+import string
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+    UnsubscribeEventRow,
+)
+from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.errors import ListError
+from newsletter.tokens import Pseudonyms
+from subscribers.exporting import exported, write_csv, write_json_lines
+from subscribers.importing import ImportOptions, ImportReport, import_records
+from subscribers.leaving import may_be_taken_back
+from subscribers.list_columns import Problem
+from subscribers.list_reading import list_records
+from subscribers.newsletters import find_newsletter
+from subscribers.uploads import ImportTerms, import_upload, keep_upload, order_import
+from tests.support.stage import Stage, set_stage
+
+_C, _P, _U = (
+    SubscriptionState.CONFIRMED,
+    SubscriptionState.PENDING,
+    SubscriptionState.UNSUBSCRIBED,
+)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+def _import(
+    stage: Stage, octets: bytes, *, name: str = "l.csv", **options: Any
+) -> tuple[ImportReport, list[Problem]]:
+    problems: list[Problem] = []
+    records = list_records(io.BytesIO(octets), file_name=name, source=name)
+    terms = ImportOptions(source=name, file_name=name, basis="moved", **options)
+    report = import_records(
+        stage.engine, stage.newsletter_id, records, terms, on_problem=problems.append
+    )
+    return report, problems
+
+
+def _states(engine: Engine) -> dict[str, SubscriptionState]:
+    with reading(engine) as session:
+        rows = session.execute(
+            select(SubscriberRow.address_key, SubscriptionRow.state).join_from(
+                SubscriptionRow, SubscriberRow
+            )
+        ).all()
+    return {(key or "").partition("@")[0]: state for key, state in rows}
+
+
+def _suppressed(engine: Engine) -> dict[str, SuppressionReason]:
+    with reading(engine) as session:
+        rows = session.scalars(select(SuppressionRow)).all()
+    return {(row.address_key or "").partition("@")[0]: row.reason for row in rows}
+
+
+#: Each system's export with its own words: the file's name, its text, who ends as what.
+_EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
+    "mailchimp unsubscribed": (
+        "unsubscribed_email_audience_export_1.csv",
+        (
+            '"Email Address","First Name","Last Name",MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,'
+            "LAST_CHANGED,UNSUB_TIME,LEID,EUID,NOTES,TAGS\n"
+            'a@x.example,Aoi,Sato,2,"2020-01-05 01:02:03",,"2021-01-01 00:00:00",'
+            '"2021-01-01 00:00:00",1,b,,"""press"",""vip"""\n'
+            'b@x.example,,,2,,,"2021-01-01 00:00:00",,2,c,,\n'
+        ),
+        {"a": _U, "b": _U},
+    ),
+    "mailchimp cleaned": (
+        "c.csv",
+        (
+            "Email Address,MEMBER_RATING,LAST_CHANGED,CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,LEID,EUID\n"
+            "a@x.example,2,2021-01-01 00:00:00,2021-01-01 00:00:00,x,1,2\n"
+        ),
+        {"a": _U},
+    ),
+    "mailchimp never": (
+        "nonsubscribed_email_audience_export_1.csv",
+        "Email Address,MEMBER_RATING,LAST_CHANGED,LEID,EUID\na@x.example,2,2021-01-01,1,2\n",
+        {},
+    ),
+    "ghost": (
+        "members.csv",
+        (
+            "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,"
+            "deleted_at,labels,tiers\n1,a@x.example,葵,,true,false,,2024-01-15T10:00:00.000Z,,"
+            '"vip,press",\n2,b@x.example,,,false,false,,2024-01-15T10:00:00.000Z,,,\n'
+            "3,c@x.example,,,true,false,,2024-01-15T10:00:00.000Z,2024-02-15T10:00:00.000Z,,\n"
+        ),
+        {"a": _C, "b": _U, "c": _U},
+    ),
+    "substack": (
+        "email_list.csv",
+        (
+            "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at\n"
+            "a@x.example,false,,other,false,2025-01-01T00:00:00.000Z,\n"
+            "b@x.example,true,2027-01-01,yearly,true,2025-01-01T00:00:00.000Z,\n"
+        ),
+        {"a": _C, "b": _U},
+    ),
+    "listmonk": (
+        "subscribers.csv",
+        (
+            "uuid,email,name,attributes,status,created_at,updated_at\n"
+            "1,a@x.example,葵,"
+            '"{""city"": ""東京"", ""ids"": [1, 2]}",enabled,2025-01-01T00:00:00Z,\n'
+            "2,b@x.example,,{},disabled,2025-01-01T00:00:00Z,\n"
+            "3,c@x.example,,{},blocklisted,2025-01-01T00:00:00Z,\n"
+        ),
+        {"a": _C, "b": _U, "c": _U},
+    ),
+    "keila": (
+        "contacts.csv",
+        (
+            "Email,First name,Last name,Status\na@x.example,Aoi,Sato,active\n"
+            "b@x.example,,,unsubscribed\nc@x.example,,,unreachable\nd@x.example,,,\n"
+        ),
+        {"a": _C, "b": _U, "c": _U, "d": _C},
+    ),
+    "acmailer": (
+        "maildata20260105.csv",
+        (
+            "E-MAIL,お名前,会社名,ステータス,\na@x.example,葵,市役所,1,2026/01/05 10:00:00,,\n"
+            "b@x.example,茜,,,2026/01/05 10:00:00,,\n"
+        ),
+        {"a": _C, "b": _U},
+    ),
+    "any": (
+        "名簿.csv",
+        (
+            "メールアドレス,配信状態\na@x.example,配信中\nb@x.example,配信停止\nc@x.example,仮登録\n"
+            "d@x.example,エラー\ne@x.example,ブラックリスト\nf@x.example,\n"
+        ),
+        {"a": _C, "b": _U, "c": _P, "d": _U, "e": _U, "f": _C},
+    ),
+    "by a date": (
+        "l.csv",
+        "email,退会日\na@x.example,\nb@x.example,2026/1/5\n",
+        {"a": _C, "b": _U},
+    ),
+}
+
+
+@pytest.mark.parametrize("system", _EXPORTS)
+def test_the_export_of_a_known_system_keeps_everybody_as_they_are(
+    sqlite_stage: Stage, system: str
+) -> None:
+    name, text, states = _EXPORTS[system]
+    _import(sqlite_stage, text.encode("cp932" if system == "acmailer" else "utf-8"), name=name)
+    assert _states(sqlite_stage.engine) == states
+
+
+@pytest.fixture
+def sqlite_stage(sqlite_url: str) -> Iterator[Stage]:
+    from newsletter.database.engine import open_engine  # noqa: PLC0415 - beside its one use
+
+    engine = open_engine(sqlite_url)
+    yield set_stage(engine)
+    engine.dispose()
+
+
+def test_names_tags_dates_and_attributes_of_an_export_are_kept(sqlite_stage: Stage) -> None:
+    name, text, _ = _EXPORTS["mailchimp unsubscribed"]
+    _import(sqlite_stage, text.encode(), name=name)
+    with reading(sqlite_stage.engine) as session:
+        row = session.scalars(select(SubscriptionRow).where(SubscriptionRow.name != "")).one()
+        tags = session.scalars(select(TagRow.tag).order_by(TagRow.tag)).all()
+    assert (row.name, list(tags)) == ("Aoi Sato", ["press", "vip"])
+    assert row.unsubscribed_at == datetime(2021, 1, 1, tzinfo=UTC)
+    assert row.consented_at == datetime(2020, 1, 5, 1, 2, 3, tzinfo=UTC)
+
+
+def test_who_cannot_be_reached_or_was_blocked_is_suppressed_with_evidence(stage: Stage) -> None:
+    text = "email,status\na@x.example,cleaned\nb@x.example,blocklisted\nc@x.example,complained\n"
+    report, _ = _import(stage, text.encode())
+    assert _suppressed(stage.engine) == {
+        "a": SuppressionReason.HARD_BOUNCE,
+        "b": SuppressionReason.MANUAL,
+        "c": SuppressionReason.COMPLAINT,
+    }
+    assert (report.added, report.unsubscribed, report.suppressed) == (0, 3, 3)
+    with reading(stage.engine) as session:
+        assert all("list" in row.evidence for row in session.scalars(select(SuppressionRow)))
+
+
+def test_who_left_elsewhere_is_not_brought_back_by_an_undone_complaint(stage: Stage) -> None:
+    _import(stage, b"email,status\na@x.example,unsubscribed\n")
+    with reading(stage.engine) as session:
+        event = session.scalars(select(UnsubscribeEventRow)).one()
+        assert event.way is UnsubscribeWay.LIST
+        assert not may_be_taken_back(session, stage.newsletter_id, event.subscriber_id)
+
+
+@pytest.mark.parametrize(("left", "state"), [("2020-01-01", _C), ("2026-05-01", _U), ("", _U)])
+def test_a_leaving_elsewhere_ends_what_was_consented_to_before(
+    stage: Stage, left: str, state: SubscriptionState
+) -> None:
+    _import(stage, b"email,consented_at\na@x.example,2026-01-01\n")
+    _import(stage, f"email,status,unsubscribed_at\na@x.example,left,{left}\n".encode())
+    assert _states(stage.engine) == {"a": state}
+
+
+@pytest.mark.parametrize("word", ["unsubscribed", "cleaned", "pending", "deleted"])
+def test_a_list_of_many_states_imported_twice_does_no_harm(stage: Stage, word: str) -> None:
+    text = f"email,status\na@x.example,{word}\nb@x.example,active\n".encode()
+    _import(stage, text)
+    before = (_states(stage.engine), _suppressed(stage.engine))
+    report, _ = _import(stage, text)
+    assert (_states(stage.engine), _suppressed(stage.engine)) == before
+    assert (report.added, report.unsubscribed, report.pending) == (0, 0, 0)
+
+
+def test_a_state_that_nobody_knows_refuses_its_row_by_name(stage: Stage) -> None:
+    report, problems = _import(stage, "email,状態\na@x.example,既婚\n".encode())
+    assert (report.added, report.refusals) == (0, 1)
+    assert (problems[0].field, problems[0].value) == ("state", "既婚")
+
+
+def test_a_column_that_is_none_of_ours_can_be_left_out(stage: Stage) -> None:
+    _import(stage, "email,状態\na@x.example,既婚\n".encode(), columns={"状態": "-"})
+    assert _states(stage.engine) == {"a": _C}
+
+
+def test_a_state_that_comes_late_in_json_lines_counts(stage: Stage) -> None:
+    lines = [json.dumps({"email": f"r{n}@x.example"}) for n in range(5000)]
+    lines.append(json.dumps({"email": "late@x.example", "status": "unsubscribed"}))
+    _import(stage, "\n".join(lines).encode(), name="l.jsonl")
+    assert _states(stage.engine)["late"] is _U
+
+
+@pytest.mark.parametrize("header", ["email,email,name", "Email,メールアドレス,name"])
+def test_two_columns_for_one_thing_are_an_error_that_names_both(stage: Stage, header: str) -> None:
+    with pytest.raises(ListError) as caught:
+        _import(stage, f"{header}\na@x.example,b@x.example,葵\n".encode())
+    assert "'Email'" in str(caught.value) or "'email' and 'email (2)'" in str(caught.value)
+    assert _states(stage.engine) == {}
+
+
+_WORDS = st.text(alphabet=string.ascii_letters + "東京葵,、\"'=+-@; ()[]{}:/", max_size=12)
+_MOMENTS = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - `timezones` adds it
+    max_value=datetime(2026, 6, 1),  # noqa: DTZ001 - `timezones` adds it
+    timezones=st.just(UTC),
+)
+
+
+@st.composite
+def _people(draw: st.DrawFn) -> list[dict[str, Any]]:
+    count = draw(st.integers(1, 4))
+    people = []
+    for number in range(count):
+        state = draw(st.sampled_from(list(SubscriptionState)))
+        name = " ".join(draw(_WORDS).split())
+        people.append(
+            {
+                "key": f"r{number}@x.example",
+                "state": state,
+                "name": name,
+                "language": draw(st.sampled_from(["ja", "en-US", "zh-Hant", "pt-BR"])),
+                "time_zone": draw(st.sampled_from(["", "Asia/Seoul", "Europe/Paris"])),
+                "format": draw(st.sampled_from(["html", "text"])),
+                "attributes": draw(
+                    st.dictionaries(
+                        st.sampled_from(["city", "年齢", "x y"]),
+                        _WORDS | st.integers(-5, 5) | st.booleans() | st.floats(0, 9),
+                        max_size=2,
+                    )
+                ),
+                "consent_basis": draw(_WORDS.map(str.strip).filter(bool)),
+                "consent_source": draw(_WORDS.map(str.strip).filter(bool)),
+                "consent_wording": draw(_WORDS.map(str.strip).filter(bool)),
+                "consented_at": draw(_MOMENTS),
+                "confirmed_at": None if state is _P else draw(_MOMENTS),
+                "unsubscribed_at": draw(_MOMENTS) if state is _U else None,
+                "paused_until": draw(st.none() | st.just(datetime(2030, 1, 1, tzinfo=UTC))),
+                "tags": draw(st.sets(_WORDS.map(str.strip).filter(bool), max_size=3)),
+                "suppressed": draw(
+                    st.none()
+                    | st.sampled_from([SuppressionReason.COMPLAINT, SuppressionReason.MANUAL])
+                ),
+            }
+        )
+    return people
+
+
+def _write(stage: Stage, people: Sequence[dict[str, Any]]) -> None:
+    with transaction(stage.engine) as session:
+        for person in people:
+            row = SubscriberRow(
+                address=person["key"], address_key=person["key"], domain="x.example"
+            )
+            session.add(row)
+            session.flush()
+            values = {k: v for k, v in person.items() if k not in {"key", "tags", "suppressed"}}
+            where = {"newsletter_id": stage.newsletter_id, "subscriber_id": row.id}
+            session.add(SubscriptionRow(**where, **values))
+            session.flush()
+            session.add_all(TagRow(**where, tag=tag) for tag in person["tags"])
+            if person["suppressed"]:
+                session.add(
+                    SuppressionRow(
+                        newsletter_id=stage.newsletter_id,
+                        address_key=person["key"],
+                        reason=person["suppressed"],
+                        evidence="=evidence, 証拠",
+                    )
+                )
+
+
+def _empty(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        tables = (TagRow, SuppressionRow, UnsubscribeEventRow, SubscriptionRow, SubscriberRow)
+        for table in tables:
+            session.execute(delete(table))
+
+
+def _newsletter(stage: Stage) -> NewsletterRow:
+    with reading(stage.engine) as session:
+        return find_newsletter(session, None)
+
+
+def _exported(stage: Stage) -> list[dict[str, Any]]:
+    people = list(exported(stage.engine, _newsletter(stage)))
+    return sorted(people, key=lambda person: str(person["email"]))
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(people=_people())
+def test_an_export_imported_into_an_empty_instance_is_the_same(
+    sqlite_stage: Stage, form: str, people: list[dict[str, Any]]
+) -> None:
+    _empty(sqlite_stage)
+    _write(sqlite_stage, people)
+    before = _exported(sqlite_stage)
+    out = io.StringIO()
+    write = write_csv if form == "csv" else write_json_lines
+    write(exported(sqlite_stage.engine, _newsletter(sqlite_stage)), out)
+    _empty(sqlite_stage)
+    report, problems = _import(sqlite_stage, out.getvalue().encode(), name=f"l.{form}")
+    assert problems == []
+    assert report.refusals == 0
+    assert _exported(sqlite_stage) == before
+
+
+def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage, tmp_path: Path) -> None:
+    text = "email,name,status,tags\na@x.example,=葵,active,press\nb@x.example,,pending,\n"
+    _import(stage, (text + "c@x.example,,cleaned,\nd@x.example,,left,\n").encode())
+    before = _exported(stage)
+    out = io.StringIO(newline="")
+    write_csv(exported(stage.engine, _newsletter(stage)), out)
+    _empty(stage)
+    upload = keep_upload(
+        tmp_path, [out.getvalue().encode()], name="digest.csv", newsletter_id=stage.newsletter_id
+    )
+    upload = order_import(upload, ImportTerms(basis="moved"))
+    language = _newsletter(stage).language
+    import_upload(stage.engine, upload, language=language, pseudonyms=Pseudonyms((b"k" * 32,)))
+    assert _exported(stage) == before
