@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -132,6 +132,19 @@ class JournalReading:
     in_doubt: Mapping[int, int]
     in_making: int | None
 
+    def all_outcomes(self) -> list[Outcome]:
+        """Return what became of each message, what was handed over without a reply in doubt."""
+        doubts = [
+            Outcome(
+                position=position,
+                subscriber_id=subscriber_id,
+                state=DeliveryState.UNCERTAIN,
+                reply="The worker died between the message and the relay's reply.",
+            )
+            for position, subscriber_id in sorted(self.in_doubt.items())
+        ]
+        return [*self.outcomes, *doubts]
+
 
 def read_orphans(folder: Path) -> Iterator[JournalReading]:
     """Yield the journals whose writers are dead; each is locked while the caller works on it."""
@@ -171,6 +184,17 @@ def read_closed(folder: Path) -> Iterator[JournalReading]:
     for path in sorted(closed.glob("*/*.journal")) if closed.is_dir() else ():
         with suppress(FileNotFoundError):
             yield _read(path)
+
+
+def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
+    """Yield what each journal below a folder, such as a former host's, says of one mailing.
+
+    A journal names its mailing by the identity that no other has.
+    """
+    for path in sorted(folder.rglob("*.journal")):
+        reading = _read(path)
+        if reading.identity == identity:
+            yield reading.all_outcomes()
 
 
 def forget_closed(folder: Path, *, hours: int) -> None:

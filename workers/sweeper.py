@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 
+from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery import ledger, recording
-from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.recording import record_break
 from newsletter.delivery.unknown_journals import publish_unknown_journals
 from workers.composition import Services
@@ -96,21 +96,13 @@ def _settle_batch(
 
     A journal of an earlier epoch speaks of what the database forgot, its lease perhaps included.
     """
-    doubts = [
-        Outcome(
-            position=position,
-            subscriber_id=subscriber_id,
-            state=DeliveryState.UNCERTAIN,
-            reply="The worker died between the message and the relay's reply.",
-        )
-        for position, subscriber_id in sorted(reading.in_doubt.items())
-    ]
-    outcomes = [*reading.outcomes, *doubts]
+    outcomes = reading.all_outcomes()
     identity = reading.identity or ""
     record(services, mailing_id, identity, reading.token, outcomes)
     known = recall(services.settings.data_dir).mark
     if forgotten or (reading.epoch and reading.epoch != known.epoch):
-        recording.bring_back(services.engine, mailing_id, identity, outcomes)
+        with transaction(services.engine) as session:
+            recording.bring_back(session, mailing_id, identity, outcomes)
     if reading.trusted and reading.in_making is not None:
         record_break(
             services.engine,

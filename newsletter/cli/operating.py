@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,13 +41,20 @@ def pause(
 
 @mailings.command()
 def resume(
-    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+    context: typer.Context,
+    mailing: int,
+    even_twice: Annotated[
+        bool,
+        typer.Option("--even-twice", help="After a restore: also to whom may have got it."),
+    ] = False,
+    reason: Reason = "by command",
+    as_: As = None,
 ) -> None:
     """Let a held mailing go on."""
     from newsletter.operations.mailings import resume as resume_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
-    resume_mailing(engine, actor, mailing, reason=reason)
+    resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
 
 
 @mailings.command()
@@ -91,18 +100,36 @@ def show_deliveries(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
+    from newsletter.delivery.evidence import message_ids
     from newsletter.delivery.mailings import find_mailing
     from newsletter.delivery.settling import list_deliveries
+    from newsletter.settings import signing_keys
 
-    engine = open_database(settings_of(context))
+    settings = settings_of(context)
+    engine = open_database(settings)
     with reading(engine) as session:
         find_mailing(session, mailing)
     found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
+    places = {one.position for one in found}
+    with reading(engine) as session:
+        ids = message_ids(session, mailing, signing_keys(settings)[-1], places)
     if json:
-        print_json([{"address": one.address, "reply": one.reply} for one in found])
+        print_json(
+            [
+                {
+                    "address": one.address,
+                    "reply": one.reply,
+                    "message_id": ids.get(one.position),
+                    "queue_id": one.queue_id or None,
+                    "relay": one.transport or None,
+                }
+                for one in found
+            ]
+        )
         return
     for one in found:
-        console.print(f"{escape(one.address)}  [dim]{escape(one.reply)}[/]")
+        known = f"<{ids.get(one.position, '')}> {one.queue_id} {one.reply}"
+        console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
     console.print(f"{len(found):,} {state.value}")
 
 
@@ -111,18 +138,62 @@ def settle(
     context: typer.Context,
     mailing: int,
     resend: Annotated[
-        bool, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
-    ],
+        bool | None, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
+    ] = None,
+    journals: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A worker host's DATA_DIR/journals."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
+    ] = None,
     reason: Reason = "by command",
     as_: As = None,
 ) -> None:
-    """Settle what is uncertain: the relay may or may not have taken it."""
+    """Settle what is uncertain, by evidence or by your word.
+
+    Journals and the relay's log prove what was taken; they tell also whom a restored database does
+    not know to have got the mailing.
+    """
     from newsletter.cli.console import console
     from newsletter.operations.mailings import settle as settle_mailing
+    from newsletter.settings import signing_keys
 
     engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    if journals is not None or log is not None:
+        key = signing_keys(settings_of(context))[-1]
+        count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
+        console.print(f"{count:,} settled by what was logged")
+    elif resend is None:
+        raise typer.BadParameter("say --resend, --leave, --journals FOLDER or --log FILE")
+    if resend is None:
+        return
     count = settle_mailing(engine, actor, mailing, resend=resend, reason=reason)
     console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
+
+
+def _prove(
+    engine: Engine,
+    actor: Actor,
+    mailing: int,
+    *,
+    journals: Path | None,
+    log: Path | None,
+    key: bytes,
+    reason: str,
+) -> int:
+    from newsletter.operations.mailings import settle_by_journals, settle_by_log
+    from workers.journal import outcomes_below
+
+    count = 0
+    if journals is not None:
+        read = partial(outcomes_below, journals)
+        count += settle_by_journals(engine, actor, mailing, read, reason=reason)
+    if log is not None:
+        with log.open("rb") as lines:
+            count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
+    return count
 
 
 @mailings.command()

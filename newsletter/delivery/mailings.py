@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import (
 from newsletter.delivery.clicks import keep_links
 from newsletter.delivery.content import MailingContent, NoticeAction, save_content
 from newsletter.delivery.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.delivery.states import CLAIMABLE
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.codec import issue_from_json
 from newsletter.message.frame import Identity
@@ -235,6 +236,15 @@ def _progress(session: Session, row: MailingRow) -> Progress:
     )
 
 
+def waiting(session: Session, mailing_id: int) -> int:
+    """Return to how many a mailing is still to be sent, as far as the ledger knows."""
+    return session.scalars(
+        select(func.count())
+        .select_from(DeliveryRow)
+        .where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(CLAIMABLE))
+    ).one()
+
+
 def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
     """Hold a mailing; workers stop before their next message.
 
@@ -244,13 +254,25 @@ def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
     _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
 
 
-def resume_mailing(session: Session, mailing_id: int) -> None:
+def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = False) -> None:
     """Let a held mailing go on where it stopped.
 
+    Args:
+        session: The transaction.
+        mailing_id: Its number.
+        even_twice: Whether whoever is not known to have got it may get it a second time. Asked only
+            of a mailing that is held because the database lost what it knew of it.
+
     Raises:
-        ConflictError: It is not held.
+        ConflictError: It is not held, or may reach people twice.
     """
     row = find_mailing(session, mailing_id)
+    if row.restored and not even_twice and (count := waiting(session, mailing_id)):
+        raise ConflictError(
+            f"{count} of {row.planned} recipients are not known to have got mailing {mailing_id}; "
+            "who got it since the backup gets it twice.",
+            remedy="Settle it from former journals or the relay's log first, or resume it even so.",
+        )
     if row.started_at is not None:
         target = MailingState.SENDING
     elif row.scheduled_at is not None and row.scheduled_at > now():

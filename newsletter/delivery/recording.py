@@ -90,44 +90,63 @@ def record(
         return records
 
 
+#: So many at a time, below what one statement can hold.
+_CHUNK = 500
 #: What an earlier history proves of a delivery; all else is done again, and costs nobody anything.
 _PROVEN = {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN}
 
 
-def bring_back(engine: Engine, mailing_id: int, identity: str, outcomes: Sequence[Outcome]) -> int:
+def bring_back(
+    session: Session, mailing_id: int, identity: str, outcomes: Sequence[Outcome]
+) -> int:
     """Write down what happened in a history that the database lost; return how many were moved.
 
-    The lease under which it happened is unknown here. What waits to be sent is settled as it was;
-    what another holds in hand is left to it. Doing it twice changes nothing more.
+    The lease under which it happened is unknown here. What waits to be sent is settled as it was,
+    what is in doubt where it was accepted; what another holds in hand is left to it. Doing it twice
+    changes nothing more.
     """
     proven = [each for each in outcomes if each.state in _PROVEN]
-    with transaction(engine) as session:
-        mailing = session.get(MailingRow, mailing_id, with_for_update=True)
-        if mailing is None or mailing.identity != identity or not proven:
-            return 0
-        is_held = exists().where(
-            BatchRow.mailing_id == mailing_id,
-            BatchRow.state == BatchState.LEASED,
-            DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+    mailing = session.get(MailingRow, mailing_id, with_for_update=True)
+    if mailing is None or mailing.identity != identity:
+        return 0
+    return sum(
+        _bring_back(session, mailing, proven[first : first + _CHUNK])
+        for first in range(0, len(proven), _CHUNK)
+    )
+
+
+def _bring_back(session: Session, mailing: MailingRow, proven: Sequence[Outcome]) -> int:
+    is_held = exists().where(
+        BatchRow.mailing_id == mailing.id,
+        BatchRow.state == BatchState.LEASED,
+        DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+    )
+    # By person: a mailing that was planned again has others in the same places.
+    by_person = {each.subscriber_id: each for each in proven}
+    waiting = session.execute(
+        select(DeliveryRow.position, DeliveryRow.subscriber_id, DeliveryRow.state)
+        .where(DeliveryRow.mailing_id == mailing.id)
+        .where(DeliveryRow.subscriber_id.in_(by_person))
+        .where(
+            (DeliveryRow.state.in_(CLAIMABLE) & ~is_held)
+            | (DeliveryRow.state == DeliveryState.UNCERTAIN)
         )
-        # By person: a mailing that was planned again has others in the same places.
-        by_person = {each.subscriber_id: each for each in proven}
-        waiting = session.execute(
-            select(DeliveryRow.position, DeliveryRow.subscriber_id)
-            .where(DeliveryRow.mailing_id == mailing_id)
-            .where(DeliveryRow.subscriber_id.in_(by_person))
-            .where(DeliveryRow.state.in_(CLAIMABLE), ~is_held)
-            .with_for_update()
-        )
-        lost = {place: replace(by_person[person], position=place) for place, person in waiting}
-        session.execute(
-            update(DeliveryRow)
-            .where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.in_(lost))
-            .values(state=DeliveryState.SENDING)
-            .execution_options(synchronize_session=False)
-        )
-        _write(session, mailing, list(lost.values()), 0)
-        return len(lost)
+        .with_for_update()
+    ).all()
+    lost = {
+        place: replace(by_person[person], position=place)
+        for place, person, state in waiting
+        if state in CLAIMABLE or by_person[person].state is DeliveryState.ACCEPTED
+    }
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.mailing_id == mailing.id, DeliveryRow.position.in_(lost))
+        .where(DeliveryRow.state.in_(CLAIMABLE))
+        .values(state=DeliveryState.SENDING)
+        .execution_options(synchronize_session=False)
+    )
+    _write(session, mailing, list(lost.values()), 0)
+    return len(lost)
 
 
 def _write(

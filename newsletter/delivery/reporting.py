@@ -50,6 +50,7 @@ class MailingSummary:
     """One mailing's figures.
 
     Attributes:
+        restored: Whether it is held because the database lost what it knew of it.
         bounced: Reports that a message came back later, soft or hard, each recipient once; what
             was refused while it was handed over is rejected, and not among them.
     """
@@ -64,6 +65,7 @@ class MailingSummary:
     complaints: int
     bounced: int
     halt_reason: str
+    restored: bool
     scheduled_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -212,6 +214,7 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         complaints=found.complaints,
         bounced=found.bounced,
         halt_reason=row.halt_reason,
+        restored=row.restored,
         scheduled_at=row.scheduled_at,
         started_at=row.started_at,
         finished_at=row.finished_at,

@@ -34,6 +34,8 @@ class UnsettledDelivery:
     position: int
     address: str
     reply: str
+    queue_id: str = ""
+    transport: str = ""
 
 
 def list_deliveries(
@@ -42,7 +44,12 @@ def list_deliveries(
     """Return deliveries in one state, with why, in the ledger's order."""
     query = (
         select(
-            DeliveryRow.mailing_id, DeliveryRow.position, SubscriberRow.address, DeliveryRow.reply
+            DeliveryRow.mailing_id,
+            DeliveryRow.position,
+            SubscriberRow.address,
+            DeliveryRow.reply,
+            DeliveryRow.queue_id,
+            DeliveryRow.transport,
         )
         .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
         .where(DeliveryRow.state == state)
@@ -54,9 +61,14 @@ def list_deliveries(
     with reading(engine) as session:
         return [
             UnsettledDelivery(
-                mailing_id=mailing, position=position, address=address or "", reply=reply or ""
+                mailing_id=mailing,
+                position=position,
+                address=address or "",
+                reply=reply or "",
+                queue_id=queue_id or "",
+                transport=transport or "",
             )
-            for mailing, position, address, reply in session.execute(query)
+            for mailing, position, address, reply, queue_id, transport in session.execute(query)
         ]
 
 

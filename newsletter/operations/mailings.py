@@ -5,7 +5,7 @@ Each is one transaction with its line in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
 from newsletter.database.engine import reading
+from newsletter.delivery import evidence
 from newsletter.delivery.mailings import (
     cancel_mailing,
     find_mailing,
     pause_mailing,
     resume_mailing,
 )
+from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.recording import bring_back
 from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import NotFoundError
 from newsletter.operations.orders import order
@@ -56,11 +59,20 @@ def pause(
 
 
 def resume(
-    engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    reason: str = "",
+    within: int | None = None,
+    even_twice: bool = False,
 ) -> None:
-    """Let a held mailing go on; arguments and errors as for `pause`."""
+    """Let a held mailing go on; arguments and errors as for `pause`.
+
+    ``even_twice`` lets go also what a restored database may send to people a second time.
+    """
     with _acting(engine, actor, "mailing.resume", mailing_id, reason, within) as session:
-        resume_mailing(session, mailing_id)
+        resume_mailing(session, mailing_id, even_twice=even_twice)
 
 
 def cancel(
@@ -98,6 +110,44 @@ def settle(
     action = "delivery.resend" if resend else "delivery.leave"
     with _acting(engine, actor, action, mailing_id, reason, None, must_say=True) as session:
         return settle_uncertain(session, mailing_id, resend=resend, positions=positions)
+
+
+def settle_by_journals(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    read: Callable[[str], Iterable[Sequence[Outcome]]],
+    *,
+    reason: str,
+) -> int:
+    """Settle what workers' journals prove; return how many deliveries. As for `settle`.
+
+    ``read`` gives what the journals say of the mailing with an identity.
+    """
+    with _acting(
+        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+    ) as session:
+        identity = find_mailing(session, mailing_id).identity
+        return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
+
+
+def settle_by_log(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    lines: Iterable[bytes],
+    *,
+    key: bytes,
+    reason: str,
+) -> int:
+    """Settle what a relay's log proves; return how many deliveries. As for `settle`.
+
+    ``key`` is the one that Message-IDs are made with.
+    """
+    with _acting(
+        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+    ) as session:
+        return evidence.settle_by_log(session, mailing_id, key, lines)
 
 
 def retry(

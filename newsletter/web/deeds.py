@@ -19,6 +19,7 @@ DEEDS: Mapping[str, Said] = {
     "account.second-factor-on": Said(ja="二段階認証を有効化", en="Second factor on"),
     "bounce.undo": Said(ja="不達の処置を取り消し", en="Bounce undone"),
     "delivery.leave": Said(ja="届いたとみなす", en="Taken as arrived"),
+    "delivery.prove": Said(ja="記録により確定", en="Settled by evidence"),
     "delivery.resend": Said(ja="不明なものを再送", en="In doubt, sent again"),
     "delivery.retry": Said(ja="失敗したものを再送", en="Failed, sent again"),
     "domain.hold": Said(ja="ドメインを停止", en="Domain held"),

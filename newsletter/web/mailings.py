@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import Form, Query, Request
@@ -144,12 +145,19 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
 
     @router.post("/{number}/{verb}")
     def move(
-        number: int, verb: str, visit: SignedInVisit, request: Request, reason: _Field = ""
+        number: int,
+        verb: str,
+        visit: SignedInVisit,
+        request: Request,
+        reason: _Field = "",
+        twice: _Field = "",
     ) -> Response:
         newsletter_id = _allowed(visit)
         if not _may_move(visit, newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
         action = _ACTIONS.get(verb)
+        if verb == "resume":
+            action = partial(operations.resume, even_twice=twice == "yes")
         if action is None:
             raise NotFoundError("There is no such order.")
         try:

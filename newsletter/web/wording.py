@@ -158,6 +158,16 @@ _HALTS = {
         "今から送るなら再開し、送らないなら中止してください。"
     ),
     (
+        "{} of {} recipients are not known to have got mailing {}; who got it since the backup "
+        "gets it twice."
+    ): (
+        "{}人（全{}人）は、配信{}を受け取った記録がありません。バックアップより後に受け取っていた人には"
+        "2通届きます。"
+    ),
+    "Settle it from former journals or the relay's log first, or resume it even so.": (
+        "以前の送信記録か中継サーバーのログで先に確定するか、それでよければ再開してください。"
+    ),
+    (
         "The database was restored, or failed over, to its state of {}. What workers' journals "
         "know is brought back; see how many are not known to have got this mailing, then resume "
         "or cancel it."

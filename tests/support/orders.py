@@ -13,9 +13,9 @@ def pause(engine: Engine, mailing: int, *, reason: str = "wait") -> None:
         pause_mailing(session, mailing, reason=reason)
 
 
-def resume(engine: Engine, mailing: int) -> None:
+def resume(engine: Engine, mailing: int, *, even_twice: bool = False) -> None:
     with transaction(engine) as session:
-        resume_mailing(session, mailing)
+        resume_mailing(session, mailing, even_twice=even_twice)
 
 
 def cancel(engine: Engine, mailing: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from newsletter.web.deeds import DEEDS
 
 _ROOT = Path(__file__).resolve().parents[2]
-_RECORDERS = {"record_event", "record", "_record", "_log", "order", "_one"}
+_RECORDERS = {"record_event", "record", "_record", "_log", "order", "_one", "_acting"}
 _ACTION = re.compile(r"[a-z-]+\.[a-z-]+")
 
 

@@ -49,7 +49,7 @@ def _go(services: Services) -> None:
 def _finish(stage: Stage, services: Services, mailing: int) -> None:
     """Let an operator resume, and workers send what is left."""
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
-    resume(stage.engine, mailing)
+    resume(stage.engine, mailing, even_twice=True)
     _go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)

@@ -115,7 +115,7 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
         session.execute(update(PulseRow).values(rounds=1))
     rounds.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
-    resume(stage.engine, mailing)
+    resume(stage.engine, mailing, even_twice=True)
     rounds.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.SENDING
 

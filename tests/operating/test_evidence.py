@@ -1,0 +1,146 @@
+"""What journals and a relay's log prove, where the ledger does not know."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import MailingRow
+from newsletter.database.types import new_identity
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery import ledger
+from newsletter.delivery.evidence import message_ids, taken_by_relay
+from newsletter.delivery.mailings import progress
+from newsletter.delivery.outcomes import Outcome
+from newsletter.delivery.planner import plan_mailing
+from newsletter.errors import ConflictError
+from newsletter.operations.mailings import resume, settle_by_journals, settle_by_log
+from tests.support.ledger import claim
+from tests.support.stage import Stage, set_stage
+from workers.journal import Journal, outcomes_below
+
+State = DeliveryState
+KEY = b"k" * 40
+PEOPLE = 4
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    prepared = set_stage(engine)
+    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
+    return prepared
+
+
+@pytest.fixture
+def restored(stage: Stage) -> int:
+    """A mailing that is held because the database was restored to before it was sent."""
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.PAUSED, restored=True))
+    return mailing
+
+
+POSTFIX = b"""\
+Dec  1 08:00:01 mx postfix/smtpd[11]: 4Zq1sP0xyz: client=web.example.jp[192.0.2.7]
+Dec  1 08:00:01 mx postfix/cleanup[12]: 4Zq1sP0xyz: message-id=<7.abc@example.jp>
+Dec  1 08:00:01 mx postfix/qmgr[13]: 4Zq1sP0xyz: from=<b@example.jp>, size=9, nrcpt=1 (queue active)
+Dec  1 08:00:01 mx postfix/cleanup[12]: 9B2C41A0F: message-id=<7.def@example.jp>
+Dec  1 08:00:01 mx postfix/cleanup[12]: 9B2C41A0F: milter-reject: END-OF-MESSAGE from web
+2026-12-01T08:00:02+09:00 mx postfix-out/cleanup[14]: AAAA1: message-id=<7.ghi@example.jp>
+2026-12-01T08:00:03+09:00 mx postfix-out/smtp[15]: AAAA1: to=<r@example.jp>, status=sent (250)
+"""
+EXIM = b"2026-12-01 08:00:01 1tHkQ2-0001ab-3C <= b@example.jp H=web P=esmtp S=9 id=7.jkl@x\n"
+
+
+def test_of_a_log_of_postfix_what_was_queued_counts_and_what_was_only_read_does_not() -> None:
+    assert list(taken_by_relay(POSTFIX.splitlines(keepends=True))) == [
+        ("7.abc@example.jp", "4Zq1sP0xyz"),
+        ("7.ghi@example.jp", "AAAA1"),
+    ]
+
+
+def test_a_log_of_exim_tells_what_arrived() -> None:
+    assert list(taken_by_relay([EXIM])) == [("7.jkl@x", "1tHkQ2-0001ab-3C")]
+
+
+def _log(stage: Stage, mailing: int, *positions: int) -> list[bytes]:
+    with reading(stage.engine) as session:
+        ids = message_ids(session, mailing, KEY, positions)
+    return [
+        line
+        for place, message_id in ids.items()
+        for line in (
+            f"mx postfix/cleanup[1]: QUEUE{place}: message-id=<{message_id}>\n".encode(),
+            f"mx postfix/qmgr[1]: QUEUE{place}: from=<b@example.jp>, size=1\n".encode(),
+        )
+    ]
+
+
+def test_a_relays_log_ends_the_doubt_of_what_it_took_and_leaves_the_rest(stage: Stage) -> None:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    claim(stage.engine, mailing, "lost")
+    ledger.release_batch(stage.engine, mailing_id=mailing, token="lost", unproven=State.UNCERTAIN)
+    lines = _log(stage, mailing, 1, 3)
+    for expected in (2, 0):
+        count = settle_by_log(
+            stage.engine, COMMAND_LINE, mailing, lines, key=KEY, reason="the relay's log"
+        )
+        assert count == expected
+    assert stage.counts(mailing) == {State.ACCEPTED: 2, State.UNCERTAIN: 2}
+
+
+def test_after_a_restore_it_tells_whom_the_mailing_reached(stage: Stage, restored: int) -> None:
+    lines = _log(stage, restored, 2)
+    settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")
+    assert stage.counts(restored) == {State.ACCEPTED: 1, State.QUEUED: 3}
+
+
+def test_saved_journals_settle_what_they_prove_of_this_mailing_and_of_no_other(
+    stage: Stage, restored: int, tmp_path: Path
+) -> None:
+    people = [stage.subscriber_id(f"reader{number}@example.jp") for number in range(PEOPLE)]
+    identity = ledger.identity_of(stage.engine, restored) or ""
+    for name, whose, sent in (
+        ("ours", identity, people[:2]),
+        ("another's", new_identity(), people),
+    ):
+        journal = Journal(tmp_path / "host" / "journals", name, identity=whose)
+        for position, person in enumerate(sent, start=1):
+            journal.intent(position, person)
+            if position == 1:
+                journal.outcome(
+                    Outcome(position=1, subscriber_id=person, state=State.ACCEPTED, attempts=1)
+                )
+        os.close(journal._file)
+    settle_by_journals(
+        stage.engine,
+        COMMAND_LINE,
+        restored,
+        lambda identity: outcomes_below(tmp_path / "host", identity),
+        reason="saved from the former host",
+    )
+    assert stage.counts(restored) == {State.ACCEPTED: 1, State.UNCERTAIN: 1, State.QUEUED: 2}
+
+
+def test_a_restored_mailing_goes_on_only_when_told_that_some_may_get_it_twice(
+    stage: Stage, restored: int
+) -> None:
+    with pytest.raises(ConflictError, match=f"{PEOPLE} of"):
+        resume(stage.engine, COMMAND_LINE, restored)
+    resume(stage.engine, COMMAND_LINE, restored, even_twice=True)
+    assert progress(stage.engine, restored).state is MailingState.SENDING
+
+
+def test_a_restored_mailing_of_which_all_is_known_goes_on_without_a_question(
+    stage: Stage, restored: int
+) -> None:
+    lines = _log(stage, restored, 1, 2, 3, 4)
+    settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")
+    resume(stage.engine, COMMAND_LINE, restored)
