@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from bench import content
+from bench.bounces import bounces
 from bench.composing import composing
 from bench.fairness import fairness
 from bench.importing import importing
@@ -143,7 +144,13 @@ def _memory(on: _Servers) -> Iterator[Row]:
     yield from memory(*peaks)
 
 
+def _bounces(on: _Servers) -> Iterator[Row]:
+    del on
+    yield from bounces()
+
+
 _PARTS: dict[str, Callable[[_Servers], Iterator[Row]]] = {
+    "bounces": _bounces,
     "composing": _composing,
     "planning": _planning,
     "importing": _importing,

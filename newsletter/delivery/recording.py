@@ -34,6 +34,7 @@ from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
     MailingRow,
+    NewsletterRow,
     SubscriberRow,
 )
 from newsletter.database.types import UtcDateTime, now
@@ -282,8 +283,10 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
             DeliveryRow.state == DeliveryState.REJECTED,
         )
     )
+    newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+    ours = frozenset({newsletter.from_address.lower(), newsletter.bounce_address.lower()})
     rows = [
-        _bounce(by_position[position], address or "")
+        _bounce(by_position[position], address or "", ours)
         | {
             "event_id": f"smtp:{mailing.identity}:{position}:{by_position[position].attempts}",
             "newsletter_id": mailing.newsletter_id,
@@ -296,10 +299,14 @@ def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outco
         insert_missing(session, BounceRow, rows)
 
 
-def _bounce(outcome: Outcome, address: str) -> dict[str, Any]:
+def _bounce(outcome: Outcome, address: str, ours: frozenset[str]) -> dict[str, Any]:
     """Return what a refusal says of an address, read as a notice of it would be."""
     told = Refusal(
-        address=address, words=(outcome.reply,), status=outcome.status, command=outcome.command
+        address=address,
+        words=(outcome.reply,),
+        status=outcome.status,
+        command=outcome.command,
+        ours=ours - {""},
     )
     judged = judge(told)
     return {

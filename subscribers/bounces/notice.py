@@ -79,7 +79,7 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
-_RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,80}[-=*_]{2,40}")
+_RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +113,14 @@ class Notice:
         told = [diagnostic, own, until_next]
         if says_nobody_is_left(diagnostic):
             told.append(told.pop(0))
-        around = [lead, self.mail.subject, self.said[:_NEAR_WORDS]]
+        around = [lead, self.mail.subject]
+        if len(self.recipients) <= 1:  # Else it holds what is said of the others.
+            around.append(self.said[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
             told.insert(0, lead)
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
-        command = command or find_command(self.said, answer=diagnostic)
+        if len(self.recipients) <= 1 or diagnostic:
+            command = command or find_command(self.said, answer=diagnostic)
         if not command and self.layout is not None and self.layout.own_directory:
             command = "RCPT"
         return Refusal(

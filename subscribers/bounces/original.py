@@ -23,9 +23,12 @@ class Original:
 
     @property
     def to(self) -> tuple[str, ...]:
-        """The addresses it was written to."""
+        """The people it was written to; a list writes to its own address, which is nobody's."""
         fields = (*self.headers.all("to"), *self.headers.all("x-apparently-to"))
-        return tuple(address for value in fields for address in find_addresses(value))
+        lists = {one.lower() for one in find_addresses(self.headers.get("list-post"))}
+        found = tuple(address for value in fields for address in find_addresses(value))
+        people = tuple(one for one in found if one.lower() not in lists | self.senders)
+        return people or (() if lists else found)
 
     @property
     def senders(self) -> frozenset[str]:

@@ -21,6 +21,8 @@ from subscribers.bounces.statuses import is_for_now
 _WORDS_KEPT = 600
 #: RFC 5321 section 4.3.2: no reply to DATA.
 _OF_RECIPIENT = frozenset({"551", "553"})
+#: The person is there.
+_OF_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.MESSAGE_TOO_BIG, Reason.SUSPENDED})
 #: RFC 5321 section 4.2.3: the mailbox, not the message or the session, is what is refused.
 _REFUSES_MAILBOX = frozenset({"550", "551", "553"})
 
@@ -71,6 +73,11 @@ def judge(refusal: Refusal) -> ReportedRecipient:
     by_code = reason_of_codes(status=status, reply=reply, command=command)
     find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
     reason, words = _by_words(partial(find, near=True), told)
+    if reason in PERMANENT and not command and not find_reply(words):
+        # A system's own sentence, without a reply: what it says further down goes first.
+        reason, words = next(
+            ((other, one) for one in told if (other := find(one)) in _OF_MAILBOX), (reason, words)
+        )
     if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
         reason, words = _by_words(find, around)
     if reason is Reason.UNKNOWN:

@@ -40,7 +40,8 @@ def is_notice(notice: Notice) -> bool:
     subject = notice.mail.subject
     if _ANSWER.match(subject):
         return False
-    return _SUBJECTS.said_in(subject.lower()) or notice.layout is not None
+    is_report = notice.mail.parameters.get("report-type", "").lower() == "delivery-status"
+    return is_report or _SUBJECTS.said_in(subject.lower()) or notice.layout is not None
 
 
 def is_from_system(notice: Notice) -> bool:

@@ -279,10 +279,60 @@ class TestWhoFailed:
         (one,) = read_report(notice(body, returned="")).recipients
         assert (one.address, one.hard) == (READER, False)
 
-    def test_a_notice_without_a_reason_is_not_hard(self) -> None:
-        head = f"From: postmaster@example.net (InterScan Notification)\nTo: {OURS}\n"
-        raw = f"{head}Subject: Mail could not be delivered\n\nUnable to deliver message to {READER}"
-        assert not read_report(raw.encode()).recipients[0].hard
+    def test_no_list_is_who_failed(self) -> None:
+        returned = RETURNED.replace(f"To: {READER}", "To: club@example.jp").replace(
+            "Subject: October", "List-Post: <mailto:club@example.jp>\nSubject: October"
+        )
+        body = f"The mail below, written to '{READER}', was not collected for thirty days.\n"
+        (one,) = read_report(notice(body, returned=returned)).recipients
+        assert (one.address, one.hard) == (READER, False)
+
+    def test_below_a_line_that_says_copy_nobody_fails(self) -> None:
+        body = (
+            f"<{READER}>:\nRemote host said: 550 5.1.1 <{READER}>: user unknown\n\n"
+            "--- Below this line is a copy of the message.\n\n"
+            "<friend@example.org>:\n"
+        )
+        (one,) = read_report(notice(body, returned="")).recipients
+        assert (one.address, one.hard) == (READER, True)
+
+    def test_what_is_said_of_one_is_not_said_of_the_other(self) -> None:
+        body = (
+            f"<{READER}>:\n550 5.1.1 user unknown (in reply to RCPT TO)\n\n<other@example.com>:\n"
+        )
+        report = read_report(notice(body, returned=""))
+        assert [(one.address, one.hard) for one in report.recipients] == [
+            (READER, True),
+            ("other@example.com", False),
+        ]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "Unable to deliver message to {0}",
+            "Undeliverable to {0}",
+            "Undeliverable address: {0}",
+            "Delivery to the following recipient failed:\n\n    {0}\n",
+            "<{0}>:\n\n",
+        ],
+    )
+    @pytest.mark.parametrize("sender", ["InterScan Notification", "Postmaster", "SMTP32"])
+    def test_a_notice_without_a_reason_is_not_hard(self, body: str, sender: str) -> None:
+        head = f"From: postmaster@example.net ({sender})\nTo: {OURS}\nX-Mailer: <SMTP32 v1>\n"
+        raw = f"{head}Subject: Mail could not be delivered\n\n{body.format(READER)}"
+        (one,) = read_report(raw.encode()).recipients
+        assert (one.address, one.hard) == (READER, False)
+
+    def test_a_reason_further_down_goes_before_a_heading(self) -> None:
+        body = f"No such luck with address: {READER}\n\nReason: the recipient is over disk quota.\n"
+        (one,) = read_report(notice(body, returned="")).recipients
+        assert (one.reason, one.hard) == (Reason.MAILBOX_FULL, False)
+
+    def test_a_report_by_its_media_type_alone(self) -> None:
+        words = f"{READER}\n\nL'adresse ci-dessus n'existe pas dans notre annuaire."
+        raw = notification("", words=words).replace(b"From: MAILER-DAEMON@mx.example.net\n", b"")
+        raw = raw.replace(b"Undelivered Mail Returned to Sender", b"Utilisateur absent")
+        assert read_report(raw).kind is ReportKind.BOUNCE
 
 
 EVENT = {

@@ -178,7 +178,7 @@ DENIED = (
     r"bad",
     r"non-?existent",
     r"not existing",
-    r"un(?:deliver|rout)e?able",
+    r"unroute?able",
     r"do(?:es)?(?: not|n't) know(?: of)?(?: an?y?| the)?",
     r"unrecogni[sz]ed",
     r"not recogni[sz]e(?: this| the)?",
