@@ -45,6 +45,10 @@ _STYLE_SHEET = re.compile(
 )
 #: premailer takes it away, but not from sheets whose medium it does not inline either.
 _NOT_INLINED = ' data-premailer="ignore"'
+#: How the compiler hides a preview, besides not displaying it.
+_TINY = "font-size:1px;color:#ffffff;line-height:1px;"
+#: Attributes of the compiler's that HTML does not know; their styles say the same.
+_OBSOLETE = re.compile(r' (?:bgcolor|vertical-align)="[^"]*"| height="auto"')
 _MENU = re.compile(r' (id|for)="00000000"')
 _HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
 _STYLE_ATTRIBUTE = re.compile(r"(?<=\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
@@ -91,6 +95,10 @@ def compile_mjml(text: str, *, template: str) -> str:
         raise TemplateError(
             f"MJML refuses the template: {error}.", place=Place(source=template)
         ) from None
+    # Filters take letters of one pixel, white ones too, for hidden words; what is not displayed
+    # needs neither.
+    html = html.replace(_TINY, "mso-hide:all;", 1)
+    html = _OBSOLETE.sub("", html)
     html = _number_menus(_mark_sheets(html, frozenset(marks.inlined)))
     html = marks.restore(html)
     html = html.replace("</head>", f"{parts.fonts_of(html)}</head>", 1)
