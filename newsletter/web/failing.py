@@ -16,7 +16,7 @@ from fastapi.responses import (
     RedirectResponse,
     Response,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -45,8 +45,10 @@ _WITHIN = frozenset({"missing", "unreadable", "refused"})
 _OF_READERS = ("/archive", "/subscribe", "/static", "/images", "/c/", "/p/", "/r/", "/u/", "/v/")
 
 
-def guard_headers(headers: MutableHeaders) -> None:
-    """Set what every answer carries, where it has not said otherwise."""
+def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
+    """Set what every answer carries, where it has not said otherwise; ``secure`` under HTTPS."""
+    if secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
@@ -76,6 +78,20 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:
         return _page(request, "refused", 409, error)
+
+    @app.exception_handler(NewsletterError)
+    def impossible(request: Request, error: NewsletterError) -> HTMLResponse:
+        # Whatever else the product says of what was asked for; no defect.
+        return _page(request, "refused", _UNREADABLE, error)
+
+    @app.exception_handler(OverflowError)
+    @app.exception_handler(DataError)
+    def unkeepable(request: Request, error: Exception) -> Response:
+        # A number that no column holds, a day that no calendar has, a text with a NUL.
+        del error
+        if request.method in {"GET", "HEAD"}:
+            return _page(request, "missing", _NOT_FOUND)
+        return _page(request, "unreadable", _UNREADABLE)
 
     @app.exception_handler(UnavailableError)
     def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:

@@ -63,7 +63,9 @@ def operating_router(  # noqa: C901 - a list of routes
 
     @router.get("")
     def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
-        return pages.show_to(visit, request, "operate.html", **_values(visit))
+        # On this machine alone all come from it, rightly.
+        proxy = "" if settings.is_local else request.app.state.clients.proxy
+        return pages.show_to(visit, request, "operate.html", proxy=proxy, **_values(visit))
 
     @router.get("/events")
     def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:

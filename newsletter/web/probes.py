@@ -67,7 +67,11 @@ def _may_read(settings: Settings, request: Request) -> bool:
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
         return hmac.compare_digest(request.headers.get("authorization", "").encode(), expected)
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
+    if (
+        not settings.is_local
+        or request.client is None
+        or any(name in request.headers for name in _FORWARDED)
+    ):
         return False
     try:
         return ip_address(request.client.host).is_loopback

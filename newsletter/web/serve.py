@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -10,14 +12,21 @@ from fastapi import FastAPI
 from newsletter.database.engine import open_engine
 from newsletter.logs import set_up_logs
 from newsletter.mailbox.store import MailboxStore
-from newsletter.settings import Settings, signing_keys
+from newsletter.settings import LOOPBACK, Settings, signing_keys
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+
+_log = logging.getLogger(__name__)
+
+#: Connections beyond which a process answers 503. Each may hold a request's bounded body.
+_MOST_CONNECTIONS = 1000
 
 
 def serve(settings: Settings) -> None:
     """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written."""
     set_up_logs(settings)
+    if settings.web_host not in LOOPBACK and settings.public_url.startswith("http://"):
+        _log.warning("PUBLIC_URL is not https: cookies and links travel in the clear")
     app = create_app(
         settings=settings,
         engine=open_engine(settings.effective_database_url, seconds=settings.database_timeout),
@@ -26,11 +35,22 @@ def serve(settings: Settings) -> None:
     )
     # uvicorn raises the signal that ended it once more.
     with suppress(KeyboardInterrupt):
-        server_of(app, host=settings.web_host, port=settings.web_port).run()
+        server_of(
+            app,
+            host=settings.web_host,
+            port=settings.web_port,
+            trusted_proxies=settings.trusted_proxies,
+        ).run()
 
 
-def server_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
-    """Return the application's server, which ends its pages' streams when told to end."""
+def server_of(
+    app: FastAPI, *, host: str, port: int, trusted_proxies: Sequence[str] = ()
+) -> uvicorn.Server:
+    """Return the application's server, which ends its pages' streams when told to end.
+
+    A client's address is the right-most in ``X-Forwarded-For`` that is no trusted proxy's: what
+    stands further left is the client's own to write. Without such proxies the header is not read.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -40,6 +60,10 @@ def server_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
         # Within it, streams come to their next tick and end.
         timeout_graceful_shutdown=5,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=15,
     )
     server = uvicorn.Server(config)
     app.state.is_ending = lambda: server.should_exit

@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, Histogram
 
 from newsletter.logs import bound
+from newsletter.web.hosts import Clients
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Tracer:
     """Numbers, times and logs requests."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.clients = Clients()
         self._seconds = Histogram(
             "newsletter_http_seconds",
             "How long this web process took to answer.",
@@ -51,6 +53,7 @@ class Tracer:
     def _note(self, request: Request, status: int, seconds: float) -> None:
         if request.url.path.startswith(_QUIET):
             return
+        self.clients.count(request)
         route = getattr(request.scope.get("route"), "path", "none")
         self._seconds.labels(request.method, route, str(status)).observe(seconds)
         _log.info(

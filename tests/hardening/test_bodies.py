@@ -57,7 +57,7 @@ def test_every_route_asks_its_guards_first(tmp_path: Path) -> None:
 def test_nobody_who_is_not_signed_in_is_asked_for_a_body(house: House) -> None:
     answers = {
         path: house.head(
-            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000000\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
         )
         for path in _posts(guarded=True)
@@ -75,7 +75,7 @@ def test_who_lacks_the_role_is_not_asked_for_a_body(house: House, enter: Enter) 
     )
     for path in ("subscribers/import", "drafts/1/pictures", "issues/import", "drafts/1/preview"):
         answer = house.head(
-            f"POST /newsletters/digest/{path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n"
+            f"POST /newsletters/digest/{path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n\r\n"
         )
         assert " 403 " in answer
@@ -86,7 +86,7 @@ def test_what_strangers_may_send_is_bounded_by_its_announced_length(house: House
     assert "/sign-in" in paths
     for path in paths:
         answer = house.head(
-            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000000\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         )
         # 404: the signed link, or the provider, is none.

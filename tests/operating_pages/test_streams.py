@@ -81,7 +81,7 @@ def test_leaving_amid_sending_a_form_leaves_no_trace(
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     host, _, port = urlsplit(site).netloc.partition(":")
     head = (
-        "POST /newsletters/digest/drafts/1/preview HTTP/1.1\r\nHost: here\r\n"
+        "POST /newsletters/digest/drafts/1/preview HTTP/1.1\r\nHost: localhost\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n"
         f"Cookie: session={client.cookies['session']}\r\n"
         f"X-CSRF-Token: {csrf_of(client.get('/accounts').text)}\r\n\r\n"

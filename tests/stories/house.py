@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 from sqlalchemy import Engine
 
-from newsletter.cli.embedded import supervised
+from newsletter.cli.embedded import supervised, valkey_url
 from newsletter.database.engine import open_engine
 from newsletter.mailbox.store import MailboxStore
 from tests.support.ports import await_condition, free_port
@@ -65,7 +65,7 @@ def opened_house(database_url: str, folder: Path) -> Iterator[House]:
     environment = {
         "DATA_DIR": str(folder),
         "DATABASE_URL": database_url,
-        "REDIS_URL": f"redis://127.0.0.1:{redis}/0",
+        "REDIS_URL": valkey_url(redis),
         "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
         "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
         "PUBLIC_URL": url,
@@ -77,7 +77,7 @@ def opened_house(database_url: str, folder: Path) -> Iterator[House]:
     }
     engine = open_engine(database_url)
     with supervised(folder, environment) as supervisor:
-        supervisor.start_valkey(redis)
+        supervisor.start_valkey(environment["REDIS_URL"])
         supervisor.start_mailbox(smtp, folder / "mailbox.sqlite3")
         supervisor.start_web(web)
         supervisor.start_workers(2, log_level="WARNING")

@@ -35,7 +35,7 @@ def serving(
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
     app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
-    server = server_of(app, host="127.0.0.1", port=port)
+    server = server_of(app, host="127.0.0.1", port=port, trusted_proxies=chosen.trusted_proxies)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
