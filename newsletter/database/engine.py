@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -112,6 +112,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 def _begin_sqlite(connection: Connection) -> None:
     mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
     connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def unsafe_settings(connection: Connection) -> Sequence[str]:
+    """Return the server's settings by which a power cut may cost what was committed."""
+    if connection.dialect.name != "postgresql":
+        return ()
+    from newsletter.database import postgres  # noqa: PLC0415 - as above
+
+    return postgres.unsafe_settings(connection)
 
 
 def allow_long(connection: Connection) -> None:

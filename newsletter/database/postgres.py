@@ -8,11 +8,12 @@ gives up a little after the server should have.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 
 T = TypeVar("T")
 
@@ -27,6 +28,19 @@ _GRACE_SECONDS = 5.0
 _LONG_SECONDS = 3600.0
 #: A transaction of a client that went away without a word keeps its locks for at most so long.
 _IDLE_SECONDS = 300
+
+
+#: What was claimed must be on the disk before its mail leaves, whatever the server's default.
+_FORCE = """
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off'
+"""
+#: What no client can make good: the server itself forces nothing.
+_UNSAFE = """
+SELECT name FROM pg_settings
+WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+ORDER BY name
+"""
 
 
 class _PatientConnection(psycopg.Connection[Any]):
@@ -82,7 +96,13 @@ def _set(connection: _PatientConnection, seconds: float) -> None:
     }
     connection.autocommit = True
     connection.execute("; ".join(f"SET {name} = {value}" for name, value in values.items()))
+    connection.execute(_FORCE)
     connection.autocommit = False
+
+
+def unsafe_settings(connection: Connection) -> Sequence[str]:
+    """Return the settings by which the server may lose at a power cut what it said it has."""
+    return connection.scalars(text(_UNSAFE)).all()
 
 
 def allow_long(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, unsafe_settings
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.delivery import pulse
@@ -40,10 +40,15 @@ _DOMAINS = 15
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseHealth:
-    """Which database it is, and how long a question to it takes there and back."""
+    """Which database it is, and how long a question to it takes there and back.
+
+    Attributes:
+        unsafe: The settings by which it may lose at a power cut what it said it has.
+    """
 
     kind: str
     milliseconds: float
+    unsafe: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +160,11 @@ def _database_health(session: Session) -> DatabaseHealth:
     started = time.perf_counter()
     session.execute(text("SELECT 1"))
     milliseconds = (time.perf_counter() - started) * 1000
-    return DatabaseHealth(kind=session.get_bind().dialect.name, milliseconds=milliseconds)
+    return DatabaseHealth(
+        kind=session.get_bind().dialect.name,
+        milliseconds=milliseconds,
+        unsafe=unsafe_settings(session.connection()),
+    )
 
 
 def _relay_views(

@@ -79,6 +79,7 @@ class Ledger(RuleBasedStateMachine):
         plan_mailing(self.engine, self.mailing)
         self.claims: dict[str, ledger.Claim] = {}
         self.answered: dict[str, set[int]] = {}
+        self.reached: dict[str, set[int]] = {}
         self.taken: Counter[int] = Counter()
         self.may_double: set[int] = set()
         self.before = delivery_states(self.engine, self.mailing)
@@ -88,15 +89,30 @@ class Ledger(RuleBasedStateMachine):
 
     # What workers do.
 
-    @rule(number=st.integers(1, 2))
-    def claim(self, number: int) -> None:
+    @rule(number=st.integers(1, 2), reach=st.none() | st.integers(1, BATCH))
+    def claim(self, number: int, reach: int | None = None) -> None:
         token = f"token{next(_numbers)}"
         claimed = ledger.claim_batch(
-            self.engine, self.mailing, number, token=token, lease_seconds=LEASE_SECONDS
+            self.engine, self.mailing, number, token=token, lease_seconds=LEASE_SECONDS, reach=reach
         )
         if claimed is not None:
             self.claims[token] = claimed
             self.answered[token] = set()
+            self.reached[token] = {each.position for each in claimed.deliveries[: claimed.reached]}
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def reach_for_more(self, data: st.DataObject) -> None:
+        """The holder of a lease takes more of its batch in hand; the answer may be lost once."""
+        token = data.draw(st.sampled_from(sorted(self.claims)))
+        claimed = self.claims[token]
+        beyond = {each.position for each in claimed.deliveries} - self.reached[token]
+        if not beyond:
+            return
+        chosen = sorted(data.draw(st.sets(st.sampled_from(sorted(beyond)), min_size=1)))
+        for _ in range(data.draw(st.integers(1, 2))):
+            found = ledger.standing(self.engine, claimed, chosen)
+            self.reached[token] |= found.reached
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), answer=st.sampled_from(ANSWERS))
@@ -104,7 +120,9 @@ class Ledger(RuleBasedStateMachine):
         """The holder of a lease hands one message over and records what came of it."""
         token = data.draw(st.sampled_from(sorted(self.claims)))
         left = [
-            one for one in self.claims[token].deliveries if one.position not in self.answered[token]
+            one
+            for one in self.claims[token].deliveries
+            if one.position in self.reached[token] - self.answered[token]
         ]
         if not left:
             return

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
-from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.engine import open_engine, reading, transaction, unsafe_settings
 from newsletter.database.migrations import upgrade
 from newsletter.database.tables import Base, SubscriberRow
 from newsletter.errors import SettingError
@@ -64,3 +64,14 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
 def test_a_database_we_do_not_support_is_named_as_a_wrong_setting(url: str) -> None:
     with pytest.raises(SettingError, match="DATABASE_URL"):
         open_engine(url)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_commits_before_it_forces_is_told_to_force_first(engine: Engine) -> None:
+    with engine.begin() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        assert "synchronous_commit" not in unsafe_settings(connection)

@@ -105,6 +105,13 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             "warning",
             lambda o: replace(o, database=DatabaseHealth(kind="sqlite", milliseconds=900)),
         ),
+        (
+            "database-unsafe",
+            "warning",
+            lambda o: replace(
+                o, database=DatabaseHealth(kind="postgresql", milliseconds=1, unsafe=("fsync",))
+            ),
+        ),
         ("no-worker", "critical", lambda o: replace(o, processes=o.processes[::2])),
         ("no-beat", "critical", lambda o: replace(o, processes=o.processes[1:])),
         (

@@ -25,6 +25,21 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             ("データベースの負荷を見てください。", "See what burdens the database."),
             section="servers",
         )
+    if seen.database.unsafe:
+        names = ", ".join(seen.database.unsafe)
+        yield alarm(
+            Severity.WARNING,
+            "database-unsafe",
+            (
+                f"データベースが停電で記録を失う設定になっている（{names}）",
+                f"The database may lose at a power cut what it said it has ({names} off)",
+            ),
+            (
+                "PostgreSQLでonにしてください。失われた記録の分は、二重に届くことがあります。",
+                "Set it to on in PostgreSQL: of what is lost, people may get a second copy.",
+            ),
+            section="servers",
+        )
     broker = seen.broker
     if broker is None:
         return
