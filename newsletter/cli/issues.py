@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.rendering.model import Publisher
 
 if TYPE_CHECKING:
+    from newsletter.issues.findings import Finding
     from newsletter.issues.sources import ReadIssue
     from newsletter.rendering.model import RenderedIssue
     from newsletter.settings import Settings
@@ -115,6 +117,7 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         templates_dir=settings_of(context).templates_dir,
         publisher=_PREVIEW,
     )
+    line_of = partial(_line_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
         lines = [{"line": line.line, "text": line.text} for line in read.unplaced]
@@ -124,12 +127,12 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
                 "html_octets": size,
                 "changes": len(read.changes),
                 "unplaced": lines,
-                "findings": findings_json(found.findings),
+                "findings": findings_json(found.findings, line_of=line_of),
             }
         )
     else:
         _show_reading(read)
-        show_findings(found.findings)
+        show_findings(found.findings, line_of=line_of)
         verdict = "[bold red]not ready[/]" if found.blocked else "[green]ready[/]"
         console.print(
             f"{verdict} {escape(read.issue.title)} ({read.format}, {read.encoding}); "
@@ -137,6 +140,20 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         )
     if found.blocked:
         raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def _line_of(read: ReadIssue, finding: Finding) -> int:
+    """Return the line of the file that a finding is about; 0 where it is about no line."""
+    from newsletter.issues.findings import IssueField
+    from newsletter.issues.lines import find_line
+    from newsletter.issues.sources import SourceFormat
+
+    known = finding.about and finding.about in read.text
+    if read.format is SourceFormat.DIGEST and not known:
+        return 0
+    if not finding.about and finding.place.field in {IssueField.MAIL, IssueField.SENDER}:
+        return 0
+    return find_line(read.text, finding.place, about=finding.about)
 
 
 def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -15,11 +16,14 @@ from newsletter.rendering.preflight import Preflight
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HINT: "dim"}
 
 
-def show_findings(findings: tuple[Finding, ...]) -> None:
-    """Print each finding: how grave, where, what, and what to do."""
+def show_findings(
+    findings: tuple[Finding, ...], *, line_of: Callable[[Finding], int] = lambda _: 0
+) -> None:
+    """Print each finding: how grave, where, what, and what to do; line 0 is none."""
     for finding in findings:
         colour = _COLOURS[finding.severity]
-        where = escape(finding.place.described().en)
+        line = line_of(finding)
+        where = escape(finding.place.described().en) + (f", line {line}" if line else "")
         console.print(
             f"[{colour}]{finding.severity.value}[/] {where}: {escape(finding.message.en)}",
             soft_wrap=True,
@@ -27,14 +31,17 @@ def show_findings(findings: tuple[Finding, ...]) -> None:
         console.print(f"      [dim]{escape(finding.remedy.en)}[/]", soft_wrap=True)
 
 
-def findings_json(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """Return findings for machines, in both languages."""
+def findings_json(
+    findings: tuple[Finding, ...], *, line_of: Callable[[Finding], int] = lambda _: 0
+) -> list[dict[str, Any]]:
+    """Return findings for machines, in both languages; line 0 is none."""
     return [
         {
             "code": finding.code,
             "severity": finding.severity.value,
             "field": finding.place.field.value,
             "anchor": finding.place.anchor,
+            "line": line_of(finding),
             "about": finding.about,
             "message": {"ja": finding.message.ja, "en": finding.message.en},
             "remedy": {"ja": finding.remedy.ja, "en": finding.remedy.en},

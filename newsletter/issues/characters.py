@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from newsletter.issues.findings import Severity
-from newsletter.issues.normalise import normalise_character
+from newsletter.issues.normalise import CONTROLS, normalise_character
 from newsletter.language import Said
 
 #: Controls of writing direction (UAX #9): invisible, and able to turn a URL or a name around.
@@ -37,6 +37,13 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
     """Return what is unsuitable in a text, one entry a kind."""
     found = [
         _normalisable(text),
+        _seen(
+            "character-control",
+            Severity.ERROR,
+            CONTROLS,
+            text,
+            Said(ja="メールに載せられない制御文字", en="Control characters that no mail can carry"),
+        ),
         _seen(
             "character-bidi",
             Severity.ERROR,
@@ -86,7 +93,11 @@ def mend_characters(text: str) -> str:
 
 
 def _normalisable(text: str) -> CharacterFault | None:
-    found = "".join(char for char in dict.fromkeys(text) if normalise_character(char)[1])
+    found = "".join(
+        char
+        for char in dict.fromkeys(text)
+        if normalise_character(char)[1] and not CONTROLS.match(char)
+    )
     if not found:
         return None
     return CharacterFault(

@@ -10,6 +10,7 @@ from newsletter.issues.characters import find_character_faults, mend_characters
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import check_links
+from newsletter.issues.markup_checks import check_markup
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import outline_anchors, remove_part, to_outline, with_outline
 from newsletter.issues.walking import (
@@ -215,6 +216,7 @@ def _derive_contents(issue: Issue) -> Issue:
 _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     _check_empty,
     _check_characters,
+    check_markup,
     check_links,
     _check_pictures,
     _check_contents,

@@ -101,7 +101,9 @@ class BlockReader:
             case "footnote_reference":
                 return
             case "fence" | "code_block":
-                yield Verbatim(text=node.content.removesuffix("\n"))
+                # Behind a fence stands a language's name; other words are the editor's.
+                named = "" if node.info.isascii() else f"{node.info.strip()}\n"
+                yield Verbatim(text=named + node.content.removesuffix("\n"))
             case kind:
                 raise AssertionError(kind)
 

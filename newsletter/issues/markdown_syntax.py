@@ -36,6 +36,9 @@ _DEEPEST = 40
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
+_FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
+#: What HTML takes for a comment without words.
+_EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
 #: A token's kind where a comment has no end that belongs to it.
 OPEN_COMMENT = "comment_open_end"
 _PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
@@ -111,6 +114,7 @@ def _parser() -> MarkdownIt:
     )
     parser.inline.ruler.before("autolink", "markup", _markup)
     parser.inline.ruler.after("text", "bare_link", _bare_link)
+    parser.inline.ruler.after("text", "foreign_field", _foreign_field)
     return parser
 
 
@@ -126,7 +130,7 @@ def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
-    if not state.src.startswith(_COMMENT, begin):
+    if not state.src.startswith(_COMMENT, begin) or _EMPTY_COMMENT.match(state.src, begin):
         return False
     last = start
     close = state.src.find(_COMMENT_END, begin + len(_COMMENT), state.eMarks[start])
@@ -149,6 +153,9 @@ def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     """Take ``<br>`` and comments within running text."""
+    if empty := _EMPTY_COMMENT.match(state.src, state.pos):
+        state.pos = empty.end()
+        return True
     if state.src.startswith(_COMMENT, state.pos):
         begin = state.pos + len(_COMMENT)
         end = state.src.find(_COMMENT_END, begin, state.posMax)
@@ -162,6 +169,17 @@ def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdow
         return False
     if not silent:
         state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Leave a field of another mail system as it stands, though its signs may be marks here."""
+    found = _FOREIGN_FIELD.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.append_pending(found[0])
     state.pos = found.end()
     return True
 

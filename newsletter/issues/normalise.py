@@ -21,7 +21,7 @@ _SUPPLEMENT = str.maketrans(
 _ODD_SPACES = re.compile(r"[\u00a0\u202f\u2007]")
 #: What no editor means to type and no mail can carry: controls of C0 and C1, what Unicode calls no
 #: characters, halves of surrogates. Tab and line feed are text.
-_CONTROLS = re.compile(
+CONTROLS = re.compile(
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef"
     + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17))
     + "]"
@@ -153,7 +153,7 @@ def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - o
         return " ", "no-break space"
     if character in _WINDOWS:
         return _WINDOWS[character], "character of Windows-1252"
-    if _CONTROLS.match(character):
+    if CONTROLS.match(character):
         return "", "control character"
     if _INVISIBLE.match(character):
         return "", "invisible character"
@@ -162,11 +162,11 @@ def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - o
 
 def find_controls(text: str) -> str:
     """Return the control characters in a text by code point; empty where there are none."""
-    found = dict.fromkeys(_CONTROLS.findall(text))
+    found = dict.fromkeys(CONTROLS.findall(text))
     return ", ".join(f"U+{ord(character):04X}" for character in found)
 
 
 def without_controls(text: str) -> str:
     """Return a text as a mail can carry it."""
     mended = "".join(_WINDOWS.get(character, character) for character in text)
-    return _CONTROLS.sub("", mended)
+    return CONTROLS.sub("", mended)

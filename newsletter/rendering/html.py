@@ -9,6 +9,7 @@ from typing import assert_never
 from markupsafe import Markup, escape
 
 from newsletter.issues.model import (
+    Alignment,
     Anchor,
     Block,
     Cell,
@@ -32,6 +33,14 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.walking import notes_of
 from newsletter.rendering.short_urls import short_url
+
+#: Cells at the right are figures, which no line parts.
+_ALIGNED = {
+    Alignment.NONE: Markup(""),
+    Alignment.LEFT: Markup(' align="left"'),
+    Alignment.CENTER: Markup(' align="center"'),
+    Alignment.RIGHT: Markup(' align="right" style="white-space:nowrap"'),
+}
 
 
 def inline_html(content: Iterable[Inline]) -> Markup:
@@ -147,7 +156,7 @@ class _Writer:
         return Markup("<tr>{}</tr>").format(
             Markup("").join(
                 cell.format(
-                    Markup(' align="{}"').format(alignment.value) if alignment else Markup(""),
+                    _ALIGNED[alignment],
                     self.runs(content),
                 )
                 for alignment, content in zip(table.alignments, cells, strict=True)

@@ -127,7 +127,8 @@ class _Shown:
         return self.letters.count(_letters(words)) < times
 
     def lacks_url(self, url: str) -> bool:
-        return url not in self.urls and _letters(url) not in self.letters
+        plain = re.sub(r"^(?:mailto|tel):", "", url)
+        return url not in self.urls and _letters(plain) not in self.letters
 
 
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")

@@ -53,7 +53,7 @@ def blocks_text(blocks: Iterable[Block], *, japanese: bool = True) -> str:
     for note, number in notes.items():
         mark = f"[{number}] "
         parts.append("\n".join(_hung(mark, writer.wrapped(note.content, COLUMNS - len(mark)))))
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, parts)) + ("\n" if notes else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,19 @@ class _Writer:
         return wrap(self._runs(content), columns=columns)
 
     def _runs(self, content: Iterable[Inline]) -> str:
-        return "".join(map(self._run, content))
+        """Return running text; a blank parts an address from the Japanese behind it.
+
+        Mail programs make links of addresses themselves, and many take what follows for more of it.
+        """
+        parts: list[str] = []
+        address = False
+        for run in content:
+            text = self._run(run)
+            if address and text and not text[0].isascii() and not text[0].isspace():
+                parts.append(" ")
+            parts.append(text)
+            address = isinstance(run, Anchor) and bool(text) and not text.endswith(">")
+        return "".join(parts)
 
     def _run(self, run: Inline) -> str:  # noqa: PLR0911 - one a kind
         match run:

@@ -1,0 +1,288 @@
+"""Preflight of markup: signs that will reach readers as they stand, and were probably not meant to.
+
+Nothing of an issue is dropped, so what Markdown does not read goes out as it was typed: tags of
+HTML, fields of other systems, marks that found no partner. Each is named as it stands, so that its
+line can be found. Code is left out: there, signs are meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import unquote
+
+from newsletter.issues.findings import Finding, IssuePlace, Severity
+from newsletter.issues.model import (
+    Block,
+    Inline,
+    Issue,
+    LineBreak,
+    ListBlock,
+    Paragraph,
+    Quotation,
+    Text,
+)
+from newsletter.issues.outline import to_outline, with_outline
+from newsletter.issues.plain import inline_words
+from newsletter.issues.walking import walk_blocks, walk_lines, walk_parts, walk_urls
+from newsletter.language import Said
+
+_MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
+#: A name between two or more signs and their mirror image: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
+_PAIRED = re.compile(
+    r"(?P<open>[\[({<%*|$#@{~^]{2,4}=?)\s?(?P<name>[A-Za-z_\u3040-\u30ff\u4e00-\u9fff]"
+    r"[\w .:|,'\"=/-]{0,60}?)\s?(?P<close>[\])}>%*|$#@~^]{2,4})"
+)
+#: A name between single signs that other systems use: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
+_SINGLE = re.compile(
+    r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_]+%(?![A-Za-z0-9])|\{[A-Za-z_][\w.]*\}"
+    r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
+)
+#: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
+_MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
+_TAG = re.compile(
+    r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s+[^<>]*)?\s*/?>|<!--|<!DOCTYPE[^>]*>|<\?.*?\?>", re.IGNORECASE
+)
+_REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
+_BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
+#: An address that ends in a sign behind which more of it is to be expected.
+_CUT_URL = re.compile(r"https?://[!-;=?-~]*[/=?&#_%-](?=[\u3040-\u30ff\u4e00-\u9fff])")
+_HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
+_HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
+_LOOSE = re.compile(
+    r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\||＊＊"
+)
+#: Columns of lines that a program wrapped, and how far they differ.
+_WRAPPED, _SPREAD, _LINES = range(55, 101), 16, 3
+#: From here on characters are two columns wide, near enough for telling wrapped lines.
+_WIDE_FROM = 0x2E80
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Kind:
+    """Signs of one kind: what they probably were, and what to do."""
+
+    code: str
+    find: Callable[[str], Iterator[str]]
+    message: Said
+    remedy: Said
+    severity: Severity = Severity.WARNING
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
+    def find(line: str) -> Iterator[str]:
+        yield from (match[0] for match in pattern.finditer(line))
+
+    return find
+
+
+def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
+    def find(line: str) -> Iterator[str]:
+        if match := pattern.match(line.strip()):
+            yield match[0]
+
+    return find
+
+
+def find_placeholders(line: str) -> Iterator[str]:
+    """Yield what looks like a field that another system would have filled."""
+    for found in _PAIRED.finditer(line):
+        opened = found["open"].removesuffix("=")
+        mirrored = opened[::-1].translate(_MIRRORED)
+        if found["close"].startswith(mirrored) and opened not in _MARKS_ALONE:
+            yield line[found.start() : found.start("close") + len(mirrored)]
+    yield from (found[0] for found in _SINGLE.finditer(line))
+
+
+_KINDS = (
+    _Kind(
+        code="placeholder",
+        find=find_placeholders,
+        message=Said(
+            ja="ほかの配信システムの差し込み項目が、そのまま読者に届きます",
+            en="A field of another mail system will reach readers as it stands",
+        ),
+        remedy=Said(
+            ja="文章に書き換えるか、取り除いてください。",
+            en="Write what was meant, or take it out.",
+        ),
+    ),
+    _Kind(
+        code="html-literal",
+        find=_matches(_TAG),
+        message=Said(
+            ja="HTMLのタグが、文字のまま読者に届きます",
+            en="A tag of HTML will reach readers as text",
+        ),
+        remedy=Said(
+            ja="取り除くか、Markdownで書いてください。文字として見せる場合は`で囲みます。",
+            en="Take it out or write Markdown; put it in ` where readers are to see it.",
+        ),
+    ),
+    _Kind(
+        code="link-broken",
+        find=_matches(_BROKEN_LINK),
+        message=Said(
+            ja="リンクになっていない書き方です",
+            en="This was probably meant to be a link, and is none",
+        ),
+        remedy=Said(
+            ja="[文字](https://…)のように、半角の括弧で間を空けずに書いてください。",
+            en="Write [words](https://…) without a space, with ASCII brackets.",
+        ),
+    ),
+    _Kind(
+        code="url-cut",
+        find=_matches(_CUT_URL),
+        message=Said(
+            ja="URLのリンクが日本語の文字の前で終わっています",
+            en="The link ends before the letters that follow this address",
+        ),
+        remedy=Said(
+            ja="URLに日本語が含まれる場合は<>で囲んでください。そうでなければ空白を入れてください。",
+            en="Put the whole address into < and >; or put a blank behind it.",
+        ),
+    ),
+    _Kind(
+        code="reference-unresolved",
+        find=_matches(_REFERENCE),
+        message=Said(
+            ja="参照先のない脚注かリンクです", en="A footnote or link refers to nothing here"
+        ),
+        remedy=Said(
+            ja="同じ本文の中に定義の行を書くか、取り除いてください。",
+            en="Write its definition into the same text, or take it out.",
+        ),
+    ),
+    _Kind(
+        code="heading-sign",
+        find=_at_start(_HEADING),
+        message=Said(
+            ja="見出しになっていない行です", en="This line was probably meant to be a heading"
+        ),
+        remedy=Said(
+            ja="半角の#の後に空白を入れてください。", en="Put a blank behind the ASCII # signs."
+        ),
+    ),
+    _Kind(
+        code="heading-sign",
+        find=_at_start(_HASH),
+        message=Said(
+            ja="見出しになっていない行です", en="This line may have been meant to be a heading"
+        ),
+        remedy=Said(
+            ja="見出しなら#の後に空白を入れてください。ハッシュタグならこのままで構いません。",
+            en="Put a blank behind the # for a heading; leave it for a hashtag.",
+        ),
+        severity=Severity.HINT,
+    ),
+    _Kind(
+        code="mark-literal",
+        find=_matches(_LOOSE),
+        message=Said(
+            ja="Markdownの記号が、文字のまま読者に届きます",
+            en="A mark of Markdown will reach readers as it stands",
+        ),
+        remedy=Said(
+            ja="記号を文字に付けて書くか、対になる記号を補うか、取り除いてください。",
+            en="Put it next to its word, give it its partner, or take it out.",
+        ),
+    ),
+)
+
+
+def check_markup(issue: Issue) -> Iterator[Finding]:
+    """Yield signs that reach readers as they stand, and lines that a program broke."""
+    for place, line in walk_lines(issue):
+        for kind in _KINDS:
+            for signs in kind.find(line):
+                yield _finding(kind, place, signs)
+    for place, url in walk_urls(issue):
+        for signs in find_placeholders(unquote(url)):
+            yield _finding(_KINDS[0], place, signs)
+    yield from _check_wrapped(issue)
+
+
+def _finding(kind: _Kind, place: IssuePlace, signs: str) -> Finding:
+    return Finding(
+        code=kind.code,
+        severity=kind.severity,
+        place=place,
+        about=signs,
+        message=Said(ja=f"{kind.message.ja}: {signs}", en=f"{kind.message.en}: {signs}"),
+        remedy=kind.remedy,
+    )
+
+
+def _check_wrapped(issue: Issue) -> Iterator[Finding]:
+    for part in walk_parts(issue):
+        for block in walk_blocks(part.body):
+            if isinstance(block, Paragraph) and _is_wrapped(block):
+                first = inline_words(block.content).split("\n")[0]
+                yield Finding(
+                    code="lines-wrapped",
+                    severity=Severity.HINT,
+                    place=part.place,
+                    about=first,
+                    message=Said(
+                        ja=f"文の途中で改行されているようです: {first[:20]}…",
+                        en=f"The lines of this paragraph seem to be wrapped: {first[:40]}…",
+                    ),
+                    remedy=Said(
+                        ja="改行は画面の幅によらずそのまま表示されます。一つにつなげてください。",
+                        en="Readers see line ends as they are typed; join the lines.",
+                    ),
+                    fix=partial(_joined, wrapped=block),
+                    act=Said(ja="つなげる", en="Join them"),
+                )
+
+
+def _is_wrapped(paragraph: Paragraph) -> bool:
+    """Whether all lines but the last are about as long as a program wraps them."""
+    lines = inline_words(paragraph.content).split("\n")
+    widths = [sum(1 + (ord(char) >= _WIDE_FROM) for char in line) for line in lines[:-1]]
+    return (
+        len(lines) >= _LINES
+        and all(columns in _WRAPPED for columns in widths)
+        and max(widths) - min(widths) <= _SPREAD
+    )
+
+
+def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
+    def mend(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        return tuple(map(mend_one, blocks))
+
+    def mend_one(block: Block) -> Block:
+        match block:
+            case Quotation(blocks=inner):
+                return Quotation(blocks=mend(inner))
+            case ListBlock(items=items):
+                return replace(block, items=tuple(map(mend, items)))
+            case _ if block == wrapped:
+                return Paragraph(content=tuple(_without_breaks(wrapped.content)))
+            case _:
+                return block
+
+    parts = (replace(part, body=mend(part.body)) for part in to_outline(issue))
+    return with_outline(replace(issue, lead=mend(issue.lead)), tuple(parts))
+
+
+def _without_breaks(content: tuple[Inline, ...]) -> Iterator[Inline]:
+    """Yield running text in one line, its texts joined; Japanese has no blank between them."""
+    words: list[str] = []
+    for index, run in enumerate(content):
+        if isinstance(run, LineBreak):
+            around = inline_words(content[:index])[-1:] + inline_words(content[index + 1 :])[:1]
+            wide = all(ord(char) >= _WIDE_FROM for char in around)
+            words.append("" if wide else " ")
+        elif isinstance(run, Text):
+            words.append(run.text)
+        else:
+            if joined := "".join(words):
+                yield Text(text=joined)
+            words.clear()
+            yield run
+    if joined := "".join(words):
+        yield Text(text=joined)
