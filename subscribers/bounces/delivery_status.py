@@ -33,7 +33,9 @@ _CATEGORIES = {
     "spam-related": Reason.SPAM,
     "virus-related": Reason.SECURITY,
 }
-_SUPPLEMENT = re.compile(r"<?[^<>#;]{0,200}(?:#[\d.]{1,12}\s{1,4})?(\w{1,12};.*)", re.DOTALL)
+#: How local programs end (sysexits.h): EX_NOUSER and EX_NOHOST.
+_EXITS = {"67": Reason.USER_UNKNOWN, "68": Reason.HOST_UNKNOWN}
+_SUPPLEMENT = re.compile(r"<?[^<>#;]{0,200}(?:#[\d.]{1,12}\s{1,4})?([\w-]{1,12};.*)", re.DOTALL)
 _FIELD = re.compile(
     r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE
 )
@@ -120,10 +122,18 @@ def _address(block: Headers) -> str:
     return ""
 
 
+def _verdict(block: Headers, kind: str, words: str) -> Reason | None:
+    """Return what a field by itself says for sure."""
+    if kind.strip().lower() == "x-unix":
+        return _EXITS.get(words.strip())
+    return _CATEGORIES.get(block.get("x-powermta-bouncecategory").strip())
+
+
 def _supplement(block: Headers) -> str:
     """Return the reply in Microsoft's and IronPort's field: ``<host #5.1.1 smtp;550 …>``."""
-    match = _SUPPLEMENT.match(block.get("x-supplementary-info").strip())
-    return match[1].rstrip("> ") if match is not None else ""
+    value = block.get("x-supplementary-info").strip()
+    match = _SUPPLEMENT.match(value)
+    return match[1].rstrip("> ") if match is not None else value.strip("<> ")
 
 
 def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
@@ -155,6 +165,6 @@ def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
         status=told if told and not told.endswith(".0.0") else given or told,
         reply=find_reply(words) or find_reply(block.get("status")),
         program=kind.strip().lower() == "x-unix",
-        verdict=_CATEGORIES.get(block.get("x-powermta-bouncecategory").strip(), refusal.verdict),
+        verdict=_verdict(block, kind, words) or refusal.verdict,
         late=action.startswith(("delayed", "expired")),
     )

@@ -164,6 +164,22 @@ class TestQuotedReplies:
         ]
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "reason"),
+    [
+        ("5.0.0", "554 IP=192.0.2.1 - A problem occurred. (BL)", Reason.BLOCKED),
+        ("5.4.1", "541 5.4.1 Mail rejected by destination domain", Reason.BLOCKED),
+        ("5.7.1", "550 5.7.1 Listed by CSS", Reason.BLOCKED),
+        ("5.7.1", "550 5.7.1 rejected by this user", Reason.FILTERED),
+        ("5.0.0", "550 Anti-Spoofing policy - inbound not allowed", Reason.POLICY),
+        ("5.4.1", "550 5.4.1 no reply", Reason.NETWORK),
+    ],
+)
+def test_what_is_said_of_the_sender_by_its_kind(status: str, words: str, reason: Reason) -> None:
+    (one,) = told(words, status=status, command="").recipients
+    assert (one.hard, one.reason) == (False, reason)
+
+
 class TestTranscripts:
     HEAD = f"""   ----- The following addresses had permanent fatal errors -----
 <{READER}>
@@ -206,6 +222,12 @@ class TestTranscripts:
         report = read_report(notification(fields, words=words + lines))
         assert only(report) == (Reason.SENDER_REJECTED, False)
 
+    @pytest.mark.parametrize(("exit_code", "hard"), [("67", True), ("68", True), ("75", False)])
+    def test_how_a_local_program_ended(self, exit_code: str, *, hard: bool) -> None:
+        fields = recipient(status="5.0.0", diagnostic=f"x-unix; {exit_code}")
+        (one,) = read_report(notification(fields)).recipients
+        assert one.hard is hard
+
     def test_a_refused_message_is_a_filters(self) -> None:
         lines = f"<<< 550 Unknown user {READER}\n554 5.0.0 Service unavailable"
         assert only(read_report(notice(f"{self.HEAD}{lines}{self.DIVIDER}"))) == (
@@ -213,10 +235,11 @@ class TestTranscripts:
             False,
         )
 
-    def test_a_local_program_that_knows_nobody_of_that_name(self) -> None:
-        body = self.HEAD.partition("...")[0] + "mail.local: unknown user: reader\n"
-        body += f"554 {READER}... Service unavailable"
-        raw = notice(body + self.DIVIDER, subject="Returned mail: Service unavailable")
+    @pytest.mark.parametrize("subject", ["Service unavailable", "Unable to deliver mail"])
+    def test_a_local_program_that_knows_nobody_of_that_name(self, subject: str) -> None:
+        body = self.HEAD.partition("...")[0] + "mail.local: unknown name: reader\n"
+        body += f"554 {READER}... {subject}"
+        raw = notice(body + self.DIVIDER, subject=f"Returned mail: {subject}")
         assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
 
 
