@@ -144,8 +144,8 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
                 ),
             )
         ending = re.search(r"\.\w+$", source.lower().partition("?")[0])
-        if ending and ending[0] in clients.PICTURES:
-            yield _lack(clients.PICTURES[ending[0]])
+        if ending and ending[0] in clients.lacks("picture"):
+            yield _lack(clients.lacks("picture")[ending[0]])
     if pictures and len(mail.letters) < _FEW_LETTERS:
         yield Finding(
             code="image-only",
@@ -302,19 +302,24 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
 
 
 def _check_clients(mail: _Mail) -> Iterator[Finding]:
+    elements = clients.lacks("html")
     for element in mail.tree.iter():
-        if isinstance(element.tag, str) and element.tag in clients.HTML:
-            yield _lack(clients.HTML[element.tag])
+        if isinstance(element.tag, str) and element.tag in elements:
+            yield _lack(elements[element.tag])
+    places = {f"#{name}" for name in mail.tree.xpath("//@id | //a/@name")}
+    if places & set(mail.tree.xpath("//a/@href")):
+        yield from map(_lack, clients.lacks("link").values())
+    properties = clients.lacks("css")
     sheets = [re.sub(r"/\*.*?\*/", "", style.text or "") for style in mail.tree.iter("style")]
     # MJML's own fall-backs stand in sheets and between conditional comments; what the template
     # lays out with stands inline.
     for block in mail.tree.xpath("//@style"):
         for name, value in declarations(block):
             pair = f"{name}:{value.removesuffix('!important').strip()}"
-            if lack := clients.CSS.get(pair) or clients.CSS.get(name):
+            if lack := properties.get(pair) or properties.get(name):
                 yield _lack(lack)
         sheets.append(block)
-    for word, lack in clients.CSS_WORDS.items():
+    for word, lack in clients.lacks("word").items():
         if any(re.search(rf"(?<![\w-]){re.escape(word)}", sheet) for sheet in sheets):
             yield _lack(lack)
 
