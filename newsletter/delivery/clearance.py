@@ -29,6 +29,7 @@ def check_stored(
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
         more=_judge_sender(domain, settings) if asked else [],
+        own_site=settings.public_url,
     )
 
 

@@ -10,6 +10,7 @@ from newsletter.errors import TemplateError
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.model import Issue
+from newsletter.issues.urls import find_url_fault
 from newsletter.language import Said
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import templates_in
@@ -41,8 +42,12 @@ def run_preflight(
     templates_dir: Path,
     publisher: Publisher,
     more: Iterable[Finding] = (),
+    own_site: str = "",
 ) -> Preflight:
     """Check an issue and the mail it makes; ``more`` are findings from elsewhere, such as DNS.
+
+    Addresses below ``own_site`` are the product's own, pictures among them: while nobody but this
+    machine reaches it, as in a trial, they are no fault of the issue's.
 
     Raises:
         NotFoundError: There is no such template.
@@ -54,10 +59,40 @@ def run_preflight(
         )
     except TemplateError as error:
         findings.append(_template_finding(error))
-        return Preflight(findings=sorted_findings(findings), rendered=None)
+        return Preflight(findings=_sorted(findings, own_site), rendered=None)
     findings.extend(check_mail(rendered, publisher))
     findings.extend(_idle_findings(template, templates_dir))
-    return Preflight(findings=sorted_findings(findings), rendered=rendered)
+    return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
+
+
+def _sorted(findings: Iterable[Finding], own_site: str) -> tuple[Finding, ...]:
+    trial = bool(own_site) and find_url_fault(f"{own_site}/") is not None
+    return sorted_findings(
+        _own_address(finding)
+        if trial
+        and finding.code in {"url-malformed", "url-http"}
+        and finding.about.startswith(f"{own_site}/")
+        else finding
+        for finding in findings
+    )
+
+
+def _own_address(finding: Finding) -> Finding:
+    return Finding(
+        code="url-local",
+        severity=Severity.HINT,
+        place=finding.place,
+        about=finding.about,
+        message=Said(
+            ja=f"試用中のこのサイトの中だけで開けるアドレスです: {finding.about}",
+            en=f"Only this machine reaches this address of the trial: {finding.about}",
+        ),
+        remedy=Said(
+            ja="実際に配信する前に、PUBLIC_URLに読者が開けるアドレスを設定し、画像を入れ直してください。",
+            en="Before you send to readers, set PUBLIC_URL to an address they reach, and add the "
+            "picture again.",
+        ),
+    )
 
 
 def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:

@@ -181,3 +181,29 @@ def test_the_bundled_templates_use_nothing_that_is_lacking(
         issue, template=template, templates_dir=TEMPLATES, publisher=PUBLISHER
     ).findings
     assert [each.message.en for each in found if each.code == "client-lacks"] == []
+
+
+@pytest.mark.parametrize(
+    ("site", "address", "expected"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000/images/a.png", Severity.HINT),
+        ("http://localhost:8000", "http://localhost:8000/images/a.png", Severity.HINT),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:80001/images/a.png", Severity.ERROR),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:9000/images/a.png", Severity.ERROR),
+        ("https://news.example.jp", "http://127.0.0.1:8000/images/a.png", Severity.ERROR),
+        ("", "http://127.0.0.1:8000/images/a.png", Severity.ERROR),
+    ],
+)
+def test_in_a_trial_an_address_of_the_products_own_is_no_error(
+    site: str, address: str, expected: Severity
+) -> None:
+    source = f"---\ntitle: 十月の便り\ndate: 2026-10-01\n---\n# 章\n\n文。\n\n![図]({address})\n"
+    found = run_preflight(
+        read_issue(source.encode(), source="x").issue,
+        template="digest",
+        templates_dir=TEMPLATES,
+        publisher=PUBLISHER,
+        own_site=site,
+    )
+    assert {each.severity for each in found.findings if each.about == address} == {expected}
+    assert found.blocked is (expected is Severity.ERROR)

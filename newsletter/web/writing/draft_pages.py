@@ -49,7 +49,10 @@ class DraftPages:
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
         folder = self._settings.templates_dir
-        return make_proof(issue, template, row, folder=folder, text=written.text or "")
+        own = self._settings.public_url
+        return make_proof(
+            issue, template, row, folder=folder, text=written.text or "", own_site=own
+        )
 
     def render(self, visit: Visit, draft: Draft, written: Written) -> RenderedIssue:
         """Read and render what was written, without checking it.

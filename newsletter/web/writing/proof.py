@@ -97,7 +97,13 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
 
 
 def make_proof(
-    issue: Issue, template: str, newsletter: NewsletterRow, *, folder: Path, text: str = ""
+    issue: Issue,
+    template: str,
+    newsletter: NewsletterRow,
+    *,
+    folder: Path,
+    text: str = "",
+    own_site: str = "",
 ) -> Proof:
     """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
@@ -109,6 +115,7 @@ def make_proof(
         template=template or newsletter.template,
         templates_dir=folder,
         publisher=publisher_of(newsletter),
+        own_site=own_site,
     )
     plain = text.replace("\r\n", "\n")
     marked = tuple(
