@@ -30,6 +30,8 @@ _EITHER = re.compile(
     rf"(?P<url>{_BEFORE}{_URL.pattern})|(?<![A-Za-z0-9._%+-]){_MAILBOX}@{_DOMAIN.pattern}",
     re.IGNORECASE,
 )
+#: Characters of a local part, by RFC 5321.
+_LONGEST_MAILBOX = 64
 _TRAILING = "?!.,:;*_~'"
 #: Where in plain text a backslash keeps an address from being one.
 GUARDED = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9])")
@@ -43,8 +45,8 @@ def scheme_before(text: str, position: int) -> str:
 
 def mailbox_before(text: str) -> str:
     """Return the local part of a mail address that a text ends in."""
-    found = _MAILBOX_END.search(text)
-    return found[0] if found else ""
+    found = _MAILBOX_END.search(text[-_LONGEST_MAILBOX - 2 :])
+    return found[0] if found and len(found[0]) <= _LONGEST_MAILBOX else ""
 
 
 def url_at(text: str, position: int) -> str:

@@ -48,7 +48,7 @@ _TAG = re.compile(
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
 #: An address that ends in a sign behind which more of it is to be expected.
-_CUT_URL = re.compile(r"https?://[!-;=?-~]*[/=?&#_%-](?=[\u3040-\u30ff\u4e00-\u9fff])")
+_CUT_URL = re.compile(r"https?://[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])")
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
 _HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
 _LOOSE = re.compile(

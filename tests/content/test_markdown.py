@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from newsletter.errors import ContentError
+from newsletter.issues.checks import check_issue
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.model import (
     Anchor,
@@ -207,3 +210,11 @@ def test_html_is_text_like_any_other() -> None:
 def test_a_fault_is_named_with_its_line(text: str, message: str) -> None:
     with pytest.raises(ContentError, match=message):
         read_issue(text.encode(), source="issue.md")
+
+
+@pytest.mark.parametrize("typed", ["*", "*a ", "[", "a@", "https://", "~~a ", "![a](", "{{a ", "`"])
+def test_signs_again_and_again_are_read_in_no_time(typed: str) -> None:
+    began = process_time()
+    check_issue(_read(typed * 10_000 + "\n"))
+
+    assert process_time() - began < 2
