@@ -90,7 +90,7 @@ class BatchRun:
         self._began = time.monotonic()
         self._held: dict[str, deque[ClaimedDelivery]] = {}
         self._out: dict[int, ClaimedDelivery] = {}
-        self._suspects = Suspects()
+        self._suspects = Suspects(len(claim.deliveries))
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
         #: Something is to be said to the ledger, or asked; and it answered.
@@ -198,14 +198,16 @@ class BatchRun:
             case ResultKind.BROKEN:
                 self._note_break(delivery, result)
             case _:
-                self.answered += result.kind is not ResultKind.UNCERTAIN
+                if result.kind is not ResultKind.UNCERTAIN:
+                    self._suspects.note_answer(parcel.position)
+                    self.answered += 1
                 self.accepted += result.kind is ResultKind.ACCEPTED
                 self._note(_outcome(delivery, result, self.transport_name))
 
     @property
     def waits_on_suspects(self) -> bool:
-        """Whether all that may still be sent, if anything, broke its connection when tried."""
-        return self._suspects.are_all(self._waiting())
+        """Whether the few that may still be sent, if any, broke their connections when tried."""
+        return self._suspects.are_the_rest(list(self._waiting()))
 
     def _waiting(self) -> Iterator[int]:
         for line in (self._queue, self._beyond, *self._held.values()):
@@ -218,9 +220,7 @@ class BatchRun:
 
     def _note_break(self, delivery: ClaimedDelivery, result: Result) -> None:
         position = delivery.position
-        if not self._suspects.is_to_blame(
-            position, answered=self.answered, waiting=self._waiting()
-        ):
+        if not self._suspects.is_to_blame(position, waiting=self._waiting()):
             self._put_back(delivery)
             return
         self._write_down(lambda: self._journal.retract(position))

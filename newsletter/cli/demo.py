@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
 from newsletter.accounts.tokens import new_token
-from newsletter.cli.console import console, errors, print_json, progress_bar
+from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.sending import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
@@ -26,7 +26,7 @@ from newsletter.delivery.approving import content_digest
 from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.ordering import Order, place_order
 from newsletter.delivery.publishing import list_publications
-from newsletter.errors import ConflictError, ExitCode
+from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.language import Language
@@ -90,13 +90,10 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
         _fill(engine, quiet=json)
         if not json:
             errors.print("Starting  Valkey, a mailbox, the web server, Celery's workers and beat")
-        with supervised(FOLDER, environment) as supervisor:
+        with supervised(FOLDER, environment, on_restart=_say_restarted) as supervisor:
             _start(supervisor, settings, *ports[:2])
             summary = _send(engine, settings, supervisor, json=json)
-            if json:
-                print_json(summary)
-            else:
-                _say_where(engine, settings, summary, env_file)
+            _tell(engine, settings, summary, env_file, json=json)
             if not once:
                 _stay(supervisor)
     except KeyboardInterrupt:
@@ -104,6 +101,8 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
         if once:
             return ExitCode.INCOMPLETE
         return ExitCode.OK
+    if summary is None:
+        return ExitCode.INCOMPLETE
     complete = summary["accepted"] == summary["planned"] == summary["received"]
     return ExitCode.OK if complete else ExitCode.INCOMPLETE
 
@@ -117,20 +116,28 @@ def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int) -> N
 
 def _send(
     engine: Engine, settings: Settings, supervisor: Supervisor, *, json: bool
-) -> dict[str, Any]:
-    """Send the issue; return what became of it, and where it can be looked at."""
+) -> dict[str, Any] | None:
+    """Send the issue; return what became of it, and where it can be looked at.
+
+    None when it may not be sent: somebody changed the demo's newsletter, such as to need approval.
+    """
     store = MailboxStore(FOLDER / "mailbox.sqlite3")
     before = store.newest()
-    mailing_id = _order(engine, settings)
+    try:
+        mailing_id = _order(engine, settings)
+    except NewsletterError as error:
+        print_error(error)
+        return None
     now = watch_mailing(engine, mailing_id, quiet=json, check=supervisor.check)
     if not json:
         show(now)
     with reading(engine) as session:
         newsletter = find_newsletter(session, _DRAFT.slug)
-        newest = list_publications(session, newsletter.id, limit=1)[0]
+        published = list_publications(session, newsletter.id, limit=1)
+    archive = f"{settings.public_url}/archive/{_DRAFT.slug}"
     return as_json(now) | {
         "received": store.count(after=before),
-        "issue_url": f"{settings.public_url}/archive/{_DRAFT.slug}/{newest.slug}",
+        "issue_url": f"{archive}/{published[0].slug}" if published else archive,
         "inbox_url": f"{settings.public_url}/inbox",
     }
 
@@ -234,6 +241,29 @@ def _say_where(
         f"  .venv/bin/newsletter --env-file {env_file} send --yes\n",
         soft_wrap=True,
     )
+
+
+def _tell(
+    engine: Engine,
+    settings: Settings,
+    summary: Mapping[str, Any] | None,
+    env_file: Path,
+    *,
+    json: bool,
+) -> None:
+    if json:
+        print_json(summary or {})
+        return
+    if summary is None:
+        errors.print("Nothing was sent this time; everything runs all the same.")
+        console.print(f"\nThe web application: {settings.public_url}", soft_wrap=True)
+    else:
+        _say_where(engine, settings, summary, env_file)
+    errors.print(f"Logs are in {FOLDER / 'logs'}.")
+
+
+def _say_restarted(what: str) -> None:
+    errors.print(f"{what} Its log is in {FOLDER / 'logs'}.")
 
 
 def _stay(supervisor: Supervisor) -> None:

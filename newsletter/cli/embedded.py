@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -29,6 +29,10 @@ _PR_SET_PDEATHSIG = 1
 _READY_SECONDS = 40
 _STOP_SECONDS = 12
 _WATCH_SECONDS = 0.5
+#: What others speak to until they end.
+_SERVERS = ("valkey", "mailbox")
+#: A process that ends so often within so many seconds would end again.
+_RESTARTS, _RESTART_SECONDS = 5, 60.0
 
 Roles = tuple[WorkerRole, ...]
 ALL_ROLES: Roles = tuple(WorkerRole)
@@ -69,6 +73,15 @@ def valkey_url(port: int) -> str:
     return f"redis://:{secrets.token_urlsafe(32)}@127.0.0.1:{port}/0"
 
 
+@dataclass(slots=True)
+class _Running:
+    """A process with what started it."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+
+
 @dataclass(kw_only=True, slots=True)
 class Supervisor:
     """Starts processes, waits until they answer, ends them in the opposite order.
@@ -76,13 +89,17 @@ class Supervisor:
     Attributes:
         in_terminal: Whether they write to this terminal, not to files under ``folder``.
         stop_seconds: How long they may take to end before they are killed.
+        on_restart: Told of a process that ended by itself, before it is started again; without one
+            that ends everything.
     """
 
     folder: Path
     environment: dict[str, str]
     in_terminal: bool = False
     stop_seconds: float = _STOP_SECONDS
-    _running: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    on_restart: Callable[[str], None] | None = None
+    _running: list[_Running] = field(default_factory=list)
+    _restarted: list[float] = field(default_factory=list)
 
     def start_valkey(self, url: str) -> None:
         """Start a Redis-protocol server that keeps nothing on disk, at a URL with its password.
@@ -139,9 +156,12 @@ class Supervisor:
         self._await_port("web", port)
 
     def _start(self, name: str, command: Sequence[str]) -> None:
+        self._running.append(_Running(name, command, self._launch(name, command)))
+
+    def _launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with ExitStack() as stack:
             log = None if self.in_terminal else stack.enter_context(self._open_log(name))
-            process = subprocess.Popen(  # noqa: S603 - our own programs
+            return subprocess.Popen(  # noqa: S603 - our own programs
                 command,
                 env=os.environ | self.environment,
                 stdin=subprocess.DEVNULL,
@@ -150,7 +170,6 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet
             )
-        self._running.append((name, process))
 
     def _open_log(self, name: str) -> BinaryIO:
         logs = self.folder / "logs"
@@ -169,14 +188,28 @@ class Supervisor:
         raise UnavailableError(f"The {name} did not start in time.", remedy=self._see_log(name))
 
     def check(self) -> None:
-        """Look whether all still run.
+        """Look whether all still run; start again what may be started again.
 
         Raises:
-            UnavailableError: One ended.
+            UnavailableError: One ended, and is not or in vain started again.
         """
-        for name, process in self._running:
-            if process.poll() is not None:
-                raise UnavailableError(f"The {name} ended by itself.", remedy=self._see_log(name))
+        for each in self._running:
+            code = each.process.poll()
+            if code is None:
+                continue
+            if self.on_restart is None or self._restarts_too_often():
+                raise UnavailableError(
+                    f"The {each.name} ended by itself.", remedy=self._see_log(each.name)
+                )
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+            self.on_restart(f"The {each.name} {how}; it is started again.")
+            each.process = self._launch(each.name, each.command)
+
+    def _restarts_too_often(self) -> bool:
+        moment = time.monotonic()
+        self._restarted = [at for at in self._restarted if moment - at < _RESTART_SECONDS]
+        self._restarted.append(moment)
+        return len(self._restarted) > _RESTARTS
 
     def watch(self) -> None:
         """Stay until one of them ends.
@@ -194,17 +227,20 @@ class Supervisor:
         return f"See {self.folder / 'logs' / f'{name}.log'}."
 
     def stop(self) -> None:
-        """End all, politely first."""
-        for _name, process in reversed(self._running):
-            if process.poll() is None:
-                process.terminate()
+        """End all, politely first: those that speak to servers before the servers."""
         deadline = time.monotonic() + self.stop_seconds
-        for _name, process in reversed(self._running):
-            try:
-                process.wait(timeout=max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        speakers = [each for each in self._running if each.name not in _SERVERS]
+        servers = [each for each in self._running if each.name in _SERVERS]
+        for group in (speakers, servers):
+            for each in reversed(group):
+                if each.process.poll() is None:
+                    each.process.terminate()
+            for each in reversed(group):
+                try:
+                    each.process.wait(timeout=max(deadline - time.monotonic(), 1.0))
+                except subprocess.TimeoutExpired:
+                    os.killpg(each.process.pid, signal.SIGKILL)
+                    each.process.wait()
         self._running.clear()
 
 
@@ -219,6 +255,7 @@ def supervised(
     *,
     in_terminal: bool = False,
     stop_seconds: float = _STOP_SECONDS,
+    on_restart: Callable[[str], None] | None = None,
 ) -> Iterator[Supervisor]:
     """Run a supervisor whose processes end with this block; SIGTERM ends it as Ctrl-C does."""
     supervisor = Supervisor(
@@ -226,6 +263,7 @@ def supervised(
         environment=environment,
         in_terminal=in_terminal,
         stop_seconds=stop_seconds,
+        on_restart=on_restart,
     )
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:

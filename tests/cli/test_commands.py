@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -18,13 +19,16 @@ import psutil
 import pytest
 
 from newsletter.cli.embedded import find_ports
+from newsletter.database.engine import open_engine, transaction
 from newsletter.database.types import now
 from newsletter.errors import ExitCode
 from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from subscribers.newsletters import create_newsletter
 from tests.support.ports import await_condition
+from tests.support.stage import DRAFT
 
 
 @pytest.fixture(autouse=True)
@@ -261,8 +265,13 @@ def test_the_demo_sends_to_a_thousand_and_leaves_nothing_running() -> None:
     assert left == []
 
 
-def test_a_demo_stays_with_whole_links_lets_no_second_one_in_and_ends_on_ctrl_c() -> None:
+@pytest.mark.timeout(600)
+def test_a_demo_survives_a_killed_worker_ends_cleanly_and_starts_again() -> None:
     output = Path("demo.out")
+
+    def said() -> str:
+        return output.read_text(encoding="utf-8")
+
     with output.open("w", encoding="utf-8") as out:
         staying = subprocess.Popen(
             [sys.executable, "-m", "newsletter.cli", "demo"],
@@ -271,20 +280,42 @@ def test_a_demo_stays_with_whole_links_lets_no_second_one_in_and_ends_on_ctrl_c(
             env=os.environ | {"NO_COLOR": "1", "COLUMNS": "60"},
         )
     try:
-        await_condition(
-            lambda: "Running until Ctrl-C" in output.read_text(encoding="utf-8"),
-            seconds=100,
-            what="the demo",
-        )
+        await_condition(lambda: "Running until Ctrl-C" in said(), seconds=200, what="the demo")
         second = _run("demo", "--once", "--json", "--fresh")
         assert second.returncode == 7
         assert "A demo runs here already" in second.stderr
+        children = psutil.Process(staying.pid).children()
+        next(one for one in children if "--hostname=bulk@%h" in one.cmdline()).kill()
+        await_condition(
+            lambda: "The worker-bulk was ended by signal 9; it is started again" in _flat(said()),
+            seconds=30,
+            what="the worker to be started again",
+        )
+        _make_another_newsletter(Path("var/demo/newsletter.sqlite3"))
     finally:
         staying.send_signal(signal.SIGINT)
-        assert staying.wait(timeout=30) == 0
-    said = output.read_text(encoding="utf-8")
-    assert re.search(r"http://127\.0\.0\.1:\d+/welcome/[\w-]{43}\n", said)
+        assert staying.wait(timeout=60) == 0
+    assert re.search(r"http://127\.0\.0\.1:\d+/welcome/[\w-]{43}\n", said())
+    assert "Logs are in var/demo/logs" in said()
+    logs = "".join(log.read_text(encoding="utf-8") for log in Path("var/demo/logs").glob("*.log"))
+    assert "CRITICAL" not in logs
+    assert "Traceback" not in logs
     assert not [one for one in psutil.process_iter(["environ"]) if _is_ours(one)]
+    again = _run("demo", "--once", "--json", seconds=200)
+    assert again.returncode == 0, again.stderr
+    assert _last(again)["accepted"] == 1000
+
+
+def _make_another_newsletter(path: Path) -> None:
+    engine = open_engine(f"sqlite:///{path.resolve()}")
+    with transaction(engine) as session:
+        create_newsletter(session, replace(DRAFT, slug="second"))
+    engine.dispose()
+
+
+def _flat(text: str) -> str:
+    """Return a terminal's words without its line breaks."""
+    return " ".join(text.split())
 
 
 def _is_ours(process: psutil.Process) -> bool:

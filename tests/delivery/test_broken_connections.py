@@ -85,3 +85,21 @@ def test_a_relay_that_hangs_up_on_everybody_is_left_alone_and_burns_nobody(
     assert [relay.reason for relay in resting_relays(stage.engine)] == [
         "421 4.7.0 too much from you"
     ]
+
+
+@pytest.mark.parametrize("people", [40, 3, 1])
+@pytest.mark.parametrize("every", [2, 3])
+def test_a_relay_that_breaks_connections_at_random_is_held_against_nobody(
+    stage: Stage, database_url: str, tmp_path: Path, people: int, every: int
+) -> None:
+    stage.subscribe(*map(_reader, range(people)))
+    mailing = stage.mail(batch_size=people)
+    plan_mailing(stage.engine, mailing)
+    breaks = {"step": "rcpt", "do": "close", "every": every}
+    with (
+        counting_relay(tmp_path, breaks) as relay,
+        worker(database_url, relay.url, tmp_path / "data") as services,
+    ):
+        work(services, mailing)
+        assert relay.count() == people
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: people}

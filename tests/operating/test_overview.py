@@ -262,6 +262,30 @@ def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engin
     assert silent.lost
 
 
+def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_place() -> None:
+    well = _well()
+    gone = [_process(ProcessKind.WORKER, "bulk@two", silent=silent) for silent in (60, 61, 62)]
+    born_before = [
+        replace(one, process=replace(one.process, started_at=now() - timedelta(hours=1)))
+        for one in gone
+    ]
+    (alarm,) = judge(replace(well, processes=(*well.processes, *born_before)))
+    assert (alarm.kind, alarm.where) == ("worker-lost", "bulk@two")
+    assert "lost 3 processes" in alarm.what.en
+    instead = [_process(ProcessKind.WORKER, "bulk@two") for _ in gone]
+    assert judge(replace(well, processes=(*well.processes, *born_before, *instead))) == []
+
+
+def test_what_waits_for_a_decision_stands_before_what_is_equally_grave() -> None:
+    seen = replace(
+        _well(),
+        broker=BrokerHealth(policy="allkeys-lru"),
+        backlog=Backlog(overdue_leases=1),
+        uncertain=(UnsettledMailing(mailing_id=1, newsletter_id=1, subject="", count=3),),
+    )
+    assert judge(seen)[0].kind == "uncertain"
+
+
 def test_processes_that_are_told_to_end_leave_no_alarm_behind(
     sqlite_url: str, redis_url: str, tmp_path: Path
 ) -> None:

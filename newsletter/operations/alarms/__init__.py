@@ -11,11 +11,13 @@ from newsletter.operations.alarms.routes import of_domains, of_relays
 from newsletter.operations.alarms.servers import of_servers
 from newsletter.operations.overview import Overview
 
+#: Nothing of these ends by itself: a person must decide.
+_DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident"})
 _WEIGHT = {severity: place for place, severity in enumerate(Severity)}
 
 
 def judge(seen: Overview) -> Sequence[Alarm]:
-    """Return what is wrong, the gravest first."""
+    """Return what is wrong: the gravest first, and of these what waits for a decision."""
     found = [
         *of_servers(seen),
         *of_processes(seen),
@@ -25,4 +27,4 @@ def judge(seen: Overview) -> Sequence[Alarm]:
         *of_deliveries(seen),
         *of_mailings(seen),
     ]
-    return sorted(found, key=lambda alarm: _WEIGHT[alarm.severity])
+    return sorted(found, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))

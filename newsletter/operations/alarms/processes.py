@@ -80,23 +80,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
 
 def _of_those_there(seen: Overview) -> Iterator[Alarm]:
     workers = _alive(seen, ProcessKind.WORKER)
-    for each in seen.processes:
-        if each.lost:
-            name = f"{each.process.node or each.process.kind.value} ({each.process.pid})"
-            yield alarm(
-                Severity.WARNING,
-                "worker-lost",
-                (
-                    f"プロセスが断りなく止まった: {name}",
-                    f"A process ended without a word: {name}",
-                ),
-                (
-                    "ログとメモリー不足（OOM）を確かめてください。送り残しは引き継がれます。",
-                    "See its log, and whether memory ran out. Others take up what it left.",
-                ),
-                where=name,
-                section="workers",
-            )
+    yield from _of_lost(seen)
     for node in sorted({each.process.node for each in workers if each.draining}):
         yield alarm(
             Severity.NOTE,
@@ -119,3 +103,47 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
             ("古いワーカーを入れ替えてください。", "Replace the old ones."),
             section="workers",
         )
+
+
+def _of_lost(seen: Overview) -> Iterator[Alarm]:
+    """Return which workers lost processes that nothing took the place of, one alarm a worker.
+
+    A pool starts another process for one that was killed, and a supervisor another worker: then
+    the loss is repaired, and nobody has to do anything.
+    """
+    lost: dict[tuple[ProcessKind, str, str], list[ProcessState]] = {}
+    for each in seen.processes:
+        if each.lost:
+            lost.setdefault(_place(each), []).append(each)
+    for place, gone in lost.items():
+        came_after = [
+            each
+            for each in seen.processes
+            if each.alive
+            and _place(each) == place
+            and each.process.started_at > min(one.seen_at for one in gone)
+        ]
+        if len(came_after) >= len(gone):
+            continue
+        kind, node, _ = place
+        name = node or kind.value
+        count = len(gone) - len(came_after)
+        pids = ", ".join(str(one.process.pid) for one in gone)
+        yield alarm(
+            Severity.WARNING,
+            "worker-lost",
+            (
+                f"{name}のプロセスが予期せず終了した（{count}個、pid {pids}）",
+                f"{name} lost {count} {'process' if count == 1 else 'processes'} (pid {pids})",
+            ),
+            (
+                "ログとメモリー不足（OOM）を確かめてください。送り残しは引き継がれます。",
+                "See its log, and whether memory ran out. Others take up what it left.",
+            ),
+            where=name,
+            section="workers",
+        )
+
+
+def _place(each: ProcessState) -> tuple[ProcessKind, str, str]:
+    return each.process.kind, each.process.node, each.process.host
