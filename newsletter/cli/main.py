@@ -14,6 +14,7 @@ from newsletter.cli import (
     bounce_log,
     intake,
     issues,
+    keys,
     operating,
     running,
     segments,
@@ -61,6 +62,7 @@ app.command(rich_help_panel=_RUN)(running.web)
 app.command(rich_help_panel=_RUN)(running.worker)
 app.command(rich_help_panel=_RUN)(running.beat)
 app.add_typer(accounts.app, name="account", rich_help_panel=_RUN)
+app.add_typer(keys.app, name="key", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(dkim)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli.state import Json, environment_of, open_database, settings_of
+from newsletter.cli.state import Json, environment_of, open_with_keys, settings_of
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError, UnavailableError
 from workers.command import WorkerRole
@@ -43,7 +43,7 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     from newsletter.cli.embedded import supervised
 
     settings = settings_of(context)
-    open_database(settings).dispose()
+    open_with_keys(settings).dispose()
     if not settings.redis_url:
         raise SettingError(
             "No broker is set.",
@@ -84,7 +84,7 @@ def web(context: typer.Context) -> None:
     from newsletter.web.serve import serve
 
     settings = settings_of(context)
-    engine = open_database(settings)
+    engine = open_with_keys(settings)
     with transaction(engine) as session:
         token = first_link(session)
     engine.dispose()

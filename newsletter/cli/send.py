@@ -13,7 +13,7 @@ from newsletter.cli.state import (
     Json,
     NewsletterName,
     environment_of,
-    open_database,
+    open_with_keys,
     settings_of,
 )
 from newsletter.database.vocabulary import DeliveryState, Role, UncertainPolicy
@@ -83,7 +83,7 @@ def send(
     from subscribers.segments.saved import segment_text
 
     settings = settings_of(context)
-    engine = open_database(settings)
+    engine = open_with_keys(settings)
     schedule = Schedule(
         hour=read_hour(at) if at else None, everywhere=everywhere, spread=read_spread(over)
     )

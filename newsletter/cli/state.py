@@ -50,3 +50,17 @@ def open_database(settings: Settings) -> Engine:
     engine = open_engine(settings.effective_database_url, seconds=settings.database_timeout)
     upgrade(engine)
     return engine
+
+
+def open_with_keys(settings: Settings) -> Engine:
+    """Return the engine for what signs links or checks them.
+
+    Raises:
+        SettingError: A key is gone whose links are in use.
+    """
+    from newsletter.operations.signing_keys import demand_keys
+    from newsletter.settings import signing_keys
+
+    engine = open_database(settings)
+    demand_keys(engine, signing_keys(settings))
+    return engine

@@ -34,6 +34,7 @@ DEEDS: Mapping[str, Said] = {
     "issue.publish": Said(ja="号を送信へ", en="Issue readied"),
     "issue.restore": Said(ja="前の版に復元", en="Revision restored"),
     "issue.test": Said(ja="テスト送信", en="Test sent"),
+    "key.forget": Said(ja="失われた署名鍵を放棄", en="Signing key given up"),
     "mailing.cancel": Said(ja="配信を中止", en="Mailing cancelled"),
     "mailing.order": Said(ja="配信を指示", en="Mailing ordered"),
     "mailing.pause": Said(ja="配信を一時停止", en="Mailing paused"),

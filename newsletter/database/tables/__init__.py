@@ -34,6 +34,7 @@ from newsletter.database.tables.operation import (
     UnknownJournalRow,
 )
 from newsletter.database.tables.sending import ApprovalRow, MailingOrderRow, TestGroupRow
+from newsletter.database.tables.signing_key import SigningKeyRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
     SubscriptionRow,
@@ -75,6 +76,7 @@ __all__ = [
     "RoleGrantRow",
     "SegmentRow",
     "SignInLimitRow",
+    "SigningKeyRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",

@@ -1,0 +1,113 @@
+"""Signing keys: one that signed links still in use must not vanish without anybody's word.
+
+Without it, links to leave in mails of the last months lead nowhere, bounces are not recognised, and
+a message that is sent again carries another Message-ID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Engine, exists, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor
+from newsletter.database.engine import reading, transaction
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import MailingRow, SigningKeyRow
+from newsletter.database.types import now
+from newsletter.errors import NotFoundError, Place, SettingError
+from newsletter.operations.orders import order
+
+#: Mails are kept, and left by their links, for about so long.
+_IN_USE = timedelta(days=365)
+_DIGITS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownKey:
+    """A key that this database was used with; ``in_use`` while mails that it signed are young."""
+
+    fingerprint: str
+    first_seen_at: datetime
+    forgotten_at: datetime | None
+    in_use: bool
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what names a key and does not tell it."""
+    return sha256(b"newsletter signing key\0" + key).hexdigest()[:_DIGITS]
+
+
+def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
+    """Remember the present keys; refuse to start when one is gone whose links are in use.
+
+    Raises:
+        SettingError: It is; the message says how to go on.
+    """
+    present = [fingerprint(key) for key in keys]
+    with reading(engine) as session:
+        known = list_keys(session)
+    gone = [
+        key
+        for key in known
+        if key.in_use and key.forgotten_at is None and key.fingerprint not in present
+    ]
+    if gone:
+        raise SettingError(
+            f"The key {gone[0].fingerprint} is gone, which signed the links of mails sent within "
+            "a year: their links to leave would lead nowhere.",
+            place=Place(source="settings", field="SECRET_KEYS"),
+            remedy="Put it back behind the new one (or restore secret.key in DATA_DIR). If it is "
+            f"lost or was stolen: newsletter key forget {gone[0].fingerprint} --reason …",
+        )
+    if missing := set(present) - {key.fingerprint for key in known}:
+        moment = now()
+        with transaction(engine) as session:
+            rows = [{"fingerprint": each, "first_seen_at": moment} for each in sorted(missing)]
+            insert_missing(session, SigningKeyRow, rows)
+
+
+def list_keys(session: Session) -> Sequence[KnownKey]:
+    """Return the keys that this database was used with, the first one first."""
+    rows = session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.first_seen_at)).all()
+    return [
+        KnownKey(
+            fingerprint=row.fingerprint,
+            first_seen_at=row.first_seen_at,
+            forgotten_at=row.forgotten_at,
+            in_use=_is_in_use(session, row, rows),
+        )
+        for row in rows
+    ]
+
+
+def _is_in_use(session: Session, row: SigningKeyRow, rows: Sequence[SigningKeyRow]) -> bool:
+    """Whether mail left within a year while it signed: until the next key stood before it."""
+    later = (other.first_seen_at for other in rows if other.first_seen_at > row.first_seen_at)
+    until = min(later, default=None)
+    signed = MailingRow.started_at >= max(row.first_seen_at, now() - _IN_USE)
+    if until is not None:
+        signed &= MailingRow.started_at <= until
+    return bool(session.scalar(select(exists().where(signed))))
+
+
+def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
+    """Accept that the links of a key work no more.
+
+    Raises:
+        NotFoundError: This database was never used with it.
+        OrderError: There is no reason.
+    """
+    with order(engine, actor, "key.forget", on=f"key {name}", reason=reason) as session:
+        forgotten = session.scalar(
+            update(SigningKeyRow)
+            .where(SigningKeyRow.fingerprint == name)
+            .values(forgotten_at=now())
+            .returning(SigningKeyRow.fingerprint)
+        )
+        if forgotten is None:
+            raise NotFoundError(f"There is no key {name}.", remedy="See newsletter key list.")
