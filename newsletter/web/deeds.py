@@ -16,6 +16,7 @@ DEEDS: Mapping[str, Said] = {
     "account.recovery-codes": Said(ja="復旧コードを再発行", en="Recovery codes made anew"),
     "account.roles": Said(ja="権限を変更", en="Roles changed"),
     "account.second-factor-off": Said(ja="二段階認証を無効化", en="Second factor off"),
+    "account.second-factor-reset": Said(ja="二段階認証を解除（管理者）", en="Second factor reset"),
     "account.second-factor-on": Said(ja="二段階認証を有効化", en="Second factor on"),
     "bounce.undo": Said(ja="不達の処置を取り消し", en="Bounce undone"),
     "delivery.leave": Said(ja="届いたとみなす", en="Taken as arrived"),

@@ -54,6 +54,10 @@ def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
     headers.setdefault("Referrer-Policy", "no-referrer")
 
 
+#: Where links to leave and to settings lead.
+_READERS_LINKS = ("/u/", "/p/")
+
+
 def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of handlers
     """Answer failures with pages."""
 
@@ -69,8 +73,13 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
             visit, request, "failed_within.html", status=status, kind=kind, said=said
         )
 
-    @app.exception_handler(NotFoundError)
     @app.exception_handler(TokenError)
+    def lost(request: Request, error: TokenError) -> HTMLResponse:
+        del error
+        is_readers = request.url.path.startswith(_READERS_LINKS)
+        return _page(request, "lost" if is_readers else "missing", _NOT_FOUND)
+
+    @app.exception_handler(NotFoundError)
     def missing(request: Request, error: Exception) -> HTMLResponse:
         del error
         return _page(request, "missing", _NOT_FOUND)

@@ -42,6 +42,10 @@ class CountingRelay:
         self._process.kill()
         self._process.wait()
 
+    def forget(self) -> None:
+        """Count from nothing again."""
+        self._record.write_bytes(b"")
+
     def accepted(self) -> Counter[str]:
         return Counter(self._record.read_text().splitlines())
 

@@ -132,7 +132,15 @@ def test_fetching_every_link_changes_nothing(site: Site) -> None:
 def test_a_damaged_link_is_told_kindly(site: Site) -> None:
     answer = httpx.get(site.leave[:-3] + "abc", headers={"Accept-Language": "en"})
     assert answer.status_code == 404
-    assert "There is nothing here" in answer.text
+    assert "This link does not work" in answer.text
+
+
+def test_whose_link_works_no_more_is_told_how_to_leave_by_address(site: Site) -> None:
+    answer = httpx.get(f"{site.url}/u/signed-with-a-key-that-is-gone")
+    assert answer.status_code == 404
+    assert "登録フォームを開き" in answer.text
+    home = httpx.get(f"{site.url}/")
+    assert "/subscribe/digest" in home.text
 
 
 def test_a_link_to_read_by_does_not_let_leave(site: Site) -> None:
