@@ -19,6 +19,7 @@ from newsletter.database.types import now
 from newsletter.tokens import Pseudonyms
 
 _HOUR, _DAY = 3_600, 86_400
+_NETWORKS_OF_A_SITE = 4
 #: Tallies older than any window are of no use.
 _KEPT = timedelta(days=2)
 
@@ -65,7 +66,10 @@ def count_sender(
     """Tally a request by network and newsletter; return whether both limits hold."""
     network = pseudonyms.of(f"network\0{network_of(client)}")
     newsletter = pseudonyms.of(f"newsletter\0{newsletter_id}")
+    # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times as much.
+    site = pseudonyms.of(f"site\0{_network(client, 24, 48)}")
     counts = (
+        _count(session, site, _HOUR) <= limits.network * _NETWORKS_OF_A_SITE,
         _count(session, network, _HOUR) <= limits.network,
         _count(session, newsletter, _HOUR) <= limits.newsletter,
     )
@@ -76,7 +80,14 @@ def count_address(
     session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, address_key: str
 ) -> bool:
     """Tally a request for an address; return whether it may cause another mail today."""
-    return _count(session, pseudonyms.of(f"address\0{address_key}"), _DAY) <= limits.address
+    mailbox = pseudonyms.of(f"address\0{_mailbox_of(address_key)}")
+    return _count(session, mailbox, _DAY) <= limits.address
+
+
+def _mailbox_of(address_key: str) -> str:
+    """Return the mailbox that an address is another name of: what stands after a + is free."""
+    local, _, domain = address_key.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _count(session: Session, scope: str, seconds: int) -> int:

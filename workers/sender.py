@@ -177,9 +177,11 @@ def _recipient(
     public_url, signer = services.settings.public_url, services.signer
     links = DeliveryLinks.of(public_url, signer, ref)
     action = content.action.url(public_url, signer) if content.action else ""
+    # A notice answers what anybody may have written into a form: no stranger's words go out in it.
+    name = "" if content.identity.transactional else delivery.name
     return Recipient(
         address=delivery.address,
-        name=delivery.name,
+        name=name,
         message_id=delivery_message_id(
             services.message_id_key,
             claim.mailing_id,
@@ -189,7 +191,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots=links.slots(name=delivery.name, address=delivery.address, action=action),
+        slots=links.slots(name=name, address=delivery.address, action=action),
         html=delivery.html,
     )
 

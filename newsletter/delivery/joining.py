@@ -17,6 +17,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.delivery.content import NoticeAction
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.notices import create_notice
+from newsletter.language import Language
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, Purpose
@@ -24,6 +25,32 @@ from subscribers.addresses import Address
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.limits import JoinLimits, count_address, count_sender
 from subscribers.suppression import erased_among
+
+
+def send_settings_link(
+    session: Session,
+    newsletter: NewsletterRow,
+    subscriber_id: int,
+    *,
+    language: Language,
+    templates_dir: Path,
+) -> int:
+    """Queue the mail with the link to somebody's settings; return its mailing's number.
+
+    It goes to the address itself: whoever came by another link may not be its owner.
+    """
+    template = NoticeTemplate.SETTINGS_LINK
+    draft = NoticeDraft(
+        template=template, language=language, publisher=publisher_of(newsletter), days=0
+    )
+    return create_notice(
+        session,
+        newsletter_id=newsletter.id,
+        subscriber_id=subscriber_id,
+        rendered=render_notice(draft, templates_dir=templates_dir),
+        kind=template.value,
+        action=NoticeAction(purpose=Purpose.PREFERENCES, numbers=(newsletter.id, 0, subscriber_id)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,25 +124,26 @@ class JoinDesk:
         self, session: Session, newsletter: NewsletterRow, request: JoinRequest, origin: Origin
     ) -> None:
         if request.confirmed:
-            template = NoticeTemplate.SETTINGS_LINK
-            action = NoticeAction(
-                purpose=Purpose.PREFERENCES, numbers=(newsletter.id, 0, request.subscriber_id)
+            send_settings_link(
+                session,
+                newsletter,
+                request.subscriber_id,
+                language=origin.language,
+                templates_dir=self.templates_dir,
             )
-        else:
-            template = NoticeTemplate.CONFIRMATION
-            action = NoticeAction(purpose=Purpose.CONFIRM, numbers=(request.consent_id,))
+            return
+        template = NoticeTemplate.CONFIRMATION
         draft = NoticeDraft(
             template=template,
             language=origin.language,
             publisher=publisher_of(newsletter),
             days=self.confirm_days,
         )
-        rendered = render_notice(draft, templates_dir=self.templates_dir)
         create_notice(
             session,
             newsletter_id=newsletter.id,
             subscriber_id=request.subscriber_id,
-            rendered=rendered,
+            rendered=render_notice(draft, templates_dir=self.templates_dir),
             kind=template.value,
-            action=action,
+            action=NoticeAction(purpose=Purpose.CONFIRM, numbers=(request.consent_id,)),
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.database.tables import (
+    AccountRow,
     BatchRow,
     DeliveryRow,
     IssueRow,
@@ -31,6 +33,8 @@ from subscribers.suppression import erased_among
 #: What stands before the subject of a test mail.
 MARK = "[test] "
 _MOST = 50
+#: Test mails of one newsletter within 24 hours.
+_MOST_A_DAY = 500
 
 
 def read_addresses(text: str) -> tuple[Address, ...]:
@@ -64,11 +68,15 @@ def send_test(
     """Queue a test mail, ahead of every mailing; return its mailing's number.
 
     Raises:
-        ConflictError: Somebody asked to be erased; they get no test either.
+        ConflictError: Somebody asked to be erased; they get no test either. Or nobody approved, and
+            an address is no account's; or too many tests went out today.
     """
     if erased_among(session, [address.key for address in addresses], pseudonyms):
         raise ConflictError("One of the addresses asked never to get mail again.")
+    if newsletter.approval_required:
+        _demand_colleagues(session, addresses)
     moment = now()
+    _demand_few(session, newsletter.id, moment, len(addresses))
     mailing = MailingRow(
         newsletter_id=newsletter.id,
         issue_id=issue.id,
@@ -114,6 +122,36 @@ def send_test(
     )
     session.flush()
     return mailing.id
+
+
+def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
+    """Where a second person approves, what nobody approved goes to those who sign in alone."""
+    keys = {address.key for address in addresses}
+    accounts = session.scalars(
+        select(AccountRow.address_key).where(
+            AccountRow.address_key.in_(keys), AccountRow.disabled_at.is_(None)
+        )
+    )
+    if keys - set(accounts):
+        raise ConflictError(
+            "While issues need approval, tests go to people with an account alone.",
+            remedy="Take the other addresses out of the group, or invite these people.",
+        )
+
+
+def _demand_few(session: Session, newsletter_id: int, moment: datetime, more: int) -> None:
+    sent = session.scalar(
+        select(func.coalesce(func.sum(MailingRow.planned), 0)).where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.kind == MailingKind.TEST,
+            MailingRow.started_at > moment - timedelta(days=1),
+        )
+    )
+    if (sent or 0) + more > _MOST_A_DAY:
+        raise ConflictError(
+            f"More than {_MOST_A_DAY} test mails would have gone out within a day.",
+            remedy="Try again tomorrow, or test with fewer addresses.",
+        )
 
 
 def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
+
+#: Pairs of lines up to which they are compared one by one.
+_MOST_PAIRS = 4_000_000
 
 
 class Changed(StrEnum):
@@ -30,11 +34,39 @@ def difference(before: Issue, after: Issue) -> tuple[DifferenceLine, ...]:
     """Return both versions as one run of lines; what was removed stands above what was added."""
     old, new = (to_markdown(issue).split("\n") for issue in (before, after))
     found: list[DifferenceLine] = []
-    matcher = SequenceMatcher(a=old, b=new, autojunk=False)
-    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+    for tag, old_from, old_to, new_from, new_to in _changes(old, new):
         if tag == "equal":
             found.extend(DifferenceLine(changed=Changed.SAME, text=t) for t in old[old_from:old_to])
             continue
         found.extend(DifferenceLine(changed=Changed.REMOVED, text=t) for t in old[old_from:old_to])
         found.extend(DifferenceLine(changed=Changed.ADDED, text=t) for t in new[new_from:new_to])
     return tuple(found)
+
+
+def _changes(old: list[str], new: list[str]) -> Iterable[tuple[str, int, int, int, int]]:
+    """Yield what became of which lines, as `SequenceMatcher.get_opcodes` does.
+
+    Empty lines, which every second one may be, match by their neighbours alone: each would be
+    compared with each. Versions too long for that differ as wholes between what they begin and end
+    with alike.
+    """
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    middle_old, middle_new = old[start : len(old) - end], new[start : len(new) - end]
+    if start:
+        yield "equal", 0, start, 0, start
+    if len(middle_old) * len(middle_new) > _MOST_PAIRS:
+        yield "replace", start, len(old) - end, start, len(new) - end
+    else:
+        matcher = SequenceMatcher(lambda line: not line.strip(), middle_old, middle_new)
+        for tag, *places in matcher.get_opcodes():
+            old_from, old_to, new_from, new_to = (start + place for place in places)
+            yield tag, old_from, old_to, new_from, new_to
+    if end:
+        yield "equal", len(old) - end, len(old), len(new) - end, len(new)
+
+
+def _alike(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many lines two versions begin with alike."""
+    pairs = zip(old, new, strict=False)
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))

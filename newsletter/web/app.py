@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -80,7 +81,7 @@ def create_app(
     app.include_router(confirming_router(settings, engine, signer, pages))
     sealer = Sealer(signing_keys(settings))
     # Whoever serves the application says when it ends.
-    app.state.is_ending = lambda: False
+    app.state.is_ending, app.state.streams = (lambda: False), Counter[int]()
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
     _include_accounts(app, settings, engine, sealer, signer, pages)
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
@@ -91,7 +92,7 @@ def create_app(
     # Before all that has a newsletter's name in its path.
     app.include_router(newsletters_router(settings, engine, pages))
     _include_writing(app, settings, engine, pages)
-    app.include_router(leaving_router(engine, signer, pages))
+    app.include_router(leaving_router(settings, engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
     _include_feedback(app, settings, engine, figures, signer, pages, fetch)

@@ -11,12 +11,16 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.delivery.joining import send_settings_link
 from newsletter.errors import NotFoundError
 from newsletter.language import Language, nearest_language
+from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from subscribers.addresses import parse_address
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.limits import JoinLimits, count_address
 from subscribers.preferences import list_choices, pause
 
 #: Weeks that the page offers in place of leaving.
@@ -62,7 +66,7 @@ def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
     )
 
 
-def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
+def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
     """Return the routes of leaving."""
     router = Router()
 
@@ -76,7 +80,6 @@ def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
             newsletter=relation.newsletter,
             weeks=_PAUSE_WEEKS,
             here=f"/u/{token}",
-            preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
             **values,
         )
 
@@ -113,6 +116,29 @@ def leaving_router(engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
                 way=UnsubscribeWay.PAGE,
             )
         return _show("left.html", ref, token, everything=True)
+
+    @router.post("/u/{token}/settings")
+    def mail_settings(token: str) -> HTMLResponse:
+        """Mail the way to the settings: this link went through mail servers and their logs."""
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        relation = find_relation(engine, ref)
+        limits = JoinLimits(
+            address=settings.join_limit_address,
+            network=settings.join_limit_network,
+            newsletter=settings.join_limit_newsletter,
+        )
+        with transaction(engine) as session:
+            if relation.address and count_address(
+                session, signer.pseudonyms, limits, parse_address(relation.address).key
+            ):
+                send_settings_link(
+                    session,
+                    session.get_one(NewsletterRow, ref.newsletter_id),
+                    ref.subscriber_id,
+                    language=relation.language,
+                    templates_dir=settings.templates_dir,
+                )
+        return _show("settings_mailed.html", ref, token)
 
     @router.post("/u/{token}/pause")
     def hold(token: str) -> HTMLResponse:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -14,6 +15,8 @@ from newsletter.web.access import Requires, SignInRequiredError, Visit
 
 #: A stream ends by itself after so long, and the page opens another.
 _LIFETIME_SECONDS = 600
+#: Streams of one session at once: each asks the database every few seconds.
+_MOST_PER_SESSION = 6
 
 
 def live(
@@ -23,8 +26,22 @@ def live(
 
     Each time the guard is asked anew: who was signed out, or lost the role, sees no more of it.
     """
+    open_streams: Counter[int] = request.app.state.streams
+    session_id = request.state.visit.session_id
+    if open_streams[session_id] >= _MOST_PER_SESSION:
+        raise HTTPException(429, "Too many pages of this browser are followed at once.")
+    open_streams[session_id] += 1
 
     async def events() -> AsyncIterator[str]:
+        try:
+            async for event in follow():
+                yield event
+        finally:
+            open_streams.subtract([session_id])
+            if open_streams[session_id] <= 0:
+                del open_streams[session_id]
+
+    async def follow() -> AsyncIterator[str]:
         for _ in range(int(_LIFETIME_SECONDS / seconds)):
             try:
                 visit = await guard(request)

@@ -45,6 +45,18 @@ _ACCOUNTS = {
     "There is a second factor already.": "二段階認証はすでに有効です。",
     "This account has no second factor.": "このアカウントに二段階認証は設定されていません。",
     "A reason is needed.": "理由を入力してください。",
+    "While issues need approval, tests go to people with an account alone.": (
+        "承認が必要なニュースレターのテストメールは、アカウントのある人にだけ送れます。"
+    ),
+    "Take the other addresses out of the group, or invite these people.": (
+        "ほかのアドレスをグループから外すか、その人を招待してください。"
+    ),
+    "More than {} test mails would have gone out within a day.": (
+        "テストメールが1日に{}通を超えます。"
+    ),
+    "Try again tomorrow, or test with fewer addresses.": (
+        "明日もう一度試すか、宛先を減らしてください。"
+    ),
     "Too many people sign in at this moment.": "いまサインインが混み合っています。",
     "Try again in a minute.": "1分後にもう一度試してください。",
     "Somebody must administer all newsletters.": (

@@ -58,6 +58,7 @@ PROVEN = {
     "/u/{token}": "a signed link in a mail",
     "/u/{token}/all": "a signed link in a mail",
     "/u/{token}/pause": "a signed link in a mail",
+    "/u/{token}/settings": "a signed link in a mail; what follows goes to the reader's address",
     "/p/{token}": "a signed link in a mail",
     "/p/{token}/data": "a signed link in a mail",
     "/p/{token}/data.json": "a signed link in a mail",
