@@ -104,6 +104,10 @@ _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
     r"(?:header|body|field|link|message|text)"
 )
+_ADDRESSED_HOST = re.compile(
+    r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
+    r"|no such (?:host|domain)\b"
+)
 _FOR_NOW = re.compile("|".join(grammar.HOST_FOR_NOW))
 _DORMANT = pairs(grammar.PERSON, grammar.DORMANT)
 _NO_HOST: tuple[Pairs, ...] = (
@@ -332,7 +336,10 @@ def _is_recipients_host(said: str, parties: Parties) -> bool:
     reply = find_reply(said)
     if not reply or reply == "556" or any(sign in said for sign in ("rout", "recipient", "tenant")):
         return True
-    return "@" in said or (bool(parties.domain) and parties.domain in said)
+    if "@" in said or (bool(parties.domain) and parties.domain in said):
+        return True
+    # Looked up in DNS is whom a server does not know; "no such host" it says of the one addressed.
+    return _ADDRESSED_HOST.search(said) is not None and _IP_ADDRESS.search(said) is None
 
 
 def _is_of_sender(said: str) -> bool:

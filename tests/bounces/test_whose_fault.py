@@ -55,6 +55,7 @@ def notice(body: str, *, subject: str = "Returned mail", returned: str = RETURNE
         ("5.1.0", f"550 5.1.0 {OURS} is unknown, bounces could not be returned"),
         ("5.0.0", "550 a.example.org does not exist"),
         ("5.0.0", "550 Domain not found"),
+        ("5.0.0", "550 unknown host 192.0.2.9"),
     ],
 )
 def test_a_reply_on_our_address_or_domain_is_no_fault_of_the_readers(
@@ -69,6 +70,8 @@ def test_a_reply_on_our_address_or_domain_is_no_fault_of_the_readers(
         ("5.1.2", f"550 5.1.2 <{READER}>: Domain not found", Reason.HOST_UNKNOWN),
         ("5.1.2", f"550 5.1.2 {DOMAIN} does not exist", Reason.HOST_UNKNOWN),
         ("5.0.0", f"553 {DOMAIN} does not exist", Reason.HOST_UNKNOWN),
+        ("5.0.0", "550 Host unknown", Reason.HOST_UNKNOWN),
+        ("5.0.0", "550 No such domain at this location", Reason.HOST_UNKNOWN),
         ("5.1.8", f"550 5.1.8 <{READER}> is unknown", Reason.USER_UNKNOWN),
         ("5.1.1", f"550 5.1.1 no such user: {READER}", Reason.USER_UNKNOWN),
     ],
