@@ -88,6 +88,14 @@ def test_a_reader_leaves_by_the_button(site: Site, browser: Browser) -> None:
 
 
 @pytest.mark.browser
+def test_the_web_view_is_laid_out_by_the_standard(site: Site, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 375, "height": 720})
+    page.goto(site.link(Purpose.VIEW, "v"))
+    assert page.evaluate("document.compatMode") == "CSS1Compat"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+
+
+@pytest.mark.browser
 def test_a_reader_of_english_is_asked_in_english(site: Site, browser: Browser) -> None:
     with transaction(site.stage.engine) as session:
         relation = (site.ref.newsletter_id, site.ref.subscriber_id)
