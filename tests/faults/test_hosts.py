@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import OperationalError
 
 from newsletter.database.engine import open_engine
-from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
+from newsletter.delivery.mailings import progress
 from tests.conftest import missing
 from tests.faults.conftest import SOAK
 from tests.support.lone_worker import lone_worker, order_apart
+from tests.support.orders import resume
 from tests.support.ports import await_condition
 from tests.support.power import power_of
 from tests.support.relay import CountingRelay, counting_relay
+from tests.support.replica import replicated_database
 from tests.support.stage import Stage, set_stage
 
 pytestmark = pytest.mark.faults
@@ -124,3 +129,39 @@ def test_a_process_that_is_stopped_sends_nothing_when_others_have_its_batch(
                 what="the word of the process that was stopped",
             )
             _judge(stage, relay, mailing)
+
+
+def test_a_replica_that_lagged_is_told_by_the_journals_what_it_lacks(tmp_path: Path) -> None:
+    with replicated_database() as (replica, url):
+        engine = open_engine(url)
+        stage = _stage(engine)
+        mailing = stage.mail(batch_size=BATCH)
+        with (
+            counting_relay(tmp_path, options="connections=4", delay=DELAY) as relay,
+            lone_worker(url, relay.url, tmp_path / "data"),
+        ):
+            _await_share(relay, 4)
+            replica.lag()
+            _await_share(relay, 2)
+            replica.fail_over()
+            await_condition(
+                lambda: _state(engine, mailing) is MailingState.PAUSED,
+                seconds=60,
+                what="the mailing to be held",
+            )
+            await_condition(
+                lambda: stage.counts(mailing)[DeliveryState.ACCEPTED] >= relay.count(),
+                seconds=60,
+                what="the journals' word",
+            )
+            resume(engine, mailing, even_twice=True)
+            counts = _judge(stage, relay, mailing)
+        engine.dispose()
+    assert counts == {DeliveryState.ACCEPTED: PEOPLE}
+
+
+def _state(engine: Engine, mailing: int) -> MailingState | None:
+    # While the one server is dead and the other not yet promoted, there is none to ask.
+    with suppress(OperationalError):
+        return progress(engine, mailing).state
+    return None
