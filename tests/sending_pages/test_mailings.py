@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import event, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, DeliveryRow
+from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.delivery.figures import Figures
@@ -78,6 +78,25 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
         "mailing.resume",
         "mailing.cancel",
     ]
+
+
+def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = _sent(stage)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.QUEUED, settled_at=None))
+        session.execute(update(MailingRow).values(state=MailingState.PAUSED, restored=True))
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    page = client.get(address).text
+    assert "3 recipients are not known to have got it" in page
+    form = {"csrf": csrf_of(page)}
+    refused = client.post(f"{address}/resume", data=form)
+    assert refused.status_code == 409
+    assert "gets it twice" in refused.text
+    client.post(f"{address}/resume", data=form | {"twice": "yes"})
+    assert progress(stage.engine, number).state is MailingState.SENDING
 
 
 def test_an_order_that_cannot_be_written_down_is_not_carried_out(
