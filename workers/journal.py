@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -153,9 +153,7 @@ def read_orphans(folder: Path) -> Iterator[JournalReading]:
             file = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _can_lock(file):
             os.close(file)
             continue
         try:
@@ -195,6 +193,25 @@ def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
         reading = _read(path)
         if reading.identity == identity:
             yield reading.all_outcomes()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Hold a lock of this host for the block; yields whether no other process has it."""
+    make_folder(folder)
+    file = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        yield _can_lock(file)
+    finally:
+        os.close(file)
+
+
+def _can_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def forget_closed(folder: Path, *, hours: int) -> None:

@@ -130,9 +130,9 @@ def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None
     if reason:
         _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
-        sweeper.bring_back(services)
-        # Only now: a host that dies before this brings it back once more.
-        _remember_present(services)
+        # Only then: a host that dies before its end brings it back once more.
+        if sweeper.bring_back(services):
+            _remember_present(services)
 
 
 def _remember_present(services: Services) -> None:

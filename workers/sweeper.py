@@ -13,6 +13,7 @@ from newsletter.delivery.unknown_journals import publish_unknown_journals
 from workers.composition import Services
 from workers.journal import (
     JournalReading,
+    alone,
     forget_closed,
     put_away,
     read_closed,
@@ -80,13 +81,18 @@ def _settle_by_journal(services: Services, reading: JournalReading) -> None:
     put_away(reading.path)
 
 
-def bring_back(services: Services) -> None:
-    """Let all journals of this host tell a database that forgot what they say."""
-    for reading in read_closed(services.settings.journal_dir):
-        with apart(f"the journal {reading.path.name}"):
-            mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
-            if mailing_id is not None:
-                _settle_batch(services, mailing_id, reading, forgotten=True)
+def bring_back(services: Services) -> bool:
+    """Let all journals of this host tell a database that forgot what they say.
+
+    Returns whether this process did; another of this host may be about it.
+    """
+    with alone(services.settings.journal_dir) as is_alone:
+        for reading in read_closed(services.settings.journal_dir) if is_alone else ():
+            with apart(f"the journal {reading.path.name}"):
+                mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
+                if mailing_id is not None:
+                    _settle_batch(services, mailing_id, reading, forgotten=True)
+    return is_alone
 
 
 def _settle_batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,10 @@ from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
-from workers import rounds
+from workers import rounds, sweeper
 from workers.composition import Services, build
 from workers.journal import Journal
+from workers.leases import LeaseWatch
 
 
 @pytest.fixture
@@ -165,3 +167,24 @@ def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
     states = delivery_states(stage.engine, mailing)
     assert states[first.position] is DeliveryState.QUEUED
     assert states[second.position] is DeliveryState.ACCEPTED
+
+
+def test_a_process_that_lives_and_says_nothing_loses_its_lease_in_the_end(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    rounds.go(services)
+    claimed = claim(stage.engine, mailing, "hung")
+    journal = Journal(services.settings.journal_dir, "hung", identity=claimed.identity)
+    seconds = 0.0
+    watch = LeaseWatch(lambda: seconds)
+    hanging = replace(services, watch=watch)
+    while seconds < 2 * services.settings.lease_seconds:
+        sweeper.sweep(hanging)
+        seconds += 5
+    assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.SENDING}
+    while seconds < 6 * services.settings.lease_seconds:
+        sweeper.sweep(hanging)
+        seconds += 5
+    assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.UNCERTAIN}
+    journal.abandon()
