@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.database.tables import AccountRow, RoleGrantRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError
@@ -34,6 +35,11 @@ class Rights:
             and (newsletter_id is None or grant.newsletter_id in {None, newsletter_id})
             for grant in self.grants
         )
+
+    def may(self, permission: Permission, newsletter_id: int | None = None) -> bool:
+        """Return whether any role held allows something: in one newsletter, or (None) in any."""
+        roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
+        return any(self.allows(role, newsletter_id) for role in roles)
 
     def everywhere(self, role: Role) -> bool:
         """Return whether a role is held in all newsletters, also those to come."""
@@ -66,6 +72,20 @@ def rights_of(session: Session, account_id: int) -> Rights:
         )
     )
     return Rights(grants=frozenset(Grant(role=role, newsletter_id=number) for role, number in rows))
+
+
+def holders_of(session: Session, role: Role, newsletter_id: int) -> Sequence[AccountRow]:
+    """Return who was given a role for a newsletter, or for all, and can sign in."""
+    held = exists().where(
+        RoleGrantRow.account_id == AccountRow.id,
+        RoleGrantRow.role == role,
+        or_(RoleGrantRow.newsletter_id.is_(None), RoleGrantRow.newsletter_id == newsletter_id),
+    )
+    return session.scalars(
+        select(AccountRow)
+        .where(held, AccountRow.disabled_at.is_(None), AccountRow.password_hash.is_not(None))
+        .order_by(AccountRow.name, AccountRow.id)
+    ).all()
 
 
 def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> None:

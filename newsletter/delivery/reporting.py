@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
     MailingRow,
+    NewsletterRow,
     SubscriberRow,
     UnsubscribeEventRow,
 )
@@ -42,6 +43,15 @@ _MISSED = (
     DeliveryState.UNCERTAIN,
     DeliveryState.SKIPPED,
 )
+_UNDER_WAY = frozenset(
+    {
+        MailingState.SCHEDULED,
+        MailingState.PLANNING,
+        MailingState.SENDING,
+        MailingState.PAUSED,
+    }
+)
+_ENDED = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
 Counts = Mapping[DeliveryState, int]
 
 
@@ -104,9 +114,10 @@ class Outcomes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Headline:
-    """A mailing in a list of the newest, without its figures."""
+    """A mailing in a list, without its figures; ``newsletter`` is a slug where it is known."""
 
     mailing_id: int
+    newsletter: str
     subject: str
     state: MailingState
     begins_at: datetime | None
@@ -168,15 +179,48 @@ def list_summaries(
 
 def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
     """Return the newest mailings, with nothing counted."""
-    return [
-        Headline(
-            mailing_id=row.id,
-            subject=row.title,
-            state=row.state,
-            begins_at=row.started_at or row.scheduled_at,
+    return [_headline(row) for row in session.scalars(_newest(newsletter_id).limit(limit))]
+
+
+def list_upcoming(
+    session: Session, newsletter_ids: Collection[int], *, limit: int
+) -> Sequence[Headline]:
+    """Return what is scheduled, under way or held, the one due first before all others."""
+    begins_at = func.coalesce(MailingRow.started_at, MailingRow.scheduled_at, MailingRow.created_at)
+    query = _of(newsletter_ids, _UNDER_WAY).order_by(begins_at, MailingRow.id)
+    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+
+
+def list_past(
+    session: Session, newsletter_ids: Collection[int], *, limit: int
+) -> Sequence[Headline]:
+    """Return what has ended, the newest first."""
+    query = _of(newsletter_ids, _ENDED).order_by(MailingRow.id.desc())
+    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+
+
+def _of(
+    newsletter_ids: Collection[int], states: Collection[MailingState]
+) -> Select[MailingRow, str]:
+    return (
+        select(MailingRow, NewsletterRow.slug)
+        .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
+        .where(
+            MailingRow.newsletter_id.in_(newsletter_ids),
+            MailingRow.kind == MailingKind.ISSUE,
+            MailingRow.state.in_(states),
         )
-        for row in session.scalars(_newest(newsletter_id).limit(limit))
-    ]
+    )
+
+
+def _headline(row: MailingRow, newsletter: str = "") -> Headline:
+    return Headline(
+        mailing_id=row.id,
+        newsletter=newsletter,
+        subject=row.title,
+        state=row.state,
+        begins_at=row.started_at or row.scheduled_at,
+    )
 
 
 def _summaries(

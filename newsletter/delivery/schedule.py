@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine, select, update
@@ -55,6 +56,25 @@ def read_spread(hours: str | float) -> timedelta:
     if not 0 <= spread <= _LONGEST_HOURS:
         raise ConflictError(f"Spread it over 0 to {_LONGEST_HOURS} hours.")
     return timedelta(hours=spread)
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    """Return a schedule as JSON that `schedule_from_json` reads."""
+    return {
+        "hour": schedule.hour.isoformat() if schedule.hour else "",
+        "everywhere": schedule.everywhere,
+        "spread_seconds": int(schedule.spread.total_seconds()),
+    }
+
+
+def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
+    """Return what `schedule_to_json` wrote."""
+    hour = data.get("hour")
+    return Schedule(
+        hour=datetime.fromisoformat(hour) if hour else None,
+        everywhere=bool(data.get("everywhere")),
+        spread=timedelta(seconds=int(data.get("spread_seconds", 0))),
+    )
 
 
 def read_hour(text: str) -> datetime:

@@ -23,17 +23,30 @@ class NoticeTemplate(StrEnum):
     INVITATION = "invitation"
     RESET = "reset"
     ACCOUNT_CHANGED = "account-changed"
+    APPROVAL_REQUEST = "approval-request"
+    APPROVAL_GIVEN = "approval-given"
+    APPROVAL_RETURNED = "approval-returned"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeDraft:
-    """What a notice says, but for whom it is to and where its button leads."""
+    """What a notice says, but for whom it is to and where its button leads.
+
+    Attributes:
+        days: How long its link holds.
+        about: The issue that it is about.
+        person: Who did what it tells.
+        words: What they say.
+    """
 
     template: NoticeTemplate
     language: Language
     publisher: Publisher
     days: int = 0
     event: str = ""
+    about: str = ""
+    person: str = ""
+    words: str = ""
 
 
 def render_notice(
@@ -74,6 +87,9 @@ def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
         "publisher": draft.publisher,
         "days": draft.days,
         "event": draft.event,
+        "about": draft.about,
+        "person": draft.person,
+        "words": draft.words,
         "lang": draft.language.value,
         "ja": draft.language is Language.JAPANESE,
         "slots": marks.as_mapping(),

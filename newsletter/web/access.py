@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.limits import Browser, network_of
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.sessions import (
@@ -81,6 +82,10 @@ class Visit:
             ForbiddenError: It is not.
         """
         self.rights.demand(role, newsletter_id)
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether something is allowed where the route's path says; in any, if nowhere."""
+        return self.rights.may(permission, self.newsletter_id)
 
     def demand_everywhere(self, role: Role) -> None:
         """Refuse unless a role is held in all newsletters, also those to come.
@@ -205,9 +210,9 @@ def _is_own_origin(request: Request, access: Access) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """The guard of a route; ``role`` None asks only that somebody is signed in."""
+    """The guard of a route; ``permission`` None asks only that somebody is signed in."""
 
-    role: Role | None = None
+    permission: Permission | None = None
 
     async def admit(self, request: Request) -> Visit:
         """Return the visit, or refuse it, by session and role; the body is not touched.
@@ -219,7 +224,7 @@ class Requires:
         """
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
-        if self.role is not None and not visit.rights.allows(self.role, visit.newsletter_id):
+        if self.permission and not visit.rights.may(self.permission, visit.newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
         request.state.visit = request.state.admitted = visit
         return visit
@@ -306,7 +311,10 @@ def settings_path(visit: Visit) -> str:
 #: A form of ours, from somebody who need not be signed in.
 OwnForm = Annotated[None, Depends(check_form)]
 SignedInVisit = Annotated[Visit, Depends(Requires())]
-EditorVisit = Annotated[Visit, Depends(Requires(Role.EDITOR))]
-ApproverVisit = Annotated[Visit, Depends(Requires(Role.APPROVER))]
-OperatorVisit = Annotated[Visit, Depends(Requires(Role.OPERATOR))]
-AdministratorVisit = Annotated[Visit, Depends(Requires(Role.ADMINISTRATOR))]
+EditorVisit = Annotated[Visit, Depends(Requires(Permission.WRITE))]
+SeeingVisit = Annotated[Visit, Depends(Requires(Permission.SEE_MAILINGS))]
+SenderVisit = Annotated[Visit, Depends(Requires(Permission.SEND))]
+ApproverVisit = Annotated[Visit, Depends(Requires(Permission.APPROVE))]
+HolderVisit = Annotated[Visit, Depends(Requires(Permission.HOLD))]
+OperatorVisit = Annotated[Visit, Depends(Requires(Permission.OPERATE))]
+AdministratorVisit = Annotated[Visit, Depends(Requires(Permission.ADMINISTER))]

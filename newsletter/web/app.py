@@ -33,6 +33,7 @@ from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.forgetting import forgetting_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.hosts import Hosts
+from newsletter.web.home import home_router
 from newsletter.web.images import images_router
 from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router
@@ -154,6 +155,7 @@ def _include_accounts(
     signer: TokenSigner,
     pages: Pages,
 ) -> None:
+    app.include_router(home_router(engine, pages))
     app.include_router(signing_in_router(settings, engine, sealer, signer, pages))
     app.include_router(forgetting_router(settings, engine, pages))
     app.include_router(account_router(settings, engine, sealer, pages))

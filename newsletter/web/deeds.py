@@ -27,6 +27,7 @@ DEEDS: Mapping[str, Said] = {
     "domain.release": Said(ja="ドメインを再開", en="Domain let go"),
     "incident.settle": Said(ja="一斉不達を処置", en="Incident settled"),
     "issue.approval-requested": Said(ja="承認を依頼", en="Approval asked for"),
+    "issue.approval-returned": Said(ja="差し戻し", en="Sent back"),
     "issue.approved": Said(ja="承認", en="Approved"),
     "issue.create": Said(ja="号を作成", en="Issue begun"),
     "issue.delete": Said(ja="下書きを削除", en="Draft deleted"),

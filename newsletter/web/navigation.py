@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newsletter.database.vocabulary import Role
+from newsletter.accounts.permissions import Permission
 from newsletter.web.access import Visit
 
 #: What of a newsletter's pages lies elsewhere than with its issues.
@@ -14,28 +14,33 @@ _ELSEWHERE = re.compile(r"/newsletters/[^/]+(/mailings|/subscribers)(?:[/.]|$)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A place to go to; ``role`` None is for everybody."""
+    """A place to go to; ``permission`` None is for everybody."""
 
     path: str
     ja: str
     en: str
-    role: Role | None = None
+    permission: Permission | None = None
 
 
 ENTRIES = (
-    Entry(path="/mailings", ja="配信", en="Mailings", role=Role.EDITOR),
-    Entry(path="/newsletters", ja="号の編集", en="Issues", role=Role.EDITOR),
-    Entry(path="/subscribers", ja="購読者", en="Subscribers", role=Role.OPERATOR),
-    Entry(path="/bounces", ja="不達と苦情", en="Bounces", role=Role.OPERATOR),
-    Entry(path="/operate", ja="運用", en="Operations", role=Role.OPERATOR),
-    Entry(path="/accounts", ja="利用者", en="People", role=Role.ADMINISTRATOR),
-    Entry(path="/audit", ja="操作記録", en="Audit log", role=Role.ADMINISTRATOR),
+    Entry(path="/home", ja="ホーム", en="Home"),
+    Entry(path="/newsletters", ja="号の編集", en="Issues", permission=Permission.WRITE),
+    Entry(path="/mailings", ja="配信", en="Mailings", permission=Permission.SEE_MAILINGS),
+    Entry(
+        path="/subscribers", ja="購読者", en="Subscribers", permission=Permission.SEE_SUBSCRIBERS
+    ),
+    Entry(path="/bounces", ja="不達と苦情", en="Bounces", permission=Permission.SEE_BOUNCES),
+    Entry(path="/operate", ja="運用", en="Operations", permission=Permission.OPERATE),
+    Entry(path="/accounts", ja="利用者", en="People", permission=Permission.ADMINISTER),
+    Entry(path="/audit", ja="操作記録", en="Audit log", permission=Permission.ADMINISTER),
 )
 
 
 def entries_for(visit: Visit) -> list[Entry]:
     """Return what a visit's roles let it open."""
-    return [entry for entry in ENTRIES if entry.role is None or visit.rights.allows(entry.role)]
+    return [
+        entry for entry in ENTRIES if entry.permission is None or visit.rights.may(entry.permission)
+    ]
 
 
 def is_current(entry: Entry, path: str) -> bool:

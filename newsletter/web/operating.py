@@ -9,6 +9,7 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.delivery.settling import list_deliveries
@@ -75,7 +76,7 @@ def operating_router(  # noqa: C901 - a list of routes
             shown = pages.render(_LIVE, language=now.language, zone=now.time_zone, **_values(now))
             return shown, True
 
-        return live(request, Requires(Role.OPERATOR), show, seconds=_TICK_SECONDS)
+        return live(request, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)
 
     def _ask(
         visit: Visit,

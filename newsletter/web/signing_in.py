@@ -29,7 +29,6 @@ from newsletter.web.access import (
     browser_of,
     remember_browser,
 )
-from newsletter.web.navigation import entries_for
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 from newsletter.web.routing import Router
 from newsletter.web.wording import tell
@@ -117,13 +116,6 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
         answer.delete_cookie(access_of(request).session_cookie)
         return answer
 
-    @router.get("/home")
-    def home(visit: SignedInVisit, request: Request) -> Response:
-        entries = entries_for(visit)
-        if entries:
-            return _go(entries[0].path)
-        return pages.show_to(visit, request, "no_roles.html")
-
     @router.get("/welcome/{token}")
     def ask_new_password(token: str, request: Request) -> HTMLResponse:
         try:
@@ -189,7 +181,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
                 address=address,
                 error=error,
             )
-        return _let_in(request, begun, "/account" if complete else "/sign-in/code")
+        return _let_in(request, begun, "/home" if complete else "/sign-in/code")
 
     @router.post("/display")
     def choose_display(

@@ -121,6 +121,14 @@ _SENDING = {
     "Press Save to go on with it in a new issue.": (
         "「保存」を押すと、ここまでの内容を新しい号の下書きとして保存します。"
     ),
+    "Somebody who was asked cannot approve this.": (
+        "指定した人の中に、この号を承認できない人がいます。"
+    ),
+    "Say what to change, in at most {} characters.": (
+        "直してほしい点を{}文字以内で書いてください。"
+    ),
+    "This content is approved already.": "この内容はすでに承認されています。",
+    "Approval was asked of somebody else.": "この承認は、別の人に依頼されています。",
     "Look again, then send it.": "もう一度確かめてから送ってください。",
     "Preflight found errors; mend them first.": (
         "送信前の点検でエラーが見つかりました。先に直してください。"

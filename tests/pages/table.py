@@ -37,6 +37,7 @@ OPEN_PAGES = {
 
 #: Looked at by an administrator.
 SIGNED_IN_PAGES = {
+    "/home": ["/home"],
     "/account": ["/account"],
     "/account/second-factor": ["/account/second-factor"],
     "/accounts": ["/accounts"],
@@ -55,6 +56,7 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/blocks": [f"{_DRAFT}/blocks"],
     "/newsletters/{newsletter}/drafts/{number}/history": [f"{_DRAFT}/history"],
     "/newsletters/{newsletter}/issues/{issue_id}/send": [f"{_ISSUE}/send"],
+    "/newsletters/{newsletter}/issues/{issue_id}/send/review": [f"{_ISSUE}/send/review"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],
     "/newsletters/{newsletter}/mailings": [
         "/newsletters/digest/mailings",
@@ -86,7 +88,6 @@ SIGNED_IN_PAGES = {
 FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbox/word": 404}
 
 NOT_PAGES = {
-    "/home": "leads to a page that the roles allow",
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/issues/{issue_id}/send/audience": "a part of the sending page",
     "/newsletters/{newsletter}/mailings/{number}/events": "a stream",
@@ -97,6 +98,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/mailings/{number}/report.csv": "a file",
     "/newsletters/{newsletter}/mailings/{number}/missed.csv": "a file",
     "/newsletters/{newsletter}/issues/{number}/mail": "the mail in a frame",
+    "/newsletters/{newsletter}/issues/{issue_id}/send/mail": "the mail in a frame",
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
     "/p/{token}/data.json": "a file",
     "/archive/{slug}/feed.atom": "a feed",

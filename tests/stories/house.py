@@ -54,7 +54,7 @@ class House:
         page.get_by_label("Your name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Continue").click()
-        page.get_by_role("heading", name="Your account").wait_for()
+        page.get_by_role("heading", name="Home").wait_for()
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import BigId, Instant, PrimaryKey, UtcDateTime, now
+from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, UtcDateTime, now
 
 
 class ApprovalRow(Base):
@@ -14,7 +14,12 @@ class ApprovalRow(Base):
 
     Attributes:
         digest: SHA-256 of the rendered mail and its sender, in hexadecimal.
+        issue_version: The issue's, when it was asked for.
+        content: What is approved, to compare later versions with.
+        plan: To whom and when it is to be sent, as the editor meant it then; see `SendingPlan`.
+        asked: The accounts asked; empty for whoever may approve.
         approved_by: Somebody other than ``requested_by``; None while it is asked for.
+        returned_by: Who sent it back, with ``returned_because``; asked for again later, it waits.
     """
 
     __tablename__ = "approval"
@@ -27,6 +32,13 @@ class ApprovalRow(Base):
     requested_at: Mapped[Instant] = mapped_column(default=now)
     approved_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
     approved_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    issue_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    content: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    plan: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    asked: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    returned_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    returned_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    returned_because: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
 class MailingOrderRow(Base):

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import Role
+from newsletter.delivery.approving import SendingPlan, find_approval, plan_of
 from newsletter.delivery.audience import audience_figure
 from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.ordering import Order, place_order, review_order
-from newsletter.errors import ForbiddenError, NewsletterError, NotFoundError
-from newsletter.web.access import EditorVisit, SignedInVisit, Visit
+from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.web.access import SeeingVisit, SenderVisit, Visit
 from newsletter.web.routing import Router
 from newsletter.web.sending.page import (
     PATH,
@@ -26,27 +27,28 @@ from newsletter.web.sending.page import (
     subject_of,
 )
 from newsletter.web.wording import tell
+from newsletter.web.writing.proof import SAMPLE_READERS, show_to_reader
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Asked = Annotated[str, Query(max_length=4000)]
 
 
-def ordering_router(page: SendingPage) -> Router:
+def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of routes
     """Return the routes by which a mailing is ordered."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine, figures = page.engine, page.figures
 
     @router.get(PATH)
-    def show_sending(issue_id: int, visit: SignedInVisit, request: Request) -> HTMLResponse:
-        _demand_any(visit)
+    def show_sending(issue_id: int, visit: SeeingVisit, request: Request) -> Response:
+        if visit.may(Permission.APPROVE) and not visit.may(Permission.SEND):
+            return RedirectResponse(f"{request.url.path}/review", status_code=303)
         return page.show(visit, request, issue_id)
 
     @router.get(PATH + "/audience")
     def show_audience(
-        issue_id: int, visit: SignedInVisit, request: Request, segment: _Asked = ""
+        issue_id: int, visit: SeeingVisit, request: Request, segment: _Asked = ""
     ) -> HTMLResponse:
-        _demand_any(visit)
         with reading(engine) as session:
             newsletter, _ = find_issue_of(session, visit, issue_id)
             try:
@@ -61,7 +63,7 @@ def ordering_router(page: SendingPage) -> Router:
     @router.get(PATH + "/confirm")
     def confirm(
         issue_id: int,
-        visit: EditorVisit,
+        visit: SenderVisit,
         request: Request,
         segment: _Asked = "",
         when: _Asked = "now",
@@ -85,7 +87,7 @@ def ordering_router(page: SendingPage) -> Router:
     @router.post(PATH)
     def send(  # noqa: PLR0917 - the form's fields
         issue_id: int,
-        visit: EditorVisit,
+        visit: SenderVisit,
         request: Request,
         key: _Field = "",
         digest: _Field = "",
@@ -114,12 +116,6 @@ def ordering_router(page: SendingPage) -> Router:
     return router
 
 
-def _demand_any(visit: Visit) -> None:
-    roles = (Role.EDITOR, Role.APPROVER, Role.OPERATOR)
-    if not any(visit.rights.allows(role, visit.newsletter_id) for role in roles):
-        raise ForbiddenError("Your roles do not reach that far.")
-
-
 def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -> dict[str, Any]:
     """Return what the confirmation names.
 
@@ -138,7 +134,13 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             schedule=schedule,
             figures=page.figures,
         )
+        approval = find_approval(session, issue.id, review.digest)
+        plan = plan_of(approval) if approval and approval.approved_by else None
+        reader = SAMPLE_READERS[visit.language]
         return {
+            "other_plan": plan
+            not in {None, SendingPlan(segment=choice.segment, schedule=schedule)},
+            "text": show_to_reader(review.rendered, reader, dark=False).text,
             "newsletter": newsletter,
             "issue": issue,
             "base": address_of(newsletter, issue),

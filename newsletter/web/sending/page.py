@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.tables import (
     AccountRow,
     ApprovalRow,
+    DraftRow,
     IssueRow,
     NewsletterRow,
 )
-from newsletter.database.vocabulary import Role
-from newsletter.delivery.approving import content_digest, find_approval
-from newsletter.delivery.audience import audience_figure
+from newsletter.delivery.approving import (
+    approvers,
+    content_digest,
+    find_approval,
+    last_returned,
+    state_of,
+)
+from newsletter.delivery.audience import AudienceCount, audience_figure
 from newsletter.delivery.clearance import check_stored
-from newsletter.delivery.figures import Figures
+from newsletter.delivery.figures import Figure, Figures
 from newsletter.delivery.mailings import publisher_of
 from newsletter.delivery.ordering import earlier_mailings
 from newsletter.delivery.schedule import Schedule, read_hour, read_spread
 from newsletter.delivery.trying import list_groups
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.findings import Severity
+from newsletter.language import Language
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
-from subscribers.segments.saved import list_segments
+from subscribers.segments.saved import list_segments, segment_text
 
 #: Where it is, below a newsletter.
 PATH = "/issues/{issue_id}/send"
@@ -48,6 +57,25 @@ class Choice:
     hour: str = ""
     everywhere: bool = False
     over: str = "0"
+
+    @classmethod
+    def asked_in(cls, request: Request) -> Choice:
+        """Return what a page's address says was chosen."""
+        asked = request.query_params
+        return cls(
+            segment=asked.get("segment", ""),
+            when=asked.get("when", "now"),
+            hour=asked.get("hour", ""),
+            everywhere=bool(asked.get("everywhere")),
+            over=asked.get("over", "0"),
+        )
+
+    def query(self) -> str:
+        """Return it as the query of an address; empty where nothing was chosen."""
+        if self == Choice():
+            return ""
+        fields = {"segment": self.segment, "when": self.when, "hour": self.hour, "over": self.over}
+        return urlencode(fields | ({"everywhere": "1"} if self.everywhere else {}))
 
     def schedule(self) -> Schedule:
         """Return the hour chosen.
@@ -92,12 +120,13 @@ class SendingPage:
         choice: Choice | None = None,
     ) -> HTMLResponse:
         """Show it, with what was chosen and what is wrong with that."""
-        choice = choice or Choice()
+        choice = choice or Choice.asked_in(request)
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             preflight = self.preflight(session, issue, newsletter)
             digest = content_digest(newsletter, preflight.rendered) if preflight.rendered else ""
             approval = find_approval(session, issue.id, digest)
+            count, fault = self._count(session, newsletter, choice, visit.language)
             return self.pages.show_to(
                 visit,
                 request,
@@ -112,18 +141,34 @@ class SendingPage:
                 warnings=preflight.of(Severity.WARNING),
                 digest=digest,
                 approval=approval,
-                approval_people=_people(session, approval),
+                approval_state=state_of(approval).value if approval else "",
+                approvers=approvers(session, newsletter.id, besides=visit.account_id),
+                returned=last_returned(session, issue.id),
+                approval_people=people_of(session, approval, last_returned(session, issue.id)),
+                draft=_draft_of(session, issue),
                 segments=list_segments(session, newsletter.id),
-                count=audience_figure(session, newsletter, "", self.figures),
+                count=count,
+                fault=fault,
                 groups=list_groups(session, newsletter.id),
                 earlier=earlier_mailings(session, issue.id),
                 choice=choice,
                 error=tell(error, visit.language) if error else "",
                 said=request.query_params.get("said", ""),
-                may_edit=visit.rights.allows(Role.EDITOR, newsletter.id),
-                may_approve=visit.rights.allows(Role.APPROVER, newsletter.id),
-                may_rule=visit.rights.allows(Role.ADMINISTRATOR, newsletter.id),
+                may_edit=visit.may(Permission.SEND),
+                may_write=visit.may(Permission.WRITE),
+                may_approve=visit.may(Permission.APPROVE),
+                may_rule=visit.may(Permission.ADMINISTER),
             )
+
+    def _count(
+        self, session: Session, newsletter: NewsletterRow, choice: Choice, language: Language
+    ) -> tuple[Figure[AudienceCount] | None, str]:
+        """Count whom the audience chosen holds; or say why that cannot be told."""
+        try:
+            query = segment_text(session, newsletter.id, choice.segment)
+            return audience_figure(session, newsletter, query, self.figures), ""
+        except NewsletterError as error:
+            return None, tell(error, language)
 
 
 def address_of(newsletter: NewsletterRow, issue: IssueRow) -> str:
@@ -149,14 +194,24 @@ def subject_of(rendered: RenderedIssue | None) -> str:
     return "".join(part if isinstance(part, str) else "…" for part in parts)
 
 
-def back_to_page(request: Request, said: str, *, cut: str) -> Response:
+def back_to_page(
+    request: Request, said: str, *, cut: str, choice: Choice | None = None
+) -> Response:
     """Lead from the place of an order, the path's end ``cut``, to the page, which says ``said``."""
-    return RedirectResponse(f"{request.url.path.removesuffix(cut)}?said={said}", status_code=303)
+    more = f"&{choice.query()}" if choice and choice.query() else ""
+    path = request.url.path.removesuffix(cut)
+    return RedirectResponse(f"{path}?said={said}{more}", status_code=303)
 
 
-def _people(session: Session, approval: ApprovalRow | None) -> dict[int, str]:
-    if approval is None:
-        return {}
-    numbers = [number for number in (approval.requested_by, approval.approved_by) if number]
+def people_of(session: Session, *approvals: ApprovalRow | None) -> dict[int, str]:
+    """Return the names of those who had a part in approvals, by account."""
+    numbers: set[int] = set()
+    for approval in filter(None, approvals):
+        parts = (approval.requested_by, approval.approved_by, approval.returned_by)
+        numbers |= {number for number in parts if number} | set(approval.asked or ())
     rows = session.scalars(select(AccountRow).where(AccountRow.id.in_(numbers)))
     return {row.id: row.name or row.address for row in rows}
+
+
+def _draft_of(session: Session, issue: IssueRow) -> int | None:
+    return session.scalar(select(DraftRow.id).where(DraftRow.issue_id == issue.id))

@@ -1,0 +1,44 @@
+"""What each role may do: the one table behind the pages, the documents and their tests.
+
+An administrator may do everything where they administer, and is in no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from newsletter.database.vocabulary import Role
+
+
+class Permission(StrEnum):
+    """Something that pages let some roles do."""
+
+    WRITE = "write issues"
+    SEE_MAILINGS = "see what is to be sent, mailings and reports"
+    TEST = "send tests"
+    ASK_APPROVAL = "ask for approval"
+    SEND = "send"
+    APPROVE = "approve, or send back with words"
+    HOLD = "pause, resume and cancel mailings"
+    SEE_MISSED = "download who was missed"
+    SEE_SUBSCRIBERS = "see and import subscribers"
+    SEE_BOUNCES = "see bounces and complaints"
+    OPERATE = "see operations, give orders"
+    ADMINISTER = "change settings, accounts and roles, read the audit log"
+
+
+PERMISSIONS: Mapping[Permission, frozenset[Role]] = {
+    Permission.WRITE: frozenset({Role.EDITOR}),
+    Permission.SEE_MAILINGS: frozenset({Role.EDITOR, Role.APPROVER, Role.OPERATOR}),
+    Permission.TEST: frozenset({Role.EDITOR}),
+    Permission.ASK_APPROVAL: frozenset({Role.EDITOR}),
+    Permission.SEND: frozenset({Role.EDITOR}),
+    Permission.APPROVE: frozenset({Role.APPROVER}),
+    Permission.HOLD: frozenset({Role.EDITOR, Role.OPERATOR}),
+    Permission.SEE_MISSED: frozenset({Role.EDITOR}),
+    Permission.SEE_SUBSCRIBERS: frozenset({Role.OPERATOR}),
+    Permission.SEE_BOUNCES: frozenset({Role.OPERATOR}),
+    Permission.OPERATE: frozenset({Role.OPERATOR}),
+    Permission.ADMINISTER: frozenset(),
+}
