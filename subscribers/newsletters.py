@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.issues.urls import find_url_fault
 from newsletter.language import Language, Said
@@ -45,6 +46,7 @@ class NewsletterSettings:
     language: Language = Language.JAPANESE
     time_zone: str = "Asia/Tokyo"
     template: str = "digest"
+    visibility: Visibility = Visibility.PRIVATE
     approval_required: bool = False
     count_clicks: bool = False
 

@@ -91,7 +91,7 @@ def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
 
 
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
-    """Return every newsletter with the person's relation to it."""
+    """Return the newsletters that a person has to do with, and all that anybody may find."""
     rows = session.execute(
         select(NewsletterRow, SubscriptionRow.state, SubscriptionRow.paused_until)
         .outerjoin(
@@ -111,6 +111,7 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
             paused_until=until if until and until > moment else None,
         )
         for newsletter, state, until in rows
+        if newsletter.visibility.listed or state in set(SubscriptionState)
     ]
 
 
@@ -149,7 +150,8 @@ def save_wishes(
     session.flush()
     known = {relation.newsletter_id for relation in relations}
     had = {r.newsletter_id for r in relations if r.state is SubscriptionState.CONFIRMED}
-    for newsletter in session.scalars(select(NewsletterRow)).all():
+    offered = {choice.newsletter_id for choice in list_choices(session, subscriber_id)}
+    for newsletter in session.scalars(select(NewsletterRow).where(NewsletterRow.id.in_(offered))):
         if newsletter.id in wishes.newsletter_ids:
             wording = consent_wording(newsletter, wishes.language)
             origin = Origin(

@@ -21,7 +21,7 @@ from newsletter.cli.sending import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
-from newsletter.database.vocabulary import Role
+from newsletter.database.vocabulary import Role, Visibility
 from newsletter.delivery.approving import content_digest
 from newsletter.delivery.clearance import check_stored
 from newsletter.delivery.ordering import Order, place_order
@@ -45,6 +45,7 @@ _DRAFT = NewsletterDraft(
     from_name="まちのデジタル便り編集室",
     from_address="digest@machi-digital.example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3 例ビル4階",
+    visibility=Visibility.PUBLIC,
 )
 
 

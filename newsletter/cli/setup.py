@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from newsletter.cli.state import open_database, settings_of
+from newsletter.database.vocabulary import Visibility
 from newsletter.language import Language
 
 
@@ -21,6 +22,9 @@ def init(
     language: Annotated[Language, typer.Option()] = Language.JAPANESE,
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
+    visibility: Annotated[
+        Visibility, typer.Option(help="Who may read it on the web; its settings change it.")
+    ] = Visibility.PRIVATE,
 ) -> None:
     """Write .env with a new key if no key is set, and create a newsletter."""
     from rich.markup import escape
@@ -44,6 +48,7 @@ def init(
         language=language,
         time_zone=time_zone,
         template=template,
+        visibility=visibility,
     )
     with transaction(open_database(settings_of(context))) as session:
         create_newsletter(session, draft)

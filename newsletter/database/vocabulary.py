@@ -13,6 +13,27 @@ class SubscriptionState(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
+class Visibility(StrEnum):
+    """Who may find and read a newsletter on the web; its subscribers read it in any case."""
+
+    #: It is listed, and its archive is for everybody.
+    PUBLIC = "public"
+    #: Its archive is for whoever knows the address.
+    UNLISTED = "unlisted"
+    #: It has no archive.
+    PRIVATE = "private"
+
+    @property
+    def listed(self) -> bool:
+        """Whether lists, the sitemap and other newsletters' preferences name it."""
+        return self is Visibility.PUBLIC
+
+    @property
+    def readable(self) -> bool:
+        """Whether its archive and feed answer."""
+        return self is not Visibility.PRIVATE
+
+
 class SuppressionReason(StrEnum):
     """Why an address never gets mail again."""
 

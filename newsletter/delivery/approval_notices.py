@@ -58,9 +58,7 @@ def tell_by_mail(
         rendered = render_notice(
             draft, templates_dir=post.templates_dir, action_url=f"{post.public_url}{path}"
         )
-        person = find_or_add_person(
-            session, parse_address(account.address), language=account.language
-        )
+        person = find_or_add_person(session, parse_address(account.address))
         create_notice(
             session,
             newsletter_id=newsletter.id,

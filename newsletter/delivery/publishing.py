@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from newsletter.database.tables import IssueRow, MailingRow
+from newsletter.database.tables import IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingKind
 from newsletter.delivery.content import MailingContent, load_content
 from newsletter.errors import NotFoundError
@@ -31,6 +31,24 @@ class Publication:
     language: Language
     published_at: datetime
     mailing_id: int
+
+
+def find_archive(session: Session, slug: str) -> NewsletterRow:
+    """Return a newsletter whose archive may be read.
+
+    Raises:
+        NotFoundError: There is none of that name, or it is private: which of both is not said.
+    """
+    row = session.scalars(select(NewsletterRow).where(NewsletterRow.slug == slug)).one_or_none()
+    if row is None or not row.visibility.readable:
+        raise NotFoundError(f"There is no newsletter {slug!r}.")
+    return row
+
+
+def list_archives(session: Session) -> Sequence[NewsletterRow]:
+    """Return the newsletters that anybody may find, by slug."""
+    rows = session.scalars(select(NewsletterRow).order_by(NewsletterRow.slug)).all()
+    return [row for row in rows if row.visibility.listed]
 
 
 def list_publications(

@@ -10,17 +10,21 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
-from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.delivery.content import load_content
 from newsletter.delivery.links import DeliveryLinks
-from newsletter.delivery.publishing import find_publication, list_publications
+from newsletter.delivery.publishing import (
+    find_archive,
+    find_publication,
+    list_archives,
+    list_publications,
+)
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.newsletters import find_newsletter, list_newsletters
 
 #: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run.
 _MAIL_POLICY = (
@@ -50,18 +54,18 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     @router.get("/")
     def home(request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            rows = list_newsletters(session)
+            rows = list_archives(session)
         return pages.show("reader/home.html", language=pages.language_of(request), newsletters=rows)
 
     @router.get("/archive/{slug}")
     def archive(slug: str, request: Request, page: int = 1) -> HTMLResponse:
         page = min(max(page, 1), 10_000)
         with reading(engine) as session:
-            newsletter = find_newsletter(session, slug)
+            newsletter = find_archive(session, slug)
             issues = list_publications(
                 session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
             )
-        return pages.show(
+        shown = pages.show(
             "reader/archive.html",
             language=pages.language_of(request, newsletter.language),
             newsletter=newsletter,
@@ -71,11 +75,13 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             site=site,
             here=f"{site}/archive/{slug}",
         )
+        shown.headers.update(_index_headers(newsletter))
+        return shown
 
     @router.get("/archive/{slug}/feed.atom")
     def feed(slug: str) -> Response:
         with reading(engine) as session:
-            newsletter = find_newsletter(session, slug)
+            newsletter = find_archive(session, slug)
             issues = list_publications(session, newsletter.id, limit=_FEED)
         text = pages.render(
             "reader/feed.xml",
@@ -92,7 +98,7 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     @router.get("/archive/{slug}/{issue_slug}")
     def issue_page(slug: str, issue_slug: str) -> HTMLResponse:
         with reading(engine) as session:
-            newsletter = find_newsletter(session, slug)
+            newsletter = find_archive(session, slug)
             issue, content = find_publication(session, newsletter.id, issue_slug)
         here = f"{site}/archive/{slug}/{issue_slug}"
         manage = f"{site}/subscribe/{slug}"
@@ -112,14 +118,14 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
         html = fill(content.rendered.html, links).replace("</head>", f"{head}</head>", 1)
         html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
-        return _mail_page(html, _CACHED)
+        return _mail_page(html, _CACHED | _index_headers(newsletter))
 
     @router.get("/sitemap.xml")
     def sitemap() -> Response:
         with reading(engine) as session:
             listed = [
                 (row.slug, list_publications(session, row.id, limit=_SITEMAP))
-                for row in list_newsletters(session)
+                for row in list_archives(session)
             ]
         return _xml(
             pages.render(
@@ -151,6 +157,11 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 
     return router
+
+
+def _index_headers(newsletter: NewsletterRow) -> dict[str, str]:
+    """Return what keeps search engines from a newsletter that is not to be found."""
+    return {} if newsletter.visibility.listed else {"X-Robots-Tag": "noindex"}
 
 
 def _mail_page(html: str, headers: dict[str, str]) -> HTMLResponse:

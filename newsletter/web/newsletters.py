@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
-from newsletter.database.vocabulary import Role
+from newsletter.database.vocabulary import Role, Visibility
 from newsletter.delivery.feedback.policy import (
     MOST_DAYS,
     MOST_SOFT,
@@ -58,6 +58,7 @@ class _Form(BaseModel):
     language: Language = Language.JAPANESE
     time_zone: _Text = ""
     template: _Text = ""
+    visibility: Visibility = Visibility.PRIVATE
     approval_required: bool = False
     count_clicks: bool = False
 

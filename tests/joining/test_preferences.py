@@ -17,7 +17,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay, Visibility
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.newsletters import NewsletterDraft, create_newsletter
 from subscribers.suppression import erased_among
@@ -25,7 +25,11 @@ from tests.joining.conftest import API_TOKEN, Reception
 
 READER = "reader@example.jp"
 OTHER = NewsletterDraft(
-    slug="weekly", name="週刊", from_address="weekly@example.jp", postal_address="東京都"
+    slug="weekly",
+    name="週刊",
+    from_address="weekly@example.jp",
+    postal_address="東京都",
+    visibility=Visibility.PUBLIC,
 )
 
 

@@ -27,7 +27,7 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.database.vocabulary import DeliveryState, Role, Visibility
 from newsletter.delivery.feedback.log import log_events, mail_event
 from newsletter.delivery.links import DeliveryLinks
 from newsletter.delivery.planner import plan_mailing
@@ -58,6 +58,7 @@ EMPTY = NewsletterDraft(
     name="週刊 図書館",
     from_address="library@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
+    visibility=Visibility.PUBLIC,
 )
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.engine import transaction
 from newsletter.database.types import now
+from newsletter.database.vocabulary import Visibility
 from subscribers.importing import import_csv
 from subscribers.newsletters import NewsletterDraft, create_newsletter
 from tests.stories.house import PASSWORD, House, text_of
@@ -24,6 +25,7 @@ DIGEST = NewsletterDraft(
     from_name="デジタル便り編集室",
     from_address="digest@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
+    visibility=Visibility.PUBLIC,
 )
 EDITOR = "editor@example.jp"
 
@@ -133,7 +135,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     assert link is not None
     approver.goto(link[0])
     frame = approver.frame_locator("iframe.sent-mail")
-    expect(frame.get_by_text("【政府】").first).to_be_visible()
+    expect(frame.get_by_text("公共分野デジタル化動向").first).to_be_visible()
     expect(approver.get_by_text("60", exact=False).first).to_be_visible()
     approver.get_by_label("What to change").fill("発行日を確かめてください。")
     approver.get_by_role("button", name="Send it back").click()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.engine import transaction
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import MailingState, Visibility
 from newsletter.delivery.mailings import create_mailing, progress, render_stored
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
@@ -26,6 +26,7 @@ WEEKLY = NewsletterDraft(
     from_name="図書館",
     from_address="library@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
+    visibility=Visibility.PUBLIC,
 )
 READER, ONE_CLICKER, STAYER = "hana@example.jp", "ren@example.jp", "mei@example.jp"
 

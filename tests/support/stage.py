@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, SubscriberRow
-from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy, Visibility
 from newsletter.delivery.mailings import create_mailing, progress, render_stored
 from newsletter.delivery.schedule import AT_ONCE, Schedule
 from newsletter.issues.sources import read_issue
@@ -25,6 +25,7 @@ DRAFT = NewsletterDraft(
     name="まちのデジタル便り",
     from_address="digest@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
+    visibility=Visibility.PUBLIC,
 )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
 from newsletter.database.types import Instant, PrimaryKey, Vocabulary, now
+from newsletter.database.vocabulary import Visibility
 from newsletter.language import Language
 
 
@@ -20,6 +21,7 @@ class NewsletterRow(Base):
         unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
         time_zone: IANA name; dates and schedules are read in it.
         approval_required: Whether a second person must approve an issue before it is sent.
+        visibility: Who may find and read it on the web.
         count_clicks: Whether its mail's links lead through ours, to be counted as sums.
     """
 
@@ -40,6 +42,9 @@ class NewsletterRow(Base):
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
     time_zone: Mapped[str] = mapped_column(String(64))
     template: Mapped[str] = mapped_column(String(64))
+    visibility: Mapped[Visibility] = mapped_column(
+        Vocabulary(Visibility), default=Visibility.PRIVATE, server_default=Visibility.PRIVATE.value
+    )
     approval_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[Instant] = mapped_column(default=now)
