@@ -15,8 +15,10 @@ from html import escape, unescape
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import MailingLinkRow
+from newsletter.database.tables import IssueRow, MailingLinkRow, MailingRow
 from newsletter.errors import TokenError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.walking import walk_urls
 from newsletter.rendering.model import RenderedIssue, SlottedText
 from newsletter.tokens import Purpose, TokenSigner
 
@@ -26,10 +28,11 @@ _HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkClicks:
-    """How often a link was followed."""
+    """How often a link was followed; ``headline`` names the part of the issue that it stands in."""
 
     url: str
     clicks: int
+    headline: str = ""
 
 
 def counted_urls(html: SlottedText) -> tuple[str, ...]:
@@ -88,4 +91,20 @@ def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
         .where(MailingLinkRow.mailing_id == mailing_id)
         .order_by(MailingLinkRow.clicks.desc(), MailingLinkRow.number)
     )
-    return [LinkClicks(url=url, clicks=clicks) for url, clicks in rows]
+    headlines = _headlines(session, mailing_id)
+    return [
+        LinkClicks(url=url, clicks=clicks, headline=headlines.get(url, "")) for url, clicks in rows
+    ]
+
+
+def _headlines(session: Session, mailing_id: int) -> dict[str, str]:
+    """Return under which headline each link stands first; a sent issue does not change."""
+    content = session.scalar(
+        select(IssueRow.content)
+        .join(MailingRow, MailingRow.issue_id == IssueRow.id)
+        .where(MailingRow.id == mailing_id)
+    )
+    found: dict[str, str] = {}
+    for place, url in walk_urls(issue_from_json(content)) if content else ():
+        found.setdefault(url, place.heading)
+    return found

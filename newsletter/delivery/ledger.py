@@ -127,6 +127,7 @@ def claim_batch(
             )
             .values(
                 state=BatchState.LEASED,
+                leased_at=moment,
                 lease_token=token,
                 lease_expires_at=moment + timedelta(seconds=lease_seconds),
                 hinted_at=None,

@@ -35,6 +35,7 @@ _REASONS = 20
 _STEPS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 _PAGE = 1000
 _RATE_SECONDS = 60
+_LEAST_SECONDS = 5
 #: What somebody may want to know of one by one, because no copy arrived.
 _MISSED = (
     DeliveryState.REJECTED,
@@ -66,6 +67,7 @@ class MailingSummary:
     """
 
     mailing_id: int
+    issue_id: int | None
     subject: str
     state: MailingState
     segment: str
@@ -77,6 +79,7 @@ class MailingSummary:
     halt_reason: str
     restored: bool
     scheduled_at: datetime | None
+    local_hour: str
     started_at: datetime | None
     finished_at: datetime | None
     spread: timedelta
@@ -249,6 +252,7 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
     found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
     return MailingSummary(
         mailing_id=row.id,
+        issue_id=row.issue_id,
         subject=row.title,
         state=row.state,
         segment=row.segment,
@@ -260,6 +264,7 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         halt_reason=row.halt_reason,
         restored=row.restored,
         scheduled_at=row.scheduled_at,
+        local_hour=row.local_hour,
         started_at=row.started_at,
         finished_at=row.finished_at,
         spread=timedelta(seconds=row.spread_seconds),
@@ -294,17 +299,25 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
 
 
 def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) -> Pace:
-    """Measure the last minute; a mailing that rests has no time left to tell."""
+    """Measure the last minute; a mailing that rests has no time left to tell.
+
+    One that is spread goes as fast as it is meant to: what is left of its time is what is left.
+    """
     number = mailing.mailing_id
     if mailing.state is not MailingState.SENDING:
         return Pace(per_minute=0, left=None)
     key = ("pace", number)
-    per_minute = figures.of(session, key, lambda counting: _settled_lately(counting, number)).value
-    left = None
-    if per_minute and mailing.waiting:
-        left = timedelta(minutes=mailing.waiting / per_minute)
-        if mailing.spread and mailing.started_at:
-            left = max(left, mailing.started_at + mailing.spread - now())
+    settled = figures.of(session, key, lambda counting: _settled_lately(counting, number)).value
+    moment = now()
+    begun = mailing.started_at or moment
+    # A mailing younger than a minute has gone at its pace for less.
+    seconds = min(max((moment - begun).total_seconds(), _LEAST_SECONDS), _RATE_SECONDS)
+    per_minute = round(settled * 60 / seconds)
+    ends_at, left = begun + mailing.spread, None
+    if mailing.waiting and ends_at > moment:
+        left = ends_at - moment
+    elif mailing.waiting and settled:
+        left = timedelta(seconds=mailing.waiting * seconds / settled)
     return Pace(per_minute=per_minute, left=left)
 
 

@@ -16,6 +16,7 @@ from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.delivery import pulse
 from newsletter.delivery.domains import HeldDomain, held_domains
 from newsletter.delivery.relays import RelayState, resting_relays
+from newsletter.delivery.silence import Silence, silent_mailings
 from newsletter.delivery.tallying import (
     Counts,
     Tally,
@@ -92,6 +93,7 @@ class Overview:
     uncertain: Sequence[UnsettledMailing] = ()
     failed: Sequence[UnsettledMailing] = ()
     halted: Sequence[HaltedMailing] = ()
+    silent: Sequence[Silence] = ()
     incidents: Sequence[OpenIncident] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
@@ -119,6 +121,7 @@ class Overview:
             uncertain=tuple(row for row in self.uncertain if row.newsletter_id in newsletter_ids),
             failed=tuple(row for row in self.failed if row.newsletter_id in newsletter_ids),
             halted=tuple(row for row in self.halted if row.newsletter_id in newsletter_ids),
+            silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
             incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
         )
 
@@ -149,9 +152,27 @@ def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overv
             uncertain=tuple(attention.uncertain_mailings(session)),
             failed=tuple(attention.failed_mailings(session)),
             halted=tuple(attention.halted_mailings(session)),
+            silent=tuple(silent_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
+        )
+
+
+def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview:
+    """Look at what alone can keep a mailing from flowing, quickly: somebody is watching it."""
+    beats = pulse.beats(engine)
+    resting = resting_relays(engine)
+    with reading(engine) as session:
+        return Overview(
+            taken_at=now(),
+            database=DatabaseHealth(kind=engine.dialect.name, milliseconds=0.0),
+            broker=BrokerHealth() if redis_url else None,
+            round_at=beats[1] if beats else None,
+            backlog=attention.backlog(session),
+            processes=tuple(list_processes(session)),
+            relays=_relay_views(session, (), resting),
+            silent=tuple(silent_mailings(session, mailing_id=mailing_id)),
         )
 
 

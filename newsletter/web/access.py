@@ -301,6 +301,12 @@ def operated(session: Session, visit: Visit) -> list[int] | None:
     return [row.id for row in rows if visit.rights.allows(Role.OPERATOR, row.id)]
 
 
+def own(visit: Visit) -> int:
+    """Return the newsletter that a route's path names."""
+    assert visit.newsletter_id is not None  # noqa: S101 - the path names it; see `Requires`
+    return visit.newsletter_id
+
+
 def settings_path(visit: Visit) -> str:
     """Return the path of the settings of the newsletter visited; empty for who may not open it."""
     if not visit.rights.allows(Role.ADMINISTRATOR, visit.newsletter_id):

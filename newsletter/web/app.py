@@ -87,7 +87,7 @@ def create_app(
     _include_accounts(app, settings, engine, sealer, signer, pages)
     sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
-    app.include_router(mailings_router(engine, figures, pages))
+    app.include_router(mailings_router(settings, engine, figures, pages))
     _include_lists(app, settings, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.

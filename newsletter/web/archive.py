@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from html import escape
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -116,7 +117,8 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         }
         head = pages.render("reader/issue_head.html", language=issue.language, **values)
         bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
-        html = fill(content.rendered.html, links).replace("</head>", f"{head}</head>", 1)
+        html = _without_link_to(here, fill(content.rendered.html, links))
+        html = html.replace("</head>", f"{head}</head>", 1)
         html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
         return _mail_page(html, _CACHED | _index_headers(newsletter))
 
@@ -153,7 +155,7 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         name = subscription.name if subscription else ""
         address = subscriber.address if subscriber else ""
         values = links.slots(name=name, address=address or "")
-        html = fill(content.rendered.html, values)
+        html = _without_link_to(values[Slot.VIEW_URL], fill(content.rendered.html, values))
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 
     return router
@@ -162,6 +164,12 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
 def _index_headers(newsletter: NewsletterRow) -> dict[str, str]:
     """Return what keeps search engines from a newsletter that is not to be found."""
     return {} if newsletter.visibility.listed else {"X-Robots-Tag": "noindex"}
+
+
+def _without_link_to(url: str, html: str) -> str:
+    """Return a mail's page without the links that lead to that very page."""
+    link = rf'<a\b[^<>]*?\shref="{re.escape(escape(url))}"[^<>]*>.*?</a>'
+    return re.sub(link, "", html, flags=re.DOTALL)
 
 
 def _mail_page(html: str, headers: dict[str, str]) -> HTMLResponse:

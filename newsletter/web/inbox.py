@@ -9,12 +9,11 @@ from fastapi.responses import HTMLResponse
 
 from newsletter.errors import NotFoundError
 from newsletter.mailbox.store import MailboxStore, Stored
+from newsletter.web.access import find_visit
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
 _PAGE = 50
-#: Whoever looks sits at this machine, so times are in its zone.
-_HERE = None
 #: The mail is shown in a frame without scripts; its links open beside the inbox.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; "
@@ -39,7 +38,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
         return pages.show(
             "inbox.html",
             language=pages.language_of(request),
-            zone=_HERE,
+            zone=_zone_of(request),
             messages=found[:_PAGE],
             more=len(found) > _PAGE,
             page=max(page, 1),
@@ -54,7 +53,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
         return pages.show(
             "message.html",
             language=pages.language_of(request),
-            zone=_HERE,
+            zone=_zone_of(request),
             message=stored.summary,
             view=view if view in {"html", "text", "source", "headers"} else "html",
             text=_part(parsed, "plain"),
@@ -70,6 +69,12 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
         return HTMLResponse(page, headers={"Content-Security-Policy": _FRAME_POLICY})
 
     return router
+
+
+def _zone_of(request: Request) -> str:
+    """Return the time zone of whoever is signed in; of anybody else, that of new accounts."""
+    visit = find_visit(request)
+    return visit.time_zone if visit and visit.time_zone else "Asia/Tokyo"
 
 
 def _part(message: EmailMessage, kind: str) -> str:

@@ -13,9 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
-from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.delivery.audience import audience_figure
 from newsletter.delivery.clicks import LinkClicks, clicks_of
 from newsletter.delivery.figures import Figures
 from newsletter.delivery.reporting import (
@@ -29,9 +31,21 @@ from newsletter.delivery.reporting import (
     report_on,
     summarise,
 )
-from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.operations import mailings as operations
-from newsletter.web.access import EditorVisit, Requires, SignedInVisit, Visit
+from newsletter.operations.alarms import judge_flow
+from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.overview import look_at_flow
+from newsletter.settings import Settings
+from newsletter.web.access import (
+    EditorVisit,
+    HolderVisit,
+    Requires,
+    SeeingVisit,
+    SignedInVisit,
+    Visit,
+    own,
+)
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -52,10 +66,13 @@ _ACTIONS = {
     "resume": operations.resume,
     "cancel": operations.cancel,
 }
+_TO_COME = frozenset({MailingState.SCHEDULED, MailingState.PLANNING})
 _LIVE = "_sending/progress.html"
 
 
-def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
+def mailings_router(  # noqa: C901, PLR0915 - a list of routes
+    settings: Settings, engine: Engine, figures: Figures, pages: Pages
+) -> Router:
     """Return the routes of mailings under way and past."""
     router = Router(prefix="/newsletters/{newsletter}/mailings")
     outer = Router()
@@ -63,7 +80,11 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
     @outer.get("/mailings")
     def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
         with reading(engine) as session:
-            rows = [row for row in list_newsletters(session) if _may_see(visit, row.id)]
+            rows = [
+                row
+                for row in list_newsletters(session)
+                if visit.rights.may(Permission.SEE_MAILINGS, row.id)
+            ]
             if len(rows) == 1:
                 return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
             newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
@@ -71,10 +92,10 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
 
     @router.get("")
     def show_list(
-        visit: SignedInVisit, request: Request, before: Annotated[int | None, Query()] = None
+        visit: SeeingVisit, request: Request, before: Annotated[int | None, Query()] = None
     ) -> HTMLResponse:
         with reading(engine) as session:
-            row = session.get_one(NewsletterRow, _allowed(visit))
+            row = session.get_one(NewsletterRow, own(visit))
             mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
         older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
         return pages.show_to(
@@ -86,19 +107,25 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
             older=f"?before={older}" if older else "",
         )
 
+    def _reasons(mailing: MailingSummary) -> Sequence[Alarm]:
+        """Return why a mailing that is being sent does not flow, as operators are told it."""
+        if mailing.state is not MailingState.SENDING or not mailing.waiting:
+            return ()
+        return judge_flow(look_at_flow(engine, mailing.mailing_id, redis_url=settings.redis_url))
+
     def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace]:
         with reading(engine) as session:
-            mailing = summarise(session, _allowed(visit), number, figures)
+            mailing = summarise(session, own(visit), number, figures)
             return mailing, measure_pace(session, mailing, figures)
 
     @router.get("/{number}")
-    def show_mailing(number: int, visit: SignedInVisit, request: Request) -> HTMLResponse:
+    def show_mailing(number: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
         return _show(visit, request, number)
 
     def _show(
         visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
-        newsletter_id = _allowed(visit)
+        newsletter_id = own(visit)
         with reading(engine) as session:
             row = session.get_one(NewsletterRow, newsletter_id)
             mailing = summarise(session, newsletter_id, number, figures)
@@ -108,6 +135,9 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
             )
             pace = measure_pace(session, mailing, figures)
             clicks = clicks_of(session, number)
+            audience = None
+            if mailing.state in _TO_COME:
+                audience = audience_figure(session, row, mailing.segment, figures)
         return pages.show_to(
             visit,
             request,
@@ -125,36 +155,44 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
             compared=compared,
             moving=mailing.state in _MOVING,
             base=f"/newsletters/{row.slug}/mailings/{number}",
-            may_edit=visit.rights.allows(Role.EDITOR, newsletter_id),
-            may_move=_may_move(visit, newsletter_id),
+            may_edit=visit.may(Permission.SEE_MISSED),
+            may_write=visit.may(Permission.WRITE),
+            may_move=visit.may(Permission.HOLD),
+            may_settle=visit.may(Permission.OPERATE),
+            reasons=_reasons(mailing),
+            audience=audience,
             error=error,
         )
 
     @router.get("/{number}/events")
-    async def stream(number: int, visit: SignedInVisit, request: Request) -> StreamingResponse:
+    async def stream(number: int, visit: SeeingVisit, request: Request) -> StreamingResponse:
         await run_in_threadpool(_progress, visit, number)
 
         def show(now: Visit) -> tuple[str, bool]:
             mailing, pace = _progress(now, number)
             shown = pages.render(
-                _LIVE, language=now.language, zone=now.time_zone, mailing=mailing, pace=pace
+                _LIVE,
+                language=now.language,
+                zone=now.time_zone,
+                mailing=mailing,
+                pace=pace,
+                reasons=_reasons(mailing),
+                may_settle=now.rights.may(Permission.OPERATE, own(visit)),
             )
             return shown, mailing.state in _MOVING
 
-        return live(request, Requires(), show, seconds=_TICK_SECONDS)
+        return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
 
     @router.post("/{number}/{verb}")
     def move(
         number: int,
         verb: str,
-        visit: SignedInVisit,
+        visit: HolderVisit,
         request: Request,
         reason: _Field = "",
         twice: _Field = "",
     ) -> Response:
-        newsletter_id = _allowed(visit)
-        if not _may_move(visit, newsletter_id):
-            raise ForbiddenError("Your roles do not reach that far.")
+        newsletter_id = own(visit)
         action = _ACTIONS.get(verb)
         if verb == "resume":
             action = partial(operations.resume, even_twice=twice == "yes")
@@ -167,16 +205,16 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
         return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
 
     @router.get("/{number}/report.csv")
-    def download_report(number: int, visit: SignedInVisit) -> Response:
+    def download_report(number: int, visit: SeeingVisit) -> Response:
         with reading(engine) as session:
-            mailing = summarise(session, _allowed(visit), number, figures)
+            mailing = summarise(session, own(visit), number, figures)
             report = report_on(session, mailing, figures)
             clicks = clicks_of(session, number)
         return _csv(_figures(mailing, report.value, clicks), f"mailing-{number}.csv")
 
     @router.get("/{number}/missed.csv")
     def download_missed(number: int, visit: EditorVisit) -> Response:
-        newsletter_id = _allowed(visit)
+        newsletter_id = own(visit)
         with reading(engine) as session:
             summarise(session, newsletter_id, number, figures)
 
@@ -191,22 +229,6 @@ def mailings_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  
 
     outer.include_router(router)
     return outer
-
-
-def _may_see(visit: Visit, newsletter_id: int) -> bool:
-    roles = (Role.EDITOR, Role.APPROVER, Role.OPERATOR)
-    return any(visit.rights.allows(role, newsletter_id) for role in roles)
-
-
-def _allowed(visit: Visit) -> int:
-    number = visit.newsletter_id
-    if number is None or not _may_see(visit, number):
-        raise ForbiddenError("Your roles do not reach that far.")
-    return number
-
-
-def _may_move(visit: Visit, newsletter_id: int) -> bool:
-    return any(visit.rights.allows(role, newsletter_id) for role in (Role.EDITOR, Role.OPERATOR))
 
 
 def _figures(
@@ -227,7 +249,7 @@ def _figures(
     ):
         yield ("afterwards", name, str(count))
     for link in clicks:
-        yield ("clicks", link.url, str(link.clicks))
+        yield ("clicks", link.url, str(link.clicks), link.headline)
 
 
 def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:

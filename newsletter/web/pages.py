@@ -137,13 +137,13 @@ def _deed(context: Context, action: str) -> str:
 
 @pass_context
 def _moment(context: Context, value: datetime | None, *, seconds: bool = False) -> Markup:
-    """Write an instant in the reader's zone, the day left out when it is today."""
+    """Write an instant in the reader's zone; with seconds, the day is left out when it is today."""
     if value is None:
         return Markup("–")
     zone = _zone_of(context)
     local, today = value.astimezone(zone), now().astimezone(zone)
     clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    if local.date() == today.date():
+    if seconds and local.date() == today.date():
         shown = clock
     elif context["ja"]:
         year = f"{local.year}年" if local.year != today.year else ""

@@ -1,4 +1,4 @@
-"""Who may find and read a newsletter: a new one is private until its administrator says otherwise."""
+"""Who may find and read a newsletter: a new one is private until somebody says otherwise."""
 
 from __future__ import annotations
 

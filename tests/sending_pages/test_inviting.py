@@ -118,7 +118,7 @@ def test_who_forgot_the_password_chooses_another_by_mail(
     with httpx.Client(base_url=site) as client:
         csrf = csrf_of(client.get(path).text)
         chosen = client.post(path, data={"csrf": csrf, "password": "five other words, longer"})
-        assert chosen.headers["location"] == "/account"
+        assert chosen.headers["location"] == "/home"
         assert client.get(path).status_code == 404
 
 

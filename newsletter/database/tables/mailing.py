@@ -109,6 +109,7 @@ class BatchRow(Base):
 
     Attributes:
         due_at: When it may be sent next.
+        leased_at: Since when its holder sends it; of one at rest, the last time.
         hinted_at: When a task for it was last published; None when none is under way.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.
@@ -124,6 +125,7 @@ class BatchRow(Base):
     state: Mapped[BatchState] = mapped_column(Vocabulary(BatchState), default=BatchState.PENDING)
     due_at: Mapped[Instant]
     hinted_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    leased_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     records: Mapped[int] = mapped_column(default=0, server_default="0")

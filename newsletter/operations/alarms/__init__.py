@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
 from newsletter.operations.alarms.model import Alarm, Severity
 from newsletter.operations.alarms.processes import of_processes
-from newsletter.operations.alarms.routes import of_domains, of_relays
+from newsletter.operations.alarms.routes import of_domains, of_relays, of_silence
 from newsletter.operations.alarms.servers import of_servers
 from newsletter.operations.overview import Overview
 
@@ -23,8 +23,15 @@ def judge(seen: Overview) -> Sequence[Alarm]:
         *of_processes(seen),
         *of_backlog(seen),
         *of_relays(seen),
+        *of_silence(seen),
         *of_domains(seen),
         *of_deliveries(seen),
         *of_mailings(seen),
     ]
     return sorted(found, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))
+
+
+def judge_flow(seen: Overview) -> Sequence[Alarm]:
+    """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
+    found = [*of_processes(seen), *of_relays(seen), *of_silence(seen)]
+    return [alarm for alarm in found if alarm.severity is Severity.CRITICAL]

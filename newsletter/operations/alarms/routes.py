@@ -65,6 +65,26 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             )
 
 
+def of_silence(seen: Overview) -> Iterator[Alarm]:
+    """Return the mailings of which nothing is taken, before any relay's time is up."""
+    for silence in seen.silent:
+        seconds = int((seen.taken_at - silence.since).total_seconds())
+        yield alarm(
+            Severity.CRITICAL,
+            "mailing-silent",
+            (
+                f"配信{silence.mailing_id}は、中継サーバーの応答が{seconds}秒間ありません",
+                f"No relay has answered for mailing {silence.mailing_id} for {seconds} s",
+            ),
+            (
+                "中継サーバーの状態を確認してください。応答が戻ると、自動で続きを送信します。",
+                "See whether the relay is well. Once it answers, sending goes on by itself.",
+            ),
+            where=str(silence.mailing_id),
+            section="relays",
+        )
+
+
 def of_domains(seen: Overview) -> Iterator[Alarm]:
     """Return which recipient domains are held or put much off."""
     for domain in seen.domains:

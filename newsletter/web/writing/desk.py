@@ -25,7 +25,7 @@ from newsletter.issues.drafts import (
 from newsletter.issues.duplicating import start_from
 from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.language import Language, Said
-from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.routing import Router
 from newsletter.web.writing.blocks import Changed, Pressed, press
 from newsletter.web.writing.draft_pages import DraftPages, remember_view, to_draft
@@ -187,12 +187,6 @@ def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
         return JSONResponse({"author": error.theirs.author}, status_code=409)
     known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
     return JSONResponse(told(known, language), status_code=422)
-
-
-def own(visit: Visit) -> int:
-    """Return the newsletter that a route's path names."""
-    assert visit.newsletter_id is not None  # noqa: S101 - the path names it; see `Requires`
-    return visit.newsletter_id
 
 
 def began_with(draft: Draft, revision: int) -> Draft:

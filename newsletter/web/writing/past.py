@@ -19,10 +19,10 @@ from newsletter.issues.drafts import (
     list_revisions,
     restore_revision,
 )
-from newsletter.web.access import EditorVisit, newsletter_of
+from newsletter.web.access import EditorVisit, newsletter_of, own
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.writing.desk import began_with, own, record
+from newsletter.web.writing.desk import began_with, record
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
 
 _Revision = Annotated[int, Form(ge=0)]

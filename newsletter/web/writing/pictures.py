@@ -15,10 +15,10 @@ from newsletter.issues.images import encode_image, keep_image
 from newsletter.issues.markdown_writer import blocks_to_markdown
 from newsletter.issues.model import Picture
 from newsletter.settings import Settings
-from newsletter.web.access import EditorVisit, Visit
+from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.routing import Router, up_to
 from newsletter.web.writing.blocks import place_picture
-from newsletter.web.writing.desk import began_with, own
+from newsletter.web.writing.desk import began_with
 from newsletter.web.writing.draft_pages import DraftPages, to_draft
 from newsletter.web.writing.written import Written, told
 

@@ -17,11 +17,10 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
 from newsletter.issues.drafts import get_draft
-from newsletter.web.access import EditorVisit, Visit, settings_path
+from newsletter.web.access import EditorVisit, Visit, own, settings_path
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.wording import tell
-from newsletter.web.writing.desk import own
 from newsletter.web.writing.draft_pages import DraftPages
 from newsletter.web.writing.proof import SAMPLE_READERS, Reader, mail_frame, show_to_reader
 from newsletter.web.writing.written import Written, WrittenForm, told
