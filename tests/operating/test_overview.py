@@ -21,6 +21,7 @@ from newsletter.delivery.ledger import claim_batch, close_batch, standing
 from newsletter.delivery.outcomes import Outcome
 from newsletter.delivery.planner import plan_mailing
 from newsletter.delivery.relays import hold_relay, relay_failed
+from newsletter.delivery.silence import Silence
 from newsletter.delivery.tallying import Tally, condense, relay_tallies, tally, totals
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import judge
@@ -153,6 +154,21 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             ),
         ),
         ("lease-overdue", "warning", lambda o: replace(o, backlog=Backlog(overdue_leases=1))),
+        (
+            "mailing-silent",
+            "critical",
+            lambda o: replace(
+                o,
+                silent=(
+                    Silence(
+                        mailing_id=4,
+                        newsletter_id=1,
+                        subject="十一月号",
+                        since=o.taken_at - timedelta(seconds=14),
+                    ),
+                ),
+            ),
+        ),
         (
             "relay-defers",
             "warning",

@@ -144,6 +144,16 @@ def test_an_editor_is_never_shown_the_readers_page_of_what_is_not_there(sign_in:
     )
 
 
+def test_the_list_opens_the_view_written_in_last(stage: Stage, sign_in: SignIn) -> None:
+    path = f"{BASE}/drafts/{_draft(stage)}"
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    assert f'href="{path}/blocks"' in client.get(f"{BASE}/issues").text
+    client.get(path)
+    assert f'href="{path}"' in client.get(f"{BASE}/issues").text
+    client.get(f"{path}/blocks")
+    assert f'href="{path}/blocks"' in client.get(f"{BASE}/issues").text
+
+
 def test_a_refusal_while_handing_over_is_no_bounce_that_came_later(stage: Stage) -> None:
     stage.subscribe("a@example.jp")
     number = stage.mail()

@@ -1,0 +1,44 @@
+"""What each role may do: the table in the documents is the one the pages ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.accounts.permissions import PERMISSIONS, Permission
+from newsletter.accounts.roles import Grant, Rights
+from newsletter.database.vocabulary import Role
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "accounts.md"
+
+
+def _documented() -> dict[str, dict[Role, bool]]:
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    start = lines.index("| may | editor | approver | operator | administrator |")
+    rows = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[name] = {role: cell == "yes" for role, cell in zip(Role, cells, strict=True)}
+    return rows
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_the_documents_say_what_holds(permission: Permission) -> None:
+    holds = {role: Rights(grants=frozenset({Grant(role=role)})).may(permission, 1) for role in Role}
+    assert _documented()[permission.value] == holds
+
+
+def test_the_documents_name_nothing_else() -> None:
+    assert set(_documented()) == {permission.value for permission in Permission}
+    assert set(PERMISSIONS) == set(Permission)
+
+
+def test_a_role_in_one_newsletter_reaches_no_other() -> None:
+    rights = Rights(grants=frozenset({Grant(role=Role.APPROVER, newsletter_id=1)}))
+    assert rights.may(Permission.APPROVE, 1)
+    assert rights.may(Permission.APPROVE)
+    assert not rights.may(Permission.APPROVE, 2)
+    assert not rights.may(Permission.SEND, 1)
