@@ -32,8 +32,8 @@ from newsletter.web.confirming import confirming_router
 from newsletter.web.failing import guard_headers, show_failures
 from newsletter.web.forgetting import forgetting_router
 from newsletter.web.head_requests import HeadRequests
-from newsletter.web.hosts import Hosts
 from newsletter.web.home import home_router
+from newsletter.web.hosts import Hosts
 from newsletter.web.images import images_router
 from newsletter.web.importing import ImportDesk, importing_router
 from newsletter.web.inbox import inbox_router

@@ -42,6 +42,7 @@ from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
+from newsletter.web.writing.draft_pages import last_view
 from subscribers.segments.saved import list_segments, segment_text
 
 #: Where it is, below a newsletter.
@@ -146,6 +147,7 @@ class SendingPage:
                 returned=last_returned(session, issue.id),
                 approval_people=people_of(session, approval, last_returned(session, issue.id)),
                 draft=_draft_of(session, issue),
+                view=last_view(request),
                 segments=list_segments(session, newsletter.id),
                 count=count,
                 fault=fault,

@@ -20,6 +20,7 @@ from newsletter.issues.sent import sent_as
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.writing.draft_pages import last_view
 from newsletter.web.writing.proof import SAMPLE_READERS, mail_frame, show_to_reader
 
 
@@ -35,7 +36,7 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
             draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
             mailings = sent_as(session, number)
             if not mailings:
-                to = f"drafts/{draft.id}/blocks" if draft else f"issues/{number}/send"
+                to = f"drafts/{draft.id}{last_view(request)}" if draft else f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             content = load_content(session, mailings[0].id)
         reader = SAMPLE_READERS[visit.language]

@@ -149,7 +149,9 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
 
     @router.post("/newsletters/{newsletter}/issues/{number}/open")
-    def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+    def open_for_editing(
+        newsletter: str, number: int, visit: EditorVisit, request: Request
+    ) -> RedirectResponse:
         """Open an issue's draft; of one that was sent, the page that shows it."""
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
@@ -159,7 +161,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             if sent_as(session, number):
                 return _go(f"/newsletters/{newsletter}/issues/{number}")
             draft = open_issue(session, row.id, issue.slug, author=visit.address)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}{last_view(request)}")
 
     return router
 
