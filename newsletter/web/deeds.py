@@ -18,7 +18,6 @@ DEEDS: Mapping[str, Said] = {
     "account.second-factor-off": Said(ja="二段階認証を無効化", en="Second factor off"),
     "account.second-factor-reset": Said(ja="二段階認証を解除（管理者）", en="Second factor reset"),
     "account.second-factor-on": Said(ja="二段階認証を有効化", en="Second factor on"),
-    "account.second-factor-reset": Said(ja="二段階認証を初期化", en="Second factor reset"),
     "bounce.undo": Said(ja="不達の処置を取り消し", en="Bounce undone"),
     "delivery.leave": Said(ja="届いたとみなす", en="Taken as arrived"),
     "delivery.prove": Said(ja="記録により確定", en="Settled by evidence"),
