@@ -147,8 +147,8 @@ def test_whose_link_works_no_more_is_told_how_to_leave_by_address(site: Site) ->
     answer = httpx.get(f"{site.url}/u/signed-with-a-key-that-is-gone")
     assert answer.status_code == 404
     assert "登録フォームを開き" in answer.text
-    home = httpx.get(f"{site.url}/")
-    assert "/subscribe/digest" in home.text
+    assert 'href="/archive/digest"' in httpx.get(f"{site.url}/").text
+    assert "/subscribe/digest" in httpx.get(f"{site.url}/archive/digest").text
 
 
 def test_a_link_to_read_by_does_not_let_leave(site: Site) -> None:
