@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import ListError, Place
+from subscribers.list_files import is_json
 from subscribers.list_formats import (
     FIELDS,
     IGNORED,
@@ -17,6 +18,7 @@ from subscribers.list_formats import (
     fold,
     guess_field,
     is_weak,
+    mark_of,
     recognise,
     state_of_file,
 )
@@ -25,7 +27,7 @@ from subscribers.segments.parse import is_attribute_name
 #: What a column can be mapped to, besides ``attributes.NAME``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
-_SHARED = frozenset({"tags", "attributes", "disabled"})
+_SHARED = frozenset({"tags", "attributes", "disabled", "state"})
 _NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
@@ -62,11 +64,17 @@ class ListForm:
         columns: The list's own columns → ``address`` …, ``attributes.NAME``, or ``-`` for nothing.
         known: The system whose export it is, where that was recognised.
         state: What it says of everybody on it.
+        marks: Columns that are none of ours, and may all the same say something against mail:
+            ``disabled`` where they do when filled, ``hint`` where their value may be a state,
+            empty where only a plain word counts.
+        defused: Whether cells that begin like formulas have an apostrophe before them.
     """
 
     columns: dict[str, str]
     known: KnownFormat | None = None
     state: ListState | None = None
+    marks: dict[str, str] = field(default_factory=dict)
+    defused: bool = False
     fields: dict[str, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,8 +174,23 @@ def form_of(
             place=place,
             remedy="Name it email or メールアドレス in line 1, or use --map COLUMN=address.",
         )
-    state = state_of_file(guess.known, names, file_name) if guess.known else None
-    return ListForm(columns=columns, known=guess.known, state=state)
+    own = guess.known is not None and guess.known.own
+    marks = {
+        name: mark_of(name)
+        for name, ours in columns.items()
+        if not own
+        and (ours == IGNORED or ours.startswith("attributes."))
+        # A browser's form says of every column what it is: nothing is no choice where none was.
+        and (name not in chosen or (chosen[name] == IGNORED and name not in guess.columns))
+    }
+    state = None if own else state_of_file(guess.known, names, file_name)
+    return ListForm(
+        columns=columns,
+        known=guess.known,
+        state=state,
+        marks=marks,
+        defused=own and not is_json(file_name),
+    )
 
 
 def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:

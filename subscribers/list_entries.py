@@ -18,7 +18,7 @@ from subscribers.addresses import Address, parse_address
 from subscribers.list_columns import ListForm, Problem, RefusedError, shown
 from subscribers.list_dates import read_instant
 from subscribers.list_files import Record
-from subscribers.list_formats import IGNORED, ListState, fold, read_state
+from subscribers.list_formats import IGNORED, ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
 from subscribers.segments.parse import is_attribute_name
 
@@ -107,8 +107,8 @@ class _Row(NamedTuple):
         found = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
         return RefusedError(found)
 
-    def note(self, name: str, problem: str) -> None:
-        value = shown(self.said.get(name))
+    def note(self, name: str, problem: str, value: str | None = None) -> None:
+        value = shown(self.said.get(name)) if value is None else value
         self.notes.append(
             Problem(
                 line=self.record.line,
@@ -137,10 +137,11 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         for warning in address.warning.split("; "):
             row.note("address", warning)
     attributes = _check_attributes(row, attributes) if attributes else attributes
-    if len(said) == 1 and form.known is None:
+    marked = _marked(record, form)
+    if len(said) == 1 and form.known is None and form.state is None and marked is None:
         # Most lists have little more than addresses.
         return Entry(record.line, address, address.name, "", attributes, notes=tuple(row.notes))
-    outcome = _outcome(row, form)
+    outcome = _outcome(row, form, marked)
     language = _language(row)
     suppressed = _suppressed(row, outcome)
     state = _STATES.get(outcome, SubscriptionState.UNSUBSCRIBED)
@@ -171,14 +172,13 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
     said: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     columns = form.columns
-    is_own = form.known is not None and form.known.own
     for name, given in record.values.items():
         ours = columns.get(name, IGNORED)
         if ours == IGNORED or given is None:
             continue
         value = given
         if isinstance(given, str):
-            value = given[1:] if is_own and _DEFUSED.match(given) else given
+            value = given[1:] if form.defused and _DEFUSED.match(given) else given
             value = value if ours.startswith("attributes") else value.strip()
         if value == "":
             continue
@@ -186,13 +186,20 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
             attributes |= _attributes(record, name, value)
         elif ours.startswith("attributes."):
             attributes[ours.removeprefix("attributes.")] = value
-        elif ours == "tags" and ours in said:
-            said[ours] = [*_split_tags(said[ours]), *_split_tags(value)]
-        elif ours == "disabled" and _is_false(said.get(ours, "")):
-            said[ours] = value
         else:
-            said.setdefault(ours, value)
+            _take(said, ours, value)
     return said, attributes
+
+
+def _take(said: dict[str, Any], ours: str, value: object) -> None:
+    """Take a value for one of our fields, beside what another column gave."""
+    if ours == "tags" and ours in said:
+        said[ours] = [*_split_tags(said[ours]), *_split_tags(value)]
+    elif ours == "disabled" and _is_false(said.get(ours, "")):
+        said[ours] = value
+    elif ours == "state":
+        said.setdefault("states", []).append(value)
+    said.setdefault(ours, value)
 
 
 def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
@@ -212,26 +219,59 @@ def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
     raise RefusedError(found)
 
 
-def _outcome(row: _Row, form: ListForm) -> ListState:
-    """Return what the list says of somebody, by its column of states or else by its dates."""
+def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
+    """Return the first column of no field of ours that speaks against mail, and how."""
+    for name, mark in form.marks.items():
+        value = record.values.get(name)
+        if value is None or value in ("", False) or isinstance(value, dict | list):
+            continue
+        text = str(value).strip()
+        said = against_mail(text)
+        if said is None and mark == "hint":
+            said = read_state(text)
+            said = None if said is ListState.CONFIRMED else said
+        elif said is None and mark == "disabled" and not _is_false(text):
+            said = against_mail(name) or ListState.UNSUBSCRIBED
+        if said is not None:
+            return name, said
+    return None
+
+
+def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
+    """Return what the list says of somebody: the gravest that any of its columns does."""
     found = form.state
-    if found is None and "state" in row.said:
-        word = row.text("state")
-        found = form.known.states.get(fold(word)) if form.known else None
-        found = found or read_state(word)
-        if found is None:
-            raise row.refused(
-                "state",
-                word,
-                "This state is not known here, so nobody can tell whether this person wants mail.",
-            )
+    if found is None and "states" in row.said:
+        found = _state(row, form)
     elif found is None and "state" in form.fields and form.known:
         found = form.known.blank
+    if marked is not None and found in {None, ListState.CONFIRMED}:
+        name, said = marked
+        value = shown(row.record.values.get(name))
+        row.note(name, "a column speaks against mail to this person, so none is sent", value)
+        return _refuse_never(row, said)
     if found is not None and found is not ListState.CONFIRMED:
         return _refuse_never(row, found)
     if found is not None and form.known is not None and form.known.own:
         return found
     return _by_marks(row) or found or ListState.CONFIRMED
+
+
+def _state(row: _Row, form: ListForm) -> ListState | None:
+    """Return what the columns of states say; one against mail counts for more than one for it."""
+    outcome: ListState | None = None
+    for value in row.said["states"]:
+        word = str(value)
+        own = form.known.states.get(fold(word)) if form.known else None
+        found = own or read_state(word)
+        if found is None and read_instant(word, row.zone) is None:
+            raise row.refused(
+                "state",
+                word,
+                "This state is not known here, so nobody can tell whether this person wants mail.",
+            )
+        if found is not None and outcome in {None, ListState.CONFIRMED}:
+            outcome = found
+    return outcome
 
 
 def _refuse_never(row: _Row, found: ListState) -> ListState:

@@ -18,6 +18,7 @@ from newsletter.issues.normalise import decode
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
+_JSON_ENDINGS = (".jsonl", ".ndjson")
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 _DELIMITERS = (",", "\t", ";")
 #: What Excel reads as the sign between cells, and writes before some exports.
@@ -40,6 +41,11 @@ class Record(NamedTuple):
     values: dict[str, Any]
     header: bool = False
     fault: str = ""
+
+
+def is_json(file_name: str) -> bool:
+    """Tell whether a file is JSON lines, by its name."""
+    return file_name.lower().endswith(_JSON_ENDINGS)
 
 
 def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -24,6 +24,8 @@ FIELDS = (
 )
 #: Says that a column is none of ours.
 IGNORED = "-"
+#: A cell that says something of mail is a word or two.
+_LONGEST_WORD = 40
 
 
 class ListState(StrEnum):
@@ -85,7 +87,27 @@ def is_weak(name: str) -> bool:
 
 def read_state(word: str) -> ListState | None:
     """Return what a word of a list's column of states means; None when it is not known."""
-    return _tables().states.get(fold(word))
+    folded = fold(word)
+    return _tables().states.get(folded) or _by_part(folded)
+
+
+def against_mail(value: str) -> ListState | None:
+    """Return what a value of any other column says against mail, if it clearly does."""
+    return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
+
+
+def _by_part(folded: str) -> ListState | None:
+    return next((state for part, state in _tables().parts if part in folded), None)
+
+
+def mark_of(name: str) -> str:
+    """Return ``disabled`` or ``hint`` for a column that may say something of mail; else nothing."""
+    folded, marks = fold(name), _tables().marks
+    if any(part in folded for part in marks["besides"]):
+        return ""
+    if any(part in folded for part in marks["against"]):
+        return "disabled"
+    return "hint" if any(part in folded for part in marks["state"]) else ""
 
 
 def recognise(names: Collection[str]) -> KnownFormat | None:
@@ -94,8 +116,13 @@ def recognise(names: Collection[str]) -> KnownFormat | None:
     return next((known for known in _tables().formats if known.header <= folded), None)
 
 
-def state_of_file(known: KnownFormat, names: Iterable[str], file_name: str) -> ListState | None:
-    """Return the state of all rows of a known export, by its file's name or its columns."""
+def state_of_file(
+    known: KnownFormat | None, names: Iterable[str], file_name: str
+) -> ListState | None:
+    """Return the state of all rows of a list, by its file's name or an export's columns."""
+    if known is None:
+        folded_name = file_name.lower()
+        return next((state for part, state in _tables().files if part in folded_name), None)
     for beginning, state in known.files.items():
         if file_name.lower().startswith(beginning):
             return None if state is ListState.CONFIRMED else state
@@ -108,6 +135,9 @@ class _Tables:
     columns: Mapping[str, str]
     weak: frozenset[str]
     states: Mapping[str, ListState]
+    parts: tuple[tuple[str, ListState], ...]
+    marks: Mapping[str, tuple[str, ...]]
+    files: tuple[tuple[str, ListState], ...]
     formats: tuple[KnownFormat, ...]
 
 
@@ -125,7 +155,20 @@ def _tables() -> _Tables:
             for state, words in known["states"].items()
             for word in words
         },
+        parts=_pairs(known["parts"]),
+        marks={kind: tuple(map(fold, parts)) for kind, parts in known["marks"].items()},
+        files=_pairs(known["files"], folded=False),
         formats=tuple(map(_format, known["formats"])),
+    )
+
+
+def _pairs(
+    table: Mapping[str, Sequence[str]], *, folded: bool = True
+) -> tuple[tuple[str, ListState], ...]:
+    return tuple(
+        (fold(part) if folded else part, ListState(state))
+        for state, parts in table.items()
+        for part in parts
     )
 
 

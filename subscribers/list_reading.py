@@ -6,14 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from subscribers.list_columns import is_header
-from subscribers.list_files import Record, csv_records, json_records, text_lines
-
-_JSON_ENDINGS = (".jsonl", ".ndjson")
-
-
-def is_json(file_name: str) -> bool:
-    """Tell whether a file is JSON lines, by its name."""
-    return file_name.lower().endswith(_JSON_ENDINGS)
+from subscribers.list_files import Record, csv_records, is_json, json_records, text_lines
 
 
 def list_records(

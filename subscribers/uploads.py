@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -28,15 +28,16 @@ from newsletter.tokens import Pseudonyms
 from subscribers.exporting import problem_writer
 from subscribers.importing import ImportOptions, ImportReport, import_records
 from subscribers.list_columns import guess_columns
-from subscribers.list_files import Record, digest_of
+from subscribers.list_files import Record, digest_of, is_json
 from subscribers.list_formats import recognise
-from subscribers.list_reading import is_json, list_records
+from subscribers.list_reading import list_records
 
 #: Octets; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000
 #: Of a longer list, a trial looks at the beginning alone.
 TRIED = 20_000
 _GLANCE = 5
+_SEARCHED = 1 << 20
 _KEPT_SECONDS = 7 * 86_400
 _TOKEN = re.compile(r"[\w-]{22}")
 
@@ -120,12 +121,12 @@ class Upload:
 
 
 def keep_upload(folder: Path, chunks: Iterable[bytes], *, name: str, newsletter_id: int) -> Upload:
-    """Keep a list that somebody brings; what was kept for a week goes.
+    """Keep a list that somebody brings.
 
     Raises:
         ListError: It is empty or too large.
     """
-    _forget_old(folder)
+    forget_old(folder)
     token = secrets.token_urlsafe(16)
     own = folder / token
     own.mkdir(parents=True, mode=0o700)
@@ -159,7 +160,39 @@ def _write_down(path: Path, chunks: Iterable[bytes]) -> int:
     return lines or returns
 
 
-def _forget_old(folder: Path) -> None:
+def forget_address(folder: Path, addresses: Iterable[str]) -> None:
+    """Remove the lists that hold one of these addresses, and their lines from the reports.
+
+    Such a list was brought and not, or not wholly, imported: it must be brought again.
+    """
+    octets = tuple(address.lower().encode() for address in addresses)
+    forms = {form for one in octets for form in (one, one.decode().encode("utf-16-le"))}
+    for own in folder.iterdir() if folder.is_dir() else ():
+        kept, report = own / "list", own / "problems.csv"
+        if kept.is_file() and _holds(kept, forms):
+            kept.unlink(missing_ok=True)
+        if report.is_file() and _holds(report, forms):
+            lines = report.read_bytes().splitlines(keepends=True)
+            draft = own / "problems.draft"
+            clear = (line for line in lines if not any(one in line.lower() for one in octets))
+            draft.write_bytes(b"".join(clear))
+            draft.replace(report)
+
+
+def _holds(path: Path, forms: Collection[bytes]) -> bool:
+    longest = max(map(len, forms))
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_SEARCHED):
+            text = rest + chunk.lower()
+            if any(form in text for form in forms):
+                return True
+            rest = text[-longest:]
+    return False
+
+
+def forget_old(folder: Path) -> None:
+    """Remove what was brought more than a week ago, lists and reports."""
     for own in folder.iterdir() if folder.is_dir() else ():
         if time.time() - own.stat().st_mtime > _KEPT_SECONDS:
             rmtree(own, ignore_errors=True)

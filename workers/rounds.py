@@ -25,6 +25,7 @@ from newsletter.delivery.settling import settle_by_policy
 from newsletter.delivery.tallying import condense
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.operations.heartbeats import forget_the_gone
+from subscribers.uploads import forget_old
 from workers import sweeper
 from workers.composition import Services
 from workers.memory import Memory, recall, remember
@@ -62,6 +63,8 @@ def go(services: Services) -> None:
     if mark.rounds % _RETENTION_ROUNDS == 0:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
+        with apart("the forgetting of old lists"):
+            forget_old(services.settings.lists_dir)
     if mark.rounds % _TIDY_ROUNDS == 0:
         with apart("the summing up of tallies"):
             condense(services.engine)

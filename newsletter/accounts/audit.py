@@ -36,6 +36,8 @@ class Actor:
 
 COMMAND_LINE = Actor(account_id=None, name="command line", door="command")
 NOBODY = Actor(account_id=None, name="not signed in")
+#: Whoever holds the link of their own mail.
+READER = Actor(account_id=None, name="reader")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from sqlalchemy import Engine
 
     from subscribers.importing import ImportReport
 
@@ -42,11 +43,17 @@ def add(
     context: typer.Context,
     address: str,
     basis: Basis,
+    name: Annotated[str, typer.Option(help="How the newsletter addresses them.")] = "",
+    language: Annotated[str, typer.Option(help="A language tag, such as en-US.")] = "",
+    time_zone: Annotated[str, typer.Option(help="An IANA name, such as Asia/Tokyo.")] = "",
     newsletter: NewsletterName = None,
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Add one person who has consented."""
-    from newsletter.database.engine import reading
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from newsletter.delivery.people import record_import
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
     from subscribers.importing import ImportOptions, import_records
@@ -57,14 +64,18 @@ def add(
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
     options = ImportOptions(
         source="command line",
         basis=basis,
         language=row.language,
         pseudonyms=Pseudonyms(signing_keys(settings)),
     )
-    records = iter([Record(line=1, values={"email": address})])
-    _finish(import_records(engine, row.id, records, options), json=json)
+    values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
+    with transaction(engine) as session:
+        record_import(session, actor, row.id, name="one address", basis=basis, rows=1)
+    done = import_records(engine, row.id, iter([Record(line=1, values=values)]), options)
+    _finish(done, json=json)
 
 
 @app.command("import")
@@ -92,11 +103,14 @@ def import_list(
     dry_run: Annotated[
         bool, typer.Option(help="Say what would happen, and change nothing.")
     ] = False,
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Import people who have consented; killed it goes on, and again it does no harm."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
-    from newsletter.database.engine import reading
+    from newsletter.database.engine import reading, transaction
+    from newsletter.delivery.people import record_import
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
     from subscribers.exporting import problem_writer
@@ -109,6 +123,10 @@ def import_list(
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    if not dry_run:
+        with transaction(engine) as session:
+            record_import(session, actor, row.id, name=file.name, basis=basis, rows=None)
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(file.open("rb"))
@@ -186,19 +204,21 @@ def export_list(
     segment: Annotated[str, typer.Option(help="A saved segment's name, or a query.")] = "",
     state: Annotated[SubscriptionState | None, typer.Option(help="Only of this state.")] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Not CSV.")] = False,
+    as_: As = None,
 ) -> None:
     """Export subscribers with their consent; spreadsheet formulas are defused in CSV."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import errors
     from newsletter.database.engine import reading
-    from subscribers.exporting import exported, write_csv, write_json_lines
+    from newsletter.delivery.people import export_people
+    from subscribers.exporting import write_csv, write_json_lines
     from subscribers.newsletters import find_newsletter
-    from subscribers.segments.saved import segment_text
 
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-        query = segment_text(session, row.id, segment)
-    people = exported(engine, row, segment=query, state=state)
+    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    people = export_people(engine, actor, row, segment=segment, state=state)
     write = write_json_lines if json_lines else write_csv
     if file is None:
         write(people, sys.stdout)
@@ -282,38 +302,35 @@ def show_subscribers(
     console.print(table if rows else "There is no subscriber yet.")
 
 
+Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+
+
 @app.command()
 def remove(
     context: typer.Context,
     address: str,
     newsletter: NewsletterName = None,
+    reason: Reason = "asked to leave",
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Unsubscribe somebody from a newsletter, or from all; doing it twice does no harm."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
-    from subscribers.addresses import parse_address
-    from subscribers.leaving import unsubscribe, unsubscribe_from_all
+    from newsletter.database.engine import reading, transaction
+    from newsletter.delivery.people import unsubscribe_person
     from subscribers.newsletters import find_newsletter, list_newsletters
-    from subscribers.people import find_person
 
-    wanted, way = parse_address(address), UnsubscribeWay.OPERATOR
-    with transaction(open_database(settings_of(context))) as session:
-        person = find_person(session, wanted)
-        if person is None:
-            raise NotFoundError(f"Nobody has the address {address!r}.")
+    engine = open_database(settings_of(context))
+    number = _number_of(engine, address)
+    with reading(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
-        if newsletter is None:
-            left = list(
-                unsubscribe_from_all(session, subscriber_id=person.id, mailing_id=None, way=way)
-            )
-        else:
-            number = find_newsletter(session, newsletter).id
-            gone = unsubscribe(
-                session, newsletter_id=number, subscriber_id=person.id, mailing_id=None, way=way
-            )
-            left = [number] if gone else []
-    names = [slugs[number] for number in left]
+        only = find_newsletter(session, newsletter).id if newsletter else None
+    actor = find_actor(engine, as_, [Role.OPERATOR], only)
+    ids = list(slugs) if only is None else [only]
+    with transaction(engine) as session:
+        left = unsubscribe_person(session, actor, number, newsletter_ids=ids, reason=reason)
+    names = [slugs[each] for each in left]
     if json:
         print_json({"left": names})
     else:
@@ -321,31 +338,70 @@ def remove(
 
 
 @app.command()
+def suppress(
+    context: typer.Context,
+    address: str,
+    reason: Reason,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Let an address get no mail of a newsletter any more; see newsletter suppression."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console
+    from newsletter.database.engine import reading, transaction
+    from newsletter.delivery.people import suppress_person
+    from subscribers.newsletters import find_newsletter
+
+    engine = open_database(settings_of(context))
+    number = _number_of(engine, address)
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, [Role.OPERATOR], newsletter_id)
+    with transaction(engine) as session:
+        suppress_person(session, actor, newsletter_id, number, reason=reason)
+    console.print("Suppressed.")
+
+
+def _number_of(engine: Engine, address: str) -> int:
+    from newsletter.database.engine import reading
+    from subscribers.addresses import parse_address
+    from subscribers.people import find_person
+
+    with reading(engine) as session:
+        person = find_person(session, parse_address(address))
+    if person is None:
+        raise NotFoundError(f"Nobody has the address {address!r}.")
+    return person.id
+
+
+@app.command()
 def erase(
     context: typer.Context,
     address: str,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_: As = None,
 ) -> None:
     """Erase somebody for good; a keyed hash keeps any list from bringing them back."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
+    from newsletter.delivery.people import erase_person
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
-    from subscribers.addresses import parse_address
-    from subscribers.erasing import erase as erase_person
-    from subscribers.people import find_person
 
     settings = settings_of(context)
     engine = open_database(settings)
-    wanted = parse_address(address)
-    with reading(engine) as session:
-        person = find_person(session, wanted)
-    if person is None:
-        raise NotFoundError(f"Nobody has the address {address!r}.")
+    number = _number_of(engine, address)
     if not yes:
         typer.confirm(f"Erase {address} and all that names them?", abort=True)
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
     with transaction(engine) as session:
         erase_person(
-            session, person.id, Pseudonyms(signing_keys(settings)), way=UnsubscribeWay.OPERATOR
+            session,
+            actor,
+            number,
+            Pseudonyms(signing_keys(settings)),
+            way=UnsubscribeWay.OPERATOR,
+            lists=settings.lists_dir,
         )
     console.print("Erased.")

@@ -105,6 +105,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
         "synchronous = FULL",
         f"busy_timeout = {_BUSY_TIMEOUT}",
         "foreign_keys = ON",
+        # What is erased is overwritten in the file, whatever the library was built with.
+        "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

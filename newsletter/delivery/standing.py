@@ -22,9 +22,8 @@ from newsletter.database.tables import (
     TagRow,
     UnsubscribeEventRow,
 )
-from newsletter.database.vocabulary import DeliveryState, SuppressionReason
+from newsletter.database.vocabulary import DeliveryState
 from newsletter.delivery.feedback.undo import demand_lifting, lift_suppressions
-from subscribers.suppression import suppress
 
 _SHOWN = 50
 
@@ -133,20 +132,6 @@ def _deliveries(session: Session, newsletter_id: int, subscriber_id: int) -> Seq
         )
         for row in rows
     ]
-
-
-def suppress_by_hand(
-    session: Session, standing: Standing, newsletter_id: int, *, reason: str
-) -> None:
-    """Suppress a person's address for one newsletter."""
-    assert standing.person.address_key is not None  # noqa: S101 - the erased have no standing
-    suppress(
-        session,
-        address_key=standing.person.address_key,
-        reason=SuppressionReason.MANUAL,
-        newsletter_id=newsletter_id,
-        evidence=reason,
-    )
 
 
 def lift_from(session: Session, standing: Standing, *, because: str, rights: Rights) -> None:

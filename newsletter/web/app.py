@@ -171,9 +171,7 @@ def _include_lists(
     pseudonyms: Pseudonyms,
     pages: Pages,
 ) -> None:
-    desk = ImportDesk(
-        folder=settings.data_dir / "lists", engine=engine, pseudonyms=pseudonyms, pages=pages
-    )
+    desk = ImportDesk(folder=settings.lists_dir, engine=engine, pseudonyms=pseudonyms, pages=pages)
     # Before the page of a person: it would take the word for a number.
     app.include_router(importing_router(desk))
     app.include_router(subscribers_router(engine, figures, pages))

@@ -12,9 +12,9 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine, select
 
-from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ListImportRow
+from newsletter.delivery.people import record_import
 from newsletter.errors import ListError, NotFoundError
 from newsletter.language import Language
 from newsletter.tokens import Pseudonyms
@@ -165,13 +165,13 @@ class ImportDesk:
         """Write down that a list is to be imported, and by whom."""
         ordered = order_import(upload, terms)
         with transaction(self.engine) as session:
-            record_event(
+            record_import(
                 session,
                 visit.actor,
-                "subscriber.import",
-                object=upload.name,
-                newsletter_id=visit.newsletter_id,
-                details={"basis": terms.basis, "rows": upload.rows},
+                upload.newsletter_id,
+                name=upload.name,
+                basis=terms.basis,
+                rows=upload.rows,
             )
         return ordered
 

@@ -8,16 +8,17 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.delivery.people import erase_person
 from newsletter.language import Language, nearest_language, time_zone_names
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.joining import client_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.erasing import erase
 from subscribers.limits import kept_network
 from subscribers.preferences import (
     PAUSES,
@@ -126,7 +127,14 @@ def preferences_router(
             newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
         with transaction(engine) as session:
-            erase(session, ref.subscriber_id, pseudonyms, way=UnsubscribeWay.PAGE)
+            erase_person(
+                session,
+                READER,
+                ref.subscriber_id,
+                pseudonyms,
+                way=UnsubscribeWay.PAGE,
+                lists=settings.lists_dir,
+            )
         language = nearest_language(known.language, newsletter.language)
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)
 

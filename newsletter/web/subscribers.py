@@ -13,16 +13,21 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
-from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Role, SubscriptionState
 from newsletter.delivery.figures import Figures
-from newsletter.delivery.standing import Standing, lift_from, standing_of, suppress_by_hand
-from newsletter.errors import ListError, NewsletterError, NotFoundError
-from newsletter.web.access import OperatorVisit, newsletter_of
+from newsletter.delivery.people import (
+    export_people,
+    find_standing,
+    lift_person,
+    suppress_person,
+    unsubscribe_person,
+)
+from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
+from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.wording import tell
-from subscribers.exporting import csv_lines, exported
-from subscribers.leaving import unsubscribe
+from subscribers.exporting import csv_lines
 from subscribers.newsletters import list_newsletters
 from subscribers.searching import FoundPage, PeopleFilter, search_people
 from subscribers.segments import saved
@@ -31,7 +36,7 @@ _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 
 
-def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901, PLR0915 - a list of routes
+def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of subscribers, for operators."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
     outer = Router()
@@ -93,17 +98,9 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
     @router.get(".csv")
     def export(visit: OperatorVisit, segment: _Asked = "", state: _Asked = "") -> Response:
-        with transaction(engine) as session:
+        with reading(engine) as session:
             row = newsletter_of(session, visit)
-            saved.segment_text(session, row.id, segment)
-            record_event(
-                session,
-                visit.actor,
-                "subscriber.export",
-                newsletter_id=row.id,
-                details={"segment": segment, "state": state},
-            )
-        people = exported(engine, row, segment=segment, state=_state(state))
+        people = export_people(engine, visit.actor, row, segment=segment, state=_state(state))
         return _download(csv_lines(people), f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
@@ -136,7 +133,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     def show_one(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            standing = _standing(session, row, number)
+            standing = find_standing(session, row.id, number)
         return pages.show_to(
             visit, request, "subscribers/person.html", newsletter=row, person=standing
         )
@@ -146,44 +143,30 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         number: int, verb: str, visit: OperatorVisit, request: Request, reason: _Field = ""
     ) -> Response:
         page = request.url.path.removesuffix(f"/{verb}")
-        if not reason.strip():
-            return _refused(visit, request, "A reason is needed; the audit log keeps it.", page)
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            standing = _standing(session, row, number)
-            if verb == "unsubscribe":
-                unsubscribe(
-                    session,
-                    newsletter_id=row.id,
-                    subscriber_id=number,
-                    mailing_id=None,
-                    way=UnsubscribeWay.OPERATOR,
-                )
-            elif verb == "suppress":
-                suppress_by_hand(session, standing, row.id, reason=reason.strip())
-            elif verb == "lift":
-                lift_from(session, standing, because=reason.strip(), rights=visit.rights)
-            else:
-                raise NotFoundError("There is no such order.")
-            record_event(
-                session,
-                visit.actor,
-                f"subscriber.{verb}",
-                object=f"subscriber {number}",
-                newsletter_id=row.id,
-                reason=reason.strip(),
-            )
+        try:
+            with transaction(engine) as session:
+                _order(session, visit, newsletter_of(session, visit), number, verb, reason)
+        except OrderError as error:
+            return _refused(visit, request, tell(error, visit.language), page)
         return RedirectResponse(page, status_code=303)
 
     outer.include_router(router)
     return outer
 
 
-def _standing(session: Session, newsletter: NewsletterRow, number: int) -> Standing:
-    found = standing_of(session, newsletter.id, number)
-    if found is None:
-        raise NotFoundError(f"Nobody of number {number} is on this list.")
-    return found
+def _order(
+    session: Session, visit: Visit, newsletter: NewsletterRow, number: int, verb: str, reason: str
+) -> None:
+    if verb == "unsubscribe":
+        unsubscribe_person(
+            session, visit.actor, number, newsletter_ids=[newsletter.id], reason=reason
+        )
+    elif verb == "suppress":
+        suppress_person(session, visit.actor, newsletter.id, number, reason=reason)
+    elif verb == "lift":
+        lift_person(session, visit.actor, newsletter.id, number, reason=reason, rights=visit.rights)
+    else:
+        raise NotFoundError("There is no such order.")
 
 
 def _wanted(text: str, tag: str, segment: str, state: str) -> PeopleFilter:

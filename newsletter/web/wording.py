@@ -381,6 +381,9 @@ _LISTS = {
     "this cannot be read as a date, such as 2026-01-31, and is left out": (
         "日付（例: 2026/1/31）として読めないため、使いません"
     ),
+    "a column speaks against mail to this person, so none is sent": (
+        "配信を望まないことを示す列があるため、配信しません"
+    ),
     "this date lies in the future, and is left out": "日付が未来のため、使いません",
     "This state is not known here, so nobody can tell whether this person wants mail.": (
         "この状態の語が分からないため、配信してよいか判断できません。"

@@ -382,3 +382,38 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage, tmp_path: 
     language = _newsletter(stage).language
     import_upload(stage.engine, upload, language=language, pseudonyms=Pseudonyms((b"k" * 32,)))
     assert _exported(stage) == before
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "state"),
+    [
+        ("BLOCKLISTED", "Yes", _U),
+        ("Unsubscribed from all email", "true", _U),
+        ("Unsubscribed from all email", "false", _C),
+        ("削除フラグ", "1", _U),
+        ("メルマガ希望", "×", _U),
+        ("メルマガ希望", "○", _C),
+        ("delivery_status", "by_bounces", _U),
+        ("備考", "2025年に退会", _U),
+        ("Unsubscribe link", "https://x.example/unsubscribe/1", _C),
+        ("Marital status", "new", _C),
+        ("住所", "停止線前", _C),
+    ],
+)
+def test_any_column_that_plainly_speaks_against_mail_is_heeded(
+    sqlite_stage: Stage, header: str, value: str, state: SubscriptionState
+) -> None:
+    _import(sqlite_stage, f"email,{header}\na@x.example,{value}\n".encode())
+    assert _states(sqlite_stage.engine) == {"a": state}
+
+
+def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: Stage) -> None:
+    chosen = {"email": "address", "BLOCKLISTED": "-"}
+    text = b"email,BLOCKLISTED\na@x.example,Yes\n"
+    _import(sqlite_stage, text, columns=chosen)
+    assert _states(sqlite_stage.engine) == {"a": _U}
+
+
+def test_a_file_s_name_says_what_everybody_in_it_is(sqlite_stage: Stage) -> None:
+    _import(sqlite_stage, b"email\na@x.example\n", name="unsubscribes-2026.csv")
+    assert _states(sqlite_stage.engine) == {"a": _U}

@@ -1,0 +1,273 @@
+"""Erasing leaves nothing that names a person, and every column says what becomes of it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AuditEventRow,
+    Base,
+    BounceRow,
+    IncidentRow,
+    SegmentRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+    TestGroupRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BounceKind,
+    BounceSource,
+    IncidentKind,
+    SuppressionReason,
+    UnsubscribeWay,
+)
+from newsletter.delivery.people import erase_person
+from newsletter.tokens import Pseudonyms
+from subscribers.exporting import exported
+from subscribers.newsletters import find_newsletter
+from subscribers.preferences import data_held
+from subscribers.uploads import forget_old, keep_upload
+from tests.support.stage import Stage, set_stage
+
+_ADDRESS = "Erika.Muster@gdpr.example"
+_KEY = _ADDRESS.lower()
+_PSEUDONYMS = Pseudonyms((b"k" * 32,))
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    found = set_stage(engine)
+    found.subscribe(_ADDRESS, "other@example.jp")
+    return found
+
+
+def _erase(stage: Stage, folder: Path) -> None:
+    with transaction(stage.engine) as session:
+        erase_person(
+            session,
+            COMMAND_LINE,
+            stage.subscriber_id(_KEY),
+            _PSEUDONYMS,
+            way=UnsubscribeWay.OPERATOR,
+            lists=folder,
+        )
+
+
+def _left_in_database(engine: Engine, *words: str) -> list[str]:
+    """Return the columns that still hold one of the words, in whatever case."""
+    found = []
+    with engine.connect() as connection:
+        for table in Base.metadata.sorted_tables:
+            for column in table.columns:
+                rows = connection.execute(select(column)).scalars().all()
+                values = " ".join(str(value).lower() for value in rows)
+                if any(word.lower() in values for word in words):
+                    found.append(f"{table.name}.{column.name}")
+    return found
+
+
+def _report(address: str) -> str:
+    """Return a report of another person's that quotes the address within base64."""
+    message = EmailMessage()
+    message["To"] = "other@example.jp"
+    message.set_content(f"宛先不明 {address}\n" * 4, cte="base64")
+    return message.as_string()
+
+
+def test_an_address_goes_from_whatever_others_wrote(stage: Stage, tmp_path: Path) -> None:
+    upper, verp = _ADDRESS.upper(), _ADDRESS.replace("@", "=")
+    with transaction(stage.engine) as session:
+        for number, raw in enumerate(
+            (f"to {upper}", f"return-path b+{verp}@x.example", _report(_ADDRESS))
+        ):
+            session.add(
+                BounceRow(
+                    event_id=f"e{number}",
+                    address="other@example.jp",
+                    kind=BounceKind.SOFT,
+                    source=BounceSource.MAIL,
+                    raw=raw,
+                    reply=f"550 {upper} unknown",
+                )
+            )
+        session.add(
+            IncidentRow(
+                kind=IncidentKind.DOMAIN,
+                subject="domain:gdpr.example",
+                bounced=1,
+                mailed=1,
+                usual_rate=0.0,
+                words=f"<{upper}>: no",
+                last_seen_at=now(),
+            )
+        )
+        lines = f"{_ADDRESS}\nother@example.jp"
+        session.add(TestGroupRow(newsletter_id=stage.newsletter_id, name="t", addresses=lines))
+        query = f'name = "{upper}"'
+        session.add(SegmentRow(newsletter_id=stage.newsletter_id, name="s", query=query))
+    _erase(stage, tmp_path)
+    assert _left_in_database(stage.engine, _ADDRESS, verp, "erika") == []
+    encoded = base64.b64encode(_ADDRESS.encode()).decode()[4:20]
+    with reading(stage.engine) as session:
+        raws = session.scalars(select(BounceRow.raw)).all()
+        group = session.scalars(select(TestGroupRow.addresses)).one()
+        events = session.scalars(
+            select(AuditEventRow.object).where(AuditEventRow.action == "subscriber.erase")
+        ).all()
+    assert not any(encoded in raw for raw in raws)
+    assert all("erased" in raw for raw in raws)
+    assert group == "other@example.jp"
+    assert len(events) == 1
+
+
+def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage, tmp_path: Path) -> None:
+    holds = keep_upload(
+        tmp_path, [f"email\n{_ADDRESS.upper()}\n".encode("utf-16")], name="a.csv", newsletter_id=1
+    )
+    other = keep_upload(tmp_path, [b"email\nother@example.jp\n"], name="b.csv", newsletter_id=1)
+    other.report.write_text(f"2,address,{_ADDRESS},x\n3,address,bad,y\n", encoding="utf-8")
+    _erase(stage, tmp_path)
+    assert (holds.is_there, other.is_there) == (False, True)
+    assert other.report.read_text(encoding="utf-8") == "3,address,bad,y\n"
+
+
+def test_lists_that_were_brought_are_kept_a_week(tmp_path: Path) -> None:
+    upload = keep_upload(tmp_path, [b"email\n"], name="a.csv", newsletter_id=1)
+    forget_old(tmp_path)
+    assert upload.is_there
+    week_ago = time.time() - 8 * 86_400
+    os.utime(upload.folder, (week_ago, week_ago))
+    forget_old(tmp_path)
+    assert not upload.folder.exists()
+
+
+#: What is not erased, exported or shown, and why.
+_EXCUSED = {
+    "erased": {
+        **dict.fromkeys(
+            ("subscriber.id", "subscription.newsletter_id", "subscription.subscriber_id"),
+            "a number that names nobody",
+        ),
+        **dict.fromkeys(
+            (
+                "subscriber.created_at",
+                "subscription.state",
+                "subscription.consent_basis",
+                "subscription.consent_source",
+                "subscription.consent_wording",
+                "subscription.consented_at",
+                "subscription.confirmed_at",
+                "subscription.unsubscribed_at",
+                "subscription.paused_until",
+                "subscription.format",
+            ),
+            "it proves the past, and names nobody",
+        ),
+    },
+    "held": {
+        "subscriber.id": "a number of ours",
+        "subscriber.address_key": "made of the address",
+        "subscriber.domain": "made of the address",
+        "subscription.newsletter_id": "shown as the newsletter's name",
+        "subscription.subscriber_id": "a number of ours",
+        "subscription_tag.newsletter_id": "shown as the newsletter's name",
+        "subscription_tag.subscriber_id": "a number of ours",
+    },
+    "exported": {
+        "subscriber.id": "a number of ours",
+        "subscriber.address_key": "made of the address",
+        "subscriber.domain": "made of the address",
+        "subscriber.created_at": "of the address, which other newsletters share",
+        "subscription.newsletter_id": "the export is of one newsletter",
+        "subscription.subscriber_id": "a number of ours",
+        "subscription_tag.newsletter_id": "the export is of one newsletter",
+        "subscription_tag.subscriber_id": "a number of ours",
+    },
+}
+_PERSONAL = (SubscriberRow, SubscriptionRow, TagRow)
+
+
+def _fill(stage: Stage) -> dict[str, str]:
+    """Give each column of a person a value of its own; return how each is shown."""
+    number = stage.subscriber_id(_KEY)
+    shown: dict[str, str] = {}
+    day = iter(range(1, 28))
+    with transaction(stage.engine) as session:
+        session.add(TagRow(newsletter_id=stage.newsletter_id, subscriber_id=number, tag="x"))
+        session.flush()
+        rows = (
+            session.get_one(SubscriberRow, number),
+            session.get_one(SubscriptionRow, (stage.newsletter_id, number)),
+        )
+        for row in rows:
+            for column in row.__table__.columns:
+                place = f"{row.__tablename__}.{column.name}"
+                if (
+                    column.primary_key
+                    or column.foreign_keys
+                    or column.name.startswith("address")
+                    or column.name == "state"
+                ):
+                    value = getattr(row, column.name)
+                elif column.name == "attributes":
+                    value = {"city": "attribute-value"}
+                elif column.name.endswith(("_at", "_until")):
+                    value = datetime(2020, 1, next(day), tzinfo=UTC)
+                else:
+                    value = f"v{column.name}"[:8]
+                setattr(row, column.name, value)
+                text_of = value.isoformat() if isinstance(value, datetime) else str(value)
+                shown[place] = "attribute-value" if column.name == "attributes" else text_of
+    for column in TagRow.__table__.columns:
+        shown[f"{TagRow.__tablename__}.{column.name}"] = "x" if column.name == "tag" else "-"
+    return shown
+
+
+def test_each_column_of_a_subscriber_is_held_exported_and_erased_or_excused(
+    stage: Stage, tmp_path: Path
+) -> None:
+    shown = _fill(stage)
+    number = stage.subscriber_id(_KEY)
+    with reading(stage.engine) as session:
+        held = str(data_held(session, number))
+        newsletter = find_newsletter(session, None)
+    (line,) = [one for one in exported(stage.engine, newsletter) if one["email"] == _ADDRESS]
+    for what, text_of in (("held", held), ("exported", str(line))):
+        missing = {place for place, value in shown.items() if value not in text_of}
+        assert missing - _EXCUSED[what].keys() == set(), what
+    _erase(stage, tmp_path)
+    with reading(stage.engine) as session:
+        relation = session.get_one(SubscriptionRow, (stage.newsletter_id, number))
+        person = session.get_one(SubscriberRow, number)
+        assert session.scalars(select(TagRow)).all() == []
+        kept = {
+            f"{row.__tablename__}.{column.name}"
+            for row in (person, relation)
+            for column in row.__table__.columns
+            if getattr(row, column.name) not in (None, "", {})
+        }
+        held_by = session.scalars(select(SuppressionRow)).one()
+    assert kept - _EXCUSED["erased"].keys() == set()
+    assert (held_by.reason, held_by.address_key) == (SuppressionReason.ERASED, None)
+
+
+def test_every_excuse_is_of_a_column_that_is_there() -> None:
+    columns = {
+        f"{row.__tablename__}.{column.name}"
+        for row in _PERSONAL
+        for column in row.__table__.columns
+    }
+    assert {place for excuses in _EXCUSED.values() for place in excuses} - columns == set()
