@@ -32,8 +32,8 @@ _FLUSH_MESSAGES = 500
 _FLUSH_SECONDS = 1.0
 #: A batch is taken in hand bit by bit, so that little is in doubt when a host is lost for ever:
 #: what leaves in about so many seconds, and within these numbers of messages.
-_REACH_SECONDS = 0.25
-LEAST_REACH, _MOST_REACH = 32, 128
+_REACH_SECONDS = 0.4
+LEAST_REACH, MOST_REACH = 32, 128
 #: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
 _STANDING_SECONDS = 4.0
 #: Without a word from the database for so long, the batch is left to the sweeper.
@@ -60,6 +60,7 @@ class Desk:
             lease, None when the lease is lost.
         standing: Asks the ledger whether the mailing flows, and who left; takes in hand the
             positions it is given.
+        reach: Takes positions in hand; returns those that may be sent.
         stopping: Whether this worker is told to end.
         forgotten: Takes note that the database lost what it knew of this batch.
         lease_seconds: For how long nobody ends a lease that is silent.
@@ -69,6 +70,7 @@ class Desk:
     return_path: Callable[[ClaimedDelivery], str]
     record: Callable[[list[Outcome]], int | None]
     standing: Callable[[Sequence[int]], Standing]
+    reach: Callable[[Sequence[int]], frozenset[int]]
     stopping: Callable[[], bool]
     forgotten: Callable[[], None]
     lease_seconds: float
@@ -390,12 +392,15 @@ class BatchRun:
 
     async def _ask(self) -> None:
         pace = self.answered / max(time.monotonic() - self._began, _REACH_SECONDS)
-        self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), _MOST_REACH))
+        self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), MOST_REACH))
         chosen = self._within_reach() if len(self._queue) <= self._reach // 2 else []
         asked_at = Moment.now()
-        standing = await asyncio.to_thread(
-            self._desk.standing, [delivery.position for delivery in chosen]
-        )
+        positions = [delivery.position for delivery in chosen]
+        if positions and self._standing_at.age() < _FLUSH_SECONDS:
+            reached = await asyncio.to_thread(self._desk.reach, positions)
+            self._take_in_hand(chosen, reached)
+            return
+        standing = await asyncio.to_thread(self._desk.standing, positions)
         self._standing_at = asked_at
         self._unwanted = standing.unwanted
         self._held_domains = standing.held_domains

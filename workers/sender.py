@@ -164,6 +164,7 @@ def _desk(
             services, claim.mailing_id, claim.identity, claim.token, outcomes
         ),
         standing=lambda reach: ledger.standing(services.engine, claim, reach),
+        reach=lambda positions: ledger.reach(services.engine, claim, positions),
         stopping=stopping.is_asked,
         forgotten=lambda: forgotten(lease.journal.epoch),
         lease_seconds=services.settings.lease_seconds,

@@ -111,8 +111,11 @@ class Ledger(RuleBasedStateMachine):
             return
         chosen = sorted(data.draw(st.sets(st.sampled_from(sorted(beyond)), min_size=1)))
         for _ in range(data.draw(st.integers(1, 2))):
-            found = ledger.standing(self.engine, claimed, chosen)
-            self.reached[token] |= found.reached
+            if data.draw(st.booleans()):
+                found = ledger.standing(self.engine, claimed, chosen).reached
+            else:
+                found = ledger.reach(self.engine, claimed, chosen)
+            self.reached[token] |= found
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), answer=st.sampled_from(ANSWERS))

@@ -23,6 +23,7 @@ from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
+from workers.batch_run import MOST_REACH
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result
 
@@ -149,5 +150,5 @@ def test_of_a_large_batch_little_is_in_hand_at_any_time(
             lambda _: in_hand.append(stage.counts(mailing).get(DeliveryState.SENDING, 0)),
         )
         assert work(services, mailing) == 400 + BATCH * BATCHES
-    assert 0 < max(in_hand) <= 200
+    assert 0 < max(in_hand) <= 2 * MOST_REACH + 16
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 400 + BATCH * BATCHES}
