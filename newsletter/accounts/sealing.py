@@ -6,32 +6,43 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from enum import StrEnum
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from newsletter.errors import AccountError
 
 
+class Sealed(StrEnum):
+    """What is sealed, and by which label its key is derived."""
+
+    SECOND_FACTOR = "newsletter-seal"
+    BROWSER = "newsletter-browser"
+
+
 class Sealer:
-    """Encrypts with the first signing key, opens with any, and makes form tokens."""
+    """Encrypts with the first signing key, opens with any, and makes form tokens.
+
+    What was sealed for one purpose opens for no other: pages hand sealed values to browsers, which
+    may send back whichever they have.
+    """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        derived = [hmac.digest(key, b"newsletter-seal", "sha256") for key in keys]
-        self._box = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
+        self._boxes = {purpose: _box(keys, purpose) for purpose in Sealed}
         self._form_key = hmac.digest(keys[0], b"newsletter-form", "sha256")
 
-    def seal(self, secret: str) -> str:
+    def seal(self, secret: str, purpose: Sealed) -> str:
         """Return ``secret`` encrypted and authenticated."""
-        return self._box.encrypt(secret.encode()).decode("ascii")
+        return self._boxes[purpose].encrypt(secret.encode()).decode("ascii")
 
-    def open(self, sealed: str) -> str:
+    def open(self, sealed: str, purpose: Sealed) -> str:
         """Return what was sealed.
 
         Raises:
             AccountError: The key it was sealed with is no longer in SECRET_KEYS.
         """
         try:
-            return self._box.decrypt(sealed.encode("utf-8", "surrogatepass")).decode()
+            return self._boxes[purpose].decrypt(sealed.encode("utf-8", "surrogatepass")).decode()
         except (InvalidToken, ValueError):
             raise AccountError(
                 "The second factor cannot be read with the present keys.",
@@ -47,3 +58,8 @@ class Sealer:
         return bool(holder) and hmac.compare_digest(
             self.form_token(holder).encode(), token.encode("utf-8", "surrogatepass")
         )
+
+
+def _box(keys: Sequence[bytes], purpose: Sealed) -> MultiFernet:
+    derived = [hmac.digest(key, purpose.encode(), "sha256") for key in keys]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])

@@ -10,7 +10,7 @@ from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.accounts.tokens import token_hash
 from newsletter.database.tables import AccountRow, RecoveryCodeRow
@@ -52,7 +52,8 @@ def use_code(
     """Take a code of the authenticator or a recovery code; each counts once."""
     if account.totp_secret is None:
         return False
-    step = matching_step(sealer.open(account.totp_secret), code, moment)
+    secret = sealer.open(account.totp_secret, Sealed.SECOND_FACTOR)
+    step = matching_step(secret, code, moment)
     if step is None:
         return _use_recovery_code(session, account.id, code)
     moved = session.execute(

@@ -23,7 +23,7 @@ from newsletter.accounts.audit import Actor
 from newsletter.accounts.limits import Browser, network_of
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
-from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import (
     find_session,
     is_seen_long_ago,
@@ -161,7 +161,7 @@ def remember_browser(request: Request, answer: Response, account_id: int) -> Non
         return
     answer.set_cookie(
         access.browser_cookie,
-        access.sealer.seal(f"browser {account_id} {new_token()}"),
+        access.sealer.seal(f"{account_id} {new_token()}", Sealed.BROWSER),
         max_age=_YEAR_SECONDS,
         httponly=True,
         secure=access.secure,
@@ -172,11 +172,11 @@ def remember_browser(request: Request, answer: Response, account_id: int) -> Non
 def _known_browser(request: Request) -> tuple[int, str]:
     access = access_of(request)
     try:
-        sealed = access.sealer.open(request.cookies.get(access.browser_cookie, ""))
-        what, account, known = sealed.split(" ")
+        cookie = request.cookies.get(access.browser_cookie, "")
+        account, known = access.sealer.open(cookie, Sealed.BROWSER).split(" ")
     except (AccountError, ValueError):
         return 0, ""
-    return (int(account), known) if what == "browser" else (0, "")
+    return int(account), known
 
 
 async def check_form(request: Request) -> None:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.accounts.passwords import hash_password
-from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.second_factor import (
     drop,
     enrol,
@@ -58,7 +58,7 @@ def account_router(  # noqa: C901 - a list of routes
             "second_factor.html",
             status=400 if error else 200,
             secret=secret,
-            sealed=sealer.seal(secret),
+            sealed=sealer.seal(secret, Sealed.SECOND_FACTOR),
             picture=segno.make(uri).svg_data_uri(border=3, scale=4),
             error=error,
         )
@@ -82,7 +82,7 @@ def account_router(  # noqa: C901 - a list of routes
         password: _Field = "",
     ) -> Response:
         try:
-            secret = sealer.open(sealed)
+            secret = sealer.open(sealed, Sealed.SECOND_FACTOR)
         except AccountError:
             # The page is of other days, or was never ours: begin anew.
             return _enrol(visit, request, new_secret(), error="code")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -19,6 +20,7 @@ from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.web.routing import Router, up_to
 from subscribers.bounces.webhooks import Adapter, Call, Confirming, RefusedCallError, adapters
+from subscribers.bounces.webhooks.unsigned import Unsigned
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +49,19 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             return _answer(404, "There is no such webhook.")
         adapter, keys = offered[provider]
         call = Call(
-            body=await request.body(),
+            body=b"",
             headers=dict(request.headers),
             received_at=now(),
             url=f"{settings.public_url}/webhooks/{provider}",
         )
+        if isinstance(adapter, Unsigned):
+            # A password stands in the head: without it the body is not read.
+            try:
+                adapter.verify(call, keys)
+            except RefusedCallError as error:
+                _log.warning("webhook %s refused: %s", provider, error.what)
+                return _refusal(call, error)
+        call = replace(call, body=await request.body())
         return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
 
     return router

@@ -131,6 +131,13 @@ def test_what_is_too_large_is_answered_with_a_page(enter: Enter) -> None:
     assert "Content-Security-Policy" in answer.headers
 
 
+def test_a_webhook_that_shows_no_password_is_not_asked_for_a_body(house: House) -> None:
+    answer = house.head(
+        "POST /webhooks/brevo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
+    )
+    assert " 401 " in answer
+
+
 def test_json_is_not_parsed_without_the_token_and_not_said_again(house: House) -> None:
     order = {"address": ["no address"], "secret": "not to be echoed"}
     without = httpx.post(f"{house.url}/api/unsubscribe", json=order)

@@ -38,6 +38,13 @@ def test_a_sealed_secret_that_is_none_begins_the_enrolment_anew(enter: Enter, se
     assert client.post("/account/second-factor", data=form).status_code == 400
 
 
+def test_what_was_sealed_for_another_purpose_is_none(enter: Enter) -> None:
+    client = enter("odd@example.jp", Role.EDITOR)
+    page = client.get("/account/second-factor").text
+    form = {"csrf": csrf_of(page), "sealed": client.cookies["browser"], "code": "123456"}
+    assert client.post("/account/second-factor", data=form).status_code == 400
+
+
 @pytest.mark.parametrize(
     "path",
     [
