@@ -56,6 +56,9 @@ class Route(APIRoute):
         limit = limits[0] if limits else LARGEST
 
         async def guarded(request: Request) -> Response:
+            if b"%00" in request.scope["query_string"] or "\0" in request.scope["path"]:
+                # PostgreSQL keeps no NUL and would fail amid an answer that has begun.
+                raise HTTPException(HTTPStatus.NOT_FOUND)
             for guard in guards:
                 await guard.admit(request)
             return await handle(Request(request.scope, _bounded(request, limit)))

@@ -69,6 +69,11 @@ def test_numbers_and_days_beyond_every_column_are_no_failure(enter: Enter, path:
     assert client.get(path, headers={"Accept": "text/html"}).status_code < 500
 
 
+@pytest.mark.parametrize("path", ["/audit.csv?actor=%00", "/audit?actor=a%00b", "/archive/%00"])
+def test_a_nul_in_an_address_leads_nowhere(enter: Enter, path: str) -> None:
+    assert enter("root@example.jp", Role.ADMINISTRATOR).get(path).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/accounts/{}/disabled", "/accounts/{}/link", "/bounces/{}/undo"])
 def test_numbers_beyond_every_column_are_refused_in_forms(enter: Enter, path: str) -> None:
     client = enter("root@example.jp", Role.ADMINISTRATOR)
