@@ -83,7 +83,7 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Said]:
         ZoneInfo(wanted.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults["time_zone"] = Said(
-            ja=f"「{wanted.time_zone}」という時間帯はありません。Asia/Tokyoのように書いてください。",
+            ja=f"「{wanted.time_zone}」というタイムゾーンはありません。Asia/Tokyoのように書いてください。",
             en=f"There is no time zone {wanted.time_zone!r}. Use an IANA name, such as Asia/Tokyo.",
         )
     if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):

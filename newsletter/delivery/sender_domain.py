@@ -243,7 +243,7 @@ def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
             f"{code}-unknown",
             Severity.HINT,
             Said(
-                ja=f"{what}を確かめられませんでした(DNSの応答がありません)。",
+                ja=f"{what}を確かめられませんでした（DNSの応答がありません）。",
                 en=f"DNS could not be asked for {what}.",
             ),
             Said(
@@ -256,7 +256,7 @@ def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
         Severity.WARNING,
         Said(ja=f"送信元ドメインに{what}がありません。", en=f"The sender's domain has no {what}."),
         Said(
-            ja=f"DNSに追加してください: {example}",
+            ja=f"DNSに追加してください：{example}",
             en=f"Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
         ),
     )

@@ -63,7 +63,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.ERROR,
             _DAMAGED,
             text,
-            Said(ja="文字化けの跡(U+FFFD)", en="Text damaged by a wrong encoding (U+FFFD)"),
+            Said(ja="文字化けの跡（U+FFFD）", en="Text damaged by a wrong encoding (U+FFFD)"),
             mendable=False,
         ),
         _seen(
@@ -105,7 +105,7 @@ def _normalisable(text: str) -> CharacterFault | None:
         severity=Severity.WARNING,
         found=found,
         message=Said(
-            ja=f"見た目だけ似た文字や特殊な空白: {_named(found)}",
+            ja=f"見た目だけ似た文字や特殊な空白：{_named(found)}",
             en=f"Characters that only look right, or odd spaces: {_named(found)}",
         ),
         mendable=True,

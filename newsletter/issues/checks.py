@@ -64,7 +64,7 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
                 message=Said(ja="見出しだけで中身がありません。", en="It has nothing below it."),
                 remedy=Said(ja="書き足すか、取り除いてください。", en="Write it, or take it out."),
                 fix=partial(_without_part, place=part.place),
-                act=Said(ja="取り除く", en="Take it out"),
+                act=Said(ja="削除する", en="Take it out"),
             )
         elif nameless and (part.place.item or part.place.section):
             yield Finding(
@@ -91,7 +91,7 @@ def _check_preheader(issue: Issue) -> Iterator[Finding]:
             severity=Severity.HINT,
             place=place,
             message=Said(
-                ja="プリヘッダーがないため、本文の書き出しが使われます。",
+                ja="プレビュー文がないため、本文の書き出しが使われます。",
                 en="There is no preheader; the first words of the text stand in.",
             ),
             remedy=Said(
@@ -105,7 +105,7 @@ def _check_preheader(issue: Issue) -> Iterator[Finding]:
             severity=Severity.HINT,
             place=place,
             message=Said(
-                ja=f"プリヘッダーが{length}文字しかありません。",
+                ja=f"プレビュー文が{length}文字しかありません。",
                 en=f"The preheader has only {length} characters.",
             ),
             remedy=Said(
@@ -119,7 +119,7 @@ def _check_preheader(issue: Issue) -> Iterator[Finding]:
             severity=Severity.HINT,
             place=place,
             message=Said(
-                ja=f"プリヘッダーが{length}文字あり、後ろは表示されません。",
+                ja=f"プレビュー文が{length}文字あり、後ろは表示されません。",
                 en=f"The preheader has {length} characters; inboxes cut it off.",
             ),
             remedy=Said(
@@ -137,7 +137,7 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
                 place=place,
                 about=picture.source,
                 message=Said(
-                    ja=f"画像に代替テキストがありません: {picture.source}",
+                    ja=f"画像に代替テキストがありません：{picture.source}",
                     en=f"The picture has no alternative text: {picture.source}",
                 ),
                 remedy=Said(

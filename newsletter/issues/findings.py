@@ -37,7 +37,7 @@ class IssueField(StrEnum):
 
 _FIELD_NAMES: dict[IssueField, tuple[str, str]] = {
     IssueField.TITLE: ("件名", "subject"),
-    IssueField.PREHEADER: ("プリヘッダー", "preheader"),
+    IssueField.PREHEADER: ("プレビュー文", "preheader"),
     IssueField.MASTHEAD: ("誌名", "masthead"),
     IssueField.LEAD: ("リード文", "lead"),
     IssueField.CONTENTS: ("目次", "contents"),

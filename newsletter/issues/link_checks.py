@@ -42,7 +42,7 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 place=place,
                 about=url,
                 message=Said(
-                    ja=f"暗号化されないhttpのリンクです: {url}",
+                    ja=f"暗号化されないhttpのリンクです：{url}",
                     en=f"The link is http, not encrypted: {url}",
                 ),
                 remedy=Said(
@@ -74,7 +74,7 @@ def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
             place=found[0],
             about=url,
             message=Said(
-                ja=f"同じURLが{len(found)}か所にあります(最後は{last.ja}): {url}",
+                ja=f"同じURLが{len(found)}か所にあります（最後は{last.ja}）：{url}",
                 en=f"The same URL stands in {len(found)} places (last in {last.en}): {url}",
             ),
             remedy=Said(
@@ -111,7 +111,7 @@ def _check_repeated_links(issue: Issue) -> Iterator[Finding]:
                 place=part.at(IssueField.LINKS),
                 about=url,
                 message=Said(
-                    ja=f"同じリンクが並んでいます: {url}", en=f"The same link stands twice: {url}"
+                    ja=f"同じリンクが並んでいます：{url}", en=f"The same link stands twice: {url}"
                 ),
                 remedy=Said(ja="一つだけ残してください。", en="Keep one of them."),
                 fix=partial(_without_repeated, url=url),

@@ -117,7 +117,7 @@ _KINDS = (
             en="A tag of HTML will reach readers as text",
         ),
         remedy=Said(
-            ja="取り除くか、Markdownで書いてください。文字として見せる場合は`で囲みます。",
+            ja="削除するか、Markdownで書いてください。文字として見せる場合は`で囲みます。",
             en="Take it out or write Markdown; put it in ` where readers are to see it.",
         ),
     ),
@@ -227,7 +227,7 @@ def _check_wrapped(issue: Issue) -> Iterator[Finding]:
                     place=part.place,
                     about=first,
                     message=Said(
-                        ja=f"文の途中で改行されているようです: {first[:20]}…",
+                        ja=f"文の途中で改行されているようです：{first[:20]}…",
                         en=f"The lines of this paragraph seem to be wrapped: {first[:40]}…",
                     ),
                     remedy=Said(

@@ -31,7 +31,7 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
     if trimmed != url:
         return UrlFault(
             message=Said(
-                ja=f"URLの端に余分な文字があります: {url}",
+                ja=f"URLの端に余分な文字があります：{url}",
                 en=f"The URL carries characters that do not belong to it: {url}",
             ),
             mended=trimmed,
@@ -79,13 +79,13 @@ def _is_label(label: str) -> bool:
 
 def _malformed(url: str, ja: str, en: str) -> UrlFault:
     return UrlFault(
-        message=Said(ja=f"URLが正しくありません({ja}): {url}", en=f"Malformed URL, {en}: {url}")
+        message=Said(ja=f"URLが正しくありません（{ja}）：{url}", en=f"Malformed URL, {en}: {url}")
     )
 
 
 def _unreachable(url: str) -> UrlFault:
     return UrlFault(
         message=Said(
-            ja=f"読者の側からは開けない宛先です: {url}", en=f"Readers cannot reach this host: {url}"
+            ja=f"読者の側からは開けない宛先です：{url}", en=f"Readers cannot reach this host: {url}"
         )
     )

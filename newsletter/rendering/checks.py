@@ -135,7 +135,7 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
                 place=_MAIL,
                 about=source,
                 message=Said(
-                    ja=f"画像に代替テキストがありません: {source}",
+                    ja=f"画像に代替テキストがありません：{source}",
                     en=f"A picture has no alternative text: {source}",
                 ),
                 remedy=Said(
@@ -184,7 +184,7 @@ def _check_links(mail: _Mail) -> Iterator[Finding]:
                     "anchor-dead",
                     url,
                     Said(
-                        ja=f"メールの中に無い場所へのリンクです: {url}",
+                        ja=f"メールの中に無い場所へのリンクです：{url}",
                         en=f"The link leads to no place in the mail: {url}",
                     ),
                 )
@@ -194,14 +194,14 @@ def _check_links(mail: _Mail) -> Iterator[Finding]:
             yield _link_finding(
                 "url-http",
                 url,
-                Said(ja=f"httpのリンクです: {url}", en=f"The link is http, not encrypted: {url}"),
+                Said(ja=f"httpのリンクです：{url}", en=f"The link is http, not encrypted: {url}"),
                 severity=Severity.WARNING,
             )
         if not link.text_content().strip() and link.find(".//img") is None:
             yield _link_finding(
                 "slot-empty",
                 url,
-                Said(ja=f"文字のないリンクです: {url}", en=f"A link without words: {url}"),
+                Said(ja=f"文字のないリンクです：{url}", en=f"A link without words: {url}"),
                 severity=Severity.WARNING,
             )
 
@@ -266,7 +266,7 @@ def _check_duties(mail: _Mail) -> Iterator[Finding]:
                 place=_MAIL,
                 about=name,
                 message=Said(
-                    ja=f"配信停止のリンクがありません({name})。",
+                    ja=f"配信停止のリンクがありません（{name}）。",
                     en=f"There is no unsubscribe link ({name}).",
                 ),
                 remedy=Said(
@@ -346,11 +346,11 @@ def _check_contrast(mail: _Mail) -> Iterator[Finding]:
             place=_MAIL,
             about=f"{low.colour} {low.background}{en}",
             message=Said(
-                ja=f"{ja}「{low.text}」が読みにくい色です({colours})。",
+                ja=f"{ja}「{low.text}」が読みにくい色です（{colours}）。",
                 en=f"“{low.text}” is hard to read{en} ({colours}).",
             ),
             remedy=Said(
-                ja="4.5:1以上(大きな文字は3:1以上)にしてください。",
+                ja="4.5:1以上（大きな文字は3:1以上）にしてください。",
                 en="Make it 4.5:1 or more, 3:1 for large text.",
             ),
         )

@@ -84,7 +84,7 @@ def _own_address(finding: Finding) -> Finding:
         place=finding.place,
         about=finding.about,
         message=Said(
-            ja=f"試用中のこのサイトの中だけで開けるアドレスです: {finding.about}",
+            ja=f"試用中のこのサイトの中だけで開けるアドレスです：{finding.about}",
             en=f"Only this machine reaches this address of the trial: {finding.about}",
         ),
         remedy=Said(

@@ -156,7 +156,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
                     newsletter_id=row.id,
                 )
         except ConflictError as taken:
-            said = Said(ja="この短い名前はすでに使われています。", en=taken.what)
+            said = Said(ja="この識別名はすでに使われています。", en=taken.what)
             return page.show(visit, request, draft, faults={"slug": said})
         return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
 

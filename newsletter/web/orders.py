@@ -81,22 +81,24 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "worker-drain": OrderForm(
         noun="worker",
-        title=Said(ja="ワーカーを空にする", en="Drain a worker"),
+        title=Said(ja="ワーカーの受付を停止する", en="Drain a worker"),
         effect=Said(
-            ja="送っている途中のメールだけを終え、新しい束を取りません。残りはほかが送ります。",
+            ja="送っている途中のメールだけを終え、新しいバッチを受け付けません。残りはほかが送ります。",
             en="It finishes its messages in flight and takes no new batch; others send the rest.",
         ),
-        buttons=_one("worker.drain", "空にする", "Drain it"),
+        buttons=_one("worker.drain", "受付を停止する", "Drain it"),
     ),
     "worker-undrain": OrderForm(
         noun="worker",
         title=Said(ja="ワーカーを再開する", en="Let a worker go on"),
-        effect=Said(ja="数秒で束を取り始めます。", en="It takes batches again within seconds."),
+        effect=Said(
+            ja="数秒でバッチの処理を始めます。", en="It takes batches again within seconds."
+        ),
         buttons=_one("worker.undrain", "再開する", "Let it go on"),
     ),
     "settle": OrderForm(
         noun="mailing",
-        title=Said(ja="届いたか不明な配信を決める", en="Settle what is in doubt"),
+        title=Said(ja="到達が不明な配信を決める", en="Settle what is in doubt"),
         effect=Said(
             ja="返事の前に接続が切れたため、届いたかどうか分かりません。もう一度送ると2通届くことがありますが、"
             "Message-IDは同じです。",
@@ -111,7 +113,7 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "retry": OrderForm(
         noun="mailing",
-        title=Said(ja="諦めた配信をやり直す", en="Retry what failed"),
+        title=Said(ja="失敗した配信を再送する", en="Retry what failed"),
         effect=Said(
             ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
             en="What you choose is sent once more. See first that its cause is mended.",
@@ -121,7 +123,7 @@ FORMS: Mapping[str, OrderForm] = {
     ),
     "lift": OrderForm(
         noun="suppression",
-        title=Said(ja="配信停止の登録を外す", en="Lift a suppression"),
+        title=Said(ja="配信除外を解除する", en="Lift a suppression"),
         effect=Said(
             ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
             en="The address gets mail again. Do not lift what its owner's complaint led to.",

@@ -36,9 +36,9 @@ _ACCOUNTS = {
     ),
     "{} has an account already.": "{}にはすでにアカウントがあります。",
     "Change its roles, or send it a link to choose a new password.": (
-        "役割を変えるか、新しいパスワードを決めるリンクを送ってください。"
+        "権限を変更するか、新しいパスワードを決めるリンクを送ってください。"
     ),
-    "{} does not hold the role {} there.": "{}にはこの操作に必要な役割（{}）がありません。",
+    "{} does not hold the role {} there.": "{}にはこの操作に必要な権限（{}）がありません。",
     "This account is disabled.": "このアカウントは無効です。",
     "Enable it first.": "先に有効にしてください。",
     "There is an administrator already.": "管理者はすでにいます。",
@@ -64,11 +64,11 @@ _ACCOUNTS = {
     ),
     "Name another administrator first.": "先に別の管理者を決めてください。",
     "Only the {} of all newsletters may do this.": (
-        "すべてのニュースレターで{}の役割を持つ人だけができます。"
+        "すべてのニュースレターで{}の権限を持つ人だけができます。"
     ),
-    "Your roles do not reach that far.": "この操作に必要な役割がありません。",
+    "Your roles do not reach that far.": "この操作に必要な権限がありません。",
     "This touches all newsletters; your roles do not reach that far.": (
-        "すべてのニュースレターに関わるため、あなたの役割ではできません。"
+        "すべてのニュースレターに関わるため、あなたの権限ではできません。"
     ),
     "Another person than the one who asked must approve.": (
         "承認は、依頼した人とは別の人が行ってください。"
@@ -84,7 +84,7 @@ _FORMS = {
     "Begin again.": "初めからやり直してください。",
     "Say why, in at most 500 characters.": "理由を500文字以内で書いてください。",
     "No relay {} is set.": "{}という中継サーバーは設定されていません。",
-    "MAIL_TRANSPORTS names: {}.": "MAIL_TRANSPORTSにあるのは次のとおりです: {}。",
+    "MAIL_TRANSPORTS names: {}.": "MAIL_TRANSPORTSにあるのは次のとおりです：{}。",
     "Choose at least one delivery.": "配信を一つ以上選んでください。",
     "It must be between 1 and {}.": "1から{}までにしてください。",
 }
@@ -150,7 +150,7 @@ _SENDING = {
     "Spread it over 0 to {} hours.": "0から{}時間までにしてください。",
     "{} is no date with a time.": "{}は日時として読めません。",
     "Write it as 2026-12-01 08:00, on the newsletter's clock.": (
-        "2026-12-01 08:00のように、ニュースレターの時間帯で書いてください。"
+        "2026-12-01 08:00のように、ニュースレターのタイムゾーンで書いてください。"
     ),
     "There is no address.": "アドレスがありません。",
     "Write one address a line.": "1行に1件ずつ書いてください。",
@@ -209,7 +209,7 @@ _OPERATING = {
     "{} is no domain.": "{}はドメインではありません。",
     "Write it as in example.jp.": "example.jpのように書いてください。",
     "The relay {} is not held.": "中継サーバー{}は止められていません。",
-    "The worker {} is not drained.": "ワーカー{}は空にされていません。",
+    "The worker {} is not drained.": "ワーカー{}は受付停止中ではありません。",
     "Nothing follows from bounce {} that could be undone.": (
         "不達{}から取り消せるものはありません。"
     ),
@@ -286,31 +286,31 @@ _WRITING = {
     ),
     "The link {} is defined twice.": "リンク{}の定義が2回書かれています。",
     "Give one another name.": "一方を別の名前にしてください。",
-    "The front matter has more than {} octets.": "前書きが{}バイトを超えています。",
-    "Put the text of the issue below it.": "本文は前書きの下に書いてください。",
+    "The front matter has more than {} octets.": "冒頭の設定欄が{}バイトを超えています。",
+    "Put the text of the issue below it.": "本文は冒頭の設定欄の下に書いてください。",
     "it is nested too deeply": "入れ子が深すぎます",
-    "The field {} holds a control character: {}.": "項目{}に制御文字があります: {}",
+    "The field {} holds a control character: {}.": "項目{}に制御文字があります：{}",
     "Take it out.": "取り除いてください。",
-    "The front matter does not end.": "前書き（---）が閉じていません。",
+    "The front matter does not end.": "冒頭の設定欄（---）が閉じていません。",
     "Close it with a line of three hyphens.": "ハイフン3つの行で閉じてください。",
-    "The front matter is no YAML: {}.": "前書きがYAMLとして読めません: {}",
+    "The front matter is no YAML: {}.": "冒頭の設定欄がYAMLとして読めません：{}",
     "Put values that hold a colon or begin with a sign into quotes.": (
         "コロンを含む値や記号で始まる値は、引用符で囲んでください。"
     ),
-    "The front matter cannot be read: {}.": "前書きを読めません: {}",
+    "The front matter cannot be read: {}.": "冒頭の設定欄を読めません：{}",
     "See docs/content.md for the fields of the front matter.": (
-        "前書きの項目はdocs/content.mdにあります。"
+        "使える項目は、title、date、number、preheader、masthead、credits、templateなどです。"
     ),
     "The file has {} octets; an issue has at most {}.": (
         "ファイルが{}バイトあります。{}バイトまでです。"
     ),
     "The text is neither Markdown with front matter nor a digest.": (
-        "前書きのあるMarkdownでも、ダイジェスト形式でもありません。"
+        "冒頭の設定欄のあるMarkdownでも、ダイジェスト形式でもありません。"
     ),
     "Begin with a line of --- and the front matter; see docs/content.md.": (
-        "---の行と前書きから始めてください（docs/content.md）。"
+        "---の行と冒頭の設定欄から始めてください。"
     ),
-    "The text does not begin with front matter.": "前書きから始まっていません。",
+    "The text does not begin with front matter.": "冒頭の設定欄から始まっていません。",
     "Begin with a line of three hyphens, then title and date.": (
         "ハイフン3つの行で始め、titleとdateを書いてください。"
     ),
@@ -362,7 +362,7 @@ _LISTS = {
     "After the @, a domain with a dot is missing.": "@より後に、ドットのあるドメインが必要です。",
     "There is no top-level domain .{}.": "「.{}」で終わるドメインは存在しません。",
     "No carrier gave out such an address.": "携帯電話会社のアドレスとして正しくありません。",
-    "Taken with a warning: {}.": "注意して取り込みます: {}。",
+    "Taken with a warning: {}.": "注意して取り込みます：{}。",
     "characters without width, left out": "見えない文字を除きました",
     "blanks, commas or semicolons, left out": "空白や区切りの記号を除きました",
     "a name or brackets around the address, left out": "名前や括弧を除きました",
@@ -376,10 +376,10 @@ _LISTS = {
         "言語の名前として読めないため、ニュースレターの言語とします"
     ),
     "this is the name of no time zone, so the newsletter's holds": (
-        "時間帯の名前として読めないため、ニュースレターの時間帯とします"
+        "時間帯の名前として読めないため、ニュースレターのタイムゾーンとします"
     ),
     "this cannot be read as a date, such as 2026-01-31, and is left out": (
-        "日付（例: 2026/1/31）として読めないため、使いません"
+        "日付（例：2026/1/31）として読めないため、使いません"
     ),
     "a column speaks against mail to this person, so none is sent": (
         "配信を望まないことを示す列があるため、配信しません"
@@ -397,9 +397,9 @@ _LISTS = {
     "Rename one, or leave it out: --map COLUMN=-.": (
         "どちらかを「取り込まない」にするか、列の名前を変えてください。"
     ),
-    "It is suppressed.": "送信禁止のアドレスです。",
+    "It is suppressed.": "配信除外のアドレスです。",
     "It is suppressed: this person was erased.": (
-        "送信禁止のアドレスです。この人のデータは本人の希望で消去されています。"
+        "配信除外のアドレスです。この人のデータは本人の希望で消去されています。"
     ),
     "This person left; only their own new consent brings them back.": (
         "配信を停止した人です。本人の新しい同意がなければ戻せません。"
@@ -503,7 +503,7 @@ _SEGMENTS = {
     ),
     "There is no day {}.": "{}という日はありません。",
     "See a calendar.": "カレンダーで確かめてください。",
-    "{} is too far away.": "{}は離れすぎています。",
+    "{} is too far away.": "{}は範囲外の日付です。",
     "Use years from 1900 to 2200.": "1900年から2200年までにしてください。",
 }
 
@@ -528,9 +528,9 @@ def _placed(error: NewsletterError) -> str:
     source = _SOURCES.get(error.place.source, error.place.source)
     column = re.fullmatch(r"column (\d+)", error.place.field or "")
     if column:
-        return f"{source}の{column[1]}文字目: "
+        return f"{source}の{column[1]}文字目："
     line = f" {error.place.line}行目" if error.place.line is not None else ""
-    return f"{source}{line}: "
+    return f"{source}{line}："
 
 
 def in_japanese(sentence: str) -> str:

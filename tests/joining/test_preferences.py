@@ -140,7 +140,7 @@ def test_a_link_of_a_mailing_long_deleted_still_lets_leave(reception: Reception)
 @pytest.mark.usefixtures("page")
 def test_the_page_offers_a_pause_and_keeps_the_subscription(reception: Reception) -> None:
     link = _leave_link(reception, reception.signer)
-    assert "4週間だけ休む" in httpx.get(link).text
+    assert "4週間だけ停止する" in httpx.get(link).text
     assert httpx.post(f"{link}/pause").status_code == 200
     assert reception.state(READER) is SubscriptionState.CONFIRMED
 

@@ -106,6 +106,7 @@ NOT_PAGES = {
     "/robots.txt": "for machines",
     "/images/{name}": "a picture",
     "/inbox/{number}/html": "the mail in the inbox's frame",
+    "/webhooks/{provider}": "for providers that look first",
     "/healthz": "for machines",
     "/readyz": "for machines",
     "/metrics": "for machines",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -34,11 +35,23 @@ def room(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     engine.dispose()
 
 
+#: Four words of Latin letters in a row; names, addresses and terms have fewer.
+_LATIN_SENTENCE = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ \u00a0,]+[A-Za-z][A-Za-z'’-]*){3,}")
+#: The page's own words: without what is quoted as code, raw mail, and what is marked as English.
+_OWN_WORDS = """() => {
+    const body = document.body.cloneNode(true);
+    for (const quoted of body.querySelectorAll("code, pre, textarea, script, style, [lang=en]"))
+        quoted.remove();
+    return body.textContent;
+}"""
+
+
 class Visitor:
     """One browser window, and all that went wrong while it looked around."""
 
-    def __init__(self, context: BrowserContext, site: str) -> None:
+    def __init__(self, context: BrowserContext, site: str, language: Language) -> None:
         self.site = site
+        self.language = language
         self.faults: list[str] = []
         self._path = ""
         self._page = context.new_page()
@@ -86,6 +99,9 @@ class Visitor:
         self._judge(self._page)
 
     def _judge(self, page: Page) -> None:
+        if self.language is Language.JAPANESE:
+            for sentence in _LATIN_SENTENCE.findall(page.evaluate(_OWN_WORDS)):
+                self._note(f"says in another language: {sentence!r}")
         page.set_viewport_size({"width": 1280, "height": 800})
         page.emulate_media(color_scheme="light")
         self.faults += [f"{self._path} {fault}" for fault in violations(page)]
@@ -110,7 +126,7 @@ def test_what_readers_see_works_for_all(
     room: Showroom, browser: Browser, language: Language
 ) -> None:
     context = browser.new_context(locale=language.value, reduced_motion="reduce")
-    visitor = Visitor(context, room.url)
+    visitor = Visitor(context, room.url, language)
     for path in _paths(OPEN_PAGES, room, language):
         visitor.look(path)
     for path, status in FAILURES.items():
@@ -134,7 +150,7 @@ def test_what_people_see_signed_in_works_for_all(
 ) -> None:
     context = browser.new_context(locale=language.value, reduced_motion="reduce")
     context.add_cookies([{"name": "session", "value": room.sessions[language], "url": room.url}])
-    visitor = Visitor(context, room.url)
+    visitor = Visitor(context, room.url, language)
     for path in _paths(SIGNED_IN_PAGES, room, language):
         visitor.look(path)
     context.close()

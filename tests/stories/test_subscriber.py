@@ -101,7 +101,7 @@ def _choose_plain_text(house: House, page: Page) -> None:
     page.get_by_label("メールの形式").select_option("text")
     page.get_by_role("button", name="保存する").click()
     expect(page.get_by_role("status")).to_have_text("設定を保存しました。")
-    page.get_by_role("link", name="お預かりしているデータを見る").click()
+    page.get_by_role("link", name="ご登録情報を見る").click()
     expect(page.get_by_text("花子")).to_be_visible()
 
 

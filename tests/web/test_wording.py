@@ -120,7 +120,7 @@ def test_place_and_remedy_are_told_too() -> None:
         remedy="Put the title on the line below the date.",
     )
     assert tell(error, Language.JAPANESE) == (
-        "digest.txt 3行目: 件名がありません。日付の次の行に件名を置いてください。"
+        "digest.txt 3行目：件名がありません。日付の次の行に件名を置いてください。"
     )
     assert tell(error, Language.ENGLISH) == str(error)
 
@@ -128,7 +128,7 @@ def test_place_and_remedy_are_told_too() -> None:
 def test_a_segment_s_fault_is_told_in_japanese() -> None:
     with pytest.raises(ListError) as caught:
         parse_query('tag = "press')
-    assert tell(caught.value, Language.JAPANESE).startswith("条件式の7文字目: 文字列が閉じて")
+    assert tell(caught.value, Language.JAPANESE).startswith("条件式の7文字目：文字列が閉じて")
 
 
 def test_values_that_look_like_gaps_stay() -> None:

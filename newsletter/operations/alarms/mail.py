@@ -35,19 +35,19 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
         answered = any(relay.tally.lately for relay in seen.relays)
         if work.leased and not answered:
             remedy = (
-                "ワーカーは束を持っているが、中継サーバーの答えがない。中継サーバーを見てください。",
+                "ワーカーは処理中ですが、中継サーバーの応答がありません。中継サーバーを確認してください。",
                 "Workers hold batches, and no relay answers. See the relays.",
             )
         else:
             remedy = (
-                "ワーカーと中継サーバーを見て、足りなければワーカーを増やしてください。",
+                "ワーカーと中継サーバーを確認し、不足していればワーカーを増やしてください。",
                 "See workers and relays; add workers if they cannot keep up.",
             )
         flows = answered and kind == "mail-waits"
         yield alarm(
             Severity.CRITICAL if age > _DUE_STUCK and not flows else Severity.WARNING,
             kind,
-            (f"{name[0]}が{minutes}分待っている", f"{name[1]} has waited for {minutes} min"),
+            (f"{name[0]}が{minutes}分待っています", f"{name[1]} has waited for {minutes} min"),
             remedy,
             section="queues",
         )
@@ -56,11 +56,11 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "lease-overdue",
             (
-                f"{work.overdue_leases}束の持ち主から便りがない",
+                f"{work.overdue_leases}個のバッチで、担当ワーカーの応答がありません",
                 f"{work.overdue_leases} batches are held by workers that fell silent",
             ),
             (
-                "次の見回りが引き取ります。続くならcontrolワーカーを見てください。",
+                "次の定期処理が引き継ぎます。続く場合はcontrolワーカーを確認してください。",
                 "The next round takes them up; if this stays, see the control worker.",
             ),
             section="queues",
@@ -76,7 +76,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "uncertain",
             (
-                f"届いたか不明な{count}通が判断を待っている",
+                f"到達が不明な{count}通の確認が必要です",
                 f"{count} deliveries are in doubt and wait for a decision",
             ),
             (
@@ -91,9 +91,9 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "failed",
-            (f"{count}通を諦めた", f"{count} deliveries were given up"),
+            (f"{count}通を配信できませんでした", f"{count} deliveries were given up"),
             (
-                "理由を見て、直したらもう一度送ってください。",
+                "理由を確認し、解消してから再送してください。",
                 "See why; retry them when the cause is mended.",
             ),
             section="unsettled",
@@ -107,7 +107,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "mailing-halted",
             (
-                f"配信{mailing.mailing_id}「{mailing.subject}」が止まっている",
+                f"配信{mailing.mailing_id}「{mailing.subject}」が停止しています",
                 f"Mailing {mailing.mailing_id}, {mailing.subject}, is paused",
             ),
             (
@@ -123,7 +123,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "unknown-journals",
             (
-                f"{host.host}に、未知の配信の送信記録がある（{files}件、受理済み{accepted}通）",
+                f"{host.host}に、未知の配信の送信記録があります（{files}件、受理済み{accepted}通）",
                 f"{host.host} keeps {files} journals of unknown mailings ({accepted} accepted)",
             ),
             (_UNKNOWN_JA, _UNKNOWN_EN),
@@ -135,11 +135,11 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "incident",
             (
-                f"不達の波: {incident.subject}（{incident.bounced:,}件）",
+                f"不達の集中：{incident.subject}（{incident.bounced:,}件）",
                 f"A wave of bounces: {incident.subject} ({incident.bounced:,})",
             ),
             (
-                "障害か本物かを不達のページで判断してください。",
+                "受信側の障害か実際の不達かを、不達のページで判断してください。",
                 "Say on the page of bounces whether it was an outage or genuine.",
             ),
             where=incident.subject,

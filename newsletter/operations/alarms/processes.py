@@ -45,7 +45,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             Severity.CRITICAL,
             "no-worker",
             (
-                "号を送るワーカーが動いていない",
+                "号を送るワーカーが動いていません",
                 "No worker that sends mailings is running",
             ),
             start,
@@ -55,7 +55,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "no-beat",
-            ("beatが動いていない", "Beat is not running"),
+            ("beatが動いていません", "Beat is not running"),
             (
                 "newsletter workerか、newsletter beatを起動してください。",
                 "Start newsletter worker, or newsletter beat.",
@@ -67,7 +67,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             Severity.CRITICAL,
             "no-rounds",
             (
-                "台帳の見回りが止まっている",
+                "配信台帳の定期処理が停止しています",
                 "The ledger is not being looked at: no round runs",
             ),
             (
@@ -85,9 +85,9 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.NOTE,
             "worker-drained",
-            (f"{node}は新しい束を取らない", f"{node} takes no new batch"),
+            (f"{node}は新しいバッチを受け付けません", f"{node} takes no new batch"),
             (
-                "用が済んだら再開させるか、止めてください。",
+                "作業が終わったら再開させるか、止めてください。",
                 "Let it go on, or stop it, when you are done.",
             ),
             where=node,
@@ -99,8 +99,11 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "mixed-versions",
-            (f"ワーカーの版が揃っていない: {shown}", f"Workers of several versions run: {shown}"),
-            ("古いワーカーを入れ替えてください。", "Replace the old ones."),
+            (
+                f"ワーカーのバージョンが揃っていません：{shown}",
+                f"Workers of several versions run: {shown}",
+            ),
+            ("古いワーカーを更新してください。", "Replace the old ones."),
             section="workers",
         )
 
@@ -133,7 +136,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "worker-lost",
             (
-                f"{name}のプロセスが予期せず終了した（{count}個、pid {pids}）",
+                f"{name}のプロセスが予期せず終了しました（{count}個、pid {pids}）",
                 f"{name} lost {count} {'process' if count == 1 else 'processes'} (pid {pids})",
             ),
             (

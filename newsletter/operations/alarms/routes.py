@@ -23,11 +23,11 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-held",
                 (
-                    f"中継サーバー{relay.name}は止めてある",
+                    f"中継サーバー{relay.name}は停止中です",
                     f"The relay {relay.name} is held",
                 ),
                 (
-                    f"用が済んだら再開してください。（{resting.reason}）",
+                    f"作業が終わったら再開してください。（{resting.reason}）",
                     f"Let it go when you are done. ({resting.reason})",
                 ),
                 where=relay.name,
@@ -38,11 +38,11 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-stuck",
                 (
-                    f"中継サーバー{relay.name}が受け取らない（続けて{resting.failures}回）",
+                    f"中継サーバー{relay.name}がメールを受け取りません（続けて{resting.failures}回）",
                     f"The relay {relay.name} takes nothing ({resting.failures} times in a row)",
                 ),
                 (
-                    f"自動で再試行します。言い分: {resting.reason}",
+                    f"自動で再試行します。応答内容：{resting.reason}",
                     f"It is tried again by itself. It said: {resting.reason}",
                 ),
                 where=relay.name,
@@ -56,10 +56,10 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING,
                 "relay-defers",
                 (
-                    f"中継サーバー{relay.name}が{share:.0%}を後回しにしている",
+                    f"中継サーバー{relay.name}が{share:.0%}を一時拒否しています",
                     f"The relay {relay.name} puts {share:.0%} off",
                 ),
-                ("後回しの理由を見てください。", "See why, under what is deferred."),
+                ("一時拒否の理由を確認してください。", "See why, under what is deferred."),
                 where=relay.name,
                 section="deferred",
             )
@@ -92,9 +92,9 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.NOTE,
                 "domain-held",
-                (f"{domain.name}宛ては止めてある", f"Mail to {domain.name} is held"),
+                (f"{domain.name}宛ては停止中です", f"Mail to {domain.name} is held"),
                 (
-                    f"用が済んだら再開してください。（{domain.held.reason}）",
+                    f"作業が終わったら再開してください。（{domain.held.reason}）",
                     f"Let it go when you are done. ({domain.held.reason})",
                 ),
                 where=domain.name,
@@ -107,11 +107,11 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING,
                 "domain-defers",
                 (
-                    f"{domain.name}が{share:.0%}を後回しにしている",
+                    f"{domain.name}が{share:.0%}を一時拒否しています",
                     f"{domain.name} puts {share:.0%} off",
                 ),
                 (
-                    "DOMAIN_RATESで速さを抑えるか、このドメインを一時止めてください。",
+                    "DOMAIN_RATESで速度を抑えるか、このドメインを一時止めてください。",
                     "Slow down by DOMAIN_RATES, or hold the domain for a while.",
                 ),
                 where=domain.name,

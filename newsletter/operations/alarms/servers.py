@@ -19,10 +19,10 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "database-slow",
             (
-                f"データベースの応答が遅い（{slow:.0f}ミリ秒）",
+                f"データベースの応答が遅くなっています（{slow:.0f}ミリ秒）",
                 f"The database is slow ({slow:.0f} ms)",
             ),
-            ("データベースの負荷を見てください。", "See what burdens the database."),
+            ("データベースの負荷を確認してください。", "See what burdens the database."),
             section="servers",
         )
     if seen.database.unsafe:
@@ -31,7 +31,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "database-unsafe",
             (
-                f"データベースが停電で記録を失う設定になっている（{names}）",
+                f"データベースが停電で記録を失う設定になっています（{names}）",
                 f"The database may lose at a power cut what it said it has ({names} off)",
             ),
             (
@@ -47,7 +47,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "redis-down",
-            ("Redisが応答しない", "Redis does not answer"),
+            ("Redisが応答しません", "Redis does not answer"),
             (
                 "Redisを起動し、REDIS_URLを確かめてください。配信は台帳から自動で再開します。",
                 "Start Redis and see REDIS_URL. Sending goes on by itself from the ledger.",
@@ -60,7 +60,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "redis-policy",
             (
-                f"Redisが鍵を捨てる設定になっている（{broker.policy}）",
+                f"Redisがキーを破棄する設定になっています（{broker.policy}）",
                 f"Redis may throw tasks away ({broker.policy})",
             ),
             (
@@ -74,7 +74,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "redis-full",
             (
-                f"Redisのメモリーが残り少ない（{broker.fullness:.0%}使用）",
+                f"Redisのメモリーが残り少なくなっています（{broker.fullness:.0%}使用）",
                 f"Redis is nearly full ({broker.fullness:.0%} of its memory)",
             ),
             ("maxmemoryを増やしてください。", "Raise maxmemory."),

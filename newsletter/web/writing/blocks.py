@@ -170,7 +170,7 @@ def _added(issue: Issue, outline: Outline, level: Level, after: int | None = Non
     whole = with_outline(issue, added)
     return Changed(
         issue=whole,
-        said=Said(ja=f"{kind.ja}を足しました。", en=f"A new {kind.en} is there."),
+        said=Said(ja=f"{kind.ja}を追加しました。", en=f"A new {kind.en} is there."),
         focus=outline_anchors(added)[at],
     )
 
@@ -180,7 +180,7 @@ def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
     name = outline[index].heading[:40] or _KINDS[outline[index].level].ja
     return Changed(
         issue=with_outline(issue, left),
-        said=Said(ja=f"「{name}」を取り除きました。", en=f"“{name}” is taken out."),
+        said=Said(ja=f"「{name}」を削除しました。", en=f"“{name}” is taken out."),
         takes_away=True,
     )
 
@@ -192,7 +192,7 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
     if not 0 <= number < len(pictures):
         raise _gone()
     left = body[: pictures[number]] + body[pictures[number] + 1 :]
-    said = Said(ja="画像を取り除きました。", en="The picture is taken out.")
+    said = Said(ja="画像を削除しました。", en="The picture is taken out.")
     if index < 0:
         whole = replace(issue, lead=left)
         return Changed(issue=whole, said=said, focus="lead", takes_away=True)
