@@ -14,7 +14,8 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import MailingRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import MailingKind, SubscriptionState
-from newsletter.delivery.content import load_content
+from newsletter.delivery.content import MailingContent, load_content
+from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from tests.support.site import serving
@@ -45,7 +46,14 @@ class Reception:
 
     def texts(self) -> list[str]:
         with reading(self.stage.engine) as session:
-            return [fill(load_content(session, row.id).rendered.text, {}) for row in self.notices()]
+            contents = [load_content(session, row.id) for row in self.notices()]
+        return [fill(one.rendered.text, self._action(one)) for one in contents]
+
+    def _action(self, content: MailingContent) -> dict[Slot, str]:
+        """Sign where the button leads, as is done when the message is composed."""
+        if content.action is None:
+            return {}
+        return {Slot.ACTION_URL: content.action.url(self.url, self.signer)}
 
     def link(self) -> str:
         """The button of the newest notice."""

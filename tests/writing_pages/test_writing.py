@@ -36,10 +36,10 @@ def test_what_is_typed_is_saved_by_itself(desk: Desk, page: Page) -> None:
 
 def test_a_fault_names_its_line_and_leads_there(desk: Desk, page: Page) -> None:
     desk.bring_in(page, PLAIN)
-    page.locator("#text").fill(PLAIN + "\n#### 深すぎる見出し\n")
+    page.locator("#text").fill(PLAIN + "\n<!-- 閉じていない覚え書き\n")
     page.locator("#fault").get_by_role("link", name="Line 13").click()
     chosen = "e => e.value.slice(e.selectionStart, e.selectionEnd)"
-    assert page.locator("#text").evaluate(chosen) == "#### 深すぎる見出し"
+    assert page.locator("#text").evaluate(chosen) == "<!-- 閉じていない覚え書き"
 
 
 def test_look_alikes_are_mended_by_one_click(desk: Desk, page: Page) -> None:
