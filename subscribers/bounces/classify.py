@@ -50,6 +50,14 @@ _BLOCK_LISTS = re.compile(
 _CLOSE = r"[ '\"<(:]{1,3}(?:\w{1,12} ){0,2}"
 _AT_ONCE = r"[^a-z;]{0,12}(?:is |was )?"
 _BESIDE = r"[^。、.,;]{0,16}?"
+#: The recipient's server is not the recipient.
+_SERVERS_UNSPACED = "の(?:メール)?(?:サーバ|ホスト)"
+_SERVERS = "'s? (?:e-?mail |mail )?(?:server|host|system|provider|domain)"
+_OF_SERVER = re.compile(f"{_SERVERS_UNSPACED}|{_SERVERS}")
+_ITSELF_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
+_ITSELF = rf"(?!{_SERVERS})[^.;!?]{{0,40}}?"
+#: What is missing in "no such user", not what another refused for.
+_OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,16}?"
 
 #: What words say by their grammar, asked where no phrase is known.
 _OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
@@ -65,15 +73,27 @@ _OF_US: tuple[Pairs, ...] = (
     pairs((*grammar.PERSON, *grammar.ABSENT), _OURS, between=r"[ :'\"<(]{1,4}"),
     pairs(grammar.SENDER, (*grammar.ABSENT, *grammar.UNWANTED, "no such")),
     pairs(grammar.DENIED, grammar.SENDER, between=_CLOSE),
-    pairs(grammar.SENDER_UNSPACED, grammar.ABSENT_UNSPACED, between=_BESIDE, spaced=False),
+    pairs(
+        grammar.SENDER_UNSPACED,
+        (*grammar.ABSENT_UNSPACED, *grammar.NONE_UNSPACED),
+        between=_BESIDE,
+        spaced=False,
+    ),
 )
 _PERSON: tuple[Pairs, ...] = (
-    pairs(grammar.PERSON, grammar.ABSENT),
+    pairs(grammar.PERSON, grammar.ABSENT, between=_ITSELF),
+    pairs((*grammar.PERSON, "thisaddress"), grammar.GONE, between="[ '\">)]{1,3}"),
     pairs(grammar.DENIED, grammar.PERSON, between=_CLOSE),
     pairs(("thisaddress",), grammar.ABSENT, between=_AT_ONCE),
     pairs(grammar.DENIED, ("thisaddress",), between=_CLOSE),
-    pairs(grammar.PERSON_UNSPACED, grammar.ABSENT_UNSPACED, spaced=False),
-    pairs(grammar.ABSENT_UNSPACED, grammar.PERSON_UNSPACED, between=_BESIDE, spaced=False),
+    pairs(grammar.PERSON_UNSPACED, grammar.ABSENT_UNSPACED, between=_ITSELF_UNSPACED, spaced=False),
+    pairs(
+        grammar.PERSON_UNSPACED,
+        grammar.NONE_UNSPACED,
+        between="(?:様|さま)?[」』>\"' @]{0,3}[がはも이가은는]?[ ]?",
+        spaced=False,
+    ),
+    pairs(grammar.ABSENT_UNSPACED, grammar.PERSON_UNSPACED, between=_OF_THAT, spaced=False),
 )
 #: The recipient by their address, and that it is missing.
 _NAMED_ABSENT: tuple[Pairs, ...] = (
@@ -110,6 +130,8 @@ _ADDRESSED_HOST = re.compile(
 )
 _FOR_NOW = re.compile("|".join(grammar.HOST_FOR_NOW))
 _DORMANT = pairs(grammar.PERSON, grammar.DORMANT)
+#: Alone it leaves open whether there is a mailbox.
+_UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
 _NO_HOST: tuple[Pairs, ...] = (
     pairs(grammar.HOST, grammar.HOST_ABSENT),
     pairs(grammar.HOST_DENIED, grammar.HOST, between=_CLOSE),
@@ -196,6 +218,7 @@ def reason_of_words(
         or _nobody(said, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_words().others, said)
+        or (Reason.SUSPENDED if _is_shut(said, code) else None)
         or _elsewhere(said, code=code, certain=refused or plain, parties=parties)
         or _by_grammar(said, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
@@ -227,7 +250,9 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words may mean that nobody is there; they are used of much else."""
     said = _plain(words, parties)
-    return _words().at_last.said_in(said) and not _is_of_sender(said)
+    if _is_of_sender(said) or _is_for_now(said) or _OF_SERVER.search(said):
+        return False
+    return _words().at_last.said_in(said)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -280,6 +305,12 @@ def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     if refused and _words().perhaps.said_in(said) and not _blames_us(said, parties):
         return Reason.USER_UNKNOWN
     return None
+
+
+def _is_shut(said: str, code: str) -> bool:
+    """Tell whether a mailbox is unavailable that exists by its code (RFC 3463, 3.3)."""
+    rest, count = _UNAVAILABLE.subn(" ", said)
+    return code == "2.1" and count > 0 and not _any(_PERSON, _unnamed(rest))
 
 
 def _takes_no_mail(said: str, code: str) -> bool:

@@ -28,6 +28,9 @@ _FIELDS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _REPLY = re.compile(rb"(?<![\w.\-/:@=])5[0-5]\d(?=[\s\-])")
+#: What is tried of the product of sayings and manners; all of it with SOAK=1.
+_EVERY = 4
+_SOAK = bool(os.environ.get("SOAK"))
 Harm = Callable[[bytes], bytes]
 
 
@@ -53,9 +56,11 @@ def is_hard(report: Report, number: int = 0) -> bool:
 
 @pytest.mark.parametrize("name", MANNERS)
 def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
+    """Each saying goes through every fourth manner, each manner through every fourth saying."""
     manner, tells = MANNERS[name]
+    first = 0 if _SOAK else list(MANNERS).index(name) % _EVERY
     counts: Counter[tuple[bool, bool]] = Counter()
-    for saying in SAYINGS:
+    for saying in SAYINGS[first :: 1 if _SOAK else _EVERY]:
         report = read_report(manner(said_of(saying)))
         assert [one.address for one in report.recipients] == [READER], saying
         if tells or not saying.by_command:
