@@ -30,6 +30,9 @@ _PREVIEW = Publisher(
     postal_address="(postal address)",
 )
 
+#: What cannot be seen, by its name.
+_AFTER = {"": "taken out", " ": "a space", "\n": "U+000A"}
+
 
 def read_file(path: Path) -> ReadIssue:
     """Read an issue from a file.
@@ -52,7 +55,8 @@ def _show_reading(read: ReadIssue) -> None:
     from newsletter.cli.console import console
 
     for change in read.changes:
-        before, after = f"U+{ord(change.before[:1] or ' '):04X}", change.after.strip() or "a space"
+        before = " ".join(f"U+{ord(character):04X}" for character in change.before[:4])
+        after = _AFTER.get(change.after, change.after)
         console.print(f"[dim]line {change.line}: {change.reason}: {before} → {escape(after)}[/]")
     for line in read.unplaced:
         console.print(

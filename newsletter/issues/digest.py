@@ -25,13 +25,20 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain import block_text
 
-_DATE = re.compile(r"^(\d{4})\s*[./年-]\s*(\d{1,2})\s*[./月-]\s*(\d{1,2})\s*日?$")
-_CHAPTER = re.compile(r"^(\d{1,2})\s?[..、]\s?(.+)$")
+#: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
+_DATE = re.compile(
+    r"^(?P<era>令和)?\s*(?P<year>(?(era)(?:元|\d{1,2})|\d{4}))\s*[./年\uff0e\uff0f-]\s*"
+    r"(?P<month>\d{1,2})\s*[./月\uff0e\uff0f-]\s*(?P<day>\d{1,2})\s*日?\s*"
+    r"(?:[(\uff08][日月火水木金土](?:曜日?)?[)\uff09])?\s*(?:発行|配信|号)?$"
+)
+#: The year before the first of Reiwa.
+_BEFORE_REIWA = 2018
+_CHAPTER = re.compile(r"^(\d{1,2})\s?[.\uff0e、]\s?(.+)$")
 _LABEL = re.compile(r"^\[([^\]]+)\]\s*(.+)$")
 _SECTION = re.compile(r"^【([^】]+)】$")
 _ITEM = re.compile(r"^■\s?(.+)$")
 _URL = re.compile(r"^https?://\S+$")
-_CREDIT = re.compile(r"^[((](?:編集|発行|文責|執筆|制作|配信)[^))]*[))]")
+_CREDIT = re.compile(r"^[(\uff08](?:編集|発行|文責|執筆|制作|配信)[^)\uff09]*[)\uff09]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,9 +133,8 @@ class _Reader:
     def _read_date(self) -> tuple[str, date]:
         for index, (number, line) in enumerate(self._lines):
             if match := _DATE.match(line):
-                year, month, day = map(int, match.groups())
                 try:
-                    found = date(year, month, day)
+                    found = _day(match)
                 except ValueError:
                     raise ContentError(
                         f"There is no such day as {line}.",
@@ -170,7 +176,8 @@ class _Reader:
 
     def _read_line(self, number: int, line: str) -> None:
         chapter = _CHAPTER.match(line)
-        if chapter and int(chapter[1]) == len(self._chapters) + 1 and not self._credits:
+        numbered = sum(part.number is not None for part in self._chapters)
+        if chapter and int(chapter[1]) == numbered + 1 and not self._credits:
             self._here = _Part(heading=chapter[2], number=int(chapter[1]))
             self._chapters.append(self._here)
         elif match := _SECTION.match(line):
@@ -189,11 +196,12 @@ class _Reader:
         elif _URL.match(line) and self._here is not self._lead:
             self._here.links.append(Link(url=line))
         else:
-            self._read_text(number, line)
+            self._read_text(line)
 
-    def _read_text(self, number: int, line: str) -> None:
-        if self._here.links:
-            self._unplaced.append(Unplaced(line=number, text=line))
+    def _read_text(self, line: str) -> None:
+        """Take a line as running text; addresses with text below them stay above it."""
+        self._here.body.extend(_paragraph(link.url) for link in self._here.links)
+        self._here.links.clear()
         self._here.body.append(_paragraph(line))
 
     def _chapter(self) -> _Part:
@@ -201,6 +209,13 @@ class _Reader:
         if not self._chapters:
             self._chapters.append(_Part(heading=""))
         return self._chapters[-1]
+
+
+def _day(written: re.Match[str]) -> date:
+    year = 1 if written["year"] == "元" else int(written["year"])
+    if written["era"]:
+        year += _BEFORE_REIWA
+    return date(year, int(written["month"]), int(written["day"]))
 
 
 def _paragraph(line: str) -> Paragraph:

@@ -13,7 +13,8 @@ from datetime import date
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.normalise import find_controls
@@ -29,6 +30,21 @@ _ENTRY = re.compile(r"(?P<head>[ ]*-[ ]+)(?P<value>(?!(?:text|label|anchor|level
 _QUOTED = re.compile(
     r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:\s#.*)?|\[.*\]|\{.*:.*\}|[|>][+-]?\d?[+-]?"""
 )
+
+
+#: A day as people and other systems write it; a time behind it is not the edition's.
+_DAY = re.compile(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[Tt\s]\s*\d{1,2}:\d{2}.*)?"
+)
+
+
+def _read_day(value: object) -> date:
+    found = _DAY.fullmatch(str(value).strip())
+    try:
+        year, month, day = map(int, found.groups()) if found else (0, 0, 0)
+        return date(year, month, day)
+    except ValueError:
+        raise PydanticCustomError("day", "{value} is no date", {"value": str(value)}) from None
 
 
 class Contents(BaseModel):
@@ -48,7 +64,7 @@ class FrontMatter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Annotated[str, Field(min_length=1, max_length=300)]
-    date: date
+    date: Annotated[date, BeforeValidator(_read_day)]
     number: str = ""
     language: Language = Language.JAPANESE
     masthead: str = ""
@@ -110,13 +126,7 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
     try:
         matter = TypeAdapter(FrontMatter).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "front matter"
-        raise ContentError(
-            f"{first['msg']}.",
-            place=Place(source=source, line=_line_of(name, text), field=name),
-            remedy="See docs/content.md for the fields of the front matter.",
-        ) from None
+        raise _fault(error.errors(), text, source) from None
     for name, value in _strings(matter):
         if controls := find_controls(value):
             raise ContentError(
@@ -125,6 +135,33 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
                 remedy="Take it out.",
             )
     return matter
+
+
+def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
+    """Return the error that says what to mend: unknown fields all at once, then the first fault."""
+    unknown = [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden"]
+    first = errors[0]
+    name = unknown[0] if unknown else str(first["loc"][0]) if first["loc"] else "front matter"
+    place = Place(source=source, line=_line_of(name, text), field=name)
+    if unknown:
+        return ContentError(
+            f"The front matter holds fields that no issue has: {', '.join(unknown)}.",
+            place=place,
+            remedy=f"Take them out; an issue has {', '.join(FrontMatter.model_fields)}.",
+        )
+    if first["type"] == "missing":
+        return ContentError(
+            f"The front matter lacks the field {name}.",
+            place=place,
+            remedy="Write it into the front matter; title and date are needed.",
+        )
+    if first["type"] == "day":
+        return ContentError(f"{first['msg']}.", place=place, remedy="Write it as 2026-12-01.")
+    return ContentError(
+        f"{first['msg']}.",
+        place=place,
+        remedy="See docs/content.md for the fields of the front matter.",
+    )
 
 
 def _line_of(name: str, text: str) -> int:

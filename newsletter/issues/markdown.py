@@ -36,7 +36,7 @@ from newsletter.issues.plain import inline_words
 from newsletter.issues.walking import walk_runs
 
 _FENCE = "---"
-_NUMBER = re.compile(r"^(\d{1,3})[..、]\s?(.+)$")
+_NUMBER = re.compile(r"^(\d{1,3})[.\uff0e、]\s?(.+)$")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 

@@ -13,6 +13,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown_syntax import OPEN_COMMENT, Parsed
+from newsletter.issues.markup_checks import find_placeholders
 from newsletter.issues.model import (
     Alignment,
     Anchor,
@@ -350,6 +351,13 @@ class BlockReader:
         except ValueError:
             scheme = ""
         if scheme not in schemes:
+            if signs := next(find_placeholders(unquote(url)), ""):
+                raise ContentError(
+                    f"The address is a field of another mail system: {signs}.",
+                    place=self.place(node),
+                    remedy="Write the address, or take the link out; each mail says by itself how "
+                    "to leave, and where to read it on the web.",
+                )
             raise ContentError(
                 f"The address {unquote(url)[:80]!r} cannot stand in a mail.",
                 place=self.place(node),

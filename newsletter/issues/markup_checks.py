@@ -11,22 +11,27 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from urllib.parse import unquote
 
 from newsletter.issues.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
     Block,
+    Emphasis,
+    Footnote,
     Inline,
     Issue,
     LineBreak,
     ListBlock,
     Paragraph,
     Quotation,
+    Strikethrough,
+    Strong,
     Text,
 )
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain import inline_words
-from newsletter.issues.walking import walk_blocks, walk_lines, walk_parts, walk_urls
+from newsletter.issues.walking import running_texts, walk_blocks, walk_lines, walk_parts, walk_urls
 from newsletter.language import Said
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
@@ -37,7 +42,9 @@ _PAIRED = re.compile(
 )
 #: A name between single signs that other systems use: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
 _SINGLE = re.compile(
-    r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_]+%(?![A-Za-z0-9])|\{[A-Za-z_][\w.]*\}"
+    r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_.]+%(?![A-Za-z0-9])"
+    r"|\{\$?[A-Za-z_][\w.]*(?:\|[^{}|]{0,60})?\}"
+    r"|\[[a-z_-]+(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]|\[/[a-z_-]+\]"
     r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
 )
 #: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
@@ -47,10 +54,21 @@ _TAG = re.compile(
 )
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
-#: An address that ends in a sign behind which more of it is to be expected.
-_CUT_URL = re.compile(r"https?://[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])")
+#: An address that ends in a sign behind which more of it is to be expected, and particles that
+#: begin no word.
+_CUT_URL = re.compile(
+    r"https?://[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])"
+    r"(?!を|へ|から|まで|より|にて|です)"
+)
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
 _HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
+#: An address that mail programs may take for a link, and browsers for a word.
+_BARE_HOST = re.compile(
+    r"(?<![\w./@:-])www\.(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])(?:/[!-;=?-~]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+#: A line of nothing but one sign parts what is above from what is below.
+_RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\||＊＊"
 )
@@ -76,6 +94,11 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
         yield from (match[0] for match in pattern.finditer(line))
 
     return find
+
+
+def _loose_marks(line: str) -> Iterator[str]:
+    if not _RULE.fullmatch(line):
+        yield from _matches(_LOOSE)(line)
 
 
 def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
@@ -180,7 +203,7 @@ _KINDS = (
     ),
     _Kind(
         code="mark-literal",
-        find=_matches(_LOOSE),
+        find=_loose_marks,
         message=Said(
             ja="Markdownの記号が、文字のまま読者に届きます",
             en="A mark of Markdown will reach readers as it stands",
@@ -189,6 +212,26 @@ _KINDS = (
             ja="記号を文字に付けて書くか、対になる記号を補うか、取り除いてください。",
             en="Put it next to its word, give it its partner, or take it out.",
         ),
+    ),
+)
+
+
+_BARE = _Kind(
+    code="link-broken",
+    find=_matches(_BARE_HOST),
+    message=Said(ja="リンクになっていないアドレスです", en="This address is no link"),
+    remedy=Said(ja="前にhttps://を付けてください。", en="Put https:// before it."),
+)
+_PRODUCT = _Kind(
+    code="mark-swallowed",
+    find=lambda _line: iter(()),
+    message=Said(
+        ja="数字の間の*が強調の記号として読まれ、読者に届きません",
+        en="A * between numbers was read as emphasis and will not reach readers",
+    ),
+    remedy=Said(
+        ja="掛け算なら×か\\*と書いてください。",
+        en="Write × or \\* for a product.",
     ),
 )
 
@@ -202,7 +245,42 @@ def check_markup(issue: Issue) -> Iterator[Finding]:
     for place, url in walk_urls(issue):
         for signs in find_placeholders(unquote(url)):
             yield _finding(_KINDS[0], place, signs)
+    for place, run, between in _unlinked(issue):
+        for host in _matches(_BARE_HOST)(run):
+            yield _finding(_BARE, place, host)
+        if between:
+            yield _finding(_PRODUCT, place, between)
     yield from _check_wrapped(issue)
+
+
+def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
+    """Yield each text outside links and code, with the sign between digits that opens emphasis."""
+    for part in walk_parts(issue):
+        for block in walk_blocks(part.body):
+            for content in running_texts(block):
+                for text, following in _texts(content):
+                    yield part.place, text, _product(text, following)
+
+
+def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, Inline | None]]:
+    for run, following in zip_longest(content, content[1:]):
+        match run:
+            case Text(text=text):
+                yield text, following
+            case Strong(content=inner) | Emphasis(content=inner) | Strikethrough(content=inner):
+                yield from _texts(inner)
+            case Footnote(content=inner):
+                yield from _texts(inner)
+            case _:
+                pass
+
+
+def _product(text: str, following: Inline | None) -> str:
+    """Return the signs around which two numbers stand, of which one was read as emphasis."""
+    if not isinstance(following, Emphasis):
+        return ""
+    inner = inline_words(following.content)
+    return f"{text[-1]}*{inner[0]}" if text[-1:].isdecimal() and inner[:1].isdecimal() else ""
 
 
 def _finding(kind: _Kind, place: IssuePlace, signs: str) -> Finding:

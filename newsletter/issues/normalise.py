@@ -112,7 +112,8 @@ def normalise(text: str) -> Normalised:
     changes: list[Change] = []
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     if unified != text:
-        changes.append(Change(line=1, column=1, before="\r\n", after="\n", reason="line ends"))
+        before = "\r\n" if "\r\n" in text else "\r"
+        changes.append(Change(line=1, column=1, before=before, after="\n", reason="line ends"))
     for number, line in enumerate(unified.split("\n"), start=1):
         lines.append(_normalise_line(line, number, changes))
     return Normalised(text="\n".join(lines), changes=tuple(changes))

@@ -60,7 +60,8 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
         raise ContentError(
             "The text is neither Markdown with front matter nor a digest.",
             place=Place(source=source, line=1),
-            remedy="Begin with a line of --- and the front matter; see docs/content.md.",
+            remedy="Begin with a line of --- and the front matter; or with a line of the date, "
+            "such as 2021.10.21, and give headings their marks: 1. or ■ or 【】.",
         )
     return ReadIssue(
         issue=issue,

@@ -111,6 +111,18 @@ def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
 
 def _template_finding(error: TemplateError) -> Finding:
     said = f"{error.place}: {error.what}" if error.place else error.what
+    if not error.place:
+        return Finding(
+            code="template",
+            severity=Severity.ERROR,
+            place=IssuePlace(field=IssueField.MAIL),
+            message=Said(ja=f"HTMLへの変換で本文の一部が失われました。{said}", en=said),
+            remedy=Said(
+                ja="その箇所の書き方を変えてください。テンプレートの誤りではありません。"
+                "プログラムの不具合として開発元へお知らせください。",
+                en=error.remedy,
+            ),
+        )
     return Finding(
         code="template",
         severity=Severity.ERROR,

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from html import escape as escape_html
 
-from newsletter.errors import TemplateError
+from newsletter.errors import Place, TemplateError
 from newsletter.rendering.model import Slot, SlottedText, SlotUse
 
 
@@ -65,5 +65,6 @@ def require_slots(slotted: SlottedText, wanted: frozenset[Slot], *, template: st
         names = ", ".join(f"slots.{slot}" for slot in lacking)
         raise TemplateError(
             f"The template {template} does not use {names}.",
+            place=Place(source=template),
             remedy="Every mail must let its reader leave.",
         )

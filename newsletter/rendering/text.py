@@ -103,7 +103,8 @@ class _Writer:
         address = False
         for run in content:
             text = self._run(run)
-            if address and text and not text[0].isascii() and not text[0].isspace():
+            joined = bool(text) and not text[0].isspace()
+            if address and joined and (isinstance(run, Footnote) or not text[0].isascii()):
                 parts.append(" ")
             parts.append(text)
             address = isinstance(run, Anchor) and bool(text) and not text.endswith(">")

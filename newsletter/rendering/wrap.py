@@ -1,12 +1,13 @@
 """Wrapping plain text at 70 columns by East Asian widths and Japanese line-breaking rules.
 
 The rules are JIS X 4051's kinsoku: closing marks and small kana begin no line, opening marks end
-none. Words of ASCII and URLs are never broken.
+none. Words that stand between blanks, of whatever letters, and URLs are never broken.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -16,11 +17,17 @@ from wcwidth import iter_graphemes, wcswidth
 COLUMNS = 70
 _NO_START = frozenset(
     "、。,.・:;?!゛゜ヽヾゝゞ々ー’”)〕]}〉》」』】°′″℃%‰"
-    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;?!)]}…‥"
+    "\uff0c\uff0e\uff1a\uff1b\uff1f\uff01\uff09\uff3d\uff5d\uff05"
+    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ…‥"
 )
-_NO_END = frozenset("‘“(〔[{〈《「『【¥$#([{")
+_NO_END = frozenset("‘“(〔[{〈《「『【¥$#\uff08\uff3b\uff5b\uffe5\uff04\uff03")
 _URL = r"https?://[^\s<>「」『』()、。]+"
-_ADDRESS = re.compile(rf"({_URL})")
+#: The blank that keeps Japanese from an address opens no line in front of a mark that closes.
+_ADDRESS = re.compile(rf"({_URL}(?: [{re.escape(''.join(sorted(_NO_START)))}]+)?)")
+#: Signs that join letters to one word.
+_WITHIN_WORDS = "’\u2010\u2011"
+#: Scripts of South East Asia, whose words have no blanks between them.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 def width(text: str) -> int:
@@ -72,17 +79,27 @@ def _kind(letter: str) -> str:
     """Return what joins letters to tokens: both words and spaces do."""
     if letter.isspace():
         return "space"
-    return "word" if "!" <= letter[0] <= "~" else ""
+    return "word" if _joins(letter[0]) else ""
+
+
+def _joins(character: str) -> bool:
+    """Whether a character is part of a word that blanks part from the next, in any script."""
+    if character.isascii() or character in _WITHIN_WORDS:
+        return True
+    return (
+        (character.isalpha() or character.isdecimal())
+        and unicodedata.east_asian_width(character) not in {"W", "F", "H"}
+        and not _UNSPACED.match(character)
+    )
 
 
 def _unbreakable(line: str) -> Iterator[str]:
     """Join tokens that kinsoku keeps together."""
     waiting = ""
     for token in _tokens(line):
-        glued = waiting and (
-            (token[0] in _NO_START and not _is_url(waiting)) or waiting[-1] in _NO_END
-        )
-        if glued and not _is_url(token):
+        closes = token[0] in _NO_START or (token[0] == ">" and "<http" in waiting)
+        opens = waiting[-1:] in _NO_END or (waiting[-1:] == "<" and _is_url(token))
+        if waiting and (closes or opens):
             waiting += token
             continue
         if waiting:

@@ -307,8 +307,26 @@ _WRITING = {
     "The text is neither Markdown with front matter nor a digest.": (
         "冒頭の設定欄のあるMarkdownでも、ダイジェスト形式でもありません。"
     ),
-    "Begin with a line of --- and the front matter; see docs/content.md.": (
-        "---の行と冒頭の設定欄から始めてください。"
+    "Begin with a line of --- and the front matter; or with a line of the date, such as "
+    "2021.10.21, and give headings their marks: 1. or ■ or 【】.": (
+        "---の行と冒頭の設定欄から始めるか、2021.10.21のような日付の行から始めて、見出しに"
+        "「1.」「■」「【】」を付けてください。"
+    ),
+    "The front matter lacks the field {}.": "冒頭の設定欄に項目{}がありません。",
+    "Write it into the front matter; title and date are needed.": (
+        "冒頭の設定欄に書いてください。titleとdateは必須です。"
+    ),
+    "The front matter holds fields that no issue has: {}.": (
+        "冒頭の設定欄に使えない項目があります: {}"
+    ),
+    "Take them out; an issue has {}.": "取り除いてください。使える項目は{}です。",
+    "The address is a field of another mail system: {}.": (
+        "リンクの宛先が、ほかの配信システムの差し込み項目です: {}"
+    ),
+    "Write the address, or take the link out; each mail says by itself how to leave, and where to "
+    "read it on the web.": (
+        "宛先のアドレスを書くか、リンクを取り除いてください。配信停止とウェブ版へのリンクは、"
+        "どのメールにも自動で入ります。"
     ),
     "The text does not begin with front matter.": "冒頭の設定欄から始まっていません。",
     "Begin with a line of three hyphens, then title and date.": (

@@ -133,11 +133,54 @@ def test_encodings_of_japan_are_recognised(issue: Issue, encoding: str) -> None:
     assert read_issue(recoded, source="recoded").issue.chapters[1].sections[0].heading == "政府"
 
 
-def test_text_behind_a_link_is_kept_and_reported() -> None:
-    text = "2021.10.21\n題\n1.章\n■見出し\n本文\nhttps://example.jp/\n追記です。\n"
+def test_an_address_stays_between_the_lines_it_stands_between() -> None:
+    text = "2021.10.21\n題\n1.章\n■見出し\n本文\nhttps://example.jp/a\n追記です。\nhttps://example.jp/b\n"
     read = read_issue(text.encode(), source="late.txt")
-    assert [(line.line, line.text) for line in read.unplaced] == [(7, "追記です。")]
-    assert "追記です。" in to_text(read.issue)
+    item = read.issue.chapters[0].items[0]
+    assert list(map(block_text, item.body)) == ["本文", "https://example.jp/a", "追記です。"]
+    assert [link.url for link in item.links] == ["https://example.jp/b"]
+    assert not read.unplaced
+
+
+def test_text_behind_the_credits_is_kept_and_reported() -> None:
+    text = "2021.10.21\n題\n1.章\n本文\n（編集）広報課\n追記です。\n"
+    read = read_issue(text.encode(), source="late.txt")
+    assert [(line.line, line.text) for line in read.unplaced] == [(6, "追記です。")]
+    assert read.issue.credits == ("（編集）広報課", "追記です。")
+
+
+@pytest.mark.parametrize("mark", [".", "．", "、"])
+@pytest.mark.parametrize("digits", ["12", "１２"])
+def test_chapters_are_numbered_in_either_width(mark: str, digits: str) -> None:
+    first, second = digits
+    text = f"2021.10.21\n題\n【今号】\n{first}{mark}講座\n本文\n{second}{mark} 催し\n本文\n"
+    chapters = read_issue(text.encode(), source="wide.txt").issue.chapters
+    assert [(part.number, part.heading) for part in chapters] == [
+        (None, ""),
+        (1, "講座"),
+        (2, "催し"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "令和3年10月21日",
+        "令和３年１０月２１日（木）",
+        "2021年10月21日(木曜日)",
+        "2021/10/21 配信",
+        "2021年10月21日号",
+        "２０２１．１０．２１",
+    ],
+)
+def test_the_date_is_read_as_offices_write_it(line: str) -> None:
+    read = read_issue(f"便り\n{line}\n題\n■見出し\n本文\n".encode(), source="date.txt")
+    assert (read.issue.issue_date, read.issue.title) == (date(2021, 10, 21), "題")
+
+
+def test_the_first_year_of_an_era_has_a_name_of_its_own() -> None:
+    read = read_issue("令和元年5月1日\n題\n■見出し\n".encode(), source="date.txt")
+    assert read.issue.issue_date == date(2019, 5, 1)
 
 
 @pytest.mark.parametrize(

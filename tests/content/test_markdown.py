@@ -200,8 +200,14 @@ def test_html_is_text_like_any_other() -> None:
         (HEAD + "a <!-- b\n\nc -->\n", r"issue\.md:5: A comment does not end"),
         (HEAD + "a\n\n" + "> " * 60 + "b\n", r"issue\.md:7: .* too deep"),
         (HEAD + "a\n\n" + "*a **b " * 60 + "c" + "** c*" * 60, r"issue\.md:7: .* too deep"),
-        ("---\ntitle: 題\n---\n", r"date: Field required"),
+        ("---\ntitle: 題\n---\n", r"date: The front matter lacks the field date"),
         ("---\ntitle: 題\ndate: 2026-11-20\ncolour: red\n---\n", r"issue\.md:4: colour"),
+        (
+            "---\nlayout: post\ntitle: T\ndate: 2026-11-20\ntags: [a]\n---\n",
+            r"md:2: .* layout, tags\.",
+        ),
+        ("---\ntitle: T\ndate: Nov 20, 2026\n---\n", r"md:3: date: Nov 20, 2026 is no date"),
+        (HEAD + "[out](*|UNSUB|*)\n", r"issue\.md:5: .* field of another mail system: \*\|UNSUB"),
         ("---\ncontents: [\n---\n", r"issue\.md:\d: The front matter is no YAML"),
         ("---\ntitle: 題\n", r"issue\.md:1: The front matter does not end"),
         ("just words", r"neither Markdown"),
@@ -210,6 +216,22 @@ def test_html_is_text_like_any_other() -> None:
 def test_a_fault_is_named_with_its_line(text: str, message: str) -> None:
     with pytest.raises(ContentError, match=message):
         read_issue(text.encode(), source="issue.md")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-20",
+        "2026/11/20",
+        "2026年11月20日",
+        "2026-11-20T23:30:00+09:00",
+        "2026-11-20 23:30:00 -0800",
+        '"2026.11.20"',
+    ],
+)
+def test_the_day_of_an_edition_is_read_as_other_systems_write_it(written: str) -> None:
+    read = read_issue(f"---\ntitle: T\ndate: {written}\n---\n".encode(), source="issue.md")
+    assert f"{read.issue.issue_date}" == "2026-11-20"
 
 
 @pytest.mark.parametrize("typed", ["*", "*a ", "[", "a@", "https://", "~~a ", "![a](", "{{a ", "`"])

@@ -50,10 +50,18 @@ def _found(body: str) -> list[tuple[str, str, int]]:
         ("url-cut", "https://example.jp/"),
         ("mark-literal", "＊＊"),
         ("mark-literal", "~~"),
+        ("placeholder", "%recipient.name%"),
+        ("placeholder", "{$name}"),
+        ("placeholder", "{FIRST_NAME|there}"),
+        ("placeholder", '[gallery ids="1,2"]'),
+        ("placeholder", "[/caption]"),
+        ("link-broken", "www.example.jp"),
+        ("link-broken", "www.city.example.jp/a?b=1"),
+        ("mark-swallowed", "5*3"),
     ],
 )
 def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs: str) -> None:
-    behind = "日本語" if code == "url-cut" else " です"
+    behind = {"url-cut": "日本語", "mark-swallowed": "=15、6*2=12"}.get(code, " です")
     assert (code, signs, 10) in _found(f"一行目\n二行目 {signs}{behind}")
 
 
@@ -75,6 +83,12 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "https://example.jp/a をご覧ください",
         "**太字**、~~旧~~ 新、snake_case",
         "|A|と|B|",
+        "詳しくはhttps://example.jp/をご覧ください。https://example.jp/a/から申し込めます。",
+        "[www.example.jp](https://www.example.jp/)、https://www.example.jp/b、`www.example.jp`",
+        "*強調*と2*3と10 * 4",
+        "＊＊＊＊＊＊＊＊",
+        "~~~~~ ~~~~~",
+        "[x] [注] {a, b} 100%.5%",
     ],
 )
 def test_signs_that_are_meant_are_left_alone(line: str) -> None:

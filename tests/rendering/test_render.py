@@ -298,6 +298,44 @@ def test_what_people_see_as_one_letter_is_never_split(clusters: list[str], colum
     assert rest == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Fußgängerinnen überprüfen natürlich möglichst große Bögen",
+        "l’été s’achève près de l’hôpital où l’élève préféré est né",
+        "Новости города расскажем подробно",
+        "Η εφημερίδα των πολιτών",
+    ],
+)
+def test_words_of_any_script_with_blanks_stay_whole(words: str) -> None:
+    for columns in range(14, 40):
+        assert wrap(words, columns=columns).split() == words.split()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "詳しくは次の<https://example.jp/a>を見る",
+        "詳しくは次の「https://example.jp/a 」、または",
+        "詳しくは次の（https://example.jp/a ）。終わり",
+        "詳しくは「次の（項）！」を見る",
+    ],
+)
+def test_brackets_stay_with_what_they_embrace(words: str) -> None:
+    for columns in range(6, 40):
+        for line in wrap(words, columns=columns).split("\n"):
+            assert line.lstrip()[:1] not in set(">」）、。！"), line
+            assert line[-1] not in set("<「（"), line
+
+
+def test_a_note_behind_an_address_is_no_part_of_it() -> None:
+    issue = read_issue(
+        b"---\ntitle: T\ndate: 2026-11-20\n---\nhttps://example.jp/a[^1]\n\n[^1]: b\n",
+        source="x",
+    ).issue
+    assert "https://example.jp/a [1]" in fill(_render(issue).text, URLS)
+
+
 def test_the_english_twin_has_english_marks() -> None:
     issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue
     publisher = Publisher(
