@@ -152,7 +152,7 @@ def test_text_behind_the_credits_is_kept_and_reported() -> None:
 @pytest.mark.parametrize("mark", [".", "．", "、"])
 @pytest.mark.parametrize("digits", ["12", "１２"])
 def test_chapters_are_numbered_in_either_width(mark: str, digits: str) -> None:
-    first, second = digits
+    first, second = digits[0], digits[1]
     text = f"2021.10.21\n題\n【今号】\n{first}{mark}講座\n本文\n{second}{mark} 催し\n本文\n"
     chapters = read_issue(text.encode(), source="wide.txt").issue.chapters
     assert [(part.number, part.heading) for part in chapters] == [
