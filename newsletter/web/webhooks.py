@@ -19,7 +19,14 @@ from newsletter.delivery.feedback.calls import take_call
 from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.web.routing import Router, up_to
-from subscribers.bounces.webhooks import Adapter, Call, Confirming, RefusedCallError, adapters
+from subscribers.bounces.webhooks import (
+    Adapter,
+    Call,
+    Confirming,
+    ProvenWithin,
+    RefusedCallError,
+    adapters,
+)
 from subscribers.bounces.webhooks.unsigned import Unsigned
 
 _log = logging.getLogger(__name__)
@@ -61,7 +68,10 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             except RefusedCallError as error:
                 _log.warning("webhook %s refused: %s", provider, error.what)
                 return _refusal(call, error)
-        call = replace(call, body=await request.body())
+        body = await request.body()
+        if isinstance(adapter, ProvenWithin) and len(body) > adapter.LARGEST:
+            return _answer(413, f"The call has more than {adapter.LARGEST:,} octets.")
+        call = replace(call, body=body)
         return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
 
     return router

@@ -406,6 +406,7 @@ def test_lone_surrogates_in_a_proof_are_refused(board: Switchboard, provider: Pr
             "TopicArn": TOPIC,
             "SigningCertURL": CERTIFICATE_URL,
             "Signature": "\ud800",
+            "auth": "\ud800",
             "signature": dict.fromkeys(("timestamp", "token", "signature"), "\ud800"),
         }
     ).encode()
@@ -473,6 +474,45 @@ def test_a_confirmation_that_leads_elsewhere_is_not_followed(board: Switchboard)
 def test_a_call_beyond_the_bound_is_refused_unread(board: Switchboard) -> None:
     body = b"[" + b" " * (12 * 1024 * 1024) + b"]"
     assert board.post("brevo", BY_NAME["brevo"].sign(body, timedelta())).status_code == 413
+
+
+@pytest.mark.parametrize("name", ["ses", "mailgun", "unisender_go"])
+def test_what_must_be_parsed_to_be_proven_has_a_narrower_bound(
+    board: Switchboard, name: str
+) -> None:
+    assert board.post(name, (b"[" + b"[]," * 400_000 + b"[]]", {})).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 14_000,
+        b"--b\r\nContent-Disposition: " + b"(" * 100_000 + b"\r\n\r\n1\r\n--b--",
+        b'--b\r\nContent-Disposition: form-data; name="'
+        + b"=?utf-8?q?a?= " * 60_000
+        + b'"\r\n\r\n1',
+        b"".join(
+            b'--%d\r\nContent-Type: multipart/mixed; boundary="%d"\r\n\r\n' % (at, at + 1)
+            for at in range(3000)
+        ),
+    ],
+    ids=["parts", "brackets", "encoded-words", "nested"],
+)
+@pytest.mark.parametrize("name", ["mailgun", "mandrill"])
+def test_a_strangers_form_takes_no_time(board: Switchboard, name: str, form: bytes) -> None:
+    boundary = form[2:].partition(b"\r")[0].decode()
+    head = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    assert board.post(name, (form, head)).status_code == 401
+
+
+def test_half_a_character_holds_up_no_batch(board: Switchboard) -> None:
+    batch = [
+        {"event": "bounce", "event_id": "1\ud800", "email": READER, "response": "550 \udfff"},
+        {"event": "bounce", "event_id": "2", "email": READER},
+    ]
+    body = json.dumps({"events": batch}).encode()
+    answer = board.post("mailtrap", BY_NAME["mailtrap"].sign(body, timedelta()))
+    assert answer.json() == {"logged": 2}
 
 
 def test_json_nested_beyond_reason_does_no_harm(board: Switchboard) -> None:

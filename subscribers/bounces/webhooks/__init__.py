@@ -19,6 +19,7 @@ from subscribers.bounces.webhooks.model import (
     Adapter,
     Call,
     Confirming,
+    ProvenWithin,
     ProviderEvent,
     RefusedCallError,
 )
@@ -31,7 +32,15 @@ from subscribers.bounces.webhooks.ses import Ses
 from subscribers.bounces.webhooks.sparkpost import SparkPost
 from subscribers.bounces.webhooks.unisender_go import UnisenderGo
 
-__all__ = ["Adapter", "Call", "Confirming", "ProviderEvent", "RefusedCallError", "adapters"]
+__all__ = [
+    "Adapter",
+    "Call",
+    "Confirming",
+    "ProvenWithin",
+    "ProviderEvent",
+    "RefusedCallError",
+    "adapters",
+]
 
 
 def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from subscribers.bounces.dialogue import find_reply, find_status
 from subscribers.bounces.model import Report, ReportedRecipient, ReportKind
@@ -52,10 +52,14 @@ class Foreign:
 
     @property
     def text(self) -> str:
-        """A text or number as text, on one line and bounded; else nothing."""
+        """A text or number as text, on one line and bounded; else nothing.
+
+        JSON can name half a character, which no database and no signature takes: it is replaced.
+        """
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
             return ""
-        return " ".join(str(self.value)[: _WORDS_KEPT * 2].split())[:_WORDS_KEPT]
+        words = str(self.value)[: _WORDS_KEPT * 2].encode("utf-8", "replace").decode()
+        return " ".join(words.split())[:_WORDS_KEPT]
 
     @property
     def word(self) -> str:
@@ -99,18 +103,12 @@ def parse(body: bytes | str) -> Foreign | None:
 def form_fields(call: Call) -> dict[str, str]:
     """Return a form's fields, of whichever of the two encodings of forms; the last of a name wins.
 
-    Files and what is no form are left out.
+    Files and what is no form are left out. Signatures stand in such forms, so anybody's is read:
+    what has more fields, or longer heads of its parts, than any provider's is no form.
     """
     kind = call.headers.get("content-type", "")
     if kind.lower().startswith("multipart/form-data"):
-        head = f"Content-Type: {kind}\r\n\r\n".encode("latin-1", "replace")
-        parts = BytesParser(policy=HTTP).parsebytes(head + call.body).walk()
-        fields = [(part.get_param("name", header="content-disposition"), part) for part in parts]
-        return {
-            name: _field(part)
-            for name, part in fields
-            if isinstance(name, str) and not part.is_multipart() and not part.get_filename()
-        }
+        return _multipart_fields(kind, call.body)
     try:
         pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
@@ -118,9 +116,58 @@ def form_fields(call: Call) -> dict[str, str]:
     return dict(pairs)
 
 
-def _field(part: EmailMessage) -> str:
-    content = part.get_payload(decode=True)
-    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+def _multipart_fields(kind: str, body: bytes) -> dict[str, str]:
+    boundary = parse_options_header(kind)[1].get(b"boundary", b"")
+    if not boundary or body.count(b"--" + boundary) > _FIELDS + 1:
+        return {}
+    form = _Form()
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.begin,
+                "on_header_field": form.take_name,
+                "on_header_value": form.take_value,
+                "on_header_end": form.end_header,
+                "on_part_data": form.take_data,
+                "on_part_end": form.end,
+            },
+        )
+        parser.write(body)
+    except (FormParserError, ValueError):
+        return {}
+    return form.fields
+
+
+class _Form:
+    """Collects the fields of a multipart form as its parser comes upon them."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        self._name, self._value, self._data = b"", b"", bytearray()
+        self._options: Mapping[bytes, bytes] = {}
+
+    def take_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def take_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def end_header(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._options = parse_options_header(self._value)[1]
+        self._name = self._value = b""
+
+    def take_data(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
+
+    def end(self) -> None:
+        name = self._options.get(b"name")
+        if name is not None and b"filename" not in self._options:
+            self.fields[name.decode("utf-8", "replace")] = self._data.decode("utf-8", "replace")
 
 
 def read_batch(

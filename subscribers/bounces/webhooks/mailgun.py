@@ -34,7 +34,7 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
     general,
 )
-from subscribers.bounces.webhooks.model import Call, ProviderEvent
+from subscribers.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent
 from subscribers.bounces.webhooks.proof import (
     TRIED_FOR,
     read_seconds,
@@ -70,7 +70,7 @@ _REASONS: dict[str, Meaning] = {
 _OWN_CODES = {"600", "602", "603", "605", "606", "607", "608", "620", "621", "625", "650"}
 
 
-class Mailgun:
+class Mailgun(ProvenWithin):
     """See `Adapter`."""
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:

@@ -49,6 +49,16 @@ class ProviderEvent:
     occurred_at: datetime | None = None
 
 
+class ProvenWithin:
+    """What adapters share whose proof stands within what they are told.
+
+    Anybody's call is parsed to find it, and JSON takes twenty times its octets of memory.
+    """
+
+    #: Octets of a call.
+    LARGEST = 1_000_000
+
+
 @runtime_checkable
 class Confirming(Protocol):
     """An adapter whose provider wants a subscription confirmed by fetching an address."""

@@ -26,7 +26,7 @@ from subscribers.bounces.webhooks.meaning import (
     Meaning,
     bounce,
 )
-from subscribers.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from subscribers.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent, RefusedCallError
 from subscribers.bounces.webhooks.proof import TRIED_FOR, read_instant, require_recent
 from subscribers.bounces.webhooks.sns import (
     SnsType,
@@ -67,7 +67,7 @@ _BOUNCES: dict[str, Meaning] = {
 _COMPLAINTS: dict[str, Meaning] = {"not-spam": UNKNOWN, "auth-failure": UNKNOWN}
 
 
-class Ses:
+class Ses(ProvenWithin):
     """See `Adapter`; ``certificate`` fetches one from an address that was found to be Amazon's."""
 
     def __init__(self, certificate: Callable[[str], bytes]) -> None:

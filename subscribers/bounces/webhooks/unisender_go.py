@@ -24,7 +24,7 @@ from subscribers.bounces.webhooks.meaning import (
     bounce,
     general,
 )
-from subscribers.bounces.webhooks.model import Call, ProviderEvent
+from subscribers.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent
 from subscribers.bounces.webhooks.proof import require_signature
 
 _STATUSES: dict[str, Meaning | None] = {
@@ -60,7 +60,7 @@ _FAILURES: dict[str, Meaning] = {
 }
 
 
-class UnisenderGo:
+class UnisenderGo(ProvenWithin):
     """See `Adapter`."""
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
