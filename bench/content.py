@@ -77,20 +77,18 @@ def subscribe(engine: Engine, count: int) -> None:
         newsletter = find_newsletter(session, "bench")
         session.execute(
             text(
-                "INSERT INTO subscriber (id, address, address_key, domain, name, language, "  # noqa: S608
-                "format, "
-                "time_zone, attributes, created_at, updated_at) SELECT n, 'reader' || n || "
-                "'@example.jp', 'reader' || n || '@example.jp', 'example.jp', '読者', 'ja', "
-                "'html', "
-                f"'', '{{}}', :now, :now FROM ({series}) AS numbers"
+                "INSERT INTO subscriber (id, address, address_key, domain, created_at) "  # noqa: S608
+                "SELECT n, 'reader' || n || '@example.jp', 'reader' || n || '@example.jp', "
+                f"'example.jp', :now FROM ({series}) AS numbers"
             ),
             {"now": now()},
         )
         session.execute(
             text(
                 "INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis, "
-                "consent_source, consent_wording, consented_at, confirmed_at) SELECT :newsletter, "
-                "id, 'confirmed', 'bench', '', '', :now, :now FROM subscriber"
+                "consent_source, consent_wording, consented_at, confirmed_at, name, language) "
+                "SELECT :newsletter, id, 'confirmed', 'bench', '', '', :now, :now, '読者', 'ja' "
+                "FROM subscriber"
             ),
             {"newsletter": newsletter.id, "now": now()},
         )
