@@ -33,7 +33,9 @@ _FLUSH_SECONDS = 1.0
 #: A batch is taken in hand bit by bit, so that little is in doubt when a host is lost for ever:
 #: what leaves in about so many seconds, and within these numbers of messages.
 _REACH_SECONDS = 0.4
-LEAST_REACH, MOST_REACH = 32, 128
+LEAST_REACH, MOST_REACH = 32, 256
+#: The pace of a batch that just began is taken over at least so many seconds.
+_SHORTEST_LOOK = 0.1
 #: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
 _STANDING_SECONDS = 4.0
 #: Without a word from the database for so long, the batch is left to the sweeper.
@@ -56,11 +58,10 @@ class Desk:
     Attributes:
         compose: Makes a delivery's message.
         return_path: Where its bounces go.
-        record: Writes outcomes into the ledger, in bulk; returns how often it did under this
-            lease, None when the lease is lost.
+        record: Writes outcomes into the ledger, in bulk, and takes positions in hand; returns how
+            often it did under this lease, None when the lease is lost, and what may be sent.
         standing: Asks the ledger whether the mailing flows, and who left; takes in hand the
             positions it is given.
-        reach: Takes positions in hand; returns those that may be sent.
         stopping: Whether this worker is told to end.
         forgotten: Takes note that the database lost what it knew of this batch.
         lease_seconds: For how long nobody ends a lease that is silent.
@@ -68,9 +69,8 @@ class Desk:
 
     compose: Callable[[ClaimedDelivery], bytes]
     return_path: Callable[[ClaimedDelivery], str]
-    record: Callable[[list[Outcome]], int | None]
+    record: Callable[[list[Outcome], Sequence[int]], tuple[int | None, frozenset[int]]]
     standing: Callable[[Sequence[int]], Standing]
-    reach: Callable[[Sequence[int]], frozenset[int]]
     stopping: Callable[[], bool]
     forgotten: Callable[[], None]
     lease_seconds: float
@@ -254,7 +254,7 @@ class BatchRun:
                 return line.popleft()
         while self._queue:
             delivery = self._queue.popleft()
-            if self._beyond and len(self._queue) < self._reach // 2:
+            if self._beyond and self._is_low():
                 self._due.set()
             if delivery.domain in self._held_domains:
                 # It goes back into the ledger's queue with the rest of the batch.
@@ -267,6 +267,10 @@ class BatchRun:
             # Only this domain must wait; the others go on.
             self._held.setdefault(delivery.domain, deque()).append(delivery)
         return None
+
+    def _is_low(self) -> bool:
+        """Whether what is in hand lasts little longer than the ledger needs to give more."""
+        return len(self._queue) < max(LEAST_REACH // 2, self._reach // 3)
 
     def _within_reach(self) -> list[ClaimedDelivery]:
         """Return what should be taken in hand next: not yet what waits for its domain's rate."""
@@ -342,8 +346,9 @@ class BatchRun:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_FLUSH_SECONDS):
                         await self._due.wait()
-                self._due.clear()
                 await self._exchange()
+                # What was due meanwhile was done, or is asked for again by whoever hears this.
+                self._due.clear()
                 self._heard.set()
         finally:
             # Whatever ended it: without the ledger's word nothing leaves.
@@ -351,13 +356,24 @@ class BatchRun:
             self._heard.set()
 
     async def _exchange(self) -> None:
+        chosen = self._choose()
         try:
-            await self.flush()
-            await self._ask()
+            if self._standing_at.age() < _FLUSH_SECONDS:
+                reached = await self._record([delivery.position for delivery in chosen])
+                self._take_in_hand(chosen, reached)
+            else:
+                await self.flush()
+                await self._ask(chosen)
         except SQLAlchemyError as error:
             _log.warning("the database does not answer: %s", type(error).__name__)
             if self._standing_at.age() > _PATIENCE_SECONDS:
                 self._stop("The database is away.")
+
+    def _choose(self) -> list[ClaimedDelivery]:
+        """Return what to take in hand with the next word to the ledger, by the pace so far."""
+        pace = self.answered / max(time.monotonic() - self._began, _SHORTEST_LOOK)
+        self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), MOST_REACH))
+        return self._within_reach() if self._is_low() else []
 
     async def flush(self) -> None:
         """Write what is known into the ledger; what fails is kept for the next time.
@@ -365,41 +381,41 @@ class BatchRun:
         Raises:
             SQLAlchemyError: The database did not take it.
         """
+        await self._record(())
+
+    async def _record(self, reach: Sequence[int]) -> frozenset[int]:
+        """Write what is known into the ledger, and take more in hand by the same transaction."""
         async with self._recording:
             moment = Moment.now()
             waiting, self._unrecorded = self._unrecorded, []
             try:
-                records = await asyncio.to_thread(self._record, waiting)
+                records, reached = await asyncio.to_thread(self._force_and_record, waiting, reach)
             except BaseException:
                 # Also when it is cancelled: nobody knows then whether the ledger took it.
                 self._unrecorded = waiting + self._unrecorded
                 raise
-            if records is None or records <= self.records:
-                # The journal proves what the ledger does not know: it must outlive this run.
-                self.is_lost = True
-                self._stop("The lease is lost.")
-                # Nobody ends a lease before its time: if it is gone, the database went back.
-                if records is not None or self._recorded_at.age() < self._desk.lease_seconds:
-                    await asyncio.to_thread(self._desk.forgotten)
-            else:
+            if records is not None and records > self.records:
                 self.records, self._recorded_at = records, moment
+                return reached
+            # The journal proves what the ledger does not know: it must outlive this run.
+            self.is_lost = True
+            self._stop("The lease is lost.")
+            # Nobody ends a lease before its time: if it is gone, the database went back.
+            if records is not None or self._recorded_at.age() < self._desk.lease_seconds:
+                await asyncio.to_thread(self._desk.forgotten)
+            return frozenset()
 
-    def _record(self, outcomes: list[Outcome]) -> int | None:
+    def _force_and_record(
+        self, outcomes: list[Outcome], reach: Sequence[int]
+    ) -> tuple[int | None, frozenset[int]]:
         with suppress(OSError):
             # Not before the ledger has them, but with it: it may lose its last moments.
             self._journal.force()
-        return self._desk.record(outcomes)
+        return self._desk.record(outcomes, reach)
 
-    async def _ask(self) -> None:
-        pace = self.answered / max(time.monotonic() - self._began, _REACH_SECONDS)
-        self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), MOST_REACH))
-        chosen = self._within_reach() if len(self._queue) <= self._reach // 2 else []
+    async def _ask(self, chosen: Sequence[ClaimedDelivery]) -> None:
         asked_at = Moment.now()
         positions = [delivery.position for delivery in chosen]
-        if positions and self._standing_at.age() < _FLUSH_SECONDS:
-            reached = await asyncio.to_thread(self._desk.reach, positions)
-            self._take_in_hand(chosen, reached)
-            return
         standing = await asyncio.to_thread(self._desk.standing, positions)
         self._standing_at = asked_at
         self._unwanted = standing.unwanted
@@ -413,6 +429,8 @@ class BatchRun:
 
     def _take_in_hand(self, chosen: Sequence[ClaimedDelivery], reached: frozenset[int]) -> None:
         """Let what was reached be sent; what was not is settled or meant for a held domain."""
+        if not chosen:
+            return
         gone = {delivery.position for delivery in chosen}
         kept = [
             delivery

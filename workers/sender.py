@@ -160,11 +160,15 @@ def _desk(
     return Desk(
         compose=compose,
         return_path=path,
-        record=lambda outcomes: record(
-            services, claim.mailing_id, claim.identity, claim.token, outcomes
+        record=lambda outcomes, reach: recording.record_and_reach(
+            services.engine,
+            claim,
+            outcomes,
+            reach,
+            retry_hours=services.settings.retry_hours,
+            lease_seconds=services.settings.lease_seconds,
         ),
         standing=lambda reach: ledger.standing(services.engine, claim, reach),
-        reach=lambda positions: ledger.reach(services.engine, claim, positions),
         stopping=stopping.is_asked,
         forgotten=lambda: forgotten(lease.journal.epoch),
         lease_seconds=services.settings.lease_seconds,

@@ -314,21 +314,22 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standin
         )
 
 
-def reach(engine: Engine, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
-    """Take more of a held batch in hand, committed; return those that may be sent now.
+def reach(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
+    """Take more of a held batch in hand; return what may be sent once this is committed.
 
     Cheaper than `standing`, which is asked once a second all the same.
     """
-    with transaction(engine) as session:
-        # Nobody may end the lease between this look and what is reached for under it.
-        token = session.scalar(
-            select(BatchRow.lease_token)
-            .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
-            .where(BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number)
-            .where(MailingRow.state == MailingState.SENDING)
-            .with_for_update(of=BatchRow)
-        )
-        return _reach(session, claim, positions) if token == claim.token else frozenset()
+    if not positions:
+        return frozenset()
+    # Nobody may end the lease between this look and what is reached for under it.
+    token = session.scalar(
+        select(BatchRow.lease_token)
+        .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+        .where(BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number)
+        .where(MailingRow.state == MailingState.SENDING)
+        .with_for_update(of=BatchRow)
+    )
+    return _reach(session, claim, positions) if token == claim.token else frozenset()
 
 
 def _reach(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:

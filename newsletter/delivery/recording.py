@@ -39,6 +39,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BatchState, BounceKind, BounceSource, DeliveryState
+from newsletter.delivery import ledger
+from newsletter.delivery.ledger import Claim
 from newsletter.delivery.outcomes import Outcome, next_attempt
 from newsletter.delivery.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.delivery.tallying import tally
@@ -68,27 +70,75 @@ def record(
         How often outcomes were written down under this lease; None when it is not held. A holder
         that counted more than that knows that the database lost some of them.
     """
-    moment = now()
     with transaction(engine) as session:
-        records = session.scalar(
-            update(BatchRow)
-            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
-            .values(
-                lease_expires_at=moment + timedelta(seconds=lease_seconds),
-                records=BatchRow.records + 1,
-            )
-            .returning(BatchRow.records)
+        return _record(
+            session,
+            mailing_id=mailing_id,
+            identity=identity,
+            token=token,
+            outcomes=outcomes,
+            retry_hours=retry_hours,
+            lease_seconds=lease_seconds,
         )
-        if records is None:
-            outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
-        if not outcomes:
-            return records
-        mailing = session.get(MailingRow, mailing_id)
-        if mailing is None or mailing.identity != identity:
-            # Another mailing has the number now: these outcomes are not about its people.
-            return None
-        _write(session, mailing, outcomes, retry_hours)
+
+
+def record_and_reach(
+    engine: Engine,
+    claim: Claim,
+    outcomes: Sequence[Outcome],
+    reach: Sequence[int],
+    *,
+    retry_hours: int,
+    lease_seconds: int,
+) -> tuple[int | None, frozenset[int]]:
+    """Write outcomes down as `record` does, and take more in hand by the same transaction.
+
+    Returns:
+        What `record` returns, and which of the positions in ``reach`` may be sent now.
+    """
+    with transaction(engine) as session:
+        records = _record(
+            session,
+            mailing_id=claim.mailing_id,
+            identity=claim.identity,
+            token=claim.token,
+            outcomes=outcomes,
+            retry_hours=retry_hours,
+            lease_seconds=lease_seconds,
+        )
+        reached = frozenset[int]() if records is None else ledger.reach(session, claim, reach)
+        return records, reached
+
+
+def _record(
+    session: Session,
+    *,
+    mailing_id: int,
+    identity: str,
+    token: str,
+    outcomes: Sequence[Outcome],
+    retry_hours: int,
+    lease_seconds: int,
+) -> int | None:
+    records = session.scalar(
+        update(BatchRow)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
+        .values(
+            lease_expires_at=now() + timedelta(seconds=lease_seconds),
+            records=BatchRow.records + 1,
+        )
+        .returning(BatchRow.records)
+    )
+    if records is None:
+        outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
+    if not outcomes:
         return records
+    mailing = session.get(MailingRow, mailing_id)
+    if mailing is None or mailing.identity != identity:
+        # Another mailing has the number now: these outcomes are not about its people.
+        return None
+    _write(session, mailing, outcomes, retry_hours)
+    return records
 
 
 #: So many at a time, below what one statement can hold.

@@ -114,7 +114,8 @@ class Ledger(RuleBasedStateMachine):
             if data.draw(st.booleans()):
                 found = ledger.standing(self.engine, claimed, chosen).reached
             else:
-                found = ledger.reach(self.engine, claimed, chosen)
+                with transaction(self.engine) as session:
+                    found = ledger.reach(session, claimed, chosen)
             self.reached[token] |= found
 
     @precondition(lambda self: self.claims)

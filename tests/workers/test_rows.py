@@ -136,12 +136,12 @@ def test_two_batches_at_once_use_no_more_connections_than_one(tmp_path: Path) ->
 def test_of_a_large_batch_little_is_in_hand_at_any_time(
     stage: Stage, database_url: str, tmp_path: Path
 ) -> None:
-    stage.subscribe(*(f"more{number}@example.jp" for number in range(400)))
+    stage.subscribe(*(f"more{number}@example.jp" for number in range(800)))
     mailing = stage.mail()
     plan_mailing(stage.engine, mailing)
     with transaction(stage.engine) as session:
         session.execute(delete(BatchRow).where(BatchRow.number > 1))
-        session.execute(update(BatchRow).values(last_position=400 + BATCH * BATCHES))
+        session.execute(update(BatchRow).values(last_position=800 + BATCH * BATCHES))
     in_hand = []
     with counting_relay(tmp_path) as relay, worker(database_url, relay.url, tmp_path) as services:
         event.listen(
@@ -149,6 +149,6 @@ def test_of_a_large_batch_little_is_in_hand_at_any_time(
             "commit",
             lambda _: in_hand.append(stage.counts(mailing).get(DeliveryState.SENDING, 0)),
         )
-        assert work(services, mailing) == 400 + BATCH * BATCHES
-    assert 0 < max(in_hand) <= 2 * MOST_REACH + 16
-    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 400 + BATCH * BATCHES}
+        assert work(services, mailing) == 800 + BATCH * BATCHES
+    assert 0 < max(in_hand) <= 3 * MOST_REACH // 2 + 16
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 800 + BATCH * BATCHES}
