@@ -15,7 +15,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
-from markdown_it.rules_block.table import escapedSplit
+from markdown_it.rules_block.table import escapedSplit, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
@@ -33,6 +33,8 @@ from newsletter.issues.emphasis import read_emphasis_in_japanese
 
 #: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
 _DEEPEST = 40
+#: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
+_MOST_CELLS = 10_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
@@ -66,6 +68,12 @@ def parse(text: str, *, source: str, first_line: int) -> Parsed:
         tokens = _parser().parse(text, env)
     except RecursionError:
         raise _too_deep(place) from None
+    except _TooManyCellsError as error:
+        raise ContentError(
+            f"The tables have more than {_MOST_CELLS:,} cells.",
+            place=Place(source=source, line=first_line + error.line + 1),
+            remedy="Put large tables on a web page, and link to it.",
+        ) from None
     for line in _deep_lines(tokens):
         raise _too_deep(Place(source=source, line=first_line + line + 1))
     for line, problem, remedy in _losses(tokens, env, text.split("\n")):
@@ -89,7 +97,11 @@ def parse(text: str, *, source: str, first_line: int) -> Parsed:
 
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
-    for token in _parser().parse(text, {}):
+    try:
+        tokens = _parser().parse(text, {})
+    except _TooManyCellsError:
+        return
+    for token in tokens:
         if token.type == "heading_open" and token.map is not None and not token.level:
             yield int(token.tag[1:]), token.map[0]
 
@@ -107,6 +119,7 @@ def _parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": _DEEPEST, "store_labels": True}
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
+    parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     footnote_plugin(parser, move_to_end=False)
     read_emphasis_in_japanese(parser)
     parser.block.ruler.before(
@@ -123,6 +136,25 @@ class _Parser(MarkdownIt):
 
     def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
         return True
+
+
+class _TooManyCellsError(Exception):
+    """The tables of a text have more cells than are read."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Read a table as GFM does, up to a number of cells in all."""
+    before = len(state.tokens)
+    is_table = table(state, start, end, silent)
+    cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
+    state.env["cells"] = state.env.get("cells", 0) + cells
+    if state.env["cells"] > _MOST_CELLS:
+        raise _TooManyCellsError(start)
+    return is_table
 
 
 def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001

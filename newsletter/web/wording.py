@@ -269,6 +269,10 @@ _WRITING = {
         "箇条書き、引用、強調などの入れ子が深すぎます。"
     ),
     "Take some of them out.": "入れ子を減らしてください。",
+    "The tables have more than {} cells.": "表のセルが全部で{}個を超えています。",
+    "Put large tables on a web page, and link to it.": (
+        "大きな表はウェブページに置き、そこへのリンクを載せてください。"
+    ),
     "This row of a table has {} cells, its head {}.": (
         "表のこの行にはセルが{}個ありますが、見出しの行には{}個しかありません。"
     ),

@@ -196,6 +196,14 @@ def test_html_is_text_like_any_other() -> None:
         (HEAD + "[注]: 説明\n", r"issue\.md:5: Nothing refers to the link '注'"),
         (HEAD + "| a |\n|---|\n| b | c |\n", r"issue\.md:7: This row .* has 2 cells, its head 1"),
         (HEAD + "> | a |\n> |---|\n> | b | c |\n", r"issue\.md:7: This row"),
+        (
+            HEAD + f"a\n\n{'|a' * 200}|\n{'|-' * 200}|\n" + "|\n" * 60,
+            r"issue\.md:7: The tables have more than 10,000 cells",
+        ),
+        (
+            HEAD + (f"{'|a' * 100}|\n{'|-' * 100}|\n" + "|\n" * 60 + "\n") * 2,
+            r"issue\.md:68: The tables have more than 10,000 cells",
+        ),
         (HEAD + "|![a](https://e.jp/p)|\n|---|\n", r"issue\.md:5: A picture stands in the cell"),
         (HEAD + "a <!-- b\n\nc -->\n", r"issue\.md:5: A comment does not end"),
         (HEAD + "a\n\n" + "> " * 60 + "b\n", r"issue\.md:7: .* too deep"),
