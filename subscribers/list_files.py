@@ -275,10 +275,15 @@ def _find_header(
 def _names(cells: Iterable[str]) -> list[str]:
     """Return columns' names on one line, without what cannot be seen, each another."""
     names: list[str] = []
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
     for cell in cells:
-        name = " ".join(_UNSEEN.sub("", cell).split())
-        same = sum(1 for other in names if other == name or other.startswith(f"{name} ("))
-        names.append(f"{name} ({same + 1})" if name and name in names else name)
+        name = shown = " ".join(_UNSEEN.sub("", cell).split())
+        while name and shown in taken:
+            counts[name] = counts.get(name, 1) + 1
+            shown = f"{name} ({counts[name]})"
+        taken.add(shown)
+        names.append(shown)
     return names
 
 
