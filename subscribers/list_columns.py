@@ -129,6 +129,12 @@ def _guess_one(name: str, known: KnownFormat | None) -> str:
     return guess_field(_NUMBERED.sub("", name))
 
 
+#: What a column may be and still be called nothing, without its word against mail being lost.
+_NOT_TO_IGNORE = frozenset(
+    {IGNORED, "state", "disabled", "unsubscribed_at", "bounced_at", "complained_at", "deleted_at"}
+)
+
+
 def form_of(
     names: Iterable[str],
     chosen: Mapping[str, str],
@@ -180,8 +186,12 @@ def form_of(
         for name, ours in columns.items()
         if not own
         and (ours == IGNORED or ours.startswith("attributes."))
-        # A browser's form says of every column what it is: nothing is no choice where none was.
-        and (name not in chosen or (chosen[name] == IGNORED and name not in guess.columns))
+        # A browser's form says of every column what it is: nothing is no choice where none was,
+        # nor where it has no name for what the column is.
+        and (
+            name not in chosen
+            or (chosen[name] == IGNORED and guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE)
+        )
     }
     state = None if own else state_of_file(guess.known, names, file_name)
     return ListForm(

@@ -226,6 +226,9 @@ def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
         if value is None or value in ("", False) or isinstance(value, dict | list):
             continue
         text = str(value).strip()
+        if "://" in text:
+            # A link to leave by, such as every newsletter's export may carry, says nothing.
+            continue
         said = against_mail(text)
         if said is None and mark == "hint":
             said = read_state(text)
