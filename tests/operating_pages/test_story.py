@@ -89,14 +89,12 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     page.get_by_role("link", name="Let go example1.jp").click()
     _order(page, "Let it go", "agreed")
 
-    # A killed worker shows up; so does a relay that dies, until it is back.
+    # A worker whose process was killed goes on with another; a relay that dies shows up.
     bulk = [each for each in scene.workers.descendants() if "bulk@" in " ".join(each.cmdline())]
     bulk[-1].kill()
     scene.relay.kill()
     number = scene.stage.mail()
     expect(verdict).to_contain_text("takes nothing", timeout=_PATIENCE)
-    expect(verdict).to_contain_text("A process ended without a word", timeout=_PATIENCE)
-    expect(page.get_by_text("Lost", exact=True)).to_be_visible()
     scene.relay.start()
     page.get_by_role("link", name=re.compile("^Let go smtp:")).click()
     _order(page, "Let it go", "the host is up again")

@@ -14,6 +14,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.delivery.clicks import clicks_of, counted_urls, with_counted_links
 from newsletter.delivery.content import load_content
+from newsletter.delivery.planner import plan_mailing
 from newsletter.language import Language
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill
@@ -104,6 +105,7 @@ def test_an_administrator_says_that_clicks_count_and_reads_the_sums(
     form = {"csrf": csrf_of(page), "issue_id": str(issue_id), "counted": "1"}
     client.post("/newsletters/digest/click-rule", data=form)
     number = stage.mail()
+    plan_mailing(stage.engine, number)
 
     report = client.get(f"/newsletters/digest/mailings/{number}").text
     csv = client.get(f"/newsletters/digest/mailings/{number}/report.csv").text
