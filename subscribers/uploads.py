@@ -26,7 +26,7 @@ from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.language import Language
 from newsletter.tokens import Pseudonyms
 from subscribers.exporting import problem_writer
-from subscribers.importing import ImportOptions, ImportReport, import_records
+from subscribers.importing import Counts, ImportOptions, ImportReport, import_records
 from subscribers.list_columns import guess_columns
 from subscribers.list_files import Record, digest_of, is_json
 from subscribers.list_formats import recognise
@@ -375,7 +375,8 @@ def progress_of(engine: Engine, upload: Upload) -> Progress:
                 ListImportRow.digest == upload.digest,
             )
         )
-    counts = dict(row.counts) if row is not None else {}
+    # Nothing is counted before the first rows, and older imports counted less.
+    counts = asdict(Counts()) | (dict(row.counts) if row is not None else {})
     return Progress(
         running=running,
         finished=not upload.is_there and upload.terms is not None,

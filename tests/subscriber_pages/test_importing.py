@@ -235,3 +235,13 @@ def test_json_lines_are_looked_into_too(tmp_path: Path) -> None:
     glance = look_into(upload)
     assert glance.columns == {"mail": "address", "age": ""}
     assert glance.rows == [["a@example.jp", "3"]]
+
+
+def test_an_import_that_has_not_come_to_its_first_rows_shows_what_it_will_count(
+    stage: Stage, tmp_path: Path
+) -> None:
+    octets = b"email\nanna@example.jp\n"
+    upload = keep_upload(tmp_path, [octets], name="a.csv", newsletter_id=stage.newsletter_id)
+    counts = progress_of(stage.engine, upload).counts
+    assert {"added", "unsubscribed", "pending", "suppressed", "refusals"} <= set(counts)
+    assert not any(counts.values())
