@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
 
+_FIRST, _END = 15_000, 32_000
+"""Below the ports that Linux gives to outgoing connections (32768 to 60999, ip(7)): a port handed
+out here cannot become the local end of somebody's connection before its server binds it."""
+
+_handed_out: set[int] = set()
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port of loopback that nothing listens on, and that this process did not hand out before."""
+    while True:
+        port = random.randrange(_FIRST, _END)  # noqa: S311 - spread over the range, nothing secret
+        if port in _handed_out:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _handed_out.add(port)
         return port
 
 
