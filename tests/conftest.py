@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,11 @@ from tests.support.valkey import valkey_server
 _CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", _CHECKOUT.parent / "shared" / "data"))
 IN_CI = bool(os.environ.get("CI"))
+
+# Tests start several hundred processes; where bytecode may not be kept, each would compile all
+# that it imports, which takes longer than most of them do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def missing(what: str) -> NoReturn:
