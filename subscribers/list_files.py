@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
-from newsletter.issues.normalise import decode
+from newsletter.issues.encodings import decode, decode_as, has_designations
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
@@ -72,7 +72,7 @@ def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
     lines = _octet_lines(stream, source)
     for number, line in enumerate(lines, start=1):
         octets = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-        if not encoding and (not octets.isascii() or b"\x1b$" in octets):
+        if not encoding and (not octets.isascii() or has_designations(octets)):
             ahead = list(_prefix(lines))
             encoding = _recognise(octets + b"".join(ahead), source, number)
             lines = chain(ahead, lines)
@@ -157,7 +157,7 @@ def _recognise(octets: bytes, source: str, line: int) -> str:
 
 def _decoded(octets: bytes, encoding: str, source: str, line: int) -> str:
     try:
-        return octets.decode(encoding)
+        return decode_as(octets, encoding)
     except UnicodeDecodeError:
         raise ListError(
             f"This line is not {encoding}, which the lines before are in.",
@@ -294,10 +294,36 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_constant=lambda _name: None)
-        except (ValueError, RecursionError):
-            value = None
+            value = read_json(line)
+        except HalfCharacterError as error:
+            yield Record(line=number, values={}, fault=str(error))
+            continue
         if isinstance(value, dict):
             yield Record(line=number, values=value)
         else:
             yield Record(line=number, values={}, fault="This line is no JSON object.")
+
+
+class HalfCharacterError(ValueError):
+    r"""It holds half of a character: an escape such as \ud83d without the one that follows it."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says
+    """Return what JSON says, None where it is none; numbers that are no number are None.
+
+    Raises:
+        HalfCharacterError: It escapes half of a surrogate pair, which no database keeps.
+    """
+    try:
+        value = json.loads(text, parse_constant=lambda _name: None)
+    except (ValueError, RecursionError):
+        return None
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise HalfCharacterError from None
+    return value

@@ -6,10 +6,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from newsletter.errors import ContentError, Place
-
-#: Tried in this order; ISO-2022-JP first, since its escapes are also valid ASCII and UTF-8.
-_ENCODINGS = ("iso2022_jp", "utf-8", "cp932", "euc_jp")
 _KANGXI = re.compile(r"[⼀-⿕]")
 #: What copies from PDF carry of the supplement of radicals, which NFKC leaves as it is; after
 #: Unicode's EquivalentUnifiedIdeograph.txt.
@@ -47,63 +43,11 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Decoded:
-    """Text out of octets, with the encoding that was recognised."""
-
-    text: str
-    encoding: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Normalised:
     """Text with its changes, in order."""
 
     text: str
     changes: tuple[Change, ...]
-
-
-def decode(data: bytes, *, source: str = "input") -> Decoded:
-    """Recognise UTF-8, ISO-2022-JP, Shift_JIS (CP932) or EUC-JP.
-
-    Raises:
-        ContentError: It is none of them.
-    """
-    if data.startswith(b"\xef\xbb\xbf"):
-        return _strictly(data[3:], "utf-8", source)
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _strictly(data, "utf-16", source)
-    candidates = []
-    for encoding in _ENCODINGS:
-        if encoding == "iso2022_jp" and b"\x1b$" not in data:
-            continue
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if encoding in {"iso2022_jp", "utf-8"}:
-            return Decoded(text=text, encoding=encoding)
-        candidates.append(Decoded(text=text, encoding=encoding))
-    if not candidates:
-        return _strictly(data, "utf-8", source)
-    return max(candidates, key=lambda decoded: _japaneseness(decoded.text))
-
-
-def _japaneseness(text: str) -> float:
-    """Share of kana and common punctuation: the wrong legacy codec yields rare kanji instead."""
-    foreign = [char for char in text if ord(char) > 0x7F]  # noqa: PLR2004 - beyond ASCII
-    usual = sum("\u3001" <= char <= "\u30ff" for char in foreign)
-    return usual / len(foreign) if foreign else 1.0
-
-
-def _strictly(data: bytes, encoding: str, source: str) -> Decoded:
-    try:
-        return Decoded(text=data.decode(encoding), encoding=encoding)
-    except UnicodeDecodeError as error:
-        raise ContentError(
-            "The text is in no encoding known here.",
-            place=Place(source=source, line=data[: error.start].count(b"\n") + 1),
-            remedy="Save it as UTF-8.",
-        ) from None
 
 
 def normalise(text: str) -> Normalised:

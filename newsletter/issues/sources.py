@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.digest import Unplaced, looks_like_digest, read_digest
+from newsletter.issues.encodings import decode
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
-from newsletter.issues.normalise import Change, decode, normalise
+from newsletter.issues.normalise import Change, normalise
 
 #: An issue of a million characters is no newsletter but a mistaken file.
 _LIMIT = 4_000_000
