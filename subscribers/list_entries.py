@@ -17,7 +17,7 @@ from newsletter.language import read_language
 from subscribers.addresses import Address, parse_address
 from subscribers.list_columns import ListForm, Problem, RefusedError, shown
 from subscribers.list_dates import read_instant
-from subscribers.list_files import Record
+from subscribers.list_files import HalfCharacterError, Record, read_json
 from subscribers.list_formats import IGNORED, ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
 from subscribers.segments.parse import is_attribute_name
@@ -203,20 +203,15 @@ def _take(said: dict[str, Any], ours: str, value: object) -> None:
 
 
 def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
+    problem = "The attributes are no JSON object."
     if isinstance(value, str):
         try:
-            value = json.loads(value, parse_constant=lambda _name: None)
-        except (ValueError, RecursionError):
-            value = None
+            value = read_json(value)
+        except HalfCharacterError as error:
+            problem = str(error)
     if isinstance(value, dict):
         return value
-    found = Problem(
-        line=record.line,
-        field=name,
-        value=shown(value),
-        problem="The attributes are no JSON object.",
-    )
-    raise RefusedError(found)
+    raise RefusedError(Problem(line=record.line, field=name, value=shown(value), problem=problem))
 
 
 def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:

@@ -357,6 +357,9 @@ _WRITING = {
 
 _LISTS = {
     "There is no address.": "メールアドレスがありません。",
+    "It holds half of a character: an escape such as \\ud83d without the one that follows it.": (
+        "\\ud83dのような、後半の欠けた文字の指定があります。"
+    ),
     "This line is no JSON object.": "この行はJSONのオブジェクトではありません。",
     "This line is not UTF-16, which the list begins in.": (
         "この行は、名簿の初めと同じUTF-16ではありません。"

@@ -238,6 +238,26 @@ def test_a_line_that_is_no_json_and_one_without_an_address_say_so(stage: Stage) 
     ]
 
 
+def test_half_of_a_character_refuses_its_line_alone(stage: Stage) -> None:
+    problems: list[Problem] = []
+    lines = [
+        '{"email": "a@example.jp", "name": "葵\\ud83d"}\n',
+        '{"email": "b@example.jp", "名\\udc00": "葵"}\n',
+        '{"email": "c@example.jp", "attributes": "{\\"city\\": \\"\\\\ud83d\\"}"}\n',
+        '{"email": "d@example.jp", "name": "葵\\ud83c\\udf31"}\n',
+    ]
+    records = json_records(lines, source="l.jsonl")
+    report = import_records(
+        stage.engine, stage.newsletter_id, records, _OPTIONS, on_problem=problems.append
+    )
+    assert [(one.line, "half of a character" in one.problem) for one in problems] == [
+        (1, True),
+        (2, True),
+        (3, True),
+    ]
+    assert (report.added, _known(stage, "d@example.jp").name) == (1, "葵🌱")
+
+
 def test_an_address_in_full_width_characters_is_read_as_usual_ones(stage: Stage) -> None:
     problems: list[Problem] = []
     text = "email\nａｏｉ＠ｅｘａｍｐｌｅ．ｊｐ\u3000\n"
