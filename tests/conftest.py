@@ -22,6 +22,8 @@ from tests.support.smtp import smtp_server as run_smtp_server
 from tests.support.valkey import valkey_server
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+_SAMPLES = _CHECKOUT / "tests" / "samples"
+#: Real inputs beside the checkout, which may be absent: tests by them are an extra.
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", _CHECKOUT.parent / "shared" / "data"))
 IN_CI = bool(os.environ.get("CI"))
 
@@ -123,9 +125,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def hot_topics() -> bytes:
-    """The real Japanese digest of 2021-10-21."""
-    path = SHARED_DATA / "hot-topics-2021-10-21.txt"
-    if not path.is_file():
-        missing(f"the real digest ({path})")
-    return path.read_bytes()
+def digest() -> bytes:
+    """A Japanese digest of 24 items, as an office sends it."""
+    return (_SAMPLES / "digest.txt").read_bytes()
+
+
+@pytest.fixture(scope="session", params=["our own", "a real one"])
+def each_digest(request: pytest.FixtureRequest, digest: bytes) -> bytes:
+    """The digest, and a real one of the same form where it is at hand."""
+    if request.param == "our own":
+        return digest
+    real = SHARED_DATA / "hot-topics-2021-10-21.txt"
+    if not real.is_file():
+        pytest.skip(f"an extra: {real} is not here")
+    return real.read_bytes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +12,9 @@ from subscribers.bounces.model import Report
 from subscribers.bounces.reading import read_report
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import complaint, notification, recipient
+from tests.conftest import SHARED_DATA
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "bounces"
+FOLDER = SHARED_DATA / "bounces"
 SECONDS = 0.2
 _LARGEST = 400_000
 

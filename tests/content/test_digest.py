@@ -1,4 +1,4 @@
-"""The plain-text digest form, with the real issue of 2021-10-21."""
+"""The plain-text digest form, of 24 items in three sections."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
 
 
 @pytest.fixture(scope="module")
-def read(hot_topics: bytes) -> ReadIssue:
-    return read_issue(hot_topics, source="hot-topics.txt")
+def read(each_digest: bytes) -> ReadIssue:
+    return read_issue(each_digest, source="digest.txt")
 
 
 @pytest.fixture(scope="module")
 def issue(read: ReadIssue) -> Issue:
     return read.issue
+
+
+@pytest.fixture(scope="module")
+def ours(digest: bytes) -> Issue:
+    return read_issue(digest, source="digest.txt").issue
 
 
 def _filled(text: str) -> list[str]:
@@ -37,11 +42,11 @@ def test_its_form_is_recognised(read: ReadIssue) -> None:
     assert read.format is SourceFormat.DIGEST
 
 
-def test_masthead_title_and_date_are_found(issue: Issue) -> None:
-    assert (issue.masthead, issue.title, issue.issue_date) == (
-        "Hot Topics",
-        "公共分野デジタル化動向(2021.10.21)",
-        date(2021, 10, 21),
+def test_masthead_title_and_date_are_found(ours: Issue) -> None:
+    assert (ours.masthead, ours.title, ours.issue_date) == (
+        "まちかど通信",
+        "地域デジタル化の動き(2026.11.20)",
+        date(2026, 11, 20),
     )
 
 
@@ -65,12 +70,12 @@ def test_each_contents_line_leads_somewhere(issue: Issue) -> None:
     ]
 
 
-def test_chapter_1_has_its_body_and_link(issue: Issue) -> None:
-    chapter = issue.chapters[0]
-    assert chapter.heading == "『行政&情報システム』2021年10月号発行のお知らせ"
-    assert block_text(chapter.body[0]).startswith("今号の特集『民間のデジタル人材との共創』では")
+def test_chapter_1_has_its_body_and_link(ours: Issue) -> None:
+    chapter = ours.chapters[0]
+    assert chapter.heading == "『まちと情報』2026年11月号発行のお知らせ"
+    assert block_text(chapter.body[0]).startswith("今号の特集『小さな役場のデジタル化』では")
     assert [link.url for link in chapter.links] == [
-        "https://www.iais.or.jp/articles/articlesm/20211015/202110/"
+        "https://www.example.jp/magazine/machi/20261115/202611/"
     ]
 
 
@@ -95,8 +100,8 @@ def test_each_item_has_headline_body_and_url_in_order(issue: Issue, read: ReadIs
     assert found == [line for line in source[start:-1] if not line.startswith("【")]
 
 
-def test_the_credit_line_is_found(issue: Issue) -> None:
-    assert issue.credits == ("(編集) 行政情報システム研究所 研究員 水野淳史",)
+def test_the_credit_line_is_found(ours: Issue) -> None:
+    assert ours.credits == ("(編集) まちかど通信編集室 編集員 青木みのり",)
 
 
 def test_nothing_is_a_guess(read: ReadIssue) -> None:
@@ -110,10 +115,10 @@ def test_the_eight_kangxi_radicals_are_reported_with_their_line(read: ReadIssue)
 
 
 def test_a_round_trip_to_text_loses_nothing_but_what_was_normalised(
-    hot_topics: bytes, issue: Issue
+    each_digest: bytes, issue: Issue
 ) -> None:
     kangxi = {ord(char): unicodedata.normalize("NFKC", char) for char in "⼊⽤⼗⼤⾂"}
-    original = hot_topics.decode("utf-8").translate(kangxi).replace("\u00a0", " ")
+    original = each_digest.decode("utf-8").translate(kangxi).replace("\u00a0", " ")
     assert _filled(to_text(issue)) == _filled(original)
 
 

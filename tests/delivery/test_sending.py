@@ -97,15 +97,15 @@ def test_who_left_is_not_in_the_next_mailing(stage: Stage, smtp_server: SmtpServ
     }
 
 
-def test_the_real_digest_arrives_whole_in_both_parts(
+def test_a_digest_arrives_whole_in_both_parts(
     engine: Engine,
     database_url: str,
     redis_url: str,
     smtp_server: SmtpServer,
     tmp_path: Path,
-    hot_topics: bytes,
+    digest: bytes,
 ) -> None:
-    stage = set_stage(engine, hot_topics)
+    stage = set_stage(engine, digest)
     stage.subscribe("reader@example.jp")
     with celery_workers(
         database_url=database_url,
@@ -117,7 +117,7 @@ def test_the_real_digest_arrives_whole_in_both_parts(
     message = message_from_bytes(smtp_server.messages[0].raw, policy=default)
     assert isinstance(message, EmailMessage)
     plain, html = _part(message, "plain"), _part(message, "html")
-    sections = read_issue(hot_topics, source="real").issue.chapters[1].sections
+    sections = read_issue(digest, source="digest").issue.chapters[1].sections
     items = [item for section in sections for item in section.items]
     assert len(items) == 24
     for item in items:

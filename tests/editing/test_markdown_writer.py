@@ -169,8 +169,8 @@ def test_the_samples_read_back_the_same(language: Language) -> None:
     assert read_markdown(to_markdown(issue), source="written")[0] == issue
 
 
-def test_the_real_digest_becomes_markdown_and_back(hot_topics: bytes) -> None:
-    issue = read_issue(hot_topics, source="digest").issue
+def test_a_digest_becomes_markdown_and_back(each_digest: bytes) -> None:
+    issue = read_issue(each_digest, source="digest").issue
 
     assert read_markdown(to_markdown(issue), source="written")[0] == issue
 

@@ -93,8 +93,8 @@ def test_an_issue_comes_back_from_its_form_the_same(issue: Issue) -> None:
     assert read_sheet(sheet, issue, template="letter") == issue
 
 
-def test_the_real_digest_comes_back_the_same(hot_topics: bytes) -> None:
-    issue = read_issue(hot_topics, source="digest").issue
+def test_a_digest_comes_back_the_same(each_digest: bytes) -> None:
+    issue = read_issue(each_digest, source="digest").issue
 
     assert read_sheet(sheet_of_fields(fields_of(to_sheet(issue))), issue, template="") == issue
 

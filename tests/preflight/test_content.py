@@ -57,8 +57,8 @@ def test_the_sample_issues_have_nothing_to_mend(language: Language) -> None:
     assert check_issue(read_issue(sample_issue(language), source="sample").issue) == ()
 
 
-def test_the_real_digest_is_clean_once_it_is_read(hot_topics: bytes) -> None:
-    issue = read_issue(hot_topics, source="digest").issue
+def test_a_digest_is_clean_once_it_is_read(each_digest: bytes) -> None:
+    issue = read_issue(each_digest, source="digest").issue
 
     assert _codes(issue) == ["preheader-missing"]
 

@@ -1,4 +1,4 @@
-"""An editor's day: from the first link on the terminal to the report of the real digest."""
+"""An editor's day: from the first link on the terminal to the report of a digest."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ EDITOR = "editor@example.jp"
 
 
 @pytest.mark.browser
-def test_an_editor_sends_the_real_digest(
-    house: House, browser: Browser, hot_topics: bytes, tmp_path: Path
+def test_an_editor_sends_a_digest(
+    house: House, browser: Browser, digest: bytes, tmp_path: Path
 ) -> None:
     with transaction(house.engine) as session:
         newsletter = create_newsletter(session, DIGEST).id
@@ -44,7 +44,7 @@ def test_an_editor_sends_the_real_digest(
     _sign_in_with_two_factors(house, page)
     approver = _invite_approver(house, page, browser)
 
-    _bring_in(house, page, hot_topics, tmp_path)
+    _bring_in(house, page, digest, tmp_path)
     _mend_all(page)
     page.get_by_role("button", name="Send…").click()
     page.get_by_role("button", name="Demand a second person's approval").click()
@@ -101,7 +101,7 @@ def _invite_approver(house: House, page: Page, browser: Browser) -> Page:
 
 
 def _bring_in(house: House, page: Page, text: bytes, folder: Path) -> None:
-    file = folder / "hot-topics-2021-10-21.txt"
+    file = folder / "digest.txt"
     file.write_bytes(text)
     page.goto(f"{house.url}/newsletters/digest/issues/new")
     page.get_by_label("Or choose a file").set_input_files(file)
@@ -137,7 +137,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     assert link is not None
     approver.goto(link[0])
     frame = approver.frame_locator("iframe.sent-mail")
-    expect(frame.get_by_text("公共分野デジタル化動向").first).to_be_visible()
+    expect(frame.get_by_text("地域デジタル化の動き").first).to_be_visible()
     expect(approver.get_by_text("60", exact=False).first).to_be_visible()
     approver.get_by_label("What to change").fill("発行日を確かめてください。")
     approver.get_by_role("button", name="Send it back").click()

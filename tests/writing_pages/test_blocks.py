@@ -79,8 +79,8 @@ def test_an_imported_text_is_shown_in_blocks(blocks: Page) -> None:
     expect(blocks.get_by_text("How the text was read")).to_be_visible()
 
 
-def test_the_real_digest_becomes_blocks(desk: Desk, page: Page, hot_topics: bytes) -> None:
-    desk.bring_in(page, hot_topics.decode(), view="blocks")
+def test_a_digest_becomes_blocks(desk: Desk, page: Page, digest: bytes) -> None:
+    desk.bring_in(page, digest.decode(), view="blocks")
     expect(page.locator(".level-3")).to_have_count(24)
     expect(page.locator("#findings .error")).to_have_count(0)
     page.get_by_text("What was mended").click()
