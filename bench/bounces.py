@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from bench.measure import Row
-from subscribers.bounces.classify import using
-from subscribers.bounces.mail import open_mail
-from subscribers.bounces.phrases import phrases
-from subscribers.bounces.reading import read_report
-from subscribers.bounces.vocabulary import Vocabulary
+from newsletter.bounces.classify import using
+from newsletter.bounces.mail import open_mail
+from newsletter.bounces.phrases import phrases
+from newsletter.bounces.reading import read_report
+from newsletter.bounces.vocabulary import Vocabulary
 from tests.bounces.replies import Counts, found, leaving_out, replies, wronged
 from tests.bounces.test_samples import DISPUTED, FOLDER
 

@@ -9,14 +9,14 @@ from sqlalchemy import Engine, text
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.delivery.mailings import create_mailing, render_stored
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.language import Language
+from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
-from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from subscribers.lists.imports import import_csv
 
 _ITEM = """
 ### 第{number}号の動き 窓口の手続きを電子化する計画を公表

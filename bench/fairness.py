@@ -13,9 +13,9 @@ from bench import content
 from bench.measure import Row
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriberRow
-from newsletter.delivery.mailings import publisher_of
-from newsletter.delivery.notices import create_notice
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
 from tests.support.celery import celery_workers

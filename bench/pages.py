@@ -20,8 +20,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.planner import plan_mailing
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from tests.support.site import serving
 

@@ -15,13 +15,13 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState
 from newsletter.errors import NotFoundError
-from newsletter.language import Language
-from subscribers.addresses import Address
+from newsletter.i18n.language import Language
 from subscribers.people import clean_name, find_or_add_person
 from subscribers.suppression import is_suppressed
 

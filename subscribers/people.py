@@ -8,10 +8,10 @@ from zoneinfo import available_timezones
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import SubscriberRow
 from newsletter.database.types import now
-from subscribers.addresses import Address
 
 
 def find_person(session: Session, address: Address) -> SubscriberRow | None:

@@ -23,7 +23,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
-from newsletter.language import Language, nearest_language
+from newsletter.i18n.language import Language, nearest_language
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, is_time_zone

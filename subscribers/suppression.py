@@ -1,14 +1,27 @@
-"""Suppression: addresses that never get mail again."""
+"""Suppression: addresses that never get mail again, why they do not, and how that is lifted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.database.tables import SuppressionRow
-from newsletter.database.vocabulary import SuppressionReason
+from newsletter.accounts.roles import Rights
+from newsletter.addresses import parse_address
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Role, SuppressionReason
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.tokens import Pseudonyms
 
 
@@ -72,3 +85,150 @@ def find_suppression(session: Session, address_key: str, newsletter_id: int | No
     return session.scalar(
         select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuppressionView:
+    """One suppression of an address.
+
+    Attributes:
+        newsletter: The newsletter that it holds for; empty for all.
+        reply: What the bounce said that led to it.
+        liftable: Whether it may be lifted: an erasure is its owner's wish.
+    """
+
+    suppression_id: int
+    newsletter_id: int | None
+    newsletter: str
+    reason: SuppressionReason
+    evidence: str
+    reply: str
+    since: datetime
+    liftable: bool
+
+
+def find_suppressions(
+    session: Session,
+    address: str,
+    pseudonyms: Pseudonyms,
+    *,
+    newsletter_ids: Sequence[int] | None = None,
+) -> Sequence[SuppressionView]:
+    """Return what suppresses an address, the newest first.
+
+    Args:
+        session: Open for reading.
+        address: As it was typed.
+        pseudonyms: By which erased addresses are known.
+        newsletter_ids: The newsletters of whoever asks; None for all. Of other newsletters they
+            learn nothing: of what holds for all, only that it does, and only of an address that is
+            on one of their own lists.
+
+    Raises:
+        ListError: It is no address.
+    """
+    key = parse_address(address.strip()).key
+    rows = session.execute(
+        select(SuppressionRow, NewsletterRow.name)
+        .outerjoin(NewsletterRow, NewsletterRow.id == SuppressionRow.newsletter_id)
+        .where(
+            or_(
+                SuppressionRow.address_key == key,
+                SuppressionRow.address_hash.in_(pseudonyms.all_of(key)),
+            )
+        )
+        .order_by(SuppressionRow.id.desc())
+    ).all()
+    if newsletter_ids is not None:
+        scopes = {*newsletter_ids, *([None] if _is_listed(session, key, newsletter_ids) else [])}
+        rows = [pair for pair in rows if pair[0].newsletter_id in scopes]
+    hidden = newsletter_ids is not None
+    return [
+        SuppressionView(
+            suppression_id=row.id,
+            newsletter_id=row.newsletter_id,
+            newsletter=name or "",
+            reason=row.reason,
+            evidence="" if hidden and row.newsletter_id is None else row.evidence,
+            reply="" if hidden and row.newsletter_id is None else _reply(session, row.id),
+            since=row.created_at,
+            liftable=_is_liftable(row) and not (hidden and row.newsletter_id is None),
+        )
+        for row, name in rows
+    ]
+
+
+def _is_listed(session: Session, key: str, newsletter_ids: Sequence[int]) -> bool:
+    listed = (
+        select(SubscriptionRow.subscriber_id)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(SubscriberRow.address_key == key, SubscriptionRow.newsletter_id.in_(newsletter_ids))
+    )
+    return session.scalar(listed.limit(1)) is not None
+
+
+def _is_liftable(row: SuppressionRow) -> bool:
+    return row.address_key is not None and row.reason is not SuppressionReason.ERASED
+
+
+def _reply(session: Session, suppression_id: int) -> str:
+    reply = session.scalar(
+        select(BounceRow.reply)
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(BounceDecisionRow.suppression_id == suppression_id)
+        .limit(1)
+    )
+    return reply or ""
+
+
+def find_suppression_row(session: Session, suppression_id: int) -> SuppressionRow:
+    """Return a suppression that may be lifted.
+
+    Raises:
+        NotFoundError: There is none of that number, any more.
+        ConflictError: The address was erased on its owner's wish.
+    """
+    row = session.get(SuppressionRow, suppression_id)
+    if row is None:
+        raise NotFoundError("This suppression does not exist any more.")
+    if not _is_liftable(row):
+        raise ConflictError("The address was erased on its owner's wish; only they can come back.")
+    return row
+
+
+def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> None:
+    """Let an address get mail again; the bounces that led to it are marked as undone.
+
+    Raises:
+        NotFoundError: There is none of that number, any more.
+        ConflictError: The address was erased on its owner's wish.
+    """
+    row = find_suppression_row(session, suppression_id)
+    decisions = session.scalars(
+        select(BounceDecisionRow).where(BounceDecisionRow.suppression_id == row.id)
+    ).all()
+    lift_suppressions(session, decisions, because=reason)
+    session.execute(delete(SuppressionRow).where(SuppressionRow.id == suppression_id))
+
+
+def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
+    """Refuse unless an operator's role is held wherever these suppressions hold.
+
+    Raises:
+        ForbiddenError: One of them holds elsewhere, or for all newsletters.
+    """
+    scopes = select(SuppressionRow.newsletter_id).where(SuppressionRow.id.in_(list(numbers)))
+    for newsletter_id in session.scalars(scopes):
+        rights.demand(Role.OPERATOR, newsletter_id)
+
+
+def lift_suppressions(
+    session: Session, decisions: Sequence[BounceDecisionRow], *, because: str
+) -> None:
+    """Mark decisions as undone and remove the suppressions they made."""
+    made = [one.suppression_id for one in decisions if one.suppression_id is not None]
+    for decision in decisions:
+        decision.undone_at, decision.undone_because = now(), because
+        decision.suppression_id = None
+    session.flush()
+    session.execute(delete(SuppressionRow).where(SuppressionRow.id.in_(made)))

@@ -23,9 +23,9 @@ from celery.signals import (
 from celery.worker.consumer import Consumer
 
 from newsletter.database.vocabulary import ProcessKind
-from newsletter.delivery.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.errors import Place, SettingError
 from newsletter.logs import bound, set_up_logs
+from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from workers import rounds, row, stopping, vital

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.ledger import Claim, ClaimedDelivery, Standing
-from newsletter.delivery.outcomes import Outcome
+from newsletter.mailings.ledger import Claim, ClaimedDelivery, Standing
+from newsletter.mailings.outcomes import Outcome
 from workers.clocks import Moment
 from workers.journal import Journal
 from workers.suspects import Suspects

@@ -24,8 +24,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.outcomes import Outcome
 from newsletter.disk import force_folder, make_folder
+from newsletter.mailings.outcomes import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)

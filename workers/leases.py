@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from newsletter.delivery.ledger import Lease
+from newsletter.mailings.ledger import Lease
 
 #: Between two looks at most so many seconds count; for the rest nobody looked.
 _LONGEST_STEP = 5.0

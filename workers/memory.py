@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.delivery.pulse import NO_MARK, Mark
+from newsletter.mailings.database_history import NO_MARK, Mark
 from workers.journal import boot_id
 
 _NAME = "rounds"

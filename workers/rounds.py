@@ -13,19 +13,19 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.delivery import pulse
-from newsletter.delivery.dispatch import unplanned_mailings
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.judge import act_on_new_bounces
-from newsletter.delivery.feedback.retention import forget_old_bounces
-from newsletter.delivery.mailings import pause_mailing
-from newsletter.delivery.planner import plan_mailing, plan_restored
-from newsletter.delivery.schedule import start_due_mailings
-from newsletter.delivery.settling import settle_by_policy
-from newsletter.delivery.tallying import condense
 from newsletter.errors import ConflictError, NewsletterError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.consequences import act_on_new_bounces
+from newsletter.feedback.retention import forget_old_bounces
+from newsletter.mailings import database_history
+from newsletter.mailings.dispatch import unplanned_mailings
+from newsletter.mailings.mailings import pause_mailing
+from newsletter.mailings.planning import plan_mailing, plan_restored
+from newsletter.mailings.schedule import start_due_mailings
+from newsletter.mailings.settlement import settle_by_policy
+from newsletter.mailings.tallies import condense
 from newsletter.operations.heartbeats import forget_the_gone
-from subscribers.uploads import forget_old
+from subscribers.lists.uploads import forget_old
 from workers import sweeper
 from workers.composition import Services
 from workers.memory import Memory, recall, remember
@@ -43,7 +43,7 @@ _TIDY_ROUNDS = 1800
 def go(services: Services) -> None:
     """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
     look_back(services)
-    mark = pulse.beat(services.engine)
+    mark = database_history.beat(services.engine)
     remember(services.settings.data_dir, mark)
     with apart("the sweep"):
         sweeper.sweep(services)
@@ -110,7 +110,7 @@ def look_back(services: Services) -> None:
     known = recall(services.settings.data_dir)
     _look_at_history(services, known, proven=False)
     grace = timedelta(minutes=services.settings.grace_minutes)
-    reason = pulse.hold_after_silence(
+    reason = database_history.hold_after_silence(
         services.engine, awake=known.is_fresh(grace.total_seconds()), grace=grace
     )
     if reason:
@@ -129,7 +129,7 @@ def hold_what_was_forgotten(services: Services, epoch: str) -> None:
 
 
 def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None:
-    reason = pulse.hold_if_broken(services.engine, known.mark, proven=proven)
+    reason = database_history.hold_if_broken(services.engine, known.mark, proven=proven)
     if reason:
         _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
@@ -140,5 +140,5 @@ def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None
 
 def _remember_present(services: Services) -> None:
     with reading(services.engine) as session:
-        mark = pulse.read_mark(session)
+        mark = database_history.read_mark(session)
     remember(services.settings.data_dir, mark)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.delivery import dispatch, ledger
-from newsletter.delivery.dispatch import Turn
-from newsletter.delivery.pulse import HistoryBrokenError
 from newsletter.logs import bound
+from newsletter.mailings import dispatch, ledger
+from newsletter.mailings.database_history import HistoryBrokenError
+from newsletter.mailings.dispatch import Turn
 from workers import memory, rounds, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services

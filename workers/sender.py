@@ -13,12 +13,12 @@ from functools import lru_cache
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
-from newsletter.delivery import ledger, recording, relays
-from newsletter.delivery.clicks import with_counted_links
-from newsletter.delivery.content import MailingContent, load_content
-from newsletter.delivery.ledger import Claim, ClaimedDelivery
-from newsletter.delivery.links import DeliveryLinks
-from newsletter.delivery.outcomes import Outcome
+from newsletter.mailings import ledger, recording, relays
+from newsletter.mailings.clicks import with_counted_links
+from newsletter.mailings.content import MailingContent, load_content
+from newsletter.mailings.ledger import Claim, ClaimedDelivery
+from newsletter.mailings.links import DeliveryLinks
+from newsletter.mailings.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path

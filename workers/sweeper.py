@@ -7,9 +7,9 @@ import socket
 
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery import ledger, recording
-from newsletter.delivery.recording import record_break
-from newsletter.delivery.unknown_journals import publish_unknown_journals
+from newsletter.mailings import ledger, recording
+from newsletter.mailings.recording import record_break
+from newsletter.mailings.unknown_journals import publish_unknown_journals
 from workers.composition import Services
 from workers.journal import (
     JournalReading,

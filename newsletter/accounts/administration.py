@@ -10,10 +10,10 @@ from newsletter.accounts.invitations import describe, revoke_links
 from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
 from newsletter.accounts.second_factor import forget_second_factor
 from newsletter.accounts.sessions import end_all_sessions
+from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.errors import AccountError, ConflictError, NotFoundError, Place
-from subscribers.addresses import parse_address
 
 
 def find_account(session: Session, address: str) -> int:

@@ -10,11 +10,11 @@ from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.accounts.roles import Rights, rights_of
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError, NotFoundError
-from subscribers.addresses import parse_address
 
 
 def find_actor(

@@ -18,6 +18,7 @@ from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.roles import Grant, has_administrator, set_grants
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.accounts.tokens import new_token, token_hash
+from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, InvitationRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import InvitationPurpose, Role
@@ -29,9 +30,8 @@ from newsletter.errors import (
     Place,
     TokenError,
 )
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.tokens import Purpose, TokenSigner
-from subscribers.addresses import parse_address
 
 _LIFETIMES = {
     InvitationPurpose.FIRST: timedelta(hours=24),

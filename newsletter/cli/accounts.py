@@ -41,8 +41,8 @@ def invite_somebody(
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.delivery.inviting import mail_link
-    from subscribers.newsletters import find_newsletter
+    from newsletter.mailings.account_notices import mail_link
+    from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
     with transaction(open_database(settings)) as session:
@@ -82,7 +82,7 @@ def reset_factor(
     from newsletter.accounts.audit import COMMAND_LINE
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.delivery.inviting import AccountChange, tell_owner
+    from newsletter.mailings.account_notices import AccountChange, tell_owner
 
     settings = settings_of(context)
     with transaction(open_database(settings)) as session:

@@ -15,7 +15,7 @@ from newsletter.errors import ListError, Place
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from subscribers.bounces.model import Report
+    from newsletter.bounces.model import Report
 
 #: Characters of the other side's words in the table; all of them are in the bounce log.
 _SAID = 160
@@ -38,8 +38,8 @@ def read(
     """Say what messages that came back mean; nothing is kept or changed (docs/bounces.md)."""
     from rich.table import Column, Table
 
+    from newsletter.bounces.reading import read_report
     from newsletter.cli.console import console, print_json
-    from subscribers.bounces.reading import read_report
 
     table = Table(
         Column("file", overflow="fold"),
@@ -81,7 +81,7 @@ def as_json(name: str, report: Report) -> dict[str, Any]:
 
 
 def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
-    from subscribers.bounces.mail import MAIL_OCTETS
+    from newsletter.bounces.mail import MAIL_OCTETS
 
     if not files:
         yield "-", sys.stdin.buffer.read(MAIL_OCTETS)

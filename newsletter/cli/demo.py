@@ -22,19 +22,19 @@ from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
-from newsletter.delivery.approving import content_digest
-from newsletter.delivery.clearance import check_stored
-from newsletter.delivery.ordering import Order, place_order
-from newsletter.delivery.publishing import list_publications
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
-from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
+from newsletter.mailings.approval import content_digest
+from newsletter.mailings.archive import list_publications
+from newsletter.mailings.orders import Order, place_order
+from newsletter.mailings.readiness import check_stored
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue, sample_subscribers
 from newsletter.settings import Settings, load_settings
-from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from subscribers.lists.imports import import_csv
 
 FOLDER = Path("var/demo")
 _PORT_BASE = 18_000

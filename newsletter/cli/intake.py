@@ -13,7 +13,7 @@ from newsletter.cli.state import Json, open_database, settings_of
 from newsletter.errors import NewsletterError, Place, SettingError
 
 if TYPE_CHECKING:
-    from newsletter.delivery.feedback.attribution import Keys
+    from newsletter.feedback.attribution import Keys
     from newsletter.settings import Settings
     from workers.intake.mailbox import Counts
 
@@ -22,7 +22,7 @@ _DRAIN_OCTETS = 65_536
 
 def feedback_keys(settings: Settings) -> Keys:
     """Return what our signatures on what comes back are checked with."""
-    from newsletter.delivery.feedback.attribution import Keys
+    from newsletter.feedback.attribution import Keys
     from newsletter.settings import signing_keys
     from newsletter.tokens import TokenSigner
 
@@ -57,7 +57,7 @@ def fetch_bounces(
     What is taken is deleted there, or moved, once it is committed; other mail stays.
     """
     from newsletter.cli.console import console, print_json
-    from newsletter.delivery.feedback.mail import Taken
+    from newsletter.feedback.mail import Taken
     from workers.intake.fetching import Fetcher
     from workers.intake.mailbox import read_account
 
@@ -96,9 +96,9 @@ def receive_bounce(
     """
     from sqlalchemy.exc import OperationalError
 
+    from newsletter.bounces.mail import MAIL_OCTETS
     from newsletter.cli.console import errors, print_error
-    from newsletter.delivery.feedback.mail import take_mail
-    from subscribers.bounces.mail import MAIL_OCTETS
+    from newsletter.feedback.mail import take_mail
 
     raw = sys.stdin.buffer.read(MAIL_OCTETS)
     while sys.stdin.buffer.read(_DRAIN_OCTETS):
@@ -119,7 +119,7 @@ def receive_bounce(
 
 
 def _words(counts: Counts) -> str:
-    from newsletter.delivery.feedback.mail import Taken
+    from newsletter.feedback.mail import Taken
 
     return (
         f"{counts[Taken.LOGGED]:,} reports logged, {counts[Taken.LEFT]:,} left, "

@@ -77,8 +77,8 @@ def import_issue(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.issues.store import save_issue
+    from newsletter.newsletters.publications import find_newsletter
     from newsletter.rendering.render import render_issue
-    from subscribers.newsletters import find_newsletter
 
     settings = settings_of(context)
     read = read_file(file)
@@ -235,7 +235,7 @@ def show_issues(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.issues.store import list_issues
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
 
     with reading(open_database(settings_of(context))) as session:
         rows = list_issues(session, find_newsletter(session, newsletter).id)
@@ -265,7 +265,7 @@ def bring_picture(
     from newsletter.issues.images import encode_image, keep_image
     from newsletter.issues.markdown_writer import blocks_to_markdown
     from newsletter.issues.model import Picture
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
     try:

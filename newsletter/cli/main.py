@@ -11,19 +11,19 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     accounts,
-    bounce_log,
+    feedback,
     intake,
     issues,
     keys,
-    operating,
+    operations,
     running,
     segments,
     subscribers,
 )
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.dkim import dkim
+from newsletter.cli.newsletters import init
 from newsletter.cli.send import send
-from newsletter.cli.setup import init
 from newsletter.cli.status import status
 from newsletter.errors import NewsletterError, UnavailableError
 from newsletter.private_files import write_privately
@@ -36,24 +36,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Write an issue, send it to a list, lose nobody, mail nobody twice.",
 )
-bounce_app.add_typer(bounce_log.app)
+bounce_app.add_typer(feedback.app)
 bounce_app.command("listen")(intake.listen_for_bounces)
 bounce_app.command("fetch")(intake.fetch_bounces)
 bounce_app.command("receive")(intake.receive_bounce)
 
 app.add_typer(issues.app, name="issue", rich_help_panel=_WRITE)
 app.command(rich_help_panel=_WRITE)(send)
-app.add_typer(operating.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
-app.add_typer(operating.suppressions, name="suppression", rich_help_panel=_READERS)
+app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)
 
 app.command(rich_help_panel=_OPERATE)(status)
-app.add_typer(operating.relays, name="relay", rich_help_panel=_OPERATE)
-app.add_typer(operating.domains, name="domain", rich_help_panel=_OPERATE)
-app.command(rich_help_panel=_OPERATE)(operating.drain)
+app.add_typer(operations.relays, name="relay", rich_help_panel=_OPERATE)
+app.add_typer(operations.domains, name="domain", rich_help_panel=_OPERATE)
+app.command(rich_help_panel=_OPERATE)(operations.drain)
 app.command(rich_help_panel=_OPERATE)(running.alive)
 
 app.command(rich_help_panel=_RUN)(running.demo)

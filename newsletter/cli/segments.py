@@ -23,7 +23,7 @@ def add(
 
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
     with transaction(open_database(settings_of(context))) as session:
@@ -41,7 +41,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
     with reading(open_database(settings_of(context))) as session:
@@ -69,7 +69,7 @@ def show(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
     with reading(open_database(settings_of(context))) as session:
@@ -91,7 +91,7 @@ def show(
 def delete(context: typer.Context, name: str, newsletter: NewsletterName = None) -> None:
     """Delete a saved segment; mailings keep the text they were made with."""
     from newsletter.database.engine import transaction
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
     with transaction(open_database(settings_of(context))) as session:

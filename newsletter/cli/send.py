@@ -21,9 +21,9 @@ from newsletter.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
     from newsletter.database.tables import IssueRow, NewsletterRow
-    from newsletter.delivery.mailings import Progress
-    from newsletter.delivery.ordering import OrderReview
-    from newsletter.delivery.schedule import Schedule
+    from newsletter.mailings.mailings import Progress
+    from newsletter.mailings.orders import OrderReview
+    from newsletter.mailings.schedule import Schedule
     from newsletter.settings import Settings
 
 
@@ -72,14 +72,14 @@ def send(
     from newsletter.cli.preflight import require_clear
     from newsletter.cli.sending import as_json, show, watch_mailing
     from newsletter.database.engine import reading
-    from newsletter.delivery.approving import content_digest
-    from newsletter.delivery.clearance import check_stored
-    from newsletter.delivery.figures import Figures
-    from newsletter.delivery.mailings import progress
-    from newsletter.delivery.ordering import Order, order_of, place_order, review_order
-    from newsletter.delivery.schedule import Schedule, read_hour, read_spread
     from newsletter.issues.store import find_issue
-    from subscribers.newsletters import find_newsletter
+    from newsletter.mailings.approval import content_digest
+    from newsletter.mailings.cached_figures import Figures
+    from newsletter.mailings.mailings import progress
+    from newsletter.mailings.orders import Order, order_of, place_order, review_order
+    from newsletter.mailings.readiness import check_stored
+    from newsletter.mailings.schedule import Schedule, read_hour, read_spread
+    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
 
     settings = settings_of(context)

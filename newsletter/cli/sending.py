@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from newsletter.cli.console import console, progress_bar
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.delivery.mailings import Progress, progress
+from newsletter.mailings.mailings import Progress, progress
 
 _POLL_SECONDS = 0.3
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})

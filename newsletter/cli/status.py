@@ -25,7 +25,7 @@ def status(
     from newsletter.cli import overview
     from newsletter.cli.console import console, print_json
     from newsletter.cli.sending import as_json, show
-    from newsletter.delivery.mailings import list_progress
+    from newsletter.mailings.mailings import list_progress
     from newsletter.operations.overview import look
     from workers.transports import relay_names
 

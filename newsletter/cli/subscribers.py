@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from sqlalchemy import Engine
 
-    from subscribers.importing import ImportReport
+    from subscribers.lists.imports import ImportReport
 
 _SHOWN = 20
 
@@ -53,12 +53,12 @@ def add(
     """Add one person who has consented."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
-    from newsletter.delivery.people import record_import
+    from newsletter.newsletters.publications import find_newsletter
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
-    from subscribers.importing import ImportOptions, import_records
-    from subscribers.list_files import Record
-    from subscribers.newsletters import find_newsletter
+    from subscribers.actions import record_import
+    from subscribers.lists.files import Record
+    from subscribers.lists.imports import ImportOptions, import_records
 
     settings = settings_of(context)
     engine = open_database(settings)
@@ -110,14 +110,14 @@ def import_list(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
     from newsletter.database.engine import reading, transaction
-    from newsletter.delivery.people import record_import
+    from newsletter.newsletters.publications import find_newsletter
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
-    from subscribers.exporting import problem_writer
-    from subscribers.importing import ImportOptions, import_records
-    from subscribers.list_files import digest_of
-    from subscribers.list_reading import list_records
-    from subscribers.newsletters import find_newsletter
+    from subscribers.actions import record_import
+    from subscribers.lists.exports import problem_writer
+    from subscribers.lists.files import digest_of
+    from subscribers.lists.imports import ImportOptions, import_records
+    from subscribers.lists.reading import list_records
 
     settings = settings_of(context)
     engine = open_database(settings)
@@ -181,7 +181,7 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
-    from subscribers.list_columns import KNOWN_COLUMNS
+    from subscribers.lists.columns import KNOWN_COLUMNS
 
     mapping = {}
     for pair in pairs:
@@ -210,9 +210,9 @@ def export_list(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import errors
     from newsletter.database.engine import reading
-    from newsletter.delivery.people import export_people
-    from subscribers.exporting import write_csv, write_json_lines
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
+    from subscribers.actions import export_people
+    from subscribers.lists.exports import write_csv, write_json_lines
 
     engine = open_database(settings_of(context))
     with reading(engine) as session:
@@ -235,7 +235,7 @@ def _finish(report: ImportReport, *, json: bool) -> None:
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
-    from subscribers.importing import Counts
+    from subscribers.lists.imports import Counts
 
     if json:
         refused = [
@@ -282,7 +282,7 @@ def show_subscribers(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.database.tables import SubscriberRow, SubscriptionRow
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
 
     with reading(open_database(settings_of(context))) as session:
         newsletter_id = find_newsletter(session, newsletter).id
@@ -318,8 +318,8 @@ def remove(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
-    from newsletter.delivery.people import unsubscribe_person
-    from subscribers.newsletters import find_newsletter, list_newsletters
+    from newsletter.newsletters.publications import find_newsletter, list_newsletters
+    from subscribers.actions import unsubscribe_person
 
     engine = open_database(settings_of(context))
     number = _number_of(engine, address)
@@ -349,8 +349,8 @@ def suppress(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
-    from newsletter.delivery.people import suppress_person
-    from subscribers.newsletters import find_newsletter
+    from newsletter.newsletters.publications import find_newsletter
+    from subscribers.actions import suppress_person
 
     engine = open_database(settings_of(context))
     number = _number_of(engine, address)
@@ -363,8 +363,8 @@ def suppress(
 
 
 def _number_of(engine: Engine, address: str) -> int:
+    from newsletter.addresses import parse_address
     from newsletter.database.engine import reading
-    from subscribers.addresses import parse_address
     from subscribers.people import find_person
 
     with reading(engine) as session:
@@ -385,9 +385,9 @@ def erase(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.delivery.people import erase_person
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
+    from subscribers.actions import erase_person
 
     settings = settings_of(context)
     engine = open_database(settings)

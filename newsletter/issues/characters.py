@@ -6,9 +6,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from newsletter.i18n.language import Said
 from newsletter.issues.findings import Severity
 from newsletter.issues.normalise import CONTROLS, normalise_character
-from newsletter.language import Said
 
 #: Controls of writing direction (UAX #9): invisible, and able to turn a URL or a name around.
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

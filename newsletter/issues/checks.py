@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from newsletter.i18n.language import Said
 from newsletter.issues.characters import find_character_faults, mend_characters
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
@@ -19,7 +20,6 @@ from newsletter.issues.walking import (
     walk_pictures,
     walk_texts,
 )
-from newsletter.language import Said
 
 #: Characters below which a preheader leaves room for an inbox to show what follows it.
 _PREHEADER_SHORT = 20

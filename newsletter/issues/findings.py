@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.i18n.language import Said
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.model import Issue
-from newsletter.language import Said
 
 
 class Severity(StrEnum):

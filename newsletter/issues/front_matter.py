@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import Language
 from newsletter.issues.normalise import find_controls
-from newsletter.language import Language
 
 #: Octets of front matter; a table of contents of a thousand lines has less.
 _LIMIT = 64_000

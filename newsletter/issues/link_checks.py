@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
+from newsletter.i18n.language import Said
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue, Link
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.urls import find_url_fault
 from newsletter.issues.walking import rewrite_issue, walk_parts, walk_pictures, walk_urls
-from newsletter.language import Said
 
 
 def check_links(issue: Issue) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import zip_longest
 from urllib.parse import unquote
 
+from newsletter.i18n.language import Said
 from newsletter.issues.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
     Block,
@@ -32,7 +33,6 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain import inline_words
 from newsletter.issues.walking import running_texts, walk_blocks, walk_lines, walk_parts, walk_urls
-from newsletter.language import Said
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
 #: A name between two or more signs and their mirror image: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

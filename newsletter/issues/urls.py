@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import idna
 
-from newsletter.language import Said
+from newsletter.i18n.language import Said
 
 #: What follows a URL in running Japanese text and is copied along with it.
 _TRAILING = ",.>\u3001\u3002\uff0c\uff0e\u300d\u300f\uff09\u3011\u3009\u300b"

@@ -29,7 +29,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.delivery.feedback.incidents import newsletter_of_incident
+from newsletter.feedback.incidents import newsletter_of_incident
 from newsletter.logs import strike_addresses
 
 #: Where counting ends.

@@ -13,18 +13,18 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, unsafe_settings
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from newsletter.delivery import pulse
-from newsletter.delivery.domains import HeldDomain, held_domains
-from newsletter.delivery.relays import RelayState, resting_relays
-from newsletter.delivery.silence import Silence, silent_mailings
-from newsletter.delivery.tallying import (
+from newsletter.mailings import database_history
+from newsletter.mailings.domain_holds import HeldDomain, held_domains
+from newsletter.mailings.relays import RelayState, resting_relays
+from newsletter.mailings.stalled import Silence, silent_mailings
+from newsletter.mailings.tallies import (
     Counts,
     Tally,
     domain_tallies,
     hours_of_day,
     relay_tallies,
 )
-from newsletter.delivery.unknown_journals import UnknownJournals, unknown_journals
+from newsletter.mailings.unknown_journals import UnknownJournals, unknown_journals
 from newsletter.operations import attention
 from newsletter.operations.attention import (
     Backlog,
@@ -135,7 +135,7 @@ def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overv
         relays: The names of the relays that settings name, also of those with nothing to tell.
     """
     broker = look_at_broker(redis_url) if redis_url else None
-    beats = pulse.beats(engine)
+    beats = database_history.beats(engine)
     resting = resting_relays(engine)
     with reading(engine) as session:
         return Overview(
@@ -161,7 +161,7 @@ def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overv
 
 def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview:
     """Look at what alone can keep a mailing from flowing, quickly: somebody is watching it."""
-    beats = pulse.beats(engine)
+    beats = database_history.beats(engine)
     resting = resting_relays(engine)
     with reading(engine) as session:
         return Overview(

@@ -14,13 +14,13 @@ from hashlib import sha256
 from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import order
 from newsletter.accounts.audit import Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, SigningKeyRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError, Place, SettingError
-from newsletter.operations.orders import order
 
 #: Mails are kept, and left by their links, for about so long.
 _IN_USE = timedelta(days=365)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 
 class Slot(StrEnum):

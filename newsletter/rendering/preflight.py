@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.errors import TemplateError
+from newsletter.i18n.language import Said
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.model import Issue
 from newsletter.issues.urls import find_url_fault
-from newsletter.language import Said
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.resources import files
 
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 _FAMILY_NAMES = ("佐藤", "鈴木", "高橋", "田中", "伊藤", "渡辺", "山本", "中村", "小林", "加藤")
 _GIVEN_NAMES = ("葵", "蓮", "陽菜", "湊", "結衣", "悠真", "凛", "樹", "美咲", "大翔", "千尋")

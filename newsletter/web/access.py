@@ -20,7 +20,6 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
-from newsletter.accounts.limits import Browser, network_of
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
 from newsletter.accounts.sealing import Sealed, Sealer
@@ -29,14 +28,15 @@ from newsletter.accounts.sessions import (
     is_seen_long_ago,
     touch_session,
 )
+from newsletter.accounts.sign_in_limits import Browser, network_of
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
-from newsletter.language import Language
-from subscribers.newsletters import list_newsletters
+from newsletter.i18n.language import Language
+from newsletter.newsletters.publications import list_newsletters
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -14,52 +14,52 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from newsletter.accounts.sealing import Sealer
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.figures import Figures
 from newsletter.errors import ForbiddenError
+from newsletter.feedback.attribution import Keys
 from newsletter.mailbox.store import MailboxStore
+from newsletter.mailings.cached_figures import Figures
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.access import Access, SignInRequiredError
-from newsletter.web.account import account_router
-from newsletter.web.api import api_router
-from newsletter.web.archive import archive_router
-from newsletter.web.auditing import auditing_router
-from newsletter.web.bounce_rates import rates_router
-from newsletter.web.bounces import bounces_router
-from newsletter.web.clicks import clicks_router
-from newsletter.web.confirming import confirming_router
-from newsletter.web.failing import guard_headers, show_failures
-from newsletter.web.forgetting import forgetting_router
+from newsletter.web.accounts.administration import people_router
+from newsletter.web.accounts.audit import auditing_router
+from newsletter.web.accounts.own_account import account_router
+from newsletter.web.accounts.password_reset import forgetting_router
+from newsletter.web.accounts.sign_in import signing_in_router
+from newsletter.web.error_pages import guard_headers, show_failures
+from newsletter.web.feedback.bounces import bounces_router
+from newsletter.web.feedback.rates import rates_router
+from newsletter.web.feedback.sns import fetch
+from newsletter.web.feedback.webhooks import webhooks_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
-from newsletter.web.images import images_router
-from newsletter.web.importing import ImportDesk, importing_router
-from newsletter.web.inbox import inbox_router
-from newsletter.web.joining import joining_router
-from newsletter.web.leaving import leaving_router
-from newsletter.web.mailings import mailings_router
-from newsletter.web.newsletters import newsletters_router
-from newsletter.web.operating import operating_router
+from newsletter.web.issues.draft_pages import DraftPages
+from newsletter.web.issues.editor import desk_router
+from newsletter.web.issues.history import past_router
+from newsletter.web.issues.images import images_router
+from newsletter.web.issues.issue_list import shelf_router
+from newsletter.web.issues.pictures import pictures_router
+from newsletter.web.issues.preview import viewing_router
+from newsletter.web.issues.sent import sent_router
+from newsletter.web.mailbox import inbox_router
+from newsletter.web.mailings import sending_router
+from newsletter.web.mailings.archive import archive_router
+from newsletter.web.mailings.clicks import clicks_router
+from newsletter.web.mailings.progress import mailings_router
+from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.newsletters.settings import newsletters_router
+from newsletter.web.operations.overview import operating_router
+from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
-from newsletter.web.people import people_router
-from newsletter.web.preferences import preferences_router
-from newsletter.web.probes import probes_router
-from newsletter.web.sending import sending_router
-from newsletter.web.sending.page import SendingPage
-from newsletter.web.signing_in import signing_in_router
-from newsletter.web.sns import fetch
-from newsletter.web.subscribers import subscribers_router
+from newsletter.web.subscribers.api import api_router
+from newsletter.web.subscribers.confirm import confirming_router
+from newsletter.web.subscribers.imports import ImportDesk, importing_router
+from newsletter.web.subscribers.join import joining_router
+from newsletter.web.subscribers.leave import leaving_router
+from newsletter.web.subscribers.people import subscribers_router
+from newsletter.web.subscribers.preferences import preferences_router
 from newsletter.web.tracing import Tracer
-from newsletter.web.webhooks import webhooks_router
-from newsletter.web.writing.desk import desk_router
-from newsletter.web.writing.draft_pages import DraftPages
-from newsletter.web.writing.past import past_router
-from newsletter.web.writing.pictures import pictures_router
-from newsletter.web.writing.sent import sent_router
-from newsletter.web.writing.shelf import shelf_router
-from newsletter.web.writing.viewing import viewing_router
 
 #: What search engines may list.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
@@ -119,7 +119,7 @@ def create_app(
 
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
-        return pages.show_entry(request, "forbidden.html", status=403, error=error)
+        return pages.show_entry(request, "errors/forbidden.html", status=403, error=error)
 
     app.add_middleware(HeadRequests)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from newsletter.language import Said
+from newsletter.i18n.language import Said
 
 DEEDS: Mapping[str, Said] = {
     "account.disable": Said(ja="アカウントを停止", en="Account disabled"),

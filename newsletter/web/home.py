@@ -14,10 +14,11 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.approving import returned_to, waiting_for
-from newsletter.delivery.reporting import list_past, list_upcoming
 from newsletter.issues.drafts import Draft, list_drafts
 from newsletter.issues.sent import sent_as
+from newsletter.mailings.approval import returned_to, waiting_for
+from newsletter.mailings.reports import list_past, list_upcoming
+from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.attention import (
     HaltedMailing,
     UnsettledMailing,
@@ -25,10 +26,9 @@ from newsletter.operations.attention import (
     uncertain_mailings,
 )
 from newsletter.web.access import SignedInVisit, Visit
+from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.writing.draft_pages import last_view
-from subscribers.newsletters import list_newsletters
 
 _SHOWN = 5
 
@@ -46,7 +46,7 @@ def home_router(engine: Engine, pages: Pages) -> Router:
     @router.get("/home")
     def home(visit: SignedInVisit, request: Request) -> HTMLResponse:
         if not visit.rights.grants:
-            return pages.show_to(visit, request, "no_roles.html")
+            return pages.show_to(visit, request, "accounts/no_roles.html")
         with reading(engine) as session:
             rows = list_newsletters(session)
             seen = _where(visit, rows, Permission.SEE_MAILINGS)

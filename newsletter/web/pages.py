@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
-from newsletter.language import Language, language_name
+from newsletter.i18n.language import Language, language_name
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current

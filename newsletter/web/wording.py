@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from newsletter.errors import NewsletterError
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 _ACCOUNTS = {
     "Address and password do not fit.": "アドレスかパスワードが違います。",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from subscribers.bounces.model import Reason, ReportKind
+from newsletter.bounces.model import Reason, ReportKind
 
 READER = "reader@example.com"
 OURS = "news@example.jp"

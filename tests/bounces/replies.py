@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from subscribers.bounces.classify import using
-from subscribers.bounces.dialogue import find_status
-from subscribers.bounces.phrases import phrases
-from subscribers.bounces.refusal import Refusal, judge
-from subscribers.bounces.vocabulary import Vocabulary
+from newsletter.bounces.classify import using
+from newsletter.bounces.dialogue import find_status
+from newsletter.bounces.phrases import phrases
+from newsletter.bounces.refusal import Refusal, judge
+from newsletter.bounces.vocabulary import Vocabulary
 from tests.bounces.formats import OURS, READER
 from tests.bounces.sayings import SAYINGS
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import pytest
 
-from subscribers.bounces.model import Report
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.model import Report
+from newsletter.bounces.reading import read_report
 from tests.bounces.formats import READER
 from tests.bounces.manners import MANNERS, said_of
 from tests.bounces.sayings import SAYINGS

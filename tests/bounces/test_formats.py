@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.reading import read_report
 from tests.bounces.formats import FORMATS, READER, RETURNED, Format
 
 BY_NAME = [pytest.param(one, id=one.name) for one in FORMATS]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from subscribers.bounces.model import Reason
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.model import Reason
+from newsletter.bounces.reading import read_report
 from tests.bounces.formats import READER
 from tests.bounces.test_whose_fault import notice, only, told
 

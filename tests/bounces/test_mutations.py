@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from subscribers.bounces.model import Report
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.model import Report
+from newsletter.bounces.reading import read_report
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import complaint, notification, recipient
 from tests.conftest import SHARED_DATA

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.bounces.model import Reason, Report, ReportKind
+from newsletter.bounces.reading import read_report
 from newsletter.message.verp import return_path
 from newsletter.tokens import DeliveryRef, TokenSigner
-from subscribers.bounces.model import Reason, Report, ReportKind
-from subscribers.bounces.reading import read_report
 from tests.bounces.formats import OURS, READER, RETURNED
 
 SIGNED = return_path(

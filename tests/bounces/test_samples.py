@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from subscribers.bounces.model import Report, ReportKind
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.model import Report, ReportKind
+from newsletter.bounces.reading import read_report
 from tests.conftest import SHARED_DATA
 
 FOLDER = SHARED_DATA / "bounces"

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from subscribers.bounces.model import Reason, Report, ReportKind
-from subscribers.bounces.reading import read_report
+from newsletter.bounces.model import Reason, Report, ReportKind
+from newsletter.bounces.reading import read_report
 from tests.bounces.formats import OURS, READER, RETURNED
 from tests.bounces.test_reading import notification, recipient
 

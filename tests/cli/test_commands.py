@@ -22,11 +22,11 @@ from newsletter.cli.embedded import find_ports
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.types import now
 from newsletter.errors import ExitCode
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.mailbox.store import MailboxStore
+from newsletter.newsletters.publications import create_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from subscribers.newsletters import create_newsletter
 from tests.support.ports import await_condition
 from tests.support.stage import DRAFT
 

@@ -7,6 +7,7 @@ from time import process_time
 import pytest
 
 from newsletter.errors import ContentError
+from newsletter.i18n.language import Language
 from newsletter.issues.checks import check_issue
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.model import (
@@ -22,7 +23,6 @@ from newsletter.issues.model import (
 from newsletter.issues.plain import block_text
 from newsletter.issues.sources import read_issue
 from newsletter.issues.walking import walk_urls
-from newsletter.language import Language
 from newsletter.samples import sample_issue
 
 HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n"

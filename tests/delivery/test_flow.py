@@ -15,19 +15,19 @@ from redis import Redis
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
-from newsletter.delivery.joining import JoinDesk
-from newsletter.delivery.schedule import Schedule
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.join_requests import JoinDesk
+from newsletter.mailings.schedule import Schedule
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
-from subscribers.addresses import parse_address
 from subscribers.joining import Origin
 from subscribers.leaving import unsubscribe
-from subscribers.newsletters import find_newsletter
 from tests.support.celery import celery_workers
 from tests.support.ports import await_condition, free_port
 from tests.support.relay import CountingRelay, counting_relay

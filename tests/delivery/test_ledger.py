@@ -15,14 +15,14 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
-from newsletter.delivery import ledger
-from newsletter.delivery.dispatch import finish_mailings, take_due_batches
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.recording import record_break
-from newsletter.delivery.settling import retry_failed, settle_uncertain
 from newsletter.errors import ConflictError
+from newsletter.mailings import ledger
+from newsletter.mailings.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.recording import record_break
+from newsletter.mailings.settlement import retry_failed, settle_uncertain
 from tests.support.ledger import all_of, batch_states, claim, delivery_states, record
 from tests.support.orders import cancel, pause
 from tests.support.stage import Stage, set_stage

@@ -30,14 +30,14 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
     UnsubscribeWay,
 )
-from newsletter.delivery import ledger
-from newsletter.delivery.dispatch import finish_mailings, take_due_batches
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.settling import retry_failed, settle_uncertain
-from newsletter.delivery.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.errors import ConflictError
+from newsletter.mailings import ledger
+from newsletter.mailings.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.states import CLAIMABLE, FINAL, TRANSITIONS
 from subscribers.leaving import unsubscribe
 from tests.support.ledger import LEASE_SECONDS, delivery_states, record
 from tests.support.orders import cancel, pause, resume

@@ -25,16 +25,16 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.approving import content_digest
-from newsletter.delivery.clearance import check_stored
-from newsletter.delivery.figures import Figures
-from newsletter.delivery.mailings import cancel_mailing
-from newsletter.delivery.ordering import Order, place_order, review_order
-from newsletter.delivery.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFoundError
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.language import Language
+from newsletter.mailings.approval import content_digest
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.mailings import cancel_mailing
+from newsletter.mailings.orders import Order, place_order, review_order
+from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.rendering.preflight import Preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings

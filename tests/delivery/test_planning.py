@@ -12,8 +12,8 @@ from sqlalchemy import Engine, and_, event, exists, func, select
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.planner import plan_mailing
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.planning import plan_mailing
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 

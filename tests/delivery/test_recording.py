@@ -11,10 +11,10 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.ledger import claim_batch, identity_of
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.recording import record
+from newsletter.mailings.ledger import claim_batch, identity_of
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.recording import record
 from tests.support.stage import Stage, set_stage
 
 ODD_REPLY = "250 「受理」 \"quoted\" 'it' \\ 100% :told $[0]"

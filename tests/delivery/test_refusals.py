@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.recording import _bounce
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.recording import _bounce
 
 OURS = frozenset({"news@example.jp", "bounces@example.jp"})
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsletter.i18n.language import Language
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import (
@@ -38,7 +39,6 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.sources import read_issue
-from newsletter.language import Language
 from newsletter.samples import sample_issue
 
 WORDS = (

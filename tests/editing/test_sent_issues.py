@@ -12,18 +12,8 @@ from sqlalchemy import Engine, select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, IssueRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.figures import Figures
-from newsletter.delivery.mailings import (
-    cancel_mailing,
-    create_mailing,
-    progress,
-    render_stored,
-)
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.publishing import find_publication, list_publications
-from newsletter.delivery.reporting import list_headlines, summarise
-from newsletter.delivery.schedule import Schedule, read_hour
 from newsletter.errors import ConflictError
+from newsletter.i18n.language import Language
 from newsletter.issues.codec import issue_from_json
 from newsletter.issues.drafts import Draft, open_issue, publish_draft, save_draft
 from newsletter.issues.duplicating import start_from
@@ -32,10 +22,20 @@ from newsletter.issues.overview import IssueStatus, list_lines
 from newsletter.issues.sent import IssueSentError
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.language import Language
+from newsletter.mailings.archive import find_publication, list_publications
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.mailings import (
+    cancel_mailing,
+    create_mailing,
+    progress,
+    render_stored,
+)
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import list_headlines, summarise
+from newsletter.mailings.schedule import Schedule, read_hour
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from subscribers.newsletters import find_newsletter
 from tests.support.stage import Stage, set_stage
 
 

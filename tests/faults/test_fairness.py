@@ -7,7 +7,7 @@ import time
 import pytest
 from redis import Redis
 
-from newsletter.delivery.mailings import progress
+from newsletter.mailings.mailings import progress
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.delivery.relays import resting_relays
+from newsletter.mailings.relays import resting_relays
 from tests.faults.conftest import BATCH, PEOPLE, SetScene
 from tests.support.ports import await_condition
 

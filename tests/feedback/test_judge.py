@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, func, select, update
 
+from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BounceDecisionRow,
@@ -28,18 +29,17 @@ from newsletter.database.vocabulary import (
     MailingKind,
     SubscriptionState,
 )
-from newsletter.delivery.feedback import act_on_new_bounces, log_events
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.judge import judge_again
-from newsletter.delivery.feedback.log import FeedbackEvent, mail_event
-from newsletter.delivery.feedback.undo import close_incident, find_incident, undo_bounce
-from newsletter.delivery.ledger import identity_of
-from newsletter.delivery.planner import plan_mailing
 from newsletter.errors import ConflictError
+from newsletter.feedback import act_on_new_bounces, log_events
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.consequences import judge_again
+from newsletter.feedback.log import FeedbackEvent, mail_event
+from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
+from newsletter.mailings.ledger import identity_of
+from newsletter.mailings.planning import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
 from newsletter.tokens import DeliveryRef, TokenSigner
-from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from tests.support.stage import Stage, set_stage
 
 READER = "reader@example.jp"

@@ -18,9 +18,9 @@ from newsletter.accounts.invitations import (
     read_invitation,
     reset_link,
 )
-from newsletter.accounts.limits import Attempt, Browser, count_try
 from newsletter.accounts.roles import Grant, rights_of
-from newsletter.accounts.signing_in import sign_in
+from newsletter.accounts.sign_in import sign_in
+from newsletter.accounts.sign_in_limits import Attempt, Browser, count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
@@ -32,7 +32,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, NotFoundError, SignInError
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from tests.hardening.conftest import House
 from tests.sending_pages.conftest import PASSWORD, add_account, csrf_of
 

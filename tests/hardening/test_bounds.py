@@ -21,16 +21,16 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.mailings import render_stored
-from newsletter.delivery.trying import read_addresses, send_test
 from newsletter.errors import ConflictError, ContentError
 from newsletter.issues.difference import Changed, difference
 from newsletter.issues.images import encode_image
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.model import Issue
+from newsletter.mailings.mailings import render_stored
+from newsletter.mailings.test_mails import read_addresses, send_test
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
-from subscribers.limits import JoinLimits, count_address, count_sender
+from subscribers.join_limits import JoinLimits, count_address, count_sender
 from tests.hardening.conftest import SECRET, House
 from tests.sending_pages.conftest import add_account
 

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from newsletter.bounces.model import Reason
 from newsletter.database.vocabulary import BounceKind
-from subscribers.bounces.model import Reason
 from tests.intake.webhook_model import (
     MESSAGE_ID,
     PASSWORD,

@@ -31,11 +31,11 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
     UnsubscribeWay,
 )
-from newsletter.delivery.feedback import act_on_new_bounces
-from newsletter.delivery.feedback.mail import take_mail
-from newsletter.delivery.feedback.retention import forget_old_bounces
 from newsletter.errors import ExitCode
-from subscribers.erasing import erase
+from newsletter.feedback import act_on_new_bounces
+from newsletter.feedback.mail import take_mail
+from newsletter.feedback.retention import forget_old_bounces
+from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from tests.intake.conftest import KEYS, SECRET, Post, set_post
 from tests.intake.letters import READER, notice

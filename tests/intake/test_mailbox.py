@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
-from newsletter.delivery.feedback.mail import Taken, take_mail
 from newsletter.errors import SettingError, UnavailableError
+from newsletter.feedback.mail import Taken, take_mail
 from tests.conftest import missing
 from tests.intake.conftest import KEYS, Post, set_post
 from tests.intake.letters import letter, notice

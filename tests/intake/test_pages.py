@@ -20,8 +20,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentKind, Role
-from newsletter.delivery.feedback import act_on_new_bounces
-from newsletter.delivery.feedback.mail import take_mail
+from newsletter.feedback import act_on_new_bounces
+from newsletter.feedback.mail import take_mail
 from tests.intake.conftest import KEYS, SECRET, Post
 from tests.intake.letters import READER, notice
 from tests.sending_pages.conftest import PASSWORD, add_account, csrf_of

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import BounceKind, SubscriptionState, UnsubscribeWay
-from newsletter.delivery.feedback.mail import Taken, take_mail
+from newsletter.feedback.mail import Taken, take_mail
 from tests.intake.conftest import KEYS, Post, running, set_post
 from tests.intake.letters import letter, notice
 from tests.support.ports import free_port

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter.bounces.model import PERMANENT
+from newsletter.bounces.webhooks import Call, adapters
 from newsletter.database.types import now
-from subscribers.bounces.model import PERMANENT
-from subscribers.bounces.webhooks import Call, adapters
 from tests.intake.webhook_cases import PROVIDERS, certificate
 from tests.intake.webhook_model import Provider
 

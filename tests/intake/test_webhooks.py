@@ -17,13 +17,13 @@ import httpx
 import pytest
 from sqlalchemy import Engine, delete, func, select
 
+from newsletter.bounces.webhooks.sns import is_amazons, is_certificate
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import BounceRow, CallTokenRow
 from newsletter.database.vocabulary import BounceKind
 from newsletter.errors import UnavailableError
 from newsletter.tokens import TokenSigner
-from newsletter.web.sns import fetch
-from subscribers.bounces.webhooks.sns import is_amazons, is_certificate
+from newsletter.web.feedback.sns import fetch
 from tests.intake.signed_body_cases import PUBLIC_URL
 from tests.intake.webhook_cases import (
     CERTIFICATE_URL,

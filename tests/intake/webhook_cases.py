@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from newsletter.bounces.model import Reason
 from newsletter.database.vocabulary import BounceKind
-from subscribers.bounces.model import Reason
 from tests.intake.signed_body_cases import SIGNED_BODY_PROVIDERS
 from tests.intake.webhook_model import (
     MESSAGE_ID,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from newsletter.bounces.model import Reason
 from newsletter.database.vocabulary import BounceKind
-from subscribers.bounces.model import Reason
 
 READER = "reader@example.jp"
 PATH = "bounces@example.jp"

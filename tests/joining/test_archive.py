@@ -9,8 +9,8 @@ import httpx
 from lxml import etree
 
 from newsletter.database.engine import reading
-from newsletter.delivery.content import load_content
-from newsletter.delivery.planner import plan_mailing
+from newsletter.mailings.content import load_content
+from newsletter.mailings.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
 from tests.joining.conftest import Reception
 

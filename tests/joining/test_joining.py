@@ -17,9 +17,9 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
     UnsubscribeWay,
 )
-from newsletter.delivery.ledger import claim_batch
+from newsletter.mailings.ledger import claim_batch
 from newsletter.tokens import TokenSigner
-from subscribers.erasing import erase
+from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.suppression import suppress
 from tests.joining.conftest import Reception

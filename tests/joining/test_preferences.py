@@ -18,8 +18,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay, Visibility
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
-from subscribers.newsletters import NewsletterDraft, create_newsletter
 from subscribers.suppression import erased_among
 from tests.joining.conftest import API_TOKEN, Reception
 

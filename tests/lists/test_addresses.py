@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from newsletter.addresses import Address, _mended, parse_address
 from newsletter.errors import ListError
-from subscribers.addresses import Address, _mended, parse_address
 
 _LOCAL = st.text(alphabet="aZ09._+-é'\" ", min_size=0, max_size=70)
 _DOMAIN = st.text(alphabet="aZ9.-本ß_xn", min_size=0, max_size=70)

@@ -22,13 +22,13 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
-from subscribers.exporting import exported, write_csv, write_json_lines
-from subscribers.importing import ImportOptions, ImportReport, import_records
 from subscribers.leaving import unsubscribe
-from subscribers.list_columns import Problem
-from subscribers.list_files import Record, csv_records, digest_of, json_records, text_lines
-from subscribers.newsletters import find_newsletter
+from subscribers.lists.columns import Problem
+from subscribers.lists.exports import exported, write_csv, write_json_lines
+from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
+from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from tests.support.stage import Stage, set_stage
 
 _LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"

@@ -21,7 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
-from subscribers.newsletters import create_newsletter, find_newsletter
+from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import (
     And,

@@ -26,14 +26,14 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
-from subscribers.exporting import exported, write_csv, write_json_lines
-from subscribers.importing import ImportOptions, ImportReport, import_records
 from subscribers.leaving import may_be_taken_back
-from subscribers.list_columns import Problem
-from subscribers.list_reading import list_records
-from subscribers.newsletters import find_newsletter
-from subscribers.uploads import ImportTerms, import_upload, keep_upload, order_import
+from subscribers.lists.columns import Problem
+from subscribers.lists.exports import exported, write_csv, write_json_lines
+from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.reading import list_records
+from subscribers.lists.uploads import ImportTerms, import_upload, keep_upload, order_import
 from tests.support.stage import Stage, set_stage
 
 _C, _P, _U = (

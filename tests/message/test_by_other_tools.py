@@ -20,8 +20,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser
 
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
-from newsletter.language import Language
 from newsletter.message.frame import Identity, MessageFrame, Recipient
 from newsletter.message.identifiers import feedback_id
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import SettingError
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.message.dkim import DkimKey, make_key, read_key
 from newsletter.message.frame import Identity, MessageFrame, Recipient
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse

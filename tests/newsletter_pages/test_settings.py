@@ -8,7 +8,7 @@ from sqlalchemy import select
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.feedback.policy import FeedbackPolicy, load_policy
+from newsletter.feedback.policy import FeedbackPolicy, load_policy
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage
 

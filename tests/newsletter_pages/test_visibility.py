@@ -9,9 +9,13 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
-from newsletter.delivery.planner import plan_mailing
-from newsletter.language import Language
-from subscribers.newsletters import NewsletterDraft, create_newsletter, settings_of_newsletter
+from newsletter.i18n.language import Language
+from newsletter.mailings.planning import plan_mailing
+from newsletter.newsletters.publications import (
+    NewsletterDraft,
+    create_newsletter,
+    settings_of_newsletter,
+)
 from subscribers.preferences import Wishes, list_choices, save_wishes
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage

@@ -13,13 +13,13 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.delivery import ledger
-from newsletter.delivery.evidence import message_ids, taken_by_relay
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
 from newsletter.errors import ConflictError
-from newsletter.operations.mailings import resume, settle_by_journals, settle_by_log
+from newsletter.mailings import ledger
+from newsletter.mailings.actions import resume, settle_by_journals, settle_by_log
+from newsletter.mailings.evidence import message_ids, taken_by_relay
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
 from tests.support.ledger import claim
 from tests.support.stage import Stage, set_stage
 from workers.journal import Journal, outcomes_below

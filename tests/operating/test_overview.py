@@ -15,14 +15,14 @@ from newsletter.database.migrations import upgrade
 from newsletter.database.tables import BatchRow, DeliveryRow, TallyRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
-from newsletter.delivery import pulse
-from newsletter.delivery.domains import hold_domain, let_domain_go
-from newsletter.delivery.ledger import claim_batch, close_batch, standing
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.relays import hold_relay, relay_failed
-from newsletter.delivery.silence import Silence
-from newsletter.delivery.tallying import Tally, condense, relay_tallies, tally, totals
+from newsletter.mailings import database_history
+from newsletter.mailings.domain_holds import hold_domain, let_domain_go
+from newsletter.mailings.ledger import claim_batch, close_batch, standing
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.relays import hold_relay, relay_failed
+from newsletter.mailings.stalled import Silence
+from newsletter.mailings.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Severity
@@ -325,7 +325,7 @@ def test_processes_that_are_told_to_end_leave_no_alarm_behind(
 
 def test_a_round_is_seen(engine: Engine) -> None:
     assert look(engine, redis_url="").round_at is None
-    pulse.beat(engine)
+    database_history.beat(engine)
     assert look(engine, redis_url="").round_at is not None
 
 

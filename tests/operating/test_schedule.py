@@ -21,10 +21,10 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
-from newsletter.delivery import pulse
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.schedule import Schedule, due_in, read_hour, start_due_mailings
 from newsletter.errors import ContentError
+from newsletter.mailings import database_history
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.schedule import Schedule, due_in, read_hour, start_due_mailings
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 
@@ -156,26 +156,26 @@ def _flowing(stage: Stage) -> int:
 
 def test_after_a_long_silence_what_was_under_way_is_held(stage: Stage) -> None:
     mailing = _flowing(stage)
-    pulse.beat(stage.engine)
+    database_history.beat(stage.engine)
     with transaction(stage.engine) as session:
         session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
-    reason = pulse.hold_after_silence(stage.engine, awake=False, grace=HOUR)
+    reason = database_history.hold_after_silence(stage.engine, awake=False, grace=HOUR)
     assert "GRACE_MINUTES" in reason
     assert _mailing(stage, mailing).state is MailingState.PAUSED
 
 
 def test_a_clock_that_jumps_is_no_silence(stage: Stage) -> None:
     mailing = _flowing(stage)
-    pulse.beat(stage.engine)
+    database_history.beat(stage.engine)
     with transaction(stage.engine) as session:
         session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
-    assert not pulse.hold_after_silence(stage.engine, awake=True, grace=HOUR)
+    assert not database_history.hold_after_silence(stage.engine, awake=True, grace=HOUR)
     assert _mailing(stage, mailing).state is MailingState.SENDING
 
 
 def test_a_restored_database_sends_nothing_old_by_itself(stage: Stage) -> None:
     mailing = _flowing(stage)
-    mark = pulse.beat(stage.engine)
-    reason = pulse.hold_if_broken(stage.engine, replace(mark, rounds=mark.rounds + 100))
+    mark = database_history.beat(stage.engine)
+    reason = database_history.hold_if_broken(stage.engine, replace(mark, rounds=mark.rounds + 100))
     assert "restored" in reason
     assert _mailing(stage, mailing).halt_reason == reason

@@ -16,18 +16,18 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.delivery import relays
-from newsletter.delivery.dispatch import take_due_batches
-from newsletter.delivery.ledger import UNPROVEN
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.settling import (
+from newsletter.errors import ConflictError
+from newsletter.mailings import relays
+from newsletter.mailings.dispatch import take_due_batches
+from newsletter.mailings.ledger import UNPROVEN
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.settlement import (
     list_deliveries,
     retry_failed,
     settle_by_policy,
     settle_uncertain,
 )
-from newsletter.errors import ConflictError
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 

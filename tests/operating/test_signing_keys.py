@@ -11,8 +11,8 @@ from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, SigningKeyRow
 from newsletter.database.types import now
-from newsletter.delivery.planner import plan_mailing
 from newsletter.errors import NotFoundError, SettingError
+from newsletter.mailings.planning import plan_mailing
 from newsletter.operations.signing_keys import demand_keys, fingerprint, forget_key, list_keys
 from tests.support.stage import set_stage
 

@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
-from newsletter.delivery import pulse
-from newsletter.delivery.ledger import claim_batch, identity_of
-from newsletter.delivery.outcomes import Outcome
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.recording import record
-from newsletter.delivery.relays import resting_relays
 from newsletter.logs import bound, set_up_logs
+from newsletter.mailings import database_history
+from newsletter.mailings.ledger import claim_batch, identity_of
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.recording import record
+from newsletter.mailings.relays import resting_relays
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process
 from newsletter.settings import Settings
@@ -103,7 +103,7 @@ def test_every_metric_that_the_alerts_and_the_dashboard_name_is_told(
     heartbeats.beat(
         engine, Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=7), Activity()
     )
-    pulse.beat(engine)
+    database_history.beat(engine)
     signer = TokenSigner([b"k" * 40])
     with serving(engine, signer, tmp_path, redis_url=redis_url, secret_keys=("k" * 40,)) as site:
         httpx.get(f"{site}/sign-in").raise_for_status()

@@ -25,10 +25,10 @@ from newsletter.database.vocabulary import (
     Role,
     SuppressionReason,
 )
-from newsletter.delivery.domains import held_domains
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.relays import resting_relays
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.domain_holds import held_domains
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.relays import resting_relays
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process, list_processes
 from subscribers.suppression import suppress

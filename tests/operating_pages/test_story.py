@@ -14,7 +14,7 @@ from sqlalchemy import Engine, update
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, Role
-from newsletter.delivery.planner import plan_mailing
+from newsletter.mailings.planning import plan_mailing
 from newsletter.tokens import TokenSigner
 from tests.sending_pages.conftest import PASSWORD, add_account
 from tests.support.accessible import violations

@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, invite
-from newsletter.accounts.limits import Browser
 from newsletter.accounts.roles import Grant
 from newsletter.accounts.sessions import open_session
+from newsletter.accounts.sign_in_limits import Browser
+from newsletter.addresses import parse_address
+from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.database.engine import transaction
 from newsletter.database.tables import (
     BounceRow,
@@ -28,20 +30,18 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role, Visibility
-from newsletter.delivery.feedback.log import log_events, mail_event
-from newsletter.delivery.links import DeliveryLinks
-from newsletter.delivery.planner import plan_mailing
+from newsletter.feedback.log import log_events, mail_event
+from newsletter.i18n.language import Language
 from newsletter.issues.codec import issue_from_json
 from newsletter.issues.duplicating import start_from
-from newsletter.language import Language
 from newsletter.mailbox.store import MailboxStore
+from newsletter.mailings.links import DeliveryLinks
+from newsletter.mailings.planning import plan_mailing
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from subscribers.addresses import parse_address
-from subscribers.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from subscribers.joining import Origin, request_join
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
-from subscribers.uploads import (
+from subscribers.lists.uploads import (
     ImportTerms,
     Upload,
     import_upload,

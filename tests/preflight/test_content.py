@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from newsletter.i18n.language import Language
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, Severity
 from newsletter.issues.model import (
@@ -22,7 +23,6 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.sources import read_issue
 from newsletter.issues.urls import find_url_fault
-from newsletter.language import Language
 from newsletter.samples import sample_issue
 
 BLANK = Issue(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
+from newsletter.i18n.language import Language
 from newsletter.issues.findings import Severity
 from newsletter.issues.sources import read_issue
-from newsletter.language import Language
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.clients import lacks, read_features
 from newsletter.rendering.contrast import contrast_ratio, find_low_contrast

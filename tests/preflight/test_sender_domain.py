@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 from dns.resolver import Resolver
 
-from newsletter.delivery.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
 
 
 class DnsServer:
@@ -183,7 +183,7 @@ def test_a_weak_record_is_told(
 def test_silence_says_nothing_against_the_domain(
     dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsletter.delivery.sender_domain._PATIENCE", 0.3)
+    monkeypatch.setattr("newsletter.newsletters.sender_domain._PATIENCE", 0.3)
     dns_server.silent = True
 
     assert _codes(dns_server) == ["spf-unknown", "dkim-unknown", "dmarc-unknown"]

@@ -14,10 +14,10 @@ from lxml import html as lxml_html
 from playwright.sync_api import Browser
 
 from newsletter.errors import TemplateError
+from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
 from newsletter.issues.sources import read_issue
 from newsletter.issues.walking import walk_texts, walk_urls
-from newsletter.language import Language
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.short_urls import short_url

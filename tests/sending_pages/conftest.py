@@ -16,7 +16,7 @@ from newsletter.accounts.roles import Grant
 from newsletter.database.engine import transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.tokens import TokenSigner
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage

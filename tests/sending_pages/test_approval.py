@@ -19,7 +19,7 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.vocabulary import MailingKind, Role
-from newsletter.delivery.content import load_content
+from newsletter.mailings.content import load_content
 from newsletter.rendering.slots import fill
 from tests.sending_pages.conftest import SignIn, csrf_of, fields_of
 from tests.support.stage import Stage

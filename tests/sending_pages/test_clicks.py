@@ -12,10 +12,10 @@ from sqlalchemy import select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.delivery.clicks import clicks_of, counted_urls, with_counted_links
-from newsletter.delivery.content import load_content
-from newsletter.delivery.planner import plan_mailing
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.clicks import clicks_of, counted_urls, with_counted_links
+from newsletter.mailings.content import load_content
+from newsletter.mailings.planning import plan_mailing
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill
 from newsletter.tokens import Purpose, TokenSigner

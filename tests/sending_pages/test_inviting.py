@@ -22,9 +22,9 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role
-from newsletter.delivery.content import load_content
-from newsletter.delivery.inviting import mail_link
-from newsletter.language import Language
+from newsletter.i18n.language import Language
+from newsletter.mailings.account_notices import mail_link
+from newsletter.mailings.content import load_content
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from tests.sending_pages.conftest import SignIn, add_account, csrf_of

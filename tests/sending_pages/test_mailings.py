@@ -8,10 +8,10 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
-from newsletter.delivery.figures import Figures
-from newsletter.delivery.mailings import progress
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.reporting import report_on, summarise
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import report_on, summarise
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage
 

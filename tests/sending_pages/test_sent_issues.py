@@ -6,18 +6,18 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BounceRow, DraftRow, IssueRow
 from newsletter.database.vocabulary import BounceKind, BounceSource, Role
-from newsletter.delivery.mailings import render_stored
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.reporting import count_outcomes
-from newsletter.delivery.trying import send_test
 from newsletter.issues.drafts import open_issue
+from newsletter.mailings.mailings import render_stored
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import count_outcomes
+from newsletter.mailings.test_mails import send_test
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
-from subscribers.addresses import parse_address
-from subscribers.newsletters import find_newsletter
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage
 

@@ -13,13 +13,13 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
-from newsletter.delivery.clicks import clicks_of
-from newsletter.delivery.figures import Figures
-from newsletter.delivery.ledger import claim_batch
-from newsletter.delivery.planner import plan_mailing
-from newsletter.delivery.reporting import measure_pace, summarise
-from newsletter.delivery.schedule import Schedule, read_hour
-from newsletter.delivery.silence import silent_mailings
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.clicks import clicks_of
+from newsletter.mailings.ledger import claim_batch
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import measure_pace, summarise
+from newsletter.mailings.schedule import Schedule, read_hour
+from newsletter.mailings.stalled import silent_mailings
 from newsletter.operations.alarms import judge
 from newsletter.operations.overview import look
 from tests.sending_pages.conftest import SignIn

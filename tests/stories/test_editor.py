@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from newsletter.database.engine import transaction
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Visibility
-from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from subscribers.lists.imports import import_csv
 from tests.stories.house import PASSWORD, House, text_of
 
 DIGEST = NewsletterDraft(

@@ -10,13 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import MailingState, Visibility
-from newsletter.delivery.mailings import create_mailing, progress, render_stored
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.language import Language
+from newsletter.mailings.mailings import create_mailing, progress, render_stored
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
 from tests.stories.house import House, link_after
 from tests.support.ports import await_condition
 

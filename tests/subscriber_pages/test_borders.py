@@ -26,11 +26,11 @@ from newsletter.database.vocabulary import (
     Role,
     SuppressionReason,
 )
-from subscribers.importing import ImportOptions, import_records
-from subscribers.list_files import csv_records
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from subscribers.lists.files import csv_records
+from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.preferences import Wishes, save_wishes
-from subscribers.searching import PeopleFilter, search_people
+from subscribers.search import PeopleFilter, search_people
 from subscribers.segments.saved import count_segment
 from subscribers.suppression import suppress
 from tests.sending_pages.conftest import SignIn, csrf_of

@@ -21,9 +21,9 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import Role, SuppressionReason
 from newsletter.errors import ListError
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
-from subscribers.uploads import (
+from subscribers.lists.uploads import (
     ImportTerms,
     find_upload,
     import_upload,
@@ -151,7 +151,7 @@ def test_another_newsletter_s_list_is_not_found(tmp_path: Path) -> None:
 def test_a_list_that_is_too_large_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.uploads.LARGEST", 10)
+    monkeypatch.setattr("subscribers.lists.uploads.LARGEST", 10)
     with pytest.raises(ListError):
         keep_upload(tmp_path, [b"email\n", b"anna@example.jp\n"], name="a.csv", newsletter_id=1)
     assert list(tmp_path.iterdir()) == []
@@ -161,9 +161,9 @@ _IMPORT_APART = """
 import sys
 from pathlib import Path
 from newsletter.database.engine import open_engine
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
-from subscribers.uploads import find_upload, import_upload
+from subscribers.lists.uploads import find_upload, import_upload
 url, folder, token, newsletter = sys.argv[1:]
 upload = find_upload(Path(folder), token, int(newsletter))
 import_upload(

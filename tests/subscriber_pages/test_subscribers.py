@@ -13,7 +13,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import Role, SubscriptionState
-from subscribers.searching import PeopleFilter, search_people
+from subscribers.search import PeopleFilter, search_people
 from tests.sending_pages.conftest import SignIn, csrf_of
 from tests.support.stage import Stage
 

@@ -34,12 +34,12 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
     UnsubscribeWay,
 )
-from newsletter.delivery.people import erase_person
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
-from subscribers.exporting import exported
-from subscribers.newsletters import find_newsletter
+from subscribers.actions import erase_person
+from subscribers.lists.exports import exported
+from subscribers.lists.uploads import forget_old, keep_upload
 from subscribers.preferences import data_held
-from subscribers.uploads import forget_old, keep_upload
 from tests.support.stage import Stage, set_stage
 
 _ADDRESS = "Erika.Muster@gdpr.example"

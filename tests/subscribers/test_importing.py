@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, func, select
 
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow
 from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
-from subscribers.addresses import parse_address
-from subscribers.importing import ImportReport, import_csv
 from subscribers.leaving import unsubscribe
+from subscribers.lists.imports import ImportReport, import_csv
 from subscribers.suppression import suppress
 from tests.support.stage import Stage, set_stage
 

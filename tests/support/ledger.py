@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
-from newsletter.delivery import ledger, recording
-from newsletter.delivery.outcomes import Outcome
+from newsletter.mailings import ledger, recording
+from newsletter.mailings.outcomes import Outcome
 
 LEASE_SECONDS = 60
 

@@ -61,8 +61,8 @@ def order_apart(database_url: str, folder: Path, *, batch_size: int, **more: str
 def _order(batch_size: int) -> int:
     from newsletter.database.engine import open_engine, reading  # noqa: PLC0415 - the child's alone
     from newsletter.issues.store import find_issue  # noqa: PLC0415
+    from newsletter.newsletters.publications import find_newsletter  # noqa: PLC0415
     from newsletter.settings import load_settings  # noqa: PLC0415
-    from subscribers.newsletters import find_newsletter  # noqa: PLC0415
     from tests.support.stage import Stage  # noqa: PLC0415
 
     engine = open_engine(load_settings().effective_database_url)
@@ -74,7 +74,7 @@ def _order(batch_size: int) -> int:
 
 
 def _work() -> None:
-    from newsletter.delivery import dispatch  # noqa: PLC0415 - the child's alone
+    from newsletter.mailings import dispatch  # noqa: PLC0415
     from newsletter.settings import load_settings  # noqa: PLC0415
     from workers import rounds  # noqa: PLC0415
     from workers.composition import build  # noqa: PLC0415

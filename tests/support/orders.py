@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from newsletter.database.engine import transaction
-from newsletter.delivery.mailings import cancel_mailing, pause_mailing, resume_mailing
+from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
 
 
 def pause(engine: Engine, mailing: int, *, reason: str = "wait") -> None:

@@ -15,8 +15,8 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
+from newsletter.web.feedback.sns import fetch
 from newsletter.web.serve import server_of
-from newsletter.web.sns import fetch
 from tests.support.ports import await_port, free_port
 
 

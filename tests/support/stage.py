@@ -9,15 +9,15 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy, Visibility
-from newsletter.delivery.mailings import create_mailing, progress, render_stored
-from newsletter.delivery.schedule import AT_ONCE, Schedule
+from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.language import Language
+from newsletter.mailings.mailings import create_mailing, progress, render_stored
+from newsletter.mailings.schedule import AT_ONCE, Schedule
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from subscribers.importing import import_csv
-from subscribers.newsletters import NewsletterDraft, create_newsletter, find_newsletter
+from subscribers.lists.imports import import_csv
 from tests.support.ports import await_condition
 
 DRAFT = NewsletterDraft(

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
-from newsletter.delivery.planner import plan_mailing
+from newsletter.mailings.planning import plan_mailing
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.app import create_app

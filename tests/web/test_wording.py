@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import ConflictError, ContentError, ListError, Place
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 from newsletter.web.wording import JAPANESE, in_japanese, tell
 from subscribers.segments.parse import parse_query
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = (
     "newsletter/accounts",
-    "newsletter/delivery",
+    "newsletter/addresses.py",
+    "newsletter/feedback",
+    "newsletter/mailings",
+    "newsletter/newsletters",
     "newsletter/issues",
     "newsletter/operations",
     "newsletter/web",
@@ -26,6 +29,10 @@ _PACKAGES = (
 #: What else is raised, pages tell by words of their own.
 _CALLS = {"AccountError", "ConflictError", "ContentError", "ForbiddenError", "ListError"}
 _CALLS |= {"OrderError", "SignInError", "_fault"}
+
+
+def _sources(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 def _pattern(node: ast.AST) -> str:
@@ -41,7 +48,7 @@ def _pattern(node: ast.AST) -> str:
 
 
 def _nodes() -> Iterator[tuple[ast.AST, str]]:
-    for path in (each for name in _PACKAGES for each in sorted((_ROOT / name).rglob("*.py"))):
+    for path in (each for name in _PACKAGES for each in _sources(_ROOT / name)):
         if path.name != "wording.py":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 yield node, f"{path.relative_to(_ROOT)}:{getattr(node, 'lineno', 0)}"

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.mail import Taken, take_mail
 from newsletter.errors import UnavailableError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.mail import Taken, take_mail
 from workers.intake.imap import ImapMailbox
 from workers.intake.mailbox import Account, Counts, Mailbox
 from workers.intake.pop3 import Pop3Mailbox

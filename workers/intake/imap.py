@@ -12,8 +12,8 @@ import select
 import time
 from collections.abc import Iterator, Sequence
 
+from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
-from subscribers.bounces.mail import MAIL_OCTETS
 from workers.intake.mailbox import Account, Letter
 
 _TIMEOUT_SECONDS = 60

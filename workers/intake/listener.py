@@ -19,9 +19,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from newsletter.delivery.feedback.attribution import Keys
-from newsletter.delivery.feedback.mail import is_ours, take_mail
 from newsletter.errors import Place, SettingError, UnavailableError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.mail import is_ours, take_mail
 
 _log = logging.getLogger(__name__)
 

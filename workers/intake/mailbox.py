@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from newsletter.delivery.feedback.mail import Taken
 from newsletter.errors import Place, SettingError
+from newsletter.feedback.mail import Taken
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from newsletter.database.tables.base import Base
 from newsletter.database.types import BigId, Instant, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import ConsentStep
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 
 class ConsentRow(Base):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
-from newsletter.language import Language
+from newsletter.i18n.language import Language
 
 
 class IssueRow(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.language import Said
+from newsletter.i18n.language import Said
 
 
 class Severity(StrEnum):

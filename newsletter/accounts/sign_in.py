@@ -1,0 +1,172 @@
+"""Signing in: a password, then the second factor where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts import sign_in_limits
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.invitations import revoke_links
+from newsletter.accounts.passwords import hash_password, needs_new_hash, password_matches
+from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.second_factor import use_code
+from newsletter.accounts.sessions import (
+    end_all_sessions,
+    end_session,
+    find_session,
+    open_session,
+)
+from newsletter.accounts.sign_in_limits import Attempt, Browser
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AccountRow
+from newsletter.database.types import now
+from newsletter.errors import ListError, SignInError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedIn:
+    """A session begun; ``complete`` unless the second factor is still owed."""
+
+    token: str
+    complete: bool
+    account_id: int
+
+
+def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) -> SignedIn:
+    """Begin a session by address and password.
+
+    Raises:
+        SignInError: They do not fit, or were tried too often. Which of the two was wrong is not
+            said, and takes as long to find out.
+    """
+    key = _key_of(address)
+    with reading(engine) as session:
+        account = session.scalar(select(AccountRow).where(AccountRow.address_key == key))
+    _count(engine, Attempt.PASSWORD, key, browser, account)
+    stored = account.password_hash if account else None
+    if not password_matches(stored, password) or account is None or account.disabled_at:
+        _log_failure(engine, account, browser, "password")
+        raise SignInError("Address and password do not fit.")
+    with transaction(engine) as session:
+        account = session.get_one(AccountRow, account.id)
+        if account.password_hash != stored:
+            raise SignInError("Address and password do not fit.")
+        if stored is not None and needs_new_hash(stored):
+            account.password_hash = hash_password(password)
+        complete = account.totp_secret is None
+        if complete:
+            _arrive(session, account, browser)
+        return SignedIn(
+            token=open_session(session, account.id, browser, verified=complete),
+            complete=complete,
+            account_id=account.id,
+        )
+
+
+def bring_code(
+    engine: Engine, sealer: Sealer, browser: Browser, *, token: str, code: str
+) -> SignedIn:
+    """Exchange a session that owes the second factor for a whole one, with a new token.
+
+    Raises:
+        SignInError: The code is wrong or used, the time is up, or it was tried too often.
+    """
+    with reading(engine) as session:
+        found = find_session(session, token)
+    if found is None or found[0].verified_at is not None:
+        raise SignInError("The time is up.", remedy="Sign in again.")
+    _count(engine, Attempt.CODE, str(found[1].id), browser, found[1])
+    with transaction(engine) as session:
+        account = session.get_one(AccountRow, found[1].id)
+        fits = use_code(session, sealer, account, code, now())
+        if fits:
+            end_session(session, account.id, found[0].id)
+            sign_in_limits.forgive(session, Attempt.CODE, account=str(account.id), browser=browser)
+            _arrive(session, account, browser)
+            whole = open_session(session, account.id, browser, verified=True)
+            return SignedIn(token=whole, complete=True, account_id=account.id)
+    _log_failure(engine, found[1], browser, "second factor")
+    raise SignInError("This code does not fit, or was used already.")
+
+
+def prove_password(engine: Engine, browser: Browser, account_id: int, password: str) -> None:
+    """Ask for the password again before something grave.
+
+    Raises:
+        SignInError: It does not fit, or was tried too often.
+    """
+    with reading(engine) as session:
+        account = session.get_one(AccountRow, account_id)
+    _count(engine, Attempt.PASSWORD, account.address_key, browser, account)
+    if not password_matches(account.password_hash, password):
+        _log_failure(engine, account, browser, "password")
+        raise SignInError("The password does not fit.")
+    with transaction(engine) as session:
+        sign_in_limits.forgive(
+            session, Attempt.PASSWORD, account=account.address_key, browser=browser
+        )
+
+
+def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -> None:
+    """Change one's own password, which was asked for; end all sessions and one-time links."""
+    session.get_one(AccountRow, account_id).password_hash = hashed
+    revoke_links(session, account_id)
+    end_all_sessions(session, account_id)
+    record_event(session, actor, "account.password", object=f"account {account_id}")
+
+
+def revoke_session(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
+    """Sign one of an account's own browsers out."""
+    end_session(session, account_id, session_id)
+    record_event(session, actor, "session.revoke", object=f"account {account_id}")
+
+
+def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
+    """End the session that asks for it."""
+    end_session(session, account_id, session_id)
+    record_event(session, actor, "session.end", object=f"account {account_id}")
+
+
+def _arrive(session: Session, account: AccountRow, browser: Browser) -> None:
+    sign_in_limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
+    account.signed_in_at = now()
+    record_event(session, _as_actor(account, browser), "session.begin")
+
+
+def _count(
+    engine: Engine, attempt: Attempt, name: str, browser: Browser, account: AccountRow | None
+) -> None:
+    # Only for the account that it signed in to before does a browser count as known.
+    own = account is not None and account.id == browser.known_to
+    known = replace(browser, known="" if not own else browser.known)
+    if not sign_in_limits.count_try(engine, attempt, account=name, browser=known, moment=now()):
+        minutes = int(sign_in_limits.WINDOW.total_seconds()) // 60
+        raise SignInError("This was tried too often.", remedy=f"Try again in {minutes} minutes.")
+
+
+def _log_failure(engine: Engine, account: AccountRow | None, browser: Browser, what: str) -> None:
+    # An address that has no account is not written down: it may be a mistyped password.
+    actor = Actor(account_id=None, name="not signed in", network=browser.network)
+    with transaction(engine) as session:
+        record_event(
+            session,
+            actor,
+            "session.refuse",
+            object=f"account {account.id}" if account else "",
+            reason=what,
+        )
+
+
+def _as_actor(account: AccountRow, browser: Browser) -> Actor:
+    return Actor(account_id=account.id, name=account.address, network=browser.network)
+
+
+def _key_of(address: str) -> str:
+    try:
+        return parse_address(address).key
+    except ListError:
+        return address.strip().casefold()[:320]

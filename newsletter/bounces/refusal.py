@@ -1,0 +1,130 @@
+"""A refusal: what is said about one recipient, before it is judged what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from newsletter.bounces.classify import (
+    are_vague,
+    hides_behind_words,
+    reason_of_codes,
+    reason_of_words,
+    speaks_of_nobody,
+)
+from newsletter.bounces.dialogue import find_reply, find_status, unwrap
+from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
+from newsletter.bounces.parties import Parties
+from newsletter.bounces.statuses import is_for_now
+
+_WORDS_KEPT = 600
+#: RFC 5321 section 4.3.2: no reply to DATA.
+_OF_RECIPIENT = frozenset({"551", "553"})
+#: The person is there.
+_OF_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.MESSAGE_TOO_BIG, Reason.SUSPENDED})
+#: RFC 5321 section 4.2.3: the mailbox, not the message or the session, is what is refused.
+_REFUSES_MAILBOX = frozenset({"550", "551", "553"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """What is said about one address.
+
+    Attributes:
+        words: What was said of this address, the nearest first.
+        around: What the notice says besides, asked when neither words nor codes say enough.
+        command: The SMTP command that was refused, in capitals; empty when it is not told.
+        program: A local program refused, not an SMTP server (``Diagnostic-Code: x-unix``).
+        late: The message is called delayed or expired.
+        verdict: The reason, where the form of a notice alone tells it.
+        ours: The sender's addresses and domains in lower case (`Parties.ours`).
+        forwarded_to: Where the recipient's mail went on to, in lower case.
+    """
+
+    address: str
+    words: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
+    status: str = ""
+    reply: str = ""
+    command: str = ""
+    program: bool = False
+    late: bool = False
+    verdict: Reason | None = None
+    ours: frozenset[str] = frozenset()
+    forwarded_to: frozenset[str] = frozenset()
+
+    @property
+    def parties(self) -> Parties:
+        """Whose the addresses and domains are that the words may quote."""
+        return Parties(recipient=self.address, ours=self.ours, forwarded_to=self.forwarded_to)
+
+
+def judge(refusal: Refusal) -> ReportedRecipient:
+    """Return a recipient with the reason that the refusal amounts to."""
+    refusal = _unwrapped(refusal)
+    told = [words for words in refusal.words if words.strip()]
+    around = [words for words in refusal.around if words.strip()]
+    status = refusal.status
+    if not status or status.endswith(".0.0"):
+        status = _first(find_status, (*told, *around)) or status
+    reply = refusal.reply or _first(find_reply, (*told, *around))
+    command = refusal.command or ("RCPT" if reply in _OF_RECIPIENT else "")
+    by_code = reason_of_codes(status=status, reply=reply, command=command)
+    find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
+    reason, words = _by_words(partial(find, near=True), told)
+    if reason in PERMANENT and not command and not find_reply(words):
+        # A system's own sentence, without a reply: what it says further down goes first.
+        reason, words = next(
+            ((other, one) for one in told if (other := find(one)) in _OF_MAILBOX), (reason, words)
+        )
+    if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
+        reason, words = _by_words(find, around)
+    if reason is Reason.UNKNOWN:
+        reason, words = by_code, next(iter((*told, *around)), "")
+        denial = next((one for one in told if speaks_of_nobody(one, refusal.parties)), "")
+        if denial and reason in {Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX}:
+            plain = not command and reply in _REFUSES_MAILBOX
+            plain = plain and not hides_behind_words(denial, refusal.parties)
+            reason = Reason.USER_UNKNOWN if command == "RCPT" or plain else Reason.FILTERED
+    if refusal.verdict is not None:
+        reason = refusal.verdict
+    elif reason is Reason.UNKNOWN and (refusal.program or refusal.late):
+        reason = Reason.SYSTEM if refusal.program else Reason.EXPIRED
+    return ReportedRecipient(
+        address=refusal.address,
+        hard=reason in PERMANENT and not is_for_now(status, reply),
+        reason=reason,
+        status=status,
+        reply=reply,
+        words=" ".join(words.split())[:_WORDS_KEPT],
+    )
+
+
+def _unwrapped(refusal: Refusal) -> Refusal:
+    """Return a refusal with the next host's own reply in the place of a gateway's verdict on it."""
+    inner = [unwrap(words) for words in refusal.words]
+    at = next((i for i, words in enumerate(refusal.words) if inner[i][0] != words), -1)
+    if at < 0:
+        return refusal
+    reply, command = inner[at]
+    return replace(
+        refusal,
+        words=tuple(words for words, _ in inner),
+        around=(),
+        status=find_status(reply),
+        reply=find_reply(reply) or refusal.reply,
+        command=refusal.command or command,
+    )
+
+
+def _by_words(find: Callable[[str], Reason], told: Iterable[str]) -> tuple[Reason, str]:
+    for words in told:
+        reason = find(words)
+        if reason is not Reason.UNKNOWN:
+            return reason, words
+    return Reason.UNKNOWN, ""
+
+
+def _first(find: Callable[[str], str], texts: Iterable[str]) -> str:
+    return next(filter(None, map(find, texts)), "")

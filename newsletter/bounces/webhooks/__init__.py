@@ -1,0 +1,63 @@
+"""Webhooks of providers that send for us: proven, read, and told in one vocabulary.
+
+One module a provider, each with one literal table from the provider's words to a `Meaning`. A word
+that no table knows is kept raw and shown. To add a provider, write its module, add it to
+`adapters`, its setting to `Settings` and its cases to ``tests/intake/webhook_cases.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from newsletter.bounces.webhooks.brevo import Brevo
+from newsletter.bounces.webhooks.mailersend import MailerSend
+from newsletter.bounces.webhooks.mailgun import Mailgun
+from newsletter.bounces.webhooks.mailjet import Mailjet
+from newsletter.bounces.webhooks.mailtrap import Mailtrap
+from newsletter.bounces.webhooks.mandrill import Mandrill
+from newsletter.bounces.webhooks.model import (
+    Adapter,
+    Call,
+    Confirming,
+    ProvenWithin,
+    ProviderEvent,
+    RefusedCallError,
+)
+from newsletter.bounces.webhooks.postal import Postal
+from newsletter.bounces.webhooks.postmark import Postmark
+from newsletter.bounces.webhooks.resend import Resend
+from newsletter.bounces.webhooks.scaleway import Scaleway
+from newsletter.bounces.webhooks.sendgrid import SendGrid
+from newsletter.bounces.webhooks.ses import Ses
+from newsletter.bounces.webhooks.sparkpost import SparkPost
+from newsletter.bounces.webhooks.unisender_go import UnisenderGo
+
+__all__ = [
+    "Adapter",
+    "Call",
+    "Confirming",
+    "ProvenWithin",
+    "ProviderEvent",
+    "RefusedCallError",
+    "adapters",
+]
+
+
+def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:
+    """Return the adapters by the provider's name in the webhook's address."""
+    return {
+        "ses": Ses(certificate),
+        "sendgrid": SendGrid(),
+        "postmark": Postmark(),
+        "mailgun": Mailgun(),
+        "sparkpost": SparkPost(),
+        "mailjet": Mailjet(),
+        "brevo": Brevo(),
+        "resend": Resend(),
+        "mandrill": Mandrill(),
+        "mailersend": MailerSend(),
+        "mailtrap": Mailtrap(),
+        "postal": Postal(),
+        "unisender_go": UnisenderGo(),
+        "scaleway": Scaleway(),
+    }

@@ -1,0 +1,268 @@
+"""Foreign JSON: read without trust in its shape, and written down as events."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from newsletter.bounces.dialogue import find_reply, find_status
+from newsletter.bounces.model import Report, ReportedRecipient, ReportKind
+from newsletter.bounces.refusal import Refusal, judge
+from newsletter.bounces.webhooks.meaning import UNKNOWN, Meaning, Verdict, weigh
+from newsletter.bounces.webhooks.model import Call, ProviderEvent
+
+_WORDS_KEPT = 1000
+_ADDRESS_KEPT = 320
+#: More fields than any provider's form has.
+_FIELDS = 200
+#: A larger number of seconds would be beyond the year 5000.
+_MILLISECONDS = 1e11
+
+
+class Foreign:
+    """A JSON value of somebody else's: every question has an answer, if an empty one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __getitem__(self, name: str) -> Foreign:
+        return Foreign(self.value.get(name) if isinstance(self.value, Mapping) else None)
+
+    def __iter__(self) -> Iterator[Foreign]:
+        return map(Foreign, self.value if isinstance(self.value, list) else ())
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it has names to ask for."""
+        return isinstance(self.value, Mapping)
+
+    @property
+    def text(self) -> str:
+        """A text or number as text, on one line and bounded; else nothing.
+
+        JSON can name half a character, which no database and no signature takes: it is replaced.
+        """
+        if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
+            return ""
+        words = str(self.value)[: _WORDS_KEPT * 2].encode("utf-8", "replace").decode()
+        return " ".join(words.split())[:_WORDS_KEPT]
+
+    @property
+    def word(self) -> str:
+        """The text in lower case, as tables are asked."""
+        return self.text.lower()
+
+    @property
+    def instant(self) -> datetime | None:
+        """A time in (milli)seconds since 1970 or ISO 8601, in UTC where no zone is given."""
+        text = self.text
+        try:
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / (1000 if seconds > _MILLISECONDS else 1), UTC)
+        except (ValueError, OverflowError, OSError):
+            pass
+        try:
+            found = datetime.fromisoformat(text)
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def raw(self) -> bytes:
+        """The value as JSON."""
+        try:
+            written = json.dumps(self.value, ensure_ascii=False)
+        except RecursionError:
+            written = "nested too deeply to be kept"
+        return written.encode("utf-8", "backslashreplace")
+
+
+def parse(body: bytes | str) -> Foreign | None:
+    """Return JSON; None when it is none."""
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return Foreign(value)
+
+
+def form_fields(call: Call) -> dict[str, str]:
+    """Return a form's fields, of whichever of the two encodings of forms; the last of a name wins.
+
+    Files and what is no form are left out. Signatures stand in such forms, so anybody's is read:
+    what has more fields, or longer heads of its parts, than any provider's is no form.
+    """
+    kind = call.headers.get("content-type", "")
+    if kind.lower().startswith("multipart/form-data"):
+        return _multipart_fields(kind, call.body)
+    try:
+        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def _multipart_fields(kind: str, body: bytes) -> dict[str, str]:
+    boundary = parse_options_header(kind)[1].get(b"boundary", b"")
+    if not boundary or body.count(b"--" + boundary) > _FIELDS + 1:
+        return {}
+    form = _Form()
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.begin,
+                "on_header_field": form.take_name,
+                "on_header_value": form.take_value,
+                "on_header_end": form.end_header,
+                "on_part_data": form.take_data,
+                "on_part_end": form.end,
+            },
+        )
+        parser.write(body)
+    except (FormParserError, ValueError):
+        return {}
+    return form.fields
+
+
+class _Form:
+    """Collects the fields of a multipart form as its parser comes upon them."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        self._name, self._value, self._data = b"", b"", bytearray()
+        self._options: Mapping[bytes, bytes] = {}
+
+    def take_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def take_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def end_header(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._options = parse_options_header(self._value)[1]
+        self._name = self._value = b""
+
+    def take_data(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
+
+    def end(self) -> None:
+        name = self._options.get(b"name")
+        if name is not None and b"filename" not in self._options:
+            self.fields[name.decode("utf-8", "replace")] = self._data.decode("utf-8", "replace")
+
+
+def read_batch(
+    provider: str, body: bytes, read_one: Callable[[Foreign], ProviderEvent | None]
+) -> list[ProviderEvent]:
+    """Return the events of a batch, or the only one, as ``read_one`` reads each."""
+    found = parse(body)
+    if found is None:
+        return [unreadable(provider, body)]
+    ones = found if isinstance(found.value, list) else (found,)
+    return [told for one in ones if (told := read_one(one)) is not None]
+
+
+def recipient(
+    meaning: Meaning, address: str, *, status: str = "", reply: str = "", words: str = ""
+) -> ReportedRecipient:
+    """Return what an event says about one address, weighed as `weigh` does.
+
+    Words count as the receiving system's reply where a code of a reply stands with or in them;
+    others are the provider's commentary, which is read only where the provider gives no verdict.
+
+    Args:
+        meaning: The provider's.
+        address: As the provider writes it; ``Name <address>`` is taken apart.
+        status: The enhanced status code that the receiving system gave.
+        reply: Its SMTP reply code.
+        words: What is said besides.
+    """
+    status, reply = find_status(status), find_reply(reply)
+    is_reply = bool(
+        status
+        or reply
+        or words.lower().startswith("smtp;")
+        or find_status(words)
+        or find_reply(words)
+    )
+    asked = is_reply or (bool(words) and meaning.verdict is Verdict.OPEN)
+    read = judge(
+        Refusal(
+            address=_bare(address)[:_ADDRESS_KEPT],
+            words=(words,) if asked else (),
+            status=status,
+            reply=reply,
+        )
+    )
+    hard, reason = weigh(meaning, read if asked else None)
+    return replace(read, hard=hard, reason=reason, words=words)
+
+
+def _bare(address: str) -> str:
+    return parseaddr(address)[1] if "<" in address else address.strip()
+
+
+def event(
+    provider: str,
+    event_id: str,
+    meaning: Meaning,
+    recipients: Sequence[ReportedRecipient],
+    raw: Foreign,
+    *,
+    message_id: str = "",
+    return_path: str = "",
+    occurred_at: datetime | None = None,
+) -> ProviderEvent:
+    """Return an event; without an id of its own its content is its id."""
+    return ProviderEvent(
+        event_id=f"{provider}:{event_id or hashlib.sha256(raw.raw).hexdigest()}",
+        report=Report(
+            kind=meaning.kind,
+            reader=provider,
+            recipients=tuple(recipients),
+            message_id=with_brackets(message_id),
+            return_path=return_path,
+        ),
+        raw=raw.raw,
+        unsubscribed=meaning.unsubscribed,
+        occurred_at=occurred_at,
+    )
+
+
+def unreadable(provider: str, body: bytes) -> ProviderEvent:
+    """Return what a proven call that is no JSON is kept as."""
+    return ProviderEvent(
+        event_id=f"{provider}:{hashlib.sha256(body).hexdigest()}",
+        report=Report(kind=ReportKind.OTHER, reader=provider),
+        raw=body,
+    )
+
+
+def with_brackets(message_id: str) -> str:
+    """Return a Message-ID as the log keeps it."""
+    bare = message_id.strip().strip("<>")
+    return f"<{bare}>" if bare else ""
+
+
+def meaning_of(table: Mapping[str, Meaning | None], word: str) -> Meaning | None:
+    """Return what a table says of a word: unknown where it says nothing."""
+    return table.get(word, UNKNOWN)

@@ -1,0 +1,79 @@
+"""MailerSend's webhooks: one event a call, in a flat form and in an older nested one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.meaning import (
+    COMPLAINT,
+    DELAY,
+    GONE,
+    LEFT,
+    NOTHING,
+    SOFT,
+    Meaning,
+)
+from newsletter.bounces.webhooks.model import Call, ProviderEvent
+from newsletter.bounces.webhooks.proof import require_body_signature
+
+_EVENTS: dict[str, Meaning | None] = {
+    "hard_bounced": GONE,
+    "soft_bounced": SOFT,
+    "deferred": DELAY,
+    "spam_complaint": COMPLAINT,
+    "spam_complaints": COMPLAINT,
+    "unsubscribed": LEFT,
+    # On MailerSend's own list, for a bounce, a complaint or by hand: which, it does not say.
+    "suppressed": SOFT,
+    "sent": NOTHING,
+    "delivered": NOTHING,
+    "opened": NOTHING,
+    "opened_unique": NOTHING,
+    "clicked": NOTHING,
+    "clicked_unique": NOTHING,
+    "survey_opened": NOTHING,
+    "survey_submitted": NOTHING,
+    "verified": NOTHING,
+    "start": NOTHING,
+    "end": NOTHING,
+    "test": NOTHING,
+}
+_REASONS = ("bounce_reason", "reject_reason", "suppression_reason", "unsubscribe_reason")
+
+
+class MailerSend:
+    """See `Adapter`."""
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is the webhook's signing secret."""
+        require_body_signature(call, "signature", secrets)
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        return read_batch("mailersend", call.body, _read)
+
+
+def _read(one: Foreign) -> ProviderEvent | None:
+    # ``activity.hard_bounced``; the older form names it in its data besides.
+    word = one["type"].word.rpartition(".")[2]
+    data, nested = one["data"], one["data"]["email"]
+    meaning = meaning_of(_EVENTS, word)
+    if meaning is None:
+        return None
+    meta, more = data["meta"], data["morph"]
+    words = next((text for name in _REASONS if (text := meta[name].text)), "")
+    words = words or more["reason"].text or more["readable_reason"].text
+    address = data["recipient"].text or nested["recipient"]["email"].text
+    return event(
+        "mailersend",
+        f"{word}-{data['id'].text}" if data["id"].text else "",
+        meaning,
+        [recipient(meaning, address, reply=meta["bounce_code"].text, words=words)],
+        one,
+        occurred_at=one["created_at"].instant,
+    )

@@ -1,0 +1,93 @@
+"""Postal's webhooks: one event a call, signed with the installation's RSA key."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from newsletter.bounces.model import Reason
+from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.meaning import (
+    DELAY,
+    GONE,
+    NOTHING,
+    UNDECIDED,
+    Meaning,
+    bounce,
+)
+from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from newsletter.bounces.webhooks.proof import octets_of
+
+_EVENTS: dict[str, Meaning | None] = {
+    "messagedeliveryfailed": GONE,
+    "messagedelayed": DELAY,
+    # A report came back later; Postal does not read what it says.
+    "messagebounced": UNDECIDED,
+    "messageheld": bounce(Reason.SYSTEM),
+    "messagesent": NOTHING,
+    "messagelinkclicked": NOTHING,
+    "messageloaded": NOTHING,
+    "domaindnserror": NOTHING,
+    "sendlimitapproaching": NOTHING,
+    "sendlimitexceeded": NOTHING,
+}
+
+
+class Postal:
+    """See `Adapter`."""
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is a public key, base64 of its DER, as in Postal's DKIM.
+
+        Newer versions of Postal sign with SHA-256 besides SHA-1, in a header of its own.
+        """
+        newer = call.headers.get("x-postal-signature-256", "")
+        signature = octets_of(newer or call.headers.get("x-postal-signature", ""))
+        algorithm = SHA256() if newer else SHA1()  # noqa: S303 - all that older versions sign with
+        if not any(_is_signed(key, signature, call.body, algorithm) for key in secrets):
+            raise RefusedCallError("The signature is not Postal's.")
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        return read_batch("postal", call.body, _read)
+
+
+def _is_signed(key: str, signature: bytes, signed: bytes, algorithm: SHA1 | SHA256) -> bool:
+    try:
+        public = load_der_public_key(base64.b64decode(key))
+        if not isinstance(public, rsa.RSAPublicKey):
+            return False
+        public.verify(signature, signed, padding.PKCS1v15(), algorithm)
+    except (InvalidSignature, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def _read(one: Foreign) -> ProviderEvent | None:
+    payload = one["payload"]
+    meaning = meaning_of(_EVENTS, one["event"].word)
+    if meaning is None:
+        return None
+    message = payload["message"] or payload["original_message"]
+    if message["direction"].word == "incoming":
+        return None
+    words = payload["output"].text or payload["details"].text
+    return event(
+        "postal",
+        one["uuid"].text,
+        meaning,
+        [recipient(meaning, message["to"].text, words=words)],
+        one,
+        message_id=message["message_id"].text,
+        occurred_at=one["timestamp"].instant,
+    )

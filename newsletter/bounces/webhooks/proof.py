@@ -1,0 +1,110 @@
+"""Proof that a call is the provider's: secrets and signatures, compared in constant time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from newsletter.bounces.webhooks.foreign import Foreign
+from newsletter.bounces.webhooks.model import Call, RefusedCallError
+
+#: Our clock and a provider's may differ by so much.
+_SKEW = timedelta(minutes=5)
+_SECONDS = re.compile(r"[0-9]{10}")
+#: Providers that sign once try for so long; the log knows an event for much longer.
+TRIED_FOR = timedelta(hours=24)
+
+
+def require_secret(call: Call, secrets: Sequence[str]) -> None:
+    """Accept a secret as Basic password, Bearer token, or in ``X-Webhook-Secret``.
+
+    For providers that sign nothing.
+
+    Raises:
+        RefusedCallError: None of the secrets is carried.
+    """
+    scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
+    shown = [call.headers.get("x-webhook-secret", "")]
+    if scheme.lower() == "bearer":
+        shown.append(credentials.strip())
+    if scheme.lower() == "basic":
+        shown.append(_password(credentials))
+    if not any(matches(secret.encode(), one.encode()) for secret in secrets for one in shown):
+        raise RefusedCallError("The call carries no secret of ours.")
+
+
+def _password(credentials: str) -> str:
+    try:
+        plain = base64.b64decode(credentials.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return plain.partition(":")[2]
+
+
+def matches(expected: bytes, shown: bytes) -> bool:
+    """Compare in constant time; nothing matches nothing."""
+    return bool(expected) and hmac.compare_digest(expected, shown)
+
+
+def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None:
+    """Accept one right signature among those shown.
+
+    Raises:
+        RefusedCallError: There is none.
+    """
+    signatures = list(shown)
+    if not any(matches(one, other) for one in expected for other in signatures):
+        raise RefusedCallError("The signature is not the provider's.")
+
+
+def read_seconds(stamp: str) -> datetime | None:
+    """Return the time of a signed stamp in whole seconds since 1970; None when it is none.
+
+    Ten digits and nothing else: where a signature covers a stamp and what follows it, without a
+    mark between them, a stamp of another length would cut the same octets elsewhere.
+    """
+    return Foreign(stamp).instant if _SECONDS.fullmatch(stamp) else None
+
+
+def read_instant(stamp: str) -> datetime | None:
+    """Return the time of a signed stamp in ISO 8601; None when it is none."""
+    return Foreign(stamp).instant if "T" in stamp else None
+
+
+def require_body_signature(call: Call, header: str, secrets: Sequence[str]) -> None:
+    """Accept a body whose HMAC (SHA-256, hexadecimal) by one of the secrets a header carries.
+
+    Raises:
+        RefusedCallError: None of the secrets made it.
+    """
+    shown = call.headers.get(header, "").strip().lower().encode()
+    expected = (
+        hmac.digest(secret.encode(), call.body, "sha256").hex().encode() for secret in secrets
+    )
+    require_signature(expected, [shown])
+
+
+def require_recent(signed_at: datetime | None, received_at: datetime, *, within: timedelta) -> None:
+    """Refuse what was signed long ago, or in the future.
+
+    Raises:
+        RefusedCallError: It was, or nobody can tell.
+    """
+    if signed_at is None or not received_at - within <= signed_at <= received_at + _SKEW:
+        raise RefusedCallError("The call was signed too long ago, or at no time that exists.")
+
+
+def octets_of(text: str) -> bytes:
+    """Return what base64 stands for.
+
+    Raises:
+        RefusedCallError: It is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RefusedCallError("The signature is no base64.") from None

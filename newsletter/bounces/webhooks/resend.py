@@ -1,0 +1,130 @@
+"""Resend's webhooks: one event a call, signed the way of Svix (Standard Webhooks)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from datetime import timedelta
+
+from newsletter.bounces.model import Reason, ReportKind
+from newsletter.bounces.webhooks.foreign import (
+    Foreign,
+    event,
+    meaning_of,
+    parse,
+    recipient,
+    unreadable,
+)
+from newsletter.bounces.webhooks.meaning import (
+    COMPLAINT,
+    DELAY,
+    GONE,
+    LEFT,
+    NOTHING,
+    SOFT,
+    UNDECIDED,
+    UNKNOWN,
+    Meaning,
+    bounce,
+)
+from newsletter.bounces.webhooks.model import Call, ProviderEvent
+from newsletter.bounces.webhooks.proof import (
+    octets_of,
+    read_seconds,
+    require_recent,
+    require_signature,
+)
+
+#: Svix signs every attempt anew.
+_RECENT = timedelta(minutes=5)
+
+_EVENTS: dict[str, Meaning | None] = {
+    "email.bounced": UNKNOWN,
+    "email.complained": COMPLAINT,
+    "email.delivery_delayed": DELAY,
+    "email.failed": bounce(Reason.SYSTEM),
+    "email.suppressed": SOFT,
+    "contact.updated": NOTHING,
+    "contact.created": NOTHING,
+    "contact.deleted": NOTHING,
+    "email.sent": NOTHING,
+    "email.scheduled": NOTHING,
+    "email.delivered": NOTHING,
+    "email.opened": NOTHING,
+    "email.clicked": NOTHING,
+    "email.received": NOTHING,
+    "domain.created": NOTHING,
+    "domain.updated": NOTHING,
+    "domain.deleted": NOTHING,
+}
+#: ``type/subType`` of a bounce first, then its type alone; the words are those of Amazon SES.
+_BOUNCES: dict[str, Meaning] = {
+    "permanent": GONE,
+    "permanent/suppressed": GONE,
+    "permanent/onaccountsuppressionlist": SOFT,
+    "transient": SOFT,
+    "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
+    "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
+    "transient/contentrejected": bounce(Reason.CONTENT),
+    "transient/attachmentrejected": bounce(Reason.CONTENT),
+    "undetermined": UNDECIDED,
+}
+
+
+class Resend:
+    """See `Adapter`."""
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is ``whsec_`` and base64."""
+        identity = call.headers.get("svix-id", "")
+        stamp = call.headers.get("svix-timestamp", "")
+        signed = f"{identity}.{stamp}.".encode() + call.body
+        expected = [
+            hmac.digest(octets_of(secret.removeprefix("whsec_")), signed, "sha256")
+            for secret in secrets
+        ]
+        versions = call.headers.get("svix-signature", "").split()
+        shown = [octets_of(one.removeprefix("v1,")) for one in versions if one.startswith("v1,")]
+        require_signature(expected, shown)
+        require_recent(read_seconds(stamp), call.received_at, within=_RECENT)
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        body = parse(call.body)
+        if body is None or not body.is_object:
+            return [unreadable("resend", call.body)]
+        told = _read(body, call.headers.get("svix-id", ""))
+        return [] if told is None else [told]
+
+
+def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
+    word, data = body["type"].word, body["data"]
+    meaning = meaning_of(_EVENTS, word)
+    said = data["bounce"]
+    if word == "email.bounced":
+        kind, finer = said["type"].word, f"{said['type'].word}/{said['subType'].word}"
+        meaning = _BOUNCES.get(finer) or _BOUNCES.get(kind, UNDECIDED)
+    if word == "contact.updated" and data["unsubscribed"].value is True:
+        meaning = LEFT
+    if meaning is None:
+        return None
+    addresses = [one.text for one in data["to"]] or [data["email"].text]
+    if len(addresses) > 1 and meaning.kind is not ReportKind.OTHER:
+        # Which of several it was, nobody says.
+        meaning = UNKNOWN
+    diagnoses = [one.text for one in said["diagnosticCode"]] or [said["diagnosticCode"].text]
+    words = diagnoses[0] or said["message"].text or data["failed"]["reason"].text
+    headers = {one["name"].word: one["value"].text for one in data["headers"]}
+    return event(
+        "resend",
+        event_id,
+        meaning,
+        [recipient(meaning, address, words=words) for address in addresses],
+        body,
+        message_id=headers.get("message-id") or data["message_id"].text,
+        occurred_at=body["created_at"].instant,
+    )

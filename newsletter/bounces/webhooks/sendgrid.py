@@ -1,0 +1,118 @@
+"""SendGrid's event webhook: batches signed with ECDSA, whose public key SendGrid shows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from newsletter.bounces.model import Reason
+from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.meaning import (
+    COMPLAINT,
+    DELAY,
+    GONE,
+    LEFT,
+    NOTHING,
+    UNKNOWN,
+    Meaning,
+    bounce,
+    general,
+)
+from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from newsletter.bounces.webhooks.proof import TRIED_FOR, octets_of, read_seconds, require_recent
+
+_HEADER = "x-twilio-email-event-webhook-"
+
+_EVENTS: dict[str, Meaning | None] = {
+    "bounce": GONE,
+    "blocked": general(Reason.BLOCKED),
+    "dropped": UNKNOWN,
+    "deferred": DELAY,
+    "spamreport": COMPLAINT,
+    "unsubscribe": LEFT,
+    "group_unsubscribe": LEFT,
+    "group_resubscribe": NOTHING,
+    "processed": NOTHING,
+    "delivered": NOTHING,
+    "open": NOTHING,
+    "click": NOTHING,
+}
+#: Finer than the event itself; of any other class the event's ``type`` is the verdict.
+_CLASSES: dict[str, Meaning] = {
+    "invalid address": GONE,
+    "mailbox unavailable": general(Reason.SUSPENDED),
+    "content": general(Reason.CONTENT),
+    "reputation": general(Reason.BLOCKED),
+    "frequency/volume": general(Reason.RATE_LIMITED),
+    "technical": general(Reason.SYSTEM),
+}
+_DROPPED: dict[str, Meaning] = {
+    "bounced address": GONE,
+    "invalid": GONE,
+    "spam reporting address": COMPLAINT,
+    "unsubscribed address": LEFT,
+    "spam content (if spam checker app enabled)": bounce(Reason.CONTENT),
+    "recipient list over package quota": bounce(Reason.RATE_LIMITED),
+}
+
+
+class SendGrid:
+    """See `Adapter`."""
+
+    def verify(self, call: Call, secrets: Sequence[str]) -> None:
+        """See `Adapter.verify`; a secret is a public key, base64 of its DER."""
+        stamp = call.headers.get(f"{_HEADER}timestamp", "")
+        signature = octets_of(call.headers.get(f"{_HEADER}signature", ""))
+        signed = stamp.encode() + call.body
+        if not any(_is_signed(secret, signature, signed) for secret in secrets):
+            raise RefusedCallError("The signature is not SendGrid's.")
+        require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
+
+    def once(self, call: Call) -> None:
+        """See `Adapter.once`."""
+        del call
+
+    def read(self, call: Call) -> Sequence[ProviderEvent]:
+        """See `Adapter.read`."""
+        return read_batch("sendgrid", call.body, _read)
+
+
+def _is_signed(key: str, signature: bytes, signed: bytes) -> bool:
+    try:
+        public = load_der_public_key(base64.b64decode(key))
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            return False
+        public.verify(signature, signed, ec.ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _read(one: Foreign) -> ProviderEvent | None:
+    word = one["event"].word
+    meaning = meaning_of(_EVENTS, word)
+    if word == "bounce":
+        meaning = _CLASSES.get(one["bounce_classification"].word, meaning)
+    if word == "bounce" and one["type"].word == "blocked" and meaning is GONE:
+        # By its type SendGrid will try the address again, whatever it is classified as.
+        meaning = _EVENTS["blocked"]
+    if word == "dropped":
+        meaning = _DROPPED.get(one["reason"].word, UNKNOWN)
+    if meaning is None:
+        return None
+    words = one["reason"].text or one["response"].text
+    about = recipient(meaning, one["email"].text, status=one["status"].text, words=words)
+    return event(
+        "sendgrid",
+        one["sg_event_id"].text,
+        meaning,
+        [about],
+        one,
+        message_id=one["smtp-id"].text,
+        occurred_at=one["timestamp"].instant,
+    )

@@ -1,0 +1,57 @@
+"""``newsletter init``: from nothing to a newsletter that can send."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsletter.cli.state import open_database, settings_of
+from newsletter.database.vocabulary import Visibility
+from newsletter.i18n.language import Language
+
+
+def init(
+    context: typer.Context,
+    slug: Annotated[str, typer.Option(prompt="Short name (a-z, 0-9, -)")],
+    name: Annotated[str, typer.Option(prompt="Name of the newsletter")],
+    from_address: Annotated[str, typer.Option(prompt="Sender address")],
+    postal_address: Annotated[str, typer.Option(prompt="Postal address of the sender")],
+    language: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
+    template: Annotated[str, typer.Option()] = "digest",
+    visibility: Annotated[
+        Visibility, typer.Option(help="Who may read it on the web; its settings change it.")
+    ] = Visibility.PRIVATE,
+) -> None:
+    """Write .env with a new key if no key is set, and create a newsletter."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+
+    env_file = Path(".env")
+    settings = settings_of(context)
+    is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()
+    if is_bare and not settings.secret_keys:
+        env_file.touch(mode=0o600)
+        env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
+        console.print("Wrote .env with a new signing key; .env.example explains all settings.")
+    draft = NewsletterDraft(
+        slug=slug,
+        name=name,
+        from_address=from_address,
+        postal_address=postal_address,
+        language=language,
+        time_zone=time_zone,
+        template=template,
+        visibility=visibility,
+    )
+    with transaction(open_database(settings_of(context))) as session:
+        create_newsletter(session, draft)
+    console.print(
+        f"Newsletter [bold]{escape(slug)}[/] is there. Next: newsletter issue import FILE"
+    )

@@ -1,0 +1,402 @@
+"""``newsletter mailing``, ``relay``, ``domain``, ``drain``: an operator's word, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.cli.state import As, Json, open_database, settings_of
+from newsletter.database.vocabulary import DeliveryState, Role
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.accounts.audit import Actor
+    from newsletter.mailings.relays import RelayState
+
+mailings = typer.Typer(
+    no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
+)
+relays = typer.Typer(no_args_is_help=True, help="See, hold and let go the relays.")
+domains = typer.Typer(no_args_is_help=True, help="See, hold and let go recipient domains.")
+suppressions = typer.Typer(no_args_is_help=True, help="See why an address gets no mail; lift it.")
+
+Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
+
+
+@mailings.command()
+def pause(
+    context: typer.Context, mailing: int, reason: Reason = "held by command", as_: As = None
+) -> None:
+    """Hold a mailing; workers stop within two seconds."""
+    from newsletter.mailings.actions import pause as pause_mailing
+
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    pause_mailing(engine, actor, mailing, reason=reason)
+
+
+@mailings.command()
+def resume(
+    context: typer.Context,
+    mailing: int,
+    even_twice: Annotated[
+        bool,
+        typer.Option("--even-twice", help="After a restore: also to whom may have got it."),
+    ] = False,
+    reason: Reason = "by command",
+    as_: As = None,
+) -> None:
+    """Let a held mailing go on."""
+    from newsletter.mailings.actions import resume as resume_mailing
+
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
+
+
+@mailings.command()
+def cancel(
+    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+) -> None:
+    """End a mailing; whoever did not get it yet is skipped."""
+    from newsletter.mailings.actions import cancel as cancel_mailing
+
+    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    cancel_mailing(engine, actor, mailing, reason=reason)
+
+
+def _on_mailing(
+    context: typer.Context, mailing: int, as_: str | None, *roles: Role
+) -> tuple[Engine, Actor]:
+    """Return the database and who acts on a mailing that is there."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.mailings.actions import newsletter_of
+
+    engine = open_database(settings_of(context))
+    return engine, find_actor(engine, as_, roles, newsletter_of(engine, mailing))
+
+
+def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
+    """Return the database and who acts on what all newsletters share."""
+    from newsletter.accounts.command_line import find_actor
+
+    engine = open_database(settings_of(context))
+    return engine, find_actor(engine, as_, (Role.OPERATOR,))
+
+
+@mailings.command("show")
+def show_deliveries(
+    context: typer.Context,
+    mailing: int,
+    state: Annotated[DeliveryState, typer.Option()] = DeliveryState.UNCERTAIN,
+    limit: Annotated[int, typer.Option(min=1)] = 1000,
+    json: Json = False,
+) -> None:
+    """List a mailing's deliveries in one state, with why: uncertain, failed, skipped and others."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.mailings.evidence import message_ids
+    from newsletter.mailings.mailings import find_mailing
+    from newsletter.mailings.settlement import list_deliveries
+    from newsletter.settings import signing_keys
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        find_mailing(session, mailing)
+    found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
+    places = {one.position for one in found}
+    with reading(engine) as session:
+        ids = message_ids(session, mailing, signing_keys(settings)[-1], places)
+    if json:
+        print_json(
+            [
+                {
+                    "address": one.address,
+                    "reply": one.reply,
+                    "message_id": ids.get(one.position),
+                    "queue_id": one.queue_id or None,
+                    "relay": one.transport or None,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        known = f"<{ids.get(one.position, '')}> {one.queue_id} {one.reply}"
+        console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
+    console.print(f"{len(found):,} {state.value}")
+
+
+@mailings.command()
+def settle(
+    context: typer.Context,
+    mailing: int,
+    resend: Annotated[
+        bool | None, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
+    ] = None,
+    journals: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A worker host's DATA_DIR/journals."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
+    ] = None,
+    reason: Reason = "by command",
+    as_: As = None,
+) -> None:
+    """Settle what is uncertain, by evidence or by your word.
+
+    Journals and the relay's log prove what was taken; they tell also whom a restored database does
+    not know to have got the mailing.
+    """
+    from newsletter.cli.console import console
+    from newsletter.mailings.actions import settle as settle_mailing
+    from newsletter.settings import signing_keys
+
+    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    if journals is not None or log is not None:
+        key = signing_keys(settings_of(context))[-1]
+        count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
+        console.print(f"{count:,} settled by what was logged")
+    elif resend is None:
+        raise typer.BadParameter("say --resend, --leave, --journals FOLDER or --log FILE")
+    if resend is None:
+        return
+    count = settle_mailing(engine, actor, mailing, resend=resend, reason=reason)
+    console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
+
+
+def _prove(
+    engine: Engine,
+    actor: Actor,
+    mailing: int,
+    *,
+    journals: Path | None,
+    log: Path | None,
+    key: bytes,
+    reason: str,
+) -> int:
+    from newsletter.mailings.actions import settle_by_journals, settle_by_log
+    from workers.journal import outcomes_below
+
+    count = 0
+    if journals is not None:
+        read = partial(outcomes_below, journals)
+        count += settle_by_journals(engine, actor, mailing, read, reason=reason)
+    if log is not None:
+        with log.open("rb") as lines:
+            count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
+    return count
+
+
+@mailings.command()
+def retry(
+    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+) -> None:
+    """Send what failed once more."""
+    from newsletter.cli.console import console
+    from newsletter.mailings.actions import retry as retry_mailing
+
+    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    count = retry_mailing(engine, actor, mailing, reason=reason)
+    console.print(f"{count:,} sent again")
+
+
+@relays.command("list")
+def list_relays(context: typer.Context, json: Json = False) -> None:
+    """Show the relays that take nothing now."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.mailings.relays import resting_relays
+
+    found = resting_relays(open_database(settings_of(context)))
+    if json:
+        print_json(
+            [
+                {
+                    "name": relay.name,
+                    "reason": relay.reason,
+                    "held": relay.held,
+                    "retry_at": relay.retry_at.isoformat(),
+                }
+                for relay in found
+            ]
+        )
+    elif found:
+        show_relays(found)
+    else:
+        console.print("No relay is held, and none refuses mail.")
+
+
+@relays.command()
+def hold(
+    context: typer.Context, name: str, reason: Reason = "held by command", as_: As = None
+) -> None:
+    """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
+    from newsletter.accounts.actions import order
+    from newsletter.mailings.relays import hold_relay
+    from workers.transports import relay_names
+
+    engine, actor = _on_all(context, as_)
+    known = relay_names(settings_of(context))
+    with order(engine, actor, "relay.hold", on=f"relay {name}", reason=reason) as session:
+        hold_relay(session, name, reason=reason, known=known)
+
+
+@relays.command()
+def release(
+    context: typer.Context, name: str, reason: Reason = "by command", as_: As = None
+) -> None:
+    """Send by a relay again."""
+    from newsletter.accounts.actions import order
+    from newsletter.mailings.relays import let_relay_go
+
+    engine, actor = _on_all(context, as_)
+    with order(engine, actor, "relay.release", on=f"relay {name}", reason=reason) as session:
+        let_relay_go(session, name)
+
+
+def show_relays(found: Sequence[RelayState]) -> None:
+    """Print the relays that take nothing, a line each."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
+    for relay in found:
+        until = "held" if relay.held else f"asked again {relay.retry_at:%H:%M:%S} UTC"
+        console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
+
+
+@domains.command("list")
+def list_domains(context: typer.Context, json: Json = False) -> None:
+    """Show the recipient domains that are held."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.mailings.domain_holds import held_domains
+
+    with reading(open_database(settings_of(context))) as session:
+        found = held_domains(session)
+    if json:
+        print_json(
+            [{"domain": one.domain, "reason": one.reason, "since": one.since} for one in found]
+        )
+    for one in found if not json else ():
+        since = f"since {one.since:%Y-%m-%d %H:%M} UTC"
+        console.print(f"[bold]{escape(one.domain)}[/] held {since}: {escape(one.reason)}")
+    if not found and not json:
+        console.print("No domain is held.")
+
+
+@domains.command("hold")
+def hold_one(
+    context: typer.Context, domain: str, reason: Reason = "held by command", as_: As = None
+) -> None:
+    """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
+    from newsletter.accounts.actions import order
+    from newsletter.mailings.domain_holds import hold_domain, read_domain
+
+    (engine, actor), name = _on_all(context, as_), read_domain(domain)
+    with order(engine, actor, "domain.hold", on=f"domain {name}", reason=reason) as session:
+        hold_domain(session, name, reason=reason)
+
+
+@domains.command("release")
+def release_one(
+    context: typer.Context, domain: str, reason: Reason = "by command", as_: As = None
+) -> None:
+    """Send to a recipient domain again; what waited goes on within a minute."""
+    from newsletter.accounts.actions import order
+    from newsletter.mailings.domain_holds import let_domain_go, read_domain
+
+    (engine, actor), name = _on_all(context, as_), read_domain(domain)
+    on = f"domain {name}"
+    with order(engine, actor, "domain.release", on=on, reason=reason) as session:
+        let_domain_go(session, name)
+
+
+def drain(
+    context: typer.Context,
+    worker: Annotated[str, typer.Argument(help="Its name, such as bulk@host; see status.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let it take batches again.")] = False,
+    reason: Reason = "by command",
+    as_: As = None,
+) -> None:
+    """Let a worker finish its messages in flight and take no new batch, until --undo."""
+    from newsletter.accounts.actions import order
+    from newsletter.operations.heartbeats import drain_worker, undrain_worker
+
+    engine, actor = _on_all(context, as_)
+    action = "worker.undrain" if undo else "worker.drain"
+    with order(engine, actor, action, on=f"worker {worker}", reason=reason) as session:
+        if undo:
+            undrain_worker(session, worker)
+        else:
+            drain_worker(session, worker, reason=reason)
+
+
+@suppressions.command("show")
+def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
+    """Show why an address gets no mail."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import TokenSigner
+    from subscribers.suppression import find_suppressions
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    pseudonyms = TokenSigner(signing_keys(settings)).pseudonyms
+    with reading(engine) as session:
+        found = find_suppressions(session, address, pseudonyms)
+    if json:
+        print_json(
+            [
+                {
+                    "number": one.suppression_id,
+                    "newsletter": one.newsletter or None,
+                    "reason": one.reason.value,
+                    "evidence": one.evidence,
+                    "reply": one.reply,
+                    "since": one.since,
+                    "liftable": one.liftable,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        scope = one.newsletter or "all newsletters"
+        words = escape(one.reply or one.evidence or "no evidence kept")
+        console.print(
+            f"[bold]{one.suppression_id}[/] {one.reason.value}, {escape(scope)}, "
+            f"{one.since:%Y-%m-%d %H:%M} UTC: {words}"
+        )
+    if not found:
+        console.print("Nothing suppresses this address.")
+
+
+@suppressions.command("lift")
+def lift(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="Its number, from newsletter suppression show.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+    as_: As = None,
+) -> None:
+    """Let a suppressed address get mail again."""
+    from newsletter.accounts.actions import order
+    from subscribers.suppression import lift_suppression
+
+    engine, actor = _on_all(context, as_)
+    on = f"suppression {number}"
+    with order(engine, actor, "suppression.lift", on=on, reason=reason) as session:
+        lift_suppression(session, number, reason=reason)

@@ -1,0 +1,229 @@
+"""Attribution: whom a bounce is about, and what proves it.
+
+A signed return path comes first, then our Message-ID, which nobody can make up either, then the
+address. What comes by mail with an address alone could have been written by anybody.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
+from newsletter.database.vocabulary import BounceSource, MailingKind
+from newsletter.errors import ListError
+from newsletter.message.identifiers import delivery_message_id
+from newsletter.message.verp import claims_delivery, read_return_path
+from newsletter.tokens import TokenSigner
+
+_MESSAGE_ID = re.compile(r"<?(\d{1,18})\.([a-z2-7]{24})@", re.IGNORECASE)
+
+
+class Proof(StrEnum):
+    """What shows that a bounce is about a delivery of ours."""
+
+    #: The relay's own reply to us.
+    RELAY = "relay"
+    RETURN_PATH = "return-path"
+    MESSAGE_ID = "message-id"
+    #: A provider that signs what it tells.
+    PROVIDER = "provider"
+    #: An address in a mail that anybody could have sent.
+    NONE = "none"
+    FORGED = "forged"
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything may follow from it."""
+        return self not in {Proof.NONE, Proof.FORGED}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attribution:
+    """Whom a bounce is about, as far as it is known."""
+
+    proof: Proof
+    newsletter_id: int | None = None
+    mailing_id: int | None = None
+    subscriber_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keys:
+    """What our signatures are checked with."""
+
+    signer: TokenSigner
+    message_id_key: bytes
+
+
+def attribute(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[int, Attribution]:
+    """Return by bounce id whom each is about."""
+    by_address = _subscribers_by_address(session, rows)
+    by_message_id = _deliveries_by_message_id(session, rows, keys, by_address)
+    found = {
+        row.id: _attribute_one(row, keys.signer, by_address.get(row.id), by_message_id.get(row.id))
+        for row in rows
+    }
+    return _complete(session, found)
+
+
+def _attribute_one(
+    row: BounceRow,
+    signer: TokenSigner,
+    by_address: int | None,
+    by_message_id: tuple[int, int] | None,
+) -> Attribution:
+    if row.source is BounceSource.SMTP:
+        return Attribution(
+            proof=Proof.RELAY,
+            newsletter_id=row.newsletter_id,
+            mailing_id=row.mailing_id,
+            subscriber_id=row.subscriber_id,
+        )
+    ref = read_return_path(signer, row.return_path)
+    if ref is not None:
+        return Attribution(
+            proof=Proof.RETURN_PATH,
+            newsletter_id=ref.newsletter_id,
+            mailing_id=ref.mailing_id or None,
+            subscriber_id=ref.subscriber_id,
+        )
+    provider = row.source is BounceSource.WEBHOOK
+    if claims_delivery(row.return_path) and not provider:
+        return Attribution(proof=Proof.FORGED)
+    if by_message_id is not None:
+        mailing_id, subscriber_id = by_message_id
+        return Attribution(
+            proof=Proof.MESSAGE_ID, mailing_id=mailing_id, subscriber_id=subscriber_id
+        )
+    return Attribution(proof=Proof.PROVIDER if provider else Proof.NONE, subscriber_id=by_address)
+
+
+def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict[int, int]:
+    keys: dict[int, str] = {}
+    for row in rows:
+        try:
+            keys[row.id] = parse_address(row.address).key
+        except ListError:
+            continue
+    found = session.execute(
+        select(SubscriberRow.address_key, SubscriberRow.id).where(
+            SubscriberRow.address_key.in_(set(keys.values()))
+        )
+    )
+    ids = {row[0]: row[1] for row in found}
+    return {row_id: ids[key] for row_id, key in keys.items() if key in ids}
+
+
+def _deliveries_by_message_id(
+    session: Session, rows: Sequence[BounceRow], keys: Keys, by_address: dict[int, int]
+) -> dict[int, tuple[int, int]]:
+    """Return mailing and subscriber of genuine Message-IDs.
+
+    A Message-ID names its mailing; the subscriber is the one whose id gives the same digest. Where
+    the report hides or rewrites the address, all of the mailing are tried, once for all reports.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    identities: dict[int, str] = {}
+    open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        match = _MESSAGE_ID.match(row.message_id)
+        if match is None or row.source is BounceSource.SMTP:
+            continue
+        mailing_id, digest = int(match[1]), match[2].lower()
+        if mailing_id not in identities:
+            identities[mailing_id] = _identity_of(session, mailing_id)
+        subscriber_id = by_address.get(row.id)
+        if subscriber_id is not None and hmac.compare_digest(
+            _digest(keys, identities[mailing_id], subscriber_id), digest
+        ):
+            found[row.id] = (mailing_id, subscriber_id)
+        else:
+            open_ids[mailing_id][digest].append(row.id)
+    for mailing_id, wanted in open_ids.items():
+        subscribers = session.scalars(
+            select(DeliveryRow.subscriber_id)
+            .where(DeliveryRow.mailing_id == mailing_id)
+            .execution_options(yield_per=5000)
+        )
+        for subscriber_id in subscribers:
+            for row_id in wanted.pop(_digest(keys, identities[mailing_id], subscriber_id), ()):
+                found[row_id] = (mailing_id, subscriber_id)
+            if not wanted:
+                break
+        subscribers.close()
+    return found
+
+
+def mailing_of_message_id(
+    session: Session, keys: Keys, message_id: str, subscriber_id: int
+) -> int | None:
+    """Return the mailing in which a person got the message of that id; None when it is not ours."""
+    match = _MESSAGE_ID.match(message_id)
+    if match is None:
+        return None
+    mailing_id = int(match[1])
+    digest = _digest(keys, _identity_of(session, mailing_id), subscriber_id)
+    genuine = hmac.compare_digest(digest, match[2].lower())
+    return mailing_id if genuine else None
+
+
+def _identity_of(session: Session, mailing_id: int) -> str:
+    return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id)) or ""
+
+
+def _digest(keys: Keys, identity: str, subscriber_id: int) -> str:
+    whole = delivery_message_id(keys.message_id_key, 0, identity, subscriber_id, "")
+    return whole.partition(".")[2].rstrip("@")
+
+
+def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attribution]:
+    """Add the newsletter of each mailing; without a mailing, take the person's newest issue."""
+    lost = {a.subscriber_id for a in found.values() if a.subscriber_id and not a.mailing_id}
+    newest = {
+        row[0]: row[1]
+        for row in session.execute(
+            select(DeliveryRow.subscriber_id, func.max(DeliveryRow.mailing_id))
+            .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+            .where(DeliveryRow.subscriber_id.in_(lost), MailingRow.kind == MailingKind.ISSUE)
+            .group_by(DeliveryRow.subscriber_id)
+        )
+    }
+    real = _existing(session, found)
+    completed = {
+        row_id: replace(
+            one,
+            mailing_id=one.mailing_id or newest.get(one.subscriber_id or 0),
+            subscriber_id=one.subscriber_id if one.subscriber_id in real else None,
+        )
+        for row_id, one in found.items()
+    }
+    mailings = {one.mailing_id for one in completed.values() if one.mailing_id}
+    newsletters = {
+        row[0]: row[1]
+        for row in session.execute(
+            select(MailingRow.id, MailingRow.newsletter_id).where(MailingRow.id.in_(mailings))
+        )
+    }
+    return {
+        row_id: Attribution(
+            proof=one.proof,
+            newsletter_id=newsletters.get(one.mailing_id or 0, one.newsletter_id),
+            mailing_id=one.mailing_id if one.mailing_id in newsletters else None,
+            subscriber_id=one.subscriber_id,
+        )
+        for row_id, one in completed.items()
+    }
+
+
+def _existing(session: Session, found: dict[int, Attribution]) -> set[int]:
+    ids = {one.subscriber_id for one in found.values() if one.subscriber_id}
+    return set(session.scalars(select(SubscriberRow.id).where(SubscriberRow.id.in_(ids))))

@@ -1,0 +1,134 @@
+"""Appending to the bounce log: each event once, bounded, as text that any database keeps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from newsletter.database.tables import BounceRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, BounceSource
+
+#: Characters of a report that are kept: notices are short, but may return a whole message.
+_RAW_KEPT = 65_536
+_REPLY_KEPT = 2000
+
+_KINDS = {
+    ReportKind.COMPLAINT: BounceKind.COMPLAINT,
+    ReportKind.AUTO_REPLY: BounceKind.AUTO_REPLY,
+    ReportKind.DELAY: BounceKind.DELAY,
+    ReportKind.OTHER: BounceKind.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedbackEvent:
+    """A report with where it came from.
+
+    Attributes:
+        event_id: What makes it one and the same when it comes again.
+        raw: The report as it came.
+        unsubscribed: Somebody left at the provider that sends for us.
+        occurred_at: Aware; None when the report does not say.
+    """
+
+    event_id: str
+    source: BounceSource
+    report: Report
+    raw: bytes
+    unsubscribed: bool = False
+    occurred_at: datetime | None = None
+
+
+def mail_event(report: Report, raw: bytes, *, occurred_at: datetime | None = None) -> FeedbackEvent:
+    """Return the event of a report that came as mail; the same octets are the same event."""
+    return FeedbackEvent(
+        event_id=f"mail:{hashlib.sha256(raw).hexdigest()[:40]}",
+        source=BounceSource.MAIL,
+        report=report,
+        raw=raw,
+        occurred_at=occurred_at,
+    )
+
+
+def log_events(session: Session, events: Sequence[FeedbackEvent]) -> int:
+    """Append events, one row a recipient; return how many rows were news.
+
+    Idempotent by event and recipient, also when two processes log the same event at once.
+    """
+    rows = {row.event_id: row for event in events for row in _rows(event)}
+    known = set(
+        session.scalars(select(BounceRow.event_id).where(BounceRow.event_id.in_(rows))).all()
+    )
+    count = 0
+    for event_id, row in rows.items():
+        if event_id in known:
+            continue
+        try:
+            with session.begin_nested():
+                session.add(row)
+        except IntegrityError:
+            continue
+        count += 1
+    return count
+
+
+def _rows(event: FeedbackEvent) -> list[BounceRow]:
+    nobody = ReportedRecipient(address="", hard=False, reason=Reason.UNKNOWN)
+    report = event.report
+    return [
+        BounceRow(
+            event_id=_event_id(event.event_id, recipient.address),
+            address=_text(recipient.address, 320),
+            kind=_kind(event, recipient),
+            source=event.source,
+            reader=_text(report.reader, 64),
+            reason=recipient.reason.value,
+            status=_text(recipient.status, 16),
+            reply=_text(_said(recipient), _REPLY_KEPT),
+            raw=_text(event.raw.decode("utf-8", "backslashreplace"), _RAW_KEPT),
+            return_path=_text(report.return_path, 320),
+            message_id=_text(report.message_id, 255),
+            feedback_id=_text(report.feedback_id, 255),
+            occurred_at=min(event.occurred_at or now(), now()),
+        )
+        for recipient in report.recipients or (nobody,)
+    ]
+
+
+def _said(recipient: ReportedRecipient) -> str:
+    """Return the reply code and the words, which mostly begin with it."""
+    if recipient.words.startswith(recipient.reply):
+        return recipient.words
+    return f"{recipient.reply} {recipient.words}".strip()
+
+
+def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
+    if event.unsubscribed:
+        return BounceKind.UNSUBSCRIBE
+    if event.report.kind is ReportKind.BOUNCE:
+        return BounceKind.HARD if recipient.hard else BounceKind.SOFT
+    if event.report.kind is ReportKind.COMPLAINT and recipient.reason is Reason.AUTHENTICATION:
+        # A report of failed authentication (RFC 6591) accuses the sender's set-up, no person acts.
+        return BounceKind.UNKNOWN
+    return _KINDS[event.report.kind]
+
+
+def _event_id(event_id: str, address: str) -> str:
+    """Return an id of bounded length; a foreign event id may be of any."""
+    if len(event_id) > 160:  # noqa: PLR2004 - leaves room for the address's digest
+        event_id = f"{event_id[:90]}…{hashlib.sha256(event_id.encode()).hexdigest()[:40]}"
+    return f"{event_id}:{hashlib.sha256(address.lower().encode()).hexdigest()[:16]}"
+
+
+def _text(value: str, limit: int) -> str:
+    """Return what PostgreSQL can keep: no NUL, no lone surrogate, bounded."""
+    clean = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    return clean[:limit]

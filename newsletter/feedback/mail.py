@@ -1,0 +1,84 @@
+"""Mail that comes back: what became of it, committed before its source may forget it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.mail import Mail, open_mail
+from newsletter.bounces.model import Report, ReportKind
+from newsletter.bounces.reading import read_report
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.log import log_events, mail_event
+from newsletter.feedback.requests import leave_by_mail
+from newsletter.message.verp import claims_delivery, read_return_path
+from newsletter.tokens import TokenSigner
+
+
+class Taken(StrEnum):
+    """What became of a mail; all but the last are in the database, and may go at their source."""
+
+    #: A report or an automatic answer: it is in the bounce log.
+    LOGGED = "logged"
+    #: Somebody left by it.
+    LEFT = "left"
+    #: Nobody could read it, though it came to an address of ours: it is in the log, raw.
+    UNKNOWN = "unknown"
+    #: It is no business of ours; nothing of it was kept.
+    UNRELATED = "unrelated"
+
+
+def take_mail(
+    engine: Engine, raw: bytes, keys: Keys, *, envelope_to: str = "", is_for_us: bool = False
+) -> Taken:
+    """Do what a mail asks for, or log it; the same mail twice changes nothing more.
+
+    Args:
+        engine: The database.
+        raw: The mail as it came.
+        keys: What our signatures are checked with.
+        envelope_to: The address it was delivered to, where the way in knows it.
+        is_for_us: The way in takes nothing but mail for us: what is not understood is kept raw.
+    """
+    mail = open_mail(raw)
+    report = read_report(raw, envelope_to=envelope_to)
+    with transaction(engine) as session:
+        is_report = report.kind is not ReportKind.OTHER
+        if leave_by_mail(session, mail, keys, answers_itself=is_report):
+            return Taken.LEFT
+        if not is_report and not is_for_us and not _is_returned(mail, report):
+            return Taken.UNRELATED
+        log_events(session, [mail_event(report, raw)])
+    return Taken.LOGGED if is_report else Taken.UNKNOWN
+
+
+def _is_returned(mail: Mail, report: Report) -> bool:
+    """Tell whether a mail nobody can read came back all the same: by its empty sender, or VERP."""
+    return claims_delivery(report.return_path) or mail.headers.get("return-path").strip() == "<>"
+
+
+def is_ours(engine: Engine, signer: TokenSigner, address: str) -> bool:
+    """Tell whether mail to an address is for us: bounces, signed return paths, unsubscribing."""
+    with reading(engine) as session:
+        if _is_listed(session, address.lower()):
+            return True
+        if read_return_path(signer, address) is None:
+            return False
+        local, _, domain = address.rpartition("@")
+        return _is_listed(session, f"{local.rpartition('+')[0]}@{domain}".lower())
+
+
+def _is_listed(session: Session, address: str) -> bool:
+    row = session.scalar(
+        select(NewsletterRow.id)
+        .where(
+            (func.lower(NewsletterRow.bounce_address) == address)
+            | (func.lower(NewsletterRow.unsubscribe_address) == address)
+        )
+        .limit(1)
+    )
+    return row is not None

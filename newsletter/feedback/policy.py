@@ -1,0 +1,153 @@
+"""The policy: when a newsletter stops writing to an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.bounces.model import Reason
+from newsletter.database.tables import FeedbackPolicyRow, NewsletterRow
+from newsletter.database.vocabulary import BounceKind, FeedbackAction
+from newsletter.errors import ListError, Place
+from newsletter.feedback.attribution import Proof
+
+#: A refusal for one of these reasons speaks of the sender or the message, not of the person.
+OF_THE_SENDER = frozenset(
+    {
+        Reason.SPAM,
+        Reason.BLOCKED,
+        Reason.AUTHENTICATION,
+        Reason.POLICY,
+        Reason.SENDER_REJECTED,
+        Reason.RELAYING_DENIED,
+        Reason.RATE_LIMITED,
+        Reason.CONTENT,
+        Reason.SECURITY,
+        Reason.SYNTAX,
+        Reason.MESSAGE_TOO_BIG,
+    }
+)
+
+
+#: The most that a policy's numbers may be.
+MOST_SOFT, MOST_DAYS = 100, 730
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedbackPolicy:
+    """When a newsletter stops writing; see `FeedbackPolicyRow` for the fields."""
+
+    soft_limit: int = 5
+    soft_days: int = 60
+    complaint_everywhere: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """What the policy looks at.
+
+    Attributes:
+        streak: Mailings in a row that came back softly, this one counted.
+    """
+
+    kind: BounceKind
+    reason: str
+    proof: Proof
+    known: bool
+    streak: int = 0
+
+
+def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
+    """Return what follows from one bounce that belongs to no wave.
+
+    What nothing proves could have been written by anybody: it is shown, and nothing follows.
+    """
+    if case.proof is Proof.FORGED or not case.known:
+        forged = case.proof is Proof.FORGED
+        return FeedbackAction.FORGED if forged else FeedbackAction.UNMATCHED
+    if not case.proof.holds:
+        return FeedbackAction.NOTED
+    match case.kind:
+        case BounceKind.HARD | BounceKind.COMPLAINT:
+            return FeedbackAction.SUPPRESSED
+        case BounceKind.UNSUBSCRIBE:
+            return FeedbackAction.UNSUBSCRIBED
+        case BounceKind.SOFT if counts(case.reason):
+            full = case.streak >= policy.soft_limit
+            return FeedbackAction.SUPPRESSED if full else FeedbackAction.COUNTED
+        case _:
+            return FeedbackAction.NOTED
+
+
+def counts(reason: str) -> bool:
+    """Tell whether a soft bounce for this reason counts towards the limit."""
+    return reason not in OF_THE_SENDER
+
+
+def load_policies(session: Session, newsletter_ids: Sequence[int]) -> dict[int, FeedbackPolicy]:
+    """Return the policies that were set, by newsletter."""
+    rows = session.scalars(
+        select(FeedbackPolicyRow).where(FeedbackPolicyRow.newsletter_id.in_(newsletter_ids))
+    )
+    return {row.newsletter_id: _policy(row) for row in rows}
+
+
+def load_policy(session: Session, newsletter_id: int) -> FeedbackPolicy:
+    """Return a newsletter's policy."""
+    row = session.get(FeedbackPolicyRow, newsletter_id)
+    return FeedbackPolicy() if row is None else _policy(row)
+
+
+def set_policy(
+    session: Session, actor: Actor, newsletter: NewsletterRow, policy: FeedbackPolicy
+) -> None:
+    """Set a newsletter's policy, with who did into the audit log.
+
+    Raises:
+        ListError: A number is out of range.
+    """
+    save_policy(session, newsletter.id, policy)
+    record_event(
+        session,
+        actor,
+        "policy.set",
+        object=f"newsletter {newsletter.slug}",
+        newsletter_id=newsletter.id,
+        details=asdict(policy),
+    )
+
+
+def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) -> None:
+    """Set a newsletter's policy.
+
+    Raises:
+        ListError: A number is out of range.
+    """
+    for field, value, most in (
+        ("soft_limit", policy.soft_limit, MOST_SOFT),
+        ("soft_days", policy.soft_days, MOST_DAYS),
+    ):
+        if not 1 <= value <= most:
+            raise ListError(
+                f"It must be between 1 and {most}.", place=Place(source="policy", field=field)
+            )
+    session.merge(
+        FeedbackPolicyRow(
+            newsletter_id=newsletter_id,
+            soft_limit=policy.soft_limit,
+            soft_days=policy.soft_days,
+            complaint_everywhere=policy.complaint_everywhere,
+        )
+    )
+
+
+def _policy(row: FeedbackPolicyRow) -> FeedbackPolicy:
+    return FeedbackPolicy(
+        soft_limit=row.soft_limit,
+        soft_days=row.soft_days,
+        complaint_everywhere=row.complaint_everywhere,
+    )

@@ -1,0 +1,142 @@
+"""Rates: how much of what was mailed came back, by mailing and by domain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
+from newsletter.database.vocabulary import BounceKind, DeliveryState, MailingKind
+from newsletter.feedback.search import BounceFilter, conditions
+
+#: What a relay answered for: the mail of which some may have come back.
+_MAILED = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.FAILED)
+_BAD = (BounceKind.HARD, BounceKind.SOFT, BounceKind.COMPLAINT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """How much of the mail of a mailing, or to a domain, came back: people, not reports.
+
+    Attributes:
+        name: A mailing's number, or a domain.
+        title: What people call it: a mailing's subject, or the domain again.
+    """
+
+    name: str
+    title: str
+    mailed: int
+    hard: int
+    soft: int
+    complaints: int
+
+    def share(self, count: int) -> float:
+        """Return a count as a share of what was mailed, in percent."""
+        return 100 * count / self.mailed if self.mailed else 0.0
+
+
+def rates_by_mailing(
+    session: Session, *, newsletter_ids: Collection[int] | None = None, limit: int = 20
+) -> list[Rate]:
+    """Return the rates of the newest issues that were sent; notices and tests are none."""
+    query = select(MailingRow.id, MailingRow.title).where(
+        MailingRow.started_at.is_not(None), MailingRow.kind == MailingKind.ISSUE
+    )
+    if newsletter_ids is not None:
+        query = query.where(MailingRow.newsletter_id.in_(newsletter_ids))
+    rows = session.execute(query.order_by(MailingRow.id.desc()).limit(limit)).all()
+    titles: dict[int, str] = {number: title or str(number) for number, title in rows}
+    ids = list(titles)
+    sent = (
+        select(DeliveryRow.mailing_id, func.count())
+        .where(DeliveryRow.mailing_id.in_(ids), DeliveryRow.state.in_(_MAILED))
+        .group_by(DeliveryRow.mailing_id)
+    )
+    mailed: dict[int, int] = {row[0]: row[1] for row in session.execute(sent)}
+    counts: dict[tuple[int | None, BounceKind], int] = {
+        (mailing_id, kind): count
+        for mailing_id, kind, count in session.execute(
+            select(BounceRow.mailing_id, BounceRow.kind, _people())
+            .where(BounceRow.mailing_id.in_(ids))
+            .group_by(BounceRow.mailing_id, BounceRow.kind)
+        )
+    }
+    return [
+        _rate(
+            str(one),
+            title,
+            mailed.get(one, 0),
+            {kind: counts.get((one, kind), 0) for kind in _BAD},
+        )
+        for one, title in titles.items()
+    ]
+
+
+def rates_by_domain(
+    session: Session,
+    *,
+    since: datetime,
+    newsletter_ids: Collection[int] | None = None,
+    limit: int = 20,
+) -> list[Rate]:
+    """Return the rates of the domains from which most came back."""
+    bounced = select(BounceRow.domain, func.count()).where(
+        BounceRow.domain != "",
+        *conditions(BounceFilter(since=since, newsletter_ids=newsletter_ids)),
+        BounceRow.kind.in_(_BAD),
+    )
+    top = session.execute(
+        bounced.group_by(BounceRow.domain)
+        .order_by(func.count().desc(), BounceRow.domain)
+        .limit(limit)
+    )
+    domains: list[str] = [domain for domain, _ in top]
+    sent = (
+        select(SubscriberRow.domain, func.count())
+        .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriberRow.domain.in_(domains),
+            DeliveryRow.state.in_(_MAILED),
+            DeliveryRow.settled_at >= since,
+        )
+    )
+    if newsletter_ids is not None:
+        sent = sent.join(MailingRow, MailingRow.id == DeliveryRow.mailing_id).where(
+            MailingRow.newsletter_id.in_(newsletter_ids)
+        )
+    by_domain = sent.group_by(SubscriberRow.domain)
+    mailed: dict[str, int] = {row[0]: row[1] for row in session.execute(by_domain)}
+    counts: dict[tuple[str, BounceKind], int] = {
+        (domain, kind): count
+        for domain, kind, count in session.execute(
+            select(BounceRow.domain, BounceRow.kind, _people())
+            .where(
+                BounceRow.domain.in_(domains),
+                *conditions(BounceFilter(since=since, newsletter_ids=newsletter_ids)),
+            )
+            .group_by(BounceRow.domain, BounceRow.kind)
+        )
+    }
+    return [
+        _rate(one, one, mailed.get(one, 0), {kind: counts.get((one, kind), 0) for kind in _BAD})
+        for one in domains
+    ]
+
+
+def _people() -> ColumnElement[int]:
+    return func.count(func.distinct(BounceRow.address))
+
+
+def _rate(name: str, title: str, mailed: int, counts: dict[BounceKind, int]) -> Rate:
+    return Rate(
+        name=name,
+        title=title,
+        mailed=mailed,
+        hard=counts[BounceKind.HARD],
+        soft=counts[BounceKind.SOFT],
+        complaints=counts[BounceKind.COMPLAINT],
+    )

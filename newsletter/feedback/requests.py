@@ -1,0 +1,104 @@
+"""Requests to leave that come as mail, and what proves them.
+
+A mail to the List-Unsubscribe address carries the token of one delivery in its subject. A plain
+reply carries no token, and its From could be anybody's: it counts only when it answers a message of
+ours to the very person who writes, which its Message-ID proves.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.bounces.addresses import find_address
+from newsletter.bounces.mail import Mail
+from newsletter.database.tables import MailingRow
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.errors import ListError, NotFoundError, TokenError
+from newsletter.feedback.attribution import Keys, mailing_of_message_id
+from newsletter.mailings.content import load_content
+from newsletter.rendering.slots import fill
+from newsletter.tokens import DeliveryRef, Purpose
+from subscribers.leaving import unsubscribe
+from subscribers.people import find_person
+
+#: Some clients leave the address's percent signs as they are.
+_TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
+_WISH = re.compile(
+    r"unsubscribe|配信(?:を)?(?:停止|解除|中止)|購読(?:を)?(?:停止|解除|中止)|登録(?:を)?解除|退会",
+    re.IGNORECASE,
+)
+_MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
+_REFERENCES = 20
+
+
+def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
+    """End the subscription that a mail proves its sender wants ended; return whether it does.
+
+    Args:
+        session: Within a transaction.
+        mail: The mail.
+        keys: What our signatures are checked with.
+        answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
+    """
+    ref = _by_token(mail, keys)
+    if ref is None and not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}:
+        ref = _by_reply(session, mail, keys)
+    if ref is None:
+        return False
+    unsubscribe(
+        session,
+        newsletter_id=ref.newsletter_id,
+        subscriber_id=ref.subscriber_id,
+        mailing_id=ref.mailing_id or None,
+        way=UnsubscribeWay.MAIL,
+    )
+    return True
+
+
+def _by_token(mail: Mail, keys: Keys) -> DeliveryRef | None:
+    found = _TOKEN.search(mail.subject)
+    if found is None:
+        return None
+    try:
+        return keys.signer.read_delivery(Purpose.UNSUBSCRIBE, found[1])
+    except TokenError:
+        return None
+
+
+def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
+    if not _WISH.search(mail.subject):
+        return None
+    try:
+        sender = parse_address(find_address(mail.headers.get("from")))
+    except ListError:
+        return None
+    person = find_person(session, sender)
+    if person is None:
+        return None
+    text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
+    for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES):
+        mailing_id = mailing_of_message_id(session, keys, match[0], person.id)
+        if mailing_id is None or not _wishes(session, mail, mailing_id):
+            continue
+        newsletter_id = session.scalar(
+            select(MailingRow.newsletter_id).where(MailingRow.id == mailing_id)
+        )
+        if newsletter_id is not None:
+            return DeliveryRef(
+                newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=person.id
+            )
+    return None
+
+
+def _wishes(session: Session, mail: Mail, mailing_id: int) -> bool:
+    """Tell whether the wish is the sender's: an issue's own subject may speak of leaving."""
+    try:
+        own = fill(load_content(session, mailing_id).rendered.subject, {})
+    except NotFoundError:
+        return False
+    return bool(_WISH.search(mail.subject.replace(own, "") if own else mail.subject))

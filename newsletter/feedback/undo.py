@@ -1,0 +1,109 @@
+"""Undoing: an operator, or the recognition of a wave, takes back what followed from a bounce."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.roles import ALL_RIGHTS, Rights
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    IncidentRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    FeedbackAction,
+    IncidentResolution,
+    SubscriptionState,
+)
+from newsletter.errors import ConflictError, NotFoundError
+from subscribers.leaving import may_be_taken_back
+from subscribers.suppression import demand_lifting, lift_suppressions
+
+
+def undo_bounce(
+    session: Session, bounce_id: int, *, reason: str, rights: Rights = ALL_RIGHTS
+) -> FeedbackAction:
+    """Take back what followed from a bounce; return what that was.
+
+    A subscription that a complaint ended is confirmed again: the consent still stands on record.
+    Not so when the person has left since, by whatever way of their own, or was erased.
+
+    Raises:
+        NotFoundError: There is no such bounce.
+        ConflictError: Nothing followed from it, or it was undone already.
+        ForbiddenError: Its suppression holds where the operator's role is not held.
+    """
+    row = session.get(BounceRow, bounce_id)
+    if row is None:
+        raise NotFoundError(f"There is no bounce {bounce_id}.")
+    decision = session.scalars(
+        select(BounceDecisionRow)
+        .where(BounceDecisionRow.bounce_id == bounce_id, BounceDecisionRow.undone_at.is_(None))
+        .order_by(BounceDecisionRow.id.desc())
+        .limit(1)
+        .with_for_update()
+    ).one_or_none()
+    undoable = {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
+    if decision is None or decision.action not in undoable:
+        raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
+    demand_lifting(session, rights, [decision.suppression_id])
+    lift_suppressions(session, [decision], because=reason)
+    if decision.unsubscribed and _may_return(session, row):
+        session.execute(
+            update(SubscriptionRow)
+            .where(
+                SubscriptionRow.newsletter_id == row.newsletter_id,
+                SubscriptionRow.subscriber_id == row.subscriber_id,
+                SubscriptionRow.state == SubscriptionState.UNSUBSCRIBED,
+                SubscriptionRow.confirmed_at.is_not(None)
+                | SubscriptionRow.consented_at.is_not(None),
+            )
+            .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
+        )
+    return decision.action
+
+
+def _may_return(session: Session, row: BounceRow) -> bool:
+    if row.newsletter_id is None or row.subscriber_id is None:
+        return False
+    person = session.get(SubscriberRow, row.subscriber_id)
+    if person is None or person.address_key is None:
+        return False
+    return may_be_taken_back(session, row.newsletter_id, row.subscriber_id)
+
+
+def find_incident(session: Session, incident_id: int) -> IncidentRow:
+    """Return an open incident, locked.
+
+    Raises:
+        NotFoundError: There is none of that number.
+        ConflictError: It is closed.
+    """
+    row = session.get(IncidentRow, incident_id, with_for_update=True)
+    if row is None:
+        raise NotFoundError(f"There is no incident {incident_id}.")
+    if row.closed_at is not None:
+        raise ConflictError(f"Incident {incident_id} is closed.")
+    return row
+
+
+def close_incident(
+    session: Session, incident: IncidentRow, resolution: IncidentResolution, *, reason: str
+) -> None:
+    """Close an incident; of an outage, all that it held is excused."""
+    incident.closed_at, incident.resolution = now(), resolution
+    incident.closed_because = reason
+    if resolution is IncidentResolution.OUTAGE:
+        session.execute(
+            update(BounceDecisionRow)
+            .where(
+                BounceDecisionRow.incident_id == incident.id,
+                BounceDecisionRow.action == FeedbackAction.HELD,
+                BounceDecisionRow.undone_at.is_(None),
+            )
+            .values(action=FeedbackAction.EXCUSED)
+        )

@@ -1,0 +1,1 @@
+"""Languages: which there are, and what is written in them."""

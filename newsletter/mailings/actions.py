@@ -1,0 +1,191 @@
+"""What people do to a mailing under way: one function each, for pages and commands alike.
+
+Each is one transaction with its line in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.actions import order
+from newsletter.accounts.audit import Actor
+from newsletter.database.engine import reading
+from newsletter.errors import NotFoundError
+from newsletter.mailings import evidence
+from newsletter.mailings.mailings import (
+    cancel_mailing,
+    find_mailing,
+    pause_mailing,
+    resume_mailing,
+)
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.recording import bring_back
+from newsletter.mailings.settlement import retry_failed, settle_uncertain
+
+
+def newsletter_of(engine: Engine, mailing_id: int) -> int:
+    """Return the newsletter of a mailing, in which a role is asked for.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    with reading(engine) as session:
+        return find_mailing(session, mailing_id).newsletter_id
+
+
+def pause(
+    engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
+) -> None:
+    """Hold a mailing; workers stop within two seconds.
+
+    Args:
+        engine: The database.
+        actor: Who does it.
+        mailing_id: Which.
+        reason: Why; shown with the mailing.
+        within: The newsletter that it must be of; None for any.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        ConflictError: It is not under way.
+        OrderError: The reason is too long.
+    """
+    with _acting(engine, actor, "mailing.pause", mailing_id, reason, within) as session:
+        pause_mailing(session, mailing_id, reason=reason.strip() or f"Paused by {actor.name}.")
+
+
+def resume(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    reason: str = "",
+    within: int | None = None,
+    even_twice: bool = False,
+) -> None:
+    """Let a held mailing go on; arguments and errors as for `pause`.
+
+    ``even_twice`` lets go also what a restored database may send to people a second time.
+    """
+    with _acting(engine, actor, "mailing.resume", mailing_id, reason, within) as session:
+        resume_mailing(session, mailing_id, even_twice=even_twice)
+
+
+def cancel(
+    engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
+) -> None:
+    """End a mailing; whoever did not get it yet is skipped. As for `pause`."""
+    with _acting(engine, actor, "mailing.cancel", mailing_id, reason, within) as session:
+        cancel_mailing(session, mailing_id)
+
+
+def settle(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    resend: bool,
+    reason: str,
+    positions: Collection[int] | None = None,
+) -> int:
+    """Settle what is in doubt: send it again, or take it as arrived; return how many there were.
+
+    Args:
+        engine: The database.
+        actor: Who decides.
+        mailing_id: Of which mailing.
+        resend: Whether it is sent again.
+        reason: Why; it must be said.
+        positions: Of these deliveries alone; None for all that are in doubt.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        ConflictError: It was cancelled.
+        OrderError: There is no reason, or one that is too long.
+    """
+    action = "delivery.resend" if resend else "delivery.leave"
+    with _acting(engine, actor, action, mailing_id, reason, None, must_say=True) as session:
+        return settle_uncertain(session, mailing_id, resend=resend, positions=positions)
+
+
+def settle_by_journals(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    read: Callable[[str], Iterable[Sequence[Outcome]]],
+    *,
+    reason: str,
+) -> int:
+    """Settle what workers' journals prove; return how many deliveries. As for `settle`.
+
+    ``read`` gives what the journals say of the mailing with an identity.
+    """
+    with _acting(
+        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+    ) as session:
+        identity = find_mailing(session, mailing_id).identity
+        return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
+
+
+def settle_by_log(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    lines: Iterable[bytes],
+    *,
+    key: bytes,
+    reason: str,
+) -> int:
+    """Settle what a relay's log proves; return how many deliveries. As for `settle`.
+
+    ``key`` is the one that Message-IDs are made with.
+    """
+    with _acting(
+        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+    ) as session:
+        return evidence.settle_by_log(session, mailing_id, key, lines)
+
+
+def retry(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    reason: str,
+    positions: Collection[int] | None = None,
+) -> int:
+    """Send what failed once more; return how many there were. As for `settle`."""
+    with _acting(
+        engine, actor, "delivery.retry", mailing_id, reason, None, must_say=True
+    ) as session:
+        return retry_failed(session, mailing_id, positions=positions)
+
+
+@contextmanager
+def _acting(
+    engine: Engine,
+    actor: Actor,
+    action: str,
+    mailing_id: int,
+    reason: str,
+    within: int | None,
+    *,
+    must_say: bool = False,
+) -> Iterator[Session]:
+    newsletter_id = newsletter_of(engine, mailing_id)
+    if within is not None and newsletter_id != within:
+        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+    with order(
+        engine,
+        actor,
+        action,
+        on=f"mailing {mailing_id}",
+        reason=reason,
+        newsletter_id=newsletter_id,
+        must_say=must_say,
+    ) as session:
+        yield session

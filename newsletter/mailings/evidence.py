@@ -1,0 +1,106 @@
+"""Evidence: what a relay's own log proves of deliveries that the ledger does not know the end of.
+
+A relay logs the Message-ID of what it takes. Ours follow from the delivery alone, so its log
+settles what is in doubt, and tells after a restore whom the mailing reached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import DeliveryRow
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.mailings.content import load_content
+from newsletter.mailings.mailings import find_mailing
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.recording import bring_back
+from newsletter.mailings.states import CLAIMABLE
+from newsletter.message.identifiers import delivery_message_id
+
+#: Postfix tells a message's id when it reads it, and that it took it when it queues it.
+_POSTFIX_ID = re.compile(rb"/cleanup\[\d+\]: (\w{5,20}): message-id=<([^>\s]{1,200})>")
+_POSTFIX_TAKEN = re.compile(
+    rb"/(?:qmgr\[\d+\]: (\w{5,20}): from=|\w+\[\d+\]: (\w{5,20}): to=.*\bstatus=)"
+)
+#: Exim's line of arrival says both.
+_EXIM_TAKEN = re.compile(rb" ([\w-]{16,23}) <= .*\bid=([^\s]{1,200})")
+#: Ids read and not yet queued are kept up to this number; they follow each other within seconds.
+_MOST_OPEN = 100_000
+_LONGEST_LINE = 4096
+_UNKNOWN = CLAIMABLE | {DeliveryState.UNCERTAIN}
+
+
+def taken_by_relay(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield Message-ID and queue id of what a log of Postfix or Exim says was taken."""
+    open_ids: OrderedDict[bytes, bytes] = OrderedDict()
+    for whole in lines:
+        line = whole[:_LONGEST_LINE]
+        if match := _POSTFIX_ID.search(line):
+            open_ids[match[1]] = match[2]
+            if len(open_ids) > _MOST_OPEN:
+                open_ids.popitem(last=False)
+        elif match := _POSTFIX_TAKEN.search(line):
+            queue_id = match[1] or match[2]
+            if (message_id := open_ids.pop(queue_id, None)) is not None:
+                yield _text(message_id), _text(queue_id)
+        elif match := _EXIM_TAKEN.search(line):
+            yield _text(match[2]), _text(match[1])
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("ascii", "replace")
+
+
+def message_ids(
+    session: Session, mailing_id: int, key: bytes, positions: Collection[int]
+) -> Mapping[int, str]:
+    """Return the Message-IDs of some of a mailing's deliveries, by position."""
+    found = _with_ids(session, mailing_id, key, DeliveryRow.position.in_(positions))
+    return {position: message_id for position, _, message_id in found}
+
+
+def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable[bytes]) -> int:
+    """Take as accepted what the relay's log says it took; return how many deliveries.
+
+    What the log does not name stays as it is: the log may be another relay's, or end too early.
+    """
+    identity = find_mailing(session, mailing_id).identity
+    prefix = f"{mailing_id}."
+    taken: Mapping[str, str] = {
+        message_id: queue_id
+        for message_id, queue_id in taken_by_relay(lines)
+        if message_id.startswith(prefix)
+    }
+    proven = [
+        Outcome(
+            position=position,
+            subscriber_id=subscriber_id,
+            state=DeliveryState.ACCEPTED,
+            attempts=1,
+            reply="The relay's log says that it took this message.",
+            queue_id=taken[message_id],
+        )
+        for position, subscriber_id, message_id in _with_ids(
+            session, mailing_id, key, DeliveryRow.state.in_(_UNKNOWN)
+        )
+        if message_id in taken
+    ]
+    return bring_back(session, mailing_id, identity, proven)
+
+
+def _with_ids(
+    session: Session, mailing_id: int, key: bytes, chosen: ColumnElement[bool]
+) -> Iterator[tuple[int, int, str]]:
+    identity = find_mailing(session, mailing_id).identity
+    domain = load_content(session, mailing_id).message_id_domain
+    query = select(DeliveryRow.position, DeliveryRow.subscriber_id).where(
+        DeliveryRow.mailing_id == mailing_id, chosen
+    )
+    for position, subscriber_id in session.execute(query).all():
+        found = delivery_message_id(key, mailing_id, identity, subscriber_id, domain)
+        yield position, subscriber_id, found

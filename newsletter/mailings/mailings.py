@@ -1,0 +1,333 @@
+"""Mailings: made from an issue, held, resumed, cancelled, watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    UncertainPolicy,
+)
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.issues.codec import issue_from_json
+from newsletter.mailings.clicks import keep_links
+from newsletter.mailings.content import MailingContent, NoticeAction, save_content
+from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.states import CLAIMABLE
+from newsletter.message.frame import Identity
+from newsletter.message.identifiers import feedback_id
+from newsletter.rendering.model import Publisher, RenderedIssue
+from newsletter.rendering.render import render_issue
+
+#: From which states each order of an operator is possible.
+_PAUSABLE = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
+_RESUMABLE = frozenset({MailingState.PAUSED})
+_CANCELLABLE = _PAUSABLE | _RESUMABLE | {MailingState.DRAFT}
+_MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Where a mailing stands, counted from its ledger."""
+
+    mailing_id: int
+    subject: str
+    state: MailingState
+    planned: int
+    counts: Mapping[DeliveryState, int]
+    halt_reason: str
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def settled(self) -> int:
+        """How many deliveries wait for nothing more."""
+        waiting = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return self.planned - sum(self.counts.get(state, 0) for state in waiting)
+
+
+def publisher_of(newsletter: NewsletterRow) -> Publisher:
+    """Return what templates may say of a newsletter."""
+    return Publisher(
+        name=newsletter.name,
+        sender_name=newsletter.from_name,
+        sender_address=newsletter.reply_to or newsletter.from_address,
+        postal_address=newsletter.postal_address,
+        website_url=newsletter.website_url,
+        contact_url=newsletter.contact_url,
+    )
+
+
+def render_stored(
+    issue: IssueRow, newsletter: NewsletterRow, *, templates_dir: Path
+) -> RenderedIssue:
+    """Render an issue in its own template, or else its newsletter's.
+
+    Raises:
+        TemplateError: See `render_issue`.
+    """
+    return render_issue(
+        issue_from_json(issue.content),
+        template=issue.template or newsletter.template,
+        templates_dir=templates_dir,
+        publisher=publisher_of(newsletter),
+    )
+
+
+def create_mailing(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    rendered: RenderedIssue,
+    *,
+    batch_size: int,
+    segment: str = "",
+    schedule: Schedule = AT_ONCE,
+    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
+) -> int:
+    """Make a mailing of a rendered issue, to be planned and sent; return its number.
+
+    Its issue is locked against changes until the transaction ends, and stays as it is from then on;
+    see `newsletter.issues.sent`.
+
+    Raises:
+        ConflictError: The issue was changed since ``issue`` was read and rendered.
+    """
+    version = select(IssueRow.version).where(IssueRow.id == issue.id).with_for_update()
+    if session.scalar(version) != issue.version:
+        raise ConflictError(
+            "The issue changed since you looked at it.", remedy="Look again, then send it."
+        )
+    scheduled_at = first_hour(session, newsletter, schedule)
+    local = schedule.everywhere and schedule.hour is not None
+    row = MailingRow(
+        newsletter_id=newsletter.id,
+        issue_id=issue.id,
+        state=MailingState.PLANNING if scheduled_at is None else MailingState.SCHEDULED,
+        batch_size=batch_size,
+        title=issue.title,
+        issue_date=issue.issue_date,
+        issue_number=str(issue.content.get("number") or ""),
+        summary=str(issue.content.get("preheader") or ""),
+        segment=segment,
+        scheduled_at=scheduled_at,
+        local_hour=schedule.hour.isoformat() if local and schedule.hour else "",
+        spread_seconds=int(schedule.spread.total_seconds()),
+        uncertain_policy=uncertain_policy,
+    )
+    session.add(row)
+    session.flush()
+    freeze_content(session, row.id, newsletter, rendered, date=scheduled_at or now())
+    return row.id
+
+
+def freeze_content(
+    session: Session,
+    mailing_id: int,
+    newsletter: NewsletterRow,
+    rendered: RenderedIssue,
+    *,
+    date: datetime,
+    kind: MailingKind = MailingKind.ISSUE,
+    action: NoticeAction | None = None,
+) -> None:
+    """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date."""
+    domain = newsletter.from_address.rpartition("@")[2]
+    notice = kind is MailingKind.NOTICE
+    identity = Identity(
+        from_name=newsletter.from_name,
+        from_address=newsletter.from_address,
+        reply_to=newsletter.reply_to,
+        list_id=newsletter.list_id,
+        list_name=newsletter.name,
+        unsubscribe_address=newsletter.unsubscribe_address,
+        feedback_id=feedback_id(
+            mailing=str(mailing_id),
+            newsletter=newsletter.slug,
+            kind="notice" if notice else "issue",
+            domain=domain,
+        ),
+        transactional=notice,
+    )
+    content = MailingContent(
+        newsletter_id=newsletter.id,
+        rendered=rendered,
+        identity=identity,
+        bounce_address=newsletter.bounce_address,
+        message_id_domain=domain,
+        date=date,
+        counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,
+        action=action,
+    )
+    save_content(session, mailing_id, content)
+    if content.counts_clicks:
+        keep_links(session, mailing_id, rendered.html)
+
+
+def progress(engine: Engine, mailing_id: int) -> Progress:
+    """Return where a mailing stands.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    with reading(engine) as session:
+        return _progress(session, find_mailing(session, mailing_id))
+
+
+def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
+    """Return where the newest mailings stand."""
+    with reading(engine) as session:
+        rows = session.scalars(
+            select(MailingRow)
+            .where(MailingRow.kind != MailingKind.NOTICE)
+            .order_by(MailingRow.id.desc())
+            .limit(limit)
+        )
+        return [_progress(session, row) for row in rows.all()]
+
+
+def find_mailing(session: Session, mailing_id: int) -> MailingRow:
+    """Return a mailing.
+
+    Raises:
+        NotFoundError: There is none of that number.
+    """
+    row = session.get(MailingRow, mailing_id)
+    if row is None:
+        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+    return row
+
+
+def _progress(session: Session, row: MailingRow) -> Progress:
+    counts = session.execute(
+        select(DeliveryRow.state, func.count())
+        .where(DeliveryRow.mailing_id == row.id)
+        .group_by(DeliveryRow.state)
+    )
+    return Progress(
+        mailing_id=row.id,
+        subject=row.title,
+        state=row.state,
+        planned=row.planned,
+        counts=dict(counts.all()),
+        halt_reason=row.halt_reason,
+        scheduled_at=row.scheduled_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def waiting(session: Session, mailing_id: int) -> int:
+    """Return to how many a mailing is still to be sent, as far as the ledger knows."""
+    return session.scalars(
+        select(func.count())
+        .select_from(DeliveryRow)
+        .where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(CLAIMABLE))
+    ).one()
+
+
+def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
+    """Hold a mailing; workers stop before their next message.
+
+    Raises:
+        ConflictError: It is not under way.
+    """
+    _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+
+
+def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = False) -> None:
+    """Let a held mailing go on where it stopped.
+
+    Args:
+        session: The transaction.
+        mailing_id: Its number.
+        even_twice: Whether whoever is not known to have got it may get it a second time. Asked only
+            of a mailing that is held because the database lost what it knew of it.
+
+    Raises:
+        ConflictError: It is not held, or may reach people twice.
+    """
+    row = find_mailing(session, mailing_id)
+    if row.restored and not even_twice and (count := waiting(session, mailing_id)):
+        raise ConflictError(
+            f"{count} of {row.planned} recipients are not known to have got mailing {mailing_id}; "
+            "who got it since the backup gets it twice.",
+            remedy="Settle it from former journals or the relay's log first, or resume it even so.",
+        )
+    if row.started_at is not None:
+        target = MailingState.SENDING
+    elif row.scheduled_at is not None and row.scheduled_at > now():
+        target = MailingState.SCHEDULED
+    else:
+        target = MailingState.PLANNING
+    row.served_at = None
+    _move(session, mailing_id, _RESUMABLE, target, "")
+
+
+def cancel_mailing(session: Session, mailing_id: int) -> None:
+    """End a mailing; whoever did not get it yet is skipped.
+
+    One that nobody can have got never began: its issue may be changed again, and no archive has it.
+
+    Raises:
+        ConflictError: It is finished or cancelled already.
+    """
+    _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.mailing_id == mailing_id,
+            DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
+        )
+        .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+    )
+    session.execute(
+        update(BatchRow)
+        .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+        .values(state=BatchState.DONE, hinted_at=None)
+    )
+    # Asked after the update above, which waits for whoever was claiming.
+    left = select(DeliveryRow.position).where(
+        DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(_MAY_HAVE_LEFT)
+    )
+    if session.scalar(left.limit(1)) is None:
+        session.execute(
+            update(MailingRow).where(MailingRow.id == mailing_id).values(started_at=None)
+        )
+
+
+def _move(
+    session: Session,
+    mailing_id: int,
+    sources: frozenset[MailingState],
+    target: MailingState,
+    reason: str,
+) -> None:
+    row = find_mailing(session, mailing_id)
+    moved = session.scalar(
+        update(MailingRow)
+        .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
+        .values(state=target, halt_reason=reason, restored=False)
+        .returning(MailingRow.id)
+    )
+    if moved is None:
+        raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")

@@ -1,0 +1,244 @@
+"""Orders: a decision to send an issue, checked by the same rules from whichever door it comes.
+
+The mailing, who ordered it and the audit entry are one transaction; the order's key is unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import UncertainPolicy
+from newsletter.errors import ConflictError
+from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.sent import sent_as
+from newsletter.mailings.approval import content_digest, demand_approval
+from newsletter.mailings.audience import AudienceCount, audience_figure, has_audience
+from newsletter.mailings.cached_figures import Figure, Figures
+from newsletter.mailings.mailings import create_mailing
+from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.preflight import Preflight
+
+#: An hour further off than so many days is a slip of the pen, such as a wrong year.
+_FARTHEST_DAYS = 366
+#: A key is a token, or a word of a program's own that is as hard to meet by chance.
+_KEY_LENGTHS = range(16, 65)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One decision to send.
+
+    Attributes:
+        key: Made with the confirmation; the same key is the same mailing.
+        digest: Of the content that was confirmed.
+        segment: A query; empty for everybody.
+        with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
+        again: It is to be sent though it was before.
+    """
+
+    key: str
+    digest: str
+    segment: str = ""
+    schedule: Schedule = AT_ONCE
+    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK
+    with_warnings: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderReview:
+    """What an order would do, for whoever is to confirm it.
+
+    Attributes:
+        digest: Names the content that is confirmed.
+        first: When the first message is due; None for at once.
+        earlier: The issue's mailings so far, the newest first.
+    """
+
+    rendered: RenderedIssue
+    digest: str
+    first: datetime | None
+    audience: Figure[AudienceCount]
+    warnings: Sequence[Finding]
+    earlier: Sequence[MailingRow]
+
+
+def review_order(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    preflight: Preflight,
+    *,
+    segment: str,
+    schedule: Schedule,
+    figures: Figures,
+) -> OrderReview:
+    """Return what an order would do, if it could be placed.
+
+    Raises:
+        ConflictError: Preflight found errors, approval is lacking, the hour has passed or is
+            further off than a year, or nobody would get it.
+        ListError: The segment is none.
+    """
+    rendered = _cleared(preflight)
+    digest = content_digest(newsletter, rendered)
+    demand_approval(session, newsletter, issue, digest)
+    first = _demand_hour(session, newsletter, schedule)
+    count = audience_figure(session, newsletter, segment, figures)
+    if not count.value.included:
+        raise _nobody()
+    return OrderReview(
+        rendered=rendered,
+        digest=digest,
+        first=first,
+        audience=count,
+        warnings=preflight.of(Severity.WARNING),
+        earlier=earlier_mailings(session, issue.id),
+    )
+
+
+def place_order(
+    engine: Engine,
+    actor: Actor,
+    issue: IssueRow,
+    preflight: Preflight,
+    order: Order,
+    *,
+    batch_size: int,
+) -> int:
+    """Make the mailing of ``issue`` as ``preflight`` rendered it, or return the one made already.
+
+    Two orders of one issue at once are one after the other: the second one must say that it is to
+    be sent again.
+
+    Raises:
+        ConflictError: As `review_order`; or the content is not what was confirmed, warnings were
+            not accepted, or the issue was sent before and is not to be sent again.
+        ListError: The segment is none.
+    """
+    if len(order.key) not in _KEY_LENGTHS:
+        raise ConflictError("This form is out of date.", remedy="Begin again.")
+    if (known := _find(engine, order.key, issue.id)) is not None:
+        return known
+    rendered = _cleared(preflight)
+    if preflight.of(Severity.WARNING) and not order.with_warnings:
+        raise ConflictError("Preflight found warnings; say that it is to be sent with them.")
+    try:
+        with transaction(engine) as session:
+            newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+            session.get_one(IssueRow, issue.id, with_for_update=True)
+            # Asked again under the lock: the same order may have been placed twice at once.
+            if (known := order_of(session, order.key)) is not None:
+                return known
+            digest = content_digest(newsletter, rendered)
+            if digest != order.digest:
+                raise ConflictError(
+                    "The issue changed since you looked at it.", remedy="Look again, then send it."
+                )
+            demand_approval(session, newsletter, issue, digest)
+            _demand_hour(session, newsletter, order.schedule)
+            if not order.again and earlier_mailings(session, issue.id):
+                raise ConflictError("It was sent before; say that it is to be sent again.")
+            if not has_audience(session, newsletter, order.segment):
+                raise _nobody()
+            mailing_id = create_mailing(
+                session,
+                newsletter,
+                issue,
+                rendered,
+                batch_size=batch_size,
+                segment=order.segment,
+                schedule=order.schedule,
+                uncertain_policy=order.uncertain_policy,
+            )
+            session.add(
+                MailingOrderRow(
+                    key=order.key,
+                    mailing_id=mailing_id,
+                    ordered_by=actor.account_id,
+                    orderer=actor.name,
+                )
+            )
+            record_event(
+                session,
+                actor,
+                "mailing.order",
+                object=f"mailing {mailing_id}",
+                newsletter_id=newsletter.id,
+                details=_described(issue, order),
+            )
+            return mailing_id
+    except IntegrityError:
+        # The same key was used for two issues at once, and the other was first.
+        if (known := _find(engine, order.key, issue.id)) is None:
+            raise
+        return known
+
+
+def order_of(session: Session, key: str) -> int | None:
+    """Return the mailing that an order made, if it did."""
+    return session.scalar(select(MailingOrderRow.mailing_id).where(MailingOrderRow.key == key))
+
+
+def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
+    """Return the mailings of an issue that somebody got, or will get."""
+    return sent_as(session, issue_id)
+
+
+def _find(engine: Engine, key: str, issue_id: int) -> int | None:
+    with reading(engine) as session:
+        known = order_of(session, key)
+        if known is not None and session.get_one(MailingRow, known).issue_id != issue_id:
+            raise ConflictError("This key ordered another issue.", remedy="Choose another key.")
+        return known
+
+
+def _cleared(preflight: Preflight) -> RenderedIssue:
+    if preflight.blocked or preflight.rendered is None:
+        raise ConflictError("Preflight found errors; mend them first.")
+    return preflight.rendered
+
+
+def _demand_hour(
+    session: Session, newsletter: NewsletterRow, schedule: Schedule
+) -> datetime | None:
+    first = first_hour(session, newsletter, schedule)
+    if first is None:
+        return None
+    moment = now()
+    if first <= moment:
+        raise ConflictError("That hour has passed already.")
+    if first > moment + timedelta(days=_FARTHEST_DAYS):
+        raise ConflictError(
+            f"That hour is more than {_FARTHEST_DAYS} days off.",
+            remedy="See whether the year fits.",
+        )
+    return first
+
+
+def _nobody() -> ConflictError:
+    return ConflictError("Nobody would get it.")
+
+
+def _described(issue: IssueRow, order: Order) -> dict[str, object]:
+    hour = order.schedule.hour
+    return {
+        "issue": issue.slug,
+        "segment": order.segment,
+        "at": hour.isoformat() if hour else "now",
+        "everywhere": order.schedule.everywhere,
+        "spread_seconds": int(order.schedule.spread.total_seconds()),
+        "digest": order.digest,
+        "again": order.again,
+    }

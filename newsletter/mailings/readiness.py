@@ -1,0 +1,47 @@
+"""Clearance: a stored issue checked as it would be sent, its sender's domain included."""
+
+from __future__ import annotations
+
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.findings import Finding
+from newsletter.mailings.mailings import publisher_of
+from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.settings import Settings
+
+
+def check_stored(
+    issue: IssueRow, newsletter: NewsletterRow, settings: Settings, *, ask_dns: bool = True
+) -> Preflight:
+    """Check an issue in the database.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    # A mailbox on this machine asks for no proof of who sends.
+    outward = bool(settings.mail_transports) and settings.mailbox_file is None
+    domain = newsletter.from_address.rpartition("@")[2]
+    asked = ask_dns and outward
+    return run_preflight(
+        issue_from_json(issue.content),
+        template=issue.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        more=_judge_sender(domain, settings) if asked else [],
+        own_site=settings.public_url,
+    )
+
+
+def _judge_sender(domain: str, settings: Settings) -> list[Finding]:
+    found = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
+    return list(judge_sender_domain(found))
+
+
+def _dkim_name(domain: str, settings: Settings) -> str:
+    """Return where the first key that signs for a domain should stand in DNS."""
+    for words in settings.dkim_keys:
+        of, _, rest = words.lower().partition(":")
+        if domain == of or domain.endswith(f".{of}"):
+            return f"{rest.partition(':')[0]}._domainkey.{of}"
+    return ""

@@ -1,0 +1,182 @@
+"""Test mail: an issue to a few people, by the engine that sends it to all, marked, not counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.addresses import Address, parse_address
+from newsletter.database.tables import (
+    AccountRow,
+    BatchRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+    TestGroupRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
+from newsletter.errors import ConflictError, ListError
+from newsletter.mailings.mailings import freeze_content
+from newsletter.mailings.notices import PRIORITY
+from newsletter.rendering.model import RenderedIssue
+from newsletter.tokens import Pseudonyms
+from subscribers.people import find_or_add_person
+from subscribers.suppression import erased_among
+
+#: What stands before the subject of a test mail.
+MARK = "[test] "
+_MOST = 50
+#: Test mails of one newsletter within 24 hours.
+_MOST_A_DAY = 500
+
+
+def read_addresses(text: str) -> tuple[Address, ...]:
+    """Read addresses, one a line or between commas; each counts once.
+
+    Raises:
+        ListError: One is no address, there is none, or there are more than 50.
+    """
+    words = text.replace(",", "\n").split("\n")
+    found = {address.key: address for word in words if word.strip() for address in [_read(word)]}
+    if not found:
+        raise ListError("There is no address.", remedy="Write one address a line.")
+    if len(found) > _MOST:
+        raise ListError(f"A test goes to at most {_MOST} addresses.")
+    return tuple(found.values())
+
+
+def _read(word: str) -> Address:
+    return parse_address(word.strip())
+
+
+def send_test(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    rendered: RenderedIssue,
+    addresses: Sequence[Address],
+    pseudonyms: Pseudonyms,
+) -> int:
+    """Queue a test mail, ahead of every mailing; return its mailing's number.
+
+    Raises:
+        ConflictError: Somebody asked to be erased; they get no test either. Or nobody approved, and
+            an address is no account's; or too many tests went out today.
+    """
+    if erased_among(session, [address.key for address in addresses], pseudonyms):
+        raise ConflictError("One of the addresses asked never to get mail again.")
+    if newsletter.approval_required:
+        _demand_colleagues(session, addresses)
+    moment = now()
+    _demand_few(session, newsletter.id, moment, len(addresses))
+    mailing = MailingRow(
+        newsletter_id=newsletter.id,
+        issue_id=issue.id,
+        kind=MailingKind.TEST,
+        state=MailingState.SENDING,
+        priority=PRIORITY,
+        uncertain_policy=UncertainPolicy.LEAVE,
+        title=issue.title,
+        planned=len(addresses),
+        batch_size=len(addresses),
+        started_at=moment,
+    )
+    session.add(mailing)
+    session.flush()
+    marked = replace(rendered, subject=(MARK, *rendered.subject))
+    freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
+    for position, address in enumerate(addresses, 1):
+        person = find_or_add_person(session, address)
+        session.add(
+            DeliveryRow(
+                mailing_id=mailing.id,
+                position=position,
+                subscriber_id=person.id,
+                state=DeliveryState.QUEUED,
+            )
+        )
+    session.add(
+        BatchRow(
+            mailing_id=mailing.id,
+            number=1,
+            first_position=1,
+            last_position=len(addresses),
+            due_at=moment,
+        )
+    )
+    record_event(
+        session,
+        actor,
+        "issue.test",
+        object=f"issue {issue.slug}",
+        newsletter_id=newsletter.id,
+        details={"recipients": len(addresses)},
+    )
+    session.flush()
+    return mailing.id
+
+
+def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
+    """Where a second person approves, what nobody approved goes to those who sign in alone."""
+    keys = {address.key for address in addresses}
+    accounts = session.scalars(
+        select(AccountRow.address_key).where(
+            AccountRow.address_key.in_(keys), AccountRow.disabled_at.is_(None)
+        )
+    )
+    if keys - set(accounts):
+        raise ConflictError(
+            "While issues need approval, tests go to people with an account alone.",
+            remedy="Take the other addresses out of the group, or invite these people.",
+        )
+
+
+def _demand_few(session: Session, newsletter_id: int, moment: datetime, more: int) -> None:
+    sent = session.scalar(
+        select(func.coalesce(func.sum(MailingRow.planned), 0)).where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.kind == MailingKind.TEST,
+            MailingRow.started_at > moment - timedelta(days=1),
+        )
+    )
+    if (sent or 0) + more > _MOST_A_DAY:
+        raise ConflictError(
+            f"More than {_MOST_A_DAY} test mails would have gone out within a day.",
+            remedy="Try again tomorrow, or test with fewer addresses.",
+        )
+
+
+def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:
+    """Return a newsletter's test groups by name."""
+    return session.scalars(
+        select(TestGroupRow)
+        .where(TestGroupRow.newsletter_id == newsletter_id)
+        .order_by(TestGroupRow.name)
+    ).all()
+
+
+def save_group(session: Session, newsletter_id: int, *, name: str, addresses: str) -> None:
+    """Save a test group, in place of the one of that name.
+
+    Raises:
+        ListError: The name is empty or too long, or an address is none.
+    """
+    name = "".join(filter(str.isprintable, name)).strip()
+    if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
+        raise ListError("A group needs a name of at most 64 characters.")
+    lines = "\n".join(address.address for address in read_addresses(addresses))
+    session.execute(
+        delete(TestGroupRow).where(
+            TestGroupRow.newsletter_id == newsletter_id, TestGroupRow.name == name
+        )
+    )
+    session.add(TestGroupRow(newsletter_id=newsletter_id, name=name, addresses=lines))
+    session.flush()

@@ -1,0 +1,1 @@
+"""Newsletters: the publication, its settings, its sender's domain."""

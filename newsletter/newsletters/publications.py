@@ -1,0 +1,212 @@
+"""Newsletters in the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Visibility
+from newsletter.errors import ConflictError, ListError, NotFoundError, Place
+from newsletter.i18n.language import Language, Said
+from newsletter.issues.urls import find_url_fault
+
+#: ``new`` is the page on which one is made.
+_SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"
+#: As wide as their columns.
+_NAME, _ADDRESS, _TEXT = 200, 320, 2000
+_EMPTY = Said(ja="入力してください。", en="This must be filled in.")
+_ADDRESSES = ("from_address", "reply_to", "bounce_address", "unsubscribe_address")
+_NEEDED = ("name", "from_address", "postal_address")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewsletterSettings:
+    """What may be changed of a newsletter; see `NewsletterRow` for what each is.
+
+    Empty addresses for bounces and for leaving lie on the sender's domain.
+    """
+
+    name: str
+    from_address: str
+    postal_address: str
+    from_name: str = ""
+    reply_to: str = ""
+    bounce_address: str = ""
+    unsubscribe_address: str = ""
+    website_url: str = ""
+    contact_url: str = ""
+    language: Language = Language.JAPANESE
+    time_zone: str = "Asia/Tokyo"
+    template: str = "digest"
+    visibility: Visibility = Visibility.PRIVATE
+    approval_required: bool = False
+    count_clicks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewsletterDraft(NewsletterSettings):
+    """What must be known of a newsletter before it can send."""
+
+    slug: str
+
+
+def find_faults(wanted: NewsletterSettings) -> dict[str, Said]:
+    """Return what is wrong, by the field's name; nothing when all is well.
+
+    Whether the template exists is not looked at: that is known to whoever renders.
+    """
+    texts = {
+        name: value
+        for name in (field.name for field in fields(NewsletterSettings))
+        if isinstance(value := getattr(wanted, name), str)
+    }
+    faults = {name: fault for name, text in texts.items() if (fault := _text_fault(name, text))}
+    faults |= {
+        name: fault
+        for name in _ADDRESSES
+        if name not in faults and texts[name] and (fault := _address_fault(texts[name]))
+    }
+    faults |= {
+        name: fault
+        for name in ("website_url", "contact_url")
+        if name not in faults and texts[name] and (fault := _url_fault(texts[name]))
+    }
+    try:
+        ZoneInfo(wanted.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        faults["time_zone"] = Said(
+            ja=f"「{wanted.time_zone}」というタイムゾーンはありません。Asia/Tokyoのように書いてください。",
+            en=f"There is no time zone {wanted.time_zone!r}. Use an IANA name, such as Asia/Tokyo.",
+        )
+    if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):
+        faults["slug"] = Said(
+            ja="英小文字、数字、ハイフンだけを使ってください。",
+            en=f"{wanted.slug!r} cannot name a newsletter. Use small letters, digits and hyphens.",
+        )
+    return faults
+
+
+def _text_fault(name: str, text: str) -> Said | None:
+    if name in _NEEDED and not text.strip():
+        return _EMPTY
+    longest = _ADDRESS if name in _ADDRESSES else _NAME if name.endswith("name") else _TEXT
+    if len(text) > longest:
+        return Said(
+            ja=f"{longest}文字以内にしてください。", en=f"Keep it within {longest} characters."
+        )
+    if name != "postal_address" and not text.isprintable():
+        return Said(
+            ja="改行や制御文字は使えません。", en="It cannot hold line ends or control characters."
+        )
+    return None
+
+
+def _address_fault(text: str) -> Said | None:
+    try:
+        parse_address(text)
+    except ListError as error:
+        return Said(ja="メールアドレスとして正しくありません。", en=str(error))
+    return None
+
+
+def _url_fault(text: str) -> Said | None:
+    if not text.startswith(("https://", "http://")):
+        return Said(ja="https:// で始めてください。", en="Begin it with https://.")
+    fault = find_url_fault(text)
+    return fault.message if fault else None
+
+
+def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow:
+    """Create a newsletter.
+
+    Raises:
+        ListError: A setting is wrong.
+        ConflictError: The slug is taken.
+    """
+    _refuse_faults(draft)
+    if session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == draft.slug)):
+        raise ConflictError(f"There is a newsletter {draft.slug!r} already.")
+    sender = parse_address(draft.from_address)
+    row = NewsletterRow(slug=draft.slug, list_id=f"{draft.slug}.{sender.domain}", **_columns(draft))
+    session.add(row)
+    session.flush()
+    return row
+
+
+def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
+    """Return a newsletter's settings."""
+    return NewsletterSettings(
+        **{field.name: getattr(row, field.name) for field in fields(NewsletterSettings)}
+    )
+
+
+def change_newsletter(
+    row: NewsletterRow, wanted: NewsletterSettings
+) -> dict[str, tuple[object, object]]:
+    """Change a newsletter's settings; return what changed, before and after, by field.
+
+    Mailings that are under way keep what they were made with. The list's name for mail programs
+    (RFC 2919) stays, whatever the sender's domain becomes: by it readers sort their mail.
+
+    Raises:
+        ListError: A setting is wrong.
+    """
+    _refuse_faults(wanted)
+    columns = _columns(wanted)
+    changed = {
+        name: (getattr(row, name), value)
+        for name, value in columns.items()
+        if getattr(row, name) != value
+    }
+    for name, (_, value) in changed.items():
+        setattr(row, name, value)
+    return changed
+
+
+def _refuse_faults(wanted: NewsletterSettings) -> None:
+    for name, fault in find_faults(wanted).items():
+        raise ListError(fault.en, place=Place(source="newsletter", field=name))
+
+
+def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
+    values = {field.name: getattr(wanted, field.name) for field in fields(NewsletterSettings)}
+    values |= {name: parse_address(values[name]).address for name in _ADDRESSES if values[name]}
+    domain = values["from_address"].rpartition("@")[2]
+    return values | {
+        "from_name": wanted.from_name or wanted.name,
+        "bounce_address": values["bounce_address"] or f"bounces@{domain}",
+        "unsubscribe_address": values["unsubscribe_address"] or f"unsubscribe@{domain}",
+    }
+
+
+def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
+    """Return a newsletter by its slug, or the only one when ``slug`` is None.
+
+    Raises:
+        NotFoundError: There is none, or more than one to choose from.
+    """
+    rows = list_newsletters(session)
+    wanted = [row for row in rows if slug is None or row.slug == slug]
+    if len(wanted) == 1:
+        return wanted[0]
+    names = ", ".join(row.slug for row in rows)
+    if not rows:
+        raise NotFoundError("There is no newsletter yet.", remedy="Create one: newsletter init.")
+    if slug is None:
+        raise NotFoundError(
+            "There is more than one newsletter.", remedy=f"Name one with --newsletter: {names}."
+        )
+    raise NotFoundError(f"There is no newsletter {slug!r}.", remedy=f"There are: {names}.")
+
+
+def list_newsletters(session: Session) -> Sequence[NewsletterRow]:
+    """Return all newsletters by slug."""
+    return session.scalars(select(NewsletterRow).order_by(NewsletterRow.slug)).all()

@@ -1,0 +1,266 @@
+"""What the sender's domain says in DNS: SPF, DKIM and DMARC, without which mail goes astray.
+
+A question that got no answer is its own result: it says nothing against the domain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN, NoAnswer, Resolver
+
+from newsletter.i18n.language import Said
+from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
+
+#: Seconds all questions together may take.
+_PATIENCE = 3.0
+#: Labels of a name that DMARC walks up by.
+_WALKED = 8
+_PLACE = IssuePlace(field=IssueField.SENDER)
+
+
+class Asked(StrEnum):
+    """How a question to DNS ended."""
+
+    ANSWERED = "answered"
+    ABSENT = "absent"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DnsAnswer:
+    """The TXT records of a name, as far as they concern the question."""
+
+    name: str
+    asked: Asked
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SenderDomain:
+    """What DNS said about a domain; ``dkim`` is None where the relay signs.
+
+    Attributes:
+        host: Its MX or, failing that, its addresses.
+        dmarc: The record that holds for it, which may be that of a domain above.
+    """
+
+    domain: str
+    host: DnsAnswer
+    spf: DnsAnswer
+    dmarc: DnsAnswer
+    dkim: DnsAnswer | None
+
+
+def ask_sender_domain(
+    domain: str, *, dkim_name: str = "", resolver: Resolver | None = None
+) -> SenderDomain:
+    """Ask DNS for a domain's hosts, SPF (RFC 7208), DMARC (RFC 7489), and DKIM key (RFC 6376).
+
+    ``dkim_name`` is where the key stands, ``SELECTOR._domainkey.DOMAIN``; empty asks for none.
+    """
+    if resolver is None:
+        try:
+            resolver = Resolver()
+        except DNSException:
+            resolver = Resolver(configure=False)
+    resolver.lifetime = _PATIENCE
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        hosts = [pool.submit(_ask_host, resolver, domain, kind) for kind in ("MX", "A", "AAAA")]
+        spf = pool.submit(_ask, resolver, domain, "v=spf1")
+        dkim = pool.submit(_ask, resolver, dkim_name, "p=") if dkim_name else None
+        dmarc = [
+            pool.submit(_ask, resolver, f"_dmarc.{name}", "v=DMARC1") for name in _walk(domain)
+        ]
+    return SenderDomain(
+        domain=domain,
+        host=_best([host.result() for host in hosts]),
+        spf=spf.result(),
+        dmarc=_policy([answer.result() for answer in dmarc]),
+        dkim=dkim.result() if dkim else None,
+    )
+
+
+def _walk(domain: str) -> list[str]:
+    """Return a domain and those above it, as DMARCbis walks up the tree (RFC 9989 section 4.10).
+
+    Of a name with more than eight labels, those in the middle are left out.
+    """
+    labels = domain.split(".")
+    above = labels[1:] if len(labels) <= _WALKED else labels[-(_WALKED - 1) :]
+    return [domain, *(".".join(above[start:]) for start in range(len(above)))]
+
+
+def _policy(answers: list[DnsAnswer]) -> DnsAnswer:
+    """Return the domain's own record, or that of its organisation: the last one on the way up.
+
+    A record that says ``psd=n`` is an organisation's; one that says ``psd=y``, a public suffix's,
+    holds only where there is no other.
+    """
+    own, *above = answers
+    if own.asked is not Asked.ABSENT:
+        return own
+    there = [answer for answer in above if answer.asked is Asked.ANSWERED]
+    for answer in there:
+        if _says(answer, "psd=n"):
+            return answer
+    organisations = [answer for answer in there if not _says(answer, "psd=y")]
+    if organisations or there:
+        return (organisations or there)[-1]
+    silent = [answer for answer in above[:-1] if answer.asked is Asked.NOT_ASKED]
+    return silent[0] if silent else own
+
+
+def _says(answer: DnsAnswer, tag: str) -> bool:
+    return any(tag in re.sub(r"\s", "", record.lower()).split(";") for record in answer.records)
+
+
+def _best(answers: list[DnsAnswer]) -> DnsAnswer:
+    """Return an answer that says something, or else one that was not given."""
+    for asked in (Asked.ANSWERED, Asked.NOT_ASKED):
+        if found := [answer for answer in answers if answer.asked is asked]:
+            return found[0]
+    return answers[0]
+
+
+def _ask_host(resolver: Resolver, name: str, kind: str) -> DnsAnswer:
+    try:
+        answer = resolver.resolve(name, kind)
+    except (NXDOMAIN, NoAnswer):
+        return DnsAnswer(name=name, asked=Asked.ABSENT)
+    except (DNSException, OSError, ValueError):
+        return DnsAnswer(name=name, asked=Asked.NOT_ASKED)
+    records = tuple(f"{kind} {record.to_text()}" for record in answer)
+    # RFC 7505: a null MX says that the domain takes no mail.
+    if kind == "MX" and all(record.endswith(" .") for record in records):
+        return DnsAnswer(name=name, asked=Asked.ABSENT, records=records)
+    return DnsAnswer(name=name, asked=Asked.ANSWERED, records=records)
+
+
+def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
+    try:
+        answer = resolver.resolve(name, "TXT")
+    except (NXDOMAIN, NoAnswer):
+        return DnsAnswer(name=name, asked=Asked.ABSENT)
+    except (DNSException, OSError, ValueError):
+        return DnsAnswer(name=name, asked=Asked.NOT_ASKED)
+    texts = [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+    records = tuple(text for text in texts if mark.lower() in text.lower())
+    return DnsAnswer(name=name, asked=Asked.ANSWERED if records else Asked.ABSENT, records=records)
+
+
+def judge_sender_domain(found: SenderDomain) -> Iterator[Finding]:
+    """Yield what is wrong with a domain's records, or could not be asked."""
+    yield from _judge_host(found.host, found.domain)
+    yield from _judge_spf(found.spf, found.domain)
+    yield from _judge_dkim(found.dkim)
+    yield from _judge_dmarc(found.dmarc, found.domain)
+
+
+def _judge_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
+    if host.asked is Asked.ABSENT:
+        yield _finding(
+            "sender-host-missing",
+            Severity.WARNING,
+            Said(
+                ja=f"送信元ドメイン{domain}にMXもAもありません。NTTドコモなどは受け取りません。",
+                en=f"The sender's domain {domain} has neither MX nor A; some providers refuse it.",
+            ),
+            Said(
+                ja="返信を受け取るサーバーのMXをDNSに追加してください。",
+                en="Add an MX to DNS, for the server that takes replies.",
+            ),
+        )
+
+
+def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
+    if spf.asked is not Asked.ANSWERED:
+        yield _lacking("spf", "SPF", spf, f"v=spf1 include:… -all ({domain})")
+    elif len(spf.records) > 1:
+        yield _finding(
+            "spf-twice",
+            Severity.WARNING,
+            Said(ja="SPFのレコードが二つ以上あります。", en="There is more than one SPF record."),
+            Said(ja="一つにまとめてください。", en="Join them; receivers reject several."),
+        )
+    elif re.search(r"(^|\s)\+?all\b", spf.records[0]):
+        yield _finding(
+            "spf-all",
+            Severity.WARNING,
+            Said(ja="SPFが誰からの送信も許しています。", en="The SPF record lets anybody send."),
+            Said(ja="末尾を -all か ~all にしてください。", en="End it with -all or ~all."),
+        )
+
+
+def _judge_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
+    if dkim is None:
+        return
+    if dkim.asked is not Asked.ANSWERED:
+        yield _lacking("dkim", "DKIM", dkim, f"v=DKIM1; k=rsa; p=… ({dkim.name})")
+    elif any(re.search(r"\bp=\s*(;|$)", record) for record in dkim.records):
+        yield _finding(
+            "dkim-revoked",
+            Severity.ERROR,
+            Said(ja="DKIMの鍵が失効しています。", en="The DKIM key is revoked."),
+            Said(ja="新しい鍵を公開してください。", en="Publish a new key."),
+        )
+
+
+def _judge_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
+    if dmarc.asked is not Asked.ANSWERED:
+        yield _lacking("dmarc", "DMARC", dmarc, f"v=DMARC1; p=quarantine (_dmarc.{domain})")
+    elif _dmarc_asks(dmarc, domain) == "none":
+        yield _finding(
+            "dmarc-none",
+            Severity.HINT,
+            Said(
+                ja="DMARCが p=none で、なりすましを止めません。",
+                en="DMARC is p=none, which stops no impersonation.",
+            ),
+            Said(
+                ja="報告を確かめてから p=quarantine にしてください。",
+                en="Read the reports, then change it to p=quarantine.",
+            ),
+        )
+
+
+def _dmarc_asks(dmarc: DnsAnswer, domain: str) -> str:
+    """Return what a record asks receivers to do with what fails: for subdomains, ``sp`` counts."""
+    tags: dict[str, str] = dict(re.findall(r"([a-z]+)\s*=\s*([^;\s]+)", dmarc.records[0].lower()))
+    inherited = dmarc.name != f"_dmarc.{domain}"
+    own = tags.get("p", "")
+    return tags.get("sp", own) if inherited else own
+
+
+def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
+    if answer.asked is Asked.NOT_ASKED:
+        return _finding(
+            f"{code}-unknown",
+            Severity.HINT,
+            Said(
+                ja=f"{what}を確かめられませんでした（DNSの応答がありません）。",
+                en=f"DNS could not be asked for {what}.",
+            ),
+            Said(
+                ja="ネットワークを確かめ、もう一度調べてください。",
+                en="See to the network and check again.",
+            ),
+        )
+    return _finding(
+        f"{code}-missing",
+        Severity.WARNING,
+        Said(ja=f"送信元ドメインに{what}がありません。", en=f"The sender's domain has no {what}."),
+        Said(
+            ja=f"DNSに追加してください：{example}",
+            en=f"Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
+        ),
+    )
+
+
+def _finding(code: str, severity: Severity, message: Said, remedy: Said) -> Finding:
+    return Finding(code=code, severity=severity, place=_PLACE, message=message, remedy=remedy)

@@ -1,0 +1,1 @@
+"""Accounts: sign-in, one's own account, administration, the audit log."""

@@ -1,0 +1,182 @@
+"""Administration: who may sign in and what for."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.administration import (
+    disable_account,
+    enable_account,
+    give_role,
+    reset_second_factor,
+    take_role,
+)
+from newsletter.accounts.invitations import invite, reset_link
+from newsletter.accounts.roles import Grant, rights_of
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AccountRow
+from newsletter.database.vocabulary import Role
+from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.mailings.account_notices import AccountChange, post_link, tell_owner
+from newsletter.newsletters.publications import list_newsletters
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+
+_PAGE = 50
+_Field = Annotated[str, Form(max_length=2000)]
+_BY_MAIL = "mail"
+
+
+class _Handed(TypedDict, total=False):
+    """What became of a link: the address it was mailed to, or the link itself."""
+
+    link: str
+    mailed: str
+
+
+def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+    """Return the routes of administration; accounts are for whoever administers everything."""
+    router = Router()
+
+    def _show(
+        visit: Visit,
+        request: Request,
+        *,
+        status: int = 200,
+        link: str = "",
+        mailed: str = "",
+        error: str = "",
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            accounts = session.scalars(select(AccountRow).order_by(AccountRow.id)).all()
+            rights = {row.id: rights_of(session, row.id) for row in accounts}
+            newsletters = list_newsletters(session)
+        return pages.show_to(
+            visit,
+            request,
+            "accounts/administration.html",
+            status=status,
+            accounts=accounts,
+            rights=rights,
+            newsletters=newsletters,
+            names={row.id: row.name for row in newsletters},
+            roles=list(Role),
+            link=link,
+            mailed=mailed,
+            error=error,
+        )
+
+    @router.get("/accounts")
+    def show_people(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        return _show(visit, request)
+
+    @router.post("/accounts")
+    def invite_somebody(
+        visit: AdministratorVisit,
+        request: Request,
+        address: _Field = "",
+        role: _Field = "",
+        newsletter: _Field = "",
+        by: _Field = _BY_MAIL,
+    ) -> HTMLResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                grant = _grant(session, role, newsletter)
+                token = invite(
+                    session,
+                    visit.actor,
+                    address=address,
+                    grants=[grant],
+                    language=visit.language,
+                    time_zone=visit.time_zone,
+                )
+                handed = _hand_over(session, settings, token, by)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=tell(error, visit.language))
+        return _show(visit, request, **handed)
+
+    @router.post("/accounts/{number}/link")
+    def make_link(
+        number: int, visit: AdministratorVisit, request: Request, by: _Field = _BY_MAIL
+    ) -> HTMLResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                token = reset_link(session, visit.actor, number)
+                handed = _hand_over(session, settings, token, by)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=tell(error, visit.language))
+        return _show(visit, request, **handed)
+
+    @router.post("/accounts/{number}/roles")
+    def change_roles(
+        number: int,
+        visit: AdministratorVisit,
+        request: Request,
+        role: _Field = "",
+        newsletter: _Field = "",
+        verb: _Field = "",
+    ) -> Response:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                change = take_role if verb == "take" else give_role
+                change(session, visit.actor, number, _grant(session, role, newsletter))
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=tell(error, visit.language))
+        return RedirectResponse("/accounts", status_code=303)
+
+    @router.post("/accounts/{number}/disabled")
+    def disable(
+        number: int, visit: AdministratorVisit, request: Request, verb: _Field = ""
+    ) -> Response:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                change = enable_account if verb == "enable" else disable_account
+                change(session, visit.actor, number)
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=tell(error, visit.language))
+        return RedirectResponse("/accounts", status_code=303)
+
+    @router.post("/accounts/{number}/second-factor")
+    def reset_factor(
+        number: int, visit: AdministratorVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        try:
+            with transaction(engine) as session:
+                reset_second_factor(session, visit.actor, number, reason=reason.strip())
+                tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
+        except NewsletterError as error:
+            return _show(visit, request, status=409, error=tell(error, visit.language))
+        return RedirectResponse("/accounts", status_code=303)
+
+    return router
+
+
+def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
+    """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
+    mailed = by == _BY_MAIL and post_link(session, token, templates_dir=settings.templates_dir)
+    return {"mailed": mailed} if mailed else {"link": f"{settings.public_url}/welcome/{token}"}
+
+
+def _grant(session: Session, role: str, newsletter: str) -> Grant:
+    if role not in set(Role):
+        raise NotFoundError("Choose a role.")
+    if not newsletter:
+        return Grant(role=Role(role))
+    found = next((row for row in list_newsletters(session) if row.slug == newsletter), None)
+    if found is None:
+        raise NotFoundError("There is no such newsletter.")
+    return Grant(role=Role(role), newsletter_id=found.id)

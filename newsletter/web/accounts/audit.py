@@ -1,0 +1,96 @@
+"""The audit log's pages: who did what, and the same as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import AuditFilter, export_csv, list_events
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import Role
+from newsletter.i18n.language import Language
+from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.deeds import DEEDS
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+_PAGE = 50
+
+
+def auditing_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of the audit log, for whoever administers everything."""
+    router = Router()
+
+    @router.get("/audit")
+    def show_audit(
+        visit: AdministratorVisit,
+        request: Request,
+        actor: str = "",
+        action: str = "",
+        since: str = "",
+        until: str = "",
+        before: int | None = None,
+    ) -> HTMLResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        wanted = _wanted(visit, actor, action, since, until)
+        with reading(engine) as session:
+            events = list_events(session, wanted, before=before, limit=_PAGE + 1)
+        return pages.show_to(
+            visit,
+            request,
+            "accounts/audit.html",
+            events=events[:_PAGE],
+            older=events[_PAGE - 1].id if len(events) > _PAGE else None,
+            before=before,
+            deeds=_choices(visit.language),
+            asked={"actor": actor, "action": action, "since": since, "until": until},
+        )
+
+    @router.get("/audit.csv")
+    def export_audit(
+        visit: AdministratorVisit,
+        actor: str = "",
+        action: str = "",
+        since: str = "",
+        until: str = "",
+    ) -> StreamingResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        wanted = _wanted(visit, actor, action, since, until)
+
+        def lines() -> Iterator[str]:
+            with reading(engine) as session:
+                yield from export_csv(session, wanted)
+
+        headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+        return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    return router
+
+
+def _choices(language: Language) -> list[tuple[str, str]]:
+    named = sorted((name.in_language(language), action) for action, name in DEEDS.items())
+    everything = "すべて" if language is Language.JAPANESE else "Everything"
+    return [("", everything), *((action, name) for name, action in named)]
+
+
+def _wanted(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
+    return AuditFilter(
+        actor=actor,
+        action=action,
+        since=_day(since, visit.time_zone),
+        until=_day(until, visit.time_zone, days=1),
+    )
+
+
+def _day(text: str, zone: str, *, days: int = 0) -> datetime | None:
+    """Return the beginning of a day as its reader counts days; None when it is none."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
+    except (ValueError, OverflowError):
+        return None
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

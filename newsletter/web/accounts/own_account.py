@@ -1,0 +1,157 @@
+"""One's own account: second factor, recovery codes, password, browsers that are signed in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import segno
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+
+from newsletter.accounts.passwords import hash_password
+from newsletter.accounts.sealing import Sealed, Sealer
+from newsletter.accounts.second_factor import (
+    drop,
+    enrol,
+    enrolment_uri,
+    matching_step,
+    new_secret,
+    renew_recovery_codes,
+)
+from newsletter.accounts.sessions import list_sessions
+from newsletter.accounts.sign_in import prove_password, revoke_session, set_password
+from newsletter.database.engine import reading, transaction
+from newsletter.database.types import now
+from newsletter.errors import AccountError, NewsletterError
+from newsletter.mailings.account_notices import AccountChange, tell_owner
+from newsletter.settings import Settings
+from newsletter.web.access import SignedInVisit, Visit
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+
+_ISSUER = "Newsletter"
+_Field = Annotated[str, Form(max_length=2000)]
+
+
+def account_router(  # noqa: C901 - a list of routes
+    settings: Settings, engine: Engine, sealer: Sealer, pages: Pages
+) -> Router:
+    """Return the routes of one's own account."""
+    router = Router(prefix="/account")
+
+    def _show(
+        visit: Visit, request: Request, *, status: int = 200, said: str = "", error: str = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            sessions = list_sessions(session, visit.account_id)
+        return pages.show_to(
+            visit,
+            request,
+            "accounts/own_account.html",
+            status=status,
+            sessions=sessions,
+            said=said,
+            error=error,
+        )
+
+    def _enrol(visit: Visit, request: Request, secret: str, *, error: str = "") -> HTMLResponse:
+        uri = enrolment_uri(secret, address=visit.address, issuer=_ISSUER)
+        return pages.show_to(
+            visit,
+            request,
+            "accounts/second_factor.html",
+            status=400 if error else 200,
+            secret=secret,
+            sealed=sealer.seal(secret, Sealed.SECOND_FACTOR),
+            picture=segno.make(uri).svg_data_uri(border=3, scale=4),
+            error=error,
+        )
+
+    @router.get("")
+    def show_account(visit: SignedInVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request)
+
+    @router.get("/second-factor")
+    def ask_second_factor(visit: SignedInVisit, request: Request) -> Response:
+        if visit.has_second_factor:
+            return RedirectResponse("/account", status_code=303)
+        return _enrol(visit, request, new_secret())
+
+    @router.post("/second-factor")
+    def take_second_factor(
+        visit: SignedInVisit,
+        request: Request,
+        sealed: _Field = "",
+        code: _Field = "",
+        password: _Field = "",
+    ) -> Response:
+        try:
+            secret = sealer.open(sealed, Sealed.SECOND_FACTOR)
+        except AccountError:
+            # The page is of other days, or was never ours: begin anew.
+            return _enrol(visit, request, new_secret(), error="code")
+        step = matching_step(secret, code, now())
+        if step is None:
+            return _enrol(visit, request, secret, error="code")
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return _enrol(visit, request, secret, error=tell(error, visit.language))
+        with transaction(engine) as session:
+            codes = enrol(
+                session,
+                visit.actor,
+                visit.account_id,
+                sealed=sealed,
+                step=step,
+                besides=visit.session_id,
+            )
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_ON)
+        return pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+
+    @router.post("/second-factor/off")
+    def drop_second_factor(
+        visit: SignedInVisit, request: Request, password: _Field = ""
+    ) -> Response:
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=tell(error, visit.language))
+        with transaction(engine) as session:
+            drop(session, visit.actor, visit.account_id)
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
+        return RedirectResponse("/account", status_code=303)
+
+    @router.post("/recovery-codes")
+    def renew_codes(visit: SignedInVisit, request: Request, password: _Field = "") -> Response:
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=tell(error, visit.language))
+        with transaction(engine) as session:
+            codes = renew_recovery_codes(session, visit.actor, visit.account_id)
+        return pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+
+    @router.post("/password")
+    def change_password(
+        visit: SignedInVisit, request: Request, password: _Field = "", new_password: _Field = ""
+    ) -> Response:
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+            hashed = hash_password(new_password, address=visit.address)
+        except NewsletterError as error:
+            return _show(visit, request, status=400, error=tell(error, visit.language))
+        with transaction(engine) as session:
+            set_password(session, visit.actor, visit.account_id, hashed)
+            tell_owner(session, settings, visit.account_id, AccountChange.PASSWORD)
+        return RedirectResponse("/sign-in", status_code=303)
+
+    @router.post("/sessions/{number}/end")
+    def end_one(number: int, visit: SignedInVisit) -> Response:
+        with transaction(engine) as session:
+            revoke_session(session, visit.actor, visit.account_id, number)
+        return RedirectResponse("/account", status_code=303)
+
+    return router

@@ -1,0 +1,175 @@
+"""What a browser sees when a request fails: a page that says so and what to do, never a trace.
+
+Programs, which ask for no HTML, get the framework's JSON.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
+from sqlalchemy.exc import DataError, SQLAlchemyError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+
+from newsletter.errors import (
+    ConflictError,
+    NewsletterError,
+    NotFoundError,
+    TokenError,
+    UnavailableError,
+)
+from newsletter.web.access import Visit, find_visit
+from newsletter.web.pages import Pages
+from newsletter.web.wording import tell
+
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
+)
+_NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
+_BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
+#: Kinds of failure that somebody signed in is told on a page of their own.
+_WITHIN = frozenset({"missing", "unreadable", "refused"})
+_OF_READERS = ("/archive", "/subscribe", "/static", "/images", "/c/", "/p/", "/r/", "/u/", "/v/")
+
+
+def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
+    """Set what every answer carries, where it has not said otherwise; ``secure`` under HTTPS."""
+    if secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+
+
+#: Where links to leave and to settings lead.
+_READERS_LINKS = ("/u/", "/p/")
+
+
+def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of handlers
+    """Answer failures with pages."""
+
+    def _page(
+        request: Request, kind: str, status: int, error: NewsletterError | None = None
+    ) -> HTMLResponse:
+        visit = _visit_of(request) if kind in _WITHIN else None
+        language = visit.language if visit else pages.language_of(request)
+        said = tell(error, language) if error else ""
+        if visit is None:
+            return pages.show(
+                "errors/failed.html", status=status, language=language, kind=kind, said=said
+            )
+        return pages.show_to(
+            visit, request, "errors/failed_within.html", status=status, kind=kind, said=said
+        )
+
+    @app.exception_handler(TokenError)
+    def lost(request: Request, error: TokenError) -> HTMLResponse:
+        del error
+        is_readers = request.url.path.startswith(_READERS_LINKS)
+        return _page(request, "lost" if is_readers else "missing", _NOT_FOUND)
+
+    @app.exception_handler(NotFoundError)
+    def missing(request: Request, error: Exception) -> HTMLResponse:
+        del error
+        return _page(request, "missing", _NOT_FOUND)
+
+    @app.exception_handler(ConflictError)
+    def refused(request: Request, error: ConflictError) -> HTMLResponse:
+        return _page(request, "refused", 409, error)
+
+    @app.exception_handler(NewsletterError)
+    def impossible(request: Request, error: NewsletterError) -> HTMLResponse:
+        # Whatever else the product says of what was asked for; no defect.
+        return _page(request, "refused", _UNREADABLE, error)
+
+    @app.exception_handler(OverflowError)
+    @app.exception_handler(DataError)
+    def unkeepable(request: Request, error: Exception) -> Response:
+        # A number that no column holds, a day that no calendar has, a text with a NUL.
+        del error
+        if request.method in {"GET", "HEAD"}:
+            return _page(request, "missing", _NOT_FOUND)
+        return _page(request, "unreadable", _UNREADABLE)
+
+    @app.exception_handler(UnavailableError)
+    def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:
+        del error
+        answer = _page(request, "busy", 503)
+        answer.headers["Retry-After"] = "60"
+        return answer
+
+    @app.exception_handler(HTTPException)
+    async def unrouted(request: Request, error: HTTPException) -> Response:
+        kind = _BY_STATUS.get(error.status_code)
+        if not _is_browser(request) or kind is None:
+            return await http_exception_handler(request, error)
+        if error.status_code == _NOT_ALLOWED and request.method == "GET":
+            # Where a form was sent to, opened again: the page that the form is on.
+            page = request.url.path.rpartition("/")[0]
+            if page and _answers(app, page):
+                return RedirectResponse(page, status_code=303)
+        answer = await run_in_threadpool(_page, request, kind, error.status_code)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: RequestValidationError) -> Response:
+        if not _is_browser(request):
+            # Without what was sent: an answer is no place for it.
+            known = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+            return JSONResponse({"detail": known}, status_code=_UNREADABLE)
+        if request.method == "GET":
+            return await run_in_threadpool(_page, request, "missing", _NOT_FOUND)
+        return await run_in_threadpool(_page, request, "unreadable", _UNREADABLE)
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: Request, error: Exception) -> Response:
+        # Left amid sending a form, as an autosave is when its page is closed: nobody reads this.
+        del request, error
+        return Response(status_code=400)
+
+    @app.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> Response:
+        # The server logs the trace. This answer passes outside the application's middleware.
+        del error
+        answer = (
+            _page(request, "broken", 500)
+            if _is_browser(request)
+            else PlainTextResponse("Internal Server Error", status_code=500)
+        )
+        guard_headers(answer.headers)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def _answers(app: FastAPI, path: str) -> bool:
+    """Return whether a path is a page."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+
+def _visit_of(request: Request) -> Visit | None:
+    """Return the visit of an editor or operator; None on readers' pages, whoever reads."""
+    if request.url.path.startswith(_OF_READERS):
+        return None
+    try:
+        return find_visit(request)
+    except SQLAlchemyError:
+        return None
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

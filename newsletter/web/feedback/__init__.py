@@ -1,0 +1,1 @@
+"""Feedback: the bounce log, rates, incidents, and providers' webhooks."""

@@ -1,0 +1,183 @@
+"""The bounce log in the browser: search, one bounce with its evidence, undoing, incidents."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import record_event
+from newsletter.bounces.model import Reason
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IncidentRow
+from newsletter.database.vocabulary import BounceKind, IncidentResolution
+from newsletter.errors import ConflictError, ForbiddenError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.incidents import (
+    list_incidents,
+    newsletter_of_incident,
+    settle_incident,
+)
+from newsletter.feedback.search import (
+    BounceFilter,
+    LoggedBounce,
+    find_bounce,
+    list_bounces,
+    suppressions_of,
+)
+from newsletter.feedback.undo import undo_bounce
+from newsletter.web.access import OperatorVisit, Visit, operated
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+
+_PAGE = 50
+_Text = Annotated[str, Field(max_length=320)]
+_Why = Annotated[str, Form(max_length=500)]
+
+
+class Asked(BaseModel):
+    """What the search form asks; what cannot be understood asks nothing."""
+
+    address: _Text = ""
+    domain: _Text = ""
+    mailing: _Text = ""
+    kind: _Text = ""
+    reason: _Text = ""
+    since: _Text = ""
+    before: int | None = None
+
+    def filter(self, zone: str, only: list[int] | None) -> BounceFilter:
+        """Return the question to the log; days are of the reader's zone."""
+        return BounceFilter(
+            address=self.address,
+            domain=self.domain,
+            mailing_id=int(self.mailing[:18]) if self.mailing.isdecimal() else None,
+            kind=BounceKind(self.kind) if self.kind in set(BounceKind) else None,
+            reason=self.reason,
+            since=_day(self.since, zone),
+            newsletter_ids=only,
+        )
+
+
+def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
+    """Return the routes of the bounce log."""
+    router = Router(prefix="/bounces")
+
+    @router.get("")
+    def show_log(
+        visit: OperatorVisit, request: Request, asked: Annotated[Asked, Query()]
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            only = operated(session, visit)
+            wanted = asked.filter(visit.time_zone, only)
+            found = list_bounces(session, wanted, before=asked.before, limit=_PAGE + 1)
+            incidents = [row for row in list_incidents(session) if _concerns(session, row, only)]
+        query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
+        older = found[_PAGE - 1].row.id if len(found) > _PAGE else None
+        return pages.show_to(
+            visit,
+            request,
+            "feedback/bounces.html",
+            asked=asked,
+            bounces=found[:_PAGE],
+            incidents=incidents,
+            kinds=[one.value for one in BounceKind],
+            reasons=[one.value for one in Reason],
+            searched=bool(query),
+            newer=f"/bounces?{query}" if asked.before else "",
+            older=f"/bounces?{urlencode([('before', older)])}&{query}" if older else "",
+        )
+
+    @router.get("/{number}")
+    def show_bounce(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request, number)
+
+    def _show(
+        visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            one = find_bounce(session, number, newsletter_ids=operated(session, visit))
+            made = suppressions_of(session, one.row, operated(session, visit))
+        return pages.show_to(
+            visit,
+            request,
+            "feedback/bounce.html",
+            status=status,
+            one=one,
+            suppressions=made,
+            error=error,
+        )
+
+    @router.post("/{number}/undo")
+    def undo(number: int, visit: OperatorVisit, request: Request, reason: _Why = "") -> Response:
+        if not reason.strip():
+            error = "理由を書いてください。" if visit.language == "ja" else "Say why."
+            return _show(visit, request, number, status=422, error=error)
+        try:
+            with transaction(engine) as session:
+                one = find_bounce(session, number, newsletter_ids=operated(session, visit))
+                _undo(session, visit, one, reason.strip())
+        except ConflictError as error:
+            return _show(visit, request, number, status=409, error=tell(error, visit.language))
+        return RedirectResponse(f"/bounces/{number}", status_code=303)
+
+    @router.post("/incidents/{number}")
+    def settle(
+        number: int,
+        visit: OperatorVisit,
+        resolution: Annotated[IncidentResolution, Form()],
+        reason: _Why = "",
+    ) -> Response:
+        with transaction(engine) as session:
+            row = session.get(IncidentRow, number)
+            if row is not None and not _concerns(session, row, operated(session, visit)):
+                raise ForbiddenError("Your roles do not reach that far.")
+            try:
+                settle_incident(session, number, resolution, reason=reason.strip(), keys=keys)
+            except ConflictError:
+                # Somebody else settled it meanwhile: the list shows what became of it.
+                return RedirectResponse("/bounces", status_code=303)
+            record_event(
+                session,
+                visit.actor,
+                "incident.settle",
+                object=f"incident {number}",
+                reason=reason.strip(),
+                details={"resolution": resolution.value},
+            )
+        return RedirectResponse("/bounces", status_code=303)
+
+    return router
+
+
+def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> None:
+    action = undo_bounce(session, one.row.id, reason=reason, rights=visit.rights)
+    record_event(
+        session,
+        visit.actor,
+        "bounce.undo",
+        object=f"bounce {one.row.id}",
+        newsletter_id=one.row.newsletter_id,
+        reason=reason,
+        details={"action": action.value},
+    )
+
+
+def _concerns(session: Session, row: IncidentRow, only: list[int] | None) -> bool:
+    return only is None or newsletter_of_incident(session, row) in only
+
+
+def _day(text: str, zone: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -1,0 +1,116 @@
+"""Webhooks: where providers tell of bounces and complaints; 2xx only once it is in the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from http import HTTPStatus
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from newsletter.bounces.webhooks import (
+    Adapter,
+    Call,
+    Confirming,
+    ProvenWithin,
+    RefusedCallError,
+    adapters,
+)
+from newsletter.bounces.webhooks.unsigned import Unsigned
+from newsletter.database.types import now
+from newsletter.errors import UnavailableError
+from newsletter.feedback.calls import take_call
+from newsletter.settings import Settings
+from newsletter.web.routing import Router, up_to
+
+_log = logging.getLogger(__name__)
+
+#: SparkPost's batches are the largest, and stay below this.
+_MOST_OCTETS = 12 * 1024 * 1024
+_AGAIN_SECONDS = "60"
+
+
+def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> Router:
+    """Return the route; a provider without a secret in the settings has none."""
+    router = Router(prefix="/webhooks")
+    secrets = settings.webhook_secrets
+    known = adapters(lru_cache(maxsize=16)(fetch))
+    offered = {name: (known[name], keys) for name, keys in secrets.items()}
+
+    @router.api_route("/{provider}", methods=["GET", "HEAD"])
+    def exists(provider: str) -> Response:
+        """Answer providers that look whether an address is there before they keep it."""
+        if provider not in offered:
+            return _answer(404, "There is no such webhook.")
+        return JSONResponse({"webhook": provider})
+
+    @router.post("/{provider}", dependencies=[up_to(_MOST_OCTETS)])
+    async def take(provider: str, request: Request) -> Response:
+        if provider not in offered:
+            return _answer(404, "There is no such webhook.")
+        adapter, keys = offered[provider]
+        call = Call(
+            body=b"",
+            headers=dict(request.headers),
+            received_at=now(),
+            url=f"{settings.public_url}/webhooks/{provider}",
+        )
+        if isinstance(adapter, Unsigned):
+            # A password stands in the head: without it the body is not read.
+            try:
+                adapter.verify(call, keys)
+            except RefusedCallError as error:
+                _log.warning("webhook %s refused: %s", provider, error.what)
+                return _refusal(call, error)
+        body = await request.body()
+        if isinstance(adapter, ProvenWithin) and len(body) > adapter.LARGEST:
+            return _answer(413, f"The call has more than {adapter.LARGEST:,} octets.")
+        call = replace(call, body=body)
+        return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
+
+    return router
+
+
+def _take(
+    engine: Engine,
+    fetch: Callable[[str], bytes],
+    adapter: Adapter,
+    keys: tuple[str, ...],
+    call: Call,
+    provider: str,
+) -> Response:
+    """Log what a call that proves itself holds."""
+    try:
+        adapter.verify(call, keys)
+        if isinstance(adapter, Confirming) and (url := adapter.confirmation(call)):
+            fetch(url)
+            _log.info("webhook %s: subscription confirmed", provider)
+        news = take_call(engine, adapter.read(call), once=adapter.once(call))
+    except RefusedCallError as error:
+        _log.warning("webhook %s refused: %s", provider, error.what)
+        return _refusal(call, error)
+    except UnavailableError as error:
+        _log.warning("webhook %s put off: %s", provider, error.what)
+        return _answer(503, error.what)
+    except OperationalError:
+        _log.warning("webhook %s put off: the database does not answer", provider)
+        return _answer(503, "The database does not answer.")
+    return JSONResponse({"logged": news})
+
+
+def _refusal(call: Call, error: RefusedCallError) -> Response:
+    """Ask for a password where none was shown: some clients send it only then."""
+    if "authorization" in call.headers:
+        return _answer(403, error.what)
+    return _answer(401, error.what, **{"WWW-Authenticate": 'Basic realm="webhook"'})
+
+
+def _answer(status: int, words: str, **headers: str) -> Response:
+    more = {"Retry-After": _AGAIN_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return JSONResponse({"error": words}, status_code=status, headers=headers | more)

@@ -1,0 +1,252 @@
+"""What a press on one of the block view's buttons does to an issue, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from newsletter.errors import ContentError
+from newsletter.i18n.language import Said
+from newsletter.issues.model import Issue, Picture
+from newsletter.issues.outline import (
+    Level,
+    Outline,
+    add_part,
+    move_down,
+    move_up,
+    outline_anchors,
+    place_after,
+    remove_part,
+    to_outline,
+    with_outline,
+)
+from newsletter.issues.sheet import LEAD, Card, Sheet, bare_outline
+
+_KINDS = {
+    Level.CHAPTER: Said(ja="章", en="chapter"),
+    Level.SECTION: Said(ja="節", en="section"),
+    Level.ITEM: Said(ja="記事", en="item"),
+}
+_Move = Callable[[Outline, int], tuple[Outline, int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pressed:
+    """A button's name for what it does, such as ``up:3``: a verb and the parts it is about."""
+
+    verb: str
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Pressed:
+        """Read a button's value.
+
+        Raises:
+            ContentError: It is none of a button's.
+        """
+        verb, *rest = text.split(":")
+        numbers = tuple(int(word) for word in rest if word.removeprefix("-").isdecimal())
+        if len(numbers) != len(rest) or len(numbers) not in _ARGUMENTS.get(verb, ()):
+            raise ContentError("This page is out of date.", remedy="Load it again.")
+        return cls(verb=verb, numbers=numbers)
+
+
+#: How many numbers stand behind each verb.
+_ARGUMENTS = {
+    "up": (1,),
+    "down": (1,),
+    "place": (2,),
+    "item": (0, 1),
+    "section": (0, 1),
+    "chapter": (0, 1),
+    "delete": (1,),
+    "unpicture": (2,),
+    "derive": (0,),
+    "undo": (1,),
+    "redraw": (0,),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    """An issue after a button was pressed.
+
+    Attributes:
+        focus: The anchor of the part to go on with; empty when none is.
+        takes_away: Whether something is gone, so that undoing is offered.
+    """
+
+    issue: Issue
+    said: Said
+    focus: str = ""
+    takes_away: bool = False
+
+
+def press(issue: Issue, pressed: Pressed) -> Changed:
+    """Do what a button is for; ``undo`` is not done here but by the history.
+
+    Raises:
+        ContentError: There is no such part any more.
+    """
+    outline = to_outline(issue)
+    if any(number >= len(outline) for number in pressed.numbers[:1]):
+        raise _gone()
+    match pressed.verb, pressed.numbers:
+        case ("up" | "down" | "place" | "delete") as verb, (index, *after) if index >= 0:
+            return _rearranged(issue, outline, verb, index, after)
+        case ("item" | "section" | "chapter") as verb, numbers:
+            return _added(issue, outline, Level[verb.upper()], *numbers)
+        case "unpicture", (index, number):
+            return _without_picture(issue, outline, index, number)
+        case "derive", ():
+            said = Said(
+                ja="目次を見出しから作り直しました。",
+                en="The contents are made from the headings.",
+            )
+            return Changed(issue=replace(issue, contents=()), said=said, takes_away=True)
+        case _:
+            return Changed(issue=issue, said=Said(ja="", en=""))
+
+
+def _gone() -> ContentError:
+    return ContentError("There is no such block any more.", remedy="Load the page again.")
+
+
+def _rearranged(issue: Issue, outline: Outline, verb: str, index: int, after: list[int]) -> Changed:
+    match verb:
+        case "up":
+            return _moved(issue, outline, index, move_up)
+        case "down":
+            return _moved(issue, outline, index, move_down)
+        case "place":
+            return _placed(issue, outline, index, after[0])
+        case _:
+            return _removed(issue, outline, index)
+
+
+def _moved(issue: Issue, outline: Outline, index: int, move: _Move) -> Changed:
+    moved, at = move(outline, index)
+    return Changed(
+        issue=with_outline(issue, moved),
+        said=_standing(moved, at, still=at == index),
+        focus=outline_anchors(moved)[at],
+    )
+
+
+def _placed(issue: Issue, outline: Outline, index: int, after: int) -> Changed:
+    if after >= len(outline):
+        raise _gone()
+    target = after if after >= 0 else None
+    return _moved(issue, outline, index, lambda parts, at: place_after(parts, at, target))
+
+
+def _standing(outline: Outline, index: int, *, still: bool) -> Said:
+    """Say where a part stands among its neighbours."""
+    part = outline[index]
+    name = part.heading[:40]
+    if still:
+        return Said(
+            ja=f"「{name}」はこれ以上動かせません。", en=f"“{name}” can go no further that way."
+        )
+    owner = next((at for at in range(index - 1, -1, -1) if outline[at].level < part.level), None)
+    first = 0 if owner is None else owner + 1
+    ends = (at for at in range(index, len(outline)) if outline[at].level < part.level)
+    within = range(first, next(ends, len(outline)))
+    siblings = [at for at in within if outline[at].level is part.level]
+    place, count = siblings.index(index) + 1, len(siblings)
+    above = outline[owner].heading[:30] if owner is not None else ""
+    inside = Said(ja=f"「{above}」の", en=f" in “{above}”") if above else Said(ja="", en="")
+    return Said(
+        ja=f"「{name}」を{inside.ja}{count}件中{place}番目に移しました。",
+        en=f"“{name}” is now {place} of {count}{inside.en}.",
+    )
+
+
+def _added(issue: Issue, outline: Outline, level: Level, after: int | None = None) -> Changed:
+    if after is not None and after < 0:
+        raise _gone()
+    added, at = add_part(outline, level, after)
+    kind = _KINDS[level]
+    whole = with_outline(issue, added)
+    return Changed(
+        issue=whole,
+        said=Said(ja=f"{kind.ja}を追加しました。", en=f"A new {kind.en} is there."),
+        focus=outline_anchors(added)[at],
+    )
+
+
+def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
+    left = remove_part(outline, index)
+    name = outline[index].heading[:40] or _KINDS[outline[index].level].ja
+    return Changed(
+        issue=with_outline(issue, left),
+        said=Said(ja=f"「{name}」を削除しました。", en=f"“{name}” is taken out."),
+        takes_away=True,
+    )
+
+
+def _without_picture(issue: Issue, outline: Outline, index: int, number: int) -> Changed:
+    """Take the picture out that is the nth block of a part; part -1 is the lead."""
+    body = issue.lead if index < 0 else outline[index].body if index < len(outline) else ()
+    pictures = [at for at, block in enumerate(body) if isinstance(block, Picture)]
+    if not 0 <= number < len(pictures):
+        raise _gone()
+    left = body[: pictures[number]] + body[pictures[number] + 1 :]
+    said = Said(ja="画像を削除しました。", en="The picture is taken out.")
+    if index < 0:
+        whole = replace(issue, lead=left)
+        return Changed(issue=whole, said=said, focus="lead", takes_away=True)
+    changed = (*outline[:index], replace(outline[index], body=left), *outline[index + 1 :])
+    return Changed(
+        issue=with_outline(issue, changed),
+        said=said,
+        focus=outline_anchors(outline)[index],
+        takes_away=True,
+    )
+
+
+def place_picture(issue: Issue, anchor: str, picture: Picture) -> Issue:
+    """Return the issue with a picture at the end of a part's text; of the lead's for any other."""
+    outline = to_outline(issue)
+    for index, known in enumerate(outline_anchors(outline)):
+        if known == anchor:
+            part = replace(outline[index], body=(*outline[index].body, picture))
+            return with_outline(issue, (*outline[:index], part, *outline[index + 1 :]))
+    return replace(issue, lead=(*issue.lead, picture))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CardView:
+    """A card as the page shows it.
+
+    Attributes:
+        index: Its place in the outline, by which buttons name it; -1 for the lead.
+        ends_items: Whether an item can be added behind it.
+        ends_chapter: Whether a section can be added behind it.
+    """
+
+    card: Card
+    anchor: str
+    index: int
+    level: int
+    ends_items: bool
+    ends_chapter: bool
+
+
+def cards_of(sheet: Sheet) -> tuple[CardView, ...]:
+    """Return a sheet's cards as the page shows them."""
+    outline = bare_outline(sheet)
+    levels = [None, *(part.level for part in outline), Level.CHAPTER]
+    return tuple(
+        CardView(
+            card=card,
+            anchor=anchor,
+            index=index - 1,
+            level=int(levels[index] or 0),
+            ends_items=index > 0 and levels[index + 1] is not Level.ITEM,
+            ends_chapter=index > 0 and levels[index + 1] is Level.CHAPTER,
+        )
+        for index, (card, anchor) in enumerate(
+            zip(sheet.cards, (LEAD, *outline_anchors(outline)), strict=True)
+        )
+    )

@@ -1,0 +1,205 @@
+"""The write page of a draft in either view, with preview and preflight; the conflict page."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
+from newsletter.issues.difference import difference
+from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report, free_slug
+from newsletter.issues.findings import Severity
+from newsletter.issues.import_report import ImportReport
+from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.walking import walk_texts
+from newsletter.mailings.mailings import publisher_of
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.render import render_issue
+from newsletter.settings import Settings
+from newsletter.web.access import Visit, newsletter_of, settings_path
+from newsletter.web.issues.blocks import cards_of
+from newsletter.web.issues.proof import SAMPLE_READERS, Marked, Proof, make_proof, show_to_reader
+from newsletter.web.issues.submission import Written
+from newsletter.web.pages import Pages
+
+_VIEW_COOKIE = "view"
+_YEAR_SECONDS = 365 * 86_400
+
+
+class DraftPages:
+    """Shows drafts."""
+
+    def __init__(self, engine: Engine, settings: Settings, pages: Pages) -> None:
+        self._engine, self._settings, self._pages = engine, settings, pages
+        self._picture_base = settings.public_url.rstrip("/") + "/images/"
+
+    def proof_of(self, visit: Visit, draft: Draft, written: Written) -> Proof:
+        """Read, render and check what was written.
+
+        Raises:
+            ContentError: It cannot be read.
+            NotFoundError: It names a template that does not exist.
+        """
+        issue, template = written.read(draft, visit.language)
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+        folder = self._settings.templates_dir
+        own = self._settings.public_url
+        return make_proof(
+            issue, template, row, folder=folder, text=written.text or "", own_site=own
+        )
+
+    def render(self, visit: Visit, draft: Draft, written: Written) -> RenderedIssue:
+        """Read and render what was written, without checking it.
+
+        Raises:
+            ContentError: It cannot be read.
+            NotFoundError: It names a template that does not exist.
+            TemplateError: The template fails.
+        """
+        issue, template = written.read(draft, visit.language)
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+        return render_issue(
+            issue,
+            template=template or row.template,
+            templates_dir=self._settings.templates_dir,
+            publisher=publisher_of(row),
+        )
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        draft: Draft,
+        written: Written,
+        *,
+        status: int = 200,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show the write page with what was typed."""
+        proof: Proof | None = None
+        try:
+            proof = self.proof_of(visit, draft, written)
+        except (ContentError, NotFoundError) as fault:
+            error = error or fault
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            report = find_import_report(session, draft)
+            hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
+        rendered = proof.preflight.rendered if proof else None
+        reader = SAMPLE_READERS[visit.language]
+        undo = request.query_params.get("undo", "")
+        return self._pages.show_to(
+            visit,
+            request,
+            "issues/write.html",
+            status=status,
+            newsletter=row,
+            draft=draft,
+            written=written,
+            sheet=written.sheet,
+            cards=cards_of(written.sheet) if written.sheet else (),
+            undo=undo if undo.isdecimal() else "",
+            said="",
+            notice=request.query_params.get("said", ""),
+            hindrance=hindrance,
+            barred=_errors(proof) if "sending" in request.query_params else (),
+            picture_base=self._picture_base,
+            report=report,
+            places=places_of(draft.issue, report),
+            parts=part_names(draft.issue),
+            error=error,
+            marked=proof.marked if proof else (),
+            settings_url=settings_path(visit),
+            shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
+        )
+
+    def blocks(self, visit: Visit, draft: Draft, *, said: str, undo: str) -> str:
+        """Return the block view by itself, as the draft stands."""
+        sheet = Written.of(draft, in_blocks=True).sheet
+        assert sheet is not None  # noqa: S101 - asked for in blocks
+        return self._pages.render(
+            "issues/blocks.html",
+            language=visit.language,
+            draft=draft,
+            sheet=sheet,
+            cards=cards_of(sheet),
+            said=said,
+            undo=undo,
+            picture_base=self._picture_base,
+        )
+
+    def conflict(
+        self, visit: Visit, request: Request, conflict: DraftConflictError
+    ) -> HTMLResponse:
+        """Show both versions; nothing is written until a person chooses."""
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+        return self._pages.show_to(
+            visit,
+            request,
+            "issues/conflict.html",
+            status=409,
+            newsletter=row,
+            draft=conflict.theirs,
+            lines=difference(conflict.theirs.issue, conflict.mine),
+            text=to_markdown(conflict.mine, template=conflict.theirs.template),
+        )
+
+
+def _errors(proof: Proof | None) -> list[Marked]:
+    marked = proof.marked if proof else ()
+    return [entry for entry in marked if entry.finding.severity is Severity.ERROR]
+
+
+def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
+    """Return why a sound draft cannot be sent."""
+    try:
+        free_slug(session, draft)
+    except ConflictError as error:
+        return error
+    return None
+
+
+def places_of(issue: Issue, report: ImportReport | None) -> dict[str, str]:
+    """Return the anchor of the part that each unplaced line landed in."""
+    wanted = {entry.text for entry in report.unplaced} if report else set()
+    found: dict[str, str] = {}
+    for place, text in walk_texts(issue) if wanted else ():
+        if text in wanted:
+            found.setdefault(text, place.anchor or place.field.value)
+    return found
+
+
+def part_names(issue: Issue) -> list[tuple[str, str]]:
+    """Return the anchors and headings of all parts, for choosing one."""
+    outline = to_outline(issue)
+    return [
+        (anchor, "\u3000" * (part.level - 1) + part.heading)
+        for anchor, part in zip(outline_anchors(outline), outline, strict=True)
+    ]
+
+
+def remember_view(page: Response, *, in_blocks: bool) -> None:
+    """Keep which view was written in, for the list to open it again."""
+    view = "blocks" if in_blocks else "markdown"
+    page.set_cookie(_VIEW_COOKIE, view, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
+
+
+def last_view(request: Request) -> str:
+    """Return the end of the path of the view written in last; of the blocks for anybody new."""
+    return "" if request.cookies.get(_VIEW_COOKIE) == "markdown" else "/blocks"
+
+
+def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -> RedirectResponse:
+    """Lead back to the view that was written in."""
+    view = "/blocks" if in_blocks else ""
+    return RedirectResponse(
+        f"/newsletters/{newsletter}/drafts/{number}{view}{tail}", status_code=303
+    )

@@ -1,0 +1,213 @@
+"""Writing: a draft in blocks or Markdown, saved so that nobody's work is lost, then published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import RevisionKind
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
+from newsletter.i18n.language import Language, Said
+from newsletter.issues.drafts import (
+    Draft,
+    DraftConflictError,
+    get_draft,
+    publish_draft,
+    restore_revision,
+    save_draft,
+)
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.sent import IssueSentError, sent_as
+from newsletter.web.access import EditorVisit, Visit, own
+from newsletter.web.issues.blocks import Changed, Pressed, press
+from newsletter.web.issues.draft_pages import DraftPages, remember_view, to_draft
+from newsletter.web.issues.proof import Proof
+from newsletter.web.issues.submission import Written, WrittenForm, told
+from newsletter.web.routing import Router
+
+_Revision = Annotated[int, Form(ge=0)]
+_SENT_MEANWHILE = IssueSentError(
+    "This issue was sent meanwhile, so this change is not saved.",
+    remedy="Press Save to go on with it in a new issue.",
+)
+_UNDONE = Said(ja="元に戻しました。", en="Taken back.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Saved:
+    """A draft after a save; ``undo`` is the revision that a press can be taken back to."""
+
+    draft: Draft
+    changed: Changed | None = None
+    undo: str = ""
+
+
+def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
+    """Return the routes by which a draft is written."""
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+
+    @router.get("", response_model=None)
+    def write(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        return _open(newsletter, number, visit, request, in_blocks=False)
+
+    @router.get("/blocks", response_model=None)
+    def write_blocks(
+        newsletter: str, number: int, visit: EditorVisit, request: Request
+    ) -> Response:
+        return _open(newsletter, number, visit, request, in_blocks=True)
+
+    def _open(
+        newsletter: str, number: int, visit: Visit, request: Request, *, in_blocks: bool
+    ) -> Response:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            if draft.issue_id is not None and sent_as(session, draft.issue_id):
+                return RedirectResponse(
+                    f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
+                )
+        page = shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
+        remember_view(page, in_blocks=in_blocks)
+        return page
+
+    @router.post("", response_model=None)
+    def save(
+        newsletter: str, number: int, visit: EditorVisit, request: Request, written: WrittenForm
+    ) -> Response:
+        by_script = "application/json" in request.headers.get("accept", "")
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+        try:
+            saved = _save(visit, draft, written, by_itself=by_script)
+        except (ConflictError, ContentError, NotFoundError) as error:
+            if by_script:
+                return _refuse_script(error, visit.language)
+            if isinstance(error, DraftConflictError):
+                return shown.conflict(visit, request, error)
+            if isinstance(error, IssueSentError):
+                return _go_on_apart(newsletter, visit, draft, written)
+            return shown.show(visit, request, draft, written, status=422, error=error)
+        if by_script:
+            return JSONResponse(_answer(visit, saved))
+        focus = saved.changed.focus if saved.changed else ""
+        tail = (f"?undo={saved.undo}" if saved.undo else "") + (f"#block-{focus}" if focus else "")
+        return to_draft(newsletter, number, in_blocks=written.in_blocks, tail=tail)
+
+    def _save(visit: Visit, draft: Draft, written: Written, *, by_itself: bool) -> _Saved:
+        """Keep what was typed, and then do what was pressed, in one transaction."""
+        pressed = Pressed.read(written.press) if written.press else None
+        issue, template = written.read(draft, visit.language)
+        kind = RevisionKind.AUTOSAVED if by_itself or pressed else RevisionKind.SAVED
+        if written.fix:
+            found = shown.proof_of(visit, draft, written).preflight.findings
+            mend = next((f.fix for f in found if f.key == written.fix and f.fix), None)
+            issue, kind = (mend(issue), RevisionKind.FIXED) if mend else (issue, kind)
+        with transaction(engine) as session:
+            began = began_with(get_draft(session, own(visit), draft.id), written.revision)
+            saved = save_draft(
+                session, began, issue, author=visit.address, template=template, kind=kind
+            )
+            if pressed is None:
+                return _Saved(draft=saved)
+            if pressed.verb == "undo":
+                before = pressed.numbers[0]
+                saved = restore_revision(session, saved, before, author=visit.address)
+                return _Saved(draft=saved, changed=Changed(issue=saved.issue, said=_UNDONE))
+            return _do(session, visit, saved, press(saved.issue, pressed))
+
+    def _do(session: Session, visit: Visit, draft: Draft, changed: Changed) -> _Saved:
+        # A revision of its own when something goes, so that the one before stays to go back to.
+        kind = RevisionKind.SAVED if changed.takes_away else RevisionKind.AUTOSAVED
+        saved = save_draft(session, draft, changed.issue, author=visit.address, kind=kind)
+        undo = str(draft.revision) if changed.takes_away else ""
+        return _Saved(draft=saved, changed=changed, undo=undo)
+
+    def _go_on_apart(
+        newsletter: str, visit: Visit, draft: Draft, written: Written
+    ) -> RedirectResponse:
+        """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
+        issue, template = written.read(draft, visit.language)
+        with transaction(engine) as session:
+            begun = start_from(
+                session, draft.newsletter_id, issue, author=visit.address, template=template
+            )
+            record(session, visit, "issue.duplicate", begun.id, {"title": begun.issue.title})
+        return to_draft(newsletter, begun.id, in_blocks=written.in_blocks, tail="?said=apart")
+
+    def _answer(visit: Visit, saved: _Saved) -> dict[str, object]:
+        answer: dict[str, object] = {"revision": saved.draft.revision}
+        if saved.changed is not None:
+            said = saved.changed.said.in_language(visit.language)
+            answer |= {
+                "said": said,
+                "focus": saved.changed.focus,
+                "blocks": shown.blocks(visit, saved.draft, said=said, undo=saved.undo),
+            }
+        return answer
+
+    @router.post("/publish", response_model=None)
+    def publish(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        revision: _Revision,
+        view: Annotated[str, Form(max_length=20)] = "",
+    ) -> Response:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+        in_blocks = view == "blocks"
+        try:
+            _demand_sound(shown.proof_of(visit, draft, Written.of(draft, in_blocks=in_blocks)))
+            with transaction(engine) as session:
+                began = began_with(get_draft(session, own(visit), number), revision)
+                issue = publish_draft(session, began)
+                record(session, visit, "issue.publish", number, {"issue": issue.slug})
+                target = issue.id
+        except DraftConflictError:
+            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?said=changed")
+        except IssueSentError:
+            return to_draft(newsletter, number, in_blocks=in_blocks)
+        except NewsletterError:
+            # The page finds what is in the way anew, so that it can be loaded again.
+            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?sending=1")
+        return RedirectResponse(f"/newsletters/{newsletter}/issues/{target}/send", status_code=303)
+
+    return router
+
+
+def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
+    """Tell the page's script why nothing was saved."""
+    if isinstance(error, DraftConflictError):
+        return JSONResponse({"author": error.theirs.author}, status_code=409)
+    known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
+    return JSONResponse(told(known, language), status_code=422)
+
+
+def began_with(draft: Draft, revision: int) -> Draft:
+    """Return the draft as the page's form knew it, so that a later save is seen as a conflict."""
+    return replace(draft, revision=revision)
+
+
+def record(
+    session: Session, visit: Visit, action: str, number: int, details: dict[str, object]
+) -> None:
+    """Write into the audit log what was done to a draft."""
+    record_event(
+        session,
+        visit.actor,
+        action,
+        object=f"draft {number}",
+        newsletter_id=visit.newsletter_id,
+        details=details,
+    )
+
+
+def _demand_sound(proof: Proof) -> None:
+    if proof.preflight.blocked:
+        raise ContentError("Preflight found errors.", remedy="Mend them first.")

@@ -1,0 +1,87 @@
+"""A draft's past: its history, what changed since, bringing one back, taking a draft away."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.issues.difference import difference
+from newsletter.issues.drafts import (
+    DraftConflictError,
+    delete_draft,
+    drop_import_report,
+    get_draft,
+    get_revision,
+    list_revisions,
+    restore_revision,
+)
+from newsletter.web.access import EditorVisit, newsletter_of, own
+from newsletter.web.issues.draft_pages import DraftPages, to_draft
+from newsletter.web.issues.editor import began_with, record
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+_Revision = Annotated[int, Form(ge=0)]
+
+
+def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
+    """Return the routes of a draft's history."""
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+
+    @router.get("/history")
+    def history(
+        number: int, visit: EditorVisit, request: Request, at: int | None = None
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            draft = get_draft(session, row.id, number)
+            revisions = list_revisions(session, draft)
+            chosen = get_revision(session, draft, at) if at is not None else None
+        return pages.show_to(
+            visit,
+            request,
+            "issues/history.html",
+            newsletter=row,
+            draft=draft,
+            revisions=revisions,
+            chosen=chosen,
+            lines=difference(chosen.issue, draft.issue) if chosen else (),
+        )
+
+    @router.post("/restore", response_model=None)
+    def restore(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        revision: _Revision,
+        at: _Revision,
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                draft = began_with(get_draft(session, own(visit), number), revision)
+                restore_revision(session, draft, at, author=visit.address)
+                record(session, visit, "issue.restore", number, {"revision": at})
+        except DraftConflictError as conflict:
+            return shown.conflict(visit, request, conflict)
+        return to_draft(newsletter, number, in_blocks=True)
+
+    @router.post("/report")
+    def drop_report(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+        with transaction(engine) as session:
+            drop_import_report(session, get_draft(session, own(visit), number))
+        return to_draft(newsletter, number, in_blocks=True)
+
+    @router.post("/delete")
+    def delete(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+        with transaction(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            delete_draft(session, draft)
+            record(session, visit, "issue.delete", number, {"title": draft.issue.title})
+        return RedirectResponse(f"/newsletters/{newsletter}/issues", status_code=303)
+
+    return router

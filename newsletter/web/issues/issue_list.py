@@ -1,0 +1,229 @@
+"""The list of a newsletter's issues, and how a new one begins: empty, pasted or uploaded."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import RevisionKind, Role
+from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts import create_draft, open_issue
+from newsletter.issues.import_report import report_on
+from newsletter.issues.model import Issue
+from newsletter.issues.overview import list_lines
+from newsletter.issues.sent import sent_as
+from newsletter.issues.sources import ReadIssue, read_issue
+from newsletter.newsletters.publications import list_newsletters
+from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.issues.draft_pages import last_view
+from newsletter.web.issues.submission import WRITTEN_OCTETS
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+
+#: Octets; what `read_issue` refuses need not be read to its end.
+_LARGEST = 4_000_001
+_Short = Annotated[str, Form(max_length=300)]
+_Long = Annotated[str, Form(max_length=_LARGEST)]
+
+
+def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+    """Return the routes of the list and of beginning an issue."""
+    router = Router()
+
+    @router.get("/newsletters")
+    def choose(visit: EditorVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            rows = [
+                row for row in list_newsletters(session) if visit.rights.allows(Role.EDITOR, row.id)
+            ]
+            lines = {row.id: list_lines(session, row.id) for row in rows}
+            ruled = {row.id for row in rows if visit.rights.allows(Role.ADMINISTRATOR, row.id)}
+        return pages.show_to(
+            visit,
+            request,
+            "issues/choose.html",
+            newsletters=rows,
+            lines=lines,
+            ruled=ruled,
+            may_create=visit.rights.everywhere(Role.ADMINISTRATOR),
+        )
+
+    @router.get("/newsletters/{newsletter}/issues")
+    def show_issues(visit: EditorVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            lines = list_lines(session, row.id)
+        may_rule = visit.rights.allows(Role.ADMINISTRATOR, row.id)
+        return pages.show_to(
+            visit,
+            request,
+            "issues/list.html",
+            newsletter=row,
+            lines=lines,
+            may_rule=may_rule,
+            view=last_view(request),
+        )
+
+    def _show_new(
+        visit: Visit, request: Request, error: ContentError | None = None, **typed: str
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+        values = {"title": "", "date": _today(row).isoformat(), "text": ""} | typed
+        return pages.show_to(
+            visit,
+            request,
+            "issues/new.html",
+            status=422 if error else 200,
+            newsletter=row,
+            error=error,
+            excerpt=_excerpt(values["text"], error),
+            typed=values,
+        )
+
+    @router.get("/newsletters/{newsletter}/issues/new")
+    def ask_new(visit: EditorVisit, request: Request) -> HTMLResponse:
+        return _show_new(visit, request)
+
+    @router.post("/newsletters/{newsletter}/issues/new", response_model=None)
+    def begin(
+        newsletter: str,
+        visit: EditorVisit,
+        request: Request,
+        title: _Short = "",
+        date: _Short = "",
+    ) -> HTMLResponse | RedirectResponse:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
+                draft = create_draft(session, row.id, issue, author=visit.address)
+                _record(session, visit, "issue.create", draft.id, {"title": issue.title})
+        except ContentError as error:
+            return _show_new(visit, request, error, title=title, date=date)
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
+
+    @router.post(
+        "/newsletters/{newsletter}/issues/import",
+        response_model=None,
+        dependencies=[up_to(WRITTEN_OCTETS)],
+    )
+    def bring_in(
+        newsletter: str,
+        visit: EditorVisit,
+        request: Request,
+        text: _Long = "",
+        file: UploadFile | None = None,
+    ) -> HTMLResponse | RedirectResponse:
+        uploaded = file is not None and bool(file.filename)
+        data = file.file.read(_LARGEST) if file and uploaded else _pasted(text)
+        source = (file.filename or "")[:100] if file and uploaded else _pasted_name(visit)
+        try:
+            read = _read(data, source)
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                draft = create_draft(
+                    session,
+                    row.id,
+                    read.issue,
+                    author=visit.address,
+                    template=read.template,
+                    kind=RevisionKind.IMPORTED,
+                    report=report_on(read),
+                )
+                details = {"title": read.issue.title, "format": read.format.value}
+                _record(session, visit, "issue.import", draft.id, details)
+        except ContentError as error:
+            return _show_new(visit, request, error, text=text)
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
+
+    @router.post("/newsletters/{newsletter}/issues/{number}/open")
+    def open_for_editing(
+        newsletter: str, number: int, visit: EditorVisit, request: Request
+    ) -> RedirectResponse:
+        """Open an issue's draft; of one that was sent, the page that shows it."""
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            issue = session.get(IssueRow, number)
+            if issue is None or issue.newsletter_id != row.id:
+                raise NotFoundError("There is no such issue.")
+            if sent_as(session, number):
+                return _go(f"/newsletters/{newsletter}/issues/{number}")
+            draft = open_issue(session, row.id, issue.slug, author=visit.address)
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}{last_view(request)}")
+
+    return router
+
+
+def _record(
+    session: Session, visit: Visit, action: str, draft: int, details: dict[str, str]
+) -> None:
+    record_event(
+        session,
+        visit.actor,
+        action,
+        object=f"draft {draft}",
+        newsletter_id=visit.newsletter_id,
+        details=details,
+    )
+
+
+def _go(path: str) -> RedirectResponse:
+    return RedirectResponse(path, status_code=303)
+
+
+def _today(row: NewsletterRow) -> date:
+    return now().astimezone(ZoneInfo(row.time_zone)).date()
+
+
+def _title(text: str) -> str:
+    if title := " ".join(text.split()):
+        return title
+    raise ContentError(
+        "The issue has no title.", place=Place(source="form", field="title"), remedy="Write one."
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        raise ContentError(
+            f"{text!r} is no date.",
+            place=Place(source="form", field="date"),
+            remedy="Write it as 2026-12-01.",
+        ) from None
+
+
+def _read(data: bytes, source: str) -> ReadIssue:
+    if not data.strip():
+        raise ContentError("There is no text.", remedy="Paste one, or choose a file.")
+    return read_issue(data, source=source)
+
+
+def _pasted(text: str) -> bytes:
+    return text.replace("\r\n", "\n").encode()
+
+
+def _pasted_name(visit: Visit) -> str:
+    return "貼り付けた本文" if visit.language is Language.JAPANESE else "the pasted text"
+
+
+def _excerpt(text: str, error: ContentError | None) -> str:
+    """Return the line that an error names, to be shown with it."""
+    if error is None or error.place is None or error.place.line is None:
+        return ""
+    lines = text.replace("\r\n", "\n").split("\n")
+    index = error.place.line - 1
+    return lines[index][:200] if 0 <= index < len(lines) else ""

@@ -1,0 +1,138 @@
+"""Viewing: a draft's mail as it is typed, as one subscriber would see it; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, JSONResponse
+from markupsafe import escape
+from sqlalchemy import Engine, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import SubscriptionState
+from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
+from newsletter.issues.drafts import get_draft
+from newsletter.web.access import EditorVisit, Visit, own, settings_path
+from newsletter.web.issues.draft_pages import DraftPages
+from newsletter.web.issues.proof import SAMPLE_READERS, Reader, mail_frame, show_to_reader
+from newsletter.web.issues.submission import Written, WrittenForm, told
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+
+_READERS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """With whose eyes, and in which appearance."""
+
+    reader: str
+    dark: bool
+
+
+def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
+    """Return the routes of the preview."""
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+
+    @router.post("/preview")
+    async def preview(
+        number: int, visit: EditorVisit, request: Request, written: WrittenForm
+    ) -> JSONResponse:
+        form = await request.form()
+        asked = _Asked(reader=str(form.get("reader", "")), dark=form.get("dark") == "true")
+        return await run_in_threadpool(_preview, number, visit, written, asked)
+
+    def _preview(number: int, visit: Visit, written: Written, asked: _Asked) -> JSONResponse:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            reader = _reader_of(session, visit, asked.reader)
+        try:
+            mail = show_to_reader(shown.render(visit, draft, written), reader, dark=asked.dark)
+        except TemplateError:
+            # Preflight tells it, with its place in the template.
+            return JSONResponse({})
+        except (ContentError, NotFoundError) as error:
+            return JSONResponse(told(error, visit.language), status_code=422)
+        return JSONResponse(
+            {"html": mail.html, "text": mail.text, "subject": mail.subject, "snippet": mail.snippet}
+        )
+
+    @router.post("/findings")
+    def findings(number: int, visit: EditorVisit, written: WrittenForm) -> HTMLResponse:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+        try:
+            proof = shown.proof_of(visit, draft, written)
+        except (ContentError, NotFoundError) as error:
+            return HTMLResponse(escape(tell(error, visit.language)), status_code=422)
+        return pages.show(
+            "issues/findings.html",
+            language=visit.language,
+            marked=proof.marked,
+            language_of_findings=visit.language,
+            settings_url=settings_path(visit),
+            in_blocks=written.in_blocks,
+        )
+
+    @router.get("/mail")
+    def mail(number: int, visit: EditorVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+        proof = shown.proof_of(visit, draft, Written.of(draft, in_blocks=True))
+        return mail_frame(proof.preflight.rendered, SAMPLE_READERS[visit.language])
+
+    @router.post("/readers")
+    def find_readers(
+        visit: EditorVisit, find: Annotated[str, Form(max_length=200)] = ""
+    ) -> JSONResponse:
+        """Find subscribers whose address or name begins so; by POST, as URLs land in logs."""
+        with reading(engine) as session:
+            found = _search(session, own(visit), find.strip())
+        return JSONResponse([{"address": r.address, "name": r.name} for r in found])
+
+    return router
+
+
+def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
+    if not words:
+        return []
+    rows = session.execute(
+        select(SubscriptionRow.name, SubscriberRow.address)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            SubscriberRow.address.is_not(None),
+            or_(
+                SubscriberRow.address_key.startswith(words.lower(), autoescape=True),
+                SubscriptionRow.name.startswith(words, autoescape=True),
+            ),
+        )
+        .limit(_READERS)
+    )
+    return [Reader(name=name, address=address or "") for name, address in rows]
+
+
+def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
+    """Return one of the newsletter's subscribers by address; a sample for any other."""
+    sample = SAMPLE_READERS[visit.language]
+    try:
+        key = parse_address(typed).key
+    except ListError:
+        return sample
+    found = session.execute(
+        select(SubscriptionRow.name, SubscriberRow.address)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == visit.newsletter_id,
+            SubscriberRow.address_key == key,
+        )
+    ).one_or_none()
+    return Reader(name=found.name, address=found.address or "") if found else sample

@@ -1,0 +1,156 @@
+"""The proof of an issue: its mail as a reader sees it, and what preflight finds, with its place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi.responses import HTMLResponse
+from lxml import html as lxml_html
+
+from newsletter.database.tables import NewsletterRow
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import Language
+from newsletter.issues.findings import Finding
+from newsletter.issues.lines import find_line
+from newsletter.issues.markdown import looks_like_markdown, read_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.normalise import without_controls
+from newsletter.mailings.links import DeliveryLinks
+from newsletter.mailings.mailings import publisher_of
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.rendering.slots import fill
+
+_DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
+_FRAME_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
+)
+#: Characters behind the subject that any inbox shows at most.
+_SNIPPET = 240
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Whose eyes a preview is seen with."""
+
+    name: str
+    address: str
+
+
+SAMPLE_READERS = {
+    Language.JAPANESE: Reader(name="見本 花子", address="reader@example.jp"),
+    Language.ENGLISH: Reader(name="Jane Sample", address="reader@example.jp"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """A finding with where it stands.
+
+    Attributes:
+        line: The line of the Markdown.
+        block: The part's anchor, or else the field of the issue.
+    """
+
+    finding: Finding
+    line: int
+    block: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """An issue checked, with its mail; no mail where the template fails."""
+
+    issue: Issue
+    preflight: Preflight
+    marked: tuple[Marked, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A mail as one reader sees it; ``snippet`` is what an inbox shows behind the subject."""
+
+    html: str
+    text: str
+    subject: str
+    snippet: str
+
+
+def read_text(text: str, language: Language) -> tuple[Issue, str]:
+    """Read what stands in the editor, and the template it names.
+
+    Raises:
+        ContentError: It is no issue; the place names the line.
+    """
+    source = "本文" if language is Language.JAPANESE else "text"
+    plain = without_controls(text.replace("\r\n", "\n"))
+    if not looks_like_markdown(plain):
+        raise ContentError(
+            "The text does not begin with front matter.",
+            place=Place(source=source, line=1),
+            remedy="Begin with a line of three hyphens, then title and date.",
+        )
+    return read_markdown(plain, source=source)
+
+
+def make_proof(
+    issue: Issue,
+    template: str,
+    newsletter: NewsletterRow,
+    *,
+    folder: Path,
+    text: str = "",
+    own_site: str = "",
+) -> Proof:
+    """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
+
+    Raises:
+        NotFoundError: It names a template that does not exist.
+    """
+    preflight = run_preflight(
+        issue,
+        template=template or newsletter.template,
+        templates_dir=folder,
+        publisher=publisher_of(newsletter),
+        own_site=own_site,
+    )
+    plain = text.replace("\r\n", "\n")
+    marked = tuple(
+        Marked(
+            finding=finding,
+            line=find_line(plain, finding.place, about=finding.about) if plain else 0,
+            block=finding.place.anchor or finding.place.field.value,
+        )
+        for finding in preflight.findings
+    )
+    return Proof(issue=issue, preflight=preflight, marked=marked)
+
+
+def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
+    """Fill the personal slots as sending does; links that are personal lead nowhere."""
+    slots = DeliveryLinks.leading_nowhere().slots(name=reader.name, address=reader.address)
+    html = fill(rendered.html, slots)
+    shown = "dark" if dark else "light"
+    return Shown(
+        html=_DARK.sub(lambda m: "(min-width: 0)" if m[1] == shown else "(max-width: 0)", html),
+        text=fill(rendered.text, slots),
+        subject=fill(rendered.subject, slots),
+        snippet=_snippet(html),
+    )
+
+
+def mail_frame(rendered: RenderedIssue | None, reader: Reader) -> HTMLResponse:
+    """Return a mail as a document for a frame: without scripts, asking no other host."""
+    html = show_to_reader(rendered, reader, dark=False).html if rendered else ""
+    return HTMLResponse(html, headers={"Content-Security-Policy": _FRAME_POLICY})
+
+
+def _snippet(html: str) -> str:
+    """Return a mail's first words, as inboxes take them: the preheader, then what follows it."""
+    parser = lxml_html.HTMLParser(encoding="utf-8")
+    body = lxml_html.document_fromstring(html.encode(), parser=parser).find("body")
+    words = " ".join(text.strip() for text in body.itertext() if text.strip())
+    return " ".join(words.split())[:_SNIPPET]

@@ -1,0 +1,104 @@
+"""Sent issues: shown as they went out, never changed, and what a new issue begins with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DraftRow, IssueRow
+from newsletter.errors import NotFoundError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.sent import sent_as
+from newsletter.mailings.content import load_content
+from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.issues.draft_pages import last_view
+from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+
+def sent_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of issues as they were sent."""
+    router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
+
+    @router.get("")
+    def show_sent(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            issue = _find(session, visit, number)
+            draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
+            mailings = sent_as(session, number)
+            if not mailings:
+                to = f"drafts/{draft.id}{last_view(request)}" if draft else f"issues/{number}/send"
+                return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
+            content = load_content(session, mailings[0].id)
+        reader = SAMPLE_READERS[visit.language]
+        return pages.show_to(
+            visit,
+            request,
+            "issues/sent.html",
+            newsletter=row,
+            issue=issue,
+            mailings=mailings,
+            content=content,
+            shown=show_to_reader(content.rendered, reader, dark=False),
+            draft=draft if draft and draft.content != issue.content else None,
+        )
+
+    @router.get("/mail")
+    def show_mail(number: int, visit: EditorVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            issue = _find(session, visit, number)
+            mailings = sent_as(session, issue.id)
+            if not mailings:
+                raise NotFoundError("This issue was not sent.")
+            content = load_content(session, mailings[0].id)
+        return mail_frame(content.rendered, SAMPLE_READERS[visit.language])
+
+    @router.post("/duplicate")
+    def duplicate(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        source: Annotated[str, Form(max_length=20)] = "",
+    ) -> RedirectResponse:
+        with transaction(engine) as session:
+            issue = _find(session, visit, number)
+            content, template = issue.content, issue.template
+            draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
+            if source == "draft" and draft is not None:
+                content, template = draft.content, draft.template
+            begun = start_from(
+                session,
+                issue.newsletter_id,
+                issue_from_json(content),
+                author=visit.address,
+                template=template,
+            )
+            record_event(
+                session,
+                visit.actor,
+                "issue.duplicate",
+                object=f"draft {begun.id}",
+                newsletter_id=issue.newsletter_id,
+                details={"from": issue.slug, "title": begun.issue.title},
+            )
+        return RedirectResponse(
+            f"/newsletters/{newsletter}/drafts/{begun.id}/blocks?said=duplicated", status_code=303
+        )
+
+    return router
+
+
+def _find(session: Session, visit: Visit, number: int) -> IssueRow:
+    issue = session.get(IssueRow, number)
+    if issue is None or issue.newsletter_id != visit.newsletter_id:
+        raise NotFoundError("There is no such issue.")
+    return issue

@@ -1,0 +1,101 @@
+"""What an editor's page submits, in either view: read into an issue, or shown again as typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from newsletter.errors import NewsletterError
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts import Draft
+from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.sheet import Sheet, read_sheet, sheet_of_fields, to_sheet
+from newsletter.web.issues.proof import read_text
+from newsletter.web.routing import BodyLimit
+from newsletter.web.wording import in_japanese
+
+#: Fields of a form: an issue of a thousand blocks has some ten thousand.
+_MAX_FIELDS = 20_000
+#: Characters in all of them.
+_LONGEST = 4_000_000
+#: Octets of a request that brings them, at three a character.
+WRITTEN_OCTETS = 3 * _LONGEST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """A submitted form.
+
+    Attributes:
+        text: The Markdown; None from the block view.
+        sheet: The fields of the block view; None from the Markdown view.
+        revision: What the draft was when the page was made.
+        fix: The finding to mend, by its key.
+        press: The block view's button; see `Pressed`.
+    """
+
+    text: str | None = None
+    sheet: Sheet | None = None
+    revision: int = 0
+    fix: str = ""
+    press: str = ""
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether the block view sent it."""
+        return self.sheet is not None
+
+    def read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
+        """Return the issue and the template it names.
+
+        Raises:
+            ContentError: Something in it is wrong; the place names the line or the block.
+        """
+        if self.sheet is not None:
+            return read_sheet(self.sheet, draft.issue, template=draft.template), draft.template
+        return read_text(self.text or "", language)
+
+    @classmethod
+    def of(cls, draft: Draft, *, in_blocks: bool) -> Written:
+        """Return what the page of a draft would submit unchanged."""
+        if in_blocks:
+            return cls(sheet=to_sheet(draft.issue), revision=draft.revision)
+        text = to_markdown(draft.issue, template=draft.template)
+        return cls(text=text, revision=draft.revision)
+
+
+async def read_written(
+    request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
+) -> Written:
+    """Read a submitted form; one larger than any issue is refused by its status alone."""
+    form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    if sum(len(value) for _, value in fields) > _LONGEST:
+        raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
+    named = dict(fields)
+    revision = named.get("revision", "")
+    return Written(
+        text=None if named.get("view") == "blocks" else named.get("text", ""),
+        sheet=sheet_of_fields(fields) if named.get("view") == "blocks" else None,
+        revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
+        fix=named.get("fix", ""),
+        press=named.get("press", ""),
+    )
+
+
+WrittenForm = Annotated[Written, Depends(read_written)]
+
+
+def told(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
+    """Say a fault to the page's script: the line or the block it is in, and the remedy."""
+    place = error.place
+    worded = in_japanese if language is Language.JAPANESE else str
+    return {
+        "line": place.line if place else None,
+        "block": place.field if place and place.line is None else None,
+        "what": worded(error.what),
+        "remedy": worded(error.remedy),
+    }

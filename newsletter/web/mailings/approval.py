@@ -1,0 +1,223 @@
+"""Approval: asked for by one person; given, or sent back with words, by another who sees it all."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from newsletter.accounts.audit import record_event
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import ApprovalRow
+from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.issues.codec import issue_from_json
+from newsletter.issues.difference import difference
+from newsletter.issues.findings import Severity
+from newsletter.mailings.approval import (
+    ApprovalState,
+    SendingPlan,
+    approve,
+    approved_before,
+    content_digest,
+    find_approval,
+    plan_of,
+    request_approval,
+    send_back,
+    state_of,
+)
+from newsletter.mailings.approval_notices import Post
+from newsletter.mailings.audience import audience_figure
+from newsletter.web.access import (
+    AdministratorVisit,
+    ApproverVisit,
+    SeeingVisit,
+    SenderVisit,
+    Visit,
+)
+from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.mailings.send_page import (
+    PATH,
+    Choice,
+    SendingPage,
+    address_of,
+    back_to_page,
+    find_issue_of,
+    people_of,
+    subject_of,
+)
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+from subscribers.segments.saved import segment_text
+
+_Field = Annotated[str, Form(max_length=4000)]
+
+
+def approval_router(page: SendingPage) -> Router:
+    """Return the routes of approval."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    engine = page.engine
+    post = Post(
+        templates_dir=page.settings.templates_dir, public_url=page.settings.public_url.rstrip("/")
+    )
+
+    @router.get(PATH + "/review")
+    def review(issue_id: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
+        return _show_review(page, visit, request, issue_id)
+
+    @router.get(PATH + "/mail")
+    def show_mail(issue_id: int, visit: SeeingVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            rendered = page.preflight(session, issue, newsletter).rendered
+        return mail_frame(rendered, SAMPLE_READERS[visit.language])
+
+    @router.post(PATH + "/approval")
+    def ask_approval(  # noqa: PLR0917 - the form's fields
+        issue_id: int,
+        visit: SenderVisit,
+        request: Request,
+        digest: _Field = "",
+        segment: _Field = "",
+        when: _Field = "",
+        hour: _Field = "",
+        everywhere: _Field = "",
+        over: _Field = "0",
+        asked: Annotated[list[int] | None, Form()] = None,
+    ) -> Response:
+        choice = Choice(
+            segment=segment, when=when or "now", hour=hour, everywhere=bool(everywhere), over=over
+        )
+        try:
+            plan = SendingPlan(segment=segment, schedule=choice.schedule()) if when else None
+            with transaction(engine) as session:
+                newsletter, issue = find_issue_of(session, visit, issue_id)
+                rendered = page.preflight(session, issue, newsletter).rendered
+                request_approval(
+                    session,
+                    visit.actor,
+                    issue,
+                    rendered,
+                    digest,
+                    post=post,
+                    plan=plan,
+                    asked=asked or (),
+                )
+        except (ConflictError, ListError) as error:
+            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
+        return back_to_page(request, "asked", cut="/approval", choice=choice if when else None)
+
+    @router.post(PATH + "/approve")
+    def give_approval(
+        issue_id: int, visit: ApproverVisit, request: Request, digest: _Field = ""
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                newsletter, issue = find_issue_of(session, visit, issue_id)
+                rendered = page.preflight(session, issue, newsletter).rendered
+                approve(session, visit.actor, issue, rendered, digest, post=post)
+        except ConflictError as error:
+            return _show_review(page, visit, request, issue_id, error=error)
+        return RedirectResponse(_review_of(request, "/approve", "approved"), status_code=303)
+
+    @router.post(PATH + "/return")
+    def send_it_back(
+        issue_id: int,
+        visit: ApproverVisit,
+        request: Request,
+        digest: _Field = "",
+        because: _Field = "",
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                newsletter, issue = find_issue_of(session, visit, issue_id)
+                rendered = page.preflight(session, issue, newsletter).rendered
+                send_back(session, visit.actor, issue, rendered, digest, because=because, post=post)
+        except (ConflictError, ListError) as error:
+            return _show_review(page, visit, request, issue_id, error=error, because=because)
+        return RedirectResponse(_review_of(request, "/return", "returned"), status_code=303)
+
+    @router.post("/approval-rule")
+    def set_rule(
+        visit: AdministratorVisit, issue_id: Annotated[int, Form()], required: _Field = ""
+    ) -> Response:
+        with transaction(engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            newsletter.approval_required = bool(required)
+            record_event(
+                session,
+                visit.actor,
+                "newsletter.approval-rule",
+                object=newsletter.slug,
+                newsletter_id=newsletter.id,
+                details={"required": bool(required)},
+            )
+            target = f"{address_of(newsletter, issue)}?said=rule"
+        return RedirectResponse(target, status_code=303)
+
+    return router
+
+
+def _review_of(request: Request, cut: str, said: str) -> str:
+    return f"{request.url.path.removesuffix(cut)}/review?said={said}"
+
+
+def _show_review(
+    page: SendingPage,
+    visit: Visit,
+    request: Request,
+    issue_id: int,
+    *,
+    error: NewsletterError | None = None,
+    because: str = "",
+) -> HTMLResponse:
+    """Show an approver what readers would get, who they are, and what changed since last time."""
+    with reading(page.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        preflight = page.preflight(session, issue, newsletter)
+        rendered = preflight.rendered
+        digest = content_digest(newsletter, rendered) if rendered else ""
+        approval = find_approval(session, issue.id, digest)
+        before = approved_before(session, issue.id, besides=digest)
+        plan = plan_of(approval) if approval else None
+        query = segment_text(session, newsletter.id, plan.segment) if plan else ""
+        reader = SAMPLE_READERS[visit.language]
+        return page.pages.show_to(
+            visit,
+            request,
+            "mailings/review.html",
+            status=409 if error else 200,
+            newsletter=newsletter,
+            issue=issue,
+            base=address_of(newsletter, issue),
+            subject=subject_of(rendered),
+            text=show_to_reader(rendered, reader, dark=False).text if rendered else "",
+            errors=preflight.of(Severity.ERROR),
+            warnings=preflight.of(Severity.WARNING),
+            digest=digest,
+            approval=approval,
+            state=state_of(approval).value if approval else "",
+            people=people_of(session, approval, before),
+            plan=plan,
+            count=audience_figure(session, newsletter, query, page.figures),
+            before=before,
+            lines=difference(issue_from_json(before.content), issue_from_json(issue.content))
+            if before and before.content
+            else (),
+            error=tell(error, visit.language) if error else "",
+            because=because,
+            said=request.query_params.get("said", ""),
+            may_answer=_may_answer(visit, approval),
+            may_send=visit.may(Permission.SEND),
+        )
+
+
+def _may_answer(visit: Visit, approval: ApprovalRow | None) -> bool:
+    return (
+        approval is not None
+        and state_of(approval) is ApprovalState.WAITING
+        and visit.may(Permission.APPROVE)
+        and approval.requested_by != visit.account_id
+        and (not approval.asked or visit.account_id in approval.asked)
+    )

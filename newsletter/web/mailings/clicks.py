@@ -1,0 +1,57 @@
+"""Counted links: where a click is led on, and where an administrator says that clicks count."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.mailings.clicks import follow
+from newsletter.tokens import TokenSigner
+from newsletter.web.access import AdministratorVisit
+from newsletter.web.routing import Router
+
+
+def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
+    """Return the routes of counted links."""
+    router = Router()
+
+    @router.api_route("/r/{token}", methods=["GET", "HEAD"])
+    def go_on(token: str, request: Request) -> RedirectResponse:
+        """Lead on; nothing but a sum changes, and only when a page is really asked for."""
+        looks_ahead = "prefetch" in request.headers.get("sec-purpose", "")
+        if request.method == "HEAD" or looks_ahead:
+            with reading(engine) as session:
+                url = follow(session, signer, token, count=False)
+        else:
+            with transaction(engine) as session:
+                url = follow(session, signer, token, count=True)
+        return RedirectResponse(url, status_code=302)
+
+    @router.post("/newsletters/{newsletter}/click-rule")
+    def set_rule(
+        newsletter: str,
+        visit: AdministratorVisit,
+        issue_id: Annotated[int, Form()],
+        counted: Annotated[str, Form(max_length=1)] = "",
+    ) -> RedirectResponse:
+        with transaction(engine) as session:
+            row = session.get_one(NewsletterRow, visit.newsletter_id)
+            row.count_clicks = bool(counted)
+            record_event(
+                session,
+                visit.actor,
+                "newsletter.click-rule",
+                object=row.slug,
+                newsletter_id=row.id,
+                details={"counted": bool(counted)},
+            )
+        target = f"/newsletters/{newsletter}/issues/{issue_id}/send?said=rule"
+        return RedirectResponse(target, status_code=303)
+
+    return router

@@ -1,0 +1,199 @@
+"""Ordering a mailing: audience, hour, a last confirmation, and the order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.tokens import new_token
+from newsletter.database.engine import reading
+from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.mailings.approval import SendingPlan, find_approval, plan_of
+from newsletter.mailings.audience import audience_figure
+from newsletter.mailings.orders import Order, place_order, review_order
+from newsletter.mailings.readiness import check_stored
+from newsletter.web.access import SeeingVisit, SenderVisit, Visit
+from newsletter.web.issues.proof import SAMPLE_READERS, show_to_reader
+from newsletter.web.mailings.send_page import (
+    PATH,
+    Choice,
+    SendingPage,
+    address_of,
+    find_issue_of,
+    subject_of,
+)
+from newsletter.web.routing import Router
+from newsletter.web.wording import tell
+from subscribers.segments.saved import segment_text
+
+_Field = Annotated[str, Form(max_length=4000)]
+_Asked = Annotated[str, Query(max_length=4000)]
+
+
+def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of routes
+    """Return the routes by which a mailing is ordered."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    engine, figures = page.engine, page.figures
+
+    @router.get(PATH)
+    def show_sending(issue_id: int, visit: SeeingVisit, request: Request) -> Response:
+        if visit.may(Permission.APPROVE) and not visit.may(Permission.SEND):
+            return RedirectResponse(f"{request.url.path}/review", status_code=303)
+        return page.show(visit, request, issue_id)
+
+    @router.get(PATH + "/audience")
+    def show_audience(
+        issue_id: int, visit: SeeingVisit, request: Request, segment: _Asked = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter, _ = find_issue_of(session, visit, issue_id)
+            try:
+                query = segment_text(session, newsletter.id, segment)
+                count, error = audience_figure(session, newsletter, query, figures), ""
+            except NewsletterError as wrong:
+                count, error = None, tell(wrong, visit.language)
+        return page.pages.show_to(
+            visit, request, "mailings/_audience.html", count=count, error=error
+        )
+
+    @router.get(PATH + "/confirm")
+    def confirm(
+        issue_id: int,
+        visit: SenderVisit,
+        request: Request,
+        segment: _Asked = "",
+        when: _Asked = "now",
+        hour: _Asked = "",
+        everywhere: _Asked = "",
+        over: _Asked = "0",
+    ) -> HTMLResponse:
+        choice = Choice(
+            segment=segment, when=when, hour=hour, everywhere=bool(everywhere), over=over
+        )
+        try:
+            found = _last_look(page, visit, issue_id, choice)
+        except NotFoundError:
+            raise
+        except NewsletterError as error:
+            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
+        return page.pages.show_to(
+            visit, request, "mailings/confirm.html", **found, choice=choice, key=new_token()
+        )
+
+    @router.post(PATH)
+    def send(  # noqa: PLR0917 - the form's fields
+        issue_id: int,
+        visit: SenderVisit,
+        request: Request,
+        key: _Field = "",
+        digest: _Field = "",
+        segment: _Field = "",
+        when: _Field = "now",
+        hour: _Field = "",
+        everywhere: _Field = "",
+        over: _Field = "0",
+        warnings: _Field = "",
+        again: _Field = "",
+    ) -> Response:
+        choice = Choice(
+            segment=segment, when=when, hour=hour, everywhere=bool(everywhere), over=over
+        )
+        confirmed = _Confirmed(
+            choice=choice, key=key, digest=digest, warnings=bool(warnings), again=bool(again)
+        )
+        try:
+            target = _place(page, visit, issue_id, confirmed)
+        except NotFoundError:
+            raise
+        except NewsletterError as error:
+            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
+        return RedirectResponse(target, status_code=303)
+
+    return router
+
+
+def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -> dict[str, Any]:
+    """Return what the confirmation names.
+
+    Raises:
+        NewsletterError: It cannot be sent like this.
+    """
+    with reading(page.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        schedule = choice.schedule()
+        review = review_order(
+            session,
+            newsletter,
+            issue,
+            page.preflight(session, issue, newsletter),
+            segment=segment_text(session, newsletter.id, choice.segment),
+            schedule=schedule,
+            figures=page.figures,
+        )
+        approval = find_approval(session, issue.id, review.digest)
+        plan = plan_of(approval) if approval and approval.approved_by else None
+        reader = SAMPLE_READERS[visit.language]
+        return {
+            "other_plan": plan
+            not in {None, SendingPlan(segment=choice.segment, schedule=schedule)},
+            "text": show_to_reader(review.rendered, reader, dark=False).text,
+            "newsletter": newsletter,
+            "issue": issue,
+            "base": address_of(newsletter, issue),
+            "subject": subject_of(review.rendered),
+            "count": review.audience,
+            "first": review.first,
+            "schedule": schedule,
+            "warnings": review.warnings,
+            "earlier": review.earlier,
+            "digest": review.digest,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Confirmed:
+    """What the confirmation's form says.
+
+    Attributes:
+        key: Makes a form that is sent twice one order.
+        digest: Names the content that was looked at.
+        warnings: It is to be sent with preflight's warnings.
+        again: It is to be sent though it was before.
+    """
+
+    choice: Choice
+    key: str
+    digest: str
+    warnings: bool
+    again: bool
+
+
+def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> str:
+    """Order the mailing; return its page's path.
+
+    Raises:
+        NewsletterError: It cannot be sent like this.
+    """
+    with reading(page.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        query = segment_text(session, newsletter.id, said.choice.segment)
+    number = place_order(
+        page.engine,
+        visit.actor,
+        issue,
+        check_stored(issue, newsletter, page.settings, ask_dns=False),
+        Order(
+            key=said.key,
+            digest=said.digest,
+            segment=query,
+            schedule=said.choice.schedule(),
+            with_warnings=said.warnings,
+            again=said.again,
+        ),
+        batch_size=page.settings.batch_size,
+    )
+    return f"/newsletters/{newsletter.slug}/mailings/{number}"

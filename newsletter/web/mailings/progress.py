@@ -1,0 +1,269 @@
+"""Mailings: the list, one's progress as it goes, its report, and the words that hold or end it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Annotated
+
+from fastapi import Form, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.mailings import actions as operations
+from newsletter.mailings.audience import audience_figure
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.clicks import LinkClicks, clicks_of
+from newsletter.mailings.reports import (
+    MailingSummary,
+    Pace,
+    Report,
+    list_headlines,
+    list_summaries,
+    measure_pace,
+    missed_deliveries,
+    report_on,
+    summarise,
+)
+from newsletter.newsletters.publications import list_newsletters
+from newsletter.operations.alarms import judge_flow
+from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.overview import look_at_flow
+from newsletter.settings import Settings
+from newsletter.web.access import (
+    EditorVisit,
+    HolderVisit,
+    Requires,
+    SeeingVisit,
+    SignedInVisit,
+    Visit,
+    own,
+)
+from newsletter.web.charts import STACK, stacked_bars
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.streams import live
+from newsletter.web.wording import tell
+from subscribers.lists.exports import defuse
+
+_Field = Annotated[str, Form(max_length=500)]
+_PAGE = 20
+_COMPARED = 6
+#: Of each newsletter, where several are listed.
+_NEWEST = 3
+_TICK_SECONDS = 1.5
+_MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
+_ACTIONS = {
+    "pause": operations.pause,
+    "resume": operations.resume,
+    "cancel": operations.cancel,
+}
+_TO_COME = frozenset({MailingState.SCHEDULED, MailingState.PLANNING})
+_LIVE = "mailings/_progress.html"
+
+
+def mailings_router(  # noqa: C901, PLR0915 - a list of routes
+    settings: Settings, engine: Engine, figures: Figures, pages: Pages
+) -> Router:
+    """Return the routes of mailings under way and past."""
+    router = Router(prefix="/newsletters/{newsletter}/mailings")
+    outer = Router()
+
+    @outer.get("/mailings")
+    def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            rows = [
+                row
+                for row in list_newsletters(session)
+                if visit.rights.may(Permission.SEE_MAILINGS, row.id)
+            ]
+            if len(rows) == 1:
+                return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+            newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
+        return pages.show_to(
+            visit, request, "mailings/choose.html", newsletters=rows, newest=newest
+        )
+
+    @router.get("")
+    def show_list(
+        visit: SeeingVisit, request: Request, before: Annotated[int | None, Query()] = None
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = session.get_one(NewsletterRow, own(visit))
+            mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
+        older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
+        return pages.show_to(
+            visit,
+            request,
+            "mailings/list.html",
+            newsletter=row,
+            mailings=mailings[:_PAGE],
+            older=f"?before={older}" if older else "",
+        )
+
+    def _reasons(mailing: MailingSummary) -> Sequence[Alarm]:
+        """Return why a mailing that is being sent does not flow, as operators are told it."""
+        if mailing.state is not MailingState.SENDING or not mailing.waiting:
+            return ()
+        return judge_flow(look_at_flow(engine, mailing.mailing_id, redis_url=settings.redis_url))
+
+    def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace]:
+        with reading(engine) as session:
+            mailing = summarise(session, own(visit), number, figures)
+            return mailing, measure_pace(session, mailing, figures)
+
+    @router.get("/{number}")
+    def show_mailing(number: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request, number)
+
+    def _show(
+        visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+    ) -> HTMLResponse:
+        newsletter_id = own(visit)
+        with reading(engine) as session:
+            row = session.get_one(NewsletterRow, newsletter_id)
+            mailing = summarise(session, newsletter_id, number, figures)
+            report = report_on(session, mailing, figures)
+            compared = list_summaries(
+                session, newsletter_id, figures, before=number + 1, limit=_COMPARED
+            )
+            pace = measure_pace(session, mailing, figures)
+            clicks = clicks_of(session, number)
+            audience = None
+            if mailing.state in _TO_COME:
+                audience = audience_figure(session, row, mailing.segment, figures)
+        return pages.show_to(
+            visit,
+            request,
+            "mailings/mailing.html",
+            status=status,
+            newsletter=row,
+            mailing=mailing,
+            pace=pace,
+            report=report.value,
+            counted_at=report.counted_at,
+            clicks=clicks,
+            chart=stacked_bars([counts for _, counts in report.value.by_time]),
+            stack=STACK,
+            states=DeliveryState,
+            compared=compared,
+            moving=mailing.state in _MOVING,
+            base=f"/newsletters/{row.slug}/mailings/{number}",
+            may_edit=visit.may(Permission.SEE_MISSED),
+            may_write=visit.may(Permission.WRITE),
+            may_move=visit.may(Permission.HOLD),
+            may_settle=visit.may(Permission.OPERATE),
+            reasons=_reasons(mailing),
+            audience=audience,
+            error=error,
+        )
+
+    @router.get("/{number}/events")
+    async def stream(number: int, visit: SeeingVisit, request: Request) -> StreamingResponse:
+        await run_in_threadpool(_progress, visit, number)
+
+        def show(now: Visit) -> tuple[str, bool]:
+            mailing, pace = _progress(now, number)
+            shown = pages.render(
+                _LIVE,
+                language=now.language,
+                zone=now.time_zone,
+                mailing=mailing,
+                pace=pace,
+                reasons=_reasons(mailing),
+                may_settle=now.rights.may(Permission.OPERATE, own(visit)),
+            )
+            return shown, mailing.state in _MOVING
+
+        return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
+
+    @router.post("/{number}/{verb}")
+    def move(
+        number: int,
+        verb: str,
+        visit: HolderVisit,
+        request: Request,
+        reason: _Field = "",
+        twice: _Field = "",
+    ) -> Response:
+        newsletter_id = own(visit)
+        action = _ACTIONS.get(verb)
+        if verb == "resume":
+            action = partial(operations.resume, even_twice=twice == "yes")
+        if action is None:
+            raise NotFoundError("There is no such order.")
+        try:
+            action(engine, visit.actor, number, reason=reason, within=newsletter_id)
+        except ConflictError as error:
+            return _show(visit, request, number, status=409, error=tell(error, visit.language))
+        return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
+
+    @router.get("/{number}/report.csv")
+    def download_report(number: int, visit: SeeingVisit) -> Response:
+        with reading(engine) as session:
+            mailing = summarise(session, own(visit), number, figures)
+            report = report_on(session, mailing, figures)
+            clicks = clicks_of(session, number)
+        return _csv(_figures(mailing, report.value, clicks), f"mailing-{number}.csv")
+
+    @router.get("/{number}/missed.csv")
+    def download_missed(number: int, visit: EditorVisit) -> Response:
+        newsletter_id = own(visit)
+        with reading(engine) as session:
+            summarise(session, newsletter_id, number, figures)
+
+        def rows() -> Iterator[tuple[str, ...]]:
+            yield ("address", "state", "time", "status", "reply")
+            with reading(engine) as session:
+                for address, state, at, status, reply in missed_deliveries(session, number):
+                    moment = at.isoformat(timespec="seconds") if at else ""
+                    yield (address, state.value, moment, status, reply)
+
+        return _csv(rows(), f"mailing-{number}-missed.csv")
+
+    outer.include_router(router)
+    return outer
+
+
+def _figures(
+    mailing: MailingSummary, report: Report, clicks: Sequence[LinkClicks]
+) -> Iterator[tuple[str, ...]]:
+    yield ("by", "value", *(state.value for state in DeliveryState))
+    yield ("all", "", *(str(mailing.of(state)) for state in DeliveryState))
+    for moment, counts in report.by_time:
+        shown = moment.isoformat(timespec="seconds")
+        yield ("time", shown, *(str(counts.get(state, 0)) for state in DeliveryState))
+    for domain, counts in report.by_domain:
+        name = domain or "others"
+        yield ("domain", name, *(str(counts.get(state, 0)) for state in DeliveryState))
+    for name, count in (
+        ("unsubscribed", mailing.unsubscribed),
+        ("complaints", mailing.complaints),
+        ("bounced", mailing.bounced),
+    ):
+        yield ("afterwards", name, str(count))
+    for link in clicks:
+        yield ("clicks", link.url, str(link.clicks), link.headline)
+
+
+def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:
+    def lines() -> Iterator[str]:
+        yield "\ufeff"
+        for row in rows:
+            line = io.StringIO()
+            csv.writer(line).writerow([defuse(cell) for cell in row])
+            yield line.getvalue()
+
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

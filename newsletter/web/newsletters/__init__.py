@@ -1,0 +1,1 @@
+"""Newsletters: making one, and its settings."""

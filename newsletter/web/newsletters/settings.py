@@ -1,0 +1,233 @@
+"""A newsletter's settings, and a new newsletter: one form, for its administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Role, Visibility
+from newsletter.errors import ConflictError, ListError
+from newsletter.feedback.policy import (
+    MOST_DAYS,
+    MOST_SOFT,
+    FeedbackPolicy,
+    load_policy,
+    set_policy,
+)
+from newsletter.i18n.language import Language, Said
+from newsletter.newsletters.publications import (
+    NewsletterDraft,
+    NewsletterSettings,
+    change_newsletter,
+    create_newsletter,
+    find_faults,
+    settings_of_newsletter,
+)
+from newsletter.rendering.environment import templates_in
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.wording import in_japanese
+
+_Text = Annotated[str, Field(max_length=4000)]
+
+
+class _Form(BaseModel):
+    """The settings as they were typed; what is wrong with them is told beside their fields."""
+
+    slug: _Text = ""
+    name: _Text = ""
+    from_name: _Text = ""
+    from_address: _Text = ""
+    reply_to: _Text = ""
+    postal_address: _Text = ""
+    bounce_address: _Text = ""
+    unsubscribe_address: _Text = ""
+    website_url: _Text = ""
+    contact_url: _Text = ""
+    language: Language = Language.JAPANESE
+    time_zone: _Text = ""
+    template: _Text = ""
+    visibility: Visibility = Visibility.PRIVATE
+    approval_required: bool = False
+    count_clicks: bool = False
+
+    def values(self) -> dict[str, Any]:
+        """Return them without the spaces around, and with one kind of line end."""
+        return {
+            name: value.replace("\r\n", "\n").strip() if type(value) is str else value
+            for name, value in self.model_dump().items()
+        }
+
+
+_TypedForm = Annotated[_Form, Form()]
+
+
+class _Page:
+    """The page of a newsletter's settings, with what is wrong in them."""
+
+    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
+        self._engine, self._pages = engine, pages
+        self._templates = templates_in(settings.templates_dir)
+
+    def faults(self, wanted: NewsletterSettings) -> dict[str, Said]:
+        """Return what is wrong, by the field's name."""
+        return find_faults(wanted) | _template_fault(wanted, self._templates.names())
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        wanted: NewsletterSettings,
+        *,
+        row: NewsletterRow | None = None,
+        policy: FeedbackPolicy | None = None,
+        faults: Mapping[str, Said] | None = None,
+    ) -> HTMLResponse:
+        """Render it; a newsletter that is yet to be made has no ``row``."""
+        return self._pages.show_to(
+            visit,
+            request,
+            "newsletters/settings.html",
+            status=400 if faults else 200,
+            row=row,
+            policy=policy or self._policy_of(row),
+            most={"soft": MOST_SOFT, "days": MOST_DAYS},
+            wanted=wanted,
+            slug=wanted.slug if isinstance(wanted, NewsletterDraft) else "",
+            faults={
+                name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
+            },
+            templates=[(name, name) for name in self._templates.names()],
+            zones=sorted(available_timezones()),
+            saved=request.query_params.get("said") == "saved",
+        )
+
+    def _policy_of(self, row: NewsletterRow | None) -> FeedbackPolicy:
+        if row is None:
+            return FeedbackPolicy()
+        with reading(self._engine) as session:
+            return load_policy(session, row.id)
+
+
+def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
+    """Return the routes of settings."""
+    router = Router()
+    page = _Page(settings, engine, pages)
+
+    @router.get("/newsletters/new")
+    def show_new(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        empty = NewsletterDraft(
+            slug="",
+            name="",
+            from_address="",
+            postal_address="",
+            language=visit.language,
+            time_zone=visit.time_zone,
+        )
+        return page.show(visit, request, empty)
+
+    @router.post("/newsletters/new")
+    def create(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
+        visit.demand_everywhere(Role.ADMINISTRATOR)
+        draft = NewsletterDraft(**form.values())
+        faults = page.faults(draft)
+        if faults:
+            return page.show(visit, request, draft, faults=faults)
+        try:
+            with transaction(engine) as session:
+                row = create_newsletter(session, draft)
+                record_event(
+                    session,
+                    visit.actor,
+                    "newsletter.create",
+                    object=row.slug,
+                    newsletter_id=row.id,
+                )
+        except ConflictError as taken:
+            said = Said(ja="この識別名はすでに使われています。", en=taken.what)
+            return page.show(visit, request, draft, faults={"slug": said})
+        return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
+
+    @router.get("/newsletters/{newsletter}/settings")
+    def show_settings(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+        return page.show(visit, request, settings_of_newsletter(row), row=row)
+
+    @router.post("/newsletters/{newsletter}/settings")
+    def change(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
+        values = form.values()
+        del values["slug"]
+        wanted = NewsletterSettings(**values)
+        faults = page.faults(wanted)
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            if faults:
+                return page.show(visit, request, wanted, row=row, faults=faults)
+            changed = change_newsletter(row, wanted)
+            if changed:
+                record_event(
+                    session,
+                    visit.actor,
+                    "newsletter.settings",
+                    object=row.slug,
+                    newsletter_id=row.id,
+                    details={name: [str(old), str(new)] for name, (old, new) in changed.items()},
+                )
+        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+
+    _add_policy(router, engine, page)
+    return router
+
+
+def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
+    @router.post("/newsletters/{newsletter}/policy")
+    def change_policy(
+        visit: AdministratorVisit,
+        request: Request,
+        soft_limit: Annotated[int, Form()],
+        soft_days: Annotated[int, Form()],
+        complaint_everywhere: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
+    ) -> Response:
+        wanted = FeedbackPolicy(
+            soft_limit=soft_limit,
+            soft_days=soft_days,
+            complaint_everywhere=complaint_everywhere,
+        )
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            try:
+                set_policy(session, visit.actor, row, wanted)
+            except ListError as error:
+                said = Said(ja=in_japanese(error.what), en=error.what)
+                field = error.place.field if error.place else None
+                return page.show(
+                    visit,
+                    request,
+                    settings_of_newsletter(row),
+                    row=row,
+                    policy=wanted,
+                    faults={field or "soft_limit": said},
+                )
+        return RedirectResponse(f"/newsletters/{row.slug}/settings?said=saved", status_code=303)
+
+
+def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Said]:
+    if wanted.template in names:
+        return {}
+    said = Said(
+        ja="このテンプレートはありません。", en=f"There is no template {wanted.template!r}."
+    )
+    return {"template": said}

@@ -1,0 +1,1 @@
+"""Operations: the overview, operators' actions, probes."""

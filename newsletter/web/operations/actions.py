@@ -1,0 +1,242 @@
+"""Orders of the page ``/operate``: for each, its words, who may give it, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.actions import order
+from newsletter.database.engine import reading
+from newsletter.database.tables import MailingRow
+from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.errors import NotFoundError, OrderError
+from newsletter.i18n.language import Said
+from newsletter.mailings import actions
+from newsletter.mailings.domain_holds import hold_domain, let_domain_go, read_domain
+from newsletter.mailings.relays import hold_relay, let_relay_go
+from newsletter.operations.heartbeats import drain_worker, undrain_worker
+from newsletter.web.access import Visit
+from subscribers.suppression import find_suppression_row, lift_suppression
+
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderForm:
+    """One order as its page shows it.
+
+    Attributes:
+        noun: What it is given to, as the audit log names it.
+        effect: What will happen, in a sentence.
+        buttons: The verbs to choose from, each with its words.
+        lists: Deliveries in this state are listed to choose from.
+    """
+
+    noun: str
+    title: Said
+    effect: Said
+    buttons: Mapping[str, Said]
+    lists: DeliveryState | None = None
+
+
+def _one(action: str, ja: str, en: str) -> Mapping[str, Said]:
+    return {action: Said(ja=ja, en=en)}
+
+
+FORMS: Mapping[str, OrderForm] = {
+    "relay-hold": OrderForm(
+        noun="relay",
+        title=Said(ja="中継サーバーを止める", en="Hold a relay"),
+        effect=Said(
+            ja="2秒以内にこのサーバーへの送信が止まります。ほかのサーバーがあればそちらへ回ります。",
+            en="Within two seconds nothing is sent by it. Other relays take over if there are any.",
+        ),
+        buttons=_one("relay.hold", "止める", "Hold it"),
+    ),
+    "relay-release": OrderForm(
+        noun="relay",
+        title=Said(ja="中継サーバーを再開する", en="Let a relay go"),
+        effect=Said(ja="すぐに送信を試みます。", en="It is tried again at once."),
+        buttons=_one("relay.release", "再開する", "Let it go"),
+    ),
+    "domain-hold": OrderForm(
+        noun="domain",
+        title=Said(ja="宛先ドメインを止める", en="Hold a recipient domain"),
+        effect=Said(
+            ja="2秒以内にこのドメイン宛ての送信が止まります。待っているものは失われません。",
+            en="Within two seconds nothing is sent to it. What waits is not lost.",
+        ),
+        buttons=_one("domain.hold", "止める", "Hold it"),
+    ),
+    "domain-release": OrderForm(
+        noun="domain",
+        title=Said(ja="宛先ドメインを再開する", en="Let a recipient domain go"),
+        effect=Said(
+            ja="待っていたものは1分以内に送られます。", en="What waited goes on within a minute."
+        ),
+        buttons=_one("domain.release", "再開する", "Let it go"),
+    ),
+    "worker-drain": OrderForm(
+        noun="worker",
+        title=Said(ja="ワーカーの受付を停止する", en="Drain a worker"),
+        effect=Said(
+            ja="送っている途中のメールだけを終え、新しいバッチを受け付けません。残りはほかが送ります。",
+            en="It finishes its messages in flight and takes no new batch; others send the rest.",
+        ),
+        buttons=_one("worker.drain", "受付を停止する", "Drain it"),
+    ),
+    "worker-undrain": OrderForm(
+        noun="worker",
+        title=Said(ja="ワーカーを再開する", en="Let a worker go on"),
+        effect=Said(
+            ja="数秒でバッチの処理を始めます。", en="It takes batches again within seconds."
+        ),
+        buttons=_one("worker.undrain", "再開する", "Let it go on"),
+    ),
+    "settle": OrderForm(
+        noun="mailing",
+        title=Said(ja="到達が不明な配信を決める", en="Settle what is in doubt"),
+        effect=Said(
+            ja="返事の前に接続が切れたため、届いたかどうか分かりません。もう一度送ると2通届くことがありますが、"
+            "Message-IDは同じです。",
+            en="The connection ended before the reply, so nobody can tell whether it arrived. Sent "
+            "again, it may arrive twice, under the same Message-ID.",
+        ),
+        buttons={
+            "delivery.resend": Said(ja="もう一度送る", en="Send again"),
+            "delivery.leave": Said(ja="届いたとみなす", en="Take as arrived"),
+        },
+        lists=DeliveryState.UNCERTAIN,
+    ),
+    "retry": OrderForm(
+        noun="mailing",
+        title=Said(ja="失敗した配信を再送する", en="Retry what failed"),
+        effect=Said(
+            ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
+            en="What you choose is sent once more. See first that its cause is mended.",
+        ),
+        buttons=_one("delivery.retry", "もう一度送る", "Send again"),
+        lists=DeliveryState.FAILED,
+    ),
+    "lift": OrderForm(
+        noun="suppression",
+        title=Said(ja="配信除外を解除する", en="Lift a suppression"),
+        effect=Said(
+            ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
+            en="The address gets mail again. Do not lift what its owner's complaint led to.",
+        ),
+        buttons=_one("suppression.lift", "外す", "Lift it"),
+    ),
+}
+
+_ON_ALL: Mapping[str, Callable[[Session, str, str], None]] = {
+    "relay.release": lambda session, name, _reason: let_relay_go(session, name),
+    "domain.hold": lambda session, name, reason: hold_domain(session, name, reason=reason),
+    "domain.release": lambda session, name, _reason: let_domain_go(session, name),
+    "worker.drain": lambda session, name, reason: drain_worker(session, name, reason=reason),
+    "worker.undrain": lambda session, name, _reason: undrain_worker(session, name),
+}
+
+
+def find_form(name: str) -> OrderForm:
+    """Return an order's form.
+
+    Raises:
+        NotFoundError: There is no such order.
+    """
+    if name not in FORMS:
+        raise NotFoundError("There is no such order.")
+    return FORMS[name]
+
+
+def read_object(form: OrderForm, on: str) -> str:
+    """Return what an order is given to, checked.
+
+    Raises:
+        ListError: A domain is none.
+        NotFoundError: A number is none.
+    """
+    if form.noun == "domain":
+        return read_domain(on)
+    if form.noun in {"mailing", "suppression"}:
+        if not on.isdecimal():
+            raise NotFoundError(f"There is no such {form.noun}.")
+        return str(int(on))
+    name = "".join(filter(str.isprintable, on)).strip()
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise NotFoundError(f"There is no such {form.noun}.")
+    return name
+
+
+def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> int | None:
+    """Refuse an order that a visit's roles do not reach; return the newsletter it is about.
+
+    Raises:
+        ForbiddenError: The operator's role is not held there, or not everywhere.
+        NotFoundError: There is no such mailing or suppression.
+        ConflictError: The suppression may not be lifted.
+    """
+    newsletter_id = None
+    if form.noun == "mailing":
+        with reading(engine) as session:
+            row = session.get(MailingRow, int(on))
+        if row is None:
+            raise NotFoundError(f"There is no mailing {on}.")
+        newsletter_id = row.newsletter_id
+    elif form.noun == "suppression":
+        with reading(engine) as session:
+            newsletter_id = find_suppression_row(session, int(on)).newsletter_id
+    visit.rights.demand(Role.OPERATOR, newsletter_id)
+    return newsletter_id
+
+
+def carry_out(
+    engine: Engine,
+    visit: Visit,
+    form: OrderForm,
+    action: str,
+    *,
+    on: str,
+    reason: str,
+    positions: Sequence[int],
+    relays: Collection[str],
+) -> None:
+    """Do what is ordered, and write down who did it and why.
+
+    Raises:
+        OrderError: There is no reason, nothing was chosen, or no such relay is set.
+        ForbiddenError: See `demand_right`.
+        NotFoundError: See `demand_right`; or no such verb.
+        ConflictError: The present state forbids it.
+    """
+    if action not in form.buttons:
+        raise NotFoundError("There is no such order.")
+    if form.lists is not None and not positions:
+        raise OrderError("Choose at least one delivery.")
+    newsletter_id = demand_right(engine, visit, form, on)
+    if action == "delivery.retry":
+        actions.retry(engine, visit.actor, int(on), reason=reason, positions=positions)
+        return
+    if action in {"delivery.resend", "delivery.leave"}:
+        resend = action == "delivery.resend"
+        actions.settle(
+            engine, visit.actor, int(on), resend=resend, reason=reason, positions=positions
+        )
+        return
+    with order(
+        engine,
+        visit.actor,
+        action,
+        on=f"{form.noun} {on}",
+        reason=reason,
+        newsletter_id=newsletter_id,
+    ) as session:
+        if action == "relay.hold":
+            hold_relay(session, on, reason=reason, known=relays)
+        elif action in _ON_ALL:
+            _ON_ALL[action](session, on, reason)
+        else:
+            lift_suppression(session, int(on), reason=reason)

@@ -1,0 +1,1 @@
+"""Subscribers: their own pages, and how operators find, import and export them."""

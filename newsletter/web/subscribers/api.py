@@ -1,0 +1,87 @@
+"""The way out for programs: POST /api/unsubscribe with the operator's token."""
+
+from __future__ import annotations
+
+import hmac
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, SecretStr
+from sqlalchemy import Engine
+
+from newsletter.addresses import parse_address
+from newsletter.database.engine import transaction
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.errors import ListError, NotFoundError
+from newsletter.newsletters.publications import find_newsletter, list_newsletters
+from newsletter.settings import Settings
+from newsletter.web.routing import Router
+from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.people import find_person
+
+
+class UnsubscribeOrder(BaseModel):
+    """Whom to unsubscribe, and from what; from everything when no newsletter is named."""
+
+    address: str = Field(max_length=320)
+    newsletter: str | None = Field(default=None, max_length=64)
+
+
+class RequiresToken:
+    """The guard of routes for programs: the operator's token, before anything is read."""
+
+    def __init__(self, token: SecretStr) -> None:
+        self._expected = f"Bearer {token.get_secret_value()}".encode()
+
+    async def admit(self, request: Request) -> None:
+        """Refuse a request without the token.
+
+        Raises:
+            HTTPException: It is missing or wrong.
+        """
+        shown = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(shown, self._expected):
+            raise HTTPException(
+                401,
+                "The token is missing or wrong.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    async def __call__(self, request: Request) -> None:
+        """See `admit`; asked again where a route asks no guards first."""
+        await self.admit(request)
+
+
+def api_router(settings: Settings, engine: Engine) -> Router:
+    """Return the routes for programs; without a token in the settings there are none."""
+    router = Router(prefix="/api")
+    if settings.api_token is None:
+        return router
+    bearer = Depends(RequiresToken(settings.api_token))
+
+    @router.post("/unsubscribe", dependencies=[bearer])
+    def leave(order: UnsubscribeOrder) -> Response:
+        try:
+            return JSONResponse({"left": _leave(engine, order)})
+        except (ListError, NotFoundError) as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+
+    return router
+
+
+def _leave(engine: Engine, order: UnsubscribeOrder) -> list[str]:
+    address = parse_address(order.address)
+    way = UnsubscribeWay.API
+    with transaction(engine) as session:
+        slugs = {row.id: row.slug for row in list_newsletters(session)}
+        wanted = find_newsletter(session, order.newsletter) if order.newsletter else None
+        person = find_person(session, address)
+        if person is None:
+            return []
+        if wanted is None:
+            left = unsubscribe_from_all(session, subscriber_id=person.id, mailing_id=None, way=way)
+            return [slugs[number] for number in left]
+        gone = unsubscribe(
+            session, newsletter_id=wanted.id, subscriber_id=person.id, mailing_id=None, way=way
+        )
+        return [wanted.slug] if gone else []

@@ -1,0 +1,78 @@
+"""Confirming: a page with one button behind the link of the confirmation mail.
+
+GET changes nothing, so a scanner that follows the link confirms nobody.
+"""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.subscribers.join import client_of
+from subscribers.join_limits import kept_network
+from subscribers.joining import Invitation, Standing, confirm_join, find_invitation
+
+_PAGES = {
+    Standing.OPEN: "confirm.html",
+    Standing.CONFIRMED: "confirmed.html",
+    Standing.EXPIRED: "expired.html",
+}
+
+
+def confirming_router(
+    settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> Router:
+    """Return the routes of confirming."""
+    router = Router()
+
+    def _find(token: str) -> Invitation:
+        (consent_id,) = signer.read(Purpose.CONFIRM, token)
+        with reading(engine) as session:
+            return find_invitation(session, consent_id, days=settings.confirm_days)
+
+    def _show(name: str, invitation: Invitation) -> HTMLResponse:
+        ref = DeliveryRef(
+            newsletter_id=invitation.newsletter.id,
+            mailing_id=0,
+            subscriber_id=invitation.subscriber_id,
+        )
+        return pages.show(
+            f"reader/{name}",
+            language=invitation.language,
+            invitation=invitation,
+            newsletter=invitation.newsletter,
+            preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
+        )
+
+    @router.get("/c/{token}")
+    def ask(token: str) -> HTMLResponse:
+        invitation = _find(token)
+        return _show(_PAGES[invitation.standing], invitation)
+
+    @router.post("/c/{token}")
+    def confirm(token: str, request: Request) -> Response:
+        (consent_id,) = signer.read(Purpose.CONFIRM, token)
+        with transaction(engine) as session:
+            confirm_join(
+                session,
+                consent_id,
+                days=settings.confirm_days,
+                source="link in the confirmation mail",
+                network=kept_network(client_of(request), settings.consent_network),
+            )
+        return RedirectResponse(f"/c/{token}/welcome", status_code=303)
+
+    @router.get("/c/{token}/welcome")
+    def welcome(token: str) -> Response:
+        invitation = _find(token)
+        if invitation.standing is not Standing.CONFIRMED:
+            return RedirectResponse(f"/c/{token}", status_code=303)
+        return _show("welcome.html", invitation)
+
+    return router

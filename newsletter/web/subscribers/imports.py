@@ -1,0 +1,241 @@
+"""A list brought in by a browser: columns chosen, tried, imported, its problems to download."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Form, Request, UploadFile
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import ListImportRow
+from newsletter.errors import ListError, NotFoundError
+from newsletter.i18n.language import Language
+from newsletter.tokens import Pseudonyms
+from newsletter.web.access import OperatorVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+from newsletter.web.wording import tell
+from subscribers.actions import record_import
+from subscribers.lists.columns import KNOWN_COLUMNS
+from subscribers.lists.formats import FIELDS
+from subscribers.lists.uploads import (
+    LARGEST,
+    ImportTerms,
+    Trial,
+    Upload,
+    find_upload,
+    import_upload,
+    keep_upload,
+    look_into,
+    order_import,
+    progress_of,
+    try_upload,
+)
+
+_EARLIER = 10
+_CHUNK = 1 << 20
+_Text = Annotated[str, Field(max_length=2000)]
+
+
+class _Form(BaseModel):
+    """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side."""
+
+    basis: _Text = ""
+    wording: _Text = ""
+    tags: _Text = ""
+    update: bool = False
+    keep_others: bool = False
+    column: list[_Text] = []
+    ours: list[_Text] = []
+    verb: str = ""
+
+    def terms(self) -> ImportTerms:
+        """Return the terms; columns that are nothing of ours are left out."""
+        pairs = zip(self.column, self.ours, strict=False)
+        return ImportTerms(
+            basis=self.basis.strip(),
+            wording=self.wording.strip(),
+            tags=tuple(filter(None, (tag.strip() for tag in self.tags.split(",")))),
+            update=self.update,
+            keep_others=self.keep_others,
+            columns={column: ours for column, ours in pairs if ours in KNOWN_COLUMNS},
+        )
+
+
+_TermsForm = Annotated[_Form, Form()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportDesk:
+    """Shows lists, and takes them; ``folder`` is where they are kept."""
+
+    folder: Path
+    engine: Engine
+    pseudonyms: Pseudonyms
+    pages: Pages
+
+    def begin(self, visit: Visit, request: Request, error: ListError | None = None) -> HTMLResponse:
+        """Show where a list is chosen, and what was imported earlier."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            earlier = session.scalars(
+                select(ListImportRow)
+                .where(ListImportRow.newsletter_id == row.id)
+                .order_by(ListImportRow.id.desc())
+                .limit(_EARLIER)
+            ).all()
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/import.html",
+            status=400 if error else 200,
+            newsletter=row,
+            earlier=earlier,
+            error=tell(error, visit.language) if error else "",
+        )
+
+    def bring(self, visit: Visit, request: Request, file: UploadFile) -> Response:
+        """Keep a list, and lead to its page."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        chunks = iter(lambda: file.file.read(_CHUNK), b"")
+        try:
+            upload = keep_upload(
+                self.folder, chunks, name=file.filename or "", newsletter_id=row.id
+            )
+        except ListError as error:
+            return self.begin(visit, request, error)
+        return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
+
+    def show(self, visit: Visit, request: Request, upload: Upload) -> HTMLResponse:
+        """Show a list: how far its import is, or how it is to be taken."""
+        if upload.terms is None:
+            return self.ask(visit, request, upload)
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/import_progress.html",
+            newsletter=row,
+            upload=upload,
+            progress=progress_of(self.engine, upload),
+            reported=upload.report.exists(),
+        )
+
+    def ask(
+        self,
+        visit: Visit,
+        request: Request,
+        upload: Upload,
+        *,
+        terms: ImportTerms | None = None,
+        trial: Trial | None = None,
+        error: ListError | None = None,
+    ) -> HTMLResponse:
+        """Ask how a list is to be taken."""
+        try:
+            glance = look_into(upload)
+        except ListError as unreadable:
+            return self.begin(visit, request, unreadable)
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/import_terms.html",
+            status=400 if error else 200,
+            newsletter=row,
+            upload=upload,
+            glance=glance,
+            chosen=terms.columns if terms else glance.columns,
+            terms=terms or ImportTerms(basis=""),
+            trial=trial,
+            error=tell(error, visit.language) if error else "",
+            known=FIELDS,
+        )
+
+    def order(self, visit: Visit, upload: Upload, terms: ImportTerms) -> Upload:
+        """Write down that a list is to be imported, and by whom."""
+        ordered = order_import(upload, terms)
+        with transaction(self.engine) as session:
+            record_import(
+                session,
+                visit.actor,
+                upload.newsletter_id,
+                name=upload.name,
+                basis=terms.basis,
+                rows=upload.rows,
+            )
+        return ordered
+
+    def find(self, visit: Visit, token: str) -> Upload:
+        """Return a list of the newsletter visited.
+
+        Raises:
+            NotFoundError: There is none, or no longer.
+        """
+        with reading(self.engine) as session:
+            return find_upload(self.folder, token, newsletter_of(session, visit).id)
+
+    def language(self, visit: Visit) -> Language:
+        """Return what people get who say nothing of theirs."""
+        with reading(self.engine) as session:
+            return newsletter_of(session, visit).language
+
+
+def importing_router(desk: ImportDesk) -> Router:
+    """Return the routes of imports, for operators."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
+
+    @router.get("")
+    def show_begin(visit: OperatorVisit, request: Request) -> HTMLResponse:
+        return desk.begin(visit, request)
+
+    # A little more than a list may have: its bound is told on the page, with what to do.
+    @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
+    def bring(visit: OperatorVisit, request: Request, file: UploadFile) -> Response:
+        return desk.bring(visit, request, file)
+
+    @router.get("/{token}")
+    def show_list(visit: OperatorVisit, request: Request, token: str) -> HTMLResponse:
+        return desk.show(visit, request, desk.find(visit, token))
+
+    @router.post("/{token}")
+    def take(visit: OperatorVisit, request: Request, token: str, form: _TermsForm) -> Response:
+        upload, language = desk.find(visit, token), desk.language(visit)
+        if upload.terms is None:
+            terms = form.terms()
+            try:
+                trial = try_upload(
+                    desk.engine, upload, terms, language=language, pseudonyms=desk.pseudonyms
+                )
+            except ListError as error:
+                return desk.ask(visit, request, upload, terms=terms, error=error)
+            if form.verb != "import":
+                return desk.ask(visit, request, upload, terms=terms, trial=trial)
+            upload = desk.order(visit, upload, terms)
+        threading.Thread(
+            target=import_upload,
+            args=(desk.engine, upload),
+            kwargs={"language": language, "pseudonyms": desk.pseudonyms},
+            daemon=True,
+        ).start()
+        return RedirectResponse(request.url.path, status_code=303)
+
+    @router.get("/{token}/problems.csv")
+    def problems(visit: OperatorVisit, token: str) -> FileResponse:
+        upload = desk.find(visit, token)
+        if not upload.report.exists():
+            raise NotFoundError("There is no report yet.")
+        return FileResponse(
+            upload.report, media_type="text/csv; charset=utf-8", filename="problems.csv"
+        )
+
+    return router

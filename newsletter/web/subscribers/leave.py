@@ -1,0 +1,155 @@
+"""Leaving: a page with one button, and the one-click POST of RFC 8058. GET changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from sqlalchemy import Engine, select
+
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.errors import NotFoundError
+from newsletter.i18n.language import Language, nearest_language
+from newsletter.mailings.join_requests import send_settings_link
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from subscribers.join_limits import JoinLimits, count_address
+from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.preferences import list_choices, pause
+
+#: Weeks that the page offers in place of leaving.
+_PAUSE_WEEKS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
+    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted."""
+
+    ref: DeliveryRef
+    newsletter: NewsletterRow
+    address: str
+    language: Language
+    subscribed: bool
+    others: int
+
+
+def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
+    """Return whom a link is about.
+
+    Raises:
+        NotFoundError: That subscription is no more.
+    """
+    with reading(engine) as session:
+        row = session.execute(
+            select(NewsletterRow, SubscriberRow, SubscriptionRow)
+            .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
+            .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+            .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
+        ).one_or_none()
+        choices = list_choices(session, ref.subscriber_id)
+    if row is None:
+        raise NotFoundError("That subscription is no more.")
+    newsletter, subscriber, subscription = row
+    return Relation(
+        ref=ref,
+        newsletter=newsletter,
+        address=subscriber.address or "",
+        language=nearest_language(subscription.language, newsletter.language),
+        subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
+        others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
+    )
+
+
+def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
+    """Return the routes of leaving."""
+    router = Router()
+
+    def _show(name: str, ref: DeliveryRef, token: str, **values: object) -> HTMLResponse:
+        relation = find_relation(engine, ref)
+        return pages.show(
+            f"reader/{name}",
+            language=relation.language,
+            status=200,
+            relation=relation,
+            newsletter=relation.newsletter,
+            weeks=_PAUSE_WEEKS,
+            here=f"/u/{token}",
+            **values,
+        )
+
+    @router.get("/u/{token}")
+    def ask(token: str) -> HTMLResponse:
+        return _show("unsubscribe.html", signer.read_delivery(Purpose.UNSUBSCRIBE, token), token)
+
+    @router.post("/u/{token}")
+    async def leave(token: str, request: Request) -> Response:
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        async with request.form(max_files=1, max_fields=10) as form:
+            one_click = form.get("List-Unsubscribe") == "One-Click"
+        way = UnsubscribeWay.ONE_CLICK if one_click else UnsubscribeWay.PAGE
+        with transaction(engine) as session:
+            unsubscribe(
+                session,
+                newsletter_id=ref.newsletter_id,
+                subscriber_id=ref.subscriber_id,
+                mailing_id=ref.mailing_id or None,
+                way=way,
+            )
+        if one_click:
+            return PlainTextResponse("unsubscribed")
+        return _show("left.html", ref, token, everything=False)
+
+    @router.post("/u/{token}/all")
+    def leave_all(token: str) -> HTMLResponse:
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        with transaction(engine) as session:
+            unsubscribe_from_all(
+                session,
+                subscriber_id=ref.subscriber_id,
+                mailing_id=ref.mailing_id or None,
+                way=UnsubscribeWay.PAGE,
+            )
+        return _show("left.html", ref, token, everything=True)
+
+    @router.post("/u/{token}/settings")
+    def mail_settings(token: str) -> HTMLResponse:
+        """Mail the way to the settings: this link went through mail servers and their logs."""
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        relation = find_relation(engine, ref)
+        limits = JoinLimits(
+            address=settings.join_limit_address,
+            network=settings.join_limit_network,
+            newsletter=settings.join_limit_newsletter,
+        )
+        with transaction(engine) as session:
+            if relation.address and count_address(
+                session, signer.pseudonyms, limits, parse_address(relation.address).key
+            ):
+                send_settings_link(
+                    session,
+                    session.get_one(NewsletterRow, ref.newsletter_id),
+                    ref.subscriber_id,
+                    language=relation.language,
+                    templates_dir=settings.templates_dir,
+                )
+        return _show("settings_mailed.html", ref, token)
+
+    @router.post("/u/{token}/pause")
+    def hold(token: str) -> HTMLResponse:
+        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
+        with transaction(engine) as session:
+            until = pause(
+                session,
+                ref.subscriber_id,
+                weeks=_PAUSE_WEEKS,
+                newsletter_ids=[ref.newsletter_id],
+            )
+        return _show("paused.html", ref, token, until=until)
+
+    return router

@@ -1,0 +1,145 @@
+"""Preferences: what somebody receives and how, the data held of them, and its erasure."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import READER
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.subscribers.join import client_of
+from subscribers.actions import erase_person
+from subscribers.join_limits import kept_network
+from subscribers.preferences import (
+    PAUSES,
+    Wishes,
+    data_held,
+    find_reader,
+    known_of,
+    list_choices,
+    save_wishes,
+)
+
+_FIELDS = 200
+
+
+def preferences_router(
+    settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
+) -> Router:
+    """Return the routes of choosing."""
+    router = Router()
+
+    def _read(token: str) -> DeliveryRef:
+        return signer.read_delivery(Purpose.PREFERENCES, token)
+
+    def _show(name: str, token: str, **values: object) -> HTMLResponse:
+        ref = _read(token)
+        with reading(engine) as session:
+            reader = find_reader(session, ref.subscriber_id)
+            choices = list_choices(session, ref.subscriber_id)
+            newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+            held = data_held(session, ref.subscriber_id) if name == "data.html" else {}
+        return pages.show(
+            f"reader/{name}",
+            language=nearest_language(known.language, newsletter.language),
+            status=200,
+            reader=reader,
+            known=known,
+            choices=choices,
+            newsletter=newsletter,
+            held=held,
+            pauses=PAUSES,
+            zones=time_zone_names(nearest_language(known.language, newsletter.language)),
+            paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
+            here=f"/p/{token}",
+            leave="/u/" + signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
+            **values,
+        )
+
+    @router.get("/p/{token}")
+    def preferences(token: str) -> HTMLResponse:
+        return _show("preferences.html", token, saved=False)
+
+    @router.post("/p/{token}")
+    async def save(token: str, request: Request) -> HTMLResponse:
+        ref = _read(token)
+        async with request.form(max_files=0, max_fields=_FIELDS) as form:
+            spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
+            ticked = [str(value) for value in form.getlist("newsletter")]
+            wishes = Wishes(
+                name=str(form.get("name", "")),
+                language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
+                html=form.get("format") != "text",
+                newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
+                time_zone=str(form["time_zone"]) if "time_zone" in form else None,
+                weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
+            )
+        with transaction(engine) as session:
+            save_wishes(
+                session,
+                ref.subscriber_id,
+                wishes,
+                newsletter_id=ref.newsletter_id,
+                source="preferences page",
+                network=kept_network(client_of(request), settings.consent_network),
+                mailing_id=ref.mailing_id or None,
+            )
+        return _show("preferences.html", token, saved=True)
+
+    @router.get("/p/{token}/data")
+    def data(token: str) -> HTMLResponse:
+        return _show("data.html", token)
+
+    @router.get("/p/{token}/data.json")
+    def download(token: str) -> Response:
+        with reading(engine) as session:
+            held = data_held(session, _read(token).subscriber_id)
+        return Response(
+            json.dumps(held, ensure_ascii=False, indent=2),
+            media_type="application/json",
+            headers={"Content-Disposition": 'attachment; filename="newsletter-data.json"'},
+        )
+
+    @router.get("/p/{token}/erase")
+    def ask(token: str) -> HTMLResponse:
+        return _show("erase.html", token, unsure=False)
+
+    @router.post("/p/{token}/erase")
+    async def erase_reader(token: str, request: Request) -> HTMLResponse:
+        ref = _read(token)
+        async with request.form(max_files=0, max_fields=10) as form:
+            sure = form.get("sure") == "yes"
+        if not sure:
+            return _show("erase.html", token, unsure=True)
+        with reading(engine) as session:
+            find_reader(session, ref.subscriber_id)
+            newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+        with transaction(engine) as session:
+            erase_person(
+                session,
+                READER,
+                ref.subscriber_id,
+                pseudonyms,
+                way=UnsubscribeWay.PAGE,
+                lists=settings.lists_dir,
+            )
+        language = nearest_language(known.language, newsletter.language)
+        return pages.show("reader/erased.html", language=language, newsletter=newsletter)
+
+    return router
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - no id is longer

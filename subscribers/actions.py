@@ -1,0 +1,198 @@
+"""What is done to a person, each with its rule and its line in the audit log, from every door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.roles import Rights
+from newsletter.database.engine import transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.errors import NotFoundError, OrderError
+from newsletter.tokens import Pseudonyms
+from subscribers.erasure import erase
+from subscribers.leaving import unsubscribe
+from subscribers.lists.exports import exported
+from subscribers.record import Standing, lift_from, standing_of
+from subscribers.segments.saved import segment_text
+from subscribers.suppression import suppress
+
+_LONGEST_REASON = 500
+
+
+def unsubscribe_person(
+    session: Session,
+    actor: Actor,
+    subscriber_id: int,
+    *,
+    newsletter_ids: Sequence[int],
+    reason: str,
+) -> Sequence[int]:
+    """End a person's subscriptions as an operator; return the newsletters that were left.
+
+    Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
+    """
+    why = _reason(reason)
+    left = [
+        number
+        for number in newsletter_ids
+        if unsubscribe(
+            session,
+            newsletter_id=number,
+            subscriber_id=subscriber_id,
+            mailing_id=None,
+            way=UnsubscribeWay.OPERATOR,
+        )
+    ]
+    for number in left:
+        _record(session, actor, "unsubscribe", subscriber_id, newsletter_id=number, reason=why)
+    return left
+
+
+def suppress_person(
+    session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, *, reason: str
+) -> None:
+    """Let a person's address get no mail of a newsletter any more.
+
+    Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
+        NotFoundError: Nobody of that number is on its list.
+    """
+    why = _reason(reason)
+    standing = find_standing(session, newsletter_id, subscriber_id)
+    assert standing.person.address_key is not None  # noqa: S101 - the erased have no standing
+    suppress(
+        session,
+        address_key=standing.person.address_key,
+        reason=SuppressionReason.MANUAL,
+        newsletter_id=newsletter_id,
+        evidence=why,
+    )
+    _record(session, actor, "suppress", subscriber_id, newsletter_id=newsletter_id, reason=why)
+
+
+def lift_person(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    subscriber_id: int,
+    *,
+    reason: str,
+    rights: Rights,
+) -> None:
+    """Let a person's address get mail again.
+
+    Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
+        NotFoundError: Nobody of that number is on the newsletter's list.
+        ForbiddenError: A suppression holds for newsletters that these rights do not reach.
+    """
+    why = _reason(reason)
+    standing = find_standing(session, newsletter_id, subscriber_id)
+    lift_from(session, standing, because=why, rights=rights)
+    _record(session, actor, "lift", subscriber_id, newsletter_id=newsletter_id, reason=why)
+
+
+def erase_person(
+    session: Session,
+    actor: Actor,
+    subscriber_id: int,
+    pseudonyms: Pseudonyms,
+    *,
+    way: UnsubscribeWay,
+    lists: Path,
+) -> bool:
+    """Erase a person; return False when that was done before.
+
+    The audit log keeps the number alone. ``lists`` is where lists brought by a browser are kept.
+    """
+    if not erase(session, subscriber_id, pseudonyms, way=way, lists=lists):
+        return False
+    _record(session, actor, "erase", subscriber_id, details={"way": way.value})
+    return True
+
+
+def export_people(
+    engine: Engine,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    *,
+    segment: str = "",
+    state: SubscriptionState | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Write down who exports what, and return the people, a page in memory at a time.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    with transaction(engine) as session:
+        query = segment_text(session, newsletter.id, segment)
+        record_event(
+            session,
+            actor,
+            "subscriber.export",
+            newsletter_id=newsletter.id,
+            details={"segment": segment, "state": state.value if state else ""},
+        )
+    return exported(engine, newsletter, segment=query, state=state)
+
+
+def record_import(
+    session: Session, actor: Actor, newsletter_id: int, *, name: str, basis: str, rows: int | None
+) -> None:
+    """Write down who imports which list, and on what ground; rows are None where not counted."""
+    record_event(
+        session,
+        actor,
+        "subscriber.import",
+        object=name,
+        newsletter_id=newsletter_id,
+        details={"basis": basis} | ({} if rows is None else {"rows": rows}),
+    )
+
+
+def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> Standing:
+    """Return a person's standing with a newsletter.
+
+    Raises:
+        NotFoundError: Nobody of that number is on its list.
+    """
+    found = standing_of(session, newsletter_id, subscriber_id)
+    if found is None:
+        raise NotFoundError(f"Nobody of number {subscriber_id} is on this list.")
+    return found
+
+
+def _reason(text: str) -> str:
+    why = "".join(filter(str.isprintable, text)).strip()
+    if not 0 < len(why) <= _LONGEST_REASON:
+        raise OrderError("Say why, in at most 500 characters.")
+    return why
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    verb: str,
+    subscriber_id: int,
+    *,
+    newsletter_id: int | None = None,
+    reason: str = "",
+    details: Mapping[str, object] | None = None,
+) -> None:
+    record_event(
+        session,
+        actor,
+        f"subscriber.{verb}",
+        object=f"subscriber {subscriber_id}",
+        newsletter_id=newsletter_id,
+        reason=reason,
+        details=details,
+    )

@@ -1,0 +1,154 @@
+"""Erasing a person: what names them goes, numbers that prove the past stay, no mail ever again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    BounceRow,
+    ConsentRow,
+    DeliveryRow,
+    IncidentRow,
+    MailingRow,
+    SegmentRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+    TestGroupRow,
+)
+from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
+from newsletter.tokens import Pseudonyms
+from subscribers.erased_text import Traces
+from subscribers.leaving import unsubscribe_from_all
+from subscribers.lists.uploads import forget_address
+
+#: Texts that others wrote, or that are about several people: the address alone goes from them.
+_TEXTS: tuple[InstrumentedAttribute[str], ...] = (
+    BounceRow.raw,
+    BounceRow.reply,
+    BounceRow.return_path,
+    IncidentRow.words,
+    IncidentRow.closed_because,
+    BounceDecisionRow.undone_because,
+    SuppressionRow.evidence,
+    SegmentRow.query,
+    MailingRow.segment,
+)
+
+
+def erase(
+    session: Session,
+    subscriber_id: int,
+    pseudonyms: Pseudonyms,
+    *,
+    way: UnsubscribeWay,
+    lists: Path | None = None,
+) -> bool:
+    """Erase a person; return False when that was done before.
+
+    Deliveries and consents keep their number, state and time. The address is kept as a keyed hash
+    alone, so that a list which still holds it cannot bring it back. The audit log stays as it is.
+
+    Args:
+        session: Within the transaction that does it.
+        subscriber_id: Whom.
+        pseudonyms: By which the address stays known.
+        way: By which way they leave.
+        lists: Where lists are kept that were brought by a browser.
+    """
+    person = session.scalars(
+        select(SubscriberRow).where(SubscriberRow.id == subscriber_id).with_for_update()
+    ).one_or_none()
+    if person is None or person.address_key is None:
+        return False
+    unsubscribe_from_all(session, subscriber_id=subscriber_id, mailing_id=None, way=way)
+    _keep_as_hash(session, person.address_key, pseudonyms)
+    names = {name for name in (person.address, person.address_key) if name}
+    _erase_bounces(session, person, names)
+    traces = Traces.of(names)
+    for column in _TEXTS:
+        _erase_from_texts(session, column, traces)
+    _erase_from_encoded(session, traces)
+    _erase_from_groups(session, names)
+    if lists is not None:
+        forget_address(lists, names)
+    # Replies of relays tend to repeat the address.
+    session.execute(
+        update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)
+    )
+    session.execute(
+        update(ConsentRow).where(ConsentRow.subscriber_id == subscriber_id).values(network="")
+    )
+    person.address = person.address_key = None
+    person.domain = ""
+    session.execute(delete(TagRow).where(TagRow.subscriber_id == subscriber_id))
+    session.execute(
+        update(SubscriptionRow)
+        .where(SubscriptionRow.subscriber_id == subscriber_id)
+        .values(name="", language="", time_zone="", attributes={})
+    )
+    session.flush()
+    return True
+
+
+def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]) -> None:
+    session.execute(
+        update(BounceRow)
+        .where(
+            (BounceRow.subscriber_id == person.id)
+            | func.lower(BounceRow.address).in_({name.lower() for name in names})
+        )
+        .values(address="", domain="", reply="", raw="", return_path="", message_id="")
+    )
+
+
+def _erase_from_texts(session: Session, column: InstrumentedAttribute[str], traces: Traces) -> None:
+    table = column.class_
+    found = session.scalars(
+        select(table).where(
+            or_(*(column.icontains(form, autoescape=True) for form in traces.plain))
+        )
+    )
+    for row in found:
+        setattr(row, column.key, traces.erase_from(getattr(row, column.key) or ""))
+    session.flush()
+
+
+def _erase_from_encoded(session: Session, traces: Traces) -> None:
+    """Erase from reports of others that quote the address within base64."""
+    rows = session.execute(
+        select(BounceRow.id, BounceRow.raw)
+        .where(BounceRow.raw.icontains("base64"))
+        .execution_options(yield_per=200)
+    )
+    for number, raw in rows:
+        cleared = traces.erase_encoded(raw)
+        if cleared != raw:
+            session.execute(update(BounceRow).where(BounceRow.id == number).values(raw=cleared))
+
+
+def _erase_from_groups(session: Session, names: Iterable[str]) -> None:
+    folded = {name.lower() for name in names}
+    for group in session.scalars(select(TestGroupRow)):
+        lines = group.addresses.split("\n")
+        kept = [line for line in lines if line.strip().lower() not in folded]
+        if len(kept) != len(lines):
+            group.addresses = "\n".join(kept)
+    session.flush()
+
+
+def _keep_as_hash(session: Session, address_key: str, pseudonyms: Pseudonyms) -> None:
+    session.execute(delete(SuppressionRow).where(SuppressionRow.address_key == address_key))
+    session.add(
+        SuppressionRow(
+            address_hash=pseudonyms.of(address_key),
+            reason=SuppressionReason.ERASED,
+            evidence="erased on request",
+        )
+    )

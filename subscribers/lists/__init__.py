@@ -1,0 +1,1 @@
+"""Lists of subscribers as files: read, checked, imported, exported."""

@@ -1,0 +1,235 @@
+"""A list's columns: which of ours each is, and in what form the list as a whole is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from newsletter.errors import ListError, Place
+from subscribers.lists.files import is_json
+from subscribers.lists.formats import (
+    FIELDS,
+    IGNORED,
+    KnownFormat,
+    ListState,
+    fold,
+    guess_field,
+    is_weak,
+    mark_of,
+    recognise,
+    state_of_file,
+)
+from subscribers.segments.parse import is_attribute_name
+
+#: What a column can be mapped to, besides ``attributes.NAME``.
+KNOWN_COLUMNS = (*FIELDS, IGNORED)
+#: Fields that several columns may give: their values go together.
+_SHARED = frozenset({"tags", "attributes", "disabled", "state"})
+_NUMBERED = re.compile(r" \(\d+\)\Z")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """What is wrong with one value of one line, or odd about it.
+
+    Attributes:
+        address: The line's, as it stands there.
+        taken: Whether the line was taken all the same.
+    """
+
+    line: int
+    field: str
+    value: str
+    problem: str
+    address: str = ""
+    taken: bool = False
+
+
+class RefusedError(Exception):
+    """A record cannot be taken."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.problem)
+        self.problem = problem
+
+
+@dataclass(kw_only=True, slots=True)
+class ListForm:
+    """How a list is to be read.
+
+    Attributes:
+        columns: The list's own columns → ``address`` …, ``attributes.NAME``, or ``-`` for nothing.
+        known: The system whose export it is, where that was recognised.
+        state: What it says of everybody on it.
+        marks: Columns that are none of ours, and may all the same say something against mail:
+            ``disabled`` where they do when filled, ``hint`` where their value may be a state,
+            empty where only a plain word counts.
+        defused: Whether cells that begin like formulas have an apostrophe before them.
+    """
+
+    columns: dict[str, str]
+    known: KnownFormat | None = None
+    state: ListState | None = None
+    marks: dict[str, str] = field(default_factory=dict)
+    defused: bool = False
+    fields: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fields = {}
+        for name, ours in self.columns.items():
+            self.fields.setdefault(ours, []).append(name)
+
+    def add(self, name: str, ours: str) -> None:
+        """Take a column that comes up later, as JSON lines may have them."""
+        self.columns[name] = ours
+        self.fields.setdefault(ours, []).append(name)
+
+    def zone(self, fallback: ZoneInfo) -> ZoneInfo:
+        """Return the time zone of instants that name none."""
+        return ZoneInfo(self.known.zone) if self.known and self.known.zone else fallback
+
+
+class _Guess(NamedTuple):
+    columns: dict[str, str]
+    known: KnownFormat | None
+
+
+def is_header(names: Sequence[str]) -> bool:
+    """Tell whether these cells can be a list's header: one names the address."""
+    return any(guess_field(name) == "address" for name in names)
+
+
+def guess_columns(names: Collection[str]) -> dict[str, str]:
+    """Return which of our fields each column is by its name; what is none of ours is left out."""
+    return _guess(names).columns
+
+
+def _guess(names: Collection[str]) -> _Guess:
+    known = recognise(names)
+    columns: dict[str, str] = {}
+    if known is not None:
+        columns = {name: known.columns[fold(name)] for name in names if fold(name) in known.columns}
+    for name in names:
+        ours = _guess_one(name, known)
+        if ours and name not in columns and (known is None or ours not in columns.values()):
+            columns[name] = ours
+    strong = {ours for name, ours in columns.items() if not is_weak(name)}
+    return _Guess(
+        {name: ours for name, ours in columns.items() if not (is_weak(name) and ours in strong)},
+        known,
+    )
+
+
+def _guess_one(name: str, known: KnownFormat | None) -> str:
+    if known is not None and fold(name) in known.ignored:
+        return ""
+    return guess_field(_NUMBERED.sub("", name))
+
+
+#: What a column may be and still be called nothing, without its word against mail being lost.
+_NOT_TO_IGNORE = frozenset(
+    {IGNORED, "state", "disabled", "unsubscribed_at", "bounced_at", "complained_at", "deleted_at"}
+)
+
+
+def form_of(
+    names: Iterable[str],
+    chosen: Mapping[str, str],
+    *,
+    keep_others: bool,
+    source: str,
+    file_name: str = "",
+) -> ListForm:
+    """Return how a list with these columns is to be read.
+
+    Args:
+        names: The list's columns.
+        chosen: What somebody chose for some of them; ``-`` for none of ours.
+        keep_others: Whether columns that are none of ours become attributes.
+        source: Names the list in errors.
+        file_name: Of exports that say by it what they hold.
+
+    Raises:
+        ListError: A choice names no column, two columns are one field, or none is the address.
+    """
+    names = [name for name in names if name]
+    place = Place(source=source, line=1)
+    if lost := [name for name in chosen if name not in names]:
+        raise ListError(
+            f"The list has no column {lost[0]!r}.",
+            place=place,
+            remedy=f"It has: {', '.join(names)[:200]}.",
+        )
+    guess = _guess(names)
+    columns: dict[str, str] = {}
+    for name in names:
+        ours = chosen.get(name) or guess.columns.get(name, IGNORED)
+        if ours == IGNORED and keep_others and is_attribute_name(name):
+            ours = f"attributes.{name}"
+        columns[name] = ours
+    for name, ours in columns.items():
+        if ours not in KNOWN_COLUMNS and not is_attribute_name(ours.removeprefix("attributes.")):
+            raise ListError(f"{ours!r} is nothing to map {name!r} to.")
+    _refuse_doubles(columns, place)
+    if "address" not in columns.values():
+        raise ListError(
+            "The list has no column of addresses.",
+            place=place,
+            remedy="Name it email or メールアドレス in line 1, or use --map COLUMN=address.",
+        )
+    own = guess.known is not None and guess.known.own
+    marks = {
+        name: mark_of(name)
+        for name, ours in columns.items()
+        if not own
+        and (ours == IGNORED or ours.startswith("attributes."))
+        # A browser's form says of every column what it is: nothing is no choice where none was,
+        # nor where it has no name for what the column is.
+        and (
+            name not in chosen
+            or (chosen[name] == IGNORED and guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE)
+        )
+    }
+    state = None if own else state_of_file(guess.known, names, file_name)
+    return ListForm(
+        columns=columns,
+        known=guess.known,
+        state=state,
+        marks=marks,
+        defused=own and not is_json(file_name),
+    )
+
+
+def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
+    first: dict[str, str] = {}
+    for name, ours in columns.items():
+        if ours in first and ours != IGNORED and ours not in _SHARED:
+            raise ListError(
+                f"The columns {first[ours]!r} and {name!r} are taken for the same thing.",
+                place=place,
+                remedy="Rename one, or leave it out: --map COLUMN=-.",
+            )
+        first.setdefault(ours, name)
+
+
+def late_column(name: str, form: ListForm, *, keep_others: bool) -> str:
+    """Return what a column is that the list's beginning did not have."""
+    ours = _guess_one(name, form.known) or IGNORED
+    if ours != IGNORED and ours not in _SHARED and ours in form.fields:
+        ours = IGNORED
+    if ours == IGNORED and keep_others and is_attribute_name(name):
+        ours = f"attributes.{name}"
+    return ours
+
+
+def column_of_address(form: ListForm) -> str:
+    """Return the column that holds the addresses."""
+    return form.fields["address"][0]
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
+    """Return a list's value as a report quotes it."""
+    return str("" if value is None else value)[:200]

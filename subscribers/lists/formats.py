@@ -1,0 +1,187 @@
+"""What lists call things: our fields' names, the words of states, the exports of known systems.
+
+The tables are data, in ``formats.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+#: What a column can be, besides ``attributes.NAME``.
+FIELDS = (
+    *("address", "name", "given_name", "family_name", "language", "time_zone", "format"),
+    *("state", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
+    *("complained_at", "deleted_at", "disabled", "paused_until", "consent_basis"),
+    *("consent_source", "consent_wording", "suppressed", "suppressed_at"),
+    *("suppression_evidence", "attributes"),
+)
+#: Says that a column is none of ours.
+IGNORED = "-"
+#: A cell that says something of mail is a word or two.
+_LONGEST_WORD = 40
+
+
+class ListState(StrEnum):
+    """What a list says of somebody."""
+
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+    PENDING = "pending"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    #: Known to the other system, and never on its list.
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFormat:
+    """The export of a known system.
+
+    Attributes:
+        header: Columns by which it is recognised, folded.
+        columns: Which of our fields a column is, by its folded name.
+        ignored: Columns that would be taken for ours by their names, and are not.
+        zone: The time zone of instants without one; empty for the newsletter's.
+        blank: What an empty state means.
+        states: What its words mean, where it has its own.
+        files: The state of all rows by how the file's name begins.
+        whole: The state of all rows of a file that has one of these columns, and only one.
+        own: Whether it is ours: its states are exact, and cells like formulas are defused.
+    """
+
+    name: str
+    header: frozenset[str]
+    columns: Mapping[str, str]
+    ignored: frozenset[str] = frozenset()
+    zone: str = ""
+    blank: ListState = ListState.CONFIRMED
+    states: Mapping[str, ListState] = field(default_factory=dict)
+    files: Mapping[str, ListState] = field(default_factory=dict)
+    whole: Mapping[str, ListState] = field(default_factory=dict)
+    own: bool = False
+
+
+def fold(text: str) -> str:
+    """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
+    normal = unicodedata.normalize("NFKC", text).lower()
+    return "".join(char for char in normal if not char.isspace() and char not in "-_()[]*:・")
+
+
+def guess_field(name: str) -> str:
+    """Return which of our fields a column is by its name; empty for none."""
+    return _tables().columns.get(fold(name), "")
+
+
+def is_weak(name: str) -> bool:
+    """Tell whether a column's name means ours only where no other column does."""
+    return fold(name) in _tables().weak
+
+
+def read_state(word: str) -> ListState | None:
+    """Return what a word of a list's column of states means; None when it is not known."""
+    folded = fold(word)
+    return _tables().states.get(folded) or _by_part(folded)
+
+
+def against_mail(value: str) -> ListState | None:
+    """Return what a value of any other column says against mail, if it clearly does."""
+    return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
+
+
+def _by_part(folded: str) -> ListState | None:
+    return next((state for part, state in _tables().parts if part in folded), None)
+
+
+def mark_of(name: str) -> str:
+    """Return ``disabled`` or ``hint`` for a column that may say something of mail; else nothing."""
+    folded, marks = fold(name), _tables().marks
+    if any(part in folded for part in marks["besides"]):
+        return ""
+    if any(part in folded for part in marks["against"]):
+        return "disabled"
+    return "hint" if any(part in folded for part in marks["state"]) else ""
+
+
+def recognise(names: Collection[str]) -> KnownFormat | None:
+    """Return the system whose export has these columns."""
+    folded = {fold(name) for name in names}
+    return next((known for known in _tables().formats if known.header <= folded), None)
+
+
+def state_of_file(
+    known: KnownFormat | None, names: Iterable[str], file_name: str
+) -> ListState | None:
+    """Return the state of all rows of a list, by its file's name or an export's columns."""
+    if known is None:
+        folded_name = file_name.lower()
+        return next((state for part, state in _tables().files if part in folded_name), None)
+    for beginning, state in known.files.items():
+        if file_name.lower().startswith(beginning):
+            return None if state is ListState.CONFIRMED else state
+    marks = [known.whole[folded] for name in names if (folded := fold(name)) in known.whole]
+    return marks[0] if len(marks) == 1 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Tables:
+    columns: Mapping[str, str]
+    weak: frozenset[str]
+    states: Mapping[str, ListState]
+    parts: tuple[tuple[str, ListState], ...]
+    marks: Mapping[str, tuple[str, ...]]
+    files: tuple[tuple[str, ListState], ...]
+    formats: tuple[KnownFormat, ...]
+
+
+@cache
+def _tables() -> _Tables:
+    text = files("subscribers.lists").joinpath("formats.toml").read_text(encoding="utf-8")
+    known = tomllib.loads(text)
+    columns = {fold(word): ours for ours, words in known["columns"].items() for word in words}
+    weak = {fold(word): ours for ours, words in known["weak"].items() for word in words}
+    return _Tables(
+        columns=weak | columns,
+        weak=frozenset(weak) - frozenset(columns),
+        states={
+            fold(word): ListState(state)
+            for state, words in known["states"].items()
+            for word in words
+        },
+        parts=_pairs(known["parts"]),
+        marks={kind: tuple(map(fold, parts)) for kind, parts in known["marks"].items()},
+        files=_pairs(known["files"], folded=False),
+        formats=tuple(map(_format, known["formats"])),
+    )
+
+
+def _pairs(
+    table: Mapping[str, Sequence[str]], *, folded: bool = True
+) -> tuple[tuple[str, ListState], ...]:
+    return tuple(
+        (fold(part) if folded else part, ListState(state))
+        for state, parts in table.items()
+        for part in parts
+    )
+
+
+def _format(known: Mapping[str, Any]) -> KnownFormat:
+    return KnownFormat(
+        name=known["name"],
+        header=frozenset(map(fold, known["header"])),
+        columns={fold(name): ours for name, ours in known["columns"].items()},
+        ignored=frozenset(map(fold, known.get("ignored", ()))),
+        zone=known.get("zone", ""),
+        blank=ListState(known.get("blank", "confirmed")),
+        states={fold(word): ListState(state) for word, state in known.get("states", {}).items()},
+        files={name: ListState(state) for name, state in known.get("files", {}).items()},
+        whole={fold(name): ListState(state) for name, state in known.get("whole", {}).items()},
+        own=known.get("own", False),
+    )

@@ -1,0 +1,279 @@
+"""Lists in: streamed in chunks, each row judged by itself; killed it goes on, run again no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from newsletter.database.tables import ListImportRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.errors import ListError
+from newsletter.i18n.language import Language
+from newsletter.tokens import Pseudonyms
+from subscribers.lists.columns import Problem, is_header
+from subscribers.lists.entries import Entry
+from subscribers.lists.files import Record, csv_records
+from subscribers.lists.read_ahead import read_ahead
+from subscribers.lists.validation import Judge, Judged, address_problem
+from subscribers.lists.writing import Terms, Written, write_chunk
+from subscribers.suppression import erased_among
+
+#: Rows judged and written at once: enough that statements cost little beside their rows, and a
+#: transaction that makes others wait for a fraction of a second.
+_CHUNK = 5000
+#: Refusals kept in the report; all of them go to ``on_problem``.
+_KEPT = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A row that was not taken; the header is line 1."""
+
+    line: int
+    address: str
+    reason: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Counts:
+    """What became of the rows.
+
+    Attributes:
+        added: Who gets mail now.
+        unsubscribed: Who is kept as having left, as the list says.
+        pending: Who is kept as not having confirmed.
+        suppressed: Whose address the list lets suppress; they are counted elsewhere, too.
+    """
+
+    records: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    unsubscribed: int = 0
+    pending: int = 0
+    suppressed: int = 0
+    refusals: int = 0
+    warnings: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class ImportReport(Counts):
+    """What became of the rows, with the first refusals, and how many records were done before."""
+
+    refused: list[Refusal] = field(default_factory=list)
+    resumed_after: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportOptions:
+    """How a list is to be taken.
+
+    Attributes:
+        source: Where it came from, kept with each consent.
+        file_name: The list's own; some exports say by it what they hold.
+        basis: What the people consented by; ``wording`` is what they read.
+        columns: The list's own column names → ours.
+        keep_others: Whether columns that are not recognised become attributes.
+        update: Whether the list overwrites name, language and attributes that are known.
+        tags: Given to everybody on the list.
+        digest: Names the file for its checkpoint; empty for none.
+        pseudonyms: By which erased addresses are known.
+    """
+
+    source: str
+    basis: str
+    file_name: str = ""
+    wording: str = ""
+    language: Language = Language.JAPANESE
+    columns: Mapping[str, str] = field(default_factory=dict)
+    keep_others: bool = False
+    update: bool = False
+    tags: tuple[str, ...] = ()
+    dry_run: bool = False
+    digest: str = ""
+    pseudonyms: Pseudonyms | None = None
+
+
+def import_csv(
+    engine: Engine,
+    newsletter_id: int,
+    lines: Iterable[str],
+    *,
+    source: str,
+    basis: str,
+    language: Language = Language.JAPANESE,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> ImportReport:
+    """Import lines of CSV with the plainest options; see ``import_records``."""
+    options = ImportOptions(source=source, basis=basis, language=language, dry_run=dry_run)
+    records = csv_records(lines, source=source, is_header=is_header)
+    return import_records(engine, newsletter_id, records, options, progress=progress)
+
+
+def import_records(
+    engine: Engine,
+    newsletter_id: int,
+    records: Iterator[Record],
+    options: ImportOptions,
+    *,
+    progress: Callable[[int], None] = lambda _rows: None,
+    on_problem: Callable[[Problem], None] = lambda _problem: None,
+) -> ImportReport:
+    """Import people who have consented, on the ground that ``options.basis`` names.
+
+    Chunks commit with their checkpoint: an import cut short goes on where it was. Somebody who left
+    stays away unless the list has a consent newer than the leaving; whoever is suppressed, by
+    address or by hash, is refused. A dry run rolls each chunk back, so that one address far apart
+    in one list counts as added twice.
+
+    Raises:
+        ListError: The list has no column of addresses or cannot be read, or no basis is given.
+    """
+    if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
+        raise ListError(
+            "An import needs the basis of consent, in up to 64 characters.",
+            remedy="Name it with --basis.",
+        )
+    judge = Judge(
+        source=options.source,
+        file_name=options.file_name or options.source,
+        chosen=options.columns,
+        keep_others=options.keep_others,
+        tags=options.tags,
+    )
+    run = _Run(newsletter_id, options, on_problem)
+    with engine.connect() as connection:
+        for _ in islice(records, run.start(connection)):
+            pass
+        with closing(read_ahead(judge.chunks(records, _CHUNK, run.zone))) as chunks:
+            for chunk in chunks:
+                with connection.begin() as open_transaction:
+                    run.take(connection, chunk)
+                    if options.dry_run:
+                        open_transaction.rollback()
+                progress(chunk.records - chunk.headers)
+        if not run.report.records:
+            judge.find_form([])
+        run.finish(connection)
+    return run.report
+
+
+class _Run:
+    """One import under way: its terms, its report, its checkpoint."""
+
+    def __init__(
+        self, newsletter_id: int, options: ImportOptions, on_problem: Callable[[Problem], None]
+    ) -> None:
+        self.report = ImportReport()
+        self._options = options
+        self._on_problem = on_problem
+        self._row_id: int | None = None
+        self.zone = ZoneInfo("UTC")
+        self._terms = Terms(
+            newsletter_id=newsletter_id,
+            basis=options.basis,
+            source=options.source,
+            wording=options.wording,
+            language=options.language,
+            update=options.update,
+        )
+
+    def start(self, connection: Connection) -> int:
+        """Open the checkpoint; return how many records are done already."""
+        with connection.begin():
+            time_zone = connection.scalar(
+                select(NewsletterRow.time_zone).where(NewsletterRow.id == self._terms.newsletter_id)
+            )
+            self.zone = ZoneInfo(time_zone or "UTC")
+        if not self._options.digest or self._options.dry_run:
+            return 0
+        where = (
+            ListImportRow.newsletter_id == self._terms.newsletter_id,
+            ListImportRow.digest == self._options.digest,
+        )
+        with connection.begin():
+            found = connection.execute(
+                select(ListImportRow.id, ListImportRow.counts, ListImportRow.finished_at).where(
+                    *where
+                )
+            ).one_or_none()
+            if found is None:
+                values = {
+                    "newsletter_id": self._terms.newsletter_id,
+                    "digest": self._options.digest,
+                    "source": self._options.source,
+                    "counts": asdict(Counts()),
+                }
+                connection.execute(insert(ListImportRow).values(values))
+                self._row_id = connection.scalar(select(ListImportRow.id).where(*where))
+                return 0
+            self._row_id = found.id
+            if found.finished_at is not None:
+                return 0
+            for name, number in found.counts.items():
+                setattr(self.report, name, number)
+        self.report.resumed_after = self.report.records
+        return self.report.records
+
+    def take(self, connection: Connection, chunk: Judged) -> None:
+        """Write a judged chunk and count it, within the transaction that is open."""
+        self.report.unchanged += chunk.repeated
+        for problem in chunk.problems:
+            if problem.taken:
+                self.report.warnings += 1
+                self._on_problem(problem)
+            else:
+                self._refuse(problem)
+        self._refuse_erased(connection, chunk.entries)
+        written = write_chunk(connection, list(chunk.entries.values()), self._terms)
+        self._count(written, len(chunk.entries))
+        self.report.records += chunk.records
+        self._checkpoint(connection)
+
+    def _refuse_erased(self, connection: Connection, entries: dict[str, Entry]) -> None:
+        pseudonyms = self._options.pseudonyms
+        if pseudonyms is None:
+            return
+        for address in erased_among(connection, entries, pseudonyms):
+            reason = "It is suppressed: this person was erased."
+            self._refuse(address_problem(entries.pop(address), reason))
+
+    def _count(self, written: Written, entries: int) -> None:
+        for name in ("added", "updated", "unsubscribed", "pending", "suppressed"):
+            setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
+        same = entries - written.changed - len(written.problems)
+        self.report.unchanged += max(same, 0)
+        for problem in written.problems:
+            self._refuse(problem)
+
+    def _refuse(self, problem: Problem) -> None:
+        self.report.refusals += 1
+        if len(self.report.refused) < _KEPT:
+            self.report.refused.append(
+                Refusal(line=problem.line, address=problem.address, reason=problem.problem)
+            )
+        self._on_problem(problem)
+
+    def _checkpoint(self, connection: Connection) -> None:
+        if self._row_id is not None:
+            counts = {name: getattr(self.report, name) for name in asdict(Counts())}
+            connection.execute(
+                update(ListImportRow)
+                .where(ListImportRow.id == self._row_id)
+                .values(records=self.report.records, counts=counts, finished_at=None)
+            )
+
+    def finish(self, connection: Connection) -> None:
+        if self._row_id is not None:
+            with connection.begin():
+                connection.execute(
+                    update(ListImportRow)
+                    .where(ListImportRow.id == self._row_id)
+                    .values(finished_at=now())
+                )
