@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
 from newsletter.issues.encodings import decode
-from subscribers.list_files import text_lines
+from subscribers.lists.files import text_lines
 
 
 def _cp932_pairs(first: int, last: int) -> list[str]:
