@@ -148,7 +148,9 @@ def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, 
     links: list[Link] = []
     while body:
         match body[-1]:
-            case Paragraph(content=(Anchor(url=url, content=content),)) if _is_label(content):
+            case Paragraph(content=(Anchor(url=url, content=content, title=""),)) if _is_label(
+                content
+            ):
                 words = inline_words(content)
                 links.insert(0, Link(url=url, label="" if words == url else words))
                 body.pop()

@@ -157,12 +157,14 @@ class BlockReader:
                 case Picture() | Comment():
                     blocks.append(run)
                 case _:
-                    words.append(self._plain(run, links, node))
+                    words.append(self._plain(run, links, blocks, node))
         name = "".join(words).strip()
         found = (replace(link, label="" if link.label == name else link.label) for link in links)
         return HeadingParts(words=name, links=tuple(found), blocks=tuple(blocks))
 
-    def _plain(self, run: Inline, links: list[Link], node: SyntaxTreeNode) -> str:
+    def _plain(
+        self, run: Inline, links: list[Link], blocks: list[Block], node: SyntaxTreeNode
+    ) -> str:
         match run:
             case Text(text=text) | Code(text=text):
                 return text
@@ -177,12 +179,16 @@ class BlockReader:
                     remedy="Put its sign into the text below.",
                 )
             case Strong(content=content) | Emphasis(content=content):
-                return "".join(self._plain(inner, links, node) for inner in content)
+                return "".join(self._plain(inner, links, blocks, node) for inner in content)
             case Strikethrough(content=content):
-                return f"~~{''.join(self._plain(inner, links, node) for inner in content)}~~"
-            case Anchor(url=url, content=content):
-                words = "".join(self._plain(inner, links, node) for inner in content)
-                links.append(Link(url=url, label="" if words == url else words))
+                words = "".join(self._plain(inner, links, blocks, node) for inner in content)
+                return f"~~{words}~~"
+            case Anchor(url=url, content=content, title=title):
+                words = "".join(self._plain(inner, links, blocks, node) for inner in content)
+                if title:
+                    blocks.append(Paragraph(content=(run,)))
+                else:
+                    links.append(Link(url=url, label="" if words == url else words))
                 return words
 
     def _table(self, node: SyntaxTreeNode) -> Table:
@@ -294,20 +300,28 @@ class BlockReader:
 
     def _link(self, node: SyntaxTreeNode, line_end: Inline) -> Iterator[Inline | Picture]:
         url = self._checked(str(node.attrs["href"]), _LINK_SCHEMES, node)
-        runs = list(
-            self._marked(node, url, line_end, lambda content: Anchor(url=url, content=content))
-        )
+        title = _title(node)
+        runs = list(self._marked(node, url, line_end, lambda content: _anchor(url, content, title)))
         match runs:
             case [Anchor(content=content)] if not _shows(content):
-                yield Anchor(url=url, content=(Text(text=url),))
+                yield _anchor(url, (Text(text=url),), title)
             case _:
-                yield from runs
+                # A link of pictures alone has its title on the first of them.
+                waiting = "" if any(isinstance(run, Anchor) for run in runs) else title
+                for run in runs:
+                    if isinstance(run, Picture) and waiting not in {"", run.alt, run.title}:
+                        yield replace(run, title=" / ".join(filter(None, (run.title, waiting))))
+                        waiting = ""
+                    else:
+                        yield run
 
     def _picture(self, node: SyntaxTreeNode, url: str) -> Picture:
         source = self._checked(str(node.attrs["src"]), _PICTURE_SCHEMES, node)
         runs = self._runs(node.children, line_end=Text(text=" "))
         words = (run.alt if isinstance(run, Picture) else inline_words((run,)) for run in runs)
-        return Picture(source=source, alt="".join(words), url=url)
+        alt = "".join(words)
+        title = _title(node)
+        return Picture(source=source, alt=alt, url=url, title="" if title == alt else title)
 
     def _footnote(self, node: SyntaxTreeNode) -> Footnote:
         if self._in_note:
@@ -364,6 +378,17 @@ class BlockReader:
                 remedy=f"Write it in full, beginning with {' or '.join(sorted(schemes))}.",
             )
         return url
+
+
+def _title(node: SyntaxTreeNode) -> str:
+    """Return the title of a link or picture on one line."""
+    return " ".join(str(node.attrs.get("title", "")).split())
+
+
+def _anchor(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
+    """Return a link; a title that its words say themselves is none."""
+    said = title in {url, inline_words(content)}
+    return Anchor(url=url, content=content, title="" if said else title)
 
 
 def _words(runs: Iterable[Inline]) -> Iterator[Block]:

@@ -107,6 +107,10 @@ def _target(url: str) -> str:
     return re.sub(r"([\\<>])", r"\\\1", url).replace("&", "&amp;").replace("\n", "")
 
 
+def _title(title: str) -> str:
+    return " " + '"' + re.sub(r'([\\"&<`])', r"\\\1", title) + '"' if title else ""
+
+
 def _heading(level: int, text: str, number: str = "") -> str:
     words = _escaped_edges(_escaped(text), trailing="#")
     return f"{'#' * level} {number}{words}".rstrip(" ")
@@ -166,8 +170,8 @@ class _Writer:
             case Quotation(blocks=inner):
                 lines = "\n\n".join(self._blocks(inner)).split("\n")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
-            case Picture(source=source, alt=alt, url=url):
-                image = f"![{_escaped(alt)}](<{_target(source)}>)"
+            case Picture(source=source, alt=alt, url=url, title=title):
+                image = f"![{_escaped(alt)}](<{_target(source)}>{_title(title)})"
                 return f"[{image}](<{_target(url)}>)" if url else image
             case Verbatim(text=text):
                 longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
@@ -252,8 +256,8 @@ class _Writer:
                 longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
                 fence = "`" * (longest + 1)
                 return f"{fence} {text} {fence}"
-            case Anchor(url=url, content=content):
-                return self._anchor(url, content, breaks)
+            case Anchor():
+                return self._anchor(run, breaks)
             case LineBreak():
                 within = len(around) == len("a\nb") and not any(
                     isinstance(each, LineBreak) for each in (around[0], around[2])
@@ -266,12 +270,15 @@ class _Writer:
             case _:
                 assert_never(run)
 
-    def _anchor(self, url: str, content: tuple[Inline, ...], breaks: str) -> str:
-        match content:
-            case (Text(text=words),) if words == url and _AUTOLINK.fullmatch(url):
+    def _anchor(self, anchor: Anchor, breaks: str) -> str:
+        match anchor:
+            case Anchor(url=url, content=(Text(text=words),), title="") if (
+                words == url and _AUTOLINK.fullmatch(url)
+            ):
                 return f"<{url}>"
-            case _:
-                return f"[{self._runs(content, breaks=breaks)}](<{_target(url)}>)"
+            case Anchor(url=url, content=content, title=title):
+                words = self._runs(content, breaks=breaks)
+                return f"[{words}](<{_target(url)}>{_title(title)})"
 
 
 def _indented(mark: str, text: str) -> str:

@@ -8,11 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import not_
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from newsletter.i18n.language import Language
+
+#: What a link or picture says besides its words, as a tooltip and in the text; often nothing, and
+#: then not in the database.
+Title = Annotated[str, Field(exclude_if=not_)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +66,7 @@ class Anchor:
 
     url: str
     content: tuple[Inline, ...]
+    title: Title = ""
     kind: Literal["anchor"] = "anchor"
 
 
@@ -130,6 +136,7 @@ class Picture:
     source: str
     alt: str
     url: str = ""
+    title: Title = ""
     kind: Literal["picture"] = "picture"
 
 

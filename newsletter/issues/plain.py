@@ -38,8 +38,8 @@ def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
             return text
         case LineBreak():
             return "\n"
-        case Anchor(url=url, content=content):
-            return with_target(inline_text(content), url)
+        case Anchor():
+            return with_target(inline_text(run.content), run)
         case Strong(content=content) | Emphasis(content=content):
             return inline_text(content)
         case Strikethrough(content=content):
@@ -52,9 +52,11 @@ def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
             assert_never(run)
 
 
-def with_target(words: str, url: str) -> str:
-    """Return a link's words with where it leads, once where the words say it themselves."""
-    return words if url in {words, f"mailto:{words}", f"tel:{words}"} else f"{words} <{url}>"
+def with_target(words: str, anchor: Anchor) -> str:
+    """Return a link's words, its title, and where it leads unless the words say that themselves."""
+    url = anchor.url
+    titled = f"{words} ({anchor.title})" if anchor.title else words
+    return titled if url in {words, f"mailto:{words}", f"tel:{words}"} else f"{titled} <{url}>"
 
 
 def struck(words: str) -> str:
@@ -117,5 +119,9 @@ def block_text(block: Block) -> str:  # noqa: PLR0911 - one a kind
 
 def picture_text(picture: Picture) -> str:
     """Return what a picture shows, where it is, and where it leads."""
-    where = f"[{picture.alt}] {picture.source}" if picture.alt.strip() else picture.source
+    said = (
+        f"[{picture.alt}]" if picture.alt.strip() else "",
+        picture.title and f"({picture.title})",
+    )
+    where = " ".join(filter(None, (*said, picture.source)))
     return f"{where}\n→ {picture.url}" if picture.url else where

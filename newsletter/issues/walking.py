@@ -176,8 +176,9 @@ def _texts_of(block: Block) -> Iterator[str]:
     match block:
         case Verbatim(text=text):
             yield text
-        case Picture(alt=alt):
+        case Picture(alt=alt, title=title):
             yield alt
+            yield title
         case _:
             for content in running_texts(block):
                 yield from _texts_in(content)
@@ -187,6 +188,8 @@ def _texts_in(content: Iterable[Inline]) -> Iterator[str]:
     for run in walk_runs(content, notes=False):
         if isinstance(run, Text | Code):
             yield run.text
+        elif isinstance(run, Anchor):
+            yield run.title
 
 
 def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
@@ -213,6 +216,7 @@ def walk_lines(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
                         yield part.place, line
             if isinstance(block, Picture):
                 yield part.place, block.alt
+                yield part.place, block.title
         for link in part.links:
             yield part.at(IssueField.LINKS), link.label
     for line in issue.credits:
@@ -220,12 +224,14 @@ def walk_lines(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
 
 
 def _texts_with_notes(content: tuple[Inline, ...]) -> Iterator[str]:
-    """Yield running text, and that of each note by itself."""
+    """Yield running text, and each note and title in it by itself."""
     runs = tuple(_without_code(run) for run in content)
     yield inline_words(runs)
     for run in walk_runs(runs):
         if isinstance(run, Footnote):
             yield inline_words(run.content)
+        elif isinstance(run, Anchor):
+            yield run.title
 
 
 def _without_code(run: Inline) -> Inline:
@@ -329,9 +335,13 @@ class _Rewriter:
                 return replace(block, items=tuple(map(self.blocks, items)))
             case Quotation(blocks=blocks):
                 return Quotation(blocks=self.blocks(blocks))
-            case Picture(source=source, alt=alt, url=url):
-                target = self.url(url) if url else ""
-                return Picture(source=self.url(source), alt=self.text(alt), url=target)
+            case Picture(source=source, alt=alt, url=url, title=title):
+                return Picture(
+                    source=self.url(source),
+                    alt=self.text(alt),
+                    url=self.url(url) if url else "",
+                    title=self.text(title),
+                )
             case Verbatim(text=text):
                 return Verbatim(text=self.text(text))
             case Table(head=head, rows=rows):
@@ -354,8 +364,10 @@ class _Rewriter:
                 return replace(run, text=self.text(run.text))
             case Strong() | Emphasis() | Strikethrough() | Footnote():
                 return replace(run, content=self._runs(run.content))
-            case Anchor(url=url, content=content):
-                return Anchor(url=self.url(url), content=self._runs(content))
+            case Anchor(url=url, content=content, title=title):
+                return Anchor(
+                    url=self.url(url), content=self._runs(content), title=self.text(title)
+                )
             case LineBreak() | Comment():
                 return run
             case _:

@@ -43,6 +43,10 @@ _ALIGNED = {
 }
 
 
+def _title(title: str) -> Markup:
+    return Markup(' title="{}"').format(title) if title else Markup("")
+
+
 def inline_html(content: Iterable[Inline]) -> Markup:
     """Return running text as HTML, without what its footnotes say."""
     return _Writer({}).runs(content)
@@ -69,7 +73,7 @@ class _Writer:
     def runs(self, content: Iterable[Inline]) -> Markup:
         return Markup("").join(map(self._run, content))
 
-    def _run(self, run: Inline) -> Markup:  # noqa: C901, PLR0911 - one a kind
+    def _run(self, run: Inline) -> Markup:  # noqa: PLR0911 - one a kind
         match run:
             case Text(text=text):
                 return escape(text)
@@ -81,10 +85,12 @@ class _Writer:
                 return Markup("<del>{}</del>").format(self.runs(content))
             case Code(text=text):
                 return Markup('<code class="code">{}</code>').format(text)
-            case Anchor(url=url, content=(Text(text=text),)) if text == url:
-                return Markup('<a class="link" href="{}">{}</a>').format(url, short_url(url))
-            case Anchor(url=url, content=content):
-                return Markup('<a class="link" href="{}">{}</a>').format(url, self.runs(content))
+            case Anchor(url=url, content=content, title=title):
+                bare = content == (Text(text=url),)
+                words = short_url(url) if bare else self.runs(content)
+                return Markup('<a class="link" href="{}"{}>{}</a>').format(
+                    url, _title(title), words
+                )
             case LineBreak():
                 return Markup("<br />")
             case Footnote():
@@ -116,9 +122,9 @@ class _Writer:
                 return Markup('<blockquote class="quotation">{}</blockquote>').format(
                     self.blocks(blocks)
                 )
-            case Picture(source=source, alt=alt, url=url):
-                image = Markup('<img class="picture" src="{}" alt="{}" width="600" />').format(
-                    source, alt
+            case Picture(source=source, alt=alt, url=url, title=title):
+                image = Markup('<img class="picture" src="{}" alt="{}"{} width="600" />').format(
+                    source, alt, _title(title)
                 )
                 if url:
                     image = Markup('<a href="{}">{}</a>').format(url, image)

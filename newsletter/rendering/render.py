@@ -103,7 +103,7 @@ def tidy(text: str) -> str:
 class _Shown:
     """What a reader finds in a body: its letters without white space, and its links.
 
-    Alternative texts are among the letters.
+    Alternative texts and titles are among the letters.
     """
 
     letters: str
@@ -114,7 +114,7 @@ class _Shown:
         """Read HTML, or MJML before it becomes some."""
         tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
         # An address that stands for itself is shown short; where it leads is all of it.
-        unseen = (*tree.xpath("//@alt"), *tree.xpath("//a/@href"))
+        unseen = (*tree.xpath("//body//@title | //@alt"), *tree.xpath("//a/@href"))
         words = "".join((*tree.itertext(), "\n", *map(str, unseen)))
         urls = {str(url) for name in ("href", "src") for url in tree.xpath(f"//@{name}")}
         return cls(_letters(words), frozenset(urls))

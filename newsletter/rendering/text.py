@@ -116,8 +116,8 @@ class _Writer:
                 return text
             case LineBreak():
                 return "\n"
-            case Anchor(url=url, content=content):
-                return with_target(self._runs(content), url)
+            case Anchor(content=content):
+                return with_target(self._runs(content), run)
             case Strong(content=content) | Emphasis(content=content):
                 return self._runs(content)
             case Strikethrough(content=content):

@@ -45,10 +45,12 @@ WORDS = (
     st.text("aあ「」。1 .#*_[]()<>!&;:`~^\\-+=|@/\u3000", min_size=1, max_size=8)
     | st.sampled_from(["https://e.jp/a", "b@e.jp", "<br>", "<!-- x -->", "[^1]", "☐ a", "[x] a"])
 ).filter(lambda text: text.strip() == text and not text[0].isdigit())
+TITLES = WORDS.map(lambda text: " ".join(f"題 {text}".split()))
 LINKED = st.builds(
     Anchor,
     url=st.just("https://example.jp/a?b=1&c=2"),
     content=st.tuples(st.builds(Text, text=WORDS)),
+    title=st.just("") | TITLES,
 )
 CODE = st.builds(Code, text=st.sampled_from(["a", "a`b", "あ"]))
 
@@ -83,6 +85,7 @@ PICTURES = st.builds(
     source=st.just("https://example.jp/a.png"),
     alt=WORDS,
     url=st.sampled_from(["", "https://example.jp/"]),
+    title=st.just("") | TITLES,
 )
 CELLS = runs().filter(lambda cell: Comment(text=" 注 ") not in cell)
 

@@ -260,7 +260,7 @@ def test_each_word_and_link_of_any_issue_is_in_both_bodies(template: str, issue:
     body = lxml_html.document_fromstring(
         html.encode(), parser=lxml_html.HTMLParser(encoding="utf-8")
     )
-    shown = _letters("".join((*body.itertext(), *map(str, body.xpath("//@alt")))))
+    shown = _letters("".join((*body.itertext(), *map(str, body.xpath("//@alt | //@title")))))
     for _, words in walk_texts(replace(issue, masthead="", preheader="", contents=())):
         assert _letters(words) in shown
         assert _letters(words) in _letters(text)
