@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage soak bench check lock migration clean
+.PHONY: help setup demo test coverage soak bench check docs lock migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -42,6 +42,9 @@ check: setup ## Lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: setup ## Build the documentation as a site in build/site; fails on a broken link
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 lock: setup ## Write the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
