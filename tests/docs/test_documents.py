@@ -10,7 +10,8 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)")
-_PATH = re.compile(r"`((?!workers/test_)(?:newsletter|workers|subscribers|templates|tests)/[\w./-]*)`")
+_ROOTS = "newsletter|workers|subscribers|templates|tests"
+_PATH = re.compile(rf"`((?!workers/test_)(?:{_ROOTS})/[\w./-]*)`")
 _OUTSIDE = sorted(_ROOT.glob("*.md"))
 _DOCUMENTS = [*_OUTSIDE, *sorted((_ROOT / "docs").rglob("*.md"))]
 
