@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.roles import Rights
 from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow
@@ -52,7 +52,14 @@ def unsubscribe_person(
         )
     ]
     for number in left:
-        _record(session, actor, "unsubscribe", subscriber_id, newsletter_id=number, reason=why)
+        _record(
+            session,
+            actor,
+            Action.SUBSCRIBER_UNSUBSCRIBE,
+            subscriber_id,
+            newsletter_id=number,
+            reason=why,
+        )
     return left
 
 
@@ -75,7 +82,14 @@ def suppress_person(
         newsletter_id=newsletter_id,
         evidence=why,
     )
-    _record(session, actor, "suppress", subscriber_id, newsletter_id=newsletter_id, reason=why)
+    _record(
+        session,
+        actor,
+        Action.SUBSCRIBER_SUPPRESS,
+        subscriber_id,
+        newsletter_id=newsletter_id,
+        reason=why,
+    )
 
 
 def lift_person(
@@ -97,7 +111,14 @@ def lift_person(
     why = _reason(reason)
     standing = find_standing(session, newsletter_id, subscriber_id)
     lift_from(session, standing, because=why, rights=rights)
-    _record(session, actor, "lift", subscriber_id, newsletter_id=newsletter_id, reason=why)
+    _record(
+        session,
+        actor,
+        Action.SUBSCRIBER_LIFT,
+        subscriber_id,
+        newsletter_id=newsletter_id,
+        reason=why,
+    )
 
 
 def erase_person(
@@ -115,7 +136,7 @@ def erase_person(
     """
     if not erase(session, subscriber_id, pseudonyms, way=way, lists=lists):
         return False
-    _record(session, actor, "erase", subscriber_id, details={"way": way.value})
+    _record(session, actor, Action.SUBSCRIBER_ERASE, subscriber_id, details={"way": way.value})
     return True
 
 
@@ -137,7 +158,7 @@ def export_people(
         record_event(
             session,
             actor,
-            "subscriber.export",
+            Action.SUBSCRIBER_EXPORT,
             newsletter_id=newsletter.id,
             details={"segment": segment, "state": state.value if state else ""},
         )
@@ -151,7 +172,7 @@ def record_import(
     record_event(
         session,
         actor,
-        "subscriber.import",
+        Action.SUBSCRIBER_IMPORT,
         object=name,
         newsletter_id=newsletter_id,
         details={"basis": basis} | ({} if rows is None else {"rows": rows}),
@@ -180,7 +201,7 @@ def _reason(text: str) -> str:
 def _record(
     session: Session,
     actor: Actor,
-    verb: str,
+    action: Action,
     subscriber_id: int,
     *,
     newsletter_id: int | None = None,
@@ -190,7 +211,7 @@ def _record(
     record_event(
         session,
         actor,
-        f"subscriber.{verb}",
+        action,
         object=f"subscriber {subscriber_id}",
         newsletter_id=newsletter_id,
         reason=reason,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.engine import transaction
 from newsletter.errors import OrderError
 
@@ -19,7 +19,7 @@ _LONGEST_REASON = 500
 def order(
     engine: Engine,
     actor: Actor,
-    action: str,
+    action: Action,
     *,
     on: str,
     reason: str,
@@ -31,7 +31,7 @@ def order(
     Args:
         engine: The database.
         actor: Who does it.
-        action: Noun and verb, such as ``relay.hold``.
+        action: What it is.
         on: Kind and name, such as ``relay smtp:mail.example.jp:587``.
         reason: Why, for whoever looks next.
         newsletter_id: Which newsletter it is about, if about one.

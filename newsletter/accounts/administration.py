@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.invitations import describe, revoke_links
 from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
 from newsletter.accounts.second_factor import forget_second_factor
@@ -67,7 +67,7 @@ def disable_account(session: Session, actor: Actor, account_id: int) -> None:
     _keep_one_administrator(session, had_one=had_one)
     revoke_links(session, account_id)
     end_all_sessions(session, account_id)
-    record_event(session, actor, "account.disable", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_DISABLE, object=f"account {account_id}")
 
 
 def enable_account(session: Session, actor: Actor, account_id: int) -> None:
@@ -77,7 +77,7 @@ def enable_account(session: Session, actor: Actor, account_id: int) -> None:
         NotFoundError: There is no such account.
     """
     _lock(session, account_id).disabled_at = None
-    record_event(session, actor, "account.enable", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_ENABLE, object=f"account {account_id}")
 
 
 def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reason: str) -> None:
@@ -100,7 +100,7 @@ def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reas
     record_event(
         session,
         actor,
-        "account.second-factor-reset",
+        Action.ACCOUNT_SECOND_FACTOR_RESET,
         object=f"account {account_id}",
         reason=reason,
     )
@@ -119,7 +119,7 @@ def _change_roles(
     record_event(
         session,
         actor,
-        "account.roles",
+        Action.ACCOUNT_ROLES,
         object=f"account {account_id}",
         details={"before": describe(before), "after": describe(after)},
     )

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.roles import Grant, has_administrator, set_grants
 from newsletter.accounts.sessions import end_all_sessions
@@ -101,7 +101,7 @@ def invite(
     record_event(
         session,
         actor,
-        "account.invite",
+        Action.ACCOUNT_INVITE,
         object=f"account {account.id}",
         details={"address": account.address, "roles": describe(chosen)},
     )
@@ -122,7 +122,7 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
         raise ConflictError("This account is disabled.", remedy="Enable it first.")
     fresh = account.password_hash is None
     revoke_links(session, account_id)
-    record_event(session, actor, "account.link", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_LINK, object=f"account {account_id}")
     purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
     return _issue(session, purpose, account_id)
 
@@ -218,7 +218,7 @@ def accept(
     end_all_sessions(session, account.id)
     who = Actor(account_id=account.id, name=account.address, network=actor.network)
     reset = row.purpose is InvitationPurpose.RESET
-    action = "account.password" if reset else "account.join"
+    action = Action.ACCOUNT_PASSWORD if reset else Action.ACCOUNT_JOIN
     record_event(session, who, action, object=f"account {account.id}", reason="by one-time link")
     return account.id
 

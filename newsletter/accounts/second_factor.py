@@ -9,7 +9,7 @@ import pyotp
 from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.accounts.tokens import token_hash
@@ -97,14 +97,14 @@ def enrol(
         raise ConflictError("There is a second factor already.")
     codes = _new_codes(session, account_id)
     end_all_sessions(session, account_id, besides=besides)
-    record_event(session, actor, "account.second-factor-on", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_SECOND_FACTOR_ON, object=f"account {account_id}")
     return codes
 
 
 def drop(session: Session, actor: Actor, account_id: int) -> None:
     """Take one's own second factor off; the password was asked for."""
     forget_second_factor(session, session.get_one(AccountRow, account_id))
-    record_event(session, actor, "account.second-factor-off", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_SECOND_FACTOR_OFF, object=f"account {account_id}")
 
 
 def forget_second_factor(session: Session, account: AccountRow) -> None:
@@ -117,7 +117,7 @@ def forget_second_factor(session: Session, account: AccountRow) -> None:
 def renew_recovery_codes(session: Session, actor: Actor, account_id: int) -> list[str]:
     """Replace an account's recovery codes; they can be shown this once."""
     codes = _new_codes(session, account_id)
-    record_event(session, actor, "account.recovery-codes", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_RECOVERY_CODES, object=f"account {account_id}")
     return codes
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts import sign_in_limits
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.invitations import revoke_links
 from newsletter.accounts.passwords import hash_password, needs_new_hash, password_matches
 from newsletter.accounts.sealing import Sealer
@@ -116,25 +116,25 @@ def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -
     session.get_one(AccountRow, account_id).password_hash = hashed
     revoke_links(session, account_id)
     end_all_sessions(session, account_id)
-    record_event(session, actor, "account.password", object=f"account {account_id}")
+    record_event(session, actor, Action.ACCOUNT_PASSWORD, object=f"account {account_id}")
 
 
 def revoke_session(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
     """Sign one of an account's own browsers out."""
     end_session(session, account_id, session_id)
-    record_event(session, actor, "session.revoke", object=f"account {account_id}")
+    record_event(session, actor, Action.SESSION_REVOKE, object=f"account {account_id}")
 
 
 def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
     """End the session that asks for it."""
     end_session(session, account_id, session_id)
-    record_event(session, actor, "session.end", object=f"account {account_id}")
+    record_event(session, actor, Action.SESSION_END, object=f"account {account_id}")
 
 
 def _arrive(session: Session, account: AccountRow, browser: Browser) -> None:
     sign_in_limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
     account.signed_in_at = now()
-    record_event(session, _as_actor(account, browser), "session.begin")
+    record_event(session, _as_actor(account, browser), Action.SESSION_BEGIN)
 
 
 def _count(
@@ -155,7 +155,7 @@ def _log_failure(engine: Engine, account: AccountRow | None, browser: Browser, w
         record_event(
             session,
             actor,
-            "session.refuse",
+            Action.SESSION_REFUSE,
             object=f"account {account.id}" if account else "",
             reason=what,
         )

@@ -138,14 +138,16 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 @app.command()
 def undo(context: typer.Context, bounce: int, reason: Reason) -> None:
     """Take back what followed from one: lift its suppression, let a complaint's reader return."""
-    from newsletter.accounts.audit import COMMAND_LINE, record_event
+    from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.undo import undo_bounce
 
     with transaction(open_database(settings_of(context))) as session:
         action = undo_bounce(session, bounce, reason=reason)
-        record_event(session, COMMAND_LINE, "bounce.undo", object=f"bounce {bounce}", reason=reason)
+        record_event(
+            session, COMMAND_LINE, Action.BOUNCE_UNDO, object=f"bounce {bounce}", reason=reason
+        )
     console.print(f"Undone: {action.value}")
 
 
@@ -203,7 +205,7 @@ def settle(
     reason: Reason,
 ) -> None:
     """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
-    from newsletter.accounts.audit import COMMAND_LINE, record_event
+    from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
     from newsletter.cli.console import console
     from newsletter.cli.intake import feedback_keys
     from newsletter.database.engine import transaction
@@ -218,7 +220,7 @@ def settle(
         record_event(
             session,
             COMMAND_LINE,
-            "incident.settle",
+            Action.INCIDENT_SETTLE,
             object=f"incident {incident}",
             reason=reason,
             details={"resolution": resolution.value},

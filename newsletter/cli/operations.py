@@ -240,12 +240,13 @@ def hold(
 ) -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from newsletter.mailings.relays import hold_relay
     from workers.transports import relay_names
 
     engine, actor = _on_all(context, as_)
     known = relay_names(settings_of(context))
-    with order(engine, actor, "relay.hold", on=f"relay {name}", reason=reason) as session:
+    with order(engine, actor, Action.RELAY_HOLD, on=f"relay {name}", reason=reason) as session:
         hold_relay(session, name, reason=reason, known=known)
 
 
@@ -255,10 +256,11 @@ def release(
 ) -> None:
     """Send by a relay again."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from newsletter.mailings.relays import let_relay_go
 
     engine, actor = _on_all(context, as_)
-    with order(engine, actor, "relay.release", on=f"relay {name}", reason=reason) as session:
+    with order(engine, actor, Action.RELAY_RELEASE, on=f"relay {name}", reason=reason) as session:
         let_relay_go(session, name)
 
 
@@ -301,10 +303,11 @@ def hold_one(
 ) -> None:
     """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from newsletter.mailings.domain_holds import hold_domain, read_domain
 
     (engine, actor), name = _on_all(context, as_), read_domain(domain)
-    with order(engine, actor, "domain.hold", on=f"domain {name}", reason=reason) as session:
+    with order(engine, actor, Action.DOMAIN_HOLD, on=f"domain {name}", reason=reason) as session:
         hold_domain(session, name, reason=reason)
 
 
@@ -314,11 +317,12 @@ def release_one(
 ) -> None:
     """Send to a recipient domain again; what waited goes on within a minute."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from newsletter.mailings.domain_holds import let_domain_go, read_domain
 
     (engine, actor), name = _on_all(context, as_), read_domain(domain)
     on = f"domain {name}"
-    with order(engine, actor, "domain.release", on=on, reason=reason) as session:
+    with order(engine, actor, Action.DOMAIN_RELEASE, on=on, reason=reason) as session:
         let_domain_go(session, name)
 
 
@@ -331,10 +335,11 @@ def drain(
 ) -> None:
     """Let a worker finish its messages in flight and take no new batch, until --undo."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from newsletter.operations.heartbeats import drain_worker, undrain_worker
 
     engine, actor = _on_all(context, as_)
-    action = "worker.undrain" if undo else "worker.drain"
+    action = Action.WORKER_UNDRAIN if undo else Action.WORKER_DRAIN
     with order(engine, actor, action, on=f"worker {worker}", reason=reason) as session:
         if undo:
             undrain_worker(session, worker)
@@ -394,9 +399,10 @@ def lift(
 ) -> None:
     """Let a suppressed address get mail again."""
     from newsletter.accounts.actions import order
+    from newsletter.accounts.audit import Action
     from subscribers.suppression import lift_suppression
 
     engine, actor = _on_all(context, as_)
     on = f"suppression {number}"
-    with order(engine, actor, "suppression.lift", on=on, reason=reason) as session:
+    with order(engine, actor, Action.SUPPRESSION_LIFT, on=on, reason=reason) as session:
         lift_suppression(session, number, reason=reason)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.bounces.model import Reason
 from newsletter.database.tables import FeedbackPolicyRow, NewsletterRow
 from newsletter.database.vocabulary import BounceKind, FeedbackAction
@@ -114,7 +114,7 @@ def set_policy(
     record_event(
         session,
         actor,
-        "policy.set",
+        Action.POLICY_SET,
         object=f"newsletter {newsletter.slug}",
         newsletter_id=newsletter.id,
         details=asdict(policy),

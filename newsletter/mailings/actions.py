@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import order
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading
 from newsletter.errors import NotFoundError
 from newsletter.mailings import evidence
@@ -54,7 +54,7 @@ def pause(
         ConflictError: It is not under way.
         OrderError: The reason is too long.
     """
-    with _acting(engine, actor, "mailing.pause", mailing_id, reason, within) as session:
+    with _acting(engine, actor, Action.MAILING_PAUSE, mailing_id, reason, within) as session:
         pause_mailing(session, mailing_id, reason=reason.strip() or f"Paused by {actor.name}.")
 
 
@@ -71,7 +71,7 @@ def resume(
 
     ``even_twice`` lets go also what a restored database may send to people a second time.
     """
-    with _acting(engine, actor, "mailing.resume", mailing_id, reason, within) as session:
+    with _acting(engine, actor, Action.MAILING_RESUME, mailing_id, reason, within) as session:
         resume_mailing(session, mailing_id, even_twice=even_twice)
 
 
@@ -79,7 +79,7 @@ def cancel(
     engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
 ) -> None:
     """End a mailing; whoever did not get it yet is skipped. As for `pause`."""
-    with _acting(engine, actor, "mailing.cancel", mailing_id, reason, within) as session:
+    with _acting(engine, actor, Action.MAILING_CANCEL, mailing_id, reason, within) as session:
         cancel_mailing(session, mailing_id)
 
 
@@ -107,7 +107,7 @@ def settle(
         ConflictError: It was cancelled.
         OrderError: There is no reason, or one that is too long.
     """
-    action = "delivery.resend" if resend else "delivery.leave"
+    action = Action.DELIVERY_RESEND if resend else Action.DELIVERY_LEAVE
     with _acting(engine, actor, action, mailing_id, reason, None, must_say=True) as session:
         return settle_uncertain(session, mailing_id, resend=resend, positions=positions)
 
@@ -125,7 +125,7 @@ def settle_by_journals(
     ``read`` gives what the journals say of the mailing with an identity.
     """
     with _acting(
-        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, must_say=True
     ) as session:
         identity = find_mailing(session, mailing_id).identity
         return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
@@ -145,7 +145,7 @@ def settle_by_log(
     ``key`` is the one that Message-IDs are made with.
     """
     with _acting(
-        engine, actor, "delivery.prove", mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, must_say=True
     ) as session:
         return evidence.settle_by_log(session, mailing_id, key, lines)
 
@@ -160,7 +160,7 @@ def retry(
 ) -> int:
     """Send what failed once more; return how many there were. As for `settle`."""
     with _acting(
-        engine, actor, "delivery.retry", mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_RETRY, mailing_id, reason, None, must_say=True
     ) as session:
         return retry_failed(session, mailing_id, positions=positions)
 
@@ -169,7 +169,7 @@ def retry(
 def _acting(
     engine: Engine,
     actor: Actor,
-    action: str,
+    action: Action,
     mailing_id: int,
     reason: str,
     within: int | None,

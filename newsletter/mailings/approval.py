@@ -14,7 +14,7 @@ from hashlib import sha256
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
@@ -262,7 +262,7 @@ def request_approval(
         return
     else:
         session.execute(update(ApprovalRow).where(ApprovalRow.id == found.id).values(values))
-    _record(session, actor, "issue.approval-requested", issue, digest)
+    _record(session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, digest)
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_REQUEST, issue=issue, person=_name(session, actor)
     )
@@ -294,7 +294,7 @@ def approve(
     )
     if given is None:
         return
-    _record(session, actor, "issue.approved", issue, digest)
+    _record(session, actor, Action.ISSUE_APPROVED, issue, digest)
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_GIVEN, issue=issue, person=_name(session, actor)
     )
@@ -330,7 +330,7 @@ def send_back(
     )
     if returned is None:
         raise ConflictError("This content is approved already.", remedy="Load the page again.")
-    _record(session, actor, "issue.approval-returned", issue, digest, reason=words)
+    _record(session, actor, Action.ISSUE_APPROVAL_RETURNED, issue, digest, reason=words)
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_RETURNED,
         issue=issue,
@@ -385,7 +385,13 @@ def _name(session: Session, actor: Actor) -> str:
 
 
 def _record(
-    session: Session, actor: Actor, action: str, issue: IssueRow, digest: str, *, reason: str = ""
+    session: Session,
+    actor: Actor,
+    action: Action,
+    issue: IssueRow,
+    digest: str,
+    *,
+    reason: str = "",
 ) -> None:
     record_event(
         session,

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
@@ -173,7 +173,7 @@ def place_order(
             record_event(
                 session,
                 actor,
-                "mailing.order",
+                Action.MAILING_ORDER,
                 object=f"mailing {mailing_id}",
                 newsletter_id=newsletter.id,
                 details=_described(issue, order),

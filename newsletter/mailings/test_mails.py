@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.addresses import Address, parse_address
 from newsletter.database.tables import (
     AccountRow,
@@ -115,7 +115,7 @@ def send_test(
     record_event(
         session,
         actor,
-        "issue.test",
+        Action.ISSUE_TEST,
         object=f"issue {issue.slug}",
         newsletter_id=newsletter.id,
         details={"recipients": len(addresses)},

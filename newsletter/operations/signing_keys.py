@@ -15,7 +15,7 @@ from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import order
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, SigningKeyRow
@@ -102,7 +102,7 @@ def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
         NotFoundError: This database was never used with it.
         OrderError: There is no reason.
     """
-    with order(engine, actor, "key.forget", on=f"key {name}", reason=reason) as session:
+    with order(engine, actor, Action.KEY_FORGET, on=f"key {name}", reason=reason) as session:
         forgotten = session.scalar(
             update(SigningKeyRow)
             .where(SigningKeyRow.fingerprint == name)

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from newsletter.accounts.audit import Action
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n.language import Language, language_name
@@ -130,9 +131,11 @@ def _worded(context: Context, sentence: str) -> str:
 @pass_context
 def _deed(context: Context, action: str) -> str:
     """Write what an action of the audit log is called; its code where it has no name."""
-    name = DEEDS.get(action)
     language = Language.JAPANESE if context["ja"] else Language.ENGLISH
-    return name.in_language(language) if name else action
+    try:
+        return DEEDS[Action(action)].in_language(language)
+    except ValueError:
+        return action
 
 
 @pass_context

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.bounces.model import Reason
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IncidentRow
@@ -148,7 +148,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
             record_event(
                 session,
                 visit.actor,
-                "incident.settle",
+                Action.INCIDENT_SETTLE,
                 object=f"incident {number}",
                 reason=reason.strip(),
                 details={"resolution": resolution.value},
@@ -163,7 +163,7 @@ def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> Non
     record_event(
         session,
         visit.actor,
-        "bounce.undo",
+        Action.BOUNCE_UNDO,
         object=f"bounce {one.row.id}",
         newsletter_id=one.row.newsletter_id,
         reason=reason,

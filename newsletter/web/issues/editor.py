@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
@@ -137,7 +137,7 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             begun = start_from(
                 session, draft.newsletter_id, issue, author=visit.address, template=template
             )
-            record(session, visit, "issue.duplicate", begun.id, {"title": begun.issue.title})
+            record(session, visit, Action.ISSUE_DUPLICATE, begun.id, {"title": begun.issue.title})
         return to_draft(newsletter, begun.id, in_blocks=written.in_blocks, tail="?said=apart")
 
     def _answer(visit: Visit, saved: _Saved) -> dict[str, object]:
@@ -167,7 +167,7 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             with transaction(engine) as session:
                 began = began_with(get_draft(session, own(visit), number), revision)
                 issue = publish_draft(session, began)
-                record(session, visit, "issue.publish", number, {"issue": issue.slug})
+                record(session, visit, Action.ISSUE_PUBLISH, number, {"issue": issue.slug})
                 target = issue.id
         except DraftConflictError:
             return to_draft(newsletter, number, in_blocks=in_blocks, tail="?said=changed")
@@ -195,7 +195,7 @@ def began_with(draft: Draft, revision: int) -> Draft:
 
 
 def record(
-    session: Session, visit: Visit, action: str, number: int, details: dict[str, object]
+    session: Session, visit: Visit, action: Action, number: int, details: dict[str, object]
 ) -> None:
     """Write into the audit log what was done to a draft."""
     record_event(

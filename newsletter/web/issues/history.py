@@ -8,6 +8,7 @@ from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts import (
@@ -65,7 +66,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
             with transaction(engine) as session:
                 draft = began_with(get_draft(session, own(visit), number), revision)
                 restore_revision(session, draft, at, author=visit.address)
-                record(session, visit, "issue.restore", number, {"revision": at})
+                record(session, visit, Action.ISSUE_RESTORE, number, {"revision": at})
         except DraftConflictError as conflict:
             return shown.conflict(visit, request, conflict)
         return to_draft(newsletter, number, in_blocks=True)
@@ -81,7 +82,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         with transaction(engine) as session:
             draft = get_draft(session, own(visit), number)
             delete_draft(session, draft)
-            record(session, visit, "issue.delete", number, {"title": draft.issue.title})
+            record(session, visit, Action.ISSUE_DELETE, number, {"title": draft.issue.title})
         return RedirectResponse(f"/newsletters/{newsletter}/issues", status_code=303)
 
     return router

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.database.types import now
@@ -109,7 +109,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 row = newsletter_of(session, visit)
                 issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
                 draft = create_draft(session, row.id, issue, author=visit.address)
-                _record(session, visit, "issue.create", draft.id, {"title": issue.title})
+                _record(session, visit, Action.ISSUE_CREATE, draft.id, {"title": issue.title})
         except ContentError as error:
             return _show_new(visit, request, error, title=title, date=date)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
@@ -143,7 +143,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                     report=report_on(read),
                 )
                 details = {"title": read.issue.title, "format": read.format.value}
-                _record(session, visit, "issue.import", draft.id, details)
+                _record(session, visit, Action.ISSUE_IMPORT, draft.id, details)
         except ContentError as error:
             return _show_new(visit, request, error, text=text)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
@@ -167,7 +167,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
 
 
 def _record(
-    session: Session, visit: Visit, action: str, draft: int, details: dict[str, str]
+    session: Session, visit: Visit, action: Action, draft: int, details: dict[str, str]
 ) -> None:
     record_event(
         session,

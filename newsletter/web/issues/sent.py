@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow, IssueRow
 from newsletter.errors import NotFoundError
@@ -85,7 +85,7 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
             record_event(
                 session,
                 visit.actor,
-                "issue.duplicate",
+                Action.ISSUE_DUPLICATE,
                 object=f"draft {begun.id}",
                 newsletter_id=issue.newsletter_id,
                 details={"from": issue.slug, "title": begun.issue.title},

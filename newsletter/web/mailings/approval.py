@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ApprovalRow
@@ -148,7 +148,7 @@ def approval_router(page: SendingPage) -> Router:
             record_event(
                 session,
                 visit.actor,
-                "newsletter.approval-rule",
+                Action.NEWSLETTER_APPROVAL_RULE,
                 object=newsletter.slug,
                 newsletter_id=newsletter.id,
                 details={"required": bool(required)},

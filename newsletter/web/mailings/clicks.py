@@ -8,7 +8,7 @@ from fastapi import Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.mailings.clicks import follow
@@ -46,7 +46,7 @@ def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
             record_event(
                 session,
                 visit.actor,
-                "newsletter.click-rule",
+                Action.NEWSLETTER_CLICK_RULE,
                 object=row.slug,
                 newsletter_id=row.id,
                 details={"counted": bool(counted)},

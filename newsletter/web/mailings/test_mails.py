@@ -8,7 +8,7 @@ from fastapi import Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import TestGroupRow
 from newsletter.errors import ConflictError, NewsletterError, NotFoundError
@@ -67,7 +67,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
                 record_event(
                     session,
                     visit.actor,
-                    "test-group.save",
+                    Action.TEST_GROUP_SAVE,
                     object=name,
                     newsletter_id=newsletter.id,
                 )

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
@@ -151,7 +151,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
                 record_event(
                     session,
                     visit.actor,
-                    "newsletter.create",
+                    Action.NEWSLETTER_CREATE,
                     object=row.slug,
                     newsletter_id=row.id,
                 )
@@ -181,7 +181,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
                 record_event(
                     session,
                     visit.actor,
-                    "newsletter.settings",
+                    Action.NEWSLETTER_SETTINGS,
                     object=row.slug,
                     newsletter_id=row.id,
                     details={name: [str(old), str(new)] for name, (old, new) in changed.items()},

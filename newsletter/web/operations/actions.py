@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import order
+from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import DeliveryState, Role
@@ -38,11 +39,11 @@ class OrderForm:
     noun: str
     title: Said
     effect: Said
-    buttons: Mapping[str, Said]
+    buttons: Mapping[Action, Said]
     lists: DeliveryState | None = None
 
 
-def _one(action: str, ja: str, en: str) -> Mapping[str, Said]:
+def _one(action: Action, ja: str, en: str) -> Mapping[Action, Said]:
     return {action: Said(ja=ja, en=en)}
 
 
@@ -54,13 +55,13 @@ FORMS: Mapping[str, OrderForm] = {
             ja="2秒以内にこのサーバーへの送信が止まります。ほかのサーバーがあればそちらへ回ります。",
             en="Within two seconds nothing is sent by it. Other relays take over if there are any.",
         ),
-        buttons=_one("relay.hold", "止める", "Hold it"),
+        buttons=_one(Action.RELAY_HOLD, "止める", "Hold it"),
     ),
     "relay-release": OrderForm(
         noun="relay",
         title=Said(ja="中継サーバーを再開する", en="Let a relay go"),
         effect=Said(ja="すぐに送信を試みます。", en="It is tried again at once."),
-        buttons=_one("relay.release", "再開する", "Let it go"),
+        buttons=_one(Action.RELAY_RELEASE, "再開する", "Let it go"),
     ),
     "domain-hold": OrderForm(
         noun="domain",
@@ -69,7 +70,7 @@ FORMS: Mapping[str, OrderForm] = {
             ja="2秒以内にこのドメイン宛ての送信が止まります。待っているものは失われません。",
             en="Within two seconds nothing is sent to it. What waits is not lost.",
         ),
-        buttons=_one("domain.hold", "止める", "Hold it"),
+        buttons=_one(Action.DOMAIN_HOLD, "止める", "Hold it"),
     ),
     "domain-release": OrderForm(
         noun="domain",
@@ -77,7 +78,7 @@ FORMS: Mapping[str, OrderForm] = {
         effect=Said(
             ja="待っていたものは1分以内に送られます。", en="What waited goes on within a minute."
         ),
-        buttons=_one("domain.release", "再開する", "Let it go"),
+        buttons=_one(Action.DOMAIN_RELEASE, "再開する", "Let it go"),
     ),
     "worker-drain": OrderForm(
         noun="worker",
@@ -86,7 +87,7 @@ FORMS: Mapping[str, OrderForm] = {
             ja="送っている途中のメールだけを終え、新しいバッチを受け付けません。残りはほかが送ります。",
             en="It finishes its messages in flight and takes no new batch; others send the rest.",
         ),
-        buttons=_one("worker.drain", "受付を停止する", "Drain it"),
+        buttons=_one(Action.WORKER_DRAIN, "受付を停止する", "Drain it"),
     ),
     "worker-undrain": OrderForm(
         noun="worker",
@@ -94,7 +95,7 @@ FORMS: Mapping[str, OrderForm] = {
         effect=Said(
             ja="数秒でバッチの処理を始めます。", en="It takes batches again within seconds."
         ),
-        buttons=_one("worker.undrain", "再開する", "Let it go on"),
+        buttons=_one(Action.WORKER_UNDRAIN, "再開する", "Let it go on"),
     ),
     "settle": OrderForm(
         noun="mailing",
@@ -106,8 +107,8 @@ FORMS: Mapping[str, OrderForm] = {
             "again, it may arrive twice, under the same Message-ID.",
         ),
         buttons={
-            "delivery.resend": Said(ja="もう一度送る", en="Send again"),
-            "delivery.leave": Said(ja="届いたとみなす", en="Take as arrived"),
+            Action.DELIVERY_RESEND: Said(ja="もう一度送る", en="Send again"),
+            Action.DELIVERY_LEAVE: Said(ja="届いたとみなす", en="Take as arrived"),
         },
         lists=DeliveryState.UNCERTAIN,
     ),
@@ -118,7 +119,7 @@ FORMS: Mapping[str, OrderForm] = {
             ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
             en="What you choose is sent once more. See first that its cause is mended.",
         ),
-        buttons=_one("delivery.retry", "もう一度送る", "Send again"),
+        buttons=_one(Action.DELIVERY_RETRY, "もう一度送る", "Send again"),
         lists=DeliveryState.FAILED,
     ),
     "lift": OrderForm(
@@ -128,16 +129,16 @@ FORMS: Mapping[str, OrderForm] = {
             ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
             en="The address gets mail again. Do not lift what its owner's complaint led to.",
         ),
-        buttons=_one("suppression.lift", "外す", "Lift it"),
+        buttons=_one(Action.SUPPRESSION_LIFT, "外す", "Lift it"),
     ),
 }
 
-_ON_ALL: Mapping[str, Callable[[Session, str, str], None]] = {
-    "relay.release": lambda session, name, _reason: let_relay_go(session, name),
-    "domain.hold": lambda session, name, reason: hold_domain(session, name, reason=reason),
-    "domain.release": lambda session, name, _reason: let_domain_go(session, name),
-    "worker.drain": lambda session, name, reason: drain_worker(session, name, reason=reason),
-    "worker.undrain": lambda session, name, _reason: undrain_worker(session, name),
+_ON_ALL: Mapping[Action, Callable[[Session, str, str], None]] = {
+    Action.RELAY_RELEASE: lambda session, name, _reason: let_relay_go(session, name),
+    Action.DOMAIN_HOLD: lambda session, name, reason: hold_domain(session, name, reason=reason),
+    Action.DOMAIN_RELEASE: lambda session, name, _reason: let_domain_go(session, name),
+    Action.WORKER_DRAIN: lambda session, name, reason: drain_worker(session, name, reason=reason),
+    Action.WORKER_UNDRAIN: lambda session, name, _reason: undrain_worker(session, name),
 }
 
 
@@ -197,7 +198,7 @@ def carry_out(
     engine: Engine,
     visit: Visit,
     form: OrderForm,
-    action: str,
+    button: str,
     *,
     on: str,
     reason: str,
@@ -212,16 +213,17 @@ def carry_out(
         NotFoundError: See `demand_right`; or no such verb.
         ConflictError: The present state forbids it.
     """
-    if action not in form.buttons:
+    action = next((each for each in form.buttons if each == button), None)
+    if action is None:
         raise NotFoundError("There is no such order.")
     if form.lists is not None and not positions:
         raise OrderError("Choose at least one delivery.")
     newsletter_id = demand_right(engine, visit, form, on)
-    if action == "delivery.retry":
+    if action == Action.DELIVERY_RETRY:
         actions.retry(engine, visit.actor, int(on), reason=reason, positions=positions)
         return
-    if action in {"delivery.resend", "delivery.leave"}:
-        resend = action == "delivery.resend"
+    if action in {Action.DELIVERY_RESEND, Action.DELIVERY_LEAVE}:
+        resend = action == Action.DELIVERY_RESEND
         actions.settle(
             engine, visit.actor, int(on), resend=resend, reason=reason, positions=positions
         )
@@ -234,7 +236,7 @@ def carry_out(
         reason=reason,
         newsletter_id=newsletter_id,
     ) as session:
-        if action == "relay.hold":
+        if action == Action.RELAY_HOLD:
             hold_relay(session, on, reason=reason, known=relays)
         elif action in _ON_ALL:
             _ON_ALL[action](session, on, reason)

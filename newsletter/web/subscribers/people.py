@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import record_event
+from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, SubscriptionState
@@ -117,7 +117,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             record_event(
                 session,
                 visit.actor,
-                "segment.save",
+                Action.SEGMENT_SAVE,
                 object=f"segment {name.strip()}",
                 newsletter_id=row.id,
                 details={"query": query},
