@@ -25,7 +25,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS="--once --json")
 	@$(BIN)/newsletter demo $(ARGS)
 
-test: setup check ## Check the code and run every test
+test: setup check docs ## Check the code and run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 coverage: setup ## Run every test and show which lines none of them reaches
