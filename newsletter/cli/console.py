@@ -35,8 +35,8 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() else get_terminal_size((_PIPE_WIDTH, 24)).columns
 
 
-console = Console(highlight=False, width=_width())
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False, width=_width())
+errors = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:

@@ -121,7 +121,7 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         templates_dir=settings_of(context).templates_dir,
         publisher=_PREVIEW,
     )
-    line_of = partial(_line_of, read)
+    lines_of = partial(_lines_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
         lines = [{"line": line.line, "text": line.text} for line in read.unplaced]
@@ -131,12 +131,12 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
                 "html_octets": size,
                 "changes": len(read.changes),
                 "unplaced": lines,
-                "findings": findings_json(found.findings, line_of=line_of),
+                "findings": findings_json(found.findings, lines_of=lines_of),
             }
         )
     else:
         _show_reading(read)
-        show_findings(found.findings, line_of=line_of)
+        show_findings(found.findings, lines_of=lines_of)
         verdict = "[bold red]not ready[/]" if found.blocked else "[green]ready[/]"
         console.print(
             f"{verdict} {escape(read.issue.title)} ({read.format}, {read.encoding}); "
@@ -146,18 +146,18 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _line_of(read: ReadIssue, finding: Finding) -> int:
-    """Return the line of the file that a finding is about; 0 where it is about no line."""
+def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
+    """Return the lines of the file that a finding is about; 0 where it is about none."""
     from newsletter.issues.findings import IssueField
-    from newsletter.issues.lines import find_line
+    from newsletter.issues.lines import find_lines
     from newsletter.issues.sources import SourceFormat
 
     known = finding.about and finding.about in read.text
     if read.format is SourceFormat.DIGEST and not known:
-        return 0
+        return 0, 0
     if not finding.about and finding.place.field in {IssueField.MAIL, IssueField.SENDER}:
-        return 0
-    return find_line(read.text, finding.place, about=finding.about)
+        return 0, 0
+    return find_lines(read.text, finding)
 
 
 def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:

@@ -17,13 +17,16 @@ _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HIN
 
 
 def show_findings(
-    findings: tuple[Finding, ...], *, line_of: Callable[[Finding], int] = lambda _: 0
+    findings: tuple[Finding, ...],
+    *,
+    lines_of: Callable[[Finding], tuple[int, int]] = lambda _: (0, 0),
 ) -> None:
     """Print each finding: how grave, where, what, and what to do; line 0 is none."""
     for finding in findings:
         colour = _COLOURS[finding.severity]
-        line = line_of(finding)
-        where = escape(finding.place.described().en) + (f", line {line}" if line else "")
+        first, last = lines_of(finding)
+        line = f", line {first}" if first == last else f", lines {first} to {last}"
+        where = escape(finding.place.described().en) + (line if first else "")
         console.print(
             f"[{colour}]{finding.severity.value}[/] {where}: {escape(finding.message.en)}",
             soft_wrap=True,
@@ -32,7 +35,9 @@ def show_findings(
 
 
 def findings_json(
-    findings: tuple[Finding, ...], *, line_of: Callable[[Finding], int] = lambda _: 0
+    findings: tuple[Finding, ...],
+    *,
+    lines_of: Callable[[Finding], tuple[int, int]] = lambda _: (0, 0),
 ) -> list[dict[str, Any]]:
     """Return findings for machines, in both languages; line 0 is none."""
     return [
@@ -41,7 +46,8 @@ def findings_json(
             "severity": finding.severity.value,
             "field": finding.place.field.value,
             "anchor": finding.place.anchor,
-            "line": line_of(finding),
+            "line": lines_of(finding)[0],
+            "last_line": lines_of(finding)[1],
             "about": finding.about,
             "message": {"ja": finding.message.ja, "en": finding.message.en},
             "remedy": {"ja": finding.remedy.ja, "en": finding.remedy.en},

@@ -94,7 +94,9 @@ class Finding:
 
     Attributes:
         code: Stable name of the check, such as ``url-http``.
-        about: What exactly was found, such as the URL; a code and what it is about are told once.
+        about: What exactly was found, such as the URL; a code and what it is about are told once,
+            unless it says ``within`` what.
+        within: The lines, as readers see them, in which it was found, in order.
         fix: Returns the issue with this mended; None where a person must decide.
         act: What the fix does, as its button says it.
     """
@@ -105,6 +107,7 @@ class Finding:
     message: Said
     remedy: Said
     about: str = ""
+    within: tuple[str, ...] = ()
     fix: Callable[[Issue], Issue] | None = None
     act: Said = MEND
 
@@ -121,6 +124,7 @@ def sorted_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return each finding once, errors first, otherwise in the order of reading."""
     once: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
-        place = "" if finding.about else finding.place.anchor + finding.place.field
+        everywhere = finding.about and not finding.within
+        place = "" if everywhere else finding.place.anchor + finding.place.field
         once.setdefault((finding.code, finding.about, place), finding)
     return tuple(sorted(once.values(), key=lambda finding: _ORDER[finding.severity]))

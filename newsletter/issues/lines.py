@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
-from newsletter.issues.findings import IssueField, IssuePlace
+from newsletter.issues.findings import Finding, IssueField, IssuePlace
 from newsletter.issues.markdown_syntax import find_headings
 
 _FENCE = "---"
+_SIGNS = re.compile(r"[\W_]+")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 
-def find_line(text: str, place: IssuePlace, *, about: str = "") -> int:
-    """Return the line, from 1, of a place; ``about`` is words to look for from there on."""
-    lines = text.split("\n")
-    start = _heading_lines(lines).get(place.anchor, 0) if place.anchor else _field(lines, place)
-    if about:
-        for index in range(start, len(lines)):
-            if about in lines[index]:
-                return index + 1
+def find_lines(text: str, finding: Finding) -> tuple[int, int]:
+    """Return the first and the last line, from 1, that a finding is about."""
+    place, within = finding.place, finding.within or ("",)
+    first = find_line(text, place, about=finding.about, within=within[0])
+    if len(within) == 1:
+        return first, first
+    return first, max(first, find_line(text, place, within=within[-1], last=True))
+
+
+def find_line(
+    text: str, place: IssuePlace, *, about: str = "", within: str = "", last: bool = False
+) -> int:
+    """Return the line, from 1, of a place; ``about`` is words to look for from there on.
+
+    ``within`` is the line that holds them as readers see it, which tells lines with the same words
+    apart; of several that say the same, it is the first or the ``last``.
+    """
+    lines = _lines(text)
+    starts = _heading_lines(text)
+    start = starts.get(place.anchor, 0) if place.anchor else _field(lines, place)
+    end = min((line for line in starts.values() if line > start), default=len(lines))
+    for indices in (range(start, end), range(end, len(lines))):
+        if (index := _best(lines, indices, about, within, last=last)) is not None:
+            return index + 1
     return start + 1
 
 
-def _field(lines: list[str], place: IssuePlace) -> int:
+def _best(
+    lines: Sequence[str], indices: Iterable[int], about: str, within: str, *, last: bool
+) -> int | None:
+    """Return the line that says what a reader sees with the least besides, such as addresses."""
+    letters = _letters(within)
+    found: list[tuple[bool, int, int]] = []
+    for index in indices:
+        line = lines[index]
+        said = _letters(line) if letters else ""
+        if (about or letters) and about in line and (not letters or _holds(said, letters)):
+            found.append((within.strip() not in line, len(said), -index if last else index))
+        elif letters and about in _ESCAPE.sub(r"\1", line) and _holds(said, letters):
+            found.append((True, len(said), -index if last else index))
+    return abs(min(found)[2]) if found else None
+
+
+def _letters(line: str) -> str:
+    return _SIGNS.sub("", line)
+
+
+def _holds(line: str, letters: str) -> bool:
+    """Whether letters stand in a line in their order, whatever is between them."""
+    rest = iter(line)
+    return all(letter in rest for letter in letters)
+
+
+def _field(lines: Sequence[str], place: IssuePlace) -> int:
     if place.field is IssueField.LEAD:
         return min(_matter_end(lines) + 1, len(lines) - 1)
     wanted = re.compile(rf"{place.field.value}\s*:")
@@ -33,15 +79,22 @@ def _field(lines: list[str], place: IssuePlace) -> int:
     return 0
 
 
-def _matter_end(lines: list[str]) -> int:
+def _matter_end(lines: Sequence[str]) -> int:
     try:
         return next(at for at, line in enumerate(lines) if at and line.rstrip() == _FENCE)
     except StopIteration:
         return 0
 
 
-def _heading_lines(lines: list[str]) -> dict[str, int]:
+@lru_cache(maxsize=4)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n"))
+
+
+@lru_cache(maxsize=4)
+def _heading_lines(text: str) -> dict[str, int]:
     """Count headings as `read_markdown` does; a part outside chapters opens a nameless one."""
+    lines = _lines(text)
     first = _matter_end(lines) + 1
     found: dict[str, int] = {}
     chapter, section, item = 0, None, 0

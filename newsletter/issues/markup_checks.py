@@ -8,7 +8,7 @@ line can be found. Code is left out: there, signs are meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -32,7 +32,13 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain import inline_words
-from newsletter.issues.walking import running_texts, walk_blocks, walk_lines, walk_parts, walk_urls
+from newsletter.issues.walking import (
+    running_texts,
+    walk_blocks,
+    walk_parts,
+    walk_passages,
+    walk_urls,
+)
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
 #: A name between two or more signs and their mirror image: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
@@ -50,7 +56,7 @@ _SINGLE = re.compile(
 #: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
 _MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
 _TAG = re.compile(
-    r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s+[^<>]*)?\s*/?>|<!--|<!DOCTYPE[^>]*>|<\?.*?\?>", re.IGNORECASE
+    r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>", re.IGNORECASE
 )
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
@@ -72,6 +78,8 @@ _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\||＊＊"
 )
+#: How many signs a finding shows, and how many of their characters.
+_EXAMPLES, _SHOWN = 3, 60
 #: Columns of lines that a program wrapped, and how far they differ.
 _WRAPPED, _SPREAD, _LINES = range(55, 101), 16, 3
 #: From here on characters are two columns wide, near enough for telling wrapped lines.
@@ -80,13 +88,18 @@ _WIDE_FROM = 0x2E80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Kind:
-    """Signs of one kind: what they probably were, and what to do."""
+    """Signs of one kind: what they probably were, and what to do.
+
+    Attributes:
+        across: Whether they may go on over the ends of lines.
+    """
 
     code: str
     find: Callable[[str], Iterator[str]]
     message: Said
     remedy: Said
     severity: Severity = Severity.WARNING
+    across: bool = False
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
@@ -111,12 +124,15 @@ def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
 
 def find_placeholders(line: str) -> Iterator[str]:
     """Yield what looks like a field that another system would have filled."""
+    done = 0
     for found in _PAIRED.finditer(line):
         opened = found["open"].removesuffix("=")
         mirrored = opened[::-1].translate(_MIRRORED)
         if found["close"].startswith(mirrored) and opened not in _MARKS_ALONE:
-            yield line[found.start() : found.start("close") + len(mirrored)]
-    yield from (found[0] for found in _SINGLE.finditer(line))
+            yield from _matches(_SINGLE)(line[done : found.start()])
+            done = found.start("close") + len(mirrored)
+            yield line[found.start() : done]
+    yield from _matches(_SINGLE)(line[done:])
 
 
 _KINDS = (
@@ -135,6 +151,7 @@ _KINDS = (
     _Kind(
         code="html-literal",
         find=_matches(_TAG),
+        across=True,
         message=Said(
             ja="HTMLのタグが、文字のまま読者に届きます",
             en="A tag of HTML will reach readers as text",
@@ -237,20 +254,53 @@ _PRODUCT = _Kind(
 
 
 def check_markup(issue: Issue) -> Iterator[Finding]:
-    """Yield signs that reach readers as they stand, and lines that a program broke."""
-    for place, line in walk_lines(issue):
+    """Yield signs that reach readers as they stand, and lines that a program broke.
+
+    Those of one kind in one part are one finding: what is pasted from elsewhere has hundreds.
+    """
+    spots: dict[tuple[_Kind, IssuePlace], list[_Spot]] = {}
+    for kind, place, spot in _find_spots(issue):
+        spots.setdefault((kind, place), []).append(spot)
+    for (kind, place), found in spots.items():
+        yield _finding(kind, place, found)
+    yield from _check_wrapped(issue)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Signs, and the line that they begin in."""
+
+    signs: str
+    line: str
+
+
+def _find_spots(issue: Issue) -> Iterator[tuple[_Kind, IssuePlace, _Spot]]:
+    for place, text in walk_passages(issue):
         for kind in _KINDS:
-            for signs in kind.find(line):
-                yield _finding(kind, place, signs)
+            for spot in _spots_in(text, kind):
+                yield kind, place, spot
     for place, url in walk_urls(issue):
         for signs in find_placeholders(unquote(url)):
-            yield _finding(_KINDS[0], place, signs)
+            yield _KINDS[0], place, _Spot(signs, "")
     for place, run, between in _unlinked(issue):
-        for host in _matches(_BARE_HOST)(run):
-            yield _finding(_BARE, place, host)
+        for spot in _spots_in(run, _BARE):
+            yield _BARE, place, spot
         if between:
-            yield _finding(_PRODUCT, place, between)
-    yield from _check_wrapped(issue)
+            yield _PRODUCT, place, _Spot(between, "")
+
+
+def _spots_in(text: str, kind: _Kind) -> Iterator[_Spot]:
+    if kind.across:
+        at = 0
+        for signs in kind.find(text):
+            at = text.index(signs, at)
+            line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+            yield _Spot(signs, line)
+            at += len(signs)
+        return
+    for line in text.split("\n"):
+        for signs in kind.find(line):
+            yield _Spot(signs, line)
 
 
 def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
@@ -283,13 +333,21 @@ def _product(text: str, following: Inline | None) -> str:
     return f"{text[-1]}*{inner[0]}" if text[-1:].isdecimal() and inner[:1].isdecimal() else ""
 
 
-def _finding(kind: _Kind, place: IssuePlace, signs: str) -> Finding:
+def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
+    distinct = list(dict.fromkeys(" ".join(spot.signs.split())[:_SHOWN] for spot in spots))
+    shown = ", ".join(distinct[:_EXAMPLES])
+    more = len(distinct) > _EXAMPLES
+    ja, en = f"{kind.message.ja}: {shown}", f"{kind.message.en}: {shown}"
+    if len(spots) > 1:
+        ja += f"{' ほか' if more else ''}（{len(spots)}か所）"
+        en += f"{' and others' if more else ''} ({len(spots)} times)"
     return Finding(
         code=kind.code,
         severity=kind.severity,
         place=place,
-        about=signs,
-        message=Said(ja=f"{kind.message.ja}: {signs}", en=f"{kind.message.en}: {signs}"),
+        about=spots[0].signs.partition("\n")[0],
+        within=tuple(spot.line for spot in spots if spot.line),
+        message=Said(ja=ja, en=en),
         remedy=kind.remedy,
     )
 

@@ -202,8 +202,8 @@ def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
     return notes
 
 
-def walk_lines(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield each line that readers see, marks taken away, what is code left out."""
+def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
+    """Yield each running text that readers see, marks taken away, what is code left out."""
     yield IssuePlace(field=IssueField.TITLE), issue.title
     yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
     for part in walk_parts(issue):
@@ -212,8 +212,7 @@ def walk_lines(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         for block in walk_blocks(part.body):
             for content in running_texts(block):
                 for text in _texts_with_notes(content):
-                    for line in text.split("\n"):
-                        yield part.place, line
+                    yield part.place, text
             if isinstance(block, Picture):
                 yield part.place, block.alt
                 yield part.place, block.title

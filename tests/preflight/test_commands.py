@@ -73,3 +73,9 @@ def test_a_picture_becomes_markdown_that_reads_back() -> None:
     (_text, picture) = issue.chapters[0].items[0].body
     assert isinstance(picture, Picture)
     assert picture.alt == "図 [1]"
+
+
+def test_what_is_found_is_printed_as_it_was_typed() -> None:
+    Path("word.md").write_text(f"{_HEAD}<x y=':office:'>\n", encoding="utf-8")
+
+    assert "<x y=':office:'>" in _run("issue", "check", "word.md").stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.issues.checks import check_issue
-from newsletter.issues.lines import find_line
+from newsletter.issues.lines import find_lines
 from newsletter.issues.plain import block_text
 from newsletter.issues.sources import read_issue
 
@@ -18,9 +18,13 @@ preheader: 秋の催しと図書館の新しい窓口をお知らせします。
 
 
 def _found(body: str) -> list[tuple[str, str, int]]:
+    return [(code, about, first) for code, about, (first, _), _ in _ranges(body)]
+
+
+def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
     read = read_issue((HEAD + "\n# 章\n\n" + body + "\n").encode(), source="x")
     return [
-        (finding.code, finding.about, find_line(read.text, finding.place, about=finding.about))
+        (finding.code, finding.about, find_lines(read.text, finding), finding.message.en)
         for finding in check_issue(read.issue)
     ]
 
@@ -116,3 +120,44 @@ def test_wrapped_prose_is_named_and_joined_by_one_click() -> None:
 
 def test_lines_of_a_poster_are_lines() -> None:
     assert _found("日時: 11月3日\n場所: 公民館\n定員: 20名") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        pytest.param("**太字**です。\n二行目 ** です", (10, 10), id="behind a pair"),
+        pytest.param("a ** b\n**太字**です\nc ** d", (9, 11), id="on both sides of a pair"),
+        pytest.param(
+            "[資料](https://e.jp/a)と**太字**\n[資料](https://e.jp/b)の ** 点", (10, 10), id="links"
+        ),
+        pytest.param("`**`は記号\n二行目 ** です", (10, 10), id="behind code"),
+        pytest.param("\\** 印\n\n- 一 ** 点", (9, 11), id="in a list"),
+    ],
+)
+def test_a_mark_without_partner_is_named_with_its_own_line(
+    body: str, lines: tuple[int, int]
+) -> None:
+    (found,) = [one for one in _ranges(body) if one[0] == "mark-literal"]
+    assert found[2] == lines
+
+
+def test_what_is_pasted_from_word_is_one_finding_a_part_with_its_lines_and_count() -> None:
+    paragraph = (
+        "<p class=MsoNormal style='margin-left:21.0pt'><span\nlang=EN-US>10</span>時<o:p></o:p></p>"
+    )
+    body = f"前文\n{paragraph}\n中\n{paragraph}\n\n### 項目\n\n<b>後</b>\n"
+    found = [one for one in _ranges(body) if one[0] == "html-literal"]
+    assert [(lines, message[-40:].rpartition("(")[2]) for _, _, lines, message in found] == [
+        ((10, 14), "12 times)"),
+        ((18, 18), "2 times)"),
+    ]
+
+
+def test_the_same_field_in_two_parts_is_named_in_both() -> None:
+    body = "{{name}}様\n\n### 項目\n\n{{name}}様へ\n"
+    assert [line for code, _, line in _found(body) if code == "placeholder"] == [9, 13]
+
+
+def test_a_field_is_counted_once_whatever_signs_it_has() -> None:
+    (found,) = [one for one in _ranges("{{name}}様、${city}") if one[0] == "placeholder"]
+    assert found[3].endswith("{{name}}, ${city} (2 times)")

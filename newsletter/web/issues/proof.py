@@ -13,7 +13,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.issues.findings import Finding
-from newsletter.issues.lines import find_line
+from newsletter.issues.lines import find_lines
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.normalise import without_controls
@@ -51,12 +51,12 @@ class Marked:
     """A finding with where it stands.
 
     Attributes:
-        line: The line of the Markdown.
+        lines: The first and the last line of the Markdown.
         block: The part's anchor, or else the field of the issue.
     """
 
     finding: Finding
-    line: int
+    lines: tuple[int, int]
     block: str
 
 
@@ -121,7 +121,7 @@ def make_proof(
     marked = tuple(
         Marked(
             finding=finding,
-            line=find_line(plain, finding.place, about=finding.about) if plain else 0,
+            lines=find_lines(plain, finding) if plain else (0, 0),
             block=finding.place.anchor or finding.place.field.value,
         )
         for finding in preflight.findings
