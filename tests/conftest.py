@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +19,7 @@ from newsletter.database.migrations import upgrade
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.smtp import SmtpServer
 from tests.support.smtp import smtp_server as run_smtp_server
+from tests.support.tiers import assign, kept_to
 from tests.support.valkey import valkey_server
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -40,8 +41,23 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"{what} is missing")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    assign(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with kept_to(item):
+        yield
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def _servers() -> None:
+    """Asked for by whatever starts a process or opens a socket; see tests/support/tiers.py."""
+
+
+@pytest.fixture(scope="session")
+def postgres(_servers: None) -> Iterator[PostgresServer]:
     # Not below pytest's folder: started as root, the server runs as a user of its own, and each
     # pytest that starts closes that folder to everybody else, under the servers of those that run.
     with tempfile.TemporaryDirectory(prefix="newsletter-tests-") as name:
@@ -89,7 +105,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _valkey(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with valkey_server(tmp_path_factory.mktemp("valkey")) as url:
         yield url
 
@@ -105,7 +121,7 @@ def redis_url(_valkey: str) -> str:
 
 
 @pytest.fixture
-def smtp_server() -> Iterator[SmtpServer]:
+def smtp_server(_servers: None) -> Iterator[SmtpServer]:
     with run_smtp_server() as server:
         yield server
 
