@@ -25,7 +25,7 @@ from newsletter.rendering.slots import fill
 from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from tests.editing.test_markdown_writer import ISSUES
+from tests.issues.test_markdown_writer import ISSUES
 
 TEMPLATES = Settings(_env_file=None).templates_dir
 PUBLISHER = Publisher(

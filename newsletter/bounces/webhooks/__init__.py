@@ -2,7 +2,7 @@
 
 One module a provider, each with one literal table from the provider's words to a `Meaning`. A word
 that no table knows is kept raw and shown. To add a provider, write its module, add it to
-`adapters`, its setting to `Settings` and its cases to ``tests/intake/webhook_cases.py``.
+`adapters`, its setting to `Settings` and its cases to ``tests/bounces/webhook_cases.py``.
 """
 
 from __future__ import annotations

@@ -1,1 +1,0 @@
-"""What strangers and ill-meaning users try at the pages."""

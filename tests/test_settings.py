@@ -1,0 +1,133 @@
+"""Settings are checked before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import SettingError
+from newsletter.settings import Settings, load_settings, signing_keys
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def _file(text: str) -> Path:
+    path = Path("settings.env")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_nothing_configured_keeps_everything_in_one_folder(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.effective_database_url == f"sqlite:///{tmp_path / 'var/newsletter.sqlite3'}"
+
+
+def test_a_file_of_settings_is_read() -> None:
+    assert load_settings(_file("BATCH_SIZE=25\n")).batch_size == 25
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "30")
+    assert load_settings(_file("BATCH_SIZE=25\n")).batch_size == 30
+
+
+def test_an_empty_setting_counts_as_not_set() -> None:
+    assert load_settings(_file("BATCH_SIZE=\n")).batch_size == 1000
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("BATCH_SIZE=many", "BATCH_SIZE"),
+        ("BATCH_SIZE=0", "BATCH_SIZE"),
+        ("WEB_PORT=70000", "WEB_PORT"),
+        ("SECRET_KEYS=short", "SECRET_KEYS"),
+        ("PUBLIC_URL=example.jp", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://example.jp/mail", "no path"),
+        ("PUBLIC_URL=https://example.jp?x=1", "no path"),
+        ("PUBLIC_URL=https://example.jp/#top", "no path"),
+        ("PUBLIC_URL=https://user:secret@example.jp", "no user name"),
+        ("PUBLIC_URL=https://例え.jp", r"in ASCII: https://xn--r8jz45g\.jp"),
+        ("PUBLIC_URL=https://市役所.example.jp/mail", r"https://xn--.*\.example\.jp"),
+        ("PUBLIC_URL=https://exa mple.jp", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://example.jp:99999", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://", "PUBLIC_URL"),
+        ("PUBLIC_URL=https://.example.jp", "PUBLIC_URL"),
+        ("LOG_LEVEL=LOUD", "LOG_LEVEL"),
+        ("REDIS_URL=foo", "REDIS_URL"),
+        ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
+        ("DOMAIN_RATES=docomo.ne.jp=quick", "each rate must be a number"),
+        ("DKIM_KEYS=example.jp", "domain:selector:file"),
+        ("TEMPLATES_DIR=/nowhere", "TEMPLATES_DIR"),
+    ],
+)
+def test_a_wrong_setting_is_named(line: str, name: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        load_settings(_file(line))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("https://News.Example.jp/", "https://news.example.jp"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("https://xn--r8jz45g.jp", "https://xn--r8jz45g.jp"),
+    ],
+)
+def test_a_public_address_is_a_host_and_a_port(written: str, read: str) -> None:
+    assert load_settings(_file(f"PUBLIC_URL={written}\n")).public_url == read
+
+
+def test_the_error_speaks_of_the_setting_alone() -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings(_file("PUBLIC_URL=example.jp"))
+    assert caught.value.what.startswith("must begin with https://")
+
+
+def test_the_error_does_not_repeat_a_secret() -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings(_file("SECRET_KEYS=tooshortbutsecret"))
+    assert "tooshortbutsecret" not in str(caught.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(SettingError, match=r"nowhere\.env"):
+        load_settings(Path("nowhere.env"))
+
+
+def test_several_transports_are_split_at_commas() -> None:
+    settings = load_settings(_file("MAIL_TRANSPORTS=smtp://a.example, smtp://b.example\n"))
+    assert [url.get_secret_value() for url in settings.mail_transports] == [
+        "smtp://a.example",
+        "smtp://b.example",
+    ]
+
+
+def test_a_signing_key_is_made_once_and_kept() -> None:
+    settings = load_settings()
+    assert signing_keys(settings) == signing_keys(settings)
+
+
+def test_the_signing_key_is_readable_by_its_owner_alone() -> None:
+    settings = load_settings()
+    signing_keys(settings)
+    assert (settings.data_dir / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_example_explains_every_setting_and_no_other() -> None:
+    example = Path(__file__).resolve().parents[1] / ".env.example"
+    lines = example.read_text(encoding="utf-8").splitlines()
+    named = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    assert named == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_example_can_be_used_as_it_stands() -> None:
+    example = Path(__file__).resolve().parents[1] / ".env.example"
+    assert load_settings(example) == load_settings()

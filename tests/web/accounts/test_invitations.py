@@ -1,0 +1,162 @@
+"""Invitations and forgotten passwords: links go by mail, through the ledger, and work."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.invitations import invite
+from newsletter.accounts.roles import Grant
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AccountRow,
+    DeliveryRow,
+    MailingContentRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingKind, Role
+from newsletter.i18n.language import Language
+from newsletter.mailings.account_notices import mail_link
+from newsletter.mailings.content import load_content
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from tests.support.ports import await_condition
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, add_account, csrf_of
+
+#: As the pages are served with; what is mailed is signed by it when it is composed.
+SIGNER = TokenSigner([b"k" * 40])
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_an_invitation_is_a_notice_with_its_link(stage: Stage, language: Language) -> None:
+    with transaction(stage.engine) as session:
+        grants = [Grant(role=Role.EDITOR)]
+        token = invite(
+            session, COMMAND_LINE, address="new@example.jp", grants=grants, language=language
+        )
+        number = mail_link(
+            session,
+            session.get_one(NewsletterRow, stage.newsletter_id),
+            token,
+            templates_dir=Settings(_env_file=None).templates_dir,
+        )
+        payload = session.scalars(select(MailingContentRow.payload)).one()
+        content = load_content(session, number)
+    assert content.action is not None
+    link = content.action.url("https://news.example.jp", SIGNER)
+    assert link.startswith("https://news.example.jp/welcome/")
+    assert token not in payload
+    assert link.rpartition("/")[2] not in payload
+
+
+def _links(engine: Engine) -> list[tuple[str, str]]:
+    """Return whom links are on their way to, with each link's path."""
+    with reading(engine) as session:
+        rows = session.execute(
+            select(SubscriberRow.address, DeliveryRow.mailing_id)
+            .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+            .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+            .where(MailingRow.kind == MailingKind.NOTICE)
+            .order_by(DeliveryRow.mailing_id)
+        ).all()
+        found = []
+        for address, number in rows:
+            action = load_content(session, number).action
+            assert action is not None
+            found.append((address or "", action.url("", SIGNER)))
+    return found
+
+
+def _await_links(engine: Engine, count: int) -> list[tuple[str, str]]:
+    await_condition(lambda: len(_links(engine)) == count, seconds=10, what="the link")
+    return _links(engine)
+
+
+def test_who_is_invited_in_the_browser_gets_the_link_by_mail(stage: Stage, sign_in: SignIn) -> None:
+    admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    page = admin.get("/accounts").text
+    form = {"csrf": csrf_of(page), "address": "new@example.jp", "role": "editor", "by": "mail"}
+    answer = admin.post("/accounts", data=form)
+    ((address, path),) = _links(stage.engine)
+    assert address == "new@example.jp"
+    assert "new@example.jp" in answer.text
+    assert path not in answer.text, "a link that is mailed is for its reader alone"
+    assert admin.get(path).status_code == 200
+
+
+def test_a_link_to_hand_over_is_shown_and_not_mailed(stage: Stage, sign_in: SignIn) -> None:
+    admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(admin.get("/accounts").text), "by": "link"}
+    form |= {"address": "new@example.jp", "role": "editor"}
+    assert "/welcome/" in admin.post("/accounts", data=form).text
+    assert _links(stage.engine) == []
+
+
+def _ask_for_link(site: str, address: str) -> str:
+    with httpx.Client(base_url=site) as client:
+        csrf = csrf_of(client.get("/forgotten").text)
+        answer = client.post("/forgotten", data={"csrf": csrf, "address": address})
+    assert answer.status_code == 200
+    return re.sub(r"\b[0-9a-f]{64}\b", "", answer.text)
+
+
+def test_who_forgot_the_password_chooses_another_by_mail(
+    stage: Stage, site: str, engine: Engine
+) -> None:
+    add_account(engine, "editor@example.jp", Role.EDITOR)
+    _ask_for_link(site, "Editor@Example.jp")
+    ((address, path),) = _await_links(stage.engine, 1)
+    assert address == "editor@example.jp"
+    with httpx.Client(base_url=site) as client:
+        csrf = csrf_of(client.get(path).text)
+        chosen = client.post(path, data={"csrf": csrf, "password": "five other words, longer"})
+        assert chosen.headers["location"] == "/home"
+        assert client.get(path).status_code == 404
+
+
+def test_whether_an_address_has_an_account_is_not_said(
+    stage: Stage, site: str, engine: Engine
+) -> None:
+    add_account(engine, "editor@example.jp", Role.EDITOR)
+    known = _ask_for_link(site, "editor@example.jp")
+    _await_links(stage.engine, 1)
+    assert _ask_for_link(site, "nobody@example.jp") == known
+    assert _ask_for_link(site, "no address") == known
+
+
+def test_asking_again_and_again_fills_no_mailbox(stage: Stage, site: str, engine: Engine) -> None:
+    add_account(engine, "editor@example.jp", Role.EDITOR)
+    for _ in range(3):
+        _ask_for_link(site, "editor@example.jp")
+    add_account(engine, "other@example.jp", Role.EDITOR)
+    _ask_for_link(site, "other@example.jp")
+    mailed = [address for address, _ in _await_links(stage.engine, 2)]
+    assert mailed == ["editor@example.jp", "other@example.jp"]
+
+
+def test_where_no_newsletter_could_send_a_link_it_is_said(site: str) -> None:
+    page = httpx.get(f"{site}/forgotten", headers={"accept-language": "en"}).text
+    assert "Ask an administrator" in page
+    assert 'name="address"' not in page
+
+
+def test_a_disabled_account_gets_no_link(stage: Stage, site: str, engine: Engine) -> None:
+    add_account(engine, "gone@example.jp", Role.EDITOR)
+    add_account(engine, "editor@example.jp", Role.EDITOR)
+    with transaction(engine) as session:
+        session.execute(
+            update(AccountRow)
+            .where(AccountRow.address_key == "gone@example.jp")
+            .values(disabled_at=now())
+        )
+    _ask_for_link(site, "gone@example.jp")
+    _ask_for_link(site, "editor@example.jp")
+    assert [address for address, _ in _await_links(stage.engine, 1)] == ["editor@example.jp"]

@@ -1,0 +1,143 @@
+"""The bounce log in the browser: found, read without harm, undone with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AuditEventRow,
+    BounceDecisionRow,
+    BounceRow,
+    IncidentRow,
+    SuppressionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BounceKind, IncidentKind, Role
+from newsletter.feedback import act_on_new_bounces
+from newsletter.feedback.mail import take_mail
+from tests.feedback.conftest import KEYS, SECRET, Post
+from tests.feedback.letters import READER, notice
+from tests.support.ports import await_condition
+from tests.support.site import serving
+from tests.web.conftest import PASSWORD, add_account, csrf_of
+
+
+@pytest.fixture
+def operator(post: Post, tmp_path: Path) -> Iterator[httpx.Client]:
+    with (
+        serving(post.engine, KEYS.signer, tmp_path, secret_keys=(SECRET,)) as url,
+        _signed_in(post, url, Role.OPERATOR) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _signed_in(post: Post, url: str, role: Role) -> Iterator[httpx.Client]:
+    add_account(post.engine, "operator@example.jp", role)
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as client:
+        token = csrf_of(client.get("/sign-in").text)
+        data = {"csrf": token, "address": "operator@example.jp", "password": PASSWORD}
+        assert client.post("/sign-in", data=data).url.path != "/sign-in"
+        yield client
+
+
+def _come_back(post: Post, mail: bytes) -> int:
+    take_mail(post.engine, mail, KEYS, envelope_to=post.path, is_for_us=True)
+    with transaction(post.engine) as session:
+        act_on_new_bounces(session, KEYS)
+    return post.rows()[-1].id
+
+
+def test_a_bounce_is_found_and_its_report_is_text(post: Post, operator: httpx.Client) -> None:
+    evil = notice(post.path).replace(b"The mail could", b"<script>alert(1)</script> could")
+    number = _come_back(post, evil)
+    found = operator.get("/bounces", params={"address": "reader", "kind": "hard"})
+    assert f'href="/bounces/{number}"' in found.text
+    assert "Nothing matches" in operator.get("/bounces", params={"domain": "example.com"}).text
+    shown = operator.get(f"/bounces/{number}").text
+    assert "<script>alert(1)" not in shown
+    assert "&lt;script&gt;alert(1)" in shown
+
+
+@pytest.mark.parametrize("kind", list(BounceKind))
+def test_every_kind_can_be_looked_at(post: Post, operator: httpx.Client, kind: BounceKind) -> None:
+    number = _come_back(post, notice(post.path))
+    with transaction(post.engine) as session:
+        session.execute(update(BounceRow).values(kind=kind))
+        session.execute(update(BounceDecisionRow).values(evidence={"proof": "provider"}))
+    assert operator.get(f"/bounces/{number}").status_code == 200
+
+
+def test_how_much_came_back_is_shown_by_mailing_and_by_domain(
+    post: Post, operator: httpx.Client
+) -> None:
+    empty = operator.get("/bounces/rates").text
+    assert "Nothing came back." in empty
+    _come_back(post, notice(post.path))
+    domain = READER.partition("@")[2]
+    # A figure is shown again for twenty times as long as it took to count.
+    await_condition(
+        lambda: f'href="/bounces?domain={domain}"' in operator.get("/bounces/rates").text,
+        seconds=20,
+        what="the domain",
+    )
+    assert f'href="/bounces?mailing={post.mailing_id}"' in operator.get("/bounces/rates").text
+
+
+def test_undoing_wants_a_reason_and_is_audited(post: Post, operator: httpx.Client) -> None:
+    number = _come_back(post, notice(post.path))
+    page = operator.get(f"/bounces/{number}")
+    token = csrf_of(page.text)
+    assert "This address gets no mail" in page.text
+    empty = operator.post(f"/bounces/{number}/undo", data={"csrf": token, "reason": " "})
+    assert empty.status_code == 422
+    data = {"csrf": token, "reason": "they wrote to us"}
+    undone = operator.post(f"/bounces/{number}/undo", data=data)
+    assert "This address gets no mail" not in undone.text
+    assert operator.post(f"/bounces/{number}/undo", data=data).status_code == 409
+    with reading(post.engine) as session:
+        event = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "bounce.undo")
+        ).one()
+        left = session.scalar(select(func.count()).select_from(SuppressionRow))
+    assert (event.actor, event.reason, left) == ("operator@example.jp", "they wrote to us", 0)
+
+
+def test_an_incident_stands_on_top_until_it_is_settled(post: Post, operator: httpx.Client) -> None:
+    with transaction(post.engine) as session:
+        session.add(
+            IncidentRow(
+                kind=IncidentKind.DOMAIN,
+                subject="domain:example.jp",
+                bounced=40,
+                mailed=50,
+                usual_rate=0.01,
+                last_seen_at=now(),
+            )
+        )
+    _come_back(post, notice(post.path))
+    page = operator.get("/bounces").text
+    assert "40 of 50" in page
+    data = {"csrf": csrf_of(page), "resolution": "genuine", "reason": "asked them"}
+    after = operator.post("/bounces/incidents/1", data=data)
+    assert "40 of 50" not in after.text
+    with reading(post.engine) as session:
+        assert session.scalar(select(func.count()).select_from(SuppressionRow)) == 1
+
+
+def test_only_operators_see_addresses_that_came_back(post: Post, tmp_path: Path) -> None:
+    number = _come_back(post, notice(post.path))
+    with (
+        serving(post.engine, KEYS.signer, tmp_path, secret_keys=(SECRET,)) as url,
+        _signed_in(post, url, Role.EDITOR) as client,
+    ):
+        answers = [client.get(path) for path in ("/bounces", f"/bounces/{number}")]
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert all(READER not in answer.text for answer in answers)

@@ -1,0 +1,218 @@
+"""Accounts under attack: strangers lock nobody out, a session alone changes no proof, links end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pyotp
+import pytest
+from sqlalchemy import Engine, delete, select
+
+from newsletter.accounts.administration import disable_account, enable_account, find_account
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.invitations import (
+    accept,
+    forgotten_link,
+    invite,
+    read_invitation,
+    reset_link,
+)
+from newsletter.accounts.roles import Grant, rights_of
+from newsletter.accounts.sign_in import sign_in
+from newsletter.accounts.sign_in_limits import Attempt, Browser, count_try
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AccountRow,
+    AuditEventRow,
+    MailingContentRow,
+    MailingRow,
+    SignInLimitRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Role
+from newsletter.errors import ConflictError, NotFoundError, SignInError
+from newsletter.i18n.language import Language
+from tests.web.conftest import PASSWORD, add_account, csrf_of
+from tests.web.hardening.conftest import House
+
+OWNER = "owner@example.jp"
+Enter = Callable[[str, Role], httpx.Client]
+
+
+@pytest.fixture
+def owned(engine: Engine) -> Engine:
+    add_account(engine, OWNER, Role.EDITOR)
+    add_account(engine, "root@example.jp", Role.ADMINISTRATOR)
+    return engine
+
+
+@pytest.fixture
+def calm(house: House) -> Iterator[House]:
+    """The house, whose limits are forgotten afterwards."""
+    yield house
+    with transaction(house.engine) as session:
+        session.execute(delete(SignInLimitRow))
+
+
+def _fail(engine: Engine, *, times: int, networks: Callable[[int], str]) -> None:
+    for number in range(times):
+        browser = Browser(network=networks(number))
+        count_try(engine, Attempt.PASSWORD, account=OWNER, browser=browser, moment=now())
+
+
+def test_strangers_tries_do_not_keep_the_owner_out(owned: Engine) -> None:
+    _fail(owned, times=60, networks=lambda number: f"203.0.113.{number}")
+    assert sign_in(
+        owned, Browser(network="198.51.100.1"), address=OWNER, password=PASSWORD
+    ).complete
+
+
+def test_one_network_has_few_tries_and_all_together_have_an_end(owned: Engine) -> None:
+    _fail(owned, times=8, networks=lambda _number: "203.0.113.1")
+    with pytest.raises(SignInError, match="too often"):
+        sign_in(owned, Browser(network="203.0.113.1"), address=OWNER, password=PASSWORD)
+    _fail(owned, times=100, networks=lambda number: f"203.0.114.{number}")
+    with pytest.raises(SignInError, match="too often"):
+        sign_in(owned, Browser(network="198.51.100.2"), address=OWNER, password=PASSWORD)
+
+
+def test_a_browser_that_signed_in_before_is_not_kept_out(owned: Engine) -> None:
+    with reading(owned) as session:
+        number = find_account(session, OWNER)
+    _fail(owned, times=110, networks=lambda number: f"203.0.113.{number}")
+    known = Browser(network="203.0.113.1", known="a browser", known_to=number)
+    assert sign_in(owned, known, address=OWNER, password=PASSWORD).complete
+    for _ in range(8):
+        with pytest.raises(SignInError):
+            sign_in(owned, known, address=OWNER, password="wrong, but long enough")
+    with pytest.raises(SignInError, match="too often"):
+        sign_in(owned, known, address=OWNER, password=PASSWORD)
+
+
+def test_a_browser_known_to_one_account_is_a_stranger_to_another(owned: Engine) -> None:
+    _fail(owned, times=8, networks=lambda _number: "203.0.113.1")
+    other = Browser(network="203.0.113.1", known="a browser", known_to=99)
+    with pytest.raises(SignInError, match="too often"):
+        sign_in(owned, other, address=OWNER, password=PASSWORD)
+
+
+def test_asking_for_a_new_password_is_counted_apart_from_signing_in(owned: Engine) -> None:
+    away = Browser(network="203.0.113.1")
+    for number in range(60):
+        count_try(owned, Attempt.FORGOTTEN, account=f"{number}@x.jp", browser=away, moment=now())
+    assert sign_in(owned, away, address=OWNER, password=PASSWORD).complete
+
+
+def test_the_browser_cookie_passes_where_strangers_used_the_tries_up(
+    calm: House, enter: Enter
+) -> None:
+    client = enter(OWNER, Role.EDITOR)
+    _fail(calm.engine, times=101, networks=lambda number: f"203.0.113.{number}")
+    form = {"address": OWNER, "password": PASSWORD}
+    with httpx.Client(base_url=calm.url) as stranger:
+        form["csrf"] = csrf_of(stranger.get("/sign-in").text)
+        assert stranger.post("/sign-in", data=form).status_code == 400
+    with httpx.Client(base_url=calm.url, cookies={"browser": client.cookies["browser"]}) as own:
+        form["csrf"] = csrf_of(own.get("/sign-in").text)
+        assert own.post("/sign-in", data=form).status_code == 303
+
+
+def test_a_second_factor_is_put_on_with_the_password_alone_and_told_by_mail(
+    house: House, enter: Enter
+) -> None:
+    client = enter("factor@example.jp", Role.EDITOR)
+    page = client.get("/account/second-factor").text
+    secret = page.split('id="totp-secret">')[1].split("<")[0]
+    sealed = page.split('name="sealed" value="')[1].split('"')[0]
+    form = {"csrf": csrf_of(page), "sealed": sealed, "code": pyotp.TOTP(secret).now()}
+    assert client.post("/account/second-factor", data=form).status_code == 400
+    wrong = form | {"password": "not the password"}
+    assert client.post("/account/second-factor", data=wrong).status_code == 400
+    assert _factors(house.engine) == []
+    right = form | {"password": PASSWORD}
+    assert client.post("/account/second-factor", data=right).status_code == 200
+    assert _factors(house.engine) == ["factor@example.jp"]
+    assert "second factor of your account was turned on" in _newest_notice(house.engine)
+
+
+def test_an_administrator_takes_a_lost_factor_off_with_a_reason(house: House, enter: Enter) -> None:
+    enter("lost@example.jp", Role.EDITOR)
+    admin = enter("root@example.jp", Role.ADMINISTRATOR)
+    with transaction(house.engine) as session:
+        number = find_account(session, "lost@example.jp")
+        session.get_one(AccountRow, number).totp_secret = "sealed"
+    form = {"csrf": csrf_of(admin.get("/accounts").text), "reason": " "}
+    path = f"/accounts/{number}/second-factor"
+    assert admin.post(path, data=form).status_code == 409
+    form["reason"] = "lost telephone, seen in person"
+    assert admin.post(path, data=form).status_code == 200
+    assert "lost@example.jp" not in _factors(house.engine)
+    assert enter("lost@example.jp", Role.EDITOR).get("/account").url.path == "/sign-in"
+    with reading(house.engine) as session:
+        event = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "account.second-factor-reset")
+        ).one()
+    assert (event.actor, event.reason) == ("root@example.jp", "lost telephone, seen in person")
+    assert "took the second factor off" in _newest_notice(house.engine)
+
+
+def _factors(engine: Engine) -> list[str]:
+    with reading(engine) as session:
+        query = select(AccountRow.address).where(AccountRow.totp_secret.is_not(None))
+        return list(session.scalars(query))
+
+
+def _newest_notice(engine: Engine) -> str:
+    query = select(MailingContentRow.payload).join(
+        MailingRow, MailingRow.id == MailingContentRow.mailing_id
+    )
+    with reading(engine) as session:
+        return session.scalars(query.order_by(MailingRow.id.desc())).first() or ""
+
+
+def test_who_still_owes_the_second_factor_chooses_no_language(house: House, enter: Enter) -> None:
+    enter("owing@example.jp", Role.EDITOR)
+    with transaction(house.engine) as session:
+        number = find_account(session, "owing@example.jp")
+        session.get_one(AccountRow, number).totp_secret = "sealed"
+    with httpx.Client(base_url=house.url) as client:
+        token = csrf_of(client.get("/sign-in").text)
+        form = {"csrf": token, "address": "owing@example.jp", "password": PASSWORD}
+        assert client.post("/sign-in", data=form).headers["location"] == "/sign-in/code"
+        token = csrf_of(client.get("/sign-in/code").text)
+        client.post("/display", data={"csrf": token, "language": "ja"})
+    with reading(house.engine) as session:
+        assert session.get_one(AccountRow, number).language is Language.ENGLISH
+
+
+def test_a_newer_link_ends_the_older(owned: Engine) -> None:
+    administrator, editor = Grant(role=Role.ADMINISTRATOR), Grant(role=Role.EDITOR)
+    with transaction(owned) as session:
+        first, second = (
+            invite(session, COMMAND_LINE, address="new@example.jp", grants=[grant])
+            for grant in (administrator, editor)
+        )
+        assert read_invitation(session, second).address == "new@example.jp"
+        with pytest.raises(NotFoundError):
+            read_invitation(session, first)
+
+
+def test_a_disabled_account_has_no_link_that_works(owned: Engine) -> None:
+    with transaction(owned) as session:
+        number = find_account(session, OWNER)
+        token = reset_link(session, COMMAND_LINE, number)
+        disable_account(session, COMMAND_LINE, number)
+        with pytest.raises(NotFoundError):
+            accept(session, COMMAND_LINE, token, password="five other words, longer")
+        assert forgotten_link(session, COMMAND_LINE, OWNER) is None
+        enable_account(session, COMMAND_LINE, number)
+        with pytest.raises(NotFoundError):
+            accept(session, COMMAND_LINE, token, password="five other words, longer")
+
+
+def test_the_last_administrator_can_be_disabled_by_no_door(owned: Engine) -> None:
+    with transaction(owned) as session, pytest.raises(ConflictError):
+        disable_account(session, COMMAND_LINE, find_account(session, "root@example.jp"))
+    with reading(owned) as session:
+        assert rights_of(session, find_account(session, "root@example.jp")).grants

@@ -1,0 +1,185 @@
+"""What is costly has an end: pictures, comparisons, test mails, streams, names from a form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from sqlalchemy import func, select
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    IssueRow,
+    MailingContentRow,
+    NewsletterRow,
+    SubscriberRow,
+)
+from newsletter.database.vocabulary import Role
+from newsletter.errors import ConflictError, ContentError
+from newsletter.issues.difference import Changed, difference
+from newsletter.issues.images import encode_image
+from newsletter.issues.markdown import read_markdown
+from newsletter.issues.model import Issue
+from newsletter.mailings.mailings import render_stored
+from newsletter.mailings.test_mails import read_addresses, send_test
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from subscribers.join_limits import JoinLimits, count_address, count_sender
+from tests.web.conftest import add_account
+from tests.web.hardening.conftest import SECRET, House
+
+Enter = Callable[[str, Role], httpx.Client]
+PSEUDONYMS = Pseudonyms([b"k" * 32])
+
+
+@pytest.mark.parametrize("size", [(40_000_000, 1), (1, 40_000_000), (12_001, 10), (7000, 7000)])
+def test_a_picture_that_is_small_as_a_file_alone_is_refused_unread(size: tuple[int, int]) -> None:
+    file = BytesIO()
+    Image.new("1", size).save(file, "PNG")
+    began = time.process_time()
+    with pytest.raises(ContentError, match="pixels"):
+        encode_image(file.getvalue(), source="bomb.png")
+    assert time.process_time() - began < 1
+
+
+def test_a_telephones_photograph_is_still_taken() -> None:
+    file = BytesIO()
+    Image.new("RGB", (6000, 4000), "teal").save(file, "JPEG")
+    encoded = encode_image(file.getvalue(), source="photo.jpg")
+    assert (encoded.width, encoded.height) == (1200, 800)
+
+
+def _issue(paragraphs: list[str]) -> Issue:
+    text = "---\ntitle: A\ndate: 2026-11-20\n---\n\n" + "\n\n".join(paragraphs) + "\n"
+    return read_markdown(text, source="a")[0]
+
+
+@pytest.mark.parametrize("count", [900, 3000])
+def test_versions_that_share_nothing_are_compared_quickly(count: int) -> None:
+    before, after = (
+        _issue([f"{word} {number}" for number in range(count)]) for word in ("alpha", "beta")
+    )
+    began = time.process_time()
+    lines = difference(before, after)
+    assert time.process_time() - began < 3
+    assert sum(line.changed is Changed.ADDED for line in lines) >= count
+
+
+def test_one_changed_paragraph_among_many_is_shown_alone() -> None:
+    texts = [f"paragraph {number}" for number in range(400)]
+    before = _issue(texts)
+    texts[200] = "another"
+    lines = difference(before, _issue(texts))
+    changed = [line.text for line in lines if line.changed is not Changed.SAME]
+    assert changed == ["paragraph 200", "another"]
+
+
+def _test(house: House, addresses: str, *, approval: bool) -> int:
+    with transaction(house.engine) as session:
+        newsletter = session.get_one(NewsletterRow, house.stage.newsletter_id)
+        newsletter.approval_required = approval
+        issue = session.scalars(select(IssueRow)).first()
+        assert issue is not None
+        templates = Settings(_env_file=None).templates_dir
+        rendered = render_stored(issue, newsletter, templates_dir=templates)
+        return send_test(
+            session,
+            COMMAND_LINE,
+            newsletter,
+            issue,
+            rendered,
+            read_addresses(addresses),
+            PSEUDONYMS,
+        )
+
+
+def test_what_nobody_approved_is_tested_on_colleagues_alone(house: House) -> None:
+    add_account(house.engine, "colleague@example.jp", Role.EDITOR)
+    assert _test(house, "colleague@example.jp", approval=True)
+    with pytest.raises(ConflictError, match="need approval"):
+        _test(house, "colleague@example.jp, stranger@example.com", approval=True)
+    with reading(house.engine) as session:
+        strangers = select(func.count()).where(SubscriberRow.address == "stranger@example.com")
+        assert session.scalar(strangers) == 0
+
+
+def test_test_mails_have_an_end(house: House) -> None:
+    fifty = ",".join(f"{number}@example.com" for number in range(50))
+    for _ in range(9):
+        _test(house, fifty, approval=False)
+    _test(house, fifty.partition(",")[2], approval=False)
+    with pytest.raises(ConflictError, match="within a day"):
+        _test(house, fifty, approval=False)
+
+
+def test_what_stands_after_a_plus_makes_no_other_mailbox(house: House) -> None:
+    limits = JoinLimits(address=3, network=100, newsletter=100)
+    with transaction(house.engine) as session:
+        taken = [
+            count_address(session, PSEUDONYMS, limits, f"victim+{number}@example.com")
+            for number in range(5)
+        ]
+    assert taken == [True, True, True, False, False]
+
+
+def test_a_site_of_many_networks_has_an_end(house: House) -> None:
+    limits = JoinLimits(address=3, network=5, newsletter=1000)
+    with transaction(house.engine) as session:
+        taken = [
+            count_sender(
+                session,
+                PSEUDONYMS,
+                limits,
+                client=f"2001:db8:1:{number:x}::1",
+                newsletter_id=house.stage.newsletter_id,
+            )
+            for number in range(25)
+        ]
+    assert taken == [True] * 20 + [False] * 5
+
+
+def test_the_link_of_the_header_leads_to_no_settings_but_mails_them(
+    house: House, tmp_path: Path
+) -> None:
+    del tmp_path
+    house.stage.subscribe("header@example.jp")
+    ref = DeliveryRef(
+        newsletter_id=house.stage.newsletter_id,
+        mailing_id=0,
+        subscriber_id=house.stage.subscriber_id("header@example.jp"),
+    )
+    link = f"{house.url}/u/" + TokenSigner([SECRET.encode()]).sign_delivery(
+        Purpose.UNSUBSCRIBE, ref
+    )
+    assert "/p/" not in httpx.get(link).text
+    asked = httpx.post(f"{link}/settings")
+    assert asked.status_code == 200
+    assert "/p/" not in asked.text
+    with reading(house.engine) as session:
+        newest = session.scalars(
+            select(MailingContentRow.payload).order_by(MailingContentRow.mailing_id.desc())
+        ).first()
+    assert newest is not None
+    assert "/p/" not in newest
+
+
+def test_one_session_follows_few_pages_at_once(house: House, enter: Enter) -> None:
+    client = enter("watch@example.jp", Role.OPERATOR)
+    opened = []
+    statuses = []
+    try:
+        for _ in range(8):
+            request = client.build_request("GET", f"{house.url}/operate/events")
+            answer = client.send(request, stream=True)
+            opened.append(answer)
+            statuses.append(answer.status_code)
+    finally:
+        for answer in opened:
+            answer.close()
+    assert statuses == [200] * 6 + [429] * 2

@@ -1,0 +1,167 @@
+"""Approval: who is asked is told by mail, sees all that is to be sent, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AccountRow,
+    AuditEventRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+)
+from newsletter.database.vocabulary import MailingKind, Role
+from newsletter.mailings.content import load_content
+from newsletter.rendering.slots import fill
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of, fields_of
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def send(stage: Stage, issue_id: int) -> str:
+    """The path of an issue's sending page, where approval is demanded."""
+    stage.subscribe("gets@example.jp")
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    return f"/newsletters/digest/issues/{issue_id}/send"
+
+
+def _notices(stage: Stage) -> Sequence[tuple[str, str, str]]:
+    """Return to whom notices go, of which kind, and their text."""
+    with reading(stage.engine) as session:
+        rows = session.execute(
+            select(SubscriberRow.address, MailingRow.segment, MailingRow.id)
+            .join(DeliveryRow, DeliveryRow.mailing_id == MailingRow.id)
+            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+            .where(MailingRow.kind == MailingKind.NOTICE)
+            .order_by(MailingRow.id)
+        ).all()
+        return [
+            (address or "", kind, fill(load_content(session, number).rendered.text, {}))
+            for address, kind, number in rows
+        ]
+
+
+def _ask(client: httpx.Client, send: str, **more: str) -> httpx.Response:
+    return client.post(f"{send}/approval", data=fields_of(client.get(send).text) | more)
+
+
+def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    planned = editor.get(send, params={"when": "later", "hour": "2999-12-01T08:00"})
+    editor.post(f"{send}/approval", data=fields_of(planned.text))
+
+    ((address, kind, text),) = _notices(stage)
+    assert (address, kind) == ("approver@example.jp", "approval-request")
+    assert f"{send}/review" in text
+    home = approver.get("/home")
+    assert "Mailings" in home.text
+    assert f"{send}/review" in home.text
+    assert f"{send}/review" not in editor.get("/home").text
+
+    review = approver.get(f"{send}/review").text
+    with reading(stage.engine) as session:
+        title = session.scalars(select(IssueRow.title)).one()
+    assert title in approver.get(f"{send}/mail").text
+    for words in (title, "Everyone", "2999-12-01 08:00", "digest@example.jp", "The plain text"):
+        assert words in review
+
+
+def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    _ask(editor, send)
+    form = fields_of(approver.get(f"{send}/review").text)
+    wordless = approver.post(f"{send}/return", data=form)
+    assert wordless.status_code == 409
+    approver.post(f"{send}/return", data=form | {"because": "二段落目の日付が違います。"})
+
+    address, kind, text = _notices(stage)[-1]
+    assert (address, kind) == ("editor@example.jp", "approval-returned")
+    assert "二段落目の日付が違います。" in text
+    assert "二段落目の日付が違います。" in editor.get(send).text
+    assert send in editor.get("/home").text
+    assert editor.get(f"{send}/confirm").status_code == 409
+    with reading(stage.engine) as session:
+        events = session.scalars(select(AuditEventRow).order_by(AuditEventRow.id)).all()
+    returned = next(event for event in events if event.action == "issue.approval-returned")
+    assert (returned.actor, returned.reason) == (
+        "approver@example.jp",
+        "二段落目の日付が違います。",
+    )
+
+    _ask(editor, send)
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    assert _notices(stage)[-1][:2] == ("editor@example.jp", "approval-given")
+    assert editor.get(f"{send}/confirm").status_code == 200
+
+
+def test_whoever_is_named_is_asked_and_nobody_else(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    named = sign_in("named@example.jp", Role.APPROVER)
+    other = sign_in("other@example.jp", Role.APPROVER)
+    with reading(stage.engine) as session:
+        number = session.scalars(
+            select(AccountRow.id).where(AccountRow.address == "named@example.jp")
+        ).one()
+    _ask(editor, send, asked=str(number))
+
+    assert [address for address, *_ in _notices(stage)] == ["named@example.jp"]
+    assert f"{send}/review" not in other.get("/home").text
+    form = fields_of(named.get(f"{send}/review").text)
+    csrf = csrf_of(other.get(f"{send}/review").text)
+    assert other.post(f"{send}/approve", data=form | {"csrf": csrf}).status_code == 403
+    assert named.post(f"{send}/approve", data=form).status_code == 200
+
+
+def test_an_approver_sees_what_changed_since_the_last_approval(
+    stage: Stage, send: str, issue_id: int, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    _ask(editor, send)
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    with transaction(stage.engine) as session:
+        row = session.get_one(IssueRow, issue_id)
+        row.content = row.content | {"title": "別の件名"}
+    _ask(editor, send)
+
+    review = approver.get(f"{send}/review").text
+    assert 'class="added"' in review
+    assert "別の件名" in review
+    # What was looked at before is no longer what is asked for.
+    with transaction(stage.engine) as session:
+        row = session.get_one(IssueRow, issue_id)
+        row.content = row.content | {"title": "また別の件名"}
+    refused = approver.post(f"{send}/approve", data=fields_of(review))
+    assert refused.status_code == 409
+    assert "changed since approval was asked for" in refused.text
+
+
+def test_the_sending_page_counts_whom_was_chosen_and_offers_to_ask(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    stage.subscribe("other@example.com")
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    refused = editor.get(f"{send}/confirm", params={"segment": 'domain = "example.com"'})
+    assert refused.status_code == 409
+    assert "<dd>1<small>" in refused.text
+    assert "Ask for approval" in refused.text
+    assert "Back to the text" in refused.text

@@ -1,0 +1,86 @@
+"""What the public reads: issues that were sent, as they were sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import httpx
+from lxml import etree
+
+from newsletter.database.engine import reading
+from newsletter.mailings.content import load_content
+from newsletter.mailings.planning import plan_mailing
+from newsletter.message.frame import MessageFrame, Recipient
+from tests.web.subscribers.conftest import Reception
+
+_ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def _publish(reception: Reception) -> str:
+    plan_mailing(reception.stage.engine, reception.stage.mail())
+    return f"{reception.url}/archive/digest/{reception.stage.issue}"
+
+
+def test_an_issue_that_was_not_sent_is_not_public(reception: Reception) -> None:
+    page = f"{reception.url}/archive/digest/{reception.stage.issue}"
+    assert httpx.get(page).status_code == 404
+    assert reception.stage.issue not in httpx.get(f"{reception.url}/archive/digest").text
+
+
+def test_an_issue_that_was_sent_stands_there_with_empty_slots(reception: Reception) -> None:
+    page = _publish(reception)
+    html = httpx.get(page).text
+    properties = dict(re.findall(r'<meta property="(og:\w+)" content="([^"]*)">', html))
+    assert properties["og:url"] == page
+    assert {"og:title", "og:type", "og:image", "og:description"} <= properties.keys()
+    assert httpx.get(properties["og:image"]).headers["content-type"] == "image/png"
+    assert "/u/" not in html
+    assert reception.stage.issue in httpx.get(f"{reception.url}/archive/digest").text
+
+
+def test_the_feed_is_atom_with_an_entry_an_issue(reception: Reception) -> None:
+    page = _publish(reception)
+    answer = httpx.get(f"{reception.url}/archive/digest/feed.atom")
+    feed = etree.fromstring(answer.content)
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    entry = feed.find(f"{_ATOM}entry")
+    assert entry is not None
+    assert entry.findtext(f"{_ATOM}id") == page
+    # What RFC 4287 demands of a feed (4.1.1) and of an entry (4.1.2).
+    for element in (feed, entry):
+        for name in ("id", "title", "updated"):
+            assert len(element.findall(f"{_ATOM}{name}")) == 1
+        assert datetime.fromisoformat(element.findtext(f"{_ATOM}updated") or "").tzinfo
+    assert feed.findtext(f"{_ATOM}author/{_ATOM}name")
+    links = {link.get("rel"): link.get("href") for link in feed.findall(f"{_ATOM}link")}
+    assert links == {
+        "alternate": f"{reception.url}/archive/digest",
+        "self": f"{reception.url}/archive/digest/feed.atom",
+    }
+
+
+def test_the_sitemap_lists_the_issue_and_robots_names_the_sitemap(reception: Reception) -> None:
+    page = _publish(reception)
+    assert page.encode() in httpx.get(f"{reception.url}/sitemap.xml").content
+    assert f"Sitemap: {reception.url}/sitemap.xml" in httpx.get(f"{reception.url}/robots.txt").text
+
+
+def test_a_notice_is_automatic_and_of_no_list(reception: Reception) -> None:
+    reception.ask("new@example.jp")
+    with reading(reception.stage.engine) as session:
+        content = load_content(session, reception.notices()[0].id)
+    frame = MessageFrame.compile(content.rendered, content.identity, date=content.date)
+    head = frame.compose(
+        Recipient(
+            address="new@example.jp",
+            name="",
+            message_id="1@example.jp",
+            unsubscribe_url="https://example.jp/u/x",
+            unsubscribe_token="x",
+            slots={},
+        )
+    ).partition(b"\r\n\r\n")[0]
+    assert b"Auto-Submitted: auto-generated" in head
+    assert b"List-" not in head
+    assert b"Precedence" not in head

@@ -1,0 +1,121 @@
+"""Clicks count only where a newsletter says so: as sums, by signed links to its own targets."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Role
+from newsletter.i18n.language import Language
+from newsletter.mailings.clicks import clicks_of, counted_urls, with_counted_links
+from newsletter.mailings.content import load_content
+from newsletter.mailings.planning import plan_mailing
+from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
+from newsletter.rendering.slots import fill
+from newsletter.tokens import Purpose, TokenSigner
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+SIGNER = TokenSigner([b"k" * 40])
+
+
+def _count_clicks(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        session.scalars(select(NewsletterRow)).one().count_clicks = True
+
+
+def _sums(stage: Stage, mailing: int) -> dict[str, int]:
+    with reading(stage.engine) as session:
+        return {link.url: link.clicks for link in clicks_of(session, mailing)}
+
+
+def test_without_the_rule_nothing_is_counted(stage: Stage) -> None:
+    number = stage.mail()
+    with reading(stage.engine) as session:
+        content = load_content(session, number)
+        assert not clicks_of(session, number)
+    assert not content.counts_clicks
+
+
+def test_a_click_leads_on_and_adds_one(stage: Stage, site: str) -> None:
+    _count_clicks(stage)
+    number = stage.mail()
+    with reading(stage.engine) as session:
+        rendered = load_content(session, number).rendered
+    mail = with_counted_links(rendered, mailing_id=number, public_url=site, signer=SIGNER)
+    links = re.findall(rf'href="({site}/r/[^"]+)"', fill(mail.html, {}))
+    target = counted_urls(rendered.html)[0]
+
+    answer = httpx.get(links[0])
+    httpx.head(links[0])
+    httpx.get(links[0], headers={"Sec-Purpose": "prefetch"})
+
+    assert (answer.status_code, answer.headers["location"]) == (302, target)
+    assert _sums(stage, number)[target] == 1
+    assert sum(_sums(stage, number).values()) == 1
+
+
+@pytest.mark.parametrize("token", ["", "x", SIGNER.sign(Purpose.CLICK, 9999, 1)])
+def test_a_forged_link_leads_nowhere(site: str, stage: Stage, token: str) -> None:
+    del stage
+    answer = httpx.get(f"{site}/r/{token}")
+    assert answer.status_code == 404
+
+
+def test_a_token_of_another_kind_leads_nowhere(site: str, stage: Stage) -> None:
+    _count_clicks(stage)
+    token = SIGNER.sign(Purpose.VIEW, stage.mail(), 1)
+    assert httpx.get(f"{site}/r/{token}").status_code == 404
+
+
+def test_personal_links_and_plain_text_keep_their_own() -> None:
+    rendered = RenderedIssue(
+        subject=("件名",),
+        html=(
+            '<a class="x" href="https://example.jp/?a=1&amp;b=2">a</a><a href="',
+            SlotUse(Slot.UNSUBSCRIBE_URL, escape=True),
+            '">b</a><a href="#c1">c</a><a href="mailto:a@example.jp">d</a>',
+        ),
+        text=("https://example.jp/?a=1&b=2",),
+        language=Language.JAPANESE,
+    )
+    counted = with_counted_links(
+        rendered, mailing_id=7, public_url="https://news.example.jp/", signer=SIGNER
+    )
+    hrefs = re.findall(r'href="([^"]*)"', fill(counted.html, {Slot.UNSUBSCRIBE_URL: "/u/x"}))
+
+    assert counted_urls(rendered.html) == ("https://example.jp/?a=1&b=2",)
+    token = unescape(hrefs[0]).removeprefix("https://news.example.jp/r/")
+    assert SIGNER.read(Purpose.CLICK, token) == (7, 1)
+    assert hrefs[1:] == ["/u/x", "#c1", "mailto:a@example.jp"]
+    assert counted.text == rendered.text
+
+
+def test_an_administrator_says_that_clicks_count_and_reads_the_sums(
+    stage: Stage, issue_id: int, sign_in: SignIn
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    page = client.get(f"/newsletters/digest/issues/{issue_id}/send").text
+    form = {"csrf": csrf_of(page), "issue_id": str(issue_id), "counted": "1"}
+    client.post("/newsletters/digest/click-rule", data=form)
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+
+    report = client.get(f"/newsletters/digest/mailings/{number}").text
+    csv = client.get(f"/newsletters/digest/mailings/{number}/report.csv").text
+
+    assert "Sums of each link alone" in report
+    assert "\r\nclicks,https://" in csv
+
+
+def test_an_editor_may_not_change_the_rule(issue_id: int, sign_in: SignIn) -> None:
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    page = client.get(f"/newsletters/digest/issues/{issue_id}/send").text
+    form = {"csrf": csrf_of(page), "issue_id": str(issue_id), "counted": "1"}
+    assert client.post("/newsletters/digest/click-rule", data=form).status_code == 403

@@ -1,0 +1,136 @@
+"""A mailing's page tells what became of it, holds it and ends it, and hands its figures out."""
+
+from __future__ import annotations
+
+from sqlalchemy import event, select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import report_on, summarise
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+
+def _sent(stage: Stage) -> int:
+    stage.subscribe("a@example.jp", "b@example.jp", "c@example.com")
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED, settled_at=now()))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.subscriber_id == stage.subscriber_id("c@example.com"))
+            .values(state=DeliveryState.REJECTED, reply="=no such user")
+        )
+    return number
+
+
+def test_the_report_counts_by_time_domain_and_reason(stage: Stage) -> None:
+    number = _sent(stage)
+    with reading(stage.engine) as session:
+        figures = Figures(stage.engine)
+        mailing = summarise(session, stage.newsletter_id, number, figures)
+        report = report_on(session, mailing, figures).value
+    assert mailing.of(DeliveryState.ACCEPTED) == 2
+    assert dict(report.by_domain) == {
+        "example.jp": {DeliveryState.ACCEPTED: 2},
+        "example.com": {DeliveryState.REJECTED: 1},
+    }
+    assert [(r.state, r.words, r.count) for r in report.reasons] == [
+        (DeliveryState.REJECTED, "=no such user", 1)
+    ]
+    assert sum(sum(counts.values()) for _, counts in report.by_time) == 3
+
+
+def test_a_reply_is_no_formula_in_the_csv(stage: Stage, sign_in: SignIn) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    csv = client.get(f"/newsletters/digest/mailings/{number}/missed.csv").text
+    assert "c@example.com,rejected" in csv
+    assert ",'=no such user" in csv
+
+
+def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text), "reason": "wrong title"}
+    client.post(f"{address}/pause", data=form)
+    assert progress(stage.engine, number).halt_reason == "wrong title"
+    client.post(f"{address}/resume", data=form)
+    assert progress(stage.engine, number).state is MailingState.SENDING
+    client.post(f"{address}/cancel", data=form)
+    assert progress(stage.engine, number).state is MailingState.CANCELLED
+    assert client.post(f"{address}/resume", data=form).status_code == 409
+    with reading(stage.engine) as session:
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
+    assert [a for a in actions if a.startswith("mailing.")] == [
+        "mailing.pause",
+        "mailing.resume",
+        "mailing.cancel",
+    ]
+
+
+def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = _sent(stage)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.QUEUED, settled_at=None))
+        session.execute(update(MailingRow).values(state=MailingState.PAUSED, restored=True))
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    page = client.get(address).text
+    assert "3 recipients are not known to have got it" in page
+    form = {"csrf": csrf_of(page)}
+    refused = client.post(f"{address}/resume", data=form)
+    assert refused.status_code == 409
+    assert "gets it twice" in refused.text
+    client.post(f"{address}/resume", data=form | {"twice": "yes"})
+    assert progress(stage.engine, number).state is MailingState.SENDING
+
+
+def test_an_order_that_cannot_be_written_down_is_not_carried_out(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = stage.mail()
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text)}
+
+    def die(*values: object) -> None:
+        if str(values[2]).startswith("INSERT INTO audit_event"):
+            raise ConnectionError
+
+    event.listen(stage.engine, "before_cursor_execute", die)
+    assert client.post(f"{address}/pause", data=form).status_code == 500
+    event.remove(stage.engine, "before_cursor_execute", die)
+    assert progress(stage.engine, number).state is MailingState.PLANNING
+
+
+def test_an_approver_may_not_pause(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    client = sign_in("approver@example.jp", Role.APPROVER)
+    address = f"/newsletters/digest/mailings/{number}"
+    form = {"csrf": csrf_of(client.get(address).text)}
+    assert client.post(f"{address}/pause", data=form).status_code == 403
+
+
+def test_progress_streams_until_the_mailing_rests(stage: Stage, sign_in: SignIn) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    client.post(f"{address}/pause", data={"csrf": csrf_of(client.get(address).text)})
+    answer = client.get(f"{address}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.endswith("event: rest\ndata: now\n\n")

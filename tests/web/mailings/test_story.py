@@ -1,0 +1,70 @@
+"""In a browser, against real processes: an editor schedules, watches it go, reads the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from sqlalchemy import select
+
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import IssueRow
+from newsletter.database.vocabulary import Role
+from newsletter.tokens import TokenSigner
+from tests.support.accessible import violations
+from tests.support.celery import celery_workers
+from tests.support.site import serving
+from tests.support.smtp import SmtpServer
+from tests.support.stage import set_stage
+from tests.web.conftest import PASSWORD, add_account
+
+
+@pytest.mark.browser
+def test_an_editor_sends_watches_and_reads(
+    postgres_url: str, redis_url: str, smtp_server: SmtpServer, browser: Browser, tmp_path: Path
+) -> None:
+    engine = open_engine(postgres_url)
+    stage = set_stage(engine)
+    stage.subscribe(*(f"reader{number}@example{number % 3}.jp" for number in range(120)))
+    add_account(engine, "editor@example.jp", Role.EDITOR)
+    with reading(engine) as session:
+        issue_id = session.scalars(select(IssueRow.id)).one()
+    signer = TokenSigner([b"k" * 40])
+    with (
+        serving(engine, signer, tmp_path, secret_keys=("k" * 40,)) as site,
+        celery_workers(
+            database_url=postgres_url,
+            redis_url=redis_url,
+            smtp_url=smtp_server.url,
+            folder=tmp_path,
+        ),
+    ):
+        page = browser.new_page(locale="en")
+        _sign_in(page, site)
+        page.goto(f"{site}/newsletters/digest/issues/{issue_id}/send")
+        assert violations(page) == []
+        page.get_by_role("button", name="Send the test").click()
+        page.get_by_text("The test mail is on its way.").wait_for()
+        page.get_by_role("button", name="Review and confirm").click()
+        page.get_by_text("120 people").wait_for()
+        assert violations(page) == []
+        if page.get_by_label("Send with these warnings").count():
+            page.get_by_label("Send with these warnings").check()
+        page.get_by_role("button", name="Send it").click()
+        page.get_by_text("Finished", exact=True).wait_for(timeout=60_000)
+        page.get_by_role("img", name="Deliveries, one bar").wait_for()
+        page.get_by_role("cell", name="example0.jp").wait_for()
+        assert violations(page) == []
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Figures as CSV").click()
+        assert "example1.jp,0,0,40" in Path(download.value.path()).read_text("utf-8-sig")
+    engine.dispose()
+
+
+def _sign_in(page: Page, site: str) -> None:
+    page.goto(f"{site}/sign-in")
+    page.get_by_label("Mail address").fill("editor@example.jp")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda address: "/sign-in" not in address)

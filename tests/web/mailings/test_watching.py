@@ -1,0 +1,135 @@
+"""A mailing's page says what will go out, why nothing flows, and where doubt is settled."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.clicks import clicks_of
+from newsletter.mailings.ledger import claim_batch
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.reports import measure_pace, summarise
+from newsletter.mailings.schedule import Schedule, read_hour
+from newsletter.mailings.stalled import silent_mailings
+from newsletter.operations.alarms import judge
+from newsletter.operations.overview import look
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+BASE = "/newsletters/digest/mailings"
+
+
+def _under_way(stage: Stage, *, spread: timedelta = timedelta()) -> int:
+    stage.subscribe("a@example.jp", "b@example.jp")
+    number = stage.mail(schedule=Schedule(spread=spread))
+    plan_mailing(stage.engine, number)
+    return number
+
+
+def _claimed(stage: Stage, *, seconds_ago: float) -> int:
+    """Return a mailing whose only batch a worker took some time ago."""
+    number = _under_way(stage)
+    assert claim_batch(stage.engine, number, 1, token="t" * 32, lease_seconds=600) is not None
+    with transaction(stage.engine) as session:
+        session.execute(update(BatchRow).values(leased_at=now() - timedelta(seconds=seconds_ago)))
+    return number
+
+
+def test_a_mailing_that_no_relay_answers_for_is_silent_until_one_does(stage: Stage) -> None:
+    number = _claimed(stage, seconds_ago=14)
+    with reading(stage.engine) as session:
+        assert [each.mailing_id for each in silent_mailings(session)] == [number]
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.position == 1)
+            .values(state=DeliveryState.ACCEPTED, settled_at=now())
+        )
+    with reading(stage.engine) as session:
+        assert not silent_mailings(session)
+
+
+def test_a_batch_just_taken_is_no_silence(stage: Stage) -> None:
+    _claimed(stage, seconds_ago=3)
+    with reading(stage.engine) as session:
+        assert not silent_mailings(session)
+
+
+def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) -> None:
+    number = _claimed(stage, seconds_ago=14)
+    page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
+    assert f"No relay has answered for mailing {number}" in page
+    kinds = {alarm.kind for alarm in judge(look(stage.engine, redis_url=""))}
+    assert "mailing-silent" in kinds
+
+
+def test_what_is_in_doubt_leads_to_where_it_is_settled(stage: Stage, sign_in: SignIn) -> None:
+    number = _under_way(stage)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.UNCERTAIN))
+    link = f"/operate/orders/settle?on={number}"
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    assert link in operator.get(f"{BASE}/{number}").text
+    assert operator.get(link).status_code == 200
+    assert link in operator.get("/home").text
+    editor = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
+    assert link not in editor
+    assert "settled by an operator" in editor
+
+
+def test_a_scheduled_mailing_shows_what_will_go_to_whom(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp", "b@example.jp")
+    number = stage.mail(schedule=Schedule(hour=read_hour("2999-12-01 08:00")))
+    page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
+    assert "What will go out" in page
+    assert "<strong>2</strong>" in page
+    assert "1 Dec 2999, 08:00" in page
+    for words in ("Afterwards", "Over time", "Why some got none"):
+        assert words not in page
+
+
+def test_a_spread_mailing_ends_when_its_time_is_over(stage: Stage) -> None:
+    number = _under_way(stage, spread=timedelta(hours=1))
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(started_at=now() - timedelta(seconds=20)))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.position == 1)
+            .values(state=DeliveryState.ACCEPTED, settled_at=now())
+        )
+    with reading(stage.engine) as session:
+        figures = Figures(stage.engine)
+        mailing = summarise(session, stage.newsletter_id, number, figures)
+        pace = measure_pace(session, mailing, figures)
+    assert pace.left is not None
+    assert timedelta(minutes=59) < pace.left < timedelta(hours=1)
+    assert pace.per_minute == 3
+
+
+def test_each_counted_link_is_named_by_the_headline_it_stands_under(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    number = _under_way(stage)
+    with reading(stage.engine) as session:
+        links = clicks_of(session, number)
+    assert links
+    assert any(link.headline for link in links)
+
+
+def test_the_page_of_a_mail_does_not_lead_to_itself(stage: Stage, site: str) -> None:
+    number = _under_way(stage)
+    with reading(stage.engine) as session:
+        assert session.scalar(select(MailingRow.id)) == number
+    page = httpx.get(f"{site}/archive/digest/{stage.issue}").text
+    assert not re.search(rf'<a\b[^>]*href="[^"]*/archive/digest/{stage.issue}"', page)
+    assert "ブラウザで表示" not in page

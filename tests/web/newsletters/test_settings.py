@@ -1,0 +1,155 @@
+"""An administrator makes newsletters and changes their settings; others cannot."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import AuditEventRow, NewsletterRow
+from newsletter.database.vocabulary import Role
+from newsletter.feedback.policy import FeedbackPolicy, load_policy
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+_SETTINGS = "/newsletters/digest/settings"
+_FORM = {
+    "name": "まちの便り",
+    "from_name": "",
+    "from_address": "machi@example.jp",
+    "reply_to": "",
+    "postal_address": "〒100-0000\r\n東京都千代田区例町1-2-3",
+    "bounce_address": "",
+    "unsubscribe_address": "",
+    "website_url": "https://example.jp/",
+    "contact_url": "",
+    "language": "ja",
+    "time_zone": "Asia/Tokyo",
+    "template": "letter",
+    "approval_required": "1",
+}
+
+
+def _row(stage: Stage, slug: str) -> NewsletterRow | None:
+    with reading(stage.engine) as session:
+        return session.scalar(select(NewsletterRow).where(NewsletterRow.slug == slug))
+
+
+def test_settings_are_changed_and_the_audit_log_says_from_what(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_SETTINGS).text)
+    before = _row(stage, "digest")
+    assert before is not None
+
+    page = client.post(_SETTINGS, data=_FORM | {"csrf": csrf})
+
+    assert page.status_code == 200
+    row = _row(stage, "digest")
+    assert row is not None
+    assert (row.name, row.from_name, row.template) == ("まちの便り", "まちの便り", "letter")
+    assert (row.bounce_address, row.approval_required) == ("bounces@example.jp", True)
+    assert row.postal_address == "〒100-0000\n東京都千代田区例町1-2-3"
+    assert row.list_id == before.list_id
+    with reading(stage.engine) as session:
+        query = select(AuditEventRow).where(AuditEventRow.action == "newsletter.settings")
+        event = session.scalars(query).one()
+    assert event.details["name"] == [before.name, "まちの便り"]
+    assert "website_url" in event.details
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "a\r\nBcc: x@example.jp"),
+        ("from_address", "nobody"),
+        ("reply_to", "two@example.jp, more@example.jp"),
+        ("postal_address", " "),
+        ("website_url", "javascript:alert(1)"),
+        ("time_zone", "Asia/Edo"),
+        ("template", "../../etc"),
+    ],
+)
+def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
+    stage: Stage, sign_in: SignIn, field: str, value: str
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_SETTINGS).text)
+
+    page = client.post(_SETTINGS, data=_FORM | {"csrf": csrf, field: value})
+
+    assert page.status_code == 400
+    assert f'id="{field}-error"' in page.text
+    assert page.text.count('-error">') == 1
+    row = _row(stage, "digest")
+    assert row is not None
+    assert row.name != "まちの便り"
+
+
+_POLICY = "/newsletters/digest/policy"
+
+
+def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": "3", "soft_days": "30"}
+
+    page = client.post(_POLICY, data=form | {"complaint_everywhere": "1"})
+
+    assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in page.text
+    with reading(stage.engine) as session:
+        policy = load_policy(session, stage.newsletter_id)
+        events = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "policy.set")
+        ).all()
+    assert policy == FeedbackPolicy(soft_limit=3, soft_days=30, complaint_everywhere=True)
+    assert [event.details["soft_days"] for event in events] == [30]
+
+
+@pytest.mark.parametrize("number", ["0", "101"])
+def test_a_number_out_of_range_is_told_beside_it(
+    stage: Stage, sign_in: SignIn, number: str
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": number, "soft_days": "30"}
+    page = client.post(_POLICY, data=form)
+    assert page.status_code == 400
+    assert 'id="soft_limit-error"' in page.text
+    with reading(stage.engine) as session:
+        assert load_policy(session, stage.newsletter_id) == FeedbackPolicy()
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.APPROVER, Role.OPERATOR])
+def test_other_roles_do_not_reach_the_settings(sign_in: SignIn, role: Role) -> None:
+    client = sign_in("other@example.jp", role)
+    assert client.get(_SETTINGS).status_code == 403
+    assert client.get("/newsletters/new").status_code == 403
+
+
+def test_a_new_newsletter_can_be_written_for_at_once(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get("/newsletters/new").text)
+
+    page = client.post("/newsletters/new", data=_FORM | {"csrf": csrf, "slug": "machi"})
+
+    assert page.url.path == "/newsletters/machi/issues"
+    row = _row(stage, "machi")
+    assert row is not None
+    assert row.list_id == "machi.example.jp"
+
+
+@pytest.mark.parametrize("slug", ["digest", "new", "Großbuch", ""])
+def test_a_short_name_that_is_taken_or_none_is_refused(
+    stage: Stage, sign_in: SignIn, slug: str
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get("/newsletters/new").text)
+
+    page = client.post("/newsletters/new", data=_FORM | {"csrf": csrf, "slug": slug})
+
+    assert page.status_code == 400
+    assert 'id="slug-error"' in page.text
+    with reading(stage.engine) as session:
+        assert len(session.scalars(select(NewsletterRow)).all()) == 1

@@ -1,0 +1,195 @@
+"""What machines are told: metrics that are right over all processes, whether it works, and logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import DeliveryState, ProcessKind
+from newsletter.logs import bound, set_up_logs
+from newsletter.mailings import database_history
+from newsletter.mailings.ledger import claim_batch, identity_of
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.recording import record
+from newsletter.mailings.relays import resting_relays
+from newsletter.operations import heartbeats
+from newsletter.operations.heartbeats import Activity, Process
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from tests.support.celery import celery_workers
+from tests.support.ports import await_condition
+from tests.support.site import serving
+from tests.support.stage import Stage, set_stage
+
+_DOCS = Path(__file__).resolve().parents[3] / "docs/monitoring"
+_NAME = re.compile(r"\bnewsletter_[a-z_]+")
+
+
+def _told(site: str) -> dict[str, float]:
+    """Return every sample by its name and labels."""
+    text = httpx.get(f"{site}/metrics").raise_for_status().text
+    told = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = [f"{key}={value}" for key, value in sorted(sample.labels.items())]
+            told[",".join([sample.name, *labels])] = sample.value
+    return told
+
+
+def _send(stage: Stage) -> int:
+    """Let two workers tell of one mailing, the second what the first said already."""
+    stage.subscribe("a@example.jp", "b@example.jp", "c@example.jp")
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    claim = claim_batch(stage.engine, mailing, 1, token="t", lease_seconds=60)
+    assert claim is not None
+    outcomes = [
+        Outcome(
+            position=delivery.position,
+            state=DeliveryState.ACCEPTED,
+            attempts=1,
+            code=250,
+            transport="smtp:mail.example.jp:25",
+        )
+        for delivery in claim.deliveries
+    ]
+    for told in (outcomes[:2], outcomes):
+        record(
+            stage.engine,
+            mailing_id=mailing,
+            identity=identity_of(stage.engine, mailing) or "",
+            token="t",
+            outcomes=told,
+            retry_hours=48,
+            lease_seconds=60,
+        )
+    return mailing
+
+
+def test_what_is_told_twice_is_counted_once(stage: Stage, site: str) -> None:
+    _send(stage)
+
+    told = _told(site)
+
+    key = "newsletter_deliveries_total,relay=smtp:mail.example.jp:25,state=accepted"
+    assert told[key] == 3
+
+
+def test_workers_of_all_hosts_are_told_by_any_web_server(stage: Stage, site: str) -> None:
+    for host in ("one", "two"):
+        worker = Process(kind=ProcessKind.WORKER, node=f"bulk@{host}", host=host, pid=7)
+        heartbeats.beat(stage.engine, worker, Activity())
+
+    told = _told(site)
+
+    assert told["newsletter_processes,kind=worker,node=bulk@one,state=alive"] == 1
+    assert told["newsletter_processes,kind=worker,node=bulk@two,state=alive"] == 1
+
+
+def test_every_metric_that_the_alerts_and_the_dashboard_name_is_told(
+    stage: Stage, engine: Engine, redis_url: str, tmp_path: Path
+) -> None:
+    _send(stage)
+    heartbeats.beat(
+        engine, Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=7), Activity()
+    )
+    database_history.beat(engine)
+    signer = TokenSigner([b"k" * 40])
+    with serving(engine, signer, tmp_path, redis_url=redis_url, secret_keys=("k" * 40,)) as site:
+        httpx.get(f"{site}/sign-in").raise_for_status()
+        told = {key.partition(",")[0] for key in _told(site)}
+
+    rules = (_DOCS / "alerts.yml").read_text(encoding="utf-8")
+    dashboard = (_DOCS / "dashboard.json").read_text(encoding="utf-8")
+    groups = yaml.safe_load(rules)["groups"]
+    expressions = [rule["expr"] for group in groups for rule in group["rules"]]
+    for panel in json.loads(dashboard)["panels"]:
+        expressions += [target["expr"] for target in panel["targets"]]
+    named = {name for expression in expressions for name in _NAME.findall(expression)}
+    assert named
+    assert named - told == set()
+
+
+def test_metrics_are_for_this_machine_or_for_who_knows_the_token(
+    engine: Engine, site: str, tmp_path: Path
+) -> None:
+    proxied = httpx.get(f"{site}/metrics", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert proxied.status_code == 401
+
+    token = "t" * 40
+    signer = TokenSigner([b"k" * 40])
+    with serving(engine, signer, tmp_path, metrics_token=token, secret_keys=("k" * 40,)) as guarded:
+        assert httpx.get(f"{guarded}/metrics").status_code == 401
+        allowed = httpx.get(f"{guarded}/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert allowed.status_code == 200
+
+
+def test_a_web_server_without_its_redis_is_not_ready_and_says_so(
+    engine: Engine, site: str, tmp_path: Path
+) -> None:
+    assert httpx.get(f"{site}/readyz").json() == {"ready": True, "problems": []}
+
+    signer = TokenSigner([b"k" * 40])
+    away = "redis://127.0.0.1:1/0"
+    with serving(engine, signer, tmp_path, redis_url=away, secret_keys=("k" * 40,)) as lonely:
+        answer = httpx.get(f"{lonely}/readyz")
+        assert (answer.status_code, answer.json()["problems"]) == (503, ["Redis does not answer."])
+        assert httpx.get(f"{lonely}/healthz").status_code == 200
+
+
+def test_a_line_of_the_log_names_the_mailing_and_nobody(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        set_up_logs(Settings(_env_file=None, log_format="json"))
+        with bound(mailing=12, batch=3):
+            logging.getLogger("workers").warning("550 <reader@example.jp>: no such user")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["mailing"], line["batch"], line["level"]) == (12, 3, "warning")
+    assert line["message"] == "550 <[address]>: no such user"
+
+
+def test_a_send_that_fails_is_logged_with_its_ids_and_names_nobody(
+    sqlite_url: str,
+    redis_url: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    engine = open_engine(sqlite_url)
+    stage = set_stage(engine)
+    stage.subscribe("somebody.real@example.jp")
+    with celery_workers(
+        database_url=sqlite_url,
+        redis_url=redis_url,
+        # Nobody listens there.
+        smtp_url="smtp://127.0.0.1:1",
+        folder=tmp_path / "data",
+        LOG_LEVEL="INFO",
+        LOG_FORMAT="json",
+    ):
+        mailing = stage.mail()
+        await_condition(lambda: bool(resting_relays(engine)), seconds=40, what="the relay to rest")
+    engine.dispose()
+
+    lines = [
+        json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")
+    ]
+    told = [line for line in lines if "takes nothing" in line["message"]]
+    assert {(line["mailing"], line["batch"]) for line in told} == {(mailing, 1)}
+    assert "somebody.real" not in json.dumps(lines)

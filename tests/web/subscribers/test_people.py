@@ -1,0 +1,126 @@
+"""Operators find a person, see their standing, and act with a reason; others see nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AuditEventRow,
+    NewsletterRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+)
+from newsletter.database.vocabulary import Role, SubscriptionState
+from subscribers.search import PeopleFilter, search_people
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+_BASE = "/newsletters/digest/subscribers"
+
+
+def _found(stage: Stage, after: int | None = None, limit: int = 50, **asked: str) -> list[str]:
+    with reading(stage.engine) as session:
+        row = session.scalars(select(NewsletterRow)).one()
+        page = search_people(session, row, PeopleFilter(**asked), after=after, limit=limit)  # type: ignore[arg-type]
+    return [one.address for one in page.people]
+
+
+def test_people_are_found_by_how_their_address_begins(stage: Stage) -> None:
+    stage.subscribe("anna@example.jp", "Anne@example.jp", "ben@example.jp")
+    assert _found(stage, text="ANN") == ["anna@example.jp", "Anne@example.jp"]
+    assert _found(stage, text="nn") == []
+
+
+def test_people_are_found_by_tag_and_by_segment(stage: Stage) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.com")
+    with transaction(stage.engine) as session:
+        number = stage.subscriber_id("anna@example.jp")
+        session.add(TagRow(newsletter_id=stage.newsletter_id, subscriber_id=number, tag="press"))
+    assert _found(stage, tag="press") == ["anna@example.jp"]
+    assert _found(stage, segment='domain = "example.com"') == ["ben@example.com"]
+
+
+def test_pages_go_on_where_the_last_one_ended(stage: Stage) -> None:
+    addresses = [f"r{number}@example.jp" for number in range(7)]
+    stage.subscribe(*addresses)
+    seen, after = [], None
+    with reading(stage.engine) as session:
+        row = session.scalars(select(NewsletterRow)).one()
+        for _ in range(4):
+            wanted = PeopleFilter(text="r")
+            page = search_people(session, row, wanted, after=after, limit=3)
+            seen += [one.address for one in page.people]
+            after = page.after
+            if after is None:
+                break
+    assert seen == addresses
+
+
+def test_an_operator_suppresses_and_lifts_with_a_reason(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("anna@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    person = f"{_BASE}/{stage.subscriber_id('anna@example.jp')}"
+    page = client.get(person)
+    csrf = csrf_of(page.text)
+    assert client.post(f"{person}/suppress", data={"csrf": csrf}).status_code == 400
+    page = client.post(f"{person}/suppress", data={"csrf": csrf, "reason": "asked by telephone"})
+    assert "Suppressed: By hand" in page.text
+    page = client.post(f"{person}/lift", data={"csrf": csrf, "reason": "asked again"})
+    assert "Suppressed" not in page.text
+    with reading(stage.engine) as session:
+        assert session.scalars(select(SuppressionRow)).all() == []
+        events = session.execute(
+            select(AuditEventRow.action, AuditEventRow.reason)
+            .where(AuditEventRow.action.startswith("subscriber."))
+            .order_by(AuditEventRow.id)
+        ).all()
+    assert [tuple(row) for row in events] == [
+        ("subscriber.suppress", "asked by telephone"),
+        ("subscriber.lift", "asked again"),
+    ]
+
+
+def test_an_operator_unsubscribes_somebody(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("anna@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    person = f"{_BASE}/{stage.subscriber_id('anna@example.jp')}"
+    csrf = csrf_of(client.get(person).text)
+    page = client.post(f"{person}/unsubscribe", data={"csrf": csrf, "reason": "by letter"})
+    assert "Left: An operator" in " ".join(page.text.split())
+    with reading(stage.engine) as session:
+        assert session.scalars(select(SubscriptionRow.state)).one() is (
+            SubscriptionState.UNSUBSCRIBED
+        )
+
+
+def test_a_segment_is_counted_before_it_is_saved(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.com")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    query = 'domain = "example.com"'
+    page = client.get(_BASE, params={"segment": query, "count": "1"})
+    assert "would go to: 1" in page.text
+    assert "anna@example.jp" not in page.text
+    saved = {"csrf": csrf_of(page.text), "name": "com", "query": query}
+    assert "com</option>" in client.post(f"{_BASE}/segments", data=saved).text
+    assert client.get(_BASE, params={"segment": "tag ="}).status_code == 400
+
+
+def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.com")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = client.get(f"{_BASE}.csv", params={"segment": 'domain = "example.com"'})
+    lines = page.text.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith('"ben@example.com"')
+    with reading(stage.engine) as session:
+        query = select(AuditEventRow.id).where(AuditEventRow.action == "subscriber.export")
+        assert session.scalars(query).all()
+
+
+def test_editors_do_not_see_addresses(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("anna@example.jp")
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    for path in (_BASE, f"{_BASE}.csv", f"{_BASE}/{stage.subscriber_id('anna@example.jp')}"):
+        assert client.get(path).status_code == 403

@@ -1,0 +1,170 @@
+"""Preferences, the data held, erasure, and every way out through one function."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+    UnsubscribeEventRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay, Visibility
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from subscribers.suppression import erased_among
+from tests.web.subscribers.conftest import API_TOKEN, Reception
+
+READER = "reader@example.jp"
+OTHER = NewsletterDraft(
+    slug="weekly",
+    name="週刊",
+    from_address="weekly@example.jp",
+    postal_address="東京都",
+    visibility=Visibility.PUBLIC,
+)
+
+
+@pytest.fixture
+def page(reception: Reception) -> str:
+    reception.stage.subscribe(READER)
+    return reception.preferences(READER)
+
+
+def _save(page: str, *newsletters: int, **fields: str) -> httpx.Response:
+    data = {"language": "ja", "format": "html", "name": "", **fields}
+    return httpx.post(page, data={**data, "newsletter": [str(n) for n in newsletters]})
+
+
+def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
+    reception: Reception, page: str
+) -> None:
+    with transaction(reception.stage.engine) as session:
+        other = create_newsletter(session, OTHER).id
+    _save(page, reception.stage.newsletter_id, other)
+    with reading(reception.stage.engine) as session:
+        row = session.get_one(SubscriptionRow, (other, reception.stage.subscriber_id(READER)))
+    assert row.state is SubscriptionState.CONFIRMED
+    assert row.consent_source == "preferences page"
+
+
+def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) -> None:
+    _save(page)
+    assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+
+def test_a_pause_ends_by_itself(reception: Reception, page: str) -> None:
+    _save(page, reception.stage.newsletter_id, pause="4")
+    with reading(reception.stage.engine) as session:
+        until = session.scalars(select(SubscriptionRow.paused_until)).one()
+    assert until is not None
+    assert timedelta(days=27) < until - now() < timedelta(days=29)
+
+
+def test_saving_again_leaves_a_pause_as_it_is(reception: Reception, page: str) -> None:
+    _save(page, reception.stage.newsletter_id, pause="4")
+    _save(page, reception.stage.newsletter_id, pause="", name="花子")
+    with reading(reception.stage.engine) as session:
+        assert session.scalars(select(SubscriptionRow.paused_until)).one() is not None
+
+
+def test_all_that_is_held_can_be_downloaded(page: str) -> None:
+    held = httpx.get(f"{page}/data.json")
+    assert held.headers["content-disposition"].startswith("attachment")
+    assert held.json()["address"] == READER
+    assert held.json()["subscriptions"][0]["newsletter"] == "digest"
+
+
+def test_the_data_held_names_tags_and_attributes(reception: Reception, page: str) -> None:
+    with transaction(reception.stage.engine) as session:
+        number = reception.stage.subscriber_id(READER)
+        digest = reception.stage.newsletter_id
+        session.add(TagRow(newsletter_id=digest, subscriber_id=number, tag="press"))
+        session.get_one(SubscriptionRow, (digest, number)).attributes = {"city": "青葉町"}
+    (held,) = httpx.get(f"{page}/data.json").json()["subscriptions"]
+    assert (held["tags"], held["attributes"]) == (["press"], {"city": "青葉町"})
+    shown = httpx.get(f"{page}/data").text
+    assert "press" in shown
+    assert "青葉町" in shown
+
+
+def test_erasing_asks_first(reception: Reception, page: str) -> None:
+    httpx.get(f"{page}/erase")
+    httpx.post(f"{page}/erase")
+    assert reception.state(READER) is SubscriptionState.CONFIRMED
+
+
+def test_erasing_leaves_nothing_that_names_the_person(reception: Reception, page: str) -> None:
+    assert httpx.post(f"{page}/erase", data={"sure": "yes"}).status_code == 200
+    with reading(reception.stage.engine) as session:
+        person = session.scalars(select(SubscriberRow)).one()
+        left = session.scalars(select(SuppressionRow)).one()
+        assert erased_among(session, [READER, "x@y.jp"], reception.signer.pseudonyms) == {READER}
+    assert (person.address, person.address_key, person.domain) == (None, None, "")
+    assert left.address_key is None
+    assert READER not in (left.address_hash or "")
+    assert httpx.get(page).status_code == 404
+
+
+def test_an_erased_person_stays_known_when_keys_rotate() -> None:
+    old, new = b"o" * 40, b"n" * 40
+    before = Pseudonyms([old]).of(READER)
+    assert before in Pseudonyms([new, old]).all_of(READER)
+    assert Pseudonyms([new, old]).of(READER) == before
+
+
+def _leave_link(reception: Reception, signer: TokenSigner, mailing_id: int = 0) -> str:
+    ref = DeliveryRef(
+        newsletter_id=reception.stage.newsletter_id,
+        mailing_id=mailing_id,
+        subscriber_id=reception.stage.subscriber_id(READER),
+    )
+    return f"{reception.url}/u/{signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+
+
+@pytest.mark.usefixtures("page")
+def test_a_link_of_a_mailing_long_deleted_still_lets_leave(reception: Reception) -> None:
+    link = _leave_link(reception, reception.signer, mailing_id=987_654)
+    assert httpx.post(link, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+
+@pytest.mark.usefixtures("page")
+def test_the_page_offers_a_pause_and_keeps_the_subscription(reception: Reception) -> None:
+    link = _leave_link(reception, reception.signer)
+    assert "4週間だけ停止する" in httpx.get(link).text
+    assert httpx.post(f"{link}/pause").status_code == 200
+    assert reception.state(READER) is SubscriptionState.CONFIRMED
+
+
+@pytest.mark.usefixtures("page")
+def test_a_program_unsubscribes_with_the_token_and_twice_does_no_harm(
+    reception: Reception,
+) -> None:
+    def order(token: str) -> httpx.Response:
+        return httpx.post(
+            f"{reception.url}/api/unsubscribe",
+            json={"address": READER},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    assert order("wrong").status_code == 401
+    assert order(API_TOKEN).json() == {"left": ["digest"]}
+    assert order(API_TOKEN).json() == {"left": []}
+    with reading(reception.stage.engine) as session:
+        assert session.scalars(select(UnsubscribeEventRow.way)).all() == [UnsubscribeWay.API]
+
+
+def test_a_link_signed_with_an_older_key_still_reads() -> None:
+    ref = DeliveryRef(newsletter_id=1, mailing_id=2, subscriber_id=3)
+    token = TokenSigner([b"o" * 40]).sign_delivery(Purpose.UNSUBSCRIBE, ref)
+    rotated = TokenSigner([b"n" * 40, b"o" * 40])
+    assert rotated.read_delivery(Purpose.UNSUBSCRIBE, token) == ref

@@ -1,0 +1,113 @@
+"""Every route that answers GET: a page of the sweep with the paths to look at, or why it is none.
+
+A new page needs one line here; the names in braces are places of `tests.web.showroom`.
+"""
+
+from __future__ import annotations
+
+_ISSUE = "/newsletters/digest/issues/{issue}"
+_DRAFT = "/newsletters/digest/drafts/{draft}"
+
+#: Looked at by a reader, who is not signed in.
+OPEN_PAGES = {
+    "/": ["/"],
+    "/archive/{slug}": ["/archive/digest", "/archive/weekly"],
+    "/archive/{slug}/{issue_slug}": ["/archive/digest/{issue_slug}"],
+    "/v/{token}": ["{view}"],
+    "/subscribe/{slug}": ["/subscribe/digest"],
+    "/subscribe/{slug}/form": ["/subscribe/digest/form"],
+    "/c/{token}": ["/c/{open}", "/c/{confirmed}", "/c/{expired}"],
+    "/c/{token}/welcome": ["/c/{confirmed}/welcome"],
+    "/u/{token}": ["{unsubscribe}"],
+    "/p/{token}": ["{preferences}"],
+    "/p/{token}/data": ["{preferences}/data"],
+    "/p/{token}/erase": ["{preferences}/erase"],
+    "/inbox": ["/inbox", "/inbox?q=nothing"],
+    "/inbox/{number}": [
+        "/inbox/{message}",
+        "/inbox/{message}?view=text",
+        "/inbox/{message}?view=source",
+        "/inbox/{message}?view=headers",
+    ],
+    "/sign-in": ["/sign-in"],
+    "/sign-in/code": ["/sign-in/code"],
+    "/forgotten": ["/forgotten"],
+    "/welcome/{token}": ["/welcome/{invitation}"],
+}
+
+#: Looked at by an administrator.
+SIGNED_IN_PAGES = {
+    "/home": ["/home"],
+    "/account": ["/account"],
+    "/account/second-factor": ["/account/second-factor"],
+    "/accounts": ["/accounts"],
+    "/audit": ["/audit", "/audit?actor=nobody"],
+    "/mailings": ["/mailings"],
+    "/newsletters": ["/newsletters"],
+    "/newsletters/new": ["/newsletters/new"],
+    "/newsletters/{newsletter}/settings": ["/newsletters/digest/settings"],
+    "/newsletters/{newsletter}/issues": [
+        "/newsletters/digest/issues",
+        "/newsletters/weekly/issues",
+    ],
+    "/newsletters/{newsletter}/issues/new": ["/newsletters/digest/issues/new"],
+    "/newsletters/{newsletter}/issues/{number}": [_ISSUE],
+    "/newsletters/{newsletter}/drafts/{number}": [_DRAFT],
+    "/newsletters/{newsletter}/drafts/{number}/blocks": [f"{_DRAFT}/blocks"],
+    "/newsletters/{newsletter}/drafts/{number}/history": [f"{_DRAFT}/history"],
+    "/newsletters/{newsletter}/issues/{issue_id}/send": [f"{_ISSUE}/send"],
+    "/newsletters/{newsletter}/issues/{issue_id}/send/review": [f"{_ISSUE}/send/review"],
+    "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],
+    "/newsletters/{newsletter}/mailings": [
+        "/newsletters/digest/mailings",
+        "/newsletters/weekly/mailings",
+    ],
+    "/newsletters/{newsletter}/mailings/{number}": ["/newsletters/digest/mailings/{mailing}"],
+    "/subscribers": ["/subscribers"],
+    "/newsletters/{newsletter}/subscribers": [
+        "/newsletters/digest/subscribers",
+        "/newsletters/weekly/subscribers",
+    ],
+    "/newsletters/{newsletter}/subscribers/import": ["/newsletters/digest/subscribers/import"],
+    "/newsletters/{newsletter}/subscribers/import/{token}": [
+        "/newsletters/digest/subscribers/import/{list}",
+        "/newsletters/digest/subscribers/import/{imported}",
+    ],
+    "/newsletters/{newsletter}/subscribers/{number}": [
+        "/newsletters/digest/subscribers/{person}",
+    ],
+    "/bounces": ["/bounces", "/bounces?address=nobody@example.jp"],
+    "/bounces/rates": ["/bounces/rates"],
+    "/bounces/{number}": ["/bounces/{bounce}"],
+    "/operate": ["/operate"],
+    "/operate/orders/{name}": ["/operate/orders/relay-hold?on=smtp:mail.example.jp:587"],
+    "/operate/suppressions": ["/operate/suppressions"],
+}
+
+#: What answers with a status that says no.
+FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbox/word": 404}
+
+NOT_PAGES = {
+    "/audit.csv": "a file",
+    "/newsletters/{newsletter}/issues/{issue_id}/send/audience": "a part of the sending page",
+    "/newsletters/{newsletter}/mailings/{number}/events": "a stream",
+    "/newsletters/{newsletter}/subscribers.csv": "a file",
+    "/newsletters/{newsletter}/subscribers/import/{token}/problems.csv": "a file",
+    "/operate/events": "a stream",
+    "/r/{token}": "leads to a link's target",
+    "/newsletters/{newsletter}/mailings/{number}/report.csv": "a file",
+    "/newsletters/{newsletter}/mailings/{number}/missed.csv": "a file",
+    "/newsletters/{newsletter}/issues/{number}/mail": "the mail in a frame",
+    "/newsletters/{newsletter}/issues/{issue_id}/send/mail": "the mail in a frame",
+    "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
+    "/p/{token}/data.json": "a file",
+    "/archive/{slug}/feed.atom": "a feed",
+    "/sitemap.xml": "for machines",
+    "/robots.txt": "for machines",
+    "/images/{name}": "a picture",
+    "/inbox/{number}/html": "the mail in the inbox's frame",
+    "/webhooks/{provider}": "for providers that look first",
+    "/healthz": "for machines",
+    "/readyz": "for machines",
+    "/metrics": "for machines",
+}

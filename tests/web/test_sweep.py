@@ -1,0 +1,204 @@
+"""Every page, in both languages, light and dark, wide and narrow, is usable and self-contained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.i18n.language import Language
+from newsletter.mailbox.store import MailboxStore
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from newsletter.web.app import create_app
+from tests.support.accessible import violations
+from tests.support.site import routes_of
+from tests.web.showroom import Showroom, showroom
+from tests.web.table import FAILURES, NOT_PAGES, OPEN_PAGES, SIGNED_IN_PAGES
+
+
+@pytest.fixture(scope="module")
+def room(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showroom]:
+    folder = tmp_path_factory.mktemp("showroom")
+    path = folder / "newsletter.sqlite3"
+    path.write_bytes(_sqlite_template.read_bytes())
+    engine = open_engine(f"sqlite:///{path}")
+    with showroom(engine, folder) as furnished:
+        yield furnished
+    engine.dispose()
+
+
+#: Four words of Latin letters in a row; names, addresses and terms have fewer.
+_LATIN_SENTENCE = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ \u00a0,]+[A-Za-z][A-Za-z'’-]*){3,}")
+#: The page's own words: without what is quoted as code, raw mail, and what is marked as English.
+_OWN_WORDS = """() => {
+    const body = document.body.cloneNode(true);
+    for (const quoted of body.querySelectorAll("code, pre, textarea, script, style, [lang=en]"))
+        quoted.remove();
+    return body.textContent;
+}"""
+
+
+class Visitor:
+    """One browser window, and all that went wrong while it looked around."""
+
+    def __init__(self, context: BrowserContext, site: str, language: Language) -> None:
+        self.site = site
+        self.language = language
+        self.faults: list[str] = []
+        self._path = ""
+        self._page = context.new_page()
+        self._page.on("console", lambda said: self._note(f"console: {said.text}", said.type))
+        self._page.on("pageerror", lambda error: self._note(f"script: {error}"))
+        self._page.on("request", lambda request: self._own(request.url))
+
+    def _note(self, what: str, kind: str = "error") -> None:
+        if kind in {"error", "warning"}:
+            self.faults.append(f"{self._path} {what}")
+
+    def _own(self, url: str) -> None:
+        if not url.startswith((self.site, "data:", "blob:", "about:")):
+            self._note(f"asked another host: {url}")
+
+    def look(self, path: str) -> None:
+        """Look at a page in every way."""
+        self._path = path
+        answer = self._page.goto(self.site + path)
+        if answer is None or answer.status != 200 or not answer.url.startswith(self.site + path):
+            self._note(f"answered {answer and (answer.status, answer.url)}")
+        self._judge(self._page)
+
+    def look_at_failure(self, path: str, status: int) -> None:
+        """Look at an error page; that the browser's console names the failure is no fault."""
+        before = list(self.faults)
+        self._path = path
+        answer = self._page.goto(self.site + path)
+        self.faults = before
+        if answer is None or answer.status != status:
+            self._note(f"answered {answer and answer.status}")
+        self._judge(self._page)
+
+    def press(self, path: str, button: str, **fields: str) -> None:
+        """Fill a form, press its button, and look at the answer."""
+        self._page.goto(self.site + path)
+        for name, value in fields.items():
+            field = self._page.locator(f'main [name="{name}"]').last
+            field.check() if field.get_attribute("type") == "checkbox" else field.fill(value)
+        before = list(self.faults)
+        with self._page.expect_navigation():
+            self._page.locator(button).click()
+        self.faults = before
+        self._path = f"{path} {button}"
+        self._judge(self._page)
+
+    def _judge(self, page: Page) -> None:
+        if self.language is Language.JAPANESE:
+            for sentence in _LATIN_SENTENCE.findall(page.evaluate(_OWN_WORDS)):
+                self._note(f"says in another language: {sentence!r}")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.emulate_media(color_scheme="light")
+        self.faults += [f"{self._path} {fault}" for fault in violations(page)]
+        page.emulate_media(color_scheme="dark")
+        self._check_contrast(page, "dark")
+        page.set_viewport_size({"width": 375, "height": 720})
+        self._check_contrast(page, "dark at 375")
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if overflow > 0:
+            self._note(f"is {overflow} px too wide for a telephone")
+        page.emulate_media(color_scheme="light")
+        self.faults += [f"{self._path} at 375 {fault}" for fault in violations(page)]
+
+    def _check_contrast(self, page: Page, where: str) -> None:
+        found = violations(page, only="color-contrast")
+        self.faults += [f"{self._path} {where} {fault}" for fault in found]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", list(Language))
+def test_what_readers_see_works_for_all(
+    room: Showroom, browser: Browser, language: Language
+) -> None:
+    context = browser.new_context(locale=language.value, reduced_motion="reduce")
+    visitor = Visitor(context, room.url, language)
+    for path in _paths(OPEN_PAGES, room, language):
+        visitor.look(path)
+    for path, status in FAILURES.items():
+        visitor.look_at_failure(path, status)
+    leave, choose = (room.places[language][name] for name in ("unsubscribe", "preferences"))
+    visitor.press("/subscribe/digest", "main form button", email="no address")
+    visitor.press("/subscribe/digest", "main form button", email=f"{language.value}2@example.jp")
+    visitor.press(choose, "main form button", name="葵")
+    visitor.press(leave, 'form[action$="/pause"] button')
+    visitor.press(leave, "main form button >> nth=0")
+    visitor.look(leave)
+    visitor.press(f"{choose}/erase", "main form button", sure="yes")
+    context.close()
+    assert visitor.faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", list(Language))
+def test_what_people_see_signed_in_works_for_all(
+    room: Showroom, browser: Browser, language: Language
+) -> None:
+    context = browser.new_context(locale=language.value, reduced_motion="reduce")
+    context.add_cookies([{"name": "session", "value": room.sessions[language], "url": room.url}])
+    visitor = Visitor(context, room.url, language)
+    for path in _paths(SIGNED_IN_PAGES, room, language):
+        visitor.look(path)
+    context.close()
+    assert visitor.faults == []
+
+
+def test_head_is_answered_as_get_is_without_a_body(room: Showroom) -> None:
+    language = Language.JAPANESE
+    paths = [
+        *_paths(OPEN_PAGES, room, language),
+        *_paths(SIGNED_IN_PAGES, room, language),
+        *(
+            "/archive/digest/feed.atom",
+            "/robots.txt",
+            "/sitemap.xml",
+            "/static/app.css",
+            "/nowhere",
+        ),
+    ]
+    differ = []
+    cookies = {"session": room.sessions[language]}
+    with httpx.Client(base_url=room.url, cookies=cookies) as client:
+        for path in paths:
+            got, head = client.get(path), client.head(path)
+            names = ("content-type", "location", "cache-control")
+            if head.content or [got.status_code, *map(got.headers.get, names)] != [
+                head.status_code,
+                *map(head.headers.get, names),
+            ]:
+                differ.append(f"{path}: {head.status_code}, as GET {got.status_code}")
+        assert client.head("/operate/events").status_code == HTTPStatus.OK, "an endless stream"
+    assert differ == []
+
+
+def _paths(pages: dict[str, list[str]], room: Showroom, language: Language) -> list[str]:
+    places = room.places[language]
+    return [path.format(**places) for paths in pages.values() for path in paths]
+
+
+def test_the_sweep_leaves_no_page_out(sqlite_url: str, tmp_path: Path) -> None:
+    engine: Engine = open_engine(sqlite_url)
+    app = create_app(
+        settings=Settings(_env_file=None, secret_keys=("k" * 40,)),
+        engine=engine,
+        signer=TokenSigner([b"k" * 40]),
+        mailbox=MailboxStore(tmp_path / "mailbox.sqlite3"),
+    )
+    engine.dispose()
+    known = OPEN_PAGES.keys() | SIGNED_IN_PAGES.keys() | NOT_PAGES.keys()
+    shown = {route.path for route in routes_of(app) if "GET" in (route.methods or ())}
+    assert shown == known, "add the page to tests/web/table.py, or say there why it is none"

@@ -1,0 +1,141 @@
+"""The listener, as mail servers meet it: over LMTP and SMTP, and when the database goes."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import BounceKind, SubscriptionState, UnsubscribeWay
+from newsletter.errors import SettingError
+from tests.feedback.conftest import KEYS, Post, running, set_post
+from tests.feedback.letters import READER, letter, notice
+from tests.support.ports import await_condition, await_port, free_port
+from tests.support.postgres import PostgresServer
+from workers.intake.listener import Door, Doorman, listen, read_door
+
+
+@contextmanager
+def _listening(engine: Engine, protocol: str = "lmtp") -> Iterator[smtplib.SMTP]:
+    """Listen in a thread of its own, and connect."""
+    door = Door(protocol=protocol, host="127.0.0.1", port=free_port())
+    loop, ended = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with listen(door, Doorman(engine, KEYS)):
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        await_port(door.port)
+        client = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
+        with client("127.0.0.1", door.port) as connection:
+            yield connection
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
+
+
+def _reply(connection: smtplib.SMTP, to: str, mail: bytes) -> tuple[int, str]:
+    connection.ehlo_or_helo_if_needed()
+    connection.mail("")
+    code, words = connection.rcpt(to)
+    if code == 250:
+        code, words = connection.data(mail)
+    connection.rset()
+    return code, words.decode()
+
+
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+def test_mail_that_comes_back_is_in_the_log_once_it_is_acknowledged(
+    post: Post, protocol: str
+) -> None:
+    with _listening(post.engine, protocol) as connection:
+        assert _reply(connection, post.path, notice(post.path)) == (250, "2.0.0 logged")
+        [row] = post.rows()
+        assert (row.kind, row.address, row.return_path) == (BounceKind.HARD, READER, post.path)
+
+        assert _reply(connection, post.path, notice(post.path))[0] == 250
+        assert len(post.rows()) == 1
+
+        leaving = letter(f"unsubscribe {post.token}")
+        assert _reply(connection, "Unsubscribe@Example.jp", leaving) == (250, "2.0.0 left")
+        assert post.state() is SubscriptionState.UNSUBSCRIBED
+        assert post.ways() == [UnsubscribeWay.MAIL]
+
+        strange = letter("hello", body="who are you?")
+        assert _reply(connection, "bounces@example.jp", strange) == (250, "2.0.0 unknown")
+        assert post.rows()[-1].kind is BounceKind.UNKNOWN
+        assert "who are you?" in post.rows()[-1].raw
+
+
+def test_only_addresses_of_ours_are_taken_one_at_a_time(post: Post) -> None:
+    local, _, domain = post.path.partition("@")
+    forged = f"{local[:-1]}{'a' if local[-1] != 'a' else 'b'}@{domain}"
+    elsewhere = f"{local}@elsewhere.example"
+    with _listening(post.engine) as connection:
+        connection.ehlo_or_helo_if_needed()
+        connection.mail("")
+        answers = {
+            address: connection.rcpt(address)[0]
+            for address in (
+                "reader@example.jp",
+                "bounces@elsewhere.example",
+                "bounces+x@example.jp",
+                forged,
+                elsewhere,
+                post.path,
+                "bounces@example.jp",
+            )
+        }
+    assert list(answers.values()) == [550, 550, 550, 550, 550, 250, 452]
+
+
+def test_lines_longer_than_smtp_allows_are_taken(post: Post) -> None:
+    mail = notice(post.path).replace(b"The mail could", b"x" * 20_000 + b" The mail could")
+    with _listening(post.engine) as connection:
+        assert _reply(connection, post.path, mail)[0] == 250
+    assert [row.kind for row in post.rows()] == [BounceKind.HARD]
+
+
+def test_while_the_database_is_away_the_sender_keeps_the_mail(postgres: PostgresServer) -> None:
+    with ExitStack() as database, ExitStack() as rest:
+        post = set_post(open_engine(database.enter_context(postgres.database())))
+        path = post.path
+        connection = rest.enter_context(_listening(post.engine))
+        connection.ehlo_or_helo_if_needed()
+        connection.mail("")
+        assert connection.rcpt(path)[0] == 250
+        database.close()
+        code, _ = connection.data(notice(path))
+        again, _ = _reply(connection, path, notice(path))
+    assert (code, again) == (451, 451)
+
+
+def test_the_command_listens_at_a_socket_file(sqlite_url: str, tmp_path: Path) -> None:
+    post = set_post(open_engine(sqlite_url))
+    door = tmp_path / "door"
+    with running(sqlite_url, tmp_path, "listen", BOUNCE_LISTEN=f"lmtp://{door}") as process:
+        await_condition(door.exists, seconds=120, what="the socket")
+        with smtplib.LMTP(str(door)) as connection:
+            assert _reply(connection, post.path, notice(post.path))[0] == 250
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+    assert len(post.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:25", "lmtp://", "lmtp://127.0.0.1", "smtp://h:99999", "127.0.0.1:24"]
+)
+def test_a_wrong_place_to_listen_is_named(url: str) -> None:
+    with pytest.raises(SettingError, match="BOUNCE_LISTEN"):
+        read_door(url)

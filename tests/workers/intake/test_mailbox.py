@@ -1,0 +1,200 @@
+"""Mailboxes on a real dovecot: what is taken goes, what is unrelated stays, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from newsletter.cli.main import app
+from newsletter.database.engine import open_engine
+from newsletter.errors import SettingError, UnavailableError
+from newsletter.feedback.mail import Taken, take_mail
+from tests.conftest import missing
+from tests.feedback.conftest import KEYS, Post, set_post
+from tests.feedback.letters import letter, notice
+from tests.support.dovecot import Dovecot, dovecot
+from tests.support.ports import await_condition, free_port
+from workers.intake.fetching import Fetcher
+from workers.intake.mailbox import Counts, read_account
+
+UNRELATED = "来週の会議について"
+SCHEMES = ["imaps", "imap", "pop3s", "pop3"]
+
+
+@pytest.fixture(scope="module")
+def _server() -> Iterator[Dovecot]:
+    if shutil.which("dovecot") is None:
+        missing("dovecot (dovecot-imapd, dovecot-pop3d)")
+    with dovecot() as server:
+        yield server
+
+
+@pytest.fixture
+def server(_server: Dovecot) -> Dovecot:
+    with _server.client() as imap:
+        imap.create("Done")
+        imap.create("&ZeVnLIqe-")
+        if imap.search(None, "ALL")[1] != [b""]:
+            imap.store("1:*", "+FLAGS", "\\Deleted")
+            imap.expunge()
+    return _server
+
+
+def fetch(post: Post, url: str) -> dict[Taken, int]:
+    return dict(Fetcher(read_account(url), post.engine, KEYS).once())
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_is_taken_goes_and_what_is_unrelated_stays(
+    post: Post, server: Dovecot, scheme: str
+) -> None:
+    server.put(
+        notice(post.path), letter(UNRELATED), letter(f"unsubscribe {post.token}"), notice(mark="2")
+    )
+    taken = fetch(post, server.url(scheme))
+    assert taken == {Taken.LOGGED: 2, Taken.UNRELATED: 1, Taken.LEFT: 1}
+    assert [row.address for row in post.rows()] == ["reader@example.jp"] * 2
+    assert server.subjects() == [UNRELATED]
+
+
+def test_unrelated_mail_is_left_marked_and_not_looked_at_again(post: Post, server: Dovecot) -> None:
+    server.put(letter(UNRELATED))
+    assert fetch(post, server.url("imaps")) == {Taken.UNRELATED: 1}
+    assert "\\Seen" in server.flags()[0]
+    assert fetch(post, server.url("imaps")) == {}
+
+
+def test_a_report_that_somebody_read_before_is_taken_all_the_same(
+    post: Post, server: Dovecot
+) -> None:
+    server.put(notice(post.path))
+    with server.client() as imap:
+        imap.store("1", "+FLAGS", "\\Seen")
+    assert fetch(post, server.url("imaps")) == {Taken.LOGGED: 1}
+
+
+@pytest.mark.parametrize("folder", ["Done", "日本語"])
+def test_what_is_taken_can_be_moved_instead(post: Post, server: Dovecot, folder: str) -> None:
+    server.put(notice(post.path))
+    fetch(post, server.url("imaps", move=folder))
+    assert server.subjects() == []
+    name = "&ZeVnLIqe-" if folder == "日本語" else folder
+    assert server.subjects(name)[-1] == "Undelivered Mail Returned to Sender"
+
+
+def test_killed_between_log_and_deletion_it_is_logged_once(post: Post, server: Dovecot) -> None:
+    server.put(notice(post.path))
+    with server.client() as imap:
+        _, data = imap.fetch("1", "(BODY.PEEK[])")
+        assert isinstance(data[0], tuple)
+        take_mail(post.engine, data[0][1], KEYS)
+    assert fetch(post, server.url("imaps")) == {Taken.LOGGED: 1}
+    assert (len(post.rows()), server.subjects()) == (1, [])
+
+
+@pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
+def test_without_the_database_nothing_is_deleted(server: Dovecot, scheme: str) -> None:
+    server.put(notice())
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    with pytest.raises(Exception, match="onnection"):
+        Fetcher(read_account(server.url(scheme)), open_engine(away), KEYS).once()
+    assert len(server.subjects()) == 1
+
+
+def test_deletions_of_others_are_not_made_final_where_the_server_cannot_tell_them_apart(
+    post: Post,
+) -> None:
+    if shutil.which("dovecot") is None:
+        missing("dovecot (dovecot-imapd, dovecot-pop3d)")
+    with dovecot(capability="IMAP4rev1 AUTH=PLAIN") as plain:
+        plain.put(letter("thrown away by somebody"), notice(post.path))
+        with plain.client() as imap:
+            imap.store("1", "+FLAGS", "\\Deleted")
+        assert fetch(post, plain.url("imaps")) == {Taken.LOGGED: 1}
+        assert len(plain.subjects()) == 2
+        with plain.client() as imap:
+            imap.store("1", "-FLAGS", "\\Deleted")
+        fetch(post, plain.url("imaps"))
+        plain.put(notice(post.path, mark="9"))
+        fetch(post, plain.url("imaps"))
+        assert "thrown away by somebody" in plain.subjects()
+    assert len(post.rows()) == 2
+
+
+@pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
+def test_following_takes_what_comes(post: Post, server: Dovecot, scheme: str) -> None:
+    told: list[Counts] = []
+
+    def tell(counts: Counts) -> None:
+        told.append(counts)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    def follow() -> None:
+        # By IMAP the server tells by itself: so long a pause would fail the test.
+        seconds = 3600 if scheme == "imaps" else 0.2
+        with suppress(KeyboardInterrupt):
+            fetcher.follow(tell, poll_seconds=seconds)
+
+    fetcher = Fetcher(read_account(server.url(scheme)), post.engine, KEYS)
+    server.put(notice(post.path))
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    await_condition(lambda: server.subjects() == [], seconds=20, what="its deletion")
+    server.put(notice(post.path, mark="2"))
+    thread.join(timeout=30)
+    assert told == [{Taken.LOGGED: 1}] * 2
+    assert (len(post.rows()), server.subjects()) == (2, [])
+
+
+def test_the_command_says_what_it_took(
+    sqlite_url: str, tmp_path: Path, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_post(open_engine(sqlite_url))
+    server.put(notice(), letter(UNRELATED))
+    for name, value in {
+        "DATABASE_URL": sqlite_url,
+        "DATA_DIR": str(tmp_path),
+        "BOUNCE_MAILBOX": server.url("imaps"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    ran = CliRunner().invoke(app, ["bounce", "fetch", "--json"])
+    assert json.loads(ran.stdout) == {"logged": 1, "left": 0, "unknown": 0, "unrelated": 1}
+
+
+@pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
+def test_a_wrong_password_is_told_without_it(post: Post, server: Dovecot, scheme: str) -> None:
+    url = server.url(scheme).replace("se%C3%A7ret", "wrong")
+    with pytest.raises(UnavailableError) as told:
+        Fetcher(read_account(url), post.engine, KEYS).once()
+    assert "wrong" not in str(told.value)
+
+
+def test_a_certificate_of_nobodys_is_refused(post: Post, server: Dovecot) -> None:
+    url = server.url("imaps").partition("?")[0]
+    with pytest.raises(UnavailableError, match="ertificate"):
+        Fetcher(read_account(url), post.engine, KEYS).once()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:secret@host",
+        "imaps://host/INBOX",
+        "imap://user:secret@mail.example.jp?tls=none",
+        "pop3s://user:secret@host?move=Done",
+        "imaps://user:secret@host?delete=no",
+        "imaps://user:secret@host:x",
+    ],
+)
+def test_a_wrong_mailbox_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(SettingError, match="BOUNCE_MAILBOX") as told:
+        read_account(url)
+    assert "secret@" not in str(told.value).replace("user:secret@host", "")

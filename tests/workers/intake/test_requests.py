@@ -1,0 +1,87 @@
+"""Leaving by mail: a token is enough, a From is not; and the pipe that brings one mail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from newsletter.cli.main import app
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import BounceKind, SubscriptionState, UnsubscribeWay
+from newsletter.feedback.mail import Taken, take_mail
+from tests.feedback.conftest import KEYS, Post, running, set_post
+from tests.feedback.letters import letter, notice
+from tests.support.ports import free_port
+
+SUBJECT = "まちのデジタル便り"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["unsubscribe {}", "Unsubscribe   {}", "Re: unsubscribe {}", "unsubscribe%20{}"],
+)
+def test_a_mail_with_the_token_ends_the_subscription(post: Post, subject: str) -> None:
+    mail = letter(subject.format(post.token), sender="alias@elsewhere.example")
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert (post.state(), post.ways()) == (SubscriptionState.UNSUBSCRIBED, [UnsubscribeWay.MAIL])
+
+
+def test_a_forged_token_ends_nothing(post: Post) -> None:
+    mail = letter(f"unsubscribe {post.token[:-2]}xx")
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert post.state() is SubscriptionState.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "subject", ["unsubscribe", "配信停止", "=?ISO-2022-JP?B?GyRCR1s/LkRkO18bKEI=?=", "退会希望"]
+)
+@pytest.mark.parametrize("header", ["In_Reply_To", "References"])
+def test_a_reply_to_our_message_by_its_reader_ends_the_subscription(
+    post: Post, subject: str, header: str
+) -> None:
+    mail = letter(subject, **{header: f"<other@example.com> {post.message_id}"})
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+
+
+def test_a_from_alone_proves_nothing(post: Post) -> None:
+    assert take_mail(post.engine, letter("配信停止"), KEYS) is Taken.UNRELATED
+    assert post.state() is SubscriptionState.CONFIRMED
+
+
+def test_a_reply_by_another_than_its_reader_ends_nothing(post: Post) -> None:
+    mail = letter("配信停止", sender="other@example.jp", In_Reply_To=post.message_id)
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert {post.state(), post.state("other@example.jp")} == {SubscriptionState.CONFIRMED}
+
+
+def test_a_reply_that_asks_for_nothing_ends_nothing(post: Post) -> None:
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id)
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+
+
+def test_an_automatic_answer_is_nobodys_wish(post: Post) -> None:
+    mail = letter("Auto: unsubscribe", In_Reply_To=post.message_id, Auto_Submitted="auto-replied")
+    take_mail(post.engine, mail, KEYS)
+    assert post.state() is SubscriptionState.CONFIRMED
+
+
+def test_the_pipe_keeps_a_mail_and_ends_well(sqlite_url: str, tmp_path: Path) -> None:
+    post = set_post(open_engine(sqlite_url))
+    with running(sqlite_url, tmp_path, "receive", "--to", post.path) as process:
+        process.communicate(notice(), timeout=120)
+    assert process.returncode == 0
+    assert [(row.kind, row.return_path) for row in post.rows()] == [(BounceKind.HARD, post.path)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"PUBLIC_URL": "nonsense"}], ids=["database", "setting"])
+def test_what_the_pipe_cannot_keep_the_mail_server_does(
+    tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    for name, value in {"DATABASE_URL": away, "DATA_DIR": str(tmp_path), **settings}.items():
+        monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(app, ["bounce", "receive"], input=notice()).exit_code == 75
