@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.cli.prompts import ask
 from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
 from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.rendering.model import Publisher
@@ -255,7 +256,7 @@ def show_issues(
 def bring_picture(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 10 MB.")],
-    alt: Annotated[str, typer.Option(prompt="What does it show?", help="Alternative text.")],
+    alt: Annotated[str, typer.Option(help="Alternative text: what it shows; asked for.")] = "",
     newsletter: NewsletterName = None,
     json: Json = False,
 ) -> None:
@@ -268,6 +269,7 @@ def bring_picture(
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
+    alt = alt or ask("What does it show?", option="--alt")
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
@@ -15,10 +16,10 @@ from newsletter.i18n.language import Language
 
 def init(
     context: typer.Context,
-    slug: Annotated[str, typer.Option(prompt="Short name (a-z, 0-9, -)")],
-    name: Annotated[str, typer.Option(prompt="Name of the newsletter")],
-    from_address: Annotated[str, typer.Option(prompt="Sender address")],
-    postal_address: Annotated[str, typer.Option(prompt="Postal address of the sender")],
+    slug: Annotated[str, typer.Option(help="Short name (a-z, 0-9, -).")] = "",
+    name: Annotated[str, typer.Option(help="Name of the newsletter.")] = "",
+    from_address: Annotated[str, typer.Option(help="Sender address.")] = "",
+    postal_address: Annotated[str, typer.Option(help="Postal address of the sender.")] = "",
     language: Annotated[Language, typer.Option()] = Language.JAPANESE,
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
@@ -26,13 +27,22 @@ def init(
         Visibility, typer.Option(help="Who may read it on the web; its settings change it.")
     ] = Visibility.PRIVATE,
 ) -> None:
-    """Write .env with a new key if no key is set, and create a newsletter."""
+    """Write .env with a new key if no key is set, and create a newsletter.
+
+    What is not given is asked for.
+    """
     from rich.markup import escape
 
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 
+    slug = slug or ask("Short name (a-z, 0-9, -)", option="--slug")
+    name = name or ask("Name of the newsletter", option="--name")
+    from_address = from_address or ask("Sender address", option="--from-address")
+    postal_address = postal_address or ask(
+        "Postal address of the sender", option="--postal-address"
+    )
     env_file = Path(".env")
     settings = settings_of(context)
     is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()

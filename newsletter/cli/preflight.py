@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import typer
 from rich.markup import escape
 
 from newsletter.cli.console import console, errors
+from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
 from newsletter.issues.findings import Finding, Severity
 from newsletter.rendering.preflight import Preflight
@@ -74,4 +74,4 @@ def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
         )
     if warnings and not yes:
         errors.print(f"Preflight found {len(warnings)} warning(s).")
-        typer.confirm("Send all the same?", abort=True)
+        confirm("Send all the same?", option="--yes")

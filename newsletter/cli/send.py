@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,
@@ -190,7 +191,10 @@ def _confirm(
     if earlier is not None:
         at = earlier.created_at
         console.print(f"It was sent before: mailing {earlier.id}, {at:%Y-%m-%d %H:%M} UTC.")
-    typer.confirm("Send it again?" if earlier is not None else "Send it?", abort=True)
+    if earlier is not None:
+        confirm("Send it again?", option="--again and --yes")
+    else:
+        confirm("Send it?", option="--yes")
     return True
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
@@ -393,7 +394,7 @@ def erase(
     engine = open_database(settings)
     number = _number_of(engine, address)
     if not yes:
-        typer.confirm(f"Erase {address} and all that names them?", abort=True)
+        confirm(f"Erase {address} and all that names them?", option="--yes")
     actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
     with transaction(engine) as session:
         erase_person(
