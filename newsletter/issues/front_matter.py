@@ -17,15 +17,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, nearest_language, read_language
 from newsletter.issues.normalise import find_controls
 
 #: Octets of front matter; a table of contents of a thousand lines has less.
 _LIMIT = 64_000
 #: Fields whose values are words.
 _WORDS = r"title|number|masthead|preheader|credits|text|label"
-_FIELD = re.compile(rf"(?P<head>[ ]*(?:-[ ]+)?(?:{_WORDS}):[ ]+)(?P<value>\S.*)")
-_ENTRY = re.compile(r"(?P<head>[ ]*-[ ]+)(?P<value>(?!(?:text|label|anchor|level):)\S.*)")
+_FIELD = re.compile(
+    rf"(?P<head>[ ]*(?:-[ ]+)?(?P<quote>[\"']?)(?:{_WORDS})(?P=quote)[ \t]*:[ \t]+)(?P<value>\S.*)",
+    re.IGNORECASE,
+)
+_ENTRY = re.compile(
+    r"(?P<head>[ ]*-[ ]+)(?P<value>(?!([\"']?)(?:text|label|anchor|level)\3[ \t]*:)\S.*)",
+    re.IGNORECASE,
+)
+#: A tab behind a key, which YAML allows and PyYAML does not.
+_TAB = re.compile(r"^([^\s:]+[ \t]*:)[ \t]*\t[ \t]*")
 #: Values that YAML reads as an editor means them: quoted strings, lists, heads of blocks.
 _QUOTED = re.compile(
     r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:\s#.*)?|\[.*\]|\{.*:.*\}|[|>][+-]?\d?[+-]?"""
@@ -47,6 +55,16 @@ def _read_day(value: object) -> date:
         raise PydanticCustomError("day", "{value} is no date", {"value": str(value)}) from None
 
 
+def _read_language(value: object) -> Language:
+    """Return the nearest language that mails speak: English for those besides Japanese."""
+    words = str(value).strip()
+    if not words:
+        return Language.JAPANESE
+    if tag := read_language(words):
+        return nearest_language(tag, Language.ENGLISH)
+    raise PydanticCustomError("language", "{value} is no language", {"value": words})
+
+
 class Contents(BaseModel):
     """A line of the table of contents."""
 
@@ -66,7 +84,7 @@ class FrontMatter(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=300)]
     date: Annotated[date, BeforeValidator(_read_day)]
     number: str = ""
-    language: Language = Language.JAPANESE
+    language: Annotated[Language, BeforeValidator(_read_language)] = Language.JAPANESE
     masthead: str = ""
     preheader: Annotated[str, Field(max_length=300)] = ""
     template: str = ""
@@ -75,7 +93,10 @@ class FrontMatter(BaseModel):
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads mappings, lists and strings alone, so that ``number: 007`` stays what it is."""
+    """Reads mappings, lists and strings alone, so that ``number: 007`` stays what it is.
+
+    Keys are read in lower case: other systems write ``Title``.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call] # PyYAML has no types
@@ -88,13 +109,14 @@ class _Loader(yaml.BaseLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
         names: set[str] = set()
         for key, _value in node.value:
-            if key.value in names:
+            name = str(key.value).lower()
+            if name in names:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value} stands twice", problem_mark=key.start_mark
                 )
-            names.add(key.value)
+            names.add(name)
         found: dict[object, object] = super().construct_mapping(node, deep=deep)
-        return found
+        return {key.lower() if isinstance(key, str) else key: found[key] for key in found}
 
 
 def read_front_matter(text: str, *, source: str) -> FrontMatter:
@@ -155,6 +177,8 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
             place=place,
             remedy="Write it into the front matter; title and date are needed.",
         )
+    if first["type"] == "language":
+        return ContentError(f"{first['msg']}.", place=place, remedy="Write ja or en.")
     if first["type"] == "day":
         return ContentError(f"{first['msg']}.", place=place, remedy="Write it as 2026-12-01.")
     return ContentError(
@@ -165,8 +189,8 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
 
 
 def _line_of(name: str, text: str) -> int:
-    found = re.search(rf"^{re.escape(name)}\s*:", text, re.MULTILINE)
-    return text[: found.start()].count("\n") + 2 if found else 1
+    found = re.search(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*:", text, re.MULTILINE | re.IGNORECASE)
+    return text[: found.end()].count("\n") + 2 if found else 1
 
 
 def _strings(matter: FrontMatter) -> Iterator[tuple[str, str]]:
@@ -192,6 +216,7 @@ def _verbatim(lines: list[str]) -> Iterator[str]:
             yield line
             continue
         block = -1
+        line = _TAB.sub(r"\g<1> ", line)  # noqa: PLW2901 - the same line, as PyYAML reads it
         found = _FIELD.fullmatch(line) or _ENTRY.fullmatch(line)
         if found is None:
             yield line
@@ -212,13 +237,13 @@ def _verbatim(lines: list[str]) -> Iterator[str]:
 
 def _is_continued(line: str) -> bool:
     """Whether an indented line goes on with the value above: it is neither field nor entry."""
-    return bool(line.strip()) and not re.match(r"\s*(?:-\s|[a-z_]+:(?:\s|$)|#)", line)
+    return bool(line.strip()) and not re.match(r"\s*(?:-\s|[A-Za-z_]+:(?:\s|$)|#)", line)
 
 
 def _closes_later(quote: str, lines: list[str]) -> bool:
     """Whether a string that does not end on its line ends before the next field."""
     for line in lines:
-        if re.match(r"[a-z_]+:(?:\s|$)", line):
+        if re.match(r"[A-Za-z_]+:(?:\s|$)", line):
             return False
         if line.rstrip().endswith(quote):
             return True

@@ -72,7 +72,7 @@ def _holds(line: str, letters: str) -> bool:
 def _field(lines: Sequence[str], place: IssuePlace) -> int:
     if place.field is IssueField.LEAD:
         return min(_matter_end(lines) + 1, len(lines) - 1)
-    wanted = re.compile(rf"{place.field.value}\s*:")
+    wanted = re.compile(rf"\s*[\"']?{place.field.value}[\"']?\s*:", re.IGNORECASE)
     for index, line in enumerate(lines[: _matter_end(lines)]):
         if wanted.match(line):
             return index

@@ -343,6 +343,8 @@ _WRITING = {
     "The link {} has no address.": "リンク{}に宛先がありません。",
     "Write the address, or clear the words.": "宛先を書くか、文字を消してください。",
     "{} is no date.": "{}は日付ではありません。",
+    "{} is no language.": "{}は言語の名前ではありません。",
+    "Write ja or en.": "jaかenと書いてください。",
     "Write it as 2026-12-01.": "2026-12-01のように書いてください。",
     "The text is in no encoding known here.": "文字コードが分かりません。",
     "Save it as UTF-8.": "UTF-8で保存してください。",

@@ -248,3 +248,55 @@ def test_signs_again_and_again_are_read_in_no_time(typed: str) -> None:
     check_issue(_read(typed * 10_000 + "\n"))
 
     assert process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("language", "nearest"),
+    [
+        ("ja-JP", Language.JAPANESE),
+        ("JA", Language.JAPANESE),
+        ("ja_JP.UTF-8", Language.JAPANESE),
+        ("日本語", Language.JAPANESE),
+        ("ja-Jpan-JP-x-office", Language.JAPANESE),
+        ('""', Language.JAPANESE),
+        ("en-GB", Language.ENGLISH),
+        ("English", Language.ENGLISH),
+        ("pt-BR", Language.ENGLISH),
+    ],
+)
+def test_any_language_has_a_nearest_one(language: str, nearest: Language) -> None:
+    head = f"---\ntitle: 題\ndate: 2026-11-01\nlanguage: {language}\n---\n"
+    assert _read("", head=head).language is nearest
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Title: 号 #12: 速報\nDate: 2026-11-01\nNUMBER: 007",
+        "TITLE : 号 #12: 速報\ndate : 2026-11-01\nnumber : 007",
+        '"title": 号 #12: 速報\n"date": 2026-11-01\n"number": 007',
+        "title:\t号 #12: 速報\ndate:\t2026-11-01\nnumber:\t007",
+        "Title: >\n  号\n  #12:\n  速報\nDate: 2026-11-01\nNumber: '007'",
+    ],
+)
+def test_keys_are_read_however_other_systems_write_them(head: str) -> None:
+    issue = _read("", head=f"---\n{head}\n---\n")
+    assert (issue.title.strip(), issue.number) == ("号 #12: 速報", "007")
+
+
+@pytest.mark.parametrize(
+    ("matter", "line", "message"),
+    [
+        ("title: 題\nTitle: 題\ndate: 2026-11-01", 3, "stands twice"),
+        ("title: 題\ndate: 2026-11-01\nLanguage: 言葉", 4, "言葉 is no language"),
+        ("title: 題\nDate: 明日", 3, "is no date"),
+        ("title: 題\ndate: 2026-11-01\nTags: [a]\nLayout: b", 4, "no issue has: tags, layout"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line_in_any_case(
+    matter: str, line: int, message: str
+) -> None:
+    with pytest.raises(ContentError, match=message) as failure:
+        _read("", head=f"---\n{matter}\n---\n")
+    assert failure.value.place is not None
+    assert failure.value.place.line == line
