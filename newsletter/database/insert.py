@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,10 +24,14 @@ def add_up(
     session: Session, table: type[Base], column: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows; where the primary key is there already, add to its ``column`` instead."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    connection = session.connection()
+    connection.execute(_adding_up(connection.dialect.name, table, column), list(rows))
+
+
+@cache
+def _adding_up(dialect: str, table: type[Base], column: str) -> Executable:
+    """Build the statement once a process: building it takes longer than following it."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [key.name for key in table.__table__.primary_key]
     total = table.__table__.c[column] + statement.excluded[column]
-    session.connection().execute(
-        statement.on_conflict_do_update(index_elements=keys, set_={column: total}), list(rows)
-    )
+    return statement.on_conflict_do_update(index_elements=keys, set_={column: total})

@@ -10,13 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, MailingRow
-from newsletter.database.types import now
+from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BatchState, MailingState
 
 #: A hint that led to no claim within this time was lost, or waits behind others: it is given again.
@@ -118,7 +131,7 @@ def _flows(*, urgent: bool) -> ColumnElement[bool]:
     )
 
 
-def _is_due(moment: datetime) -> ColumnElement[bool]:
+def _is_due(moment: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return and_(
         BatchRow.state == BatchState.PENDING,
         # What was due when the mailing began stays due when the clock is set back.
@@ -128,27 +141,40 @@ def _is_due(moment: datetime) -> ColumnElement[bool]:
 
 def whose_turn(engine: Engine, *, urgent: bool) -> Turn | None:
     """Return the mailing that waits longest for its turn; None when nothing is due."""
-    moment = now()
-    due = exists().where(BatchRow.mailing_id == MailingRow.id, _is_due(moment))
+    moment = {"moment": now()}
     with reading(engine) as session:
-        mailing = session.execute(
-            select(MailingRow.id, MailingRow.served_at)
-            .where(_flows(urgent=urgent), due)
-            .order_by(MailingRow.served_at.is_not(None), MailingRow.served_at, MailingRow.id)
-            .limit(1)
-        ).one_or_none()
+        mailing = session.connection().execute(_waits_longest(urgent=urgent), moment).one_or_none()
         if mailing is None:
             return None
-        number = session.scalar(
-            select(BatchRow.number)
-            .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
-            .where(BatchRow.mailing_id == mailing.id, _is_due(moment))
-            .order_by(BatchRow.due_at, BatchRow.number)
-            .limit(1)
-        )
+        number = session.connection().scalar(_FIRST_DUE, {"mailing": mailing.id, **moment})
     if number is None:
         return None
     return Turn(mailing_id=mailing.id, number=number, served_at=mailing.served_at)
+
+
+# Asked several times a second: SQLAlchemy takes longer to build a statement than the databases take
+# to follow it.
+_NOW = bindparam("moment", type_=UtcDateTime())
+
+
+@cache
+def _waits_longest(*, urgent: bool) -> Select[int, datetime | None]:
+    due = exists().where(BatchRow.mailing_id == MailingRow.id, _is_due(_NOW))
+    return (
+        select(MailingRow.id, MailingRow.served_at)
+        .where(_flows(urgent=urgent), due)
+        .order_by(MailingRow.served_at.is_not(None), MailingRow.served_at, MailingRow.id)
+        .limit(1)
+    )
+
+
+_FIRST_DUE = (
+    select(BatchRow.number)
+    .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+    .where(BatchRow.mailing_id == bindparam("mailing"), _is_due(_NOW))
+    .order_by(BatchRow.due_at, BatchRow.number)
+    .limit(1)
+)
 
 
 def note_turn(engine: Engine, mailing_id: int) -> None:

@@ -12,12 +12,28 @@ to send again and a batch that is taken or given back.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Engine, Select, Update, and_, case, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Engine,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -308,45 +324,53 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standin
         return Standing(
             flowing=True,
             unwanted=frozenset(left),
-            reached=_reach(session, claim, reach),
+            reached=take_in_hand(session, claim, reach),
             held_domains=frozenset(session.scalars(select(HeldDomainRow.domain))),
             held_relays=frozenset(session.scalars(select(RelayRow.name).where(RelayRow.held))),
         )
 
 
-def reach(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
+# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
+_DELIVERIES = DeliveryRow.__table__
+
+
+@cache
+def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
+    if on_postgresql:
+        array = bindparam("positions", type_=ARRAY(BigInteger()))
+        told = func.unnest(array).table_valued("value").render_derived(name="told")
+    else:
+        told = func.json_each(bindparam("positions")).table_valued("value", name="told")
+    return (
+        update(_DELIVERIES)  # type: ignore[arg-type]
+        .where(
+            _DELIVERIES.c.mailing_id == bindparam("mailing"),
+            _DELIVERIES.c.position.in_(select(told.c.value)),
+            # In hand already where the answer to the same question was lost.
+            _DELIVERIES.c.state.in_(_HELD),
+        )
+        .values(state=DeliveryState.SENDING)
+        .returning(_DELIVERIES.c.position)
+    )
+
+
+def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
     """Take more of a held batch in hand; return what may be sent once this is committed.
 
-    Cheaper than `standing`, which is asked once a second all the same.
+    The caller has locked or changed the batch's row under its lease, so that nobody may end it
+    meanwhile, and has seen since that the mailing flows.
     """
     if not positions:
         return frozenset()
-    # Nobody may end the lease between this look and what is reached for under it.
-    token = session.scalar(
-        select(BatchRow.lease_token)
-        .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
-        .where(BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number)
-        .where(MailingRow.state == MailingState.SENDING)
-        .with_for_update(of=BatchRow)
-    )
-    return _reach(session, claim, positions) if token == claim.token else frozenset()
-
-
-def _reach(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
-    if not positions:
-        return frozenset()
-    reached = session.scalars(
-        _change_deliveries()
-        .where(
-            DeliveryRow.mailing_id == claim.mailing_id,
-            DeliveryRow.position.in_(positions),
-            # In hand already where the answer to the same question was lost.
-            DeliveryRow.state.in_(_HELD),
+    connection = session.connection()
+    on_postgresql = connection.dialect.name == "postgresql"
+    told = list(positions) if on_postgresql else json.dumps(list(positions))
+    return frozenset(
+        connection.scalars(
+            _reaching(on_postgresql=on_postgresql),
+            {"mailing": claim.mailing_id, "positions": told},
         )
-        .values(state=DeliveryState.SENDING)
-        .returning(DeliveryRow.position)
     )
-    return frozenset(reached)
 
 
 def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:

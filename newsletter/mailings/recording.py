@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from newsletter.bounces.refusal import Refusal, judge
@@ -39,7 +41,13 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.types import UtcDateTime, now
-from newsletter.database.vocabulary import BatchState, BounceKind, BounceSource, DeliveryState
+from newsletter.database.vocabulary import (
+    BatchState,
+    BounceKind,
+    BounceSource,
+    DeliveryState,
+    MailingState,
+)
 from newsletter.mailings import ledger
 from newsletter.mailings.ledger import Claim
 from newsletter.mailings.outcomes import Outcome, next_attempt
@@ -71,7 +79,7 @@ def record(
         that counted more than that knows that the database lost some of them.
     """
     with transaction(engine) as session:
-        return _record(
+        records, _ = _record(
             session,
             mailing_id=mailing_id,
             identity=identity,
@@ -80,6 +88,7 @@ def record(
             retry_hours=retry_hours,
             lease_seconds=lease_seconds,
         )
+        return records
 
 
 def record_and_reach(
@@ -97,7 +106,7 @@ def record_and_reach(
         What `record` returns, and which of the positions in ``reach`` may be sent now.
     """
     with transaction(engine) as session:
-        records = _record(
+        records, mailing = _record(
             session,
             mailing_id=claim.mailing_id,
             identity=claim.identity,
@@ -106,8 +115,43 @@ def record_and_reach(
             retry_hours=retry_hours,
             lease_seconds=lease_seconds,
         )
-        reached = frozenset[int]() if records is None else ledger.reach(session, claim, reach)
-        return records, reached
+        # The batch's row was changed, so nobody ends the lease before this is committed.
+        may_reach = records is not None and mailing is not None and mailing.flows
+        return records, ledger.take_in_hand(session, claim, reach) if may_reach else frozenset()
+
+
+class _Mailing(NamedTuple):
+    """What recording must know of a mailing; loading all of it costs more than the rest."""
+
+    id: int
+    identity: str
+    newsletter_id: int
+    state: MailingState
+
+    @property
+    def flows(self) -> bool:
+        return self.state is MailingState.SENDING
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
+_BATCHES, _MAILINGS = BatchRow.__table__, MailingRow.__table__
+_RENEW = (
+    update(_BATCHES)  # type: ignore[arg-type]
+    .where(
+        _BATCHES.c.mailing_id == bindparam("mailing"), _BATCHES.c.lease_token == bindparam("token")
+    )
+    .values(lease_expires_at=bindparam("until"), records=_BATCHES.c.records + 1)
+    .returning(_BATCHES.c.records)
+)
+_OF_MAILING = select(*(_MAILINGS.c[name] for name in _Mailing._fields)).where(
+    _MAILINGS.c.id == bindparam("mailing")
+)
+
+
+def _mailing(connection: Connection, mailing_id: int, identity: str) -> _Mailing | None:
+    """Return a mailing; None where another has its number now."""
+    found = connection.execute(_OF_MAILING, {"mailing": mailing_id}).one_or_none()
+    return _Mailing(*found) if found is not None and found.identity == identity else None
 
 
 def _record(
@@ -119,26 +163,21 @@ def _record(
     outcomes: Sequence[Outcome],
     retry_hours: int,
     lease_seconds: int,
-) -> int | None:
-    records = session.scalar(
-        update(BatchRow)
-        .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
-        .values(
-            lease_expires_at=now() + timedelta(seconds=lease_seconds),
-            records=BatchRow.records + 1,
-        )
-        .returning(BatchRow.records)
-    )
+) -> tuple[int | None, _Mailing | None]:
+    connection = session.connection()
+    until = now() + timedelta(seconds=lease_seconds)
+    renewal = {"mailing": mailing_id, "token": token, "until": until}
+    records = connection.scalar(_RENEW, renewal)
     if records is None:
         outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]
+    mailing = _mailing(connection, mailing_id, identity)
     if not outcomes:
-        return records
-    mailing = session.get(MailingRow, mailing_id)
-    if mailing is None or mailing.identity != identity:
+        return records, mailing
+    if mailing is None:
         # Another mailing has the number now: these outcomes are not about its people.
-        return None
+        return None, None
     _write(session, mailing, outcomes, retry_hours)
-    return records
+    return records, mailing
 
 
 #: So many at a time, below what one statement can hold.
@@ -157,8 +196,9 @@ def bring_back(
     changes nothing more.
     """
     proven = [each for each in outcomes if each.state in _PROVEN]
-    mailing = session.get(MailingRow, mailing_id, with_for_update=True)
-    if mailing is None or mailing.identity != identity:
+    session.execute(_OF_MAILING.with_for_update(), {"mailing": mailing_id})
+    mailing = _mailing(session.connection(), mailing_id, identity)
+    if mailing is None:
         return 0
     return sum(
         _bring_back(session, mailing, proven[first : first + _CHUNK])
@@ -166,7 +206,7 @@ def bring_back(
     )
 
 
-def _bring_back(session: Session, mailing: MailingRow, proven: Sequence[Outcome]) -> int:
+def _bring_back(session: Session, mailing: _Mailing, proven: Sequence[Outcome]) -> int:
     is_held = exists().where(
         BatchRow.mailing_id == mailing.id,
         BatchRow.state == BatchState.LEASED,
@@ -201,7 +241,7 @@ def _bring_back(session: Session, mailing: MailingRow, proven: Sequence[Outcome]
 
 
 def _write(
-    session: Session, mailing: MailingRow, outcomes: Sequence[Outcome], retry_hours: int
+    session: Session, mailing: _Mailing, outcomes: Sequence[Outcome], retry_hours: int
 ) -> None:
     moment = now()
     changes = [_change(mailing.id, outcome, moment, retry_hours) for outcome in outcomes]
@@ -209,15 +249,17 @@ def _write(
     for state, group in groupby(sorted(changes, key=_state_of), key=_state_of):
         settled_at = moment if state in FINAL else None
         moved = _move(session, state, settled_at, [change for _, change in group])
-        news.extend(
-            replace(one, state=state, transport=one.transport[:_TRANSPORT_WIDTH])
-            for one in outcomes
-            if one.position in moved
-        )
+        news.extend(_moved_to(one, state) for one in outcomes if one.position in moved)
     rejected = [each for each in outcomes if each.state is DeliveryState.REJECTED]
     if rejected:
         _log_bounces(session, mailing, rejected)
     tally(session, news)
+
+
+def _moved_to(outcome: Outcome, state: DeliveryState) -> Outcome:
+    if outcome.state is state and len(outcome.transport) <= _TRANSPORT_WIDTH:
+        return outcome
+    return replace(outcome, state=state, transport=outcome.transport[:_TRANSPORT_WIDTH])
 
 
 #: What an outcome sets in its delivery's row, in the order that `_change` gives it.
@@ -275,11 +317,22 @@ def _move(
     Each names its person, too: a mailing that was planned again has others in the same places.
     The mailing is told with each: were it a constant, SQLite would read the whole mailing for each.
     """
-    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     connection = session.connection()
-    told, parameters = _told(connection, changes)
-    person = told.pop("subscriber_id")
+    on_postgresql = connection.dialect.name == "postgresql"
+    parameters = _arrays(changes) if on_postgresql else _json(connection, changes)
     moved = connection.scalars(
+        _movement(state, on_postgresql=on_postgresql), {"settled": settled_at, **parameters}
+    )
+    return frozenset(moved)
+
+
+@cache
+def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[int]:
+    """Build the statement that moves deliveries to a state, once a process."""
+    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
+    told = _told_by_arrays() if on_postgresql else _told_by_json()
+    person = told.pop("subscriber_id")
+    return (
         update(DeliveryRow.__table__)  # type: ignore[arg-type]
         .where(
             DeliveryRow.mailing_id == told.pop("mailing_id"),
@@ -287,41 +340,39 @@ def _move(
             or_(*(DeliveryRow.state == source for source in sources)),
             or_(DeliveryRow.subscriber_id == person, person == 0),
         )
-        .values(state=state, settled_at=settled_at, **told)
-        .returning(DeliveryRow.position),
-        parameters,
+        .values(state=state, settled_at=bindparam("settled", type_=UtcDateTime()), **told)
+        .returning(DeliveryRow.position)
     )
-    return frozenset(moved)
 
 
-def _told(
-    connection: Connection, changes: Sequence[tuple[Any, ...]]
-) -> tuple[dict[str, ColumnElement[Any]], dict[str, Any]]:
-    """Return columns of a table that is made of ``changes``, with the parameters that bring them.
+def _told_by_arrays() -> dict[str, ColumnElement[Any]]:
+    """Return the columns of a table that PostgreSQL unfolds from arrays, one a column."""
+    arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
+    table = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="told")
+    return {name: table.c[name] for name in _COLUMNS}
 
-    PostgreSQL unfolds arrays, one a column; SQLite a JSON text.
-    """
-    if connection.dialect.name == "postgresql":
-        arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
-        table = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="told")
-        columns = zip(*changes, strict=True)
-        parameters = {
-            array.key: list(column) for array, column in zip(arrays, columns, strict=True)
-        }
-        return {name: table.c[name] for name in _COLUMNS}, parameters
+
+def _arrays(changes: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    columns = zip(*changes, strict=True)
+    return {f"told_{name}": list(each) for name, each in zip(_COLUMNS, columns, strict=True)}
+
+
+def _told_by_json() -> dict[str, ColumnElement[Any]]:
+    """Return the columns of a table that SQLite unfolds from one JSON text."""
+    table = func.json_each(bindparam("told")).table_valued("value", name="told")
+    return {
+        name: func.json_extract(table.c.value, f"$[{number}]")
+        for number, name in enumerate(_COLUMNS)
+    }
+
+
+def _json(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     dialect = connection.dialect
     stored = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
-    table = func.json_each(bindparam("told")).table_valued("value", name="told")
-    return (
-        {
-            name: func.json_extract(table.c.value, f"$[{number}]")
-            for number, name in enumerate(_COLUMNS)
-        },
-        {"told": json.dumps(changes, default=stored)},
-    )
+    return {"told": json.dumps(changes, default=stored)}
 
 
-def _log_bounces(session: Session, mailing: MailingRow, rejected: Iterable[Outcome]) -> None:
+def _log_bounces(session: Session, mailing: _Mailing, rejected: Iterable[Outcome]) -> None:
     """Log refusals while sending as bounces, each once however often it is told."""
     by_position = {outcome.position: outcome for outcome in rejected}
     people = session.execute(

@@ -36,6 +36,7 @@ from newsletter.mailings.dispatch import finish_mailings, take_due_batches
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.recording import record_and_reach
 from newsletter.mailings.settlement import retry_failed, settle_uncertain
 from newsletter.mailings.states import CLAIMABLE, FINAL, TRANSITIONS
 from subscribers.leaving import unsubscribe
@@ -114,8 +115,9 @@ class Ledger(RuleBasedStateMachine):
             if data.draw(st.booleans()):
                 found = ledger.standing(self.engine, claimed, chosen).reached
             else:
-                with transaction(self.engine) as session:
-                    found = ledger.reach(session, claimed, chosen)
+                _, found = record_and_reach(
+                    self.engine, claimed, [], chosen, retry_hours=24, lease_seconds=LEASE_SECONDS
+                )
             self.reached[token] |= found
 
     @precondition(lambda self: self.claims)
