@@ -8,11 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from bench.measure import Row
-from newsletter.bounces.classify import using
 from newsletter.bounces.mail import open_mail
-from newsletter.bounces.phrases import phrases
 from newsletter.bounces.reading import read_report
-from newsletter.bounces.vocabulary import Vocabulary
+from newsletter.bounces.reasons import using
+from newsletter.bounces.vocabulary import Vocabulary, phrases
 from tests.bounces.replies import Counts, found, leaving_out, replies, wronged
 from tests.bounces.test_samples import DISPUTED, FOLDER
 
@@ -59,7 +58,7 @@ def _samples() -> dict[str, Counts]:
 
     def note(phrase: str) -> bool:
         one = phrases((phrase,))
-        known[phrase] = {system for system, words in said.items() if one.said_in(words)}
+        known[phrase] = {system for system, words in said.items() if one.found_in(words)}
         return True
 
     Vocabulary.load(note)

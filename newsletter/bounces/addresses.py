@@ -1,8 +1,13 @@
-"""Addresses in the text of reports: found by form alone, as the other side wrote them."""
+"""Addresses and domains in the text of reports: found by form, and whose they are.
+
+Whose fault a reply names is decided by what it quotes: "example.jp does not exist" speaks of the
+sender where example.jp is the domain that the returned mail came from.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 #: How many are read of one report: ours go to one person each, and every one costs time.
 RECIPIENTS = 30
@@ -37,7 +42,7 @@ def is_system(address: str) -> bool:
 
 
 def is_role(address: str) -> bool:
-    """Tell whether an address is a helper's (RFC 2142), whom notices name to be asked."""
+    """Tell whether an address is a helper's (RFC 2142), whom bounces name to be asked."""
     return address.rpartition("@")[0].lower() in _ROLE_LOCALS
 
 
@@ -46,3 +51,64 @@ def _clean(address: str) -> str:
     if not local.startswith('"'):
         local = local.lstrip("'`*=>")
     return f"{local}@{domain.rstrip('.-')}"[:320]
+
+
+#: What stands for an address of the sender's in marked words, and for a domain of theirs.
+SENDER_ADDRESS = "senderaddress"
+SENDER_DOMAIN = "senderdomain"
+
+_ADDRESS = re.compile(r"[^\s@<>\"()\[\],;:']{1,100}@([\w.-]{1,200}\w)")
+_HOST_NAME = re.compile(r"(?<![\w.@-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w@-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who takes part in a delivery.
+
+    Attributes:
+        recipient: The address that the reply is about.
+        ours: The sender's addresses and domains in lower case: those of the envelope, of From and
+            of Message-ID in the returned mail, and of the address that the report came to.
+        forwarded_to: Further addresses of the recipient, in lower case.
+    """
+
+    recipient: str = ""
+    ours: frozenset[str] = frozenset()
+    forwarded_to: frozenset[str] = frozenset()
+
+    @property
+    def domain(self) -> str:
+        """The recipient's domain in lower case."""
+        return self.recipient.rpartition("@")[2].lower()
+
+    def is_sender(self, name: str) -> bool:
+        """Tell whether an address or a domain, in lower case, is the sender's and nobody else's."""
+        if name == self.recipient.lower() or name in self.forwarded_to:
+            return False
+        if "@" in name and name in self.ours:
+            return True
+        domain = name.rpartition("@")[2]
+        return not self.is_recipients(domain) and any(
+            _is_within(domain, one.rpartition("@")[2]) for one in self.ours
+        )
+
+    def is_recipients(self, domain: str) -> bool:
+        """Tell whether a domain in lower case is the recipient's, or one above or below it."""
+        theirs = (self.domain, *(one.rpartition("@")[2] for one in self.forwarded_to))
+        return any(_is_within(domain, one) or _is_within(one, domain) for one in theirs if one)
+
+    def mark(self, words: str) -> str:
+        """Return words in lower case with ``@`` for each address, and marks for the sender's."""
+
+        def address(match: re.Match[str]) -> str:
+            return SENDER_ADDRESS if self.is_sender(match[0]) else "@"
+
+        def host(match: re.Match[str]) -> str:
+            return SENDER_DOMAIN if self.is_sender(match[0]) else match[0]
+
+        marked = _ADDRESS.sub(address, words)
+        return _HOST_NAME.sub(host, marked) if self.ours else marked
+
+
+def _is_within(domain: str, other: str) -> bool:
+    return bool(other) and (domain == other or domain.endswith(f".{other}"))

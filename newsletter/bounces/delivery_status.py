@@ -1,4 +1,9 @@
-"""Delivery status notifications (RFC 3464 in RFC 6522), also those that keep to it badly."""
+"""Delivery status notifications (RFC 3464 in RFC 6522), and rejections written as receipts.
+
+Also those that keep to the standard badly. A receipt (RFC 8098) otherwise says that mail arrived;
+Sieve's reject (RFC 5429), a quota among its reasons, comes as one from Dovecot. The person is
+there, so that such a rejection is never hard.
+"""
 
 from __future__ import annotations
 
@@ -7,67 +12,51 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address
-from newsletter.bounces.dialogue import find_reply, find_status
+from newsletter.bounces.bounce_text import BounceText
 from newsletter.bounces.mail import Headers, read_headers
-from newsletter.bounces.model import Reason, Report, ReportKind
-from newsletter.bounces.notice import Notice
-from newsletter.bounces.refusal import Refusal, judge
+from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from newsletter.bounces.refusal import Refusal, classify_refusal
+from newsletter.bounces.replies import find_reply, find_status
+from newsletter.bounces.tables import reason_of_exit, reason_of_powermta
 
 _KINDS = ("message/delivery-status", "message/global-delivery-status")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
 #: Address types (RFC 3464 section 2.1.1) whose addresses are mailboxes as we know them.
 _MAILBOX_TYPES = frozenset({"rfc822", "utf-8", "unknown", "smtp", "dns", ""})
 _SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
-#: PowerMTA's own field: it saw the whole dialogue.
-_CATEGORIES = {
-    "bad-domain": Reason.HOST_UNKNOWN,
-    "bad-mailbox": Reason.USER_UNKNOWN,
-    "inactive-mailbox": Reason.SUSPENDED,
-    "invalid-sender": Reason.SENDER_REJECTED,
-    "message-expired": Reason.EXPIRED,
-    "no-answer-from-host": Reason.NETWORK,
-    "policy-related": Reason.POLICY,
-    "quota-issues": Reason.MAILBOX_FULL,
-    "relaying-issues": Reason.RELAYING_DENIED,
-    "routing-errors": Reason.SYSTEM,
-    "spam-related": Reason.SPAM,
-    "virus-related": Reason.SECURITY,
-}
-#: How local programs end (sysexits.h): EX_NOUSER and EX_NOHOST.
-_EXITS = {"67": Reason.USER_UNKNOWN, "68": Reason.HOST_UNKNOWN}
 _SUPPLEMENT = re.compile(r"<?[^<>#;]{0,200}(?:#[\d.]{1,12}\s{1,4})?([\w-]{1,12};.*)", re.DOTALL)
 _FIELD = re.compile(
     r"^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE
 )
 
 
-def read_delivery_status(notice: Notice) -> Report | None:
+def read_delivery_status(bounce: BounceText) -> Report | None:
     """Read the machine's part of a notification; None when there is none."""
-    blocks = [block for block in _blocks(notice) if _names_recipient(block)][:RECIPIENTS]
-    if not blocks or any(notice.mail.of_kind("message/disposition-notification")):
+    blocks = [block for block in _blocks(bounce) if _names_recipient(block)][:RECIPIENTS]
+    if not blocks or any(bounce.mail.of_kind("message/disposition-notification")):
         return None
     failed = [block for block in blocks if not _action(block).startswith(_SUCCESS)]
     if not failed:
         return Report(kind=ReportKind.OTHER, reader="delivery-status")
     by_address: dict[str, Headers] = {}
-    for address, block in zip(_addresses(failed, notice), failed, strict=True):
+    for address, block in zip(_addresses(failed, bounce), failed, strict=True):
         by_address.setdefault(address, block)
-    refusals = [_refusal(block, address, notice) for address, block in by_address.items()]
+    refusals = [_refusal(block, address, bounce) for address, block in by_address.items()]
     delayed = all(_action(block).startswith("delayed") for block in failed)
     return Report(
         kind=ReportKind.DELAY if delayed else ReportKind.BOUNCE,
         reader="delivery-status",
-        recipients=tuple(judge(one) for one in refusals),
+        recipients=tuple(classify_refusal(one) for one in refusals),
     )
 
 
-def _blocks(notice: Notice) -> Iterator[Headers]:
+def _blocks(bounce: BounceText) -> Iterator[Headers]:
     """Give the groups of fields, one a recipient; some systems write them into the text."""
-    texts = [part.text for part in notice.mail.of_kind(*_KINDS)]
+    texts = [part.text for part in bounce.mail.of_kind(*_KINDS)]
     if not any(_FIELD.search(text) for text in texts):
         texts.extend(
             part.text
-            for part in notice.mail.parts
+            for part in bounce.mail.parts
             if not part.is_returned and _FIELD.search(part.text)
         )
     for text in texts:
@@ -103,10 +92,10 @@ def _action(block: Headers) -> str:
     return block.get("action").strip().lower()
 
 
-def _addresses(blocks: list[Headers], notice: Notice) -> list[str]:
-    """Return whom each block is about; the notice helps where a block hides it."""
+def _addresses(blocks: list[Headers], bounce: BounceText) -> list[str]:
+    """Return whom each block is about; the bounce helps where a block hides it."""
     found = [_address(block) for block in blocks]
-    spare = [one for one in (*notice.recipients, *notice.original.to) if one not in found]
+    spare = [one for one in (*bounce.recipients, *bounce.original.to) if one not in found]
     return [one or (spare.pop(0) if spare else "") for one in found]
 
 
@@ -125,8 +114,8 @@ def _address(block: Headers) -> str:
 def _verdict(block: Headers, kind: str, words: str) -> Reason | None:
     """Return what a field by itself says for sure."""
     if kind.strip().lower() == "x-unix":
-        return _EXITS.get(words.strip())
-    return _CATEGORIES.get(block.get("x-powermta-bouncecategory").strip())
+        return reason_of_exit(words.strip())
+    return reason_of_powermta(block.get("x-powermta-bouncecategory").strip())
 
 
 def _supplement(block: Headers) -> str:
@@ -136,16 +125,16 @@ def _supplement(block: Headers) -> str:
     return match[1].rstrip("> ") if match is not None else value.strip("<> ")
 
 
-def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
+def _refusal(block: Headers, address: str, bounce: BounceText) -> Refusal:
     supplement = _supplement(block)
     diagnostic = block.get("diagnostic-code") or supplement
     kind, mark, words = diagnostic.partition(";")
     if not mark or " " in kind.strip():
         kind, words = "", diagnostic
     action = _action(block)
-    told = find_status(words)
+    stated = find_status(words)
     given = find_status(block.get("status"))
-    refusal = notice.refusal(address, diagnostic=words)
+    refusal = bounce.refusal(address, diagnostic=words)
     # "Status: 5.0.0 (…)", "Status: 553 …", "Action: failed (…)": comments that say more.
     comments = f"{block.get('status')} {block.get('action')}"
     refusal = replace(
@@ -162,9 +151,47 @@ def _refusal(block: Headers, address: str, notice: Notice) -> Refusal:
         refusal = replace(refusal, command="RCPT")
     return replace(
         refusal,
-        status=told if told and not told.endswith(".0.0") else given or told,
+        status=stated if stated and not stated.endswith(".0.0") else given or stated,
         reply=find_reply(words) or find_reply(block.get("status")),
         program=kind.strip().lower() == "x-unix",
         verdict=_verdict(block, kind, words) or refusal.verdict,
         late=action.startswith(("delayed", "expired")),
     )
+
+
+_BLOCKS = 8
+_DELETED = re.compile(
+    r"mdn-sent-automatically\s{0,4};\s{0,4}(?:deleted|failed|denied)", re.IGNORECASE
+)
+_REJECTED = re.compile(
+    r"\b(?:was|were|been) (?:automatically )?(?:rejected|refused)|\brejected (?:mail|message)"
+    r"|^rejected:",
+    re.IGNORECASE,
+)
+
+
+def read_rejection(bounce: BounceText) -> Report | None:
+    """Read a receipt that says the mail was rejected; None when the mail is none."""
+    part = next(bounce.mail.of_kind("message/disposition-notification"), None)
+    if part is None:
+        return None
+    blocks = (read_headers(block) for block in part.text.split("\n\n", _BLOCKS))
+    fields = next((block for block in blocks if "disposition" in block), Headers())
+    words = f"{bounce.mail.subject}\n{bounce.text}"
+    if not _DELETED.search(fields.get("disposition")) or not _REJECTED.search(words):
+        return None
+    names = ("original-recipient", "final-recipient")
+    address = next(filter(None, (find_address(fields.get(name)) for name in names)), "")
+    if not address:
+        return None
+    classified = classify_refusal(bounce.refusal(address))
+    return Report(
+        kind=ReportKind.BOUNCE,
+        reader="rejection",
+        recipients=(_of_the_living(classified),),
+    )
+
+
+def _of_the_living(classified: ReportedRecipient) -> ReportedRecipient:
+    is_vague = classified.hard or classified.reason is Reason.UNKNOWN
+    return replace(classified, hard=False, reason=Reason.FILTERED) if is_vague else classified

@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from newsletter.bounces.auto_reply import read_auto_reply
-from newsletter.bounces.delivery_status import read_delivery_status
-from newsletter.bounces.feedback_report import read_feedback_report
-from newsletter.bounces.forwarded import passed_on
-from newsletter.bounces.last_resort import read_last_resort
-from newsletter.bounces.mail import MAIL_OCTETS, open_mail
+from newsletter.bounces.bounce_text import BounceText, identify, open_bounce
+from newsletter.bounces.complaints import read_feedback_report, read_opt_out
+from newsletter.bounces.delivery_status import read_delivery_status, read_rejection
+from newsletter.bounces.mail import MAIL_OCTETS, Mail, Part, open_mail, read_headers
 from newsletter.bounces.model import Report, ReportKind
-from newsletter.bounces.notice import Notice, open_notice
-from newsletter.bounces.opt_out import read_opt_out
-from newsletter.bounces.original import identify
-from newsletter.bounces.rejection import read_rejection
-from newsletter.bounces.ses_mail import read_ses_mail
-from newsletter.bounces.written_notice import read_written_notice
+from newsletter.bounces.unstructured import read_auto_reply, read_last_resort, read_unstructured
+from newsletter.bounces.webhooks.ses import read_ses_mail
 
-Reader = Callable[[Notice], Report | None]
+_MARKER = re.compile(
+    r"^[> \t]{0,8}(?:begin forwarded message"
+    r"|-{2,20} ?(?:forwarded|original|転送) ?(?:message|メッセージ)? ?-{2,20}"
+    r"|-{2,20} ?元のメッセージ ?-{2,20})[: \t]{0,4}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTE = re.compile(r"^> ?", re.MULTILINE)
+_NOTIFIER = re.compile(r"mailer-?daemon|postmaster|mail deliver", re.IGNORECASE)
+_HEAD = 16_000
+
+
+def passed_on(mail: Mail) -> Mail | None:
+    """Return the bounce that a mail passes on, if it has no machine's part of its own."""
+    if any(part.kind.endswith(("delivery-status", "feedback-report")) for part in mail.parts):
+        return None
+    returned = next((part for part in mail.parts if part.is_returned), None)
+    if returned is not None:
+        return _returned_report(returned)
+    return _quoted_bounce(mail)
+
+
+def _returned_report(part: Part) -> Mail | None:
+    head = part.text.lstrip("\n")[:_HEAD].partition("\n\n")[0].lower()
+    if "multipart/report" not in head:
+        return None
+    return open_mail(part.text.lstrip("\n").encode("utf-8", "surrogateescape"))
+
+
+def _quoted_bounce(mail: Mail) -> Mail | None:
+    """Return the bounce that follows a mail program's mark of forwarding."""
+    text = mail.words
+    match = _MARKER.search(text)
+    if match is None:
+        return None
+    within = text[match.end() :].lstrip("\n")
+    if within.startswith(">"):
+        within = _QUOTE.sub("", within)
+    head, _, body = within.lstrip("\n ").partition("\n\n")
+    headers = read_headers(head)
+    if not _NOTIFIER.search(headers.get("from")):
+        return None
+    part = Part(kind="text/plain", text=body)
+    return Mail(headers=headers, kind="text/plain", parameters={}, parts=(part,))
+
+
+Reader = Callable[[BounceText], Report | None]
 
 #: In the order of how sure they are; the first that finds something is believed.
 _READERS: tuple[Reader, ...] = (
@@ -28,9 +68,9 @@ _READERS: tuple[Reader, ...] = (
     read_rejection,
     read_opt_out,
     read_auto_reply,
-    read_written_notice,
+    read_unstructured,
 )
-#: Gateways and people pass notices on within another mail.
+#: Gateways and people pass bounces on within another mail.
 _WITHIN = 2
 
 
@@ -45,23 +85,23 @@ def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
         envelope_to: The address that it was delivered to, where the way in knows it.
     """
     raw = raw[:MAIL_OCTETS]
-    notice = open_notice(open_mail(raw))
-    report, about = _read(notice, depth=0)
+    bounce = open_bounce(open_mail(raw))
+    report, about = _read(bounce, depth=0)
     if report is None:
-        report = read_last_resort(notice)
+        report = read_last_resort(bounce)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
-    return identify(found, notice.mail, about.original, envelope_to=envelope_to)
+    return identify(found, bounce.mail, about.original, envelope_to=envelope_to)
 
 
-def _read(notice: Notice, *, depth: int) -> tuple[Report | None, Notice]:
-    """Return the report, and the notice it was found in: this one, or one that it passes on."""
-    inner = passed_on(notice.mail) if depth < _WITHIN else None
+def _read(bounce: BounceText, *, depth: int) -> tuple[Report | None, BounceText]:
+    """Return the report, and the bounce it was found in: this one, or one that it passes on."""
+    inner = passed_on(bounce.mail) if depth < _WITHIN else None
     if inner is not None:
-        report, about = _read(open_notice(inner), depth=depth + 1)
+        report, about = _read(open_bounce(inner), depth=depth + 1)
         if report is not None and report.kind in {ReportKind.BOUNCE, ReportKind.COMPLAINT}:
             return report, about
     for reader in _READERS:
-        report = reader(notice)
+        report = reader(bounce)
         if report is not None:
-            return report, notice
-    return None, notice
+            return report, bounce
+    return None, bounce

@@ -1,4 +1,4 @@
-"""A refusal: what is said about one recipient, before it is judged what that means."""
+"""A refusal: what is said about one recipient, and the reason that it amounts to."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from newsletter.bounces.classify import (
+from newsletter.bounces.addresses import Parties
+from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
+from newsletter.bounces.reasons import (
     are_vague,
     hides_behind_words,
     reason_of_codes,
     reason_of_words,
     speaks_of_nobody,
 )
-from newsletter.bounces.dialogue import find_reply, find_status, unwrap
-from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
-from newsletter.bounces.parties import Parties
-from newsletter.bounces.statuses import is_for_now
+from newsletter.bounces.replies import find_reply, find_status, unwrap
+from newsletter.bounces.tables import is_for_now
 
 _WORDS_KEPT = 600
 #: RFC 5321 section 4.3.2: no reply to DATA.
@@ -33,11 +33,11 @@ class Refusal:
 
     Attributes:
         words: What was said of this address, the nearest first.
-        around: What the notice says besides, asked when neither words nor codes say enough.
+        around: What the bounce says besides, asked when neither words nor codes say enough.
         command: The SMTP command that was refused, in capitals; empty when it is not told.
         program: A local program refused, not an SMTP server (``Diagnostic-Code: x-unix``).
         late: The message is called delayed or expired.
-        verdict: The reason, where the form of a notice alone tells it.
+        verdict: The reason, where the form of a bounce alone tells it.
         ours: The sender's addresses and domains in lower case (`Parties.ours`).
         forwarded_to: Where the recipient's mail went on to, in lower case.
     """
@@ -60,29 +60,30 @@ class Refusal:
         return Parties(recipient=self.address, ours=self.ours, forwarded_to=self.forwarded_to)
 
 
-def judge(refusal: Refusal) -> ReportedRecipient:
+def classify_refusal(refusal: Refusal) -> ReportedRecipient:
     """Return a recipient with the reason that the refusal amounts to."""
     refusal = _unwrapped(refusal)
-    told = [words for words in refusal.words if words.strip()]
+    statements = [words for words in refusal.words if words.strip()]
     around = [words for words in refusal.around if words.strip()]
     status = refusal.status
     if not status or status.endswith(".0.0"):
-        status = _first(find_status, (*told, *around)) or status
-    reply = refusal.reply or _first(find_reply, (*told, *around))
+        status = _first(find_status, (*statements, *around)) or status
+    reply = refusal.reply or _first(find_reply, (*statements, *around))
     command = refusal.command or ("RCPT" if reply in _OF_RECIPIENT else "")
     by_code = reason_of_codes(status=status, reply=reply, command=command)
     find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
-    reason, words = _by_words(partial(find, near=True), told)
+    reason, words = _by_words(partial(find, near=True), statements)
     if reason in PERMANENT and not command and not find_reply(words):
         # A system's own sentence, without a reply: what it says further down goes first.
         reason, words = next(
-            ((other, one) for one in told if (other := find(one)) in _OF_MAILBOX), (reason, words)
+            ((other, one) for one in statements if (other := find(one)) in _OF_MAILBOX),
+            (reason, words),
         )
     if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
         reason, words = _by_words(find, around)
     if reason is Reason.UNKNOWN:
-        reason, words = by_code, next(iter((*told, *around)), "")
-        denial = next((one for one in told if speaks_of_nobody(one, refusal.parties)), "")
+        reason, words = by_code, next(iter((*statements, *around)), "")
+        denial = next((one for one in statements if speaks_of_nobody(one, refusal.parties)), "")
         if denial and reason in {Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX}:
             plain = not command and reply in _REFUSES_MAILBOX
             plain = plain and not hides_behind_words(denial, refusal.parties)
@@ -118,8 +119,8 @@ def _unwrapped(refusal: Refusal) -> Refusal:
     )
 
 
-def _by_words(find: Callable[[str], Reason], told: Iterable[str]) -> tuple[Reason, str]:
-    for words in told:
+def _by_words(find: Callable[[str], Reason], statements: Iterable[str]) -> tuple[Reason, str]:
+    for words in statements:
         reason = find(words)
         if reason is not Reason.UNKNOWN:
             return reason, words

@@ -1,12 +1,130 @@
-"""The vocabulary: which phrases speak of what, in the order in which the themes are asked."""
+"""The vocabulary: what mail systems say, as phrases by theme and as patterns of grammar.
+
+A phrase is looked for in words in lower case with single spaces, where ``@`` stands for each
+address and links are left out; `` * `` in a phrase stands for a few words in between. Add a phrase
+to the theme it speaks of, a table in ``phrases/*.toml``; the order of themes is in `Vocabulary` and
+`newsletter.bounces.reasons`. A phrase is one system's wording; the patterns of
+``phrases/grammar.toml`` are what wordings have in common, in whatever language: a person's or a
+mailbox's name next to a word for "unknown" or "full". One side of such a pair alone says nothing:
+"unknown command" and "account settings" are as common.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from newsletter.bounces.model import Reason
-from newsletter.bounces.phrases import Phrases, phrases, tables
+
+#: How far apart the two sides of `` * `` may stand.
+_APART = 160
+#: Between the sides of a pair: a few words of one clause, names, addresses and quotes too.
+_WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Phrases of one theme, cut into what must follow each other."""
+
+    pieces: tuple[tuple[str, ...], ...]
+
+    def found_in(self, words: str) -> bool:
+        """Tell whether words hold one of the phrases; linear in both."""
+        return any(_follows(words, one) for one in self.pieces)
+
+
+def _lists(file: str) -> dict[str, tuple[str, ...]]:
+    text = files(__package__).joinpath("phrases", f"{file}.toml").read_text("utf-8")
+    read = tomllib.loads(text)
+    for name, table in read.items():
+        if not isinstance(table, list) or not all(isinstance(one, str) for one in table):
+            raise ValueError(f"{file}.toml, {name}: a table is a list of strings.")
+    return {name: tuple(table) for name, table in read.items()}
+
+
+@cache
+def patterns(file: str) -> dict[str, tuple[str, ...]]:
+    """Return the tables of regular expressions of a file in ``phrases/``.
+
+    Raises:
+        ValueError: It holds something else than lists of distinct regular expressions.
+    """
+    read = _lists(file)
+    for name, table in read.items():
+        for one in table:
+            try:
+                re.compile(one)
+            except re.error as error:
+                raise ValueError(f"{file}.toml, {name}: {one!r}: {error}.") from None
+            if table.count(one) > 1:
+                raise ValueError(f"{file}.toml, {name}: given twice: {one!r}.")
+    return read
+
+
+@cache
+def tables(file: str) -> dict[str, tuple[str, ...]]:
+    """Return the tables of phrases of a file in ``phrases/``.
+
+    Raises:
+        ValueError: It holds something else than lists of distinct phrases in lower case.
+    """
+    read = _lists(file)
+    for name, table in read.items():
+        wrong = [one for one in table if not one.strip() or one != one.lower()]
+        twice = [one for one in table if table.count(one) > 1]
+        if wrong or twice:
+            raise ValueError(
+                f"{file}.toml, {name}: not in lower case, or given twice: {[*wrong, *twice][0]!r}."
+            )
+    return read
+
+
+def phrases(*tables: Iterable[str]) -> Phrases:
+    """Prepare tables of phrases for looking up."""
+    return Phrases(tuple(tuple(one.split(" * ")) for table in tables for one in table))
+
+
+def _follows(words: str, pieces: tuple[str, ...]) -> bool:
+    first = words.find(pieces[0])
+    # A handful of beginnings suffices: words are one reply, not a book.
+    for _ in range(8):
+        if first < 0:
+            return False
+        at = first + len(pieces[0])
+        for piece in pieces[1:]:
+            found = words.find(piece, at, at + _APART + len(piece))
+            if found < 0:
+                break
+            at = found + len(piece)
+        else:
+            return True
+        first = words.find(pieces[0], first + 1)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Two tables of patterns whose members stand together within a clause, in this order."""
+
+    pattern: re.Pattern[str]
+
+    def found_in(self, words: str) -> bool:
+        """Tell whether words hold a pair; linear in them, for what stands between is bounded."""
+        return self.pattern.search(words) is not None
+
+
+def pairs(
+    left: Iterable[str], right: Iterable[str], *, between: str = _WITHIN_CLAUSE, spaced: bool = True
+) -> Pairs:
+    """Prepare two tables; ``spaced`` where a script parts its words."""
+    edge = r"\b" if spaced else ""
+    sides = ["|".join(sorted(side, key=len, reverse=True)) for side in (left, right)]
+    return Pairs(re.compile(rf"{edge}(?:{sides[0]}){edge}{between}{edge}(?:{sides[1]}){edge}"))
+
 
 Themes = tuple[tuple[Reason, Phrases], ...]
 

@@ -11,7 +11,7 @@ from newsletter.database.tables import BounceDecisionRow, BounceRow, CallTokenRo
 from newsletter.database.types import now
 from newsletter.database.vocabulary import FeedbackAction
 
-#: Providers try for a day at most; see `newsletter.bounces.webhooks.proof`.
+#: Providers try for a day at most; see `newsletter.bounces.webhooks.signatures`.
 _TOKEN_DAYS = 3
 
 

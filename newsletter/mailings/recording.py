@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
-from newsletter.bounces.refusal import Refusal, judge
+from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.database.engine import transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import (
@@ -409,7 +409,7 @@ def _bounce(outcome: Outcome, address: str, ours: frozenset[str]) -> dict[str, A
         command=outcome.command,
         ours=ours - {""},
     )
-    judged = judge(told)
+    judged = classify_refusal(told)
     return {
         "address": address,
         "kind": BounceKind.HARD if judged.hard else BounceKind.SOFT,

@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.bounces.classify import using
-from newsletter.bounces.dialogue import find_status
-from newsletter.bounces.phrases import phrases
-from newsletter.bounces.refusal import Refusal, judge
-from newsletter.bounces.vocabulary import Vocabulary
+from newsletter.bounces.reasons import using
+from newsletter.bounces.refusal import Refusal, classify_refusal
+from newsletter.bounces.replies import find_status
+from newsletter.bounces.vocabulary import Vocabulary, phrases
 from tests.bounces.formats import OURS, READER
 from tests.bounces.sayings import SAYINGS
 
@@ -44,7 +43,7 @@ class Reply:
     @property
     def is_read_as_hard(self) -> bool:
         """How it is read when it is all that is known of our reader."""
-        return judge(
+        return classify_refusal(
             Refusal(
                 address=READER,
                 words=(self.text,),
@@ -87,7 +86,7 @@ def leaving_out(given: tuple[Reply, ...]) -> dict[str, Counts]:
         known = "\n".join(" ".join(text.lower().split()) for text in others).replace(READER, "@")
 
         def is_known(phrase: str, known: str = known) -> bool:
-            return phrases((phrase,)).said_in(known)
+            return phrases((phrase,)).found_in(known)
 
         with using(Vocabulary.load(is_known)):
             counts[system] = count(one for one in given if one.system == system)

@@ -1,8 +1,8 @@
-"""Webhooks of providers that send for us: proven, read, and told in one vocabulary.
+"""Webhooks of providers that send for us: proven, read, and put into one vocabulary.
 
-One module a provider, each with one literal table from the provider's words to a `Meaning`. A word
-that no table knows is kept raw and shown. To add a provider, write its module, add it to
-`adapters`, its setting to `Settings` and its cases to ``tests/bounces/webhook_cases.py``.
+One module a provider, whose words ``meanings.toml`` maps to a `Meaning`. A word that no table knows
+is kept raw and shown. To add a provider, write its module and its tables, add it to `adapters`, its
+setting to `Settings` and its cases to ``tests/bounces/webhook_cases.py``.
 """
 
 from __future__ import annotations

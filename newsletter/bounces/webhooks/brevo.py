@@ -4,46 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    Meaning,
-    bounce,
-    general,
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    meanings,
 )
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
-from newsletter.bounces.webhooks.unsigned import Unsigned
+from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.signatures import Unsigned
 
-_EVENTS: dict[str, Meaning | None] = {
-    "hard_bounce": GONE,
-    "invalid_email": GONE,
-    "soft_bounce": SOFT,
-    "blocked": general(Reason.BLOCKED),
-    "error": bounce(Reason.SYSTEM),
-    "deferred": DELAY,
-    "spam": COMPLAINT,
-    "complaint": COMPLAINT,
-    "unsubscribed": LEFT,
-    "unsubscribe": LEFT,
-    "request": NOTHING,
-    "sent": NOTHING,
-    "delivered": NOTHING,
-    "opened": NOTHING,
-    "unique_opened": NOTHING,
-    "proxy_open": NOTHING,
-    "unique_proxy_open": NOTHING,
-    "loaded_by_proxy": NOTHING,
-    "click": NOTHING,
-    "list_addition": NOTHING,
-    "contact_updated": NOTHING,
-    "contact_deleted": NOTHING,
-}
+_EVENTS = meanings("brevo", "events")
 
 
 class Brevo(Unsigned):

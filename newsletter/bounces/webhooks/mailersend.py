@@ -4,41 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    Meaning,
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    meanings,
 )
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
-from newsletter.bounces.webhooks.proof import require_body_signature
+from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.signatures import require_body_signature
 
-_EVENTS: dict[str, Meaning | None] = {
-    "hard_bounced": GONE,
-    "soft_bounced": SOFT,
-    "deferred": DELAY,
-    "spam_complaint": COMPLAINT,
-    "spam_complaints": COMPLAINT,
-    "unsubscribed": LEFT,
-    # On MailerSend's own list, for a bounce, a complaint or by hand: which, it does not say.
-    "suppressed": SOFT,
-    "sent": NOTHING,
-    "delivered": NOTHING,
-    "opened": NOTHING,
-    "opened_unique": NOTHING,
-    "clicked": NOTHING,
-    "clicked_unique": NOTHING,
-    "survey_opened": NOTHING,
-    "survey_submitted": NOTHING,
-    "verified": NOTHING,
-    "start": NOTHING,
-    "end": NOTHING,
-    "test": NOTHING,
-}
+_EVENTS = meanings("mailersend", "events")
 _REASONS = ("bounce_reason", "reject_reason", "suppression_reason", "unsubscribe_reason")
 
 

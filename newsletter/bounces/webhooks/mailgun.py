@@ -12,8 +12,15 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.webhooks.model import (
+    GONE,
+    SOFT,
+    Call,
+    ProvenWithin,
+    ProviderEvent,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     form_fields,
@@ -22,20 +29,7 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    UNDECIDED,
-    Meaning,
-    bounce,
-    general,
-)
-from newsletter.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent
-from newsletter.bounces.webhooks.proof import (
+from newsletter.bounces.webhooks.signatures import (
     TRIED_FOR,
     read_seconds,
     require_recent,
@@ -43,29 +37,9 @@ from newsletter.bounces.webhooks.proof import (
 )
 
 #: A failure is looked up as ``failed/SEVERITY`` when its reason says nothing finer.
-_EVENTS: dict[str, Meaning | None] = {
-    "failed/permanent": GONE,
-    "failed/temporary": DELAY,
-    "rejected": general(Reason.POLICY),
-    "complained": COMPLAINT,
-    "unsubscribed": LEFT,
-    "accepted": NOTHING,
-    "delivered": NOTHING,
-    "opened": NOTHING,
-    "clicked": NOTHING,
-    "stored": NOTHING,
-}
+_EVENTS = meanings("mailgun", "events")
 #: Reasons of permanent failures.
-_REASONS: dict[str, Meaning] = {
-    "suppress-bounce": GONE,
-    "suppress-complaint": COMPLAINT,
-    "suppress-unsubscribe": LEFT,
-    "espblock": bounce(Reason.BLOCKED),
-    "blacklisted": bounce(Reason.BLOCKED),
-    "greylisted": bounce(Reason.RATE_LIMITED),
-    "old": bounce(Reason.EXPIRED),
-    "generic": UNDECIDED,
-}
+_REASONS = meanings("mailgun", "reasons")
 #: Mailgun's own numbers in place of a reply code: it gave up, or knew beforehand.
 _OWN_CODES = {"600", "602", "603", "605", "606", "607", "608", "620", "621", "625", "650"}
 
@@ -75,7 +49,7 @@ class Mailgun(ProvenWithin):
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is an HTTP webhook signing key."""
-        shown = _proof(call)
+        shown = _signature_fields(call)
         stamp, token = shown["timestamp"].text, shown["token"].text
         signed = f"{stamp}{token}".encode("utf-8", "surrogatepass")
         expected = [hmac.digest(key.encode(), signed, "sha256").hex().encode() for key in secrets]
@@ -86,7 +60,7 @@ class Mailgun(ProvenWithin):
         """See `Adapter.once`."""
         event_data = _event_data(call)
         content = hashlib.sha256((event_data or Foreign(None)).raw).hexdigest()
-        return f"mailgun:{_proof(call)['token'].text}", content
+        return f"mailgun:{_signature_fields(call)['token'].text}", content
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:
         """See `Adapter.read`."""
@@ -97,7 +71,7 @@ class Mailgun(ProvenWithin):
         return [] if one is None else [one]
 
 
-def _proof(call: Call) -> Foreign:
+def _signature_fields(call: Call) -> Foreign:
     """Return the object, or in the older form the fields, that hold stamp, token and signature."""
     if _is_form(call):
         return Foreign(form_fields(call))

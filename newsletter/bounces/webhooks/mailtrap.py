@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     meaning_of,
@@ -13,58 +17,11 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    Meaning,
-    bounce,
-    general,
-)
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
-from newsletter.bounces.webhooks.proof import require_body_signature
+from newsletter.bounces.webhooks.signatures import require_body_signature
 
-_EVENTS: dict[str, Meaning | None] = {
-    "bounce": GONE,
-    "soft bounce": SOFT,
-    "spam": COMPLAINT,
-    "spam complaint": COMPLAINT,
-    "unsubscribe": LEFT,
-    # Mailtrap does not send: the account is suspended, or the address on its list.
-    "suspension": bounce(Reason.SYSTEM),
-    "reject": SOFT,
-    "delivery": NOTHING,
-    "open": NOTHING,
-    "click": NOTHING,
-}
+_EVENTS = meanings("mailtrap", "events")
 #: ``bounce_category``, which is finer than the event.
-_CATEGORIES: dict[str, Meaning] = {
-    "badmailbox": GONE,
-    "baddomain": bounce(Reason.HOST_UNKNOWN),
-    "inactivemailbox": bounce(Reason.SUSPENDED),
-    "mailboxfull": bounce(Reason.MAILBOX_FULL),
-    "quota": bounce(Reason.MAILBOX_FULL),
-    "quotaissues": bounce(Reason.MAILBOX_FULL),
-    "spam": bounce(Reason.SPAM),
-    "spamrelated": general(Reason.SPAM),
-    "spamblock": general(Reason.BLOCKED),
-    "spamcontent": bounce(Reason.CONTENT),
-    "virus": bounce(Reason.SECURITY),
-    "policyrelated": general(Reason.POLICY),
-    "policy": general(Reason.POLICY),
-    "contentrelated": bounce(Reason.CONTENT),
-    "messageexpired": bounce(Reason.EXPIRED),
-    "toolarge": bounce(Reason.MESSAGE_TOO_BIG),
-    "relayingissues": bounce(Reason.RELAYING_DENIED),
-    "routingerrors": bounce(Reason.NETWORK),
-    "noanswerfromhost": bounce(Reason.NETWORK),
-    "badconnection": bounce(Reason.NETWORK),
-    "badconfiguration": bounce(Reason.SYSTEM),
-    "protocolerrors": bounce(Reason.SYSTEM),
-    "invalidsender": bounce(Reason.SENDER_REJECTED),
-}
+_CATEGORIES = meanings("mailtrap", "categories")
 
 
 class Mailtrap:

@@ -6,8 +6,14 @@ import base64
 import hmac
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.webhooks.model import (
+    UNKNOWN,
+    Call,
+    ProviderEvent,
+    RefusedCallError,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     form_fields,
@@ -15,63 +21,13 @@ from newsletter.bounces.webhooks.foreign import (
     read_batch,
     recipient,
 )
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    UNKNOWN,
-    Meaning,
-    bounce,
-    general,
-)
-from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
-from newsletter.bounces.webhooks.proof import require_signature
+from newsletter.bounces.webhooks.signatures import require_signature
 
-_EVENTS: dict[str, Meaning | None] = {
-    "hard_bounce": GONE,
-    "soft_bounce": SOFT,
-    "deferral": DELAY,
-    "spam": COMPLAINT,
-    "unsub": LEFT,
-    "reject": UNKNOWN,
-    "send": NOTHING,
-    "delivered": NOTHING,
-    "open": NOTHING,
-    "click": NOTHING,
-    "blacklist": NOTHING,
-    "whitelist": NOTHING,
-}
+_EVENTS = meanings("mandrill", "events")
 #: ``msg.bounce_description``, which is finer than the event.
-_DESCRIPTIONS: dict[str, Meaning] = {
-    "bad_mailbox": GONE,
-    "invalid_domain": bounce(Reason.HOST_UNKNOWN),
-    "mailbox_full": bounce(Reason.MAILBOX_FULL),
-    "message_too_large": bounce(Reason.MESSAGE_TOO_BIG),
-    "spam": bounce(Reason.SPAM),
-    "mail_block": general(Reason.BLOCKED),
-    "invalid_sender": bounce(Reason.SENDER_REJECTED),
-    "relay_denied": bounce(Reason.RELAYING_DENIED),
-    "dns_failure": bounce(Reason.NETWORK),
-    "inactive_mailbox": bounce(Reason.SUSPENDED),
-    "challenge_response": bounce(Reason.POLICY),
-    "outdated_mailbox": bounce(Reason.MOVED),
-}
+_DESCRIPTIONS = meanings("mandrill", "descriptions")
 #: Why Mandrill did not even try: ``reject.reason``, or the state of a rejected message.
-_REJECTS: dict[str, Meaning] = {
-    "hard-bounce": GONE,
-    "soft-bounce": SOFT,
-    "spam": COMPLAINT,
-    "unsub": LEFT,
-    "custom": bounce(Reason.POLICY),
-    "invalid-sender": bounce(Reason.SENDER_REJECTED),
-    "invalid": bounce(Reason.SYNTAX),
-    "unsigned": bounce(Reason.AUTHENTICATION),
-    "test-mode-limit": bounce(Reason.SYSTEM),
-    "rule": bounce(Reason.POLICY),
-}
+_REJECTS = meanings("mandrill", "rejects")
 
 
 class Mandrill:

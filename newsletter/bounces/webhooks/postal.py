@@ -11,32 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.meaning import (
-    DELAY,
-    GONE,
-    NOTHING,
-    UNDECIDED,
-    Meaning,
-    bounce,
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    RefusedCallError,
+    meanings,
 )
-from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
-from newsletter.bounces.webhooks.proof import octets_of
+from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.signatures import octets_of
 
-_EVENTS: dict[str, Meaning | None] = {
-    "messagedeliveryfailed": GONE,
-    "messagedelayed": DELAY,
-    # A report came back later; Postal does not read what it says.
-    "messagebounced": UNDECIDED,
-    "messageheld": bounce(Reason.SYSTEM),
-    "messagesent": NOTHING,
-    "messagelinkclicked": NOTHING,
-    "messageloaded": NOTHING,
-    "domaindnserror": NOTHING,
-    "sendlimitapproaching": NOTHING,
-    "sendlimitexceeded": NOTHING,
-}
+_EVENTS = meanings("postal", "events")
 
 
 class Postal:

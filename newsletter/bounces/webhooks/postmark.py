@@ -4,61 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.meaning import (
-    AUTO_REPLY,
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    UNKNOWN,
-    Meaning,
-    bounce,
-    general,
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    meanings,
 )
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
-from newsletter.bounces.webhooks.unsigned import Unsigned
+from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.signatures import Unsigned
 
-_RECORDS: dict[str, Meaning | None] = {
-    "bounce": UNKNOWN,
-    "spamcomplaint": COMPLAINT,
-    "subscriptionchange": UNKNOWN,
-    "delivery": NOTHING,
-    "open": NOTHING,
-    "click": NOTHING,
-}
-_BOUNCES: dict[str, Meaning | None] = {
-    "hardbounce": GONE,
-    "bademailaddress": GONE,
-    "softbounce": SOFT,
-    "transient": DELAY,
-    "dnserror": bounce(Reason.NETWORK),
-    "spamnotification": bounce(Reason.SPAM),
-    "virusnotification": bounce(Reason.SECURITY),
-    "blocked": general(Reason.BLOCKED),
-    "dmarcpolicy": bounce(Reason.AUTHENTICATION),
-    "smtpapierror": bounce(Reason.SYSTEM),
-    "templaterenderingfailed": bounce(Reason.SYSTEM),
-    "inbounderror": NOTHING,
-    "openrelaytest": NOTHING,
-    "autoresponder": AUTO_REPLY,
-    "addresschange": AUTO_REPLY,
-    "challengeverification": AUTO_REPLY,
-    "unsubscribe": LEFT,
-    "subscribe": NOTHING,
-    "spamcomplaint": COMPLAINT,
-    "manuallydeactivated": LEFT,
-    "unconfirmed": UNKNOWN,
-    "unknown": UNKNOWN,
-}
-_SUPPRESSIONS: dict[str, Meaning | None] = {
-    "hardbounce": GONE,
-    "spamcomplaint": COMPLAINT,
-    "manualsuppression": LEFT,
-}
+_RECORDS = meanings("postmark", "records")
+_BOUNCES = meanings("postmark", "bounces")
+_SUPPRESSIONS = meanings("postmark", "suppressions")
 
 
 class Postmark(Unsigned):

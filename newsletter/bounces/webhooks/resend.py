@@ -6,8 +6,16 @@ import hmac
 from collections.abc import Sequence
 from datetime import timedelta
 
-from newsletter.bounces.model import Reason, ReportKind
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.model import ReportKind
+from newsletter.bounces.webhooks.model import (
+    LEFT,
+    UNDECIDED,
+    UNKNOWN,
+    Call,
+    ProviderEvent,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     meaning_of,
@@ -15,20 +23,7 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    UNDECIDED,
-    UNKNOWN,
-    Meaning,
-    bounce,
-)
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
-from newsletter.bounces.webhooks.proof import (
+from newsletter.bounces.webhooks.signatures import (
     octets_of,
     read_seconds,
     require_recent,
@@ -38,37 +33,9 @@ from newsletter.bounces.webhooks.proof import (
 #: Svix signs every attempt anew.
 _RECENT = timedelta(minutes=5)
 
-_EVENTS: dict[str, Meaning | None] = {
-    "email.bounced": UNKNOWN,
-    "email.complained": COMPLAINT,
-    "email.delivery_delayed": DELAY,
-    "email.failed": bounce(Reason.SYSTEM),
-    "email.suppressed": SOFT,
-    "contact.updated": NOTHING,
-    "contact.created": NOTHING,
-    "contact.deleted": NOTHING,
-    "email.sent": NOTHING,
-    "email.scheduled": NOTHING,
-    "email.delivered": NOTHING,
-    "email.opened": NOTHING,
-    "email.clicked": NOTHING,
-    "email.received": NOTHING,
-    "domain.created": NOTHING,
-    "domain.updated": NOTHING,
-    "domain.deleted": NOTHING,
-}
+_EVENTS = meanings("resend", "events")
 #: ``type/subType`` of a bounce first, then its type alone; the words are those of Amazon SES.
-_BOUNCES: dict[str, Meaning] = {
-    "permanent": GONE,
-    "permanent/suppressed": GONE,
-    "permanent/onaccountsuppressionlist": SOFT,
-    "transient": SOFT,
-    "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
-    "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
-    "transient/contentrejected": bounce(Reason.CONTENT),
-    "transient/attachmentrejected": bounce(Reason.CONTENT),
-    "undetermined": UNDECIDED,
-}
+_BOUNCES = meanings("resend", "bounces")
 
 
 class Resend:
@@ -97,16 +64,16 @@ class Resend:
         body = parse(call.body)
         if body is None or not body.is_object:
             return [unreadable("resend", call.body)]
-        told = _read(body, call.headers.get("svix-id", ""))
-        return [] if told is None else [told]
+        event_read = _read(body, call.headers.get("svix-id", ""))
+        return [] if event_read is None else [event_read]
 
 
 def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
     word, data = body["type"].word, body["data"]
     meaning = meaning_of(_EVENTS, word)
-    said = data["bounce"]
+    detail = data["bounce"]
     if word == "email.bounced":
-        kind, finer = said["type"].word, f"{said['type'].word}/{said['subType'].word}"
+        kind, finer = detail["type"].word, f"{detail['type'].word}/{detail['subType'].word}"
         meaning = _BOUNCES.get(finer) or _BOUNCES.get(kind, UNDECIDED)
     if word == "contact.updated" and data["unsubscribed"].value is True:
         meaning = LEFT
@@ -116,8 +83,8 @@ def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
     if len(addresses) > 1 and meaning.kind is not ReportKind.OTHER:
         # Which of several it was, nobody says.
         meaning = UNKNOWN
-    diagnoses = [one.text for one in said["diagnosticCode"]] or [said["diagnosticCode"].text]
-    words = diagnoses[0] or said["message"].text or data["failed"]["reason"].text
+    diagnoses = [one.text for one in detail["diagnosticCode"]] or [detail["diagnosticCode"].text]
+    words = diagnoses[0] or detail["message"].text or data["failed"]["reason"].text
     headers = {one["name"].word: one["value"].text for one in data["headers"]}
     return event(
         "resend",

@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProviderEvent,
+    RefusedCallError,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     meaning_of,
@@ -18,29 +23,10 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    DELAY,
-    GONE,
-    NOTHING,
-    SOFT,
-    Meaning,
-    bounce,
-)
-from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
+from newsletter.bounces.webhooks.signatures import Unsigned
 from newsletter.bounces.webhooks.sns import is_https_on
-from newsletter.bounces.webhooks.unsigned import Unsigned
 
-_EVENTS: dict[str, Meaning | None] = {
-    "email_mailbox_not_found": GONE,
-    "email_dropped": GONE,
-    "email_deferred": DELAY,
-    "email_spam": bounce(Reason.SPAM),
-    # On Scaleway's own list, for a full mailbox as well as for one that is none.
-    "email_blocklisted": SOFT,
-    "blocklist_created": NOTHING,
-    "email_queued": NOTHING,
-    "email_delivered": NOTHING,
-}
+_EVENTS = meanings("scaleway", "events")
 _HOST = re.compile(r"sns\.mnq\.[a-z]{2}-[a-z]{3}\.(scaleway\.com|scw\.cloud)")
 
 

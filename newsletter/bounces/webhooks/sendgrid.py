@@ -10,55 +10,28 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    DELAY,
+from newsletter.bounces.webhooks.model import (
     GONE,
-    LEFT,
-    NOTHING,
     UNKNOWN,
-    Meaning,
-    bounce,
-    general,
+    Call,
+    ProviderEvent,
+    RefusedCallError,
+    meanings,
 )
-from newsletter.bounces.webhooks.model import Call, ProviderEvent, RefusedCallError
-from newsletter.bounces.webhooks.proof import TRIED_FOR, octets_of, read_seconds, require_recent
+from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
+from newsletter.bounces.webhooks.signatures import (
+    TRIED_FOR,
+    octets_of,
+    read_seconds,
+    require_recent,
+)
 
 _HEADER = "x-twilio-email-event-webhook-"
 
-_EVENTS: dict[str, Meaning | None] = {
-    "bounce": GONE,
-    "blocked": general(Reason.BLOCKED),
-    "dropped": UNKNOWN,
-    "deferred": DELAY,
-    "spamreport": COMPLAINT,
-    "unsubscribe": LEFT,
-    "group_unsubscribe": LEFT,
-    "group_resubscribe": NOTHING,
-    "processed": NOTHING,
-    "delivered": NOTHING,
-    "open": NOTHING,
-    "click": NOTHING,
-}
+_EVENTS = meanings("sendgrid", "events")
 #: Finer than the event itself; of any other class the event's ``type`` is the verdict.
-_CLASSES: dict[str, Meaning] = {
-    "invalid address": GONE,
-    "mailbox unavailable": general(Reason.SUSPENDED),
-    "content": general(Reason.CONTENT),
-    "reputation": general(Reason.BLOCKED),
-    "frequency/volume": general(Reason.RATE_LIMITED),
-    "technical": general(Reason.SYSTEM),
-}
-_DROPPED: dict[str, Meaning] = {
-    "bounced address": GONE,
-    "invalid": GONE,
-    "spam reporting address": COMPLAINT,
-    "unsubscribed address": LEFT,
-    "spam content (if spam checker app enabled)": bounce(Reason.CONTENT),
-    "recipient list over package quota": bounce(Reason.RATE_LIMITED),
-}
+_CLASSES = meanings("sendgrid", "classes")
+_DROPPED = meanings("sendgrid", "dropped")
 
 
 class SendGrid:

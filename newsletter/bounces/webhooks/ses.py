@@ -1,11 +1,27 @@
-"""Amazon SES: bounces, complaints and events, which Amazon SNS brings."""
+"""Amazon SES: bounces, complaints and events, which Amazon SNS brings as calls or as mail."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
-from newsletter.bounces.model import Reason, ReportedRecipient
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.bounce_text import BounceText
+from newsletter.bounces.mail import Mail
+from newsletter.bounces.model import Report, ReportedRecipient
+from newsletter.bounces.webhooks.model import (
+    AUTO_REPLY,
+    COMPLAINT,
+    GONE,
+    UNDECIDED,
+    UNKNOWN,
+    Call,
+    Meaning,
+    ProvenWithin,
+    ProviderEvent,
+    RefusedCallError,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     meaning_of,
@@ -13,21 +29,7 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    AUTO_REPLY,
-    COMPLAINT,
-    DELAY,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    UNDECIDED,
-    UNKNOWN,
-    Meaning,
-    bounce,
-)
-from newsletter.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent, RefusedCallError
-from newsletter.bounces.webhooks.proof import TRIED_FOR, read_instant, require_recent
+from newsletter.bounces.webhooks.signatures import TRIED_FOR, read_instant, require_recent
 from newsletter.bounces.webhooks.sns import (
     SnsType,
     is_amazons,
@@ -36,35 +38,10 @@ from newsletter.bounces.webhooks.sns import (
     require_signed,
 )
 
-_EVENTS: dict[str, Meaning | None] = {
-    "bounce": UNDECIDED,
-    "complaint": COMPLAINT,
-    "deliverydelay": DELAY,
-    "reject": bounce(Reason.SECURITY),
-    "rendering failure": bounce(Reason.SYSTEM),
-    "subscription": LEFT,
-    "send": NOTHING,
-    "delivery": NOTHING,
-    "open": NOTHING,
-    "click": NOTHING,
-}
+_EVENTS = meanings("ses", "events")
 #: ``bounceType/bounceSubType``.
-_BOUNCES: dict[str, Meaning] = {
-    "permanent/general": GONE,
-    "permanent/noemail": GONE,
-    "permanent/suppressed": GONE,
-    # Amazon's list for this account holds complaints as well as bounces.
-    "permanent/onaccountsuppressionlist": SOFT,
-    "permanent/unsubscribedrecipient": LEFT,
-    "transient/general": SOFT,
-    "transient/mailboxfull": bounce(Reason.MAILBOX_FULL),
-    "transient/messagetoolarge": bounce(Reason.MESSAGE_TOO_BIG),
-    "transient/customtimeoutexceeded": bounce(Reason.EXPIRED),
-    "transient/contentrejected": bounce(Reason.CONTENT),
-    "transient/attachmentrejected": bounce(Reason.CONTENT),
-    "undetermined/undetermined": UNDECIDED,
-}
-_COMPLAINTS: dict[str, Meaning] = {"not-spam": UNKNOWN, "auth-failure": UNKNOWN}
+_BOUNCES = meanings("ses", "bounces")
+_COMPLAINTS = meanings("ses", "complaints")
 
 
 class Ses(ProvenWithin):
@@ -113,29 +90,29 @@ class Ses(ProvenWithin):
         if inner is None or not inner.is_object:
             is_test = message.startswith("Successfully validated SNS topic")
             return [] if is_test else [unreadable("ses", call.body)]
-        told = read_event(inner, envelope["MessageId"])
-        return [] if told is None else [told]
+        event_read = read_event(inner, envelope["MessageId"])
+        return [] if event_read is None else [event_read]
 
 
 def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
     """Return what an event of Amazon SES says, however it came; None where it says nothing."""
     word = one["eventType"].word or one["notificationType"].word
     meaning = meaning_of(_EVENTS, word)
-    said, mail = one[word], one["mail"]
-    people = list(said["bouncedRecipients"]) or list(said["complainedRecipients"])
+    detail, mail = one[word], one["mail"]
+    people = list(detail["bouncedRecipients"]) or list(detail["complainedRecipients"])
     if word == "bounce":
-        finer = f"{said['bounceType'].word}/{said['bounceSubType'].word}"
-        permanent = said["bounceType"].word == "permanent"
+        finer = f"{detail['bounceType'].word}/{detail['bounceSubType'].word}"
+        permanent = detail["bounceType"].word == "permanent"
         meaning = _BOUNCES.get(finer, GONE if permanent else UNDECIDED)
         if finer == "transient/general" and not any(map(_has_reply, people)):
             # Amazon calls so what its bounce address got without a report: somebody is away.
             meaning = AUTO_REPLY
     if word == "complaint":
-        meaning = _COMPLAINTS.get(said["complaintFeedbackType"].word, COMPLAINT)
+        meaning = _COMPLAINTS.get(detail["complaintFeedbackType"].word, COMPLAINT)
     if word == "deliverydelay":
-        said = one["deliveryDelay"]
-        people = list(said["delayedRecipients"])
-    if word == "subscription" and said["newTopicPreferences"]["unsubscribeAll"].value is not True:
+        detail = one["deliveryDelay"]
+        people = list(detail["delayedRecipients"])
+    if word == "subscription" and detail["newTopicPreferences"]["unsubscribeAll"].value is not True:
         meaning = UNKNOWN
     if meaning is None:
         return None
@@ -148,7 +125,7 @@ def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
         one,
         message_id=_message_id(mail),
         return_path=mail["source"].text,
-        occurred_at=said["timestamp"].instant,
+        occurred_at=detail["timestamp"].instant,
     )
 
 
@@ -171,3 +148,34 @@ def _message_id(mail: Foreign) -> str:
         if header["name"].word == "message-id":
             return header["value"].text
     return mail["commonHeaders"]["messageId"].text
+
+
+_EVENT_NAMES = ("notificationType", "eventType")
+
+
+def read_ses_mail(returned: BounceText) -> Report | None:
+    """Read the event of Amazon SES that a mail's text is; None when it is none."""
+    found = _event_in(returned.mail)
+    event_read = None if found is None else read_event(Foreign(found), "")
+    return None if event_read is None else event_read.report
+
+
+def _event_in(mail: Mail) -> dict[str, object] | None:
+    for part in mail.parts:
+        found = _leading_object(part.json)
+        if found is not None and isinstance(found.get("Message"), str):
+            found = _leading_object(str(found["Message"]))
+        if found is not None and any(isinstance(found.get(name), str) for name in _EVENT_NAMES):
+            return found
+    return None
+
+
+def _leading_object(text: str) -> dict[str, object] | None:
+    """Return the JSON object that a text begins with; SNS adds words for people below it."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

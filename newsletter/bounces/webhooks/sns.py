@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.x509 import load_pem_x509_certificate
 
-from newsletter.bounces.webhooks.foreign import Foreign, parse
 from newsletter.bounces.webhooks.model import Call, RefusedCallError
-from newsletter.bounces.webhooks.proof import octets_of
+from newsletter.bounces.webhooks.payload import Foreign, parse
+from newsletter.bounces.webhooks.signatures import octets_of
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{2,40}\.amazonaws\.com(\.cn)?")
-_SIGNED_NOTICE = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SIGNED_CONFIRMATION = (
     *("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 )
@@ -102,7 +102,7 @@ def read_envelope(body: bytes) -> Envelope:
         kind = SnsType(_value(whole, "Type"))
     except ValueError:
         raise RefusedCallError("The call is of no type that SNS sends.") from None
-    names = _SIGNED_NOTICE if kind is SnsType.NOTIFICATION else _SIGNED_CONFIRMATION
+    names = _SIGNED_NOTIFICATION if kind is SnsType.NOTIFICATION else _SIGNED_CONFIRMATION
     signed = tuple((name, _value(whole, name)) for name in names if whole[name].value is not None)
     if any(name != _MANY_LINES and _CONTROL.search(value) for name, value in signed):
         raise RefusedCallError("A signed field of the call has more than one line.")

@@ -5,8 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from newsletter.bounces.model import Reason
-from newsletter.bounces.webhooks.foreign import (
+from newsletter.bounces.webhooks.model import (
+    Call,
+    ProvenWithin,
+    ProviderEvent,
+    meanings,
+)
+from newsletter.bounces.webhooks.payload import (
     Foreign,
     event,
     meaning_of,
@@ -14,50 +19,11 @@ from newsletter.bounces.webhooks.foreign import (
     recipient,
     unreadable,
 )
-from newsletter.bounces.webhooks.meaning import (
-    COMPLAINT,
-    GONE,
-    LEFT,
-    NOTHING,
-    SOFT,
-    Meaning,
-    bounce,
-    general,
-)
-from newsletter.bounces.webhooks.model import Call, ProvenWithin, ProviderEvent
-from newsletter.bounces.webhooks.proof import require_signature
+from newsletter.bounces.webhooks.signatures import require_signature
 
-_STATUSES: dict[str, Meaning | None] = {
-    "hard_bounced": GONE,
-    "soft_bounced": SOFT,
-    "spam": COMPLAINT,
-    "unsubscribed": LEFT,
-    "accepted": NOTHING,
-    "sent": NOTHING,
-    "delivered": NOTHING,
-    "opened": NOTHING,
-    "clicked": NOTHING,
-    "subscribed": NOTHING,
-}
+_STATUSES = meanings("unisender_go", "statuses")
 #: ``delivery_info.delivery_status``, which is finer than the status.
-_FAILURES: dict[str, Meaning] = {
-    "err_user_unknown": GONE,
-    "err_user_inactive": bounce(Reason.SUSPENDED),
-    "err_will_retry": SOFT,
-    "err_mailbox_discarded": bounce(Reason.SUSPENDED),
-    "err_mailbox_full": bounce(Reason.MAILBOX_FULL),
-    "err_spam_rejected": bounce(Reason.SPAM),
-    "err_blacklisted": bounce(Reason.BLOCKED),
-    "err_too_large": bounce(Reason.MESSAGE_TOO_BIG),
-    "err_unsubscribed": LEFT,
-    "err_unreachable": SOFT,
-    "err_skip_letter": SOFT,
-    "err_domain_inactive": bounce(Reason.HOST_UNKNOWN),
-    "err_destination_misconfigured": bounce(Reason.SYSTEM),
-    "err_delivery_failed": general(Reason.UNKNOWN),
-    "err_spam_skipped": bounce(Reason.SPAM),
-    "err_lost": bounce(Reason.SYSTEM),
-}
+_FAILURES = meanings("unisender_go", "failures")
 
 
 class UnisenderGo(ProvenWithin):

@@ -22,7 +22,7 @@ from newsletter.bounces.webhooks import (
     RefusedCallError,
     adapters,
 )
-from newsletter.bounces.webhooks.unsigned import Unsigned
+from newsletter.bounces.webhooks.signatures import Unsigned
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.calls import take_call

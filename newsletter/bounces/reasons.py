@@ -1,4 +1,4 @@
-"""Classifying: what a refusal amounts to, from its words and its codes.
+"""Reasons: what a refusal amounts to, from its words and its codes.
 
 Words go first where they say something particular, since servers answer 5.1.1 to full mailboxes and
 5.7.1 to nearly anything. What they say is said of whom they name: the same denial is hard of the
@@ -15,27 +15,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
-from newsletter.bounces.carriers import carrier_of
-from newsletter.bounces.dialogue import find_reply
+from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN, Parties
 from newsletter.bounces.model import PERMANENT, Reason
-from newsletter.bounces.parties import SENDER_ADDRESS, SENDER_DOMAIN, Parties
-from newsletter.bounces.phrases import Phrases, grammar
-from newsletter.bounces.phrases.grammar import Pairs, pairs
-from newsletter.bounces.statuses import is_for_now, reason_of_reply, reason_of_status
-from newsletter.bounces.vocabulary import Vocabulary
+from newsletter.bounces.replies import find_reply
+from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
+from newsletter.bounces.vocabulary import Pairs, Phrases, Vocabulary, pairs, patterns
 
 _LOOKED_AT = 2_000
 #: What a system says of an address itself, without quoting a reply.
 _ONE_SENTENCE = 160
-#: What one reply of several lines holds; longer words are a notice's, which names us anyway.
+#: What one reply of several lines holds; longer words are a bounce's, which names us anyway.
 _ONE_REPLY = 400
 _STRANGERS = Parties()
 _ORDINARY = Vocabulary.load()
 _VOCABULARY: ContextVar[Vocabulary] = ContextVar("vocabulary")
+_GRAMMAR = patterns("grammar")
 _LINK = re.compile(r"https?://\S{1,400}")
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 #: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
-_SAID_ANYWAY = re.compile(
+_BOILERPLATE = re.compile(
     r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
     r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
@@ -63,61 +61,67 @@ _OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,16}?"
 _OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
 #: Our own address or domain by name, and that it is missing: whatever follows is said of it.
 _OURS_ABSENT: tuple[Pairs, ...] = (
-    pairs(_OURS, (*grammar.ABSENT, *grammar.HOST_ABSENT)),
-    pairs((*grammar.DENIED, *grammar.HOST_DENIED), _OURS, between=_CLOSE),
+    pairs(_OURS, (*_GRAMMAR["absent"], *_GRAMMAR["host_absent"])),
+    pairs((*_GRAMMAR["denied"], *_GRAMMAR["host_denied"]), _OURS, between=_CLOSE),
 )
 _OF_US: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
-    pairs(_OURS, (*grammar.UNWANTED, r"access denied")),
-    pairs(grammar.UNWANTED, _OURS, between=_CLOSE),
-    pairs((*grammar.PERSON, *grammar.ABSENT), _OURS, between=r"[ :'\"<(]{1,4}"),
-    pairs(grammar.SENDER, (*grammar.ABSENT, *grammar.UNWANTED, "no such")),
-    pairs(grammar.DENIED, grammar.SENDER, between=_CLOSE),
+    pairs(_OURS, (*_GRAMMAR["unwanted"], r"access denied")),
+    pairs(_GRAMMAR["unwanted"], _OURS, between=_CLOSE),
+    pairs((*_GRAMMAR["person"], *_GRAMMAR["absent"]), _OURS, between=r"[ :'\"<(]{1,4}"),
+    pairs(_GRAMMAR["sender"], (*_GRAMMAR["absent"], *_GRAMMAR["unwanted"], "no such")),
+    pairs(_GRAMMAR["denied"], _GRAMMAR["sender"], between=_CLOSE),
     pairs(
-        grammar.SENDER_UNSPACED,
-        (*grammar.ABSENT_UNSPACED, *grammar.NONE_UNSPACED),
+        _GRAMMAR["sender_unspaced"],
+        (*_GRAMMAR["absent_unspaced"], *_GRAMMAR["none_unspaced"]),
         between=_BESIDE,
         spaced=False,
     ),
 )
 _PERSON: tuple[Pairs, ...] = (
-    pairs(grammar.PERSON, grammar.ABSENT, between=_ITSELF),
-    pairs((*grammar.PERSON, "thisaddress"), grammar.GONE, between="[ '\">)]{1,3}"),
-    pairs(grammar.DENIED, grammar.PERSON, between=_CLOSE),
-    pairs(("thisaddress",), grammar.ABSENT, between=_AT_ONCE),
-    pairs(grammar.DENIED, ("thisaddress",), between=_CLOSE),
-    pairs(grammar.PERSON_UNSPACED, grammar.ABSENT_UNSPACED, between=_ITSELF_UNSPACED, spaced=False),
+    pairs(_GRAMMAR["person"], _GRAMMAR["absent"], between=_ITSELF),
+    pairs((*_GRAMMAR["person"], "thisaddress"), _GRAMMAR["gone"], between="[ '\">)]{1,3}"),
+    pairs(_GRAMMAR["denied"], _GRAMMAR["person"], between=_CLOSE),
+    pairs(("thisaddress",), _GRAMMAR["absent"], between=_AT_ONCE),
+    pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
     pairs(
-        grammar.PERSON_UNSPACED,
-        grammar.NONE_UNSPACED,
+        _GRAMMAR["person_unspaced"],
+        _GRAMMAR["absent_unspaced"],
+        between=_ITSELF_UNSPACED,
+        spaced=False,
+    ),
+    pairs(
+        _GRAMMAR["person_unspaced"],
+        _GRAMMAR["none_unspaced"],
         between="(?:様|さま)?[」』>\"' @]{0,3}[がはも이가은는]?[ ]?",
         spaced=False,
     ),
-    pairs(grammar.ABSENT_UNSPACED, grammar.PERSON_UNSPACED, between=_OF_THAT, spaced=False),
+    pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["person_unspaced"], between=_OF_THAT, spaced=False),
 )
 #: The recipient by their address, and that it is missing.
 _NAMED_ABSENT: tuple[Pairs, ...] = (
-    pairs(("thisaddress",), (*grammar.ABSENT, "user unknown"), between=_AT_ONCE),
-    pairs(grammar.DENIED, ("thisaddress",), between=_CLOSE),
+    pairs(("thisaddress",), (*_GRAMMAR["absent"], "user unknown"), between=_AT_ONCE),
+    pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
 )
 _OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
     pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
 )
 _ROOM: tuple[Pairs, ...] = (
-    pairs(grammar.ROOM, grammar.FULL),
-    pairs(grammar.FULL, grammar.ROOM, between=_CLOSE),
-    pairs(grammar.ROOM_UNSPACED, grammar.FULL_UNSPACED, between=_BESIDE, spaced=False),
+    pairs(_GRAMMAR["room"], _GRAMMAR["full"]),
+    pairs(_GRAMMAR["full"], _GRAMMAR["room"], between=_CLOSE),
+    pairs(_GRAMMAR["room_unspaced"], _GRAMMAR["full_unspaced"], between=_BESIDE, spaced=False),
 )
 _UNWANTED: tuple[Pairs, ...] = (
-    pairs(grammar.TRAFFIC, grammar.UNWANTED),
-    pairs(("clientaddress",), grammar.UNWANTED, between=r"[])'\" ]{1,3}(?:is |was |has been )"),
+    pairs(_GRAMMAR["traffic"], _GRAMMAR["unwanted"]),
+    pairs(("clientaddress",), _GRAMMAR["unwanted"], between=r"[])'\" ]{1,3}(?:is |was |has been )"),
 )
 #: A domain by its name, and that there is none.
 _NAMED_HOST_ABSENT = re.compile(
     r"(?<![\w@.-])(?<!\bat )(?<!\bin )(?<!\bon )((?:[a-z0-9-]{1,63}\.){1,9}[a-z][a-z0-9-]{1,62})"
     r"[>\"')]{0,2}(?::? (?:domain|host)(?: name)?)? "
-    rf"(?:{'|'.join(grammar.HOST_ABSENT)})\b(?! (?:user|recipient|mailbox|address|account|local))"
+    rf"(?:{'|'.join(_GRAMMAR['host_absent'])})\b"
+    r"(?! (?:user|recipient|mailbox|address|account|local))"
 )
 #: An address that the message holds, which is no recipient's.
 _WITHIN_MESSAGE = re.compile(
@@ -128,13 +132,13 @@ _ADDRESSED_HOST = re.compile(
     r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
     r"|no such (?:host|domain)\b"
 )
-_FOR_NOW = re.compile("|".join(grammar.HOST_FOR_NOW))
-_DORMANT = pairs(grammar.PERSON, grammar.DORMANT)
+_FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
+_DORMANT = pairs(_GRAMMAR["person"], _GRAMMAR["dormant"])
 #: Alone it leaves open whether there is a mailbox.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
 _NO_HOST: tuple[Pairs, ...] = (
-    pairs(grammar.HOST, grammar.HOST_ABSENT),
-    pairs(grammar.HOST_DENIED, grammar.HOST, between=_CLOSE),
+    pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),
+    pairs(_GRAMMAR["host_denied"], _GRAMMAR["host"], between=_CLOSE),
 )
 #: Then it takes mail, but not from everybody.
 _FROM_SOME = re.compile(
@@ -200,31 +204,31 @@ def reason_of_words(
         status: Enhanced status code.
         command: The SMTP command that was refused, in capitals, where that is known.
         parties: Whose the addresses and domains are that the words quote.
-        near: They were said of this address, not somewhere in the notice: where no command is
+        near: They were said of this address, not somewhere in the bounce: where no command is
             known, plain words that nobody is there are then believed.
     """
-    said = _plain(words, parties)
+    text = _plain(words, parties)
     code = status.partition(".")[2]
-    if not command and near and any(sign in said for sign in _ANSWERS_RCPT):
+    if not command and near and any(sign in text for sign in _ANSWERS_RCPT):
         command = "RCPT"
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
     plain = near and not command and code in _LEAVES_IT_TO_WORDS
-    plain = plain and (len(said) <= _ONE_SENTENCE or bool(find_reply(said)))
-    plain = plain and not _hides(said, parties)
+    plain = plain and (len(text) <= _ONE_SENTENCE or bool(find_reply(text)))
+    plain = plain and not _hides(text, parties)
     found = (
-        _first(_words().mailbox, said)
-        or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(said)) else None)
-        or (Reason.SUSPENDED if _DORMANT.said_in(_unnamed(said)) else None)
-        or _nobody(said, code=code, refused=refused, parties=parties)
+        _first(_words().mailbox, text)
+        or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(text)) else None)
+        or (Reason.SUSPENDED if _DORMANT.found_in(_unnamed(text)) else None)
+        or _nobody(text, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
-        or _first(_words().others, said)
-        or (Reason.SUSPENDED if _is_shut(said, code) else None)
-        or _elsewhere(said, code=code, certain=refused or plain, parties=parties)
-        or _by_grammar(said, command=command, certain=refused or plain, parties=parties)
+        or _first(_words().others, text)
+        or (Reason.SUSPENDED if _is_shut(text, code) else None)
+        or _elsewhere(text, code=code, certain=refused or plain, parties=parties)
+        or _by_grammar(text, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
     )
     if found in {*PERMANENT, Reason.FILTERED, Reason.UNKNOWN} and (
-        _quotes_only_us(said) or (command in _OF_SENDER and found in _OF_ADDRESS)
+        _quotes_only_us(text) or (command in _OF_SENDER and found in _OF_ADDRESS)
     ):
         return Reason.SENDER_REJECTED
     return found
@@ -249,10 +253,10 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
 
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words may mean that nobody is there; they are used of much else."""
-    said = _plain(words, parties)
-    if _is_of_sender(said) or _is_for_now(said) or _OF_SERVER.search(said):
+    text = _plain(words, parties)
+    if _is_of_sender(text) or _is_for_now(text) or _OF_SERVER.search(text):
         return False
-    return _words().at_last.said_in(said)
+    return _words().at_last.found_in(text)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -271,139 +275,139 @@ def _words() -> Vocabulary:
 
 def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
-    return _SAID_ANYWAY.sub(" ", parties.mark(_LINK.sub(" ", lower)))
+    return _BOILERPLATE.sub(" ", parties.mark(_LINK.sub(" ", lower)))
 
 
-def _hides(said: str, parties: Parties) -> bool:
+def _hides(text: str, parties: Parties) -> bool:
     """Tell whether "unknown" is what the recipient's carrier says of filtered mail as well."""
     carrier = carrier_of(parties.domain)
-    return carrier is not None and not (carrier.names_the_unknown and "@" in said)
+    return carrier is not None and not (carrier.names_the_unknown and "@" in text)
 
 
-def _first(themes: tuple[tuple[Reason, Phrases], ...], said: str) -> Reason | None:
-    return next((reason for reason, theme in themes if theme.said_in(said)), None)
+def _first(themes: tuple[tuple[Reason, Phrases], ...], text: str) -> Reason | None:
+    return next((reason for reason, theme in themes if theme.found_in(text)), None)
 
 
-def _quotes_only_us(said: str) -> bool:
+def _quotes_only_us(text: str) -> bool:
     """Tell whether the only address that a reply quotes is ours: that is what it speaks of."""
-    is_reply = len(said) <= _ONE_REPLY and bool(find_reply(said))
-    return is_reply and SENDER_ADDRESS in said and "@" not in said
+    is_reply = len(text) <= _ONE_REPLY and bool(find_reply(text))
+    return is_reply and SENDER_ADDRESS in text and "@" not in text
 
 
-def _nobody(said: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
+def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
     """Return that the person or the host is unknown, where it is said outright."""
-    of_sender = _is_of_sender(said)
-    if not of_sender and _takes_no_mail(said, code):
+    of_sender = _is_of_sender(text)
+    if not of_sender and _takes_no_mail(text, code):
         return Reason.NO_MAIL_ACCEPTED
-    if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(said)):
+    if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(text)):
         return Reason.SENDER_REJECTED
-    outright = _words().for_sure.said_in(said) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(said))
-    if outright or (code == "4.1" and _ACCESS_DENIED in said):
+    outright = _words().for_sure.found_in(text) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(text))
+    if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
-    if _denies_recipients_host(said, code=code, of_sender=of_sender, parties=parties):
+    if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
         return Reason.HOST_UNKNOWN
-    if refused and _words().perhaps.said_in(said) and not _blames_us(said, parties):
+    if refused and _words().perhaps.found_in(text) and not _blames_us(text, parties):
         return Reason.USER_UNKNOWN
     return None
 
 
-def _is_shut(said: str, code: str) -> bool:
+def _is_shut(text: str, code: str) -> bool:
     """Tell whether a mailbox is unavailable that exists by its code (RFC 3463, 3.3)."""
-    rest, count = _UNAVAILABLE.subn(" ", said)
+    rest, count = _UNAVAILABLE.subn(" ", text)
     return code == "2.1" and count > 0 and not _any(_PERSON, _unnamed(rest))
 
 
-def _takes_no_mail(said: str, code: str) -> bool:
+def _takes_no_mail(text: str, code: str) -> bool:
     # RFC 7505 gives 5.7.27 to the sender's null MX; sendmail says it of the recipient's.
     of_security = code.startswith("7.") and code != "7.27"
-    barred = _FROM_SOME.search(said) is not None or _words().barring.said_in(said)
-    return _words().no_mail.said_in(said) and not (of_security or barred)
+    barred = _FROM_SOME.search(text) is not None or _words().barring.found_in(text)
+    return _words().no_mail.found_in(text) and not (of_security or barred)
 
 
-def _denies_recipients_host(said: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
-    if _is_for_now(said):
+def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
+    if _is_for_now(text):
         return False
-    hosts = {one[1] for one in _NAMED_HOST_ABSENT.finditer(said)}
-    if parties.domain in hosts and not _any(_PERSON, _unnamed(said)):
+    hosts = {one[1] for one in _NAMED_HOST_ABSENT.finditer(text)}
+    if parties.domain in hosts and not _any(_PERSON, _unnamed(text)):
         return True
-    if code not in _NO_HOST_CODES or of_sender or _names_stranger(said, parties):
+    if code not in _NO_HOST_CODES or of_sender or _names_stranger(text, parties):
         return False
-    return _words().host.said_in(said) or _any(_NO_HOST, said)
+    return _words().host.found_in(text) or _any(_NO_HOST, text)
 
 
-def _elsewhere(said: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
+def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    named = _words().host.said_in(said)
+    named = _words().host.found_in(text)
     # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
-    of_us = code.startswith("7.") or _is_of_sender(said) or not _is_recipients_host(said, parties)
-    if _words().named.said_in(said) or _names_stranger(said, parties) or (named and of_us):
+    of_us = code.startswith("7.") or _is_of_sender(text) or not _is_recipients_host(text, parties)
+    if _words().named.found_in(text) or _names_stranger(text, parties) or (named and of_us):
         return Reason.SENDER_REJECTED
     if named:
-        return Reason.NETWORK if _is_for_now(said) else Reason.HOST_UNKNOWN
-    if _words().filtered.said_in(said):
+        return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
+    if _words().filtered.found_in(text):
         return Reason.FILTERED
-    if _words().perhaps.said_in(said):
-        ours = _blames_us(said, parties)
+    if _words().perhaps.found_in(text):
+        ours = _blames_us(text, parties)
         return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
-    if code in _NO_HOST_CODES and _is_for_now(said):
+    if code in _NO_HOST_CODES and _is_for_now(text):
         return Reason.NETWORK
-    return _first(_words().way, said)
+    return _first(_words().way, text)
 
 
-def _is_for_now(said: str) -> bool:
-    return _words().for_now.said_in(said) or _FOR_NOW.search(said) is not None
+def _is_for_now(text: str) -> bool:
+    return _words().for_now.found_in(text) or _FOR_NOW.search(text) is not None
 
 
-def _names_stranger(said: str, parties: Parties) -> bool:
+def _names_stranger(text: str, parties: Parties) -> bool:
     """Tell whether a server denies a domain that is not the recipient's: it is our side's, then."""
-    if not find_reply(said) or not parties.recipient:
+    if not find_reply(text) or not parties.recipient:
         return False
-    denied = (match[1] for match in _NAMED_HOST_ABSENT.finditer(said))
+    denied = (match[1] for match in _NAMED_HOST_ABSENT.finditer(text))
     return any(not parties.is_recipients(one) for one in denied)
 
 
-def _is_recipients_host(said: str, parties: Parties) -> bool:
+def _is_recipients_host(text: str, parties: Parties) -> bool:
     """Tell whether an unknown domain can be the recipient's: a server knows its own."""
-    reply = find_reply(said)
-    if not reply or reply == "556" or any(sign in said for sign in ("rout", "recipient", "tenant")):
+    reply = find_reply(text)
+    if not reply or reply == "556" or any(sign in text for sign in ("rout", "recipient", "tenant")):
         return True
-    if "@" in said or (bool(parties.domain) and parties.domain in said):
+    if "@" in text or (bool(parties.domain) and parties.domain in text):
         return True
     # Looked up in DNS is whom a server does not know; "no such host" it says of the one addressed.
-    return _ADDRESSED_HOST.search(said) is not None and _IP_ADDRESS.search(said) is None
+    return _ADDRESSED_HOST.search(text) is not None and _IP_ADDRESS.search(text) is None
 
 
-def _is_of_sender(said: str) -> bool:
-    return _words().named.said_in(said) or _any(_OF_US, _unnamed(said))
+def _is_of_sender(text: str) -> bool:
+    return _words().named.found_in(text) or _any(_OF_US, _unnamed(text))
 
 
-def _blames_us(said: str, parties: Parties) -> bool:
+def _blames_us(text: str, parties: Parties) -> bool:
     """Tell whether "unknown" is said of the sender, of a crowd, or of what the message holds."""
-    of_us = _words().blaming.said_in(said) or _is_of_sender(said) or _names_stranger(said, parties)
-    return of_us or _WITHIN_MESSAGE.search(said) is not None
+    of_us = _words().blaming.found_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
+    return of_us or _WITHIN_MESSAGE.search(text) is not None
 
 
-def _by_grammar(said: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
+def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what a clause amounts to that no phrase foresaw."""
-    own = _is_recipients_host(said, parties)
-    said = _unnamed(said)
-    if _any(_OF_US, said):
+    own = _is_recipients_host(text, parties)
+    text = _unnamed(text)
+    if _any(_OF_US, text):
         return Reason.SENDER_REJECTED
-    if _any(_UNWANTED, said) or _words().blaming.said_in(said):
+    if _any(_UNWANTED, text) or _words().blaming.found_in(text):
         return Reason.BLOCKED
-    if _any(_PERSON, said):
-        within = _WITHIN_MESSAGE.search(said) is not None
+    if _any(_PERSON, text):
+        within = _WITHIN_MESSAGE.search(text) is not None
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
-    if command in {"", "RCPT"} and own and _any(_NO_HOST, said):
-        return Reason.NETWORK if _is_for_now(said) else Reason.HOST_UNKNOWN
+    if command in {"", "RCPT"} and own and _any(_NO_HOST, text):
+        return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
     return None
 
 
-def _unnamed(said: str) -> str:
+def _unnamed(text: str) -> str:
     """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
-    said = _HOST_NAME.sub("#", _IP_ADDRESS.sub("clientaddress", said))
-    return said.replace("@", "thisaddress").replace("...", " ")
+    text = _HOST_NAME.sub("#", _IP_ADDRESS.sub("clientaddress", text))
+    return text.replace("@", "thisaddress").replace("...", " ")
 
 
-def _any(theme: tuple[Pairs, ...], said: str) -> bool:
-    return any(one.said_in(said) for one in theme)
+def _any(theme: tuple[Pairs, ...], text: str) -> bool:
+    return any(one.found_in(text) for one in theme)

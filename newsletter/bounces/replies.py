@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from newsletter.bounces.vocabulary import tables
+
 _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
 _REPLY = re.compile(
@@ -18,7 +20,7 @@ _COUNTED = re.compile(
 )
 
 #: What mail systems write beside a reply, by the command that it answered.
-_TOLD = (
+_NAMING_COMMAND = (
     re.compile(
         r"in\s{1,8}(?:reply|response)\s{1,8}to\s{1,8}(?:end\s{1,8}of\s{1,8})?"
         r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
@@ -44,19 +46,6 @@ _TOLD = (
     ),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
-_PHRASES = (
-    ("does not like recipient", "RCPT"),
-    ("has rejected address", "RCPT"),
-    ("unknown recipient or mailbox unavailable ->", "RCPT"),
-    ("rejected by the recipient's mail server after rcpt", "RCPT"),
-    ("but sender was rejected", "MAIL"),
-    ("but my name was rejected", "EHLO"),
-    ("but greeting failed", "CONN"),
-    ("failed on data command", "DATA"),
-    ("failed after i sent the message", "DATA"),
-    ("body of message generated response", "DATA"),
-    ("smtp transmission failure has occurred", "DATA"),
-)
 #: Less sure, asked last: the command beside what befell it.
 _BESIDE = (
     re.compile(
@@ -74,7 +63,7 @@ _BESIDE = (
     ),
     re.compile(r"\b(end of data|after (?:message body|end of message))\b", re.IGNORECASE),
 )
-#: Gmail's old notices number the state of its SMTP session.
+#: Gmail's old bounces number the state of its SMTP session.
 _STATE = re.compile(r"\(state (\d{1,2})\)")
 _STATES = {
     "6": "STARTTLS",
@@ -144,7 +133,7 @@ def find_reply(text: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=32)  # a notice's recipients share most of its text
+@lru_cache(maxsize=32)  # a bounce's recipients share most of its text
 def find_command(text: str, *, answer: str = "") -> str:
     """Return the SMTP command that was refused, in capitals, or nothing.
 
@@ -153,14 +142,14 @@ def find_command(text: str, *, answer: str = "") -> str:
         answer: The reply it is about; in a transcript the command before that reply is taken.
     """
     text = text[:_LOOKED_AT]
-    for pattern in _TOLD:
+    for pattern in _NAMING_COMMAND:
         match = pattern.search(text)
         if match is not None:
             return _named(match[1])
     lower = text.lower()
-    for phrase, command in _PHRASES:
-        if phrase in lower:
-            return command
+    for command, sentences in tables("commands").items():
+        if any(one in lower for one in sentences):
+            return command.upper()
     state = _STATE.search(text)
     if state is not None and state[1] in _STATES:
         return _STATES[state[1]]
@@ -176,9 +165,9 @@ def _from_transcript(text: str, answer: str) -> str:
     refused = list(_REFUSED.finditer(text)) or list(_ANSWERED.finditer(text))
     if not refused:
         return ""
-    wanted = " ".join(answer.split())[:40].lower()
+    start = " ".join(answer.split())[:40].lower()
     found = next(
-        (one for one in refused if wanted and " ".join(one[1].split()).lower().startswith(wanted)),
+        (one for one in refused if start and " ".join(one[1].split()).lower().startswith(start)),
         refused[0],
     )
     sent = list(_SENT.finditer(text, 0, found.start()))

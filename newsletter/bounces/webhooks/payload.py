@@ -1,4 +1,4 @@
-"""Foreign JSON: read without trust in its shape, and written down as events."""
+"""Payloads: JSON and forms of providers, read without trust in their shape, and made events."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from urllib.parse import parse_qsl
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from newsletter.bounces.dialogue import find_reply, find_status
 from newsletter.bounces.model import Report, ReportedRecipient, ReportKind
-from newsletter.bounces.refusal import Refusal, judge
-from newsletter.bounces.webhooks.meaning import UNKNOWN, Meaning, Verdict, weigh
-from newsletter.bounces.webhooks.model import Call, ProviderEvent
+from newsletter.bounces.refusal import Refusal, classify_refusal
+from newsletter.bounces.replies import find_reply, find_status
+from newsletter.bounces.webhooks.model import UNKNOWN, Call, Meaning, ProviderEvent, Verdict, weigh
 
 _WORDS_KEPT = 1000
 _ADDRESS_KEPT = 320
@@ -178,7 +177,7 @@ def read_batch(
     if found is None:
         return [unreadable(provider, body)]
     ones = found if isinstance(found.value, list) else (found,)
-    return [told for one in ones if (told := read_one(one)) is not None]
+    return [read for one in ones if (read := read_one(one)) is not None]
 
 
 def recipient(
@@ -205,7 +204,7 @@ def recipient(
         or find_reply(words)
     )
     asked = is_reply or (bool(words) and meaning.verdict is Verdict.OPEN)
-    read = judge(
+    read = classify_refusal(
         Refusal(
             address=_bare(address)[:_ADDRESS_KEPT],
             words=(words,) if asked else (),

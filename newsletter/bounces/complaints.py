@@ -1,7 +1,7 @@
-"""Complaints: feedback reports (RFC 5965) of providers whose people press "this is spam".
+"""Complaints: feedback reports (RFC 5965) and mail programs that unsubscribe for their user.
 
-Microsoft's and some others' come without the machine's part; whom they are about then stands in the
-message that they return.
+Microsoft's and some others' reports come without the machine's part; whom they are about then
+stands in the message that they return.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address
+from newsletter.bounces.bounce_text import BounceText
 from newsletter.bounces.mail import Headers, read_headers
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
-from newsletter.bounces.notice import Notice
 
 _NAMING = ("original-rcpt-to", "removal-recipient", "original-recipient", "x-original-to")
 _NAMING_IN_RETURNED = ("x-original-recipient", "x-apparently-to", "to")
@@ -33,22 +33,22 @@ _SENDERS = re.compile(
 )
 
 
-def read_feedback_report(notice: Notice) -> Report | None:
+def read_feedback_report(bounce: BounceText) -> Report | None:
     """Read a feedback report; None when the mail is none.
 
     Of the feedback types, ``not-spam`` takes a complaint back, and ``auth-failure`` (RFC 6591)
     accuses nobody: the one is ``other``, the other keeps its reason for the log.
     """
-    fields = _fields(notice)
+    fields = _fields(bounce)
     if fields is None:
-        if not _is_known_provider(notice):
+        if not _is_known_provider(bounce):
             return None
         fields = Headers()
     kind = fields.get("feedback-type").strip().lower()
     if kind == "not-spam":
         return Report(kind=ReportKind.OTHER, reader="feedback-report")
     reason = Reason.AUTHENTICATION if kind.startswith("auth-failure") else Reason.COMPLAINT
-    addresses = tuple(dict.fromkeys(_addresses(fields, notice)))
+    addresses = tuple(dict.fromkeys(_addresses(fields, bounce)))
     return Report(
         kind=ReportKind.COMPLAINT,
         reader="feedback-report",
@@ -60,50 +60,50 @@ def read_feedback_report(notice: Notice) -> Report | None:
     )
 
 
-def _fields(notice: Notice) -> Headers | None:
-    part = next(notice.mail.of_kind("message/feedback-report"), None)
+def _fields(bounce: BounceText) -> Headers | None:
+    part = next(bounce.mail.of_kind("message/feedback-report"), None)
     if part is None:
-        texts = (one for one in notice.mail.parts if not one.is_returned)
+        texts = (one for one in bounce.mail.parts if not one.is_returned)
         part = next((one for one in texts if _FIELD.search(one.text)), None)
     if part is None:
-        return Headers() if _says_feedback(notice) else None
+        return Headers() if _says_feedback(bounce) else None
     start = _FIELD.search(part.text)
     block = part.text.rfind("\n\n", 0, start.start()) + 1 if start is not None else 0
     return read_headers(part.text[block:])
 
 
-def _says_feedback(notice: Notice) -> bool:
-    return notice.mail.parameters.get("report-type", "").lower() == "feedback-report"
+def _says_feedback(bounce: BounceText) -> bool:
+    return bounce.mail.parameters.get("report-type", "").lower() == "feedback-report"
 
 
-def _is_known_provider(notice: Notice) -> bool:
-    headers = notice.mail.headers
-    returned = bool(notice.original.headers.fields)
-    known = _SENDERS.search(headers.get("from")) and _SUBJECTS.search(notice.mail.subject)
-    return bool((returned and known) or _microsofts_recipient(notice))
+def _is_known_provider(bounce: BounceText) -> bool:
+    headers = bounce.mail.headers
+    returned = bool(bounce.original.headers.fields)
+    known = _SENDERS.search(headers.get("from")) and _SUBJECTS.search(bounce.mail.subject)
+    return bool((returned and known) or _microsofts_recipient(bounce))
 
 
-def _microsofts_recipient(notice: Notice) -> str:
+def _microsofts_recipient(bounce: BounceText) -> str:
     """Return whom Microsoft's own field names, wherever it stands: some reports begin with it."""
     name = "x-hmxmroriginalrecipient"
-    for headers in (notice.original.headers, notice.mail.headers):
+    for headers in (bounce.original.headers, bounce.mail.headers):
         if name in headers:
             return find_address(headers.get(name))
-    found = (_MICROSOFTS.search(part.text[:_TOP]) for part in notice.mail.parts)
+    found = (_MICROSOFTS.search(part.text[:_TOP]) for part in bounce.mail.parts)
     return next((find_address(match[1]) for match in found if match is not None), "")
 
 
-def _addresses(fields: Headers, notice: Notice) -> Iterator[str]:
+def _addresses(fields: Headers, bounce: BounceText) -> Iterator[str]:
     named = [find_address(value) for name in _NAMING for value in fields.all(name)]
     if any(named):
         yield from (one for one in named if one)
         return
-    microsofts = _microsofts_recipient(notice)
+    microsofts = _microsofts_recipient(bounce)
     if microsofts:
         yield microsofts
         return
     for name in _NAMING_IN_RETURNED:
-        found = find_address(notice.original.headers.get(name))
+        found = find_address(bounce.original.headers.get(name))
         if found:
             yield found
             return
@@ -112,3 +112,27 @@ def _addresses(fields: Headers, notice: Notice) -> Iterator[str]:
 def _signed_sender(fields: Headers) -> str:
     """Return the envelope sender that it tells: our return path, which is signed."""
     return find_address(fields.get("original-mail-from"))
+
+
+_OPT_OUT_SUBJECT = re.compile(
+    r"^\s{0,8}(?:unsubscribe|opt.?out|配信停止|配信解除|購読(?:解除|停止)|登録解除)\b",
+    re.IGNORECASE,
+)
+_OPT_OUT_HEADERS = ("x-apple-unsubscribe", "x-unsubscribe")
+
+
+def read_opt_out(bounce: BounceText) -> Report | None:
+    """Read a program's wish to leave; None when the mail is none. A person's letter is not one."""
+    headers = bounce.mail.headers
+    automatic = headers.get("auto-submitted").strip().lower().startswith("auto-")
+    marked = any(name in headers for name in _OPT_OUT_HEADERS)
+    if not marked and not (automatic and _OPT_OUT_SUBJECT.search(bounce.mail.subject)):
+        return None
+    address = find_address(headers.get("from"))
+    if not address:
+        return None
+    return Report(
+        kind=ReportKind.COMPLAINT,
+        reader="opt-out",
+        recipients=(ReportedRecipient(address=address, hard=False, reason=Reason.COMPLAINT),),
+    )

@@ -1,9 +1,10 @@
-"""Notices written for people: what they say, about whom, and where the returned mail begins."""
+"""The text of a bounce: what it says, about whom, and which mail of ours it returns."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from newsletter.bounces.addresses import (
@@ -13,12 +14,116 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
-from newsletter.bounces.dialogue import find_command, says_nobody_is_left
-from newsletter.bounces.layouts import Layout, find_layout
-from newsletter.bounces.mail import Mail, read_headers
-from newsletter.bounces.model import Reason
-from newsletter.bounces.original import Original, original_of
+from newsletter.bounces.mail import Headers, Mail, read_headers
+from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.refusal import Refusal
+from newsletter.bounces.replies import find_command, says_nobody_is_left
+from newsletter.bounces.tables import Layout, find_layout
+from newsletter.bounces.vocabulary import tables
+from newsletter.message.verp import claims_delivery
+
+_MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
+_DELIVERED_TO = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "to", "cc")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Original:
+    """What is known of the mail that came back."""
+
+    headers: Headers = field(default_factory=Headers)
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The people it was written to; a list writes to its own address, which is nobody's."""
+        fields = (*self.headers.all("to"), *self.headers.all("x-apparently-to"))
+        lists = {one.lower() for one in find_addresses(self.headers.get("list-post"))}
+        found = tuple(address for value in fields for address in find_addresses(value))
+        people = tuple(one for one in found if one.lower() not in lists | self.senders)
+        return people or (() if lists else found)
+
+    @property
+    def senders(self) -> frozenset[str]:
+        """The addresses it came from, in lower case."""
+        names = ("from", "sender", "reply-to", "return-path", "errors-to")
+        return frozenset(
+            address.lower()
+            for name in names
+            for value in self.headers.all(name)
+            for address in find_addresses(value)
+        )
+
+    @property
+    def domains(self) -> frozenset[str]:
+        """The domains that its Message-ID and envelope sender are of, in lower case."""
+        envelope = find_address(self.headers.get("x-envelope-from")).lower()
+        named = _MESSAGE_ID.search(self.headers.get("message-id").lower())
+        names = (envelope, named[0].strip("<>") if named is not None else "")
+        return frozenset(one.rpartition("@")[2] for one in names if "@" in one)
+
+
+def original_of(mail: Mail) -> Original:
+    """Return the headers of the returned mail, found by its part's type."""
+    for part in mail.parts:
+        if part.is_returned:
+            headers = _returned_headers(part.text)
+            if headers.fields:
+                return Original(headers=headers)
+    return Original()
+
+
+def _returned_headers(text: str) -> Headers:
+    """Return the headers of a returned mail, also where a provider's own stand apart on top."""
+    top, _, rest = text.lstrip("\n").partition("\n\n")
+    headers = read_headers(top)
+    if "from" in headers or "message-id" in headers:
+        return headers
+    below = read_headers(rest)
+    if "from" in below and ("message-id" in below or "received" in below):
+        return Headers((*headers.fields, *below.fields))
+    return headers
+
+
+def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str = "") -> Report:
+    """Add to a report what tells whom it is about."""
+    return replace(
+        report,
+        return_path=report.return_path or _return_path(mail, original, envelope_to),
+        message_id=report.message_id or _message_id(mail, original),
+        feedback_id=original.headers.get("feedback-id")[:255],
+    )
+
+
+def _return_path(mail: Mail, original: Original, envelope_to: str) -> str:
+    """Return a signed return path if there is one, else the address that the report came to."""
+    if envelope_to:
+        return envelope_to
+    candidates = [*_addressed_to(mail), *_sent_from(original)]
+    signed = (address for address in candidates if claims_delivery(address))
+    return next(signed, next(_addressed_to(mail), ""))[:320]
+
+
+def _addressed_to(mail: Mail) -> Iterator[str]:
+    for name in _DELIVERED_TO:
+        for value in mail.headers.all(name):
+            yield from find_addresses(value)
+
+
+def _sent_from(original: Original) -> Iterator[str]:
+    for name in ("return-path", "x-envelope-from", "errors-to"):
+        address = find_address(original.headers.get(name))
+        if address:
+            yield address
+
+
+def _message_id(mail: Mail, original: Original) -> str:
+    values = (
+        original.headers.get("message-id"),
+        mail.headers.get("in-reply-to"),
+        mail.headers.get("references").rpartition("<")[2].join(("<", "")),
+    )
+    found = (_MESSAGE_ID.search(value) for value in values)
+    return next((match[0] for match in found if match is not None), "")
+
 
 _LOOKED_AT = 20_000
 _OWN_WORDS = 2_000
@@ -38,36 +143,7 @@ _IN_DIALOGUE = re.compile(
     r"<?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
-_DIVIDERS = (
-    "a copy of the message",
-    "below is a copy of",
-    "below this line is a copy",
-    "begin original message",
-    "cabeçalhos originais da mensagem",
-    "enclosed is a copy of",
-    "header of the original message",
-    "included is a copy of",
-    "message header follows",
-    "header text follows",
-    "message headers follow",
-    "message text follows",
-    "no message was collected",
-    "oorspronkelijke berichtkoppen",
-    "original mail as follows",
-    "original mail info",
-    "original message follows",
-    "original message headers",
-    "returned message ---",
-    "the header of the original message",
-    "the original message was attached",
-    "this is a copy of",
-    "undelivered message follows",
-    "unsent message follows",
-    "your original message",
-    "unsent message below",
-    "received message headers",
-)
-_DIVIDER = re.compile("|".join(map(re.escape, _DIVIDERS)))
+_DIVIDER = re.compile("|".join(map(re.escape, tables("recognition")["dividers"])))
 _ORIGINAL_MESSAGE = re.compile(
     r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}"
 )
@@ -83,16 +159,16 @@ _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
-    """A mail seen as somebody's notice.
+class BounceText:
+    """A mail that came back, seen as a bounce: its own words beside what it returns.
 
     Attributes:
-        said: What it says itself.
+        text: What it says itself.
         original: What it tells of the mail that it returns.
     """
 
     mail: Mail
-    said: str
+    text: str
     original: Original
     layout: Layout | None
 
@@ -110,36 +186,36 @@ class Notice:
         """Return what is said about an address, with what a machine's part says of it."""
         own, until_next = self._words_under(address)
         lead = self._lead
-        told = [diagnostic, own, until_next]
+        statements = [diagnostic, own, until_next]
         if says_nobody_is_left(diagnostic):
-            told.append(told.pop(0))
+            statements.append(statements.pop(0))
         around = [lead, self.mail.subject]
         if len(self.recipients) <= 1:  # Else it holds what is said of the others.
-            around.append(self.said[:_NEAR_WORDS])
+            around.append(self.text[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
-            told.insert(0, lead)
+            statements.insert(0, lead)
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         if len(self.recipients) <= 1 or diagnostic:
-            command = command or find_command(self.said, answer=diagnostic)
+            command = command or find_command(self.text, answer=diagnostic)
         if not command and self.layout is not None and self.layout.own_directory:
             command = "RCPT"
         return Refusal(
             address=address,
-            words=tuple(told),
+            words=tuple(statements),
             around=tuple(around),
             command=command,
-            verdict=self._verdict([*told, *around]),
+            verdict=self._verdict([*statements, *around]),
             ours=self._ours | self.original.domains,
         )
 
-    def _verdict(self, told: list[str]) -> Reason | None:
+    def _verdict(self, statements: list[str]) -> Reason | None:
         if self.layout is None:
             return None
         if self.layout.verdict is not None:
             return self.layout.verdict
-        for words in told:
+        for words in statements:
             lower = " ".join(words.lower().split())
-            for phrase, reason in self.layout.meanings:
+            for phrase, reason in self.layout.meanings.items():
                 if phrase in lower:
                     return reason
         return None
@@ -151,9 +227,10 @@ class Notice:
 
     @cached_property
     def _named_by_layout(self) -> tuple[str, ...]:
-        if self.layout is None or self.layout.recipient is None:
+        pattern = self.layout.recipient_pattern if self.layout is not None else None
+        if pattern is None:
             return ()
-        found = tuple(dict.fromkeys(m[1] for m in self.layout.recipient.finditer(self.said)))
+        found = tuple(dict.fromkeys(one[1] for one in pattern.finditer(self.text)))
         strangers = tuple(one for one in found if one.lower() not in self._ours)
         return strangers or found
 
@@ -161,7 +238,7 @@ class Notice:
     def _heads(self) -> dict[str, int]:
         """The addresses at the head of a line, with where their words begin."""
         found: dict[str, int] = {}
-        for match in _HEAD.finditer(self.said):
+        for match in _HEAD.finditer(self.text):
             address = find_address(match[1])
             if address and not is_system(address):
                 found.setdefault(address, match.end())
@@ -171,32 +248,32 @@ class Notice:
     @cached_property
     def _mentioned(self) -> tuple[str, ...]:
         """The addresses anywhere in it: those we wrote to, else the first that is not our own."""
-        found = [one for one in find_addresses(self.said) if not is_system(one)]
-        wanted = {one.lower() for one in self.original.to}
-        sought = tuple(one for one in found if one.lower() in wanted)
+        found = [one for one in find_addresses(self.text) if not is_system(one)]
+        recipients = {one.lower() for one in self.original.to}
+        sought = tuple(one for one in found if one.lower() in recipients)
         others = tuple(one for one in found if one.lower() not in self._ours)
         return sought or (() if self.original.to else others[:1])
 
     @cached_property
     def _anybody(self) -> tuple[str, ...]:
         """The first address at all, of ours too: test mail is sent to oneself."""
-        return tuple(one for one in find_addresses(self.said) if not is_system(one))[:1]
+        return tuple(one for one in find_addresses(self.text) if not is_system(one))[:1]
 
     @cached_property
     def _refused(self) -> tuple[str, ...]:
         """The addresses within an SMTP dialogue: sent as RCPT, or at the head of its reply."""
-        found = dict.fromkeys(find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.said))
+        found = dict.fromkeys(find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.text))
         return tuple(one for one in found if one and one.lower() not in self._ours)
 
     @cached_property
     def _ours(self) -> frozenset[str]:
-        """The addresses of our side, which a notice names without meaning them."""
+        """The addresses of our side, which a bounce names without meaning them."""
         written_to = {one.lower() for one in self.original.to}
         return frozenset((self._delivered_to | self.original.senders) - written_to)
 
     @cached_property
     def _delivered_to(self) -> frozenset[str]:
-        """The addresses that the notice itself was sent to."""
+        """The addresses that the bounce itself was sent to."""
         names = ("to", "delivered-to")
         values = (value for name in names for value in self.mail.headers.all(name))
         return frozenset(one.lower() for value in values for one in find_addresses(value))
@@ -205,18 +282,18 @@ class Notice:
     def _strangers(self) -> tuple[str, ...]:
         """The first address at all that is no party's of our side."""
         known = self._delivered_to | self.original.senders
-        found = (one for one in find_addresses(self.said) if not is_system(one))
+        found = (one for one in find_addresses(self.text) if not is_system(one))
         own = (one for one in found if one.lower() not in known and not is_role(one))
         return tuple(own)[:1]
 
     @cached_property
     def _lead(self) -> str:
         first = min(self._heads.values(), default=0)
-        return self.said[: self.said.rfind("\n", 0, first) + 1][-_OWN_WORDS:] if first else ""
+        return self.text[: self.text.rfind("\n", 0, first) + 1][-_OWN_WORDS:] if first else ""
 
     @cached_property
     def _lower(self) -> str:
-        return self.said.lower()
+        return self.text.lower()
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -230,24 +307,24 @@ class Notice:
             found = self._lower.find(address.lower())
             if found < 0:
                 return "", ""
-            start = self.said.rfind("\n", 0, found) + 1
-        end = min((at for at in places.values() if at > start), default=len(self.said))
-        end = self.said.rfind("\n", start, end) + 1 if end < len(self.said) else end
-        until_next = self.said[start : max(end, start)][:_NEAR_WORDS]
+            start = self.text.rfind("\n", 0, found) + 1
+        end = min((at for at in places.values() if at > start), default=len(self.text))
+        end = self.text.rfind("\n", start, end) + 1 if end < len(self.text) else end
+        until_next = self.text[start : max(end, start)][:_NEAR_WORDS]
         paragraph = re.split(r"\n[ \t]*\n", until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
         return paragraph[:_OWN_WORDS], until_next
 
 
-def open_notice(mail: Mail) -> Notice:
-    """See a mail as a notice."""
-    said, returned = divide(mail.words[:_LOOKED_AT])
+def open_bounce(mail: Mail) -> BounceText:
+    """See a mail as a bounce."""
+    text, returned = divide(mail.words[:_LOOKED_AT])
     original = original_of(mail)
     if not original.headers.fields and returned:
         original = Original(headers=read_headers(_outdented(returned)))
     named = (mail.headers.get(name) for name in ("from", "subject", "x-mailer", "x-mlserver"))
     heading = "\n".join(named).lower()
-    layout = find_layout(heading, " ".join(said.lower().split()))
-    return Notice(mail=mail, said=said, original=original, layout=layout)
+    layout = find_layout(heading, " ".join(text.lower().split()))
+    return BounceText(mail=mail, text=text, original=original, layout=layout)
 
 
 def divide(text: str) -> tuple[str, str]:

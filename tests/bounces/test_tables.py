@@ -1,0 +1,117 @@
+"""The reader's tables are data: what a table cannot mean is refused when it is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from newsletter.bounces import tables, vocabulary
+from newsletter.bounces.model import PERMANENT, Reason
+from newsletter.bounces.tables import Layout
+from newsletter.bounces.webhooks import adapters, model
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Tables of our own in the place of the product's."""
+    (tmp_path / "phrases").mkdir()
+    for module in (vocabulary, model):
+        monkeypatch.setattr(module, "files", lambda _package: tmp_path)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    for cached in (vocabulary.tables, vocabulary.patterns, model._tables):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ['full = ["Over quota"]', 'full = ["over", "over"]', 'full = [" "]', 'full = "over"'],
+    ids=["capitals", "given twice", "empty", "no list"],
+)
+def test_a_phrase_that_would_never_be_found_is_refused_by_its_name(
+    folder: Path, wrong: str
+) -> None:
+    (folder / "phrases" / "mine.toml").write_text(wrong)
+    with pytest.raises(ValueError, match=r"mine\.toml, full"):
+        vocabulary.tables("mine")
+
+
+@pytest.mark.parametrize("wrong", ["person = ['(user']", "person = ['user', 'user']"])
+def test_a_pattern_that_is_none_is_refused_by_its_name(folder: Path, wrong: str) -> None:
+    (folder / "phrases" / "mine.toml").write_text(wrong)
+    with pytest.raises(ValueError, match=r"mine\.toml, person"):
+        vocabulary.patterns("mine")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ['"Hard" = "gone"', '"hard" = "dead"', '"hard" = { bounce = "dead" }', '"hard" = {}'],
+    ids=["capitals", "no meaning", "no reason", "nothing"],
+)
+def test_a_provider_s_word_without_a_meaning_is_refused_by_its_name(
+    folder: Path, entry: str
+) -> None:
+    (folder / "meanings.toml").write_text(f"[acme.events]\n{entry}\n")
+    with pytest.raises(ValueError, match=r"meanings\.toml, acme\.events, '[Hh]ard'"):
+        model.meanings("acme", "events")
+
+
+def test_a_provider_s_words_come_as_meanings(folder: Path) -> None:
+    (folder / "meanings.toml").write_text(
+        "[acme.events]\n"
+        '"dead" = "gone"\n"seen" = "nothing"\n'
+        '"nobody" = { bounce = "user-unknown" }\n"full" = { general = "mailbox-full" }\n'
+    )
+    read = model.meanings("acme", "events")
+    assert read["dead"] is model.GONE
+    assert read["seen"] is None
+    nobody, full = read["nobody"], read["full"]
+    assert nobody is not None
+    assert nobody.hard
+    assert full is not None
+    assert (full.hard, full.general, full.reason) == (False, True, Reason.MAILBOX_FULL)
+
+
+def test_every_provider_has_words_and_every_word_a_provider() -> None:
+    assert set(adapters(certificate=lambda _url: b"")) == set(model._tables())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"signs": ()},
+        {"signs": ("Undeliverable",)},
+        {"signs": ("x",), "meanings": {"Full": "mailbox-full"}},
+        {"signs": ("x",), "meanings": {"full": "brimming"}},
+        {"signs": ("x",), "recipient": "to: nobody"},
+        {"signs": ("x",), "colour": "red"},
+    ],
+    ids=["no sign", "capitals", "a meaning's capitals", "no reason", "no address", "no field"],
+)
+def test_a_layout_that_could_not_work_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Layout.model_validate({"name": "mine", **wrong})
+
+
+def test_a_layout_finds_its_recipient_in_either_case() -> None:
+    layout = Layout(name="mine", signs=("x",), recipient="^sent to: {address}")
+    assert layout.recipient_pattern is not None
+    found = layout.recipient_pattern.search("Hello\nSENT TO: <a@example.jp>")
+    assert found is not None
+    assert found[1] == "a@example.jp"
+
+
+def test_every_code_of_the_registry_has_a_reason_of_ours() -> None:
+    statuses = tables._statuses()
+    assert all(re.fullmatch(r"\d\.\d{1,2}", code) for code in statuses.detail)
+    assert {code for code, reason in statuses.detail.items() if reason in PERMANENT} == {
+        *("1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "4.4", "7.17", "7.18"),
+    }
