@@ -178,7 +178,8 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
             remedy="Write it into the front matter; title and date are needed.",
         )
     if first["type"] == "language":
-        return ContentError(f"{first['msg']}.", place=place, remedy="Write ja or en.")
+        words = first["input"]
+        return ContentError(f"{words!r} is no language.", place=place, remedy="Write ja or en.")
     if first["type"] == "day":
         return ContentError(f"{first['msg']}.", place=place, remedy="Write it as 2026-12-01.")
     return ContentError(

@@ -288,7 +288,7 @@ def test_keys_are_read_however_other_systems_write_them(head: str) -> None:
     ("matter", "line", "message"),
     [
         ("title: 題\nTitle: 題\ndate: 2026-11-01", 3, "stands twice"),
-        ("title: 題\ndate: 2026-11-01\nLanguage: 言葉", 4, "言葉 is no language"),
+        ("title: 題\ndate: 2026-11-01\nLanguage: 言葉", 4, "'言葉' is no language"),
         ("title: 題\nDate: 明日", 3, "is no date"),
         ("title: 題\ndate: 2026-11-01\nTags: [a]\nLayout: b", 4, "no issue has: tags, layout"),
     ],
