@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage soak bench check docs lock migration clean
+.PHONY: help setup demo test coverage soak bench check docs lock words migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,6 +53,9 @@ lock: setup ## Write the lock files anew from pyproject.toml
 		--no-header --group dev --output-file requirements/dev.lock pyproject.toml requirements/build.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --output-file requirements/build.lock requirements/build.in
+
+words: setup ## Bring the catalogues in newsletter/i18n up to date with source and templates
+	@$(BIN)/python -m newsletter.i18n.update
 
 migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
 	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"

@@ -12,7 +12,6 @@ from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown import read_body, read_markdown, take_links
-from newsletter.issues.markdown_syntax import CellCount
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
 from newsletter.issues.model import Block, Issue, Link, Picture
 from newsletter.issues.normalise import without_controls
@@ -158,9 +157,8 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
     """
     lead, *cards = sheet.cards
     outline = bare_outline(sheet)
-    count = CellCount()
     parts = tuple(
-        _read_part(card, part, anchor, count)
+        _read_part(card, part, anchor)
         for card, part, anchor in zip(cards, outline, outline_anchors(outline), strict=True)
     )
     issue = replace(
@@ -171,7 +169,7 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
         masthead=sheet.masthead,
         preheader=_within(sheet.preheader, "preheader"),
         credits=tuple(filter(None, sheet.credits.split("\n"))),
-        lead=_read_entries(lead.entries, LEAD, count),
+        lead=_read_entries(lead.entries, LEAD),
     )
     whole = with_outline(issue, parts)
     return read_markdown(to_markdown(whole, template=template), source="blocks")[0]
@@ -186,24 +184,24 @@ def bare_outline(sheet: Sheet) -> Outline:
     )
 
 
-def _read_part(card: Card, part: Part, anchor: str, count: CellCount) -> Part:
-    body, links = take_links(_read_entries(card.entries, anchor, count))
-    typed = tuple(_read_link(link, anchor, count) for link in card.links if link.url or link.label)
+def _read_part(card: Card, part: Part, anchor: str) -> Part:
+    body, links = take_links(_read_entries(card.entries, anchor))
+    typed = tuple(_read_link(link, anchor) for link in card.links if link.url or link.label)
     return replace(part, number=_read_count(card.count, anchor), body=body, links=(*links, *typed))
 
 
-def _read_entries(entries: Iterable[Entry], anchor: str, count: CellCount) -> tuple[Block, ...]:
-    return tuple(block for entry in entries for block in _read_entry(entry, anchor, count))
+def _read_entries(entries: Iterable[Entry], anchor: str) -> tuple[Block, ...]:
+    return tuple(block for entry in entries for block in _read_entry(entry, anchor))
 
 
-def _read_entry(entry: Entry, anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read_entry(entry: Entry, anchor: str) -> tuple[Block, ...]:
     if not entry.source:
-        return _read(entry.words, anchor, count)
+        return _read(entry.words, anchor)
     picture = Picture(source=entry.source, alt=entry.alt, url=entry.target.strip())
-    return _read(blocks_to_markdown([picture]), anchor, count)
+    return _read(blocks_to_markdown([picture]), anchor)
 
 
-def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
+def _read_link(typed: LinkFields, anchor: str) -> Link:
     link = Link(url=typed.url.strip(), label=typed.label)
     if not link.url:
         raise ContentError(
@@ -211,13 +209,13 @@ def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
             place=Place(source="blocks", field=anchor),
             remedy="Write the address, or clear the words.",
         )
-    _body, links = take_links(_read(link_to_markdown(link), anchor, count))
+    _body, links = take_links(_read(link_to_markdown(link), anchor))
     return links[0] if links else link
 
 
-def _read(text: str, anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read(text: str, anchor: str) -> tuple[Block, ...]:
     try:
-        return read_body(text, source="blocks", count=count)
+        return read_body(text, source="blocks")
     except ContentError as error:
         place = Place(source="blocks", field=anchor)
         raise ContentError(error.what, place=place, remedy=error.remedy) from None

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from newsletter.accounts.permissions import Permission
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.web.access import Visit
 
 #: What of a newsletter's pages lies elsewhere than with its issues.
@@ -17,22 +18,19 @@ class Entry:
     """A place to go to; ``permission`` None is for everybody."""
 
     path: str
-    ja: str
-    en: str
+    name: Message
     permission: Permission | None = None
 
 
 ENTRIES = (
-    Entry(path="/home", ja="ホーム", en="Home"),
-    Entry(path="/newsletters", ja="号の編集", en="Issues", permission=Permission.WRITE),
-    Entry(path="/mailings", ja="配信", en="Mailings", permission=Permission.SEE_MAILINGS),
-    Entry(
-        path="/subscribers", ja="購読者", en="Subscribers", permission=Permission.SEE_SUBSCRIBERS
-    ),
-    Entry(path="/bounces", ja="不達と苦情", en="Bounces", permission=Permission.SEE_BOUNCES),
-    Entry(path="/operate", ja="運用", en="Operations", permission=Permission.OPERATE),
-    Entry(path="/accounts", ja="利用者", en="People", permission=Permission.ADMINISTER),
-    Entry(path="/audit", ja="操作記録", en="Audit log", permission=Permission.ADMINISTER),
+    Entry(path="/home", name=msg("Home")),
+    Entry(path="/newsletters", name=pmsg("menu", "Issues"), permission=Permission.WRITE),
+    Entry(path="/mailings", name=msg("Mailings"), permission=Permission.SEE_MAILINGS),
+    Entry(path="/subscribers", name=msg("Subscribers"), permission=Permission.SEE_SUBSCRIBERS),
+    Entry(path="/bounces", name=msg("Bounces and complaints"), permission=Permission.SEE_BOUNCES),
+    Entry(path="/operate", name=msg("Operations"), permission=Permission.OPERATE),
+    Entry(path="/accounts", name=pmsg("accounts", "People"), permission=Permission.ADMINISTER),
+    Entry(path="/audit", name=msg("Audit log"), permission=Permission.ADMINISTER),
 )
 
 

@@ -1,8 +1,10 @@
-"""Pages in Japanese and English from ``templates/web``."""
+"""Pages in every language from ``templates/web``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,9 @@ from markupsafe import Markup
 from newsletter.accounts.audit import Action
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
-from newsletter.i18n.language import Language, language_name
+from newsletter.i18n.catalogue import Words
+from newsletter.i18n.language import Language, Said, language_name
+from newsletter.i18n.messages import Message
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
@@ -26,24 +30,40 @@ THEMES = ("system", "light", "dark")
 
 
 class Pages:
-    """Renders pages; each template holds both languages side by side."""
+    """Renders pages, in each language from the same templates with the words of its catalogue."""
 
     DEFAULT_LANGUAGE = Language.JAPANESE
 
     def __init__(self, templates_dir: Path) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(templates_dir / "web"),
+        self._templates = templates_dir / "web"
+
+    @cached_property
+    def _environments(self) -> Mapping[Language, Environment]:
+        return {language: self._environment(language) for language in Language}
+
+    def _environment(self, language: Language) -> Environment:
+        """Return the environment of a language; templates imported without context know it, too."""
+        environment = Environment(
+            loader=FileSystemLoader(self._templates),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["moment"] = _moment
-        self._environment.filters["day"] = _day
-        self._environment.filters["number"] = _number
-        self._environment.filters["worded"] = _worded
-        self._environment.filters["deed"] = _deed
-        self._environment.filters["language_name"] = _language_name
+        environment.filters.update(
+            moment=_moment,
+            day=_day,
+            number=_number,
+            worded=_worded,
+            deed=_deed,
+            language_name=_language_name,
+        )
+        environment.globals.update(
+            Words(language).globals(),
+            lang=language.value,
+            languages=[(each.value, language_name(each.value, each)) for each in Language],
+        )
+        return environment
 
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
@@ -53,9 +73,7 @@ class Pages:
 
     def render(self, name: str, *, language: Language, **values: object) -> str:
         """Render a page's text."""
-        return self._environment.get_template(name).render(
-            lang=language.value, ja=language is Language.JAPANESE, **values
-        )
+        return self._environments[language].get_template(name).render(**values)
 
     def show_to(
         self, visit: Visit, request: Request, name: str, *, status: int = 200, **values: object
@@ -123,17 +141,19 @@ def theme_of(request: Request) -> str:
 
 
 @pass_context
-def _worded(context: Context, sentence: str) -> str:
-    """Write what an error says in the reader's language."""
-    return in_japanese(sentence) if context["ja"] else sentence
+def _worded(context: Context, sentence: str | Message | Said) -> str:
+    """Write a message, or what an error says, in the reader's language."""
+    language = Language(context["lang"])
+    if not isinstance(sentence, str):
+        return sentence.in_language(language)
+    return in_japanese(sentence) if language is Language.JAPANESE else sentence
 
 
 @pass_context
 def _deed(context: Context, action: str) -> str:
     """Write what an action of the audit log is called; its code where it has no name."""
-    language = Language.JAPANESE if context["ja"] else Language.ENGLISH
     try:
-        return DEEDS[Action(action)].in_language(language)
+        return DEEDS[Action(action)].in_language(Language(context["lang"]))
     except ValueError:
         return action
 
@@ -148,7 +168,7 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
     clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     if seconds and local.date() == today.date():
         shown = clock
-    elif context["ja"]:
+    elif context["lang"] == Language.JAPANESE:
         year = f"{local.year}年" if local.year != today.year else ""
         shown = f"{year}{local.month}月{local.day}日 {clock}"
     else:
@@ -172,7 +192,7 @@ def _day(context: Context, value: date | str) -> Markup:
     """Write a day in full; an instant (also in ISO 8601) falls on a day of the reader's zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     found = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
-    if context["ja"]:
+    if context["lang"] == Language.JAPANESE:
         shown = f"{found.year}年{found.month}月{found.day}日"
     else:
         shown = f"{found.day} {found:%B} {found.year}"

@@ -23,8 +23,6 @@ from workers.journal import (
     read_orphans,
 )
 
-pytestmark = pytest.mark.servers
-
 _WRITER = """
 import sys, time
 from pathlib import Path

@@ -1,0 +1,51 @@
+"""Messages that are worded where they are shown, in the language of whoever reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
+from newsletter.i18n.language import Language
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A sentence of the catalogues with the values that are put into it."""
+
+    text: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    context: str = ""
+    many: str = ""
+
+    def in_language(self, language: Language) -> str:
+        """Return the message as a reader of ``language`` gets it; messages within it, too."""
+        words = Words(language)
+        values = {
+            name: value.in_language(language) if isinstance(value, Message) else value
+            for name, value in self.values.items()
+        }
+        if self.many:
+            return words.ngettext(self.text, self.many, int(str(self.values["count"])), **values)
+        if self.context:
+            return words.pgettext(self.context, self.text, **values)
+        return words.gettext(self.text, **values)
+
+    def __str__(self) -> str:
+        """Return the message as logs have it: in English."""
+        return self.in_language(SOURCE_LANGUAGE)
+
+
+def msg(text: str, /, **values: object) -> Message:
+    """Return a message; its text is in English and is found by ``make words``."""
+    return Message(text, values)
+
+
+def pmsg(context: str, text: str, /, **values: object) -> Message:
+    """Return a message whose text has several meanings, told apart by ``context``."""
+    return Message(text, values, context=context)
+
+
+def nmsg(one: str, many: str, count: int, /, **values: object) -> Message:
+    """Return the message that fits a number, which is ``{count}`` in it."""
+    return Message(one, {"count": count, **values}, many=many)

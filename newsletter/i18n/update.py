@@ -1,0 +1,95 @@
+"""``make words``: brings the catalogues up to date with the words in source and templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from newsletter.i18n.catalogue import FOLDER
+
+ROOT = Path(__file__).resolve().parents[2]
+_METHODS = [
+    ("newsletter/**.py", "python"),
+    ("subscribers/**.py", "python"),
+    ("workers/**.py", "python"),
+    ("templates/**.html", "jinja2"),
+    ("templates/**.j2", "jinja2"),
+]
+_OPTIONS = {"templates/**": {"trim_blocks": "true", "silent": "false"}}
+_KEYWORDS = DEFAULT_KEYWORDS | {"msg": None, "pmsg": ((1, "c"), 2), "nmsg": (1, 2)}
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def words_in_source() -> Catalog:
+    """Return every message that source and templates hold, with the files it is in."""
+    found = Catalog()
+    for folder in ("newsletter", "subscribers", "workers", "templates"):
+        for name, _, words, _, context in extract_from_dir(
+            ROOT / folder,
+            [(pattern.removeprefix(f"{folder}/"), method) for pattern, method in _METHODS],
+            {"**": _OPTIONS["templates/**"]},
+            keywords=_KEYWORDS,
+            directory_filter=lambda path: not Path(path).name.startswith("."),
+        ):
+            found.add(words, locations=[(f"{folder}/{Path(name).as_posix()}", 0)], context=context)
+    return found
+
+
+def problems(path: Path) -> list[str]:
+    """Return what is wrong with a catalogue: words missing, unused, unsure, or with other gaps."""
+    catalogue, source = _read(path), words_in_source()
+    known, used = {_key(message) for message in catalogue}, {_key(message) for message in source}
+    return [
+        *(f"missing, run make words: {key}" for key in used - known),
+        *(f"unused, run make words: {key}" for key in known - used),
+        *(f"{found}: {_key(message)}" for message in catalogue for found in _faults(message)),
+    ]
+
+
+def update(path: Path) -> None:
+    """Add the words that a catalogue lacks, without translation, and take out what is unused."""
+    catalogue = _read(path)
+    catalogue.update(words_in_source(), no_fuzzy_matching=True, update_creation_date=False)
+    with path.open("wb") as target:
+        write_po(
+            target,
+            catalogue,
+            width=100,
+            sort_output=True,
+            include_lineno=False,
+            ignore_obsolete=True,
+        )
+
+
+def _read(path: Path) -> Catalog:
+    with path.open("rb") as source:
+        return read_po(source, locale=path.stem)
+
+
+def _key(message: Message) -> tuple[str, str]:
+    return message.context or "", message.id[0] if message.pluralizable else str(message.id)
+
+
+def _faults(message: Message) -> Iterator[str]:
+    if not message.id:
+        return
+    forms = [message.string] if isinstance(message.string, str) else list(message.string or [""])
+    if not all(forms):
+        yield "not translated"
+    if message.fuzzy:
+        yield "marked as unsure (fuzzy)"
+    given = set(_PLACEHOLDER.findall(message.id[-1] if message.pluralizable else str(message.id)))
+    if any(set(_PLACEHOLDER.findall(form)) != given for form in forms if form):
+        yield "other placeholders than in English"
+
+
+if __name__ == "__main__":
+    for each in sorted(FOLDER.glob("*.po")):
+        update(each)

@@ -1,0 +1,78 @@
+"""Every word that source and templates hold has its translation in every catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE, Words
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg, nmsg
+from newsletter.i18n.update import problems, update
+
+JAPANESE = FOLDER / "ja.po"
+
+
+def test_every_language_but_the_source_s_has_a_catalogue() -> None:
+    assert {path.stem for path in FOLDER.glob("*.po")} == set(Language) - {SOURCE_LANGUAGE}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.po")), ids=lambda path: path.stem)
+def test_no_word_is_missing_unused_unsure_or_has_other_placeholders(path: Path) -> None:
+    assert problems(path) == []
+
+
+def test_a_word_without_translation_an_unsure_one_and_one_with_another_gap_are_named(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ja.po"
+    text = JAPANESE.read_text(encoding="utf-8")
+    text = text.replace('msgstr "承認する"', 'msgstr ""')
+    text = text.replace('msgid "Audit log"', '#, fuzzy\nmsgid "Audit log"')
+    text = text.replace('msgstr "{hours}時間かけて少しずつ"', 'msgstr "{hour}時間かけて少しずつ"')
+    text += '\nmsgid "Nobody says this"\nmsgstr "誰も言いません"\n'
+    path.write_text(text, encoding="utf-8")
+    assert sorted(each.partition(":")[0] for each in problems(path)) == [
+        "marked as unsure (fuzzy)",
+        "not translated",
+        "other placeholders than in English",
+        "unused, run make words",
+    ]
+
+
+def test_bringing_a_catalogue_up_to_date_keeps_what_is_translated(tmp_path: Path) -> None:
+    path = tmp_path / "ja.po"
+    path.write_bytes(JAPANESE.read_bytes())
+    update(path)
+    assert path.read_bytes() == JAPANESE.read_bytes()
+
+
+def test_values_are_put_in_after_translation() -> None:
+    words = Words(Language.JAPANESE)
+    assert words.gettext("Line {line}", line="{x}") == "{x}行目"
+    assert Words(Language.ENGLISH).gettext("Line {line}", line=3) == "Line 3"
+
+
+def test_the_form_fits_the_number() -> None:
+    count = nmsg("{count} picture", "{count} pictures", 1)
+    assert [count.in_language(each) for each in (Language.ENGLISH, Language.JAPANESE)] == [
+        "1 picture",
+        "画像1",
+    ]
+    assert str(nmsg("{count} picture", "{count} pictures", 2)) == "2 pictures"
+
+
+def test_markup_is_kept_and_the_words_around_it_are_escaped() -> None:
+    shown = Words(Language.ENGLISH).gettext(
+        "<{name}> & {other}", name=Markup("<b>x</b>"), other="<"
+    )
+    assert isinstance(shown, Markup)
+    assert str(shown) == "&lt;<b>x</b>&gt; &amp; &lt;"
+
+
+def test_a_message_within_a_message_is_worded_in_the_same_language() -> None:
+    found: Message = msg("Line {line}", line=msg("Audit log"))
+    assert found.in_language(Language.JAPANESE) == "操作記録行目"
+    assert str(found) == "Line Audit log"
