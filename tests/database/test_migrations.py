@@ -1,83 +1,91 @@
-"""What earlier versions wrote is kept by the steps that lead to this one."""
+"""Which databases are upgraded, and what a new migration looks like."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
-from sqlalchemy.schema import MetaData, Table
+from sqlalchemy import Engine, inspect, text
 
-from newsletter.database.engine import open_engine, reading, transaction
-from newsletter.database.migrations import upgrade
-from newsletter.database.tables import SubscriptionRow, TagRow
-from tests.support.postgres import PostgresServer
-
-_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+from newsletter.database.engine import open_engine
+from newsletter.database.migrations import is_current, upgrade, write_migration
+from newsletter.database.migrations.__main__ import tidy
+from newsletter.errors import ConflictError
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A database without any table."""
-    if request.param == "sqlite":
-        engine = open_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
-        yield engine
-        engine.dispose()
-        return
-    postgres: PostgresServer = request.getfixturevalue("postgres")
-    with postgres.database() as url:
-        engine = open_engine(url)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        yield engine
-        engine.dispose()
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+def _call_its_form(database: Engine, revision: str) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+
+
+@pytest.mark.parametrize("revision", ["0001", "0017", "0024"])
+def test_a_database_from_before_the_first_release_is_refused_with_the_way_out(
+    database: Engine, revision: str
+) -> None:
+    _call_its_form(database, revision)
+    with pytest.raises(ConflictError, match=f"before the first release .*{revision}") as refusal:
+        upgrade(database)
+    for step in ("subscriber export", "newsletter init", "subscriber import"):
+        assert step in str(refusal.value)
+    assert not is_current(database)
+
+
+def test_a_database_of_a_newer_version_is_refused_by_its_form(database: Engine) -> None:
+    _call_its_form(database, "0042_colours")
+    with pytest.raises(ConflictError, match="0042_colours"):
+        upgrade(database)
+
+
+@pytest.mark.servers
+def test_a_command_says_so_without_a_trace(database: Engine, tmp_path: Path) -> None:
+    _call_its_form(database, "0017")
+    database.dispose()
+    url = f"DATABASE_URL=sqlite:///{tmp_path / 'old.sqlite3'}\nDATA_DIR={tmp_path}\n"
+    (tmp_path / "env").write_text(url)
+    answer = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "newsletter.cli", "--env-file", str(tmp_path / "env"), "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode not in {0, 1}
+    assert "before the first release" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
-def test_what_was_known_of_a_person_is_kept_by_each_of_their_newsletters(empty: Engine) -> None:
-    upgrade(empty, to="0018")
-    old = MetaData()
-    old.reflect(empty, only=["newsletter", "subscriber", "subscription", "subscriber_tag"])
-    with transaction(empty) as session:
-
-        def add(table: Table, **values: object) -> None:
-            blank = {
-                column.name: ""
-                for column in table.columns
-                if not column.nullable and not column.primary_key and column.server_default is None
-            }
-            session.execute(insert(table).values(blank | values))
-
-        for number, slug in ((1, "a"), (2, "b")):
-            add(old.tables["newsletter"], id=number, slug=slug, created_at=_MOMENT)
-        add(
-            old.tables["subscriber"],
-            id=7,
-            address="a@example.jp",
-            address_key="a@example.jp",
-            name="葵",
-            language="en",
-            format="text",
-            time_zone="Asia/Seoul",
-            attributes={"city": "東京"},
-            created_at=_MOMENT,
-            updated_at=_MOMENT,
+@pytest.mark.servers
+def test_a_written_migration_passes_the_checks_and_closes_the_difference(
+    database: Engine, tmp_path: Path
+) -> None:
+    with database.begin() as connection:
+        connection.execute(text("DROP INDEX ix_audit_event_action"))
+        connection.execute(text("DROP TABLE held_domain"))
+        connection.execute(text("ALTER TABLE mailing DROP COLUMN summary"))
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    written = write_migration(database, 'Add what "is" gone; all of it!', versions=folder)
+    tidy(written)
+    assert written.name == "0002_add_what_is_gone_all_of_it.py"
+    # What the folder of migrations is excused from, as pyproject.toml has it.
+    for check in (("check", "--ignore", "D103,N999,INP001"), ("format", "--check")):
+        subprocess.run(  # noqa: S603 - our own file
+            [*(sys.executable, "-m", "ruff", *check), "--config", "pyproject.toml", str(written)],
+            check=True,
         )
-        add(old.tables["subscriber_tag"], subscriber_id=7, tag="press")
-        for number in (1, 2):
-            add(
-                old.tables["subscription"], newsletter_id=number, subscriber_id=7, state="confirmed"
-            )
-    upgrade(empty)
-    with reading(empty) as session:
-        relations = session.scalars(select(SubscriptionRow)).all()
-        tags = session.execute(select(TagRow.newsletter_id, TagRow.tag)).all()
-    kept = {
-        (row.name, row.language, row.format, row.time_zone, row.attributes["city"])
-        for row in relations
-    }
-    assert kept == {("葵", "en", "text", "Asia/Seoul", "東京")}
-    assert sorted(map(tuple, tags)) == [(1, "press"), (2, "press")]
+    upgrade(database, versions=folder)
+    found = inspect(database)
+    assert "summary" in {column["name"] for column in found.get_columns("mailing")}
+    assert found.has_table("held_domain")
+    assert "ix_audit_event_action" in {one["name"] for one in found.get_indexes("audit_event")}

@@ -2,46 +2,108 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine
 
+from newsletter.errors import ConflictError
+
 _HERE = Path(__file__).resolve().parent
+_VERSIONS = _HERE / "versions"
+#: How the revisions of development were called, which no release ever had.
+_BEFORE_RELEASE = re.compile(r"00(?:0[1-9]|1\d|2[0-9])")
+#: What Alembic's table holds of a revision's name.
+_NAME_CHARACTERS = 32
 
 
-def _config(engine: Engine) -> Config:
+def _config(engine: Engine, versions: Path = _VERSIONS) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "newline")
+    folders = dict.fromkeys((_VERSIONS, versions))
+    config.set_main_option("version_locations", "\n".join(map(str, folders)))
+    config.set_main_option("file_template", "%%(rev)s")
     config.attributes["engine"] = engine
     return config
 
 
-def upgrade(engine: Engine, *, to: str = "head") -> None:
+def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> None:
     """Bring the database to the newest form; running it again, or twice at once, does no harm.
 
+    Args:
+        engine: Of the database.
+        to: The revision to stop at.
+        versions: A folder with further migrations, which follow ours.
+
     Raises:
-        ConflictError: Rows of it contradict each other; nothing was changed.
+        ConflictError: Another version made the database, or rows of it contradict each other;
+            nothing was changed.
     """
-    command.upgrade(_config(engine), to)
+    config = _config(engine, versions)
+    _demand_known(engine, ScriptDirectory.from_config(config))
+    command.upgrade(config, to)
 
 
-def revisions(engine: Engine) -> list[str]:
-    """Return every form that a database had, the first one first."""
-    script = ScriptDirectory.from_config(_config(engine))
-    return [step.revision for step in reversed(list(script.walk_revisions()))]
+def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
+    """Refuse a database whose form is none of this version's."""
+    revision = _revision(engine)
+    if revision is None or revision in {step.revision for step in script.walk_revisions()}:
+        return
+    if _BEFORE_RELEASE.fullmatch(revision):
+        raise ConflictError(
+            f"The database was made by a version before the first release (revision {revision}), "
+            "and cannot be upgraded.",
+            remedy="Nothing was changed. With that version, export each newsletter's subscribers "
+            "(newsletter subscriber export); then name a new database in DATABASE_URL, run "
+            "'newsletter init', and import them (newsletter subscriber import).",
+        )
+    raise ConflictError(
+        f"The database has a form that this version does not know (revision {revision}).",
+        remedy="Nothing was changed. A newer version made it: run that one, or restore a backup "
+        "from before its upgrade.",
+    )
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_current(engine: Engine) -> bool:
     """Return whether the database has the newest form."""
-    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+    return _revision(engine) == ScriptDirectory.from_config(_config(engine)).get_current_head()
 
 
-def write_migration(engine: Engine, message: str) -> None:
-    """Write a migration from the difference between ``engine``'s database and the tables."""
-    command.revision(_config(engine), message=message, autogenerate=True)
+def write_migration(engine: Engine, message: str, *, versions: Path = _VERSIONS) -> Path:
+    """Write a migration from the difference between ``engine``'s database and the tables.
+
+    Args:
+        engine: Of a database of the newest form.
+        message: What changes; it names the revision, too.
+        versions: The folder to write to.
+
+    Returns:
+        The file, as Alembic writes it: not yet formatted.
+    """
+    config = _config(engine, versions)
+    number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+    slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_") or "change"
+    with warnings.catch_warnings():
+        # SQLite's indexes over expressions are compared by nobody; a test finds what is missing.
+        warnings.filterwarnings("ignore", ".*expression-based index")
+        script = command.revision(
+            config,
+            message=message,
+            autogenerate=True,
+            rev_id=f"{number:04}_{slug}"[:_NAME_CHARACTERS].rstrip("_"),
+            version_path=str(versions),
+        )
+    if not isinstance(script, Script):
+        raise TypeError(f"One migration was to be written, not {script!r}.")
+    return Path(script.path)

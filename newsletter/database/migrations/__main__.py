@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -9,9 +10,24 @@ from pathlib import Path
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade, write_migration
 
-if __name__ == "__main__":
+
+def main(message: str) -> None:
+    """Write a migration from what changed in the tables, and format it as `make check` demands."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = open_engine(f"sqlite:///{Path(folder) / 'scratch.sqlite3'}")
         upgrade(scratch)
-        write_migration(scratch, " ".join(sys.argv[1:]) or "change the tables")
+        written = write_migration(scratch, message)
         scratch.dispose()
+    tidy(written)
+    sys.stdout.write(f"{written}\n")
+
+
+def tidy(migration: Path) -> None:
+    """Bring what Alembic wrote into the form of all other sources."""
+    ruff = (sys.executable, "-m", "ruff")
+    for step in (("check", "--fix-only", "--quiet"), ("format", "--quiet")):
+        subprocess.run((*ruff, *step, str(migration)), check=True)  # noqa: S603 - our own file
+
+
+if __name__ == "__main__":
+    main(" ".join(sys.argv[1:]) or "change the tables")

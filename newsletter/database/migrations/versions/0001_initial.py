@@ -1,0 +1,856 @@
+"""initial tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001_initial"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TABLES = (
+    "account",
+    "audit_event",
+    "call_token",
+    "drained_worker",
+    "held_domain",
+    "incident",
+    "join_tally",
+    "newsletter",
+    "pulse",
+    "relay",
+    "sign_in_limit",
+    "signing_key",
+    "subscriber",
+    "tally",
+    "unknown_journal",
+    "worker_heartbeat",
+    "account_session",
+    "consent",
+    "feedback_policy",
+    "image",
+    "invitation",
+    "issue",
+    "list_import",
+    "recovery_code",
+    "role_grant",
+    "segment",
+    "subscription",
+    "suppression",
+    "test_group",
+    "approval",
+    "draft",
+    "mailing",
+    "subscription_tag",
+    "batch",
+    "bounce",
+    "delivery",
+    "draft_revision",
+    "mailing_content",
+    "mailing_link",
+    "mailing_order",
+    "unsubscribe_event",
+    "bounce_decision",
+)
+_POSTGRESQL_GUARD = """
+CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$
+"""
+
+
+def _guard_audit_log() -> None:
+    """Let the database itself refuse to rewrite history."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(_POSTGRESQL_GUARD)
+        op.execute(
+            "CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+            "ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION audit_event_is_append_only()"
+        )
+        return
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER audit_event_no_{verb.lower()} BEFORE {verb} ON audit_event "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        )
+
+
+def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
+    op.create_table(
+        "account",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("address_key", sa.String(length=320), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("language", sa.String(32), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("totp_secret", sa.Text(), nullable=True),
+        sa.Column("totp_step", sa.Integer(), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("address_key", name=op.f("uq_account_address_key")),
+    )
+    op.create_table(
+        "audit_event",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor_id", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=320), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("object", sa.String(length=255), nullable=False),
+        sa.Column("newsletter_id", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("door", sa.String(length=16), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
+    )
+    op.create_index("ix_audit_event_action", "audit_event", ["action"], unique=False)
+    op.create_table(
+        "call_token",
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_call_token")),
+    )
+    op.create_index(op.f("ix_call_token_seen_at"), "call_token", ["seen_at"], unique=False)
+    op.create_table(
+        "drained_worker",
+        sa.Column("node", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("node", name=op.f("pk_drained_worker")),
+    )
+    op.create_table(
+        "held_domain",
+        sa.Column("domain", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_held_domain")),
+    )
+    op.create_table(
+        "incident",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("bounced", sa.Integer(), nullable=False),
+        sa.Column("mailed", sa.Integer(), nullable=False),
+        sa.Column("usual_rate", sa.Double(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution", sa.String(32), nullable=True),
+        sa.Column("closed_because", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
+    )
+    op.create_index(
+        "uq_incident_subject_open",
+        "incident",
+        ["subject"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_table(
+        "join_tally",
+        sa.Column("scope", sa.String(length=64), nullable=False),
+        sa.Column("window", _ID, nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "window", name=op.f("pk_join_tally")),
+    )
+    op.create_index(op.f("ix_join_tally_started_at"), "join_tally", ["started_at"], unique=False)
+    op.create_table(
+        "newsletter",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("slug", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("from_name", sa.String(length=200), nullable=False),
+        sa.Column("from_address", sa.String(length=320), nullable=False),
+        sa.Column("reply_to", sa.String(length=320), nullable=False),
+        sa.Column("postal_address", sa.Text(), nullable=False),
+        sa.Column("list_id", sa.String(length=255), nullable=False),
+        sa.Column("bounce_address", sa.String(length=320), nullable=False),
+        sa.Column("unsubscribe_address", sa.String(length=320), nullable=False),
+        sa.Column("website_url", sa.Text(), nullable=False),
+        sa.Column("contact_url", sa.Text(), nullable=False),
+        sa.Column("language", sa.String(32), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("template", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("approval_required", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("count_clicks", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("visibility", sa.String(32), server_default="private", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_newsletter")),
+        sa.UniqueConstraint("slug", name=op.f("uq_newsletter_slug")),
+    )
+    op.create_table(
+        "pulse",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("rounds", sa.Integer(), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("epoch", sa.String(length=32), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pulse")),
+    )
+    op.create_table(
+        "relay",
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_relay")),
+    )
+    op.create_table(
+        "sign_in_limit",
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_limit")),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("fingerprint", sa.String(length=32), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("forgotten_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_signing_key")),
+    )
+    op.create_table(
+        "subscriber",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("address", sa.String(length=320), nullable=True),
+        sa.Column(
+            "address_key",
+            sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("domain", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
+        sa.UniqueConstraint("address_key", name=op.f("uq_subscriber_address_key")),
+    )
+    op.create_table(
+        "tally",
+        sa.Column("scope", sa.String(32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "at", "name", "state", name=op.f("pk_tally")),
+    )
+    op.create_table(
+        "unknown_journal",
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("accepted", sa.Integer(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("host", "name", name=op.f("pk_unknown_journal")),
+    )
+    op.create_table(
+        "worker_heartbeat",
+        sa.Column("process", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mailing_id", sa.Integer(), nullable=True),
+        sa.Column("batch_number", sa.Integer(), nullable=True),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("node", sa.String(length=255), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("process", name=op.f("pk_worker_heartbeat")),
+    )
+    op.create_index("ix_worker_heartbeat_seen_at", "worker_heartbeat", ["seen_at"], unique=False)
+    op.create_table(
+        "account_session",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("user_agent", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_account_session_account_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account_session")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_account_session_token_hash")),
+    )
+    op.create_index(
+        op.f("ix_account_session_account_id"), "account_session", ["account_id"], unique=False
+    )
+    op.create_table(
+        "consent",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("step", sa.String(32), nullable=False),
+        sa.Column("source", sa.String(length=255), nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=False),
+        sa.Column("language", sa.String(32), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_consent_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_consent_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+    )
+    op.create_index(
+        "ix_consent_subscriber_id_newsletter_id",
+        "consent",
+        ["subscriber_id", "newsletter_id"],
+        unique=False,
+    )
+    op.create_table(
+        "feedback_policy",
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("soft_limit", sa.Integer(), nullable=False),
+        sa.Column("soft_days", sa.Integer(), nullable=False),
+        sa.Column("complaint_everywhere", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_feedback_policy_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_feedback_policy")),
+    )
+    op.create_table(
+        "image",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("media_type", sa.String(length=32), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("alt", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_image_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_image")),
+    )
+    op.create_index(op.f("ix_image_newsletter_id"), "image", ["newsletter_id"], unique=False)
+    op.create_table(
+        "invitation",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(32), nullable=False),
+        sa.Column("account_id", _ID, nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_invitation_account_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitation_token_hash")),
+    )
+    op.create_index(op.f("ix_invitation_account_id"), "invitation", ["account_id"], unique=False)
+    op.create_table(
+        "issue",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("slug", sa.String(length=120), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("issue_date", sa.Date(), nullable=False),
+        sa.Column("language", sa.String(32), nullable=False),
+        sa.Column("template", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_format", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_issue_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue")),
+        sa.UniqueConstraint("newsletter_id", "slug", name=op.f("uq_issue_newsletter_id_slug")),
+    )
+    op.create_table(
+        "list_import",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("records", _ID, nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_list_import_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_import")),
+        sa.UniqueConstraint(
+            "newsletter_id", "digest", name=op.f("uq_list_import_newsletter_id_digest")
+        ),
+    )
+    op.create_table(
+        "recovery_code",
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_recovery_code_account_id")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "code_hash", name=op.f("pk_recovery_code")),
+    )
+    op.create_table(
+        "role_grant",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=True),
+        sa.Column("role", sa.String(32), nullable=False),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_role_grant_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_role_grant_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_grant")),
+    )
+    op.create_table(
+        "segment",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_segment_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
+        sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_segment_newsletter_id_name")),
+    )
+    op.create_table(
+        "subscription",
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("consent_basis", sa.String(length=64), nullable=False),
+        sa.Column("consent_source", sa.Text(), nullable=False),
+        sa.Column("consent_wording", sa.Text(), nullable=False),
+        sa.Column("consented_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "name",
+            sa.String(length=200).with_variant(sa.String(length=200, collation="C"), "postgresql"),
+            server_default="",
+            nullable=False,
+        ),
+        sa.Column("language", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("format", sa.String(length=8), server_default="html", nullable=False),
+        sa.Column("time_zone", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_subscription_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_subscription_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", "subscriber_id", name=op.f("pk_subscription")),
+    )
+    op.create_index(
+        "ix_subscription_name",
+        "subscription",
+        ["newsletter_id", "name", "subscriber_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_subscription_subscriber_id"), "subscription", ["subscriber_id"], unique=False
+    )
+    op.create_table(
+        "suppression",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=True),
+        sa.Column("address_key", sa.String(length=320), nullable=True),
+        sa.Column("address_hash", sa.String(length=64), nullable=True),
+        sa.Column("reason", sa.String(32), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_suppression_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
+    )
+    op.create_index("ix_suppression_address_hash", "suppression", ["address_hash"], unique=False)
+    op.create_table(
+        "test_group",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("addresses", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_test_group_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_test_group")),
+        sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_test_group_newsletter_id_name")),
+    )
+    op.create_table(
+        "approval",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("issue_id", _ID, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("requested_by", _ID, nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("approved_by", _ID, nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("issue_version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("content", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("returned_by", _ID, nullable=True),
+        sa.Column("returned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("returned_because", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["approved_by"], ["account.id"], name=op.f("fk_approval_approved_by")
+        ),
+        sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_approval_issue_id")),
+        sa.ForeignKeyConstraint(
+            ["requested_by"], ["account.id"], name=op.f("fk_approval_requested_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["returned_by"], ["account.id"], name=op.f("fk_approval_returned_by")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
+        sa.UniqueConstraint("issue_id", "digest", name=op.f("uq_approval_issue_id_digest")),
+    )
+    op.create_table(
+        "draft",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("issue_id", _ID, nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("template", sa.String(length=64), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("import_report", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_draft_issue_id")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_draft_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+        sa.UniqueConstraint("issue_id", name=op.f("uq_draft_issue_id")),
+    )
+    op.create_index(op.f("ix_draft_newsletter_id"), "draft", ["newsletter_id"], unique=False)
+    op.create_table(
+        "mailing",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("issue_id", _ID, nullable=True),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=False),
+        sa.Column("uncertain_policy", sa.String(32), nullable=False),
+        sa.Column("halt_reason", sa.Text(), nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("local_hour", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("spread_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("kind", sa.String(32), server_default="issue", nullable=False),
+        sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("issue_date", sa.Date(), nullable=True),
+        sa.Column("issue_number", sa.Text(), server_default="", nullable=False),
+        sa.Column("summary", sa.Text(), server_default="", nullable=False),
+        sa.Column("identity", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("restored", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_mailing_issue_id")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_mailing_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailing")),
+    )
+    op.create_index(op.f("ix_mailing_identity"), "mailing", ["identity"], unique=True)
+    op.create_index(op.f("ix_mailing_newsletter_id"), "mailing", ["newsletter_id"], unique=False)
+    op.create_index(op.f("ix_mailing_state"), "mailing", ["state"], unique=False)
+    op.create_index("ix_mailing_turn", "mailing", ["state", "priority", "served_at"], unique=False)
+    op.create_table(
+        "subscription_tag",
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id", "subscriber_id"],
+            ["subscription.newsletter_id", "subscription.subscriber_id"],
+            name=op.f("fk_subscription_tag_newsletter_id_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "newsletter_id", "subscriber_id", "tag", name=op.f("pk_subscription_tag")
+        ),
+    )
+    op.create_index(
+        "ix_subscription_tag_tag",
+        "subscription_tag",
+        ["newsletter_id", "tag", "subscriber_id"],
+        unique=False,
+    )
+    op.create_table(
+        "batch",
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("first_position", _ID, nullable=False),
+        sa.Column("last_position", _ID, nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hinted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("records", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("leased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_batch_mailing_id")),
+        sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_batch")),
+    )
+    op.create_index("ix_batch_state_due_at", "batch", ["state", "due_at"], unique=False)
+    op.create_table(
+        "bounce",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("event_id", sa.String(length=255), nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=True),
+        sa.Column("mailing_id", _ID, nullable=True),
+        sa.Column("subscriber_id", _ID, nullable=True),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("source", sa.String(32), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("raw", sa.Text(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("domain", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("reader", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("return_path", sa.String(length=320), server_default="", nullable=False),
+        sa.Column("message_id", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("feedback_id", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("proven", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_bounce_mailing_id")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_bounce_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_bounce_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounce")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_bounce_event_id")),
+    )
+    op.create_index("ix_bounce_address", "bounce", ["address"], unique=False)
+    op.create_index(
+        "ix_bounce_domain_occurred_at", "bounce", ["domain", "occurred_at"], unique=False
+    )
+    op.create_index("ix_bounce_mailing_id", "bounce", ["mailing_id"], unique=False)
+    op.create_index("ix_bounce_occurred_at", "bounce", ["occurred_at"], unique=False)
+    op.create_index(
+        "ix_bounce_raw_kept",
+        "bounce",
+        ["occurred_at"],
+        unique=False,
+        sqlite_where=sa.text("raw <> ''"),
+        postgresql_where=sa.text("raw <> ''"),
+    )
+    op.create_index(
+        "ix_bounce_subscriber_id_occurred_at",
+        "bounce",
+        ["subscriber_id", "occurred_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_bounce_unjudged",
+        "bounce",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("judged_at IS NULL"),
+        postgresql_where=sa.text("judged_at IS NULL"),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("mailing_id", sa.Integer(), nullable=False),
+        sa.Column("position", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=True),
+        sa.Column("reply", sa.Text(), nullable=True),
+        sa.Column("queue_id", sa.String(length=128), nullable=True),
+        sa.Column("transport", sa.String(length=128), nullable=True),
+        sa.Column("breaks", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_delivery_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_delivery_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", "position", name=op.f("pk_delivery")),
+        sa.UniqueConstraint(
+            "mailing_id", "subscriber_id", name=op.f("uq_delivery_mailing_id_subscriber_id")
+        ),
+    )
+    op.create_index(
+        "ix_delivery_attention",
+        "delivery",
+        ["state", "mailing_id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),
+        postgresql_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),
+    )
+    op.create_index(op.f("ix_delivery_subscriber_id"), "delivery", ["subscriber_id"], unique=False)
+    op.create_table(
+        "draft_revision",
+        sa.Column("draft_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("template", sa.String(length=64), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["draft_id"], ["draft.id"], name=op.f("fk_draft_revision_draft_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("draft_id", "number", name=op.f("pk_draft_revision")),
+    )
+    op.create_table(
+        "mailing_content",
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_content_mailing_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", name=op.f("pk_mailing_content")),
+    )
+    op.create_table(
+        "mailing_link",
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_link_mailing_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_mailing_link")),
+    )
+    op.create_table(
+        "mailing_order",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("ordered_by", _ID, nullable=True),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("orderer", sa.String(length=320), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_order_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["ordered_by"], ["account.id"], name=op.f("fk_mailing_order_ordered_by")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_mailing_order")),
+    )
+    op.create_index(
+        op.f("ix_mailing_order_mailing_id"), "mailing_order", ["mailing_id"], unique=False
+    )
+    op.create_table(
+        "unsubscribe_event",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("mailing_id", _ID, nullable=True),
+        sa.Column("way", sa.String(32), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_unsubscribe_event_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_unsubscribe_event_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_unsubscribe_event_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribe_event")),
+    )
+    op.create_index(
+        op.f("ix_unsubscribe_event_mailing_id"), "unsubscribe_event", ["mailing_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_unsubscribe_event_subscriber_id"),
+        "unsubscribe_event",
+        ["subscriber_id"],
+        unique=False,
+    )
+    op.create_table(
+        "bounce_decision",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("bounce_id", _ID, nullable=False),
+        sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("suppression_id", _ID, nullable=True),
+        sa.Column("unsubscribed", sa.Boolean(), nullable=False),
+        sa.Column("incident_id", _ID, nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_because", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bounce_id"], ["bounce.id"], name=op.f("fk_bounce_decision_bounce_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["incident_id"], ["incident.id"], name=op.f("fk_bounce_decision_incident_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["suppression_id"],
+            ["suppression.id"],
+            name=op.f("fk_bounce_decision_suppression_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounce_decision")),
+    )
+    op.create_index(
+        op.f("ix_bounce_decision_bounce_id"), "bounce_decision", ["bounce_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_bounce_decision_incident_id"), "bounce_decision", ["incident_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_bounce_decision_suppression_id"),
+        "bounce_decision",
+        ["suppression_id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_role_grant",
+        "role_grant",
+        ["account_id", "role", sa.text("coalesce(newsletter_id, 0)")],
+        unique=True,
+    )
+    op.create_index(
+        "uq_suppression_address_key",
+        "suppression",
+        ["address_key", sa.text("coalesce(newsletter_id, 0)")],
+        unique=True,
+    )
+    _guard_audit_log()
+
+
+def downgrade() -> None:
+    for table in reversed(_TABLES):
+        op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_event_is_append_only()")
