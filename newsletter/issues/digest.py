@@ -1,15 +1,21 @@
 """The plain-text digest of Japanese public newsletters: numbered chapters, 【sections】, ■items.
 
 Each line is one of a few shapes; a line that fits none is running text of whatever it stands in,
-so nothing is ever dropped. `to_text` writes the same form.
+so nothing is ever dropped. Lines without an empty one between them are one paragraph, line by line.
+`to_text` writes the same form.
+
+Publications open their items with marks of their own: `_Marks` finds which, and what they open.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum, auto
+from itertools import pairwise
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.bare_links import link_bare_addresses
@@ -17,9 +23,12 @@ from newsletter.issues.model import (
     Block,
     Chapter,
     ContentsLine,
+    Heading,
     Issue,
     Item,
+    LineBreak,
     Link,
+    ListBlock,
     Paragraph,
     Section,
 )
@@ -36,7 +45,11 @@ _BEFORE_REIWA = 2018
 _CHAPTER = re.compile(r"^(\d{1,2})\s?[.\uff0e、]\s?(.+)$")
 _LABEL = re.compile(r"^\[([^\]]+)\]\s*(.+)$")
 _SECTION = re.compile(r"^【([^】]+)】$")
-_ITEM = re.compile(r"^■\s?(.+)$")
+#: Signs before headlines; a row of them is an ornament.
+_SIGNS = "■□◆◇●○◎◉★☆▼▽▲△▶▷"
+_MARKED = re.compile(rf"^([{_SIGNS}])\s?((?![{_SIGNS}])\S.*)$")
+_POINT = re.compile(r"^[・･•]\s*(\S.*)$")
+_SUBHEADING = 4
 _URL = re.compile(r"^https?://\S+$")
 _CREDIT = re.compile(r"^[(\uff08](?:編集|発行|文責|執筆|制作|配信)[^)\uff09]*[)\uff09]")
 
@@ -86,7 +99,7 @@ def looks_like_digest(text: str) -> bool:
     """Whether the text has a digest's shapes: a date by itself and numbered or marked headings."""
     lines = text.split("\n")
     return any(_DATE.match(line.strip()) for line in lines[:12]) and any(
-        _ITEM.match(line) or _SECTION.match(line) or _CHAPTER.match(line) for line in lines
+        _MARKED.match(line) or _SECTION.match(line) or _CHAPTER.match(line) for line in lines
     )
 
 
@@ -99,14 +112,59 @@ def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]
     return _Reader(text, source).read()
 
 
+class _Opens(Enum):
+    """What a marked line opens."""
+
+    SECTION = auto()
+    ITEM = auto()
+    HEADING = auto()
+    NOTHING = auto()
+
+
+class _Marks:
+    """What the marks of one text open, by how it uses them.
+
+    A mark opens something where most of its lines have others below them than their like; else its
+    lines are a list, or say that something is so (○) or not. ■ always does. The first that does
+    opens items, or sections if most of its lines have another opening mark right below them, which
+    opens the items then. Others are headings within.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        marks = [found[1] if (found := _MARKED.match(line)) else "" for line in lines]
+        times = Counter(filter(None, marks))
+        below = Counter(mark for mark, following in pairwise(marks) if mark and mark != following)
+        opening = [mark for mark in times if mark == "■" or below[mark] * 2 > times[mark]]
+        self._opens = dict.fromkeys(opening, _Opens.HEADING)
+        if not opening:
+            return
+        outer, *inner = opening
+        within = Counter(
+            after for mark, after in pairwise(marks) if mark == outer and after in inner
+        )
+        item, number = within.most_common(1)[0] if within else ("", 0)
+        if number * 2 > times[outer]:
+            self._opens |= {outer: _Opens.SECTION, item: _Opens.ITEM}
+        else:
+            self._opens[outer] = _Opens.ITEM
+
+    def read(self, line: str) -> tuple[_Opens, str]:
+        """Return what a line opens, and its words."""
+        found = _MARKED.match(line)
+        opens = self._opens.get(found[1], _Opens.NOTHING) if found else _Opens.NOTHING
+        return opens, found[2] if found else line
+
+
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self._source = source
+        lines = text.split("\n")
         self._lines = [
-            (number, line.strip())
-            for number, line in enumerate(text.split("\n"), start=1)
-            if line.strip()
+            (number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()
         ]
+        self._indented = {at for at, line in enumerate(lines, start=1) if line[:1].isspace()}
+        self._text_line = 0
+        self._marks = _Marks(())
         self._lead = _Part(heading="")
         self._chapters: list[_Part] = []
         self._here = self._lead
@@ -117,6 +175,7 @@ class _Reader:
         masthead, issue_date = self._read_date()
         title = self._read_title()
         contents = tuple(self._read_contents())
+        self._marks = _Marks([line for _, line in self._lines])
         for number, line in self._lines:
             self._read_line(number, line)
         issue = Issue(
@@ -176,6 +235,7 @@ class _Reader:
 
     def _read_line(self, number: int, line: str) -> None:
         chapter = _CHAPTER.match(line)
+        opens, words = self._marks.read(line)
         numbered = sum(part.number is not None for part in self._chapters)
         if chapter and int(chapter[1]) == numbered + 1 and not self._credits:
             self._here = _Part(heading=chapter[2], number=int(chapter[1]))
@@ -183,8 +243,11 @@ class _Reader:
         elif match := _SECTION.match(line):
             self._here = _Part(heading=match[1])
             self._chapter().sections.append(self._here)
-        elif match := _ITEM.match(line):
-            self._here = _Part(heading=match[1])
+        elif opens is _Opens.SECTION:
+            self._here = _Part(heading=words)
+            self._chapter().sections.append(self._here)
+        elif opens is _Opens.ITEM:
+            self._here = _Part(heading=words)
             chapter_part = self._chapter()
             owner = chapter_part.sections[-1] if chapter_part.sections else chapter_part
             owner.items.append(self._here)
@@ -195,14 +258,36 @@ class _Reader:
             self._unplaced.append(Unplaced(line=number, text=line))
         elif _URL.match(line) and self._here is not self._lead:
             self._here.links.append(Link(url=line))
+        elif opens is _Opens.HEADING:
+            self._add(Heading(level=_SUBHEADING, content=link_bare_addresses(words)))
         else:
-            self._read_text(line)
+            self._read_text(number, line)
 
-    def _read_text(self, line: str) -> None:
-        """Take a line as running text; addresses with text below them stay above it."""
+    def _read_text(self, number: int, line: str) -> None:
+        """Take a line as running text, or a point of a list."""
+        before = self._here.body[-1] if self._here.body and not self._here.links else None
+        goes_on = self._text_line == number - 1 and not _URL.match(line)
+        self._text_line = 0 if _URL.match(line) else number
+        point = _POINT.match(line)
+        match before:
+            case ListBlock(items=items) if goes_on and point:
+                self._here.body[-1] = ListBlock(items=(*items, (_paragraph(point[1]),)))
+            case ListBlock(items=(*items, (Paragraph() as last,))) if (
+                goes_on and number in self._indented
+            ):
+                self._here.body[-1] = ListBlock(items=(*items, (_joined(last, line),)))
+            case Paragraph() if goes_on and not point:
+                self._here.body[-1] = _joined(before, line)
+            case _ if point:
+                self._add(ListBlock(items=((_paragraph(point[1]),),)))
+            case _:
+                self._add(_paragraph(line))
+
+    def _add(self, block: Block) -> None:
+        """Add a block; addresses with text below them stay above it."""
         self._here.body.extend(_paragraph(link.url) for link in self._here.links)
         self._here.links.clear()
-        self._here.body.append(_paragraph(line))
+        self._here.body.append(block)
 
     def _chapter(self) -> _Part:
         """Return the chapter under way, opening a nameless one for items that stand before any."""
@@ -220,6 +305,11 @@ def _day(written: re.Match[str]) -> date:
 
 def _paragraph(line: str) -> Paragraph:
     return Paragraph(content=link_bare_addresses(line))
+
+
+def _joined(paragraph: Paragraph, line: str) -> Paragraph:
+    content = (*paragraph.content, LineBreak(), *link_bare_addresses(line))
+    return Paragraph(content=content)
 
 
 def to_text(issue: Issue) -> str:
@@ -259,7 +349,7 @@ def _item_text(item: Item) -> str:
     return "\n".join(
         [
             f"■{item.headline}",
-            *map(block_text, item.body),
+            *filter(None, ["\n\n".join(map(block_text, item.body))]),
             *(link.url for link in item.links),
         ]
     )

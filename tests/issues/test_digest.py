@@ -15,6 +15,7 @@ from newsletter.issues.codec import issue_from_json, issue_to_json
 from newsletter.issues.contents import table_of_contents
 from newsletter.issues.digest import read_digest, to_text
 from newsletter.issues.model import Issue
+from newsletter.issues.outline import to_outline
 from newsletter.issues.plain import block_text
 from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
 
@@ -196,7 +197,72 @@ def test_a_missing_or_impossible_date_is_named(text: str, field: str) -> None:
         read_digest(text, source="bad.txt")
 
 
-_shapes = st.sampled_from(["1.章", "2.章", "【区】", "■見出し", "https://example.jp/", "本文", ""])
+_HEAD = "便り\n2026.11.20\n題\n\n"
+
+
+def _outline(body: str) -> list[tuple[int, str, list[str]]]:
+    issue = read_digest(_HEAD + body, source="marks.txt")[0]
+    return [
+        (int(part.level), part.heading, [block_text(block) for block in part.body])
+        for part in to_outline(issue)
+    ]
+
+
+@pytest.mark.parametrize("mark", "■□◆◇●○◎★☆▼")
+@pytest.mark.parametrize("blank", ["", " ", "\u3000"])
+def test_whatever_mark_a_publication_opens_its_items_with_is_found(mark: str, blank: str) -> None:
+    body = f"{mark}{blank}一\n本文\n\n{mark}{blank}二\n本文\nhttps://example.jp/\n"
+    assert _outline(body) == [(1, "", []), (3, "一", ["本文"]), (3, "二", ["本文"])]
+
+
+def test_a_mark_above_the_marks_of_items_opens_sections() -> None:
+    body = "◆くらし\n○一\n本文\n○二\n本文\n\n◆催し\n○三\n本文\n"
+    assert [(level, heading) for level, heading, _ in _outline(body)] == [
+        (1, ""),
+        (2, "くらし"),
+        (3, "一"),
+        (3, "二"),
+        (2, "催し"),
+        (3, "三"),
+    ]
+
+
+def test_a_mark_within_items_opens_a_heading() -> None:
+    body = "■一\n本文\n\n●申込\n電話で。\n\n■二\n本文\n"
+    issue = read_digest(_HEAD + body, source="marks.txt")[0]
+    first, second = issue.chapters[0].items
+    assert [block.kind for block in first.body] == ["paragraph", "heading", "paragraph"]
+    assert second.headline == "二"
+
+
+def test_lines_that_say_yes_or_no_stay_as_they_are() -> None:
+    body = "■持ち込み\n○飲み物\n○お弁当\n○敷物\n▲車いすは入口まで\n▲ペットは抱いて\n"
+    assert _outline(body)[1] == (
+        3,
+        "持ち込み",
+        ["○飲み物\n○お弁当\n○敷物\n▲車いすは入口まで\n▲ペットは抱いて"],
+    )
+
+
+def test_points_are_a_list_and_lines_below_each_other_one_paragraph() -> None:
+    body = "■催し\n日時：5日\n場所：公園\n\n・水筒\n・帽子（つばの\n\u3000広いもの）\n雨天中止\n"
+    issue = read_digest(_HEAD + body, source="points.txt")[0]
+    (item,) = issue.chapters[0].items
+    assert [block.kind for block in item.body] == ["paragraph", "list", "paragraph"]
+    assert list(map(block_text, item.body)) == [
+        "日時：5日\n場所：公園",
+        "・水筒\n・帽子（つばの\n広いもの）",
+        "雨天中止",
+    ]
+
+
+def test_a_row_of_marks_is_an_ornament() -> None:
+    assert [heading for _, heading, _ in _outline("□■□■□\n■一\n本文\n")] == ["", "一"]
+
+
+_shapes = st.sampled_from(
+    ["1.章", "2.章", "【区】", "■見出し", "https://example.jp/", "本文", "・点", ""]
+)
 
 
 @settings(max_examples=200, deadline=None)
