@@ -170,7 +170,7 @@ _FROM_HEADINGS = Said(ja="見出しから作る", en="Derive them")
 
 
 def _check_contents(issue: Issue) -> Iterator[Finding]:
-    anchors = outline_anchors(to_outline(issue))
+    anchors = {anchor: at for at, anchor in enumerate(outline_anchors(to_outline(issue)))}
     for line in table_of_contents(issue):
         if issue.contents and not line.anchor:
             yield Finding(
@@ -189,9 +189,7 @@ def _check_contents(issue: Issue) -> Iterator[Finding]:
                 fix=_derive_contents,
                 act=_FROM_HEADINGS,
             )
-    order = [
-        anchors.index(line.anchor) for line in table_of_contents(issue) if line.anchor in anchors
-    ]
+    order = [anchors[line.anchor] for line in table_of_contents(issue) if line.anchor in anchors]
     if issue.contents and order != sorted(order):
         yield Finding(
             code="contents-order",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from newsletter.issues.model import Chapter, ContentsLine, Issue
@@ -30,8 +30,14 @@ def table_of_contents(issue: Issue) -> tuple[ContentsLine, ...]:
     places = list(_places(issue))
     if not issue.contents:
         return tuple(place for place in places if not _is_item(place) or len(issue.chapters) == 1)
+    by_words: dict[str, str] = {}
+    by_label: dict[str, str] = {}
+    for place in places:
+        by_words.setdefault(_letters(place.text), place.anchor)
+        for name in (_letters(place.text), place.label):
+            by_label.setdefault(name, place.anchor)
     return tuple(
-        line if line.anchor else replace(line, anchor=_find(line, places))
+        line if line.anchor else replace(line, anchor=_find(line, by_words, by_label))
         for line in issue.contents
     )
 
@@ -63,17 +69,11 @@ def _is_item(line: ContentsLine) -> bool:
     return "-i" in line.anchor
 
 
-def _find(line: ContentsLine, places: list[ContentsLine]) -> str:
+def _find(line: ContentsLine, by_words: Mapping[str, str], by_label: Mapping[str, str]) -> str:
     """Find a contents line by its headline, which may end in ``ほか``, or else by its label."""
     words = _letters(re.sub(r"\s*(?:ほか|他|など)$", "", line.text))
-    for place in places:
-        if _letters(place.text) == words:
-            return place.anchor
     label = _letters(line.label)
-    for place in places:
-        if label and label in {_letters(place.text), place.label}:
-            return place.anchor
-    return ""
+    return by_words.get(words) or (by_label.get(label, "") if label else "")
 
 
 def _letters(text: str) -> str:

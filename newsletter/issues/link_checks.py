@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -103,8 +103,8 @@ def _keep_first_link(issue: Issue, *, url: str) -> Issue:
 def _check_repeated_links(issue: Issue) -> Iterator[Finding]:
     """Find a URL that stands twice among the links of one part, which is never meant."""
     for part in walk_parts(issue):
-        urls = [link.url for link in part.links]
-        for url in dict.fromkeys(url for url in urls if urls.count(url) > 1):
+        urls = Counter(link.url for link in part.links)
+        for url in (url for url, times in urls.items() if times > 1):
             yield Finding(
                 code="link-repeated",
                 severity=Severity.WARNING,

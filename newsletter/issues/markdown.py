@@ -15,7 +15,7 @@ from markdown_it.tree import SyntaxTreeNode
 from newsletter.errors import ContentError, Place
 from newsletter.issues.front_matter import read_front_matter
 from newsletter.issues.markdown_blocks import BlockReader
-from newsletter.issues.markdown_syntax import parse
+from newsletter.issues.markdown_syntax import CellCount, parse
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -79,13 +79,13 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
     return issue, matter.template
 
 
-def read_body(text: str, *, source: str) -> tuple[Block, ...]:
-    """Read the Markdown of one part by itself.
+def read_body(text: str, *, source: str, count: CellCount | None = None) -> tuple[Block, ...]:
+    """Read the Markdown of one part by itself; ``count`` goes on over several of one issue.
 
     Raises:
         ContentError: It holds a heading, or a URL is unsafe.
     """
-    parsed = parse(text, source=source, first_line=0)
+    parsed = parse(text, source=source, first_line=0, count=count)
     reader = BlockReader(parsed, source=source, first_line=0)
     for node in parsed.nodes:
         if _opens_part(node):

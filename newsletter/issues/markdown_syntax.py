@@ -8,6 +8,8 @@ Markdown would drop without a word is a fault here, named with its line.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,14 +57,21 @@ class Parsed:
     inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
 
 
-def parse(text: str, *, source: str, first_line: int) -> Parsed:
+@dataclass(slots=True)
+class CellCount:
+    """The cells of tables that were read so far, of one text or of several that are one issue."""
+
+    cells: int = 0
+
+
+def parse(text: str, *, source: str, first_line: int, count: CellCount | None = None) -> Parsed:
     """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
 
     Raises:
         ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
             refers to, text that is nested too deeply.
     """
-    env: dict[str, Any] = {}
+    env: dict[str, Any] = {"cells": count or CellCount()}
     place = Place(source=source, line=first_line + 1)
     try:
         tokens = _parser().parse(text, env)
@@ -98,7 +107,7 @@ def parse(text: str, *, source: str, first_line: int) -> Parsed:
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
     try:
-        tokens = _parser().parse(text, {})
+        tokens = _parser().parse(text, {"cells": CellCount()})
     except _TooManyCellsError:
         return
     for token in tokens:
@@ -151,8 +160,9 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     before = len(state.tokens)
     is_table = table(state, start, end, silent)
     cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
-    state.env["cells"] = state.env.get("cells", 0) + cells
-    if state.env["cells"] > _MOST_CELLS:
+    count: CellCount = state.env["cells"]
+    count.cells += cells
+    if count.cells > _MOST_CELLS:
         raise _TooManyCellsError(start)
     return is_table
 
@@ -164,15 +174,15 @@ def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
     begin = state.bMarks[start] + state.tShift[start]
     if not state.src.startswith(_COMMENT, begin) or _EMPTY_COMMENT.match(state.src, begin):
         return False
-    last = start
-    close = state.src.find(_COMMENT_END, begin + len(_COMMENT), state.eMarks[start])
-    while close < 0 and last + 1 < end:
-        last += 1
-        if not state.isEmpty(last) and state.sCount[last] < state.blkIndent:
-            return False
-        close = state.src.find(_COMMENT_END, state.bMarks[last], state.eMarks[last])
-    if close < 0 or state.src[close + len(_COMMENT_END) : state.eMarks[last]].strip():
+    close = _comment_end(state, begin + len(_COMMENT))
+    last = bisect_right(state.bMarks, close, start, end) - 1
+    if close >= state.eMarks[end - 1] or (
+        state.src[close + len(_COMMENT_END) : state.eMarks[last]].strip()
+    ):
         return False
+    for line in range(start + 1, last + 1):
+        if not state.isEmpty(line) and state.sCount[line] < state.blkIndent:
+            return False
     if not silent:
         token = state.push("comment", "", 0)
         token.map = [start, last + 1]
@@ -181,6 +191,16 @@ def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
         token.content = inner[: inner.index(_COMMENT_END)]
         state.line = last + 1
     return True
+
+
+def _comment_end(state: StateBlock, begin: int) -> int:
+    """Return where the next comment ends; kept, or many without end would each read all."""
+    since, end = state.env.get("comment_end", (begin, -1))
+    if not since <= begin <= end:
+        found = state.src.find(_COMMENT_END, begin)
+        end = len(state.src) if found < 0 else found
+        state.env["comment_end"] = (begin, end)
+    return int(end)
 
 
 def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
@@ -292,9 +312,10 @@ def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, str
     }
     notes = [token for token in tokens if token.type == "footnote_reference_open"]
     labels = [str(note.meta["label"]) for note in notes]
+    times = Counter(labels)
     for note, label in zip(notes, labels, strict=True):
         line = note.map[0] if note.map else 0
-        if labels.count(label) > 1:
+        if times[label] > 1:
             yield line, f"The footnote {label!r} is written twice.", "Give one another name."
         if (True, label) not in used:
             yield (

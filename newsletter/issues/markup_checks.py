@@ -408,9 +408,11 @@ def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
 def _without_breaks(content: tuple[Inline, ...]) -> Iterator[Inline]:
     """Yield running text in one line, its texts joined; Japanese has no blank between them."""
     words: list[str] = []
+    before = ""
     for index, run in enumerate(content):
         if isinstance(run, LineBreak):
-            around = inline_words(content[:index])[-1:] + inline_words(content[index + 1 :])[:1]
+            behind = (inline_words((content[at],)) for at in range(index + 1, len(content)))
+            around = before[-1:] + next(filter(None, behind), "")[:1]
             wide = all(ord(char) >= _WIDE_FROM for char in around)
             words.append("" if wide else " ")
         elif isinstance(run, Text):
@@ -420,5 +422,6 @@ def _without_breaks(content: tuple[Inline, ...]) -> Iterator[Inline]:
                 yield Text(text=joined)
             words.clear()
             yield run
+        before = inline_words((run,)) or before
     if joined := "".join(words):
         yield Text(text=joined)

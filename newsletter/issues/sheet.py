@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown import read_body, read_markdown, take_links
+from newsletter.issues.markdown_syntax import CellCount
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
 from newsletter.issues.model import Block, Issue, Link, Picture
 from newsletter.issues.normalise import without_controls
@@ -157,8 +158,9 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
     """
     lead, *cards = sheet.cards
     outline = bare_outline(sheet)
+    count = CellCount()
     parts = tuple(
-        _read_part(card, part, anchor)
+        _read_part(card, part, anchor, count)
         for card, part, anchor in zip(cards, outline, outline_anchors(outline), strict=True)
     )
     issue = replace(
@@ -169,7 +171,7 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
         masthead=sheet.masthead,
         preheader=_within(sheet.preheader, "preheader"),
         credits=tuple(filter(None, sheet.credits.split("\n"))),
-        lead=_read_entries(lead.entries, LEAD),
+        lead=_read_entries(lead.entries, LEAD, count),
     )
     whole = with_outline(issue, parts)
     return read_markdown(to_markdown(whole, template=template), source="blocks")[0]
@@ -184,24 +186,24 @@ def bare_outline(sheet: Sheet) -> Outline:
     )
 
 
-def _read_part(card: Card, part: Part, anchor: str) -> Part:
-    body, links = take_links(_read_entries(card.entries, anchor))
-    typed = tuple(_read_link(link, anchor) for link in card.links if link.url or link.label)
+def _read_part(card: Card, part: Part, anchor: str, count: CellCount) -> Part:
+    body, links = take_links(_read_entries(card.entries, anchor, count))
+    typed = tuple(_read_link(link, anchor, count) for link in card.links if link.url or link.label)
     return replace(part, number=_read_count(card.count, anchor), body=body, links=(*links, *typed))
 
 
-def _read_entries(entries: Iterable[Entry], anchor: str) -> tuple[Block, ...]:
-    return tuple(block for entry in entries for block in _read_entry(entry, anchor))
+def _read_entries(entries: Iterable[Entry], anchor: str, count: CellCount) -> tuple[Block, ...]:
+    return tuple(block for entry in entries for block in _read_entry(entry, anchor, count))
 
 
-def _read_entry(entry: Entry, anchor: str) -> tuple[Block, ...]:
+def _read_entry(entry: Entry, anchor: str, count: CellCount) -> tuple[Block, ...]:
     if not entry.source:
-        return _read(entry.words, anchor)
+        return _read(entry.words, anchor, count)
     picture = Picture(source=entry.source, alt=entry.alt, url=entry.target.strip())
-    return _read(blocks_to_markdown([picture]), anchor)
+    return _read(blocks_to_markdown([picture]), anchor, count)
 
 
-def _read_link(typed: LinkFields, anchor: str) -> Link:
+def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
     link = Link(url=typed.url.strip(), label=typed.label)
     if not link.url:
         raise ContentError(
@@ -209,13 +211,13 @@ def _read_link(typed: LinkFields, anchor: str) -> Link:
             place=Place(source="blocks", field=anchor),
             remedy="Write the address, or clear the words.",
         )
-    _body, links = take_links(_read(link_to_markdown(link), anchor))
+    _body, links = take_links(_read(link_to_markdown(link), anchor, count))
     return links[0] if links else link
 
 
-def _read(text: str, anchor: str) -> tuple[Block, ...]:
+def _read(text: str, anchor: str, count: CellCount) -> tuple[Block, ...]:
     try:
-        return read_body(text, source="blocks")
+        return read_body(text, source="blocks", count=count)
     except ContentError as error:
         place = Place(source="blocks", field=anchor)
         raise ContentError(error.what, place=place, remedy=error.remedy) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from time import process_time
 
 import pytest
@@ -300,3 +302,26 @@ def test_what_is_wrong_is_named_with_its_line_in_any_case(
         _read("", head=f"---\n{matter}\n---\n")
     assert failure.value.place is not None
     assert failure.value.place.line == line
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("<!-- a\n" * 10_000, id="comments without end"),
+        pytest.param("<!-- a\n" * 10_000 + "b --> c\n", id="comments that end in a sentence"),
+        pytest.param("- <!-- a\n" * 5_000 + "\nb --> c\n", id="comments in a list"),
+        pytest.param("<a" + " " * 10_000 + "\n\n", id="a tag without end"),
+        pytest.param(
+            "a[^1]\n"
+            + "".join(f"[^{n}]\n" for n in range(4_000))
+            + "\n"
+            + "".join(f"[^{n}]: n\n\n" for n in range(4_000)),
+            id="footnotes",
+        ),
+    ],
+)
+def test_what_is_long_takes_no_longer_than_its_length(body: str) -> None:
+    start = time.process_time()
+    with contextlib.suppress(ContentError):
+        check_issue(_read(body))
+    assert time.process_time() - start < 15

@@ -25,7 +25,15 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
-from newsletter.issues.sheet import Card, LinkFields, Sheet, read_sheet, sheet_of_fields, to_sheet
+from newsletter.issues.sheet import (
+    Card,
+    Entry,
+    LinkFields,
+    Sheet,
+    read_sheet,
+    sheet_of_fields,
+    to_sheet,
+)
 from newsletter.issues.sources import read_issue
 from tests.issues.test_markdown_writer import ISSUES
 
@@ -252,3 +260,15 @@ def test_a_chapter_goes_with_what_stands_in_it() -> None:
     outline = remove_part(to_outline(ISSUE), 0)
 
     assert outline == (replace(to_outline(ISSUE)[5], number=1), to_outline(ISSUE)[6])
+
+
+def test_the_tables_of_all_parts_together_have_at_most_ten_thousand_cells() -> None:
+    table = "| a | b |\n|---|---|\n" + "| c | d |\n" * 2000
+    cards = [Card(level=Level.ITEM, heading="項", entries=[Entry(words=table)]) for _ in range(3)]
+    sheet = Sheet(
+        title="題", date="2026-12-01", cards=[Card(level=None), Card(level=Level.CHAPTER), *cards]
+    )
+    with pytest.raises(ContentError, match="10,000 cells") as failure:
+        read_sheet(sheet, ISSUE, template="")
+    assert failure.value.place is not None
+    assert failure.value.place.field == "c1-i3"
