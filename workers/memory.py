@@ -5,16 +5,18 @@ One file in ``DATA_DIR``; a host that loses it knows a little less.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from newsletter.mailings.database_history import NO_MARK, Mark
 from workers.journal import boot_id
 
-_NAME = "rounds"
+_NAME, _LOCK = "rounds", "rounds.lock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,12 @@ def recall(data_dir: Path) -> Memory:
         words = (data_dir / _NAME).read_text(encoding="ascii")
         if words.startswith("{"):
             kept = json.loads(words)
-            mark = Mark(server=kept["server"], epoch=kept["epoch"], rounds=kept["rounds"])
+            mark = Mark(
+                server=kept["server"],
+                epoch=kept["epoch"],
+                rounds=kept["rounds"],
+                claims=kept.get("claims", 0),
+            )
             return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"])
         # As earlier versions wrote it.
         rounds, boot, seen_at = words.split()
@@ -45,18 +52,37 @@ def recall(data_dir: Path) -> Memory:
 
 
 def remember(data_dir: Path, mark: Mark) -> None:
-    """Write down what the database is like now."""
+    """Write down what the database is like now, seen by a round."""
+    _remember(data_dir, lambda known: _now_seen(_latest(mark, known.mark)))
+
+
+def remember_claim(data_dir: Path, mark: Mark) -> None:
+    """Write down what the database is like once a batch is claimed; that says nothing of rounds."""
+    _remember(data_dir, lambda known: replace(known, mark=_latest(mark, known.mark)))
+
+
+def _now_seen(mark: Mark) -> Memory:
+    return Memory(mark=mark, boot=boot_id(), seen_at=time.monotonic())
+
+
+def _latest(mark: Mark, known: Mark) -> Mark:
+    """Return the later of two marks of an epoch: another process may have seen more meanwhile."""
+    if mark.epoch != known.epoch:
+        return mark
+    return replace(
+        mark, rounds=max(mark.rounds, known.rounds), claims=max(mark.claims, known.claims)
+    )
+
+
+def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
     path = data_dir / _NAME
     draft = path.with_suffix(".part")
-    kept = {
-        "server": mark.server,
-        "epoch": mark.epoch,
-        "rounds": mark.rounds,
-        "boot": boot_id(),
-        "seen_at": time.monotonic(),
-    }
     # A full disk must not end the round.
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(kept), encoding="ascii")
-        draft.replace(path)
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with (data_dir / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kept = change(recall(data_dir))
+            words = asdict(kept.mark) | {"boot": kept.boot, "seen_at": kept.seen_at}
+            draft.write_text(json.dumps(words), encoding="ascii")
+            draft.replace(path)

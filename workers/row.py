@@ -136,6 +136,7 @@ class _Row:
         if claim is None:
             journal.discard()
             return None
+        memory.remember_claim(settings.data_dir, claim.mark)
         lease = Lease(claim=claim, journal=journal, routes=routes)
         self._open.add(lease)
         return lease

@@ -45,16 +45,19 @@ class Mark:
         epoch: Random, written anew whenever the database was found to have lost something; empty
             before the first round.
         rounds: How many rounds there were.
+        claims: How many batches were claimed, where the server cannot tell its timeline.
     """
 
     server: str = ""
     epoch: str = ""
     rounds: int = 0
+    claims: int = 0
 
     def continues(self, earlier: Mark) -> bool:
         """Whether the database that has this mark knows all that it knew at an earlier one."""
         return (
             self.rounds >= earlier.rounds
+            and self.claims >= earlier.claims
             and _agree(self.server, earlier.server)
             and _agree(self.epoch, earlier.epoch)
         )
@@ -74,12 +77,12 @@ class HistoryBrokenError(Exception):
 
 def read_mark(session: Session) -> Mark:
     """Return the database's mark, as this transaction sees it."""
-    pulse = session.execute(select(PulseRow.epoch, PulseRow.rounds)).one_or_none()
+    pulse = session.execute(select(PulseRow.epoch, PulseRow.rounds, PulseRow.claims)).one_or_none()
     server = ""
     if session.get_bind().dialect.name == "postgresql" and _may_ask(session.get_bind().engine):
         server = session.scalar(text(_SERVER)) or ""
-    epoch, rounds = (pulse.epoch, pulse.rounds) if pulse else ("", 0)
-    return Mark(server=server, epoch=epoch, rounds=rounds)
+    epoch, rounds, claims = pulse or ("", 0, 0)
+    return Mark(server=server, epoch=epoch, rounds=rounds, claims=claims)
 
 
 @lru_cache(maxsize=8)
@@ -101,6 +104,19 @@ def demand_continuity(session: Session, earlier: Mark) -> None:
     present = read_mark(session)
     if not present.continues(earlier):
         raise HistoryBrokenError(f"{earlier} is not continued by {present}")
+
+
+def count_claim(session: Session) -> Mark:
+    """Count a claim with the transaction that makes it; return the mark to be remembered then.
+
+    A file that is put back to its state before the claim lacks it, however short ago that was. A
+    server tells its timeline instead: counting there would let all claims wait for each other.
+    """
+    present = read_mark(session)
+    if present.server:
+        return present
+    session.execute(update(PulseRow).where(PulseRow.id == _ONLY).values(claims=PulseRow.claims + 1))
+    return read_mark(session)
 
 
 def beat(engine: Engine) -> Mark:

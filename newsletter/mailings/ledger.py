@@ -53,7 +53,12 @@ from newsletter.database.vocabulary import (
     MailingState,
     SubscriptionState,
 )
-from newsletter.mailings.database_history import NO_MARK, Mark, demand_continuity
+from newsletter.mailings.database_history import (
+    NO_MARK,
+    Mark,
+    count_claim,
+    demand_continuity,
+)
 from newsletter.mailings.states import CLAIMABLE
 from subscribers.suppression import is_suppressed
 
@@ -85,6 +90,7 @@ class Claim:
     Attributes:
         deliveries: All of the batch that are due, in their order.
         reached: So many of them, the first, may be sent; `standing` reaches for more.
+        mark: The database's once it is claimed; to be remembered before anything is sent.
     """
 
     mailing_id: int
@@ -95,6 +101,7 @@ class Claim:
     token: str
     deliveries: tuple[ClaimedDelivery, ...]
     reached: int
+    mark: Mark = NO_MARK
 
 
 def claim_batch(
@@ -213,6 +220,8 @@ def claim_batch(
                 if position in reached or position > last_reached
             ),
             reached=len(reached),
+            # Last, so that it is held for the shortest time.
+            mark=count_claim(session),
         )
 
 

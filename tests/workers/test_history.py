@@ -14,6 +14,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.mailings.database_history import Mark
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.schedule import Schedule
 from tests.support.backup import back_up
@@ -22,7 +23,7 @@ from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
-from workers import rounds
+from workers import memory, rounds
 from workers.composition import Services
 
 PEOPLE = 12
@@ -97,6 +98,31 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
     _go(services)
     _finish(stage, services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
+    stage: Stage, services: Services, smtp_server: SmtpServer
+) -> None:
+    if stage.engine.dialect.name == "postgresql":
+        pytest.skip("a server tells its timeline; this is for files, which have none")
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+    work(services, mailing)
+    # No round since: what was claimed is all that is lacking.
+    backup.restore()
+    assert work(services, mailing) == 0
+    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+    _finish(stage, services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_what_a_host_remembers_of_claims_only_grows_within_an_epoch(tmp_path: Path) -> None:
+    memory.remember(tmp_path, Mark(epoch="a", rounds=3, claims=7))
+    memory.remember(tmp_path, Mark(epoch="a", rounds=2, claims=6))
+    assert memory.recall(tmp_path).mark == Mark(epoch="a", rounds=3, claims=7)
+    memory.remember(tmp_path, Mark(epoch="b", rounds=1, claims=2))
+    assert memory.recall(tmp_path).mark == Mark(epoch="b", rounds=1, claims=2)
 
 
 def test_a_host_that_hears_of_it_from_another_brings_its_own_back(

@@ -36,6 +36,7 @@ class PulseRow(Base):
         rounds: Counts up for ever; lower than a worker host remembers means that the database
             went back in time.
         epoch: Random; a new one whenever the database was found to have lost what it knew.
+        claims: Counts the batches that were claimed, where no server tells its own timeline.
     """
 
     __tablename__ = "pulse"
@@ -44,6 +45,7 @@ class PulseRow(Base):
     rounds: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[Instant]
     epoch: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    claims: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class UnknownJournalRow(Base):

@@ -196,6 +196,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("rounds", sa.Integer(), nullable=False),
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("epoch", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pulse")),
     )
     op.create_table(
