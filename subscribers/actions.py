@@ -1,4 +1,4 @@
-"""What is done to a person, each with its rule and its line in the audit log, from every door."""
+"""What is done to a person, each with its rule and its entry in the audit log, from every door."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import read_reason
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.roles import Rights
 from newsletter.database.engine import transaction
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.tables import NewsletterRow, SegmentRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
-from newsletter.errors import NotFoundError, OrderError
+from newsletter.errors import NotFoundError
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
 from subscribers.record import Standing, lift_from, standing_of
-from subscribers.segments.saved import segment_text
+from subscribers.segments import saved
 from subscribers.suppression import suppress
-
-_LONGEST_REASON = 500
 
 
 def unsubscribe_person(
@@ -39,7 +38,7 @@ def unsubscribe_person(
     Raises:
         OrderError: There is no reason, or one of more than 500 characters.
     """
-    why = _reason(reason)
+    why = read_reason(reason)
     left = [
         number
         for number in newsletter_ids
@@ -72,7 +71,7 @@ def suppress_person(
         OrderError: There is no reason, or one of more than 500 characters.
         NotFoundError: Nobody of that number is on its list.
     """
-    why = _reason(reason)
+    why = read_reason(reason)
     standing = find_standing(session, newsletter_id, subscriber_id)
     assert standing.person.address_key is not None  # noqa: S101 - the erased have no standing
     suppress(
@@ -108,7 +107,7 @@ def lift_person(
         NotFoundError: Nobody of that number is on the newsletter's list.
         ForbiddenError: A suppression holds for newsletters that these rights do not reach.
     """
-    why = _reason(reason)
+    why = read_reason(reason)
     standing = find_standing(session, newsletter_id, subscriber_id)
     lift_from(session, standing, because=why, rights=rights)
     _record(
@@ -154,7 +153,7 @@ def export_people(
         ListError: The segment is none.
     """
     with transaction(engine) as session:
-        query = segment_text(session, newsletter.id, segment)
+        query = saved.segment_text(session, newsletter.id, segment)
         record_event(
             session,
             actor,
@@ -163,6 +162,43 @@ def export_people(
             details={"segment": segment, "state": state.value if state else ""},
         )
     return exported(engine, newsletter, segment=query, state=state)
+
+
+def save_segment(
+    session: Session, actor: Actor, newsletter_id: int, *, name: str, query: str
+) -> SegmentRow:
+    """Save a segment in its normal form.
+
+    Raises:
+        ListError: The name or the query is none.
+        ConflictError: The name is taken.
+    """
+    row = saved.save_segment(session, newsletter_id, name=name, query=query)
+    record_event(
+        session,
+        actor,
+        Action.SEGMENT_SAVE,
+        object=f"segment {row.name}",
+        newsletter_id=newsletter_id,
+        details={"query": row.query},
+    )
+    return row
+
+
+def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str) -> None:
+    """Delete a saved segment; mailings keep the text they were made with.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    saved.delete_segment(session, newsletter_id, name)
+    record_event(
+        session,
+        actor,
+        Action.SEGMENT_DELETE,
+        object=f"segment {name}",
+        newsletter_id=newsletter_id,
+    )
 
 
 def record_import(
@@ -189,13 +225,6 @@ def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> S
     if found is None:
         raise NotFoundError(f"Nobody of number {subscriber_id} is on this list.")
     return found
-
-
-def _reason(text: str) -> str:
-    why = "".join(filter(str.isprintable, text)).strip()
-    if not 0 < len(why) <= _LONGEST_REASON:
-        raise OrderError("Say why, in at most 500 characters.")
-    return why
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""Orders: an operator's deed and its line in the audit log, both in one transaction, or neither."""
+"""What every action has in common: a reason where one is asked for, and its audit entry."""
 
 from __future__ import annotations
 
@@ -15,8 +15,20 @@ from newsletter.errors import OrderError
 _LONGEST_REASON = 500
 
 
+def read_reason(text: str, *, required: bool = True) -> str:
+    """Return a reason as the audit log keeps it: printable, without space around it.
+
+    Raises:
+        OrderError: It is required and empty, or has more than 500 characters.
+    """
+    reason = "".join(filter(str.isprintable, text)).strip()
+    if len(reason) > _LONGEST_REASON or (required and not reason):
+        raise OrderError("Say why, in at most 500 characters.")
+    return reason
+
+
 @contextmanager
-def order(
+def audited(
     engine: Engine,
     actor: Actor,
     action: Action,
@@ -24,9 +36,9 @@ def order(
     on: str,
     reason: str,
     newsletter_id: int | None = None,
-    must_say: bool = True,
+    reason_required: bool = True,
 ) -> Iterator[Session]:
-    """Open the transaction of a deed; it is written down if the block ends well.
+    """Open the transaction of an action; its audit entry is written if the block ends well.
 
     Args:
         engine: The database.
@@ -35,14 +47,12 @@ def order(
         on: Kind and name, such as ``relay smtp:mail.example.jp:587``.
         reason: Why, for whoever looks next.
         newsletter_id: Which newsletter it is about, if about one.
-        must_say: Whether there must be a reason.
+        reason_required: Whether there must be a reason.
 
     Raises:
         OrderError: There is no reason though there must be, or one of more than 500 characters.
     """
-    why = "".join(filter(str.isprintable, reason)).strip()
-    if len(why) > _LONGEST_REASON or (must_say and not why):
-        raise OrderError("Say why, in at most 500 characters.")
+    why = read_reason(reason, required=reason_required)
     # Some touch each delivery of a mailing to everybody.
     with transaction(engine, long=True) as session:
         yield session

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import read_reason
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.invitations import describe, revoke_links
 from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
@@ -13,7 +14,7 @@ from newsletter.accounts.sessions import end_all_sessions
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
-from newsletter.errors import AccountError, ConflictError, NotFoundError, Place
+from newsletter.errors import ConflictError, NotFoundError
 
 
 def find_account(session: Session, address: str) -> int:
@@ -88,10 +89,9 @@ def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reas
     Raises:
         NotFoundError: There is no such account.
         ConflictError: It has none.
-        AccountError: There is no reason.
+        OrderError: There is no reason, or one of more than 500 characters.
     """
-    if not reason:
-        raise AccountError("A reason is needed.", place=Place(source="account", field="reason"))
+    why = read_reason(reason)
     account = _lock(session, account_id)
     if account.totp_secret is None:
         raise ConflictError("This account has no second factor.")
@@ -102,7 +102,7 @@ def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reas
         actor,
         Action.ACCOUNT_SECOND_FACTOR_RESET,
         object=f"account {account_id}",
-        reason=reason,
+        reason=why,
     )
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, select
+from sqlalchemy import Engine, Select, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow
 
 _COLUMNS = ("time", "account", "action", "object", "reason", "details", "network", "door")
@@ -35,6 +36,7 @@ class Action(StrEnum):
     ACCOUNT_SECOND_FACTOR_OFF = "account.second-factor-off"
     ACCOUNT_SECOND_FACTOR_ON = "account.second-factor-on"
     ACCOUNT_SECOND_FACTOR_RESET = "account.second-factor-reset"
+    AUDIT_EXPORT = "audit.export"
     BOUNCE_UNDO = "bounce.undo"
     DELIVERY_LEAVE = "delivery.leave"
     DELIVERY_PROVE = "delivery.prove"
@@ -55,6 +57,7 @@ class Action(StrEnum):
     ISSUE_TEST = "issue.test"
     KEY_FORGET = "key.forget"
     MAILING_CANCEL = "mailing.cancel"
+    MAILING_EXPORT = "mailing.export"
     MAILING_ORDER = "mailing.order"
     MAILING_PAUSE = "mailing.pause"
     MAILING_RESUME = "mailing.resume"
@@ -65,6 +68,7 @@ class Action(StrEnum):
     POLICY_SET = "policy.set"
     RELAY_HOLD = "relay.hold"
     RELAY_RELEASE = "relay.release"
+    SEGMENT_DELETE = "segment.delete"
     SEGMENT_SAVE = "segment.save"
     SESSION_BEGIN = "session.begin"
     SESSION_END = "session.end"
@@ -149,8 +153,26 @@ def list_events(
     return session.scalars(query).all()
 
 
-def export_csv(session: Session, wanted: AuditFilter) -> Iterator[str]:
-    """Yield matching events as CSV (RFC 4180), the oldest first, in constant memory."""
+def export_csv(engine: Engine, actor: Actor, wanted: AuditFilter) -> Iterator[str]:
+    """Write down who exports; return matching events as CSV (RFC 4180), the oldest first."""
+    asked = {"actor": wanted.actor, "action": wanted.action, "object": wanted.object}
+    with transaction(engine) as session:
+        record_event(
+            session,
+            actor,
+            Action.AUDIT_EXPORT,
+            details={name: value for name, value in asked.items() if value},
+        )
+    return _csv_lines(engine, wanted)
+
+
+def _csv_lines(engine: Engine, wanted: AuditFilter) -> Iterator[str]:
+    """Yield lines in constant memory."""
+    with reading(engine) as session:
+        yield from _lines(session, wanted)
+
+
+def _lines(session: Session, wanted: AuditFilter) -> Iterator[str]:
     yield "\ufeff" + _row(_COLUMNS)
     last = 0
     while True:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli.state import NewsletterName, open_database, settings_of
+from newsletter.cli.state import As, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
@@ -32,11 +32,12 @@ def invite_somebody(
     link: Annotated[
         bool, typer.Option("--link", help="Print the link instead of mailing it.")
     ] = False,
+    as_: As = None,
 ) -> None:
     """Invite somebody; workers mail the link, which works once, within 7 days."""
     from rich.markup import escape
 
-    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.invitations import invite
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
@@ -45,12 +46,14 @@ def invite_somebody(
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
-    with transaction(open_database(settings)) as session:
+    engine = open_database(settings)
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    with transaction(engine) as session:
         row = find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=None if everywhere else row.id)
         token = invite(
             session,
-            COMMAND_LINE,
+            actor,
             address=address,
             grants=[grant],
             language=row.language,
@@ -74,49 +77,56 @@ def reset_factor(
     context: typer.Context,
     address: str,
     reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+    as_: As = None,
 ) -> None:
     """Take the second factor off an account whose owner lost it; the owner is told by mail."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import find_account, reset_second_factor
-    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.mailings.account_notices import AccountChange, tell_owner
 
     settings = settings_of(context)
-    with transaction(open_database(settings)) as session:
+    engine = open_database(settings)
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    with transaction(engine) as session:
         number = find_account(session, address)
-        reset_second_factor(session, COMMAND_LINE, number, reason=reason)
+        reset_second_factor(session, actor, number, reason=reason)
         tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
     console.print(f"{escape(address)} signs in with the password alone now.")
 
 
 @app.command()
-def disable(context: typer.Context, address: str) -> None:
+def disable(context: typer.Context, address: str, as_: As = None) -> None:
     """Keep an account from signing in; its sessions and links end at once."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import disable_account, find_account
-    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
 
-    with transaction(open_database(settings_of(context))) as session:
-        disable_account(session, COMMAND_LINE, find_account(session, address))
+    engine = open_database(settings_of(context))
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    with transaction(engine) as session:
+        disable_account(session, actor, find_account(session, address))
     console.print(f"{escape(address)} can no longer sign in.")
 
 
 @app.command()
-def enable(context: typer.Context, address: str) -> None:
+def enable(context: typer.Context, address: str, as_: As = None) -> None:
     """Let a disabled account sign in again."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import enable_account, find_account
-    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
 
-    with transaction(open_database(settings_of(context))) as session:
-        enable_account(session, COMMAND_LINE, find_account(session, address))
+    engine = open_database(settings_of(context))
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    with transaction(engine) as session:
+        enable_account(session, actor, find_account(session, address))
     console.print(f"{escape(address)} can sign in again.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import BounceKind, IncidentResolution
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.database.vocabulary import BounceKind, IncidentResolution, Role
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -136,18 +136,17 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 
 
 @app.command()
-def undo(context: typer.Context, bounce: int, reason: Reason) -> None:
+def undo(context: typer.Context, bounce: int, reason: Reason, as_: As = None) -> None:
     """Take back what followed from one: lift its suppression, let a complaint's reader return."""
-    from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.undo import undo_bounce
 
-    with transaction(open_database(settings_of(context))) as session:
-        action = undo_bounce(session, bounce, reason=reason)
-        record_event(
-            session, COMMAND_LINE, Action.BOUNCE_UNDO, object=f"bounce {bounce}", reason=reason
-        )
+    engine = open_database(settings_of(context))
+    actor = find_actor(engine, as_, [Role.OPERATOR])
+    with transaction(engine) as session:
+        action = undo_bounce(session, actor, bounce, reason=reason)
     console.print(f"Undone: {action.value}")
 
 
@@ -203,9 +202,10 @@ def settle(
         ),
     ],
     reason: Reason,
+    as_: As = None,
 ) -> None:
     """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
-    from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.cli.intake import feedback_keys
     from newsletter.database.engine import transaction
@@ -213,17 +213,11 @@ def settle(
 
     settings = settings_of(context)
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
-    with transaction(open_database(settings)) as session:
+    engine = open_database(settings)
+    actor = find_actor(engine, as_, [Role.OPERATOR])
+    with transaction(engine) as session:
         judged = settle_incident(
-            session, incident, resolution, reason=reason, keys=feedback_keys(settings)
-        )
-        record_event(
-            session,
-            COMMAND_LINE,
-            Action.INCIDENT_SETTLE,
-            object=f"incident {incident}",
-            reason=reason,
-            details={"resolution": resolution.value},
+            session, actor, incident, resolution, reason=reason, keys=feedback_keys(settings)
         )
     console.print(f"{judged:,} judged" if judged else "Closed.")
 
@@ -296,20 +290,24 @@ def policy(
         ),
     ] = None,
     newsletter: NewsletterName = None,
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Show, or set, when a newsletter stops writing to an address."""
     from rich.markup import escape
 
-    from newsletter.accounts.audit import COMMAND_LINE
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
+    from newsletter.database.engine import reading, transaction
     from newsletter.feedback.policy import FeedbackPolicy, load_policy, set_policy
     from newsletter.newsletters.publications import find_newsletter
 
     given = (soft_limit, soft_days, complaint_everywhere)
-    with transaction(open_database(settings_of(context))) as session:
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
         row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, [Role.ADMINISTRATOR], row.id)
+    with transaction(engine) as session:
         old = load_policy(session, row.id)
         new = FeedbackPolicy(
             soft_limit=old.soft_limit if soft_limit is None else soft_limit,
@@ -319,7 +317,7 @@ def policy(
             ),
         )
         if any(one is not None for one in given):
-            set_policy(session, COMMAND_LINE, row, new)
+            set_policy(session, actor, row, new)
     if json:
         print_json(asdict(new))
         return

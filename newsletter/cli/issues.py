@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.prompts import ask
-from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.database.vocabulary import Role
 from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.rendering.model import Publisher
 
@@ -67,7 +68,11 @@ def _show_reading(read: ReadIssue) -> None:
 
 @app.command("import")
 def import_issue(
-    context: typer.Context, file: File, newsletter: NewsletterName = None, json: Json = False
+    context: typer.Context,
+    file: File,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
 ) -> None:
     """Bring an issue in, in place of an earlier one of the same date and number.
 
@@ -75,9 +80,10 @@ def import_issue(
     """
     from rich.markup import escape
 
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
-    from newsletter.issues.store import save_issue
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.issue_actions import import_issue as save_issue
     from newsletter.newsletters.publications import find_newsletter
     from newsletter.rendering.render import render_issue
 
@@ -89,8 +95,12 @@ def import_issue(
         templates_dir=settings.templates_dir,
         publisher=_PREVIEW,
     )
-    with transaction(open_database(settings)) as session:
-        row = save_issue(session, find_newsletter(session, newsletter).id, read)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, [Role.EDITOR], newsletter_id)
+    with transaction(engine) as session:
+        row = save_issue(session, actor, newsletter_id, read)
     if json:
         print_json(
             {

@@ -10,7 +10,7 @@ import typer
 
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
-from newsletter.database.vocabulary import Visibility
+from newsletter.database.vocabulary import Role, Visibility
 from newsletter.i18n.language import Language
 
 
@@ -33,9 +33,11 @@ def init(
     """
     from rich.markup import escape
 
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+    from newsletter.newsletters.actions import create_newsletter
+    from newsletter.newsletters.publications import NewsletterDraft
 
     slug = slug or ask("Short name (a-z, 0-9, -)", option="--slug")
     name = name or ask("Name of the newsletter", option="--name")
@@ -60,8 +62,10 @@ def init(
         template=template,
         visibility=visibility,
     )
-    with transaction(open_database(settings_of(context))) as session:
-        create_newsletter(session, draft)
+    engine = open_database(settings_of(context))
+    actor = find_actor(engine, None, [Role.ADMINISTRATOR])
+    with transaction(engine) as session:
+        create_newsletter(session, actor, draft)
     console.print(
         f"Newsletter [bold]{escape(slug)}[/] is there. Next: newsletter issue import FILE"
     )

@@ -239,15 +239,12 @@ def hold(
     context: typer.Context, name: str, reason: Reason = "held by command", as_: As = None
 ) -> None:
     """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from newsletter.mailings.relays import hold_relay
+    from newsletter.operations.actions import hold_relay
     from workers.transports import relay_names
 
     engine, actor = _on_all(context, as_)
     known = relay_names(settings_of(context))
-    with order(engine, actor, Action.RELAY_HOLD, on=f"relay {name}", reason=reason) as session:
-        hold_relay(session, name, reason=reason, known=known)
+    hold_relay(engine, actor, name, reason=reason, known=known)
 
 
 @relays.command()
@@ -255,13 +252,10 @@ def release(
     context: typer.Context, name: str, reason: Reason = "by command", as_: As = None
 ) -> None:
     """Send by a relay again."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from newsletter.mailings.relays import let_relay_go
+    from newsletter.operations.actions import release_relay
 
     engine, actor = _on_all(context, as_)
-    with order(engine, actor, Action.RELAY_RELEASE, on=f"relay {name}", reason=reason) as session:
-        let_relay_go(session, name)
+    release_relay(engine, actor, name, reason=reason)
 
 
 def show_relays(found: Sequence[RelayState]) -> None:
@@ -302,13 +296,10 @@ def hold_one(
     context: typer.Context, domain: str, reason: Reason = "held by command", as_: As = None
 ) -> None:
     """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from newsletter.mailings.domain_holds import hold_domain, read_domain
+    from newsletter.operations.actions import hold_domain
 
-    (engine, actor), name = _on_all(context, as_), read_domain(domain)
-    with order(engine, actor, Action.DOMAIN_HOLD, on=f"domain {name}", reason=reason) as session:
-        hold_domain(session, name, reason=reason)
+    engine, actor = _on_all(context, as_)
+    hold_domain(engine, actor, domain, reason=reason)
 
 
 @domains.command("release")
@@ -316,14 +307,10 @@ def release_one(
     context: typer.Context, domain: str, reason: Reason = "by command", as_: As = None
 ) -> None:
     """Send to a recipient domain again; what waited goes on within a minute."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from newsletter.mailings.domain_holds import let_domain_go, read_domain
+    from newsletter.operations.actions import release_domain
 
-    (engine, actor), name = _on_all(context, as_), read_domain(domain)
-    on = f"domain {name}"
-    with order(engine, actor, Action.DOMAIN_RELEASE, on=on, reason=reason) as session:
-        let_domain_go(session, name)
+    engine, actor = _on_all(context, as_)
+    release_domain(engine, actor, domain, reason=reason)
 
 
 def drain(
@@ -334,17 +321,11 @@ def drain(
     as_: As = None,
 ) -> None:
     """Let a worker finish its messages in flight and take no new batch, until --undo."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from newsletter.operations.heartbeats import drain_worker, undrain_worker
+    from newsletter.operations.actions import drain_worker, undrain_worker
 
     engine, actor = _on_all(context, as_)
-    action = Action.WORKER_UNDRAIN if undo else Action.WORKER_DRAIN
-    with order(engine, actor, action, on=f"worker {worker}", reason=reason) as session:
-        if undo:
-            undrain_worker(session, worker)
-        else:
-            drain_worker(session, worker, reason=reason)
+    change = undrain_worker if undo else drain_worker
+    change(engine, actor, worker, reason=reason)
 
 
 @suppressions.command("show")
@@ -398,11 +379,7 @@ def lift(
     as_: As = None,
 ) -> None:
     """Let a suppressed address get mail again."""
-    from newsletter.accounts.actions import order
-    from newsletter.accounts.audit import Action
-    from subscribers.suppression import lift_suppression
+    from newsletter.operations.actions import lift_suppression
 
     engine, actor = _on_all(context, as_)
-    on = f"suppression {number}"
-    with order(engine, actor, Action.SUPPRESSION_LIFT, on=on, reason=reason) as session:
-        lift_suppression(session, number, reason=reason)
+    lift_suppression(engine, actor, number, reason=reason)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli.state import Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.database.vocabulary import Role
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -17,19 +18,25 @@ def add(
     name: str,
     query: Annotated[str, typer.Argument(help='Such as: tag = "press"')],
     newsletter: NewsletterName = None,
+    as_: As = None,
 ) -> None:
     """Save a segment."""
     from rich.markup import escape
 
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
+    from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter
-    from subscribers.segments import saved
+    from subscribers.actions import save_segment
+    from subscribers.segments.saved import count_segment
 
-    with transaction(open_database(settings_of(context))) as session:
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-        query = saved.save_segment(session, row.id, name=name, query=query).query
-        count = saved.count_segment(session, row, query)
+    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    with transaction(engine) as session:
+        query = save_segment(session, actor, row.id, name=name, query=query).query
+        count = count_segment(session, row, query)
     console.print(f"{escape(name)}: {escape(query)}\n{count:,} subscribers now")
 
 
@@ -88,11 +95,18 @@ def show(
 
 
 @app.command()
-def delete(context: typer.Context, name: str, newsletter: NewsletterName = None) -> None:
+def delete(
+    context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
+) -> None:
     """Delete a saved segment; mailings keep the text they were made with."""
-    from newsletter.database.engine import transaction
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter
-    from subscribers.segments import saved
+    from subscribers.actions import delete_segment
 
-    with transaction(open_database(settings_of(context))) as session:
-        saved.delete_segment(session, find_newsletter(session, newsletter).id, name)
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, [Role.OPERATOR], newsletter_id)
+    with transaction(engine) as session:
+        delete_segment(session, actor, newsletter_id, name)

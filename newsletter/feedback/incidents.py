@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import read_reason
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import IncidentRow, MailingRow
-from newsletter.database.vocabulary import IncidentKind, IncidentResolution
+from newsletter.database.vocabulary import IncidentKind, IncidentResolution, Role
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import judge_again
 from newsletter.feedback.undo import close_incident, find_incident
@@ -24,6 +27,15 @@ def list_incidents(
     return session.scalars(query).all()
 
 
+def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[IncidentRow]:
+    """Return the open incidents that are about one of some newsletters alone, the newest first."""
+    return [
+        row
+        for row in list_incidents(session)
+        if newsletter_of_incident(session, row) in newsletter_ids
+    ]
+
+
 def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:
     """Return the one newsletter that an incident is about; None for a domain's, which is of all."""
     if row.kind is not IncidentKind.MAILING:
@@ -34,20 +46,38 @@ def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:
 
 def settle_incident(
     session: Session,
+    actor: Actor,
     incident_id: int,
     resolution: IncidentResolution,
     *,
     reason: str,
     keys: Keys,
+    rights: Rights = ALL_RIGHTS,
 ) -> int:
     """Close an incident; of a genuine one, judge what it held. Return how many were judged.
 
     Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
         NotFoundError: There is none of that number.
+        ForbiddenError: It is about newsletters that these rights do not reach.
         ConflictError: It is closed.
     """
+    why = read_reason(reason)
+    row = session.get(IncidentRow, incident_id)
+    newsletter_id = newsletter_of_incident(session, row) if row is not None else None
+    if row is not None:
+        rights.demand(Role.OPERATOR, newsletter_id)
     incident = find_incident(session, incident_id)
-    close_incident(session, incident, resolution, reason=reason)
+    close_incident(session, incident, resolution, reason=why)
+    record_event(
+        session,
+        actor,
+        Action.INCIDENT_SETTLE,
+        object=f"incident {incident_id}",
+        newsletter_id=newsletter_id,
+        reason=why,
+        details={"resolution": resolution.value},
+    )
     if resolution is IncidentResolution.GENUINE:
         return judge_again(session, incident, keys)
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import read_reason
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import (
     BounceDecisionRow,
@@ -25,7 +27,12 @@ from subscribers.suppression import demand_lifting, lift_suppressions
 
 
 def undo_bounce(
-    session: Session, bounce_id: int, *, reason: str, rights: Rights = ALL_RIGHTS
+    session: Session,
+    actor: Actor,
+    bounce_id: int,
+    *,
+    reason: str,
+    rights: Rights = ALL_RIGHTS,
 ) -> FeedbackAction:
     """Take back what followed from a bounce; return what that was.
 
@@ -33,10 +40,12 @@ def undo_bounce(
     Not so when the person has left since, by whatever way of their own, or was erased.
 
     Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
         NotFoundError: There is no such bounce.
         ConflictError: Nothing followed from it, or it was undone already.
         ForbiddenError: Its suppression holds where the operator's role is not held.
     """
+    why = read_reason(reason)
     row = session.get(BounceRow, bounce_id)
     if row is None:
         raise NotFoundError(f"There is no bounce {bounce_id}.")
@@ -51,7 +60,7 @@ def undo_bounce(
     if decision is None or decision.action not in undoable:
         raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
     demand_lifting(session, rights, [decision.suppression_id])
-    lift_suppressions(session, [decision], because=reason)
+    lift_suppressions(session, [decision], because=why)
     if decision.unsubscribed and _may_return(session, row):
         session.execute(
             update(SubscriptionRow)
@@ -64,6 +73,15 @@ def undo_bounce(
             )
             .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
         )
+    record_event(
+        session,
+        actor,
+        Action.BOUNCE_UNDO,
+        object=f"bounce {bounce_id}",
+        newsletter_id=row.newsletter_id,
+        reason=why,
+        details={"action": decision.action.value},
+    )
     return decision.action
 
 

@@ -1,19 +1,21 @@
 """What people do to a mailing under way: one function each, for pages and commands alike.
 
-Each is one transaction with its line in the audit log.
+Each is one transaction with its entry in the audit log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import order
-from newsletter.accounts.audit import Action, Actor
-from newsletter.database.engine import reading
+from newsletter.accounts.actions import audited
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError
 from newsletter.mailings import evidence
 from newsletter.mailings.mailings import (
@@ -24,6 +26,7 @@ from newsletter.mailings.mailings import (
 )
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.recording import bring_back
+from newsletter.mailings.reports import missed_deliveries
 from newsletter.mailings.settlement import retry_failed, settle_uncertain
 
 
@@ -108,7 +111,7 @@ def settle(
         OrderError: There is no reason, or one that is too long.
     """
     action = Action.DELIVERY_RESEND if resend else Action.DELIVERY_LEAVE
-    with _acting(engine, actor, action, mailing_id, reason, None, must_say=True) as session:
+    with _acting(engine, actor, action, mailing_id, reason, None, reason_required=True) as session:
         return settle_uncertain(session, mailing_id, resend=resend, positions=positions)
 
 
@@ -125,7 +128,7 @@ def settle_by_journals(
     ``read`` gives what the journals say of the mailing with an identity.
     """
     with _acting(
-        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
     ) as session:
         identity = find_mailing(session, mailing_id).identity
         return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
@@ -145,7 +148,7 @@ def settle_by_log(
     ``key`` is the one that Message-IDs are made with.
     """
     with _acting(
-        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
     ) as session:
         return evidence.settle_by_log(session, mailing_id, key, lines)
 
@@ -160,9 +163,41 @@ def retry(
 ) -> int:
     """Send what failed once more; return how many there were. As for `settle`."""
     with _acting(
-        engine, actor, Action.DELIVERY_RETRY, mailing_id, reason, None, must_say=True
+        engine, actor, Action.DELIVERY_RETRY, mailing_id, reason, None, reason_required=True
     ) as session:
         return retry_failed(session, mailing_id, positions=positions)
+
+
+def export_missed(
+    engine: Engine, actor: Actor, mailing_id: int, *, within: int
+) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+    """Write down who exports whom a mailing did not reach; return them, as `missed_deliveries`.
+
+    Raises:
+        NotFoundError: The newsletter ``within`` has no such mailing.
+    """
+    _newsletter_within(engine, mailing_id, within)
+    with transaction(engine) as session:
+        record_event(
+            session,
+            actor,
+            Action.MAILING_EXPORT,
+            object=f"mailing {mailing_id}",
+            newsletter_id=within,
+        )
+
+    def rows() -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+        with reading(engine) as session:
+            yield from missed_deliveries(session, mailing_id)
+
+    return rows()
+
+
+def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
+    newsletter_id = newsletter_of(engine, mailing_id)
+    if within is not None and newsletter_id != within:
+        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+    return newsletter_id
 
 
 @contextmanager
@@ -174,18 +209,16 @@ def _acting(
     reason: str,
     within: int | None,
     *,
-    must_say: bool = False,
+    reason_required: bool = False,
 ) -> Iterator[Session]:
-    newsletter_id = newsletter_of(engine, mailing_id)
-    if within is not None and newsletter_id != within:
-        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
-    with order(
+    newsletter_id = _newsletter_within(engine, mailing_id, within)
+    with audited(
         engine,
         actor,
         action,
         on=f"mailing {mailing_id}",
         reason=reason,
         newsletter_id=newsletter_id,
-        must_say=must_say,
+        reason_required=reason_required,
     ) as session:
         yield session

@@ -118,7 +118,7 @@ def send_test(
         Action.ISSUE_TEST,
         object=f"issue {issue.slug}",
         newsletter_id=newsletter.id,
-        details={"recipients": len(addresses)},
+        details={"recipients": [address.address for address in addresses]},
     )
     session.flush()
     return mailing.id
@@ -163,7 +163,9 @@ def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:
     ).all()
 
 
-def save_group(session: Session, newsletter_id: int, *, name: str, addresses: str) -> None:
+def save_group(
+    session: Session, actor: Actor, newsletter_id: int, *, name: str, addresses: str
+) -> None:
     """Save a test group, in place of the one of that name.
 
     Raises:
@@ -172,11 +174,19 @@ def save_group(session: Session, newsletter_id: int, *, name: str, addresses: st
     name = "".join(filter(str.isprintable, name)).strip()
     if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
         raise ListError("A group needs a name of at most 64 characters.")
-    lines = "\n".join(address.address for address in read_addresses(addresses))
+    members = [address.address for address in read_addresses(addresses)]
     session.execute(
         delete(TestGroupRow).where(
             TestGroupRow.newsletter_id == newsletter_id, TestGroupRow.name == name
         )
     )
-    session.add(TestGroupRow(newsletter_id=newsletter_id, name=name, addresses=lines))
+    session.add(TestGroupRow(newsletter_id=newsletter_id, name=name, addresses="\n".join(members)))
+    record_event(
+        session,
+        actor,
+        Action.TEST_GROUP_SAVE,
+        object=name,
+        newsletter_id=newsletter_id,
+        details={"addresses": members},
+    )
     session.flush()

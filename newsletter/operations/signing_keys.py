@@ -14,7 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import order
+from newsletter.accounts.actions import audited
 from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
@@ -102,7 +102,7 @@ def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
         NotFoundError: This database was never used with it.
         OrderError: There is no reason.
     """
-    with order(engine, actor, Action.KEY_FORGET, on=f"key {name}", reason=reason) as session:
+    with audited(engine, actor, Action.KEY_FORGET, on=f"key {name}", reason=reason) as session:
         forgotten = session.scalar(
             update(SigningKeyRow)
             .where(SigningKeyRow.fingerprint == name)

@@ -21,6 +21,7 @@ DEEDS: Mapping[Action, Said] = {
         ja="二段階認証を解除（管理者）", en="Second factor reset"
     ),
     Action.ACCOUNT_SECOND_FACTOR_ON: Said(ja="二段階認証を有効化", en="Second factor on"),
+    Action.AUDIT_EXPORT: Said(ja="操作記録を書き出し", en="Audit log exported"),
     Action.BOUNCE_UNDO: Said(ja="不達の処置を取り消し", en="Bounce undone"),
     Action.DELIVERY_LEAVE: Said(ja="届いたとみなす", en="Taken as arrived"),
     Action.DELIVERY_PROVE: Said(ja="記録により確定", en="Settled by evidence"),
@@ -41,6 +42,7 @@ DEEDS: Mapping[Action, Said] = {
     Action.ISSUE_TEST: Said(ja="テスト送信", en="Test sent"),
     Action.KEY_FORGET: Said(ja="失われた署名鍵を放棄", en="Signing key given up"),
     Action.MAILING_CANCEL: Said(ja="配信を中止", en="Mailing cancelled"),
+    Action.MAILING_EXPORT: Said(ja="届かなかった宛先を書き出し", en="Undelivered exported"),
     Action.MAILING_ORDER: Said(ja="配信を実行", en="Mailing ordered"),
     Action.MAILING_PAUSE: Said(ja="配信を一時停止", en="Mailing paused"),
     Action.MAILING_RESUME: Said(ja="配信を再開", en="Mailing resumed"),
@@ -51,6 +53,7 @@ DEEDS: Mapping[Action, Said] = {
     Action.POLICY_SET: Said(ja="不達の方針を変更", en="Bounce policy changed"),
     Action.RELAY_HOLD: Said(ja="中継サーバーを停止", en="Relay held"),
     Action.RELAY_RELEASE: Said(ja="中継サーバーを再開", en="Relay let go"),
+    Action.SEGMENT_DELETE: Said(ja="セグメントを削除", en="Segment deleted"),
     Action.SEGMENT_SAVE: Said(ja="セグメントを保存", en="Segment saved"),
     Action.SESSION_BEGIN: Said(ja="サインイン", en="Signed in"),
     Action.SESSION_END: Said(ja="サインアウト", en="Signed out"),

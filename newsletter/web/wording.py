@@ -44,7 +44,6 @@ _ACCOUNTS = {
     "There is an administrator already.": "管理者はすでにいます。",
     "There is a second factor already.": "二段階認証はすでに有効です。",
     "This account has no second factor.": "このアカウントに二段階認証は設定されていません。",
-    "A reason is needed.": "理由を入力してください。",
     "While issues need approval, tests go to people with an account alone.": (
         "承認が必要なニュースレターのテストメールは、アカウントのある人にだけ送れます。"
     ),

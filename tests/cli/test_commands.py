@@ -18,8 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
+from newsletter.accounts.audit import Action, AuditFilter, list_events
+from newsletter.accounts.command_line import find_actor
 from newsletter.cli.embedded import find_ports
-from newsletter.database.engine import open_engine, transaction
+from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import ExitCode
 from newsletter.i18n.language import Language
@@ -180,6 +182,23 @@ def test_a_pipe_cuts_no_address_off() -> None:
         env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
     )
     assert address in listed.stdout
+
+
+def test_what_a_command_changes_stands_in_the_audit_log_with_its_user() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("segment", "add", "press", 'tag = "press"').returncode == 0
+    assert _run("segment", "delete", "press").returncode == 0
+    engine = open_engine("sqlite:///var/newsletter.sqlite3")
+    with reading(engine) as session:
+        events = list_events(session, AuditFilter())
+    assert [event.action for event in reversed(events)] == [
+        Action.NEWSLETTER_CREATE,
+        Action.ISSUE_IMPORT,
+        Action.SEGMENT_SAVE,
+        Action.SEGMENT_DELETE,
+    ]
+    assert {event.actor for event in events} == {find_actor(engine, None, ()).name}
 
 
 def test_sending_needs_nothing_to_be_configured() -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, func, select, update
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -301,11 +302,11 @@ def test_an_operator_undoes_a_complaint_once(court: Court) -> None:
     court.report(kind=ReportKind.COMPLAINT, path=court.verp())
     court.judge()
     with transaction(court.stage.engine) as session:
-        undo_bounce(session, 1, reason="the reader called")
+        undo_bounce(session, COMMAND_LINE, 1, reason="the reader called")
     assert court.suppressed() == 0
     assert court.subscription() is SubscriptionState.CONFIRMED
     with transaction(court.stage.engine) as session, pytest.raises(ConflictError):
-        undo_bounce(session, 1, reason="again")
+        undo_bounce(session, COMMAND_LINE, 1, reason="again")
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         visit.demand_everywhere(Role.ADMINISTRATOR)
         try:
             with transaction(engine) as session:
-                reset_second_factor(session, visit.actor, number, reason=reason.strip())
+                reset_second_factor(session, visit.actor, number, reason=reason)
                 tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
         except NewsletterError as error:
             return _show(visit, request, status=409, error=tell(error, visit.language))

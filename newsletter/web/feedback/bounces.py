@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,23 +12,19 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.bounces.model import Reason
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import IncidentRow
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
-from newsletter.errors import ConflictError, ForbiddenError
+from newsletter.errors import ConflictError, OrderError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.incidents import (
+    incidents_of,
     list_incidents,
-    newsletter_of_incident,
     settle_incident,
 )
 from newsletter.feedback.search import (
     BounceFilter,
-    LoggedBounce,
     find_bounce,
     list_bounces,
     suppressions_of,
@@ -79,7 +76,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
             only = operated(session, visit)
             wanted = asked.filter(visit.time_zone, only)
             found = list_bounces(session, wanted, before=asked.before, limit=_PAGE + 1)
-            incidents = [row for row in list_incidents(session) if _concerns(session, row, only)]
+            incidents = list_incidents(session) if only is None else incidents_of(session, only)
         query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
         older = found[_PAGE - 1].row.id if len(found) > _PAGE else None
         return pages.show_to(
@@ -118,13 +115,12 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
 
     @router.post("/{number}/undo")
     def undo(number: int, visit: OperatorVisit, request: Request, reason: _Why = "") -> Response:
-        if not reason.strip():
-            error = "理由を書いてください。" if visit.language == "ja" else "Say why."
-            return _show(visit, request, number, status=422, error=error)
         try:
             with transaction(engine) as session:
-                one = find_bounce(session, number, newsletter_ids=operated(session, visit))
-                _undo(session, visit, one, reason.strip())
+                find_bounce(session, number, newsletter_ids=operated(session, visit))
+                undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
+        except OrderError as error:
+            return _show(visit, request, number, status=422, error=tell(error, visit.language))
         except ConflictError as error:
             return _show(visit, request, number, status=409, error=tell(error, visit.language))
         return RedirectResponse(f"/bounces/{number}", status_code=303)
@@ -136,43 +132,20 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
         resolution: Annotated[IncidentResolution, Form()],
         reason: _Why = "",
     ) -> Response:
-        with transaction(engine) as session:
-            row = session.get(IncidentRow, number)
-            if row is not None and not _concerns(session, row, operated(session, visit)):
-                raise ForbiddenError("Your roles do not reach that far.")
-            try:
-                settle_incident(session, number, resolution, reason=reason.strip(), keys=keys)
-            except ConflictError:
-                # Somebody else settled it meanwhile: the list shows what became of it.
-                return RedirectResponse("/bounces", status_code=303)
-            record_event(
+        # Where somebody else settled it meanwhile, the list shows what became of it.
+        with suppress(ConflictError), transaction(engine) as session:
+            settle_incident(
                 session,
                 visit.actor,
-                Action.INCIDENT_SETTLE,
-                object=f"incident {number}",
-                reason=reason.strip(),
-                details={"resolution": resolution.value},
+                number,
+                resolution,
+                reason=reason,
+                keys=keys,
+                rights=visit.rights,
             )
         return RedirectResponse("/bounces", status_code=303)
 
     return router
-
-
-def _undo(session: Session, visit: Visit, one: LoggedBounce, reason: str) -> None:
-    action = undo_bounce(session, one.row.id, reason=reason, rights=visit.rights)
-    record_event(
-        session,
-        visit.actor,
-        Action.BOUNCE_UNDO,
-        object=f"bounce {one.row.id}",
-        newsletter_id=one.row.newsletter_id,
-        reason=reason,
-        details={"action": action.value},
-    )
-
-
-def _concerns(session: Session, row: IncidentRow, only: list[int] | None) -> bool:
-    return only is None or newsletter_of_incident(session, row) in only
 
 
 def _day(text: str, zone: str) -> datetime | None:

@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
@@ -19,12 +18,11 @@ from newsletter.issues.drafts import (
     Draft,
     DraftConflictError,
     get_draft,
-    publish_draft,
     restore_revision,
     save_draft,
 )
-from newsletter.issues.duplicating import start_from
 from newsletter.issues.sent import IssueSentError, sent_as
+from newsletter.newsletters.issue_actions import duplicate_issue, publish_draft
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, remember_view, to_draft
@@ -134,10 +132,9 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
         """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
         issue, template = written.read(draft, visit.language)
         with transaction(engine) as session:
-            begun = start_from(
-                session, draft.newsletter_id, issue, author=visit.address, template=template
+            begun = duplicate_issue(
+                session, visit.actor, draft.newsletter_id, issue, template=template
             )
-            record(session, visit, Action.ISSUE_DUPLICATE, begun.id, {"title": begun.issue.title})
         return to_draft(newsletter, begun.id, in_blocks=written.in_blocks, tail="?said=apart")
 
     def _answer(visit: Visit, saved: _Saved) -> dict[str, object]:
@@ -166,9 +163,7 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             _demand_sound(shown.proof_of(visit, draft, Written.of(draft, in_blocks=in_blocks)))
             with transaction(engine) as session:
                 began = began_with(get_draft(session, own(visit), number), revision)
-                issue = publish_draft(session, began)
-                record(session, visit, Action.ISSUE_PUBLISH, number, {"issue": issue.slug})
-                target = issue.id
+                target = publish_draft(session, visit.actor, began).id
         except DraftConflictError:
             return to_draft(newsletter, number, in_blocks=in_blocks, tail="?said=changed")
         except IssueSentError:
@@ -192,20 +187,6 @@ def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
 def began_with(draft: Draft, revision: int) -> Draft:
     """Return the draft as the page's form knew it, so that a later save is seen as a conflict."""
     return replace(draft, revision=revision)
-
-
-def record(
-    session: Session, visit: Visit, action: Action, number: int, details: dict[str, object]
-) -> None:
-    """Write into the audit log what was done to a draft."""
-    record_event(
-        session,
-        visit.actor,
-        action,
-        object=f"draft {number}",
-        newsletter_id=visit.newsletter_id,
-        details=details,
-    )
 
 
 def _demand_sound(proof: Proof) -> None:

@@ -8,21 +8,19 @@ from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts import (
     DraftConflictError,
-    delete_draft,
     drop_import_report,
     get_draft,
     get_revision,
     list_revisions,
-    restore_revision,
 )
+from newsletter.newsletters.issue_actions import delete_draft, restore_revision
 from newsletter.web.access import EditorVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
-from newsletter.web.issues.editor import began_with, record
+from newsletter.web.issues.editor import began_with
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -65,8 +63,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         try:
             with transaction(engine) as session:
                 draft = began_with(get_draft(session, own(visit), number), revision)
-                restore_revision(session, draft, at, author=visit.address)
-                record(session, visit, Action.ISSUE_RESTORE, number, {"revision": at})
+                restore_revision(session, visit.actor, draft, at)
         except DraftConflictError as conflict:
             return shown.conflict(visit, request, conflict)
         return to_draft(newsletter, number, in_blocks=True)
@@ -80,9 +77,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
     @router.post("/delete")
     def delete(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
         with transaction(engine) as session:
-            draft = get_draft(session, own(visit), number)
-            delete_draft(session, draft)
-            record(session, visit, Action.ISSUE_DELETE, number, {"title": draft.issue.title})
+            delete_draft(session, visit.actor, get_draft(session, own(visit), number))
         return RedirectResponse(f"/newsletters/{newsletter}/issues", status_code=303)
 
     return router

@@ -9,21 +9,19 @@ from zoneinfo import ZoneInfo
 from fastapi import Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import RevisionKind, Role
+from newsletter.database.vocabulary import Role
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import create_draft, open_issue
-from newsletter.issues.import_report import report_on
+from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources import ReadIssue, read_issue
+from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import last_view
@@ -108,8 +106,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
                 issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
-                draft = create_draft(session, row.id, issue, author=visit.address)
-                _record(session, visit, Action.ISSUE_CREATE, draft.id, {"title": issue.title})
+                draft = create_draft(session, visit.actor, row.id, issue)
         except ContentError as error:
             return _show_new(visit, request, error, title=title, date=date)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
@@ -133,17 +130,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             read = _read(data, source)
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
-                draft = create_draft(
-                    session,
-                    row.id,
-                    read.issue,
-                    author=visit.address,
-                    template=read.template,
-                    kind=RevisionKind.IMPORTED,
-                    report=report_on(read),
-                )
-                details = {"title": read.issue.title, "format": read.format.value}
-                _record(session, visit, Action.ISSUE_IMPORT, draft.id, details)
+                draft = import_draft(session, visit.actor, row.id, read)
         except ContentError as error:
             return _show_new(visit, request, error, text=text)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
@@ -164,19 +151,6 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}{last_view(request)}")
 
     return router
-
-
-def _record(
-    session: Session, visit: Visit, action: Action, draft: int, details: dict[str, str]
-) -> None:
-    record_event(
-        session,
-        visit.actor,
-        action,
-        object=f"draft {draft}",
-        newsletter_id=visit.newsletter_id,
-        details=details,
-    )
 
 
 def _go(path: str) -> RedirectResponse:

@@ -9,14 +9,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow, IssueRow
 from newsletter.errors import NotFoundError
 from newsletter.issues.codec import issue_from_json
-from newsletter.issues.duplicating import start_from
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.content import load_content
+from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
@@ -75,20 +74,13 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
             draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
             if source == "draft" and draft is not None:
                 content, template = draft.content, draft.template
-            begun = start_from(
-                session,
-                issue.newsletter_id,
-                issue_from_json(content),
-                author=visit.address,
-                template=template,
-            )
-            record_event(
+            begun = duplicate_issue(
                 session,
                 visit.actor,
-                Action.ISSUE_DUPLICATE,
-                object=f"draft {begun.id}",
-                newsletter_id=issue.newsletter_id,
-                details={"from": issue.slug, "title": begun.issue.title},
+                issue.newsletter_id,
+                issue_from_json(content),
+                template=template,
+                source=issue.slug,
             )
         return RedirectResponse(
             f"/newsletters/{newsletter}/drafts/{begun.id}/blocks?said=duplicated", status_code=303

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ApprovalRow
@@ -29,6 +28,7 @@ from newsletter.mailings.approval import (
 )
 from newsletter.mailings.approval_notices import Post
 from newsletter.mailings.audience import audience_figure
+from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
     AdministratorVisit,
     ApproverVisit,
@@ -144,15 +144,7 @@ def approval_router(page: SendingPage) -> Router:
     ) -> Response:
         with transaction(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            newsletter.approval_required = bool(required)
-            record_event(
-                session,
-                visit.actor,
-                Action.NEWSLETTER_APPROVAL_RULE,
-                object=newsletter.slug,
-                newsletter_id=newsletter.id,
-                details={"required": bool(required)},
-            )
+            set_approval_rule(session, visit.actor, newsletter.id, required=bool(required))
             target = f"{address_of(newsletter, issue)}?said=rule"
         return RedirectResponse(target, status_code=303)
 

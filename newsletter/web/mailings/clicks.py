@@ -8,12 +8,11 @@ from fastapi import Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.mailings.clicks import follow
+from newsletter.newsletters.actions import set_click_rule
 from newsletter.tokens import TokenSigner
-from newsletter.web.access import AdministratorVisit
+from newsletter.web.access import AdministratorVisit, own
 from newsletter.web.routing import Router
 
 
@@ -41,16 +40,7 @@ def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
         counted: Annotated[str, Form(max_length=1)] = "",
     ) -> RedirectResponse:
         with transaction(engine) as session:
-            row = session.get_one(NewsletterRow, visit.newsletter_id)
-            row.count_clicks = bool(counted)
-            record_event(
-                session,
-                visit.actor,
-                Action.NEWSLETTER_CLICK_RULE,
-                object=row.slug,
-                newsletter_id=row.id,
-                details={"counted": bool(counted)},
-            )
+            set_click_rule(session, visit.actor, own(visit), counted=bool(counted))
         target = f"/newsletters/{newsletter}/issues/{issue_id}/send?said=rule"
         return RedirectResponse(target, status_code=303)
 

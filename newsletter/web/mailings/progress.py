@@ -29,7 +29,6 @@ from newsletter.mailings.reports import (
     list_headlines,
     list_summaries,
     measure_pace,
-    missed_deliveries,
     report_on,
     summarise,
 )
@@ -216,16 +215,13 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.get("/{number}/missed.csv")
     def download_missed(number: int, visit: EditorVisit) -> Response:
-        newsletter_id = own(visit)
-        with reading(engine) as session:
-            summarise(session, newsletter_id, number, figures)
+        missed = operations.export_missed(engine, visit.actor, number, within=own(visit))
 
         def rows() -> Iterator[tuple[str, ...]]:
             yield ("address", "state", "time", "status", "reply")
-            with reading(engine) as session:
-                for address, state, at, status, reply in missed_deliveries(session, number):
-                    moment = at.isoformat(timespec="seconds") if at else ""
-                    yield (address, state.value, moment, status, reply)
+            for address, state, at, status, reply in missed:
+                moment = at.isoformat(timespec="seconds") if at else ""
+                yield (address, state.value, moment, status, reply)
 
         return _csv(rows(), f"mailing-{number}-missed.csv")
 

@@ -8,7 +8,6 @@ from fastapi import Form, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import TestGroupRow
 from newsletter.errors import ConflictError, NewsletterError, NotFoundError
@@ -63,14 +62,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
         try:
             with transaction(engine) as session:
                 newsletter, _ = find_issue_of(session, visit, issue_id)
-                save_group(session, newsletter.id, name=name, addresses=addresses)
-                record_event(
-                    session,
-                    visit.actor,
-                    Action.TEST_GROUP_SAVE,
-                    object=name,
-                    newsletter_id=newsletter.id,
-                )
+                save_group(session, visit.actor, newsletter.id, name=name, addresses=addresses)
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=400, error=error)
         return back_to_page(request, "group", cut="/groups")

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
@@ -24,11 +23,10 @@ from newsletter.feedback.policy import (
     set_policy,
 )
 from newsletter.i18n.language import Language, Said
+from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.publications import (
     NewsletterDraft,
     NewsletterSettings,
-    change_newsletter,
-    create_newsletter,
     find_faults,
     settings_of_newsletter,
 )
@@ -147,14 +145,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             return page.show(visit, request, draft, faults=faults)
         try:
             with transaction(engine) as session:
-                row = create_newsletter(session, draft)
-                record_event(
-                    session,
-                    visit.actor,
-                    Action.NEWSLETTER_CREATE,
-                    object=row.slug,
-                    newsletter_id=row.id,
-                )
+                create_newsletter(session, visit.actor, draft)
         except ConflictError as taken:
             said = Said(ja="この識別名はすでに使われています。", en=taken.what)
             return page.show(visit, request, draft, faults={"slug": said})
@@ -176,16 +167,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             row = newsletter_of(session, visit)
             if faults:
                 return page.show(visit, request, wanted, row=row, faults=faults)
-            changed = change_newsletter(row, wanted)
-            if changed:
-                record_event(
-                    session,
-                    visit.actor,
-                    Action.NEWSLETTER_SETTINGS,
-                    object=row.slug,
-                    newsletter_id=row.id,
-                    details={name: [str(old), str(new)] for name, (old, new) in changed.items()},
-                )
+            change_settings(session, visit.actor, row.id, wanted)
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
 
     _add_policy(router, engine, page)

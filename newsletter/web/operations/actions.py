@@ -1,4 +1,4 @@
-"""Orders of the page ``/operate``: for each, its words, who may give it, and what it does."""
+"""Actions of the page ``/operate``: for each, its words, who may do it, and what it does."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import order
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading
-from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.errors import NotFoundError, OrderError
 from newsletter.i18n.language import Said
 from newsletter.mailings import actions
-from newsletter.mailings.domain_holds import hold_domain, let_domain_go, read_domain
-from newsletter.mailings.relays import hold_relay, let_relay_go
-from newsletter.operations.heartbeats import drain_worker, undrain_worker
+from newsletter.mailings.domain_holds import read_domain
+from newsletter.operations.actions import (
+    drain_worker,
+    hold_domain,
+    hold_relay,
+    lift_suppression,
+    release_domain,
+    release_relay,
+    undrain_worker,
+)
 from newsletter.web.access import Visit
-from subscribers.suppression import find_suppression_row, lift_suppression
+from subscribers.suppression import find_suppression_row
 
 _LONGEST_NAME = 255
 
@@ -133,12 +137,25 @@ FORMS: Mapping[str, OrderForm] = {
     ),
 }
 
-_ON_ALL: Mapping[Action, Callable[[Session, str, str], None]] = {
-    Action.RELAY_RELEASE: lambda session, name, _reason: let_relay_go(session, name),
-    Action.DOMAIN_HOLD: lambda session, name, reason: hold_domain(session, name, reason=reason),
-    Action.DOMAIN_RELEASE: lambda session, name, _reason: let_domain_go(session, name),
-    Action.WORKER_DRAIN: lambda session, name, reason: drain_worker(session, name, reason=reason),
-    Action.WORKER_UNDRAIN: lambda session, name, _reason: undrain_worker(session, name),
+_SHARED: Mapping[Action, Callable[[Engine, Actor, str, str], None]] = {
+    Action.RELAY_RELEASE: lambda engine, actor, name, reason: release_relay(
+        engine, actor, name, reason=reason
+    ),
+    Action.DOMAIN_HOLD: lambda engine, actor, name, reason: hold_domain(
+        engine, actor, name, reason=reason
+    ),
+    Action.DOMAIN_RELEASE: lambda engine, actor, name, reason: release_domain(
+        engine, actor, name, reason=reason
+    ),
+    Action.WORKER_DRAIN: lambda engine, actor, name, reason: drain_worker(
+        engine, actor, name, reason=reason
+    ),
+    Action.WORKER_UNDRAIN: lambda engine, actor, name, reason: undrain_worker(
+        engine, actor, name, reason=reason
+    ),
+    Action.SUPPRESSION_LIFT: lambda engine, actor, name, reason: lift_suppression(
+        engine, actor, int(name), reason=reason
+    ),
 }
 
 
@@ -172,8 +189,8 @@ def read_object(form: OrderForm, on: str) -> str:
     return name
 
 
-def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> int | None:
-    """Refuse an order that a visit's roles do not reach; return the newsletter it is about.
+def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None:
+    """Refuse an order that a visit's roles do not reach.
 
     Raises:
         ForbiddenError: The operator's role is not held there, or not everywhere.
@@ -182,16 +199,11 @@ def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> int 
     """
     newsletter_id = None
     if form.noun == "mailing":
-        with reading(engine) as session:
-            row = session.get(MailingRow, int(on))
-        if row is None:
-            raise NotFoundError(f"There is no mailing {on}.")
-        newsletter_id = row.newsletter_id
+        newsletter_id = actions.newsletter_of(engine, int(on))
     elif form.noun == "suppression":
         with reading(engine) as session:
             newsletter_id = find_suppression_row(session, int(on)).newsletter_id
     visit.rights.demand(Role.OPERATOR, newsletter_id)
-    return newsletter_id
 
 
 def carry_out(
@@ -218,27 +230,15 @@ def carry_out(
         raise NotFoundError("There is no such order.")
     if form.lists is not None and not positions:
         raise OrderError("Choose at least one delivery.")
-    newsletter_id = demand_right(engine, visit, form, on)
-    if action == Action.DELIVERY_RETRY:
+    demand_right(engine, visit, form, on)
+    if action is Action.DELIVERY_RETRY:
         actions.retry(engine, visit.actor, int(on), reason=reason, positions=positions)
-        return
-    if action in {Action.DELIVERY_RESEND, Action.DELIVERY_LEAVE}:
-        resend = action == Action.DELIVERY_RESEND
+    elif action in {Action.DELIVERY_RESEND, Action.DELIVERY_LEAVE}:
+        resend = action is Action.DELIVERY_RESEND
         actions.settle(
             engine, visit.actor, int(on), resend=resend, reason=reason, positions=positions
         )
-        return
-    with order(
-        engine,
-        visit.actor,
-        action,
-        on=f"{form.noun} {on}",
-        reason=reason,
-        newsletter_id=newsletter_id,
-    ) as session:
-        if action == Action.RELAY_HOLD:
-            hold_relay(session, on, reason=reason, known=relays)
-        elif action in _ON_ALL:
-            _ON_ALL[action](session, on, reason)
-        else:
-            lift_suppression(session, int(on), reason=reason)
+    elif action is Action.RELAY_HOLD:
+        hold_relay(engine, visit.actor, on, reason=reason, known=relays)
+    else:
+        _SHARED[action](engine, visit.actor, on, reason)

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, SubscriptionState
@@ -25,6 +24,7 @@ from subscribers.actions import (
     export_people,
     find_standing,
     lift_person,
+    save_segment,
     suppress_person,
     unsubscribe_person,
 )
@@ -104,24 +104,16 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         return _download(csv_lines(people), f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
-    def save_segment(
+    def keep_segment(
         visit: OperatorVisit, request: Request, name: _Field = "", query: _Field = ""
     ) -> Response:
         base = request.url.path.removesuffix("/segments")
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             try:
-                saved.save_segment(session, row.id, name=name.strip(), query=query)
+                save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
             except NewsletterError as error:
                 return _refused(visit, request, tell(error, visit.language), base)
-            record_event(
-                session,
-                visit.actor,
-                Action.SEGMENT_SAVE,
-                object=f"segment {name.strip()}",
-                newsletter_id=row.id,
-                details={"query": query},
-            )
         return RedirectResponse(base, status_code=303)
 
     def _refused(visit: OperatorVisit, request: Request, error: str, back: str) -> HTMLResponse:

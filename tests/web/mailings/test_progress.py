@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import event, select, update
 
+from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
@@ -53,6 +54,20 @@ def test_a_reply_is_no_formula_in_the_csv(stage: Stage, sign_in: SignIn) -> None
     csv = client.get(f"/newsletters/digest/mailings/{number}/missed.csv").text
     assert "c@example.com,rejected" in csv
     assert ",'=no such user" in csv
+
+
+def test_whoever_downloads_the_missed_stands_in_the_audit_log(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    client.get(f"/newsletters/digest/mailings/{number}/missed.csv")
+    with reading(stage.engine) as session:
+        entry = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == Action.MAILING_EXPORT)
+        ).one()
+    assert (entry.actor, entry.object) == ("editor@example.jp", f"mailing {number}")
+    assert entry.newsletter_id == stage.newsletter_id
 
 
 def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(

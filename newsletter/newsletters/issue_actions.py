@@ -1,0 +1,125 @@
+"""What editors do to a newsletter's issues and drafts, each with its entry in the audit log.
+
+What is typed into a draft is no entry: its revisions keep that, with who typed it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import IssueRow
+from newsletter.database.vocabulary import RevisionKind
+from newsletter.issues import drafts, duplicating, store
+from newsletter.issues.drafts import Draft
+from newsletter.issues.import_report import report_on
+from newsletter.issues.model import Issue
+from newsletter.issues.sources import ReadIssue
+
+
+def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
+    """Begin an issue as a draft."""
+    draft = drafts.create_draft(session, newsletter_id, issue, author=actor.name)
+    _record(session, actor, Action.ISSUE_CREATE, draft, title=issue.title)
+    return draft
+
+
+def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadIssue) -> Draft:
+    """Begin an issue as a draft of what was read from a file or a paste."""
+    draft = drafts.create_draft(
+        session,
+        newsletter_id,
+        read.issue,
+        author=actor.name,
+        template=read.template,
+        kind=RevisionKind.IMPORTED,
+        report=report_on(read),
+    )
+    _record(
+        session,
+        actor,
+        Action.ISSUE_IMPORT,
+        draft,
+        title=read.issue.title,
+        format=read.format.value,
+    )
+    return draft
+
+
+def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadIssue) -> IssueRow:
+    """Keep an issue that was read from a file, in place of an earlier one of its date and number.
+
+    Raises:
+        IssueSentError: The earlier one was sent, or is about to be, and says something else.
+    """
+    row = store.save_issue(session, newsletter_id, read)
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_IMPORT,
+        object=f"issue {row.slug}",
+        newsletter_id=newsletter_id,
+        details={"title": row.title, "format": read.format.value},
+    )
+    return row
+
+
+def duplicate_issue(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    template: str,
+    source: str = "",
+) -> Draft:
+    """Begin a draft of the next issue with what an issue says; ``source`` names that issue."""
+    begun = duplicating.start_from(
+        session, newsletter_id, issue, author=actor.name, template=template
+    )
+    details = {"from": source} if source else {}
+    _record(session, actor, Action.ISSUE_DUPLICATE, begun, **details, title=begun.issue.title)
+    return begun
+
+
+def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:
+    """Make a draft's content the issue that can be sent.
+
+    Raises:
+        DraftConflictError: It was saved by somebody else meanwhile.
+        IssueSentError: The issue was sent, or is about to be, and says something else.
+    """
+    issue = drafts.publish_draft(session, draft)
+    _record(session, actor, Action.ISSUE_PUBLISH, draft, issue=issue.slug)
+    return issue
+
+
+def restore_revision(session: Session, actor: Actor, draft: Draft, revision: int) -> Draft:
+    """Bring an earlier revision of a draft back, as a new one.
+
+    Raises:
+        NotFoundError: There is no such revision.
+        DraftConflictError: It was saved by somebody else meanwhile.
+    """
+    restored = drafts.restore_revision(session, draft, revision, author=actor.name)
+    _record(session, actor, Action.ISSUE_RESTORE, draft, revision=revision)
+    return restored
+
+
+def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:
+    """Delete a draft with its revisions; an issue that was made of it stays."""
+    drafts.delete_draft(session, draft)
+    _record(session, actor, Action.ISSUE_DELETE, draft, title=draft.issue.title)
+
+
+def _record(
+    session: Session, actor: Actor, action: Action, draft: Draft, **details: object
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"draft {draft.id}",
+        newsletter_id=draft.newsletter_id,
+        details=details,
+    )
