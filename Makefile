@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage soak bench check docs lock words migration clean
+.PHONY: help setup demo quick unit test coverage soak bench check docs lock words migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,6 +24,12 @@ $(STAMP): requirements/dev.lock pyproject.toml
 
 demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS="--once --json")
 	@$(BIN)/newsletter demo $(ARGS)
+
+quick: setup ## Check the code and run the unit tests, in a minute
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
+
+unit: setup ## Run the tests that stay in their own process
+	@$(BIN)/python -m pytest -m unit -n 2 --dist loadgroup --quiet $(ARGS)
 
 test: setup check docs ## Check the code and run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

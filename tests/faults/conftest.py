@@ -28,8 +28,6 @@ DEATHS = 50 if SOAK else 5
 BATCH = 500 if SOAK else 40
 SECONDS = 900 if SOAK else 120
 
-pytestmark = pytest.mark.faults
-
 
 class Scene:
     """A list, a relay that counts, and workers, with the judgement over them."""

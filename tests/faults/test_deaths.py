@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 
 import psutil
-import pytest
 from redis import Redis
 
 from newsletter.database.vocabulary import DeliveryState
 from tests.faults.conftest import BATCH, DEATHS, PEOPLE, SetScene
 from tests.support.ports import await_condition
 
-pytestmark = pytest.mark.faults
 CONNECTIONS = 4
 
 

@@ -11,8 +11,6 @@ from newsletter.mailings.mailings import progress
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
 
-pytestmark = pytest.mark.faults
-
 _MAILINGS = 30
 #: Five are promised, and measured by `make bench`; here the machine is busy with other tests.
 _SECONDS = 15.0

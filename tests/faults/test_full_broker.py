@@ -10,7 +10,6 @@ from redis import Redis
 from newsletter.database.vocabulary import DeliveryState
 from tests.faults.conftest import SetScene
 
-pytestmark = pytest.mark.faults
 _FULL_SECONDS = 12
 _PEOPLE = 20
 

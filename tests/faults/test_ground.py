@@ -25,7 +25,6 @@ from tests.support.relay import counting_relay
 from tests.support.stage import set_stage
 from tests.support.valkey import ValkeyServer
 
-pytestmark = pytest.mark.faults
 ABSENCE_SECONDS = 10
 
 

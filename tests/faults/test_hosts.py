@@ -25,8 +25,6 @@ from tests.support.relay import CountingRelay, counting_relay
 from tests.support.replica import replicated_database
 from tests.support.stage import Stage, set_stage
 
-pytestmark = pytest.mark.faults
-
 PEOPLE = 4000 if SOAK else 300
 BATCH = 1000
 #: What is in hand at a time, and what was answered for and not yet written down.

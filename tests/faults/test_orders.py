@@ -16,8 +16,6 @@ from tests.support.clock import moved_clock
 from tests.support.orders import cancel, pause, resume
 from tests.support.ports import await_condition
 
-pytestmark = pytest.mark.faults
-
 #: Slow enough that an order comes amid the mailing, fast enough that a late one is seen.
 SLOW = "connections=4&timeout=10&rate=60"
 

@@ -11,8 +11,6 @@ from newsletter.mailings.relays import resting_relays
 from tests.faults.conftest import BATCH, PEOPLE, SetScene
 from tests.support.ports import await_condition
 
-pytestmark = pytest.mark.faults
-
 
 def _faults(do: str, *steps: str, every: int = 101) -> list[dict[str, Any]]:
     return [

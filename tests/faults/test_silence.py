@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine, reading
@@ -18,7 +17,6 @@ from tests.support.proxy import silent_network
 from tests.support.relay import counting_relay
 from tests.support.stage import set_stage
 
-pytestmark = pytest.mark.faults
 _PEOPLE = 200
 
 

@@ -231,7 +231,6 @@ def test_no_attribute_says_what_its_kind_cannot_hold(language: Language, templat
     assert re.findall(r' bgcolor=| vertical-align="|supported-color-schemes', html) == []
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("language", "template"), SAMPLES)
 def test_axe_finds_nothing(

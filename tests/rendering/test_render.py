@@ -151,7 +151,6 @@ def test_a_picture_is_as_wide_as_its_column_and_never_wider_than_itself(
     assert "height=" not in picture
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("width", [375, 680])
 def test_a_picture_that_fails_to_load_does_not_widen_the_mail(browser: Browser, width: int) -> None:
     text = (

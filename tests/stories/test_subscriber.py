@@ -20,6 +20,8 @@ from newsletter.settings import Settings
 from tests.stories.house import House, link_after
 from tests.support.ports import await_condition
 
+pytestmark = pytest.mark.xdist_group("stories")
+
 WEEKLY = NewsletterDraft(
     slug="weekly",
     name="週刊 図書館",
@@ -31,7 +33,6 @@ WEEKLY = NewsletterDraft(
 READER, ONE_CLICKER, STAYER = "hana@example.jp", "ren@example.jp", "mei@example.jp"
 
 
-@pytest.mark.browser
 def test_a_subscriber_joins_reads_chooses_and_leaves(house: House, browser: Browser) -> None:
     with transaction(house.engine) as session:
         newsletter = create_newsletter(session, WEEKLY)

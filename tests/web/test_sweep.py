@@ -120,7 +120,6 @@ class Visitor:
         self.faults += [f"{self._path} {where} {fault}" for fault in found]
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("language", list(Language))
 def test_what_readers_see_works_for_all(
     room: Showroom, browser: Browser, language: Language
@@ -143,7 +142,6 @@ def test_what_readers_see_works_for_all(
     assert visitor.faults == []
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("language", list(Language))
 def test_what_people_see_signed_in_works_for_all(
     room: Showroom, browser: Browser, language: Language

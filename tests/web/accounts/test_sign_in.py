@@ -99,7 +99,6 @@ def _join(page: Page, site: str, engine: Engine) -> None:
     page.get_by_role("heading", name="Home").wait_for()
 
 
-@pytest.mark.browser
 def test_the_first_link_leads_to_an_account_with_two_factors(
     site: str, engine: Engine, browser: Browser
 ) -> None:
@@ -124,7 +123,6 @@ def test_the_first_link_leads_to_an_account_with_two_factors(
         assert first_link(session) is None
 
 
-@pytest.mark.browser
 def test_an_editor_does_not_administer(site: str, engine: Engine, browser: Browser) -> None:
     page = browser.new_page(locale="en")
     with transaction(engine) as session:
@@ -143,7 +141,6 @@ def test_an_editor_does_not_administer(site: str, engine: Engine, browser: Brows
     assert answer.status == 403
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_axe_finds_nothing(

@@ -15,7 +15,6 @@ from tests.support.ports import await_condition
 from tests.support.stage import set_subscribers
 from tests.web.issues.desk import Desk
 
-pytestmark = pytest.mark.browser
 BLOCKS = """---
 title: 十二月号
 date: 2026-12-01

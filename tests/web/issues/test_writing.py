@@ -13,8 +13,6 @@ from newsletter.database.tables import AuditEventRow, IssueRow
 from tests.support.accessible import violations
 from tests.web.issues.desk import PLAIN, Desk
 
-pytestmark = pytest.mark.browser
-
 
 def test_the_preview_follows_what_is_typed(desk: Desk, page: Page) -> None:
     desk.bring_in(page, PLAIN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
@@ -20,7 +19,6 @@ from tests.support.stage import set_stage
 from tests.web.conftest import PASSWORD, add_account
 
 
-@pytest.mark.browser
 def test_an_editor_sends_watches_and_reads(
     postgres_url: str, redis_url: str, smtp_server: SmtpServer, browser: Browser, tmp_path: Path
 ) -> None:

@@ -64,7 +64,6 @@ def scene(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Scene]:
     engine.dispose()
 
 
-@pytest.mark.browser
 @pytest.mark.faults
 def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser: Browser) -> None:
     page = browser.new_page(locale="en", viewport={"width": 1280, "height": 900})
@@ -118,7 +117,6 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     )
 
 
-@pytest.mark.browser
 def test_it_works_without_script_and_by_telephone(
     postgres_url: str, browser: Browser, tmp_path: Path
 ) -> None:
