@@ -19,6 +19,8 @@ from tests.support.relay import CountingRelay, counting_relay
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
 
+pytestmark = pytest.mark.servers
+
 PEOPLE = 20
 BATCH = 5
 

@@ -23,6 +23,8 @@ from workers.journal import (
     read_orphans,
 )
 
+pytestmark = pytest.mark.servers
+
 _WRITER = """
 import sys, time
 from pathlib import Path

@@ -27,6 +27,8 @@ from workers.batch_run import MOST_REACH
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result
 
+pytestmark = pytest.mark.servers
+
 BATCH = 4
 BATCHES = 3
 

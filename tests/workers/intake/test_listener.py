@@ -21,6 +21,8 @@ from tests.support.ports import await_condition, await_port, free_port
 from tests.support.postgres import PostgresServer
 from workers.intake.listener import Door, Doorman, listen, read_door
 
+pytestmark = pytest.mark.servers
+
 
 @contextmanager
 def _listening(engine: Engine, protocol: str = "lmtp") -> Iterator[smtplib.SMTP]:

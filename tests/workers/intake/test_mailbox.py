@@ -24,6 +24,8 @@ from tests.support.ports import await_condition, free_port
 from workers.intake.fetching import Fetcher
 from workers.intake.mailbox import Counts, read_account
 
+pytestmark = pytest.mark.servers
+
 UNRELATED = "来週の会議について"
 SCHEMES = ["imaps", "imap", "pop3s", "pop3"]
 

@@ -15,6 +15,8 @@ from tests.feedback.conftest import KEYS, Post, running, set_post
 from tests.feedback.letters import letter, notice
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.servers
+
 SUBJECT = "まちのデジタル便り"
 
 

@@ -24,6 +24,8 @@ from workers.transports.base import Envelope, Parcel, Result, ResultKind
 from workers.transports.connection import _dot_stuffed
 from workers.transports.replies import ReplyReader
 
+pytestmark = pytest.mark.servers
+
 ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
 MESSAGE = b"Subject: x\r\n\r\nline\r\n.dot\r\n"
 

@@ -26,6 +26,8 @@ from workers.transports import open_route
 from workers.transports.base import Envelope as OurEnvelope
 from workers.transports.base import Parcel, ResultKind
 
+pytestmark = pytest.mark.servers
+
 _USER, _PASSWORD = "sender", "s3cret/äöü:@"
 
 
