@@ -159,8 +159,8 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
     """Return the lines of the file that a finding is about; 0 where it is about none."""
+    from newsletter.issues.finding_lines import find_lines
     from newsletter.issues.findings import IssueField
-    from newsletter.issues.lines import find_lines
     from newsletter.issues.sources import SourceFormat
 
     known = finding.about and finding.about in read.text

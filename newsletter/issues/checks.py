@@ -8,12 +8,17 @@ from functools import partial
 
 from newsletter.i18n.language import Said
 from newsletter.issues.characters import find_character_faults, mend_characters
-from newsletter.issues.contents import table_of_contents
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import check_links
 from newsletter.issues.markup_checks import check_markup
 from newsletter.issues.model import Issue
-from newsletter.issues.outline import outline_anchors, remove_part, to_outline, with_outline
+from newsletter.issues.outline import (
+    outline_anchors,
+    remove_part,
+    table_of_contents,
+    to_outline,
+    with_outline,
+)
 from newsletter.issues.walking import (
     rewrite_issue,
     walk_parts,

@@ -18,7 +18,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.bare_links import link_bare_addresses
+from newsletter.issues.markdown_inline import link_bare_addresses
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -32,7 +32,7 @@ from newsletter.issues.model import (
     Paragraph,
     Section,
 )
-from newsletter.issues.plain import block_text
+from newsletter.issues.plain_text import block_text
 
 #: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
 _DATE = re.compile(

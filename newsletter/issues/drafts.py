@@ -13,10 +13,9 @@ from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.issues.codec import issue_from_json, issue_to_json
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
 from newsletter.issues.store import default_slug, find_issue, save_issue

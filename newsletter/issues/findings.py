@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.i18n.language import Said
-from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.model import Issue
+from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 
 
 class Severity(StrEnum):

@@ -32,7 +32,7 @@ from newsletter.issues.model import (
     Strong,
     Text,
 )
-from newsletter.issues.plain import inline_words
+from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import walk_runs
 
 _FENCE = "---"

@@ -38,7 +38,7 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
-from newsletter.issues.plain import inline_words
+from newsletter.issues.plain_text import inline_words
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _PICTURE_SCHEMES = frozenset({"http", "https"})

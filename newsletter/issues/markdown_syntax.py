@@ -24,14 +24,14 @@ from markdown_it.tree import SyntaxTreeNode
 from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.bare_links import (
+from newsletter.issues.markdown_inline import (
     domain_at,
     mailbox_before,
+    read_emphasis_in_japanese,
     scheme_before,
     target_of,
     url_at,
 )
-from newsletter.issues.emphasis import read_emphasis_in_japanese
 
 #: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
 _DEEPEST = 40

@@ -8,9 +8,8 @@ from typing import assert_never
 
 import yaml
 
-from newsletter.issues.bare_links import GUARDED
-from newsletter.issues.emphasis import flanks
 from newsletter.issues.markdown_blocks import DONE_TASK, OPEN_TASK
+from newsletter.issues.markdown_inline import GUARDED, flanks
 from newsletter.issues.model import (
     Alignment,
     Anchor,

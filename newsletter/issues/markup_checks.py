@@ -31,7 +31,7 @@ from newsletter.issues.model import (
     Text,
 )
 from newsletter.issues.outline import to_outline, with_outline
-from newsletter.issues.plain import inline_words
+from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import (
     running_texts,
     walk_blocks,

@@ -1,6 +1,7 @@
 """The content model: an issue is a value, free of HTML, whatever source it came from.
 
 Text is Unicode after normalisation. Nothing here is escaped; whoever writes HTML or MJML escapes.
+The database keeps an issue as JSON.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from operator import not_
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from newsletter.i18n.language import Language
 
@@ -284,3 +285,17 @@ class Issue:
     contents: tuple[ContentsLine, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     credits: tuple[str, ...] = ()
+
+
+_ADAPTER: TypeAdapter[Issue] = TypeAdapter(Issue)
+
+
+def issue_to_json(issue: Issue) -> dict[str, Any]:
+    """Return an issue as JSON-ready values."""
+    value: dict[str, Any] = _ADAPTER.dump_python(issue, mode="json")
+    return value
+
+
+def issue_from_json(value: dict[str, Any]) -> Issue:
+    """Return the issue that `issue_to_json` wrote."""
+    return _ADAPTER.validate_python(value)

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError
-from newsletter.issues.codec import issue_to_json
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
 

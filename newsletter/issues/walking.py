@@ -37,7 +37,7 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
-from newsletter.issues.plain import inline_words
+from newsletter.issues.plain_text import inline_words
 
 Rewrite = Callable[[str], str]
 

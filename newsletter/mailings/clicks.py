@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, MailingLinkRow, MailingRow
 from newsletter.errors import TokenError
-from newsletter.issues.codec import issue_from_json
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_urls
 from newsletter.rendering.model import RenderedIssue, SlottedText
 from newsletter.tokens import Purpose, TokenSigner

@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.issues.codec import issue_from_json
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, save_content
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour

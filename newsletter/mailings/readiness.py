@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from newsletter.database.tables import IssueRow, NewsletterRow
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.findings import Finding
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
 from newsletter.rendering.preflight import Preflight, run_preflight

@@ -16,7 +16,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language, Said
-from newsletter.issues.urls import find_url_fault
+from newsletter.issues.link_checks import find_url_fault
 
 #: ``new`` is the page on which one is made.
 _SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"

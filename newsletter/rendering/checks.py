@@ -13,7 +13,7 @@ from lxml import html as lxml_html
 from newsletter.i18n.language import Said
 from newsletter.issues.characters import find_character_faults
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
-from newsletter.issues.urls import find_url_fault
+from newsletter.issues.link_checks import find_url_fault
 from newsletter.rendering import clients
 from newsletter.rendering.contrast import declarations, find_low_contrast
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse

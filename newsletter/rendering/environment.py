@@ -15,8 +15,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n.language import Language
-from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.model import Block
+from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.short_urls import short_url

@@ -10,8 +10,8 @@ from newsletter.errors import TemplateError
 from newsletter.i18n.language import Said
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
+from newsletter.issues.link_checks import find_url_fault
 from newsletter.issues.model import Issue
-from newsletter.issues.urls import find_url_fault
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue

@@ -11,11 +11,11 @@ from pathlib import Path
 from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
-from newsletter.issues.contents import table_of_contents
 from newsletter.issues.findings import IssueField
 from newsletter.issues.model import Anchor, Inline, Issue
 from newsletter.issues.normalise import without_controls
-from newsletter.issues.plain import inline_words
+from newsletter.issues.outline import table_of_contents
+from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,

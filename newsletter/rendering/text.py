@@ -29,7 +29,7 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
-from newsletter.issues.plain import picture_text, struck, with_target
+from newsletter.issues.plain_text import picture_text, struck, with_target
 from newsletter.issues.walking import notes_of
 from newsletter.rendering.wrap import COLUMNS, width, wrap
 

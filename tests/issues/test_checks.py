@@ -10,6 +10,7 @@ import pytest
 from newsletter.i18n.language import Language
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.link_checks import find_url_fault
 from newsletter.issues.model import (
     Chapter,
     ContentsLine,
@@ -22,7 +23,6 @@ from newsletter.issues.model import (
     Text,
 )
 from newsletter.issues.sources import read_issue
-from newsletter.issues.urls import find_url_fault
 from newsletter.samples import sample_issue
 
 BLANK = Issue(

@@ -11,12 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
-from newsletter.issues.codec import issue_from_json, issue_to_json
-from newsletter.issues.contents import table_of_contents
 from newsletter.issues.digest import read_digest, to_text
-from newsletter.issues.model import Issue
-from newsletter.issues.outline import to_outline
-from newsletter.issues.plain import block_text
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.outline import table_of_contents, to_outline
+from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
 
 

@@ -15,7 +15,6 @@ from newsletter.database.tables import DraftRevisionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.difference import Changed, difference
 from newsletter.issues.drafts import (
     Draft,
@@ -30,7 +29,7 @@ from newsletter.issues.drafts import (
     restore_revision,
     save_draft,
 )
-from newsletter.issues.model import Chapter, Issue, Item
+from newsletter.issues.model import Chapter, Issue, Item, issue_from_json
 from newsletter.issues.store import list_issues
 from tests.support.stage import Stage, set_stage
 

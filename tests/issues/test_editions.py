@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.issues.editions import Edition, following, next_date
 from newsletter.issues.model import Issue
-from newsletter.issues.numerals import read_numeral, write_numeral
+from newsletter.issues.restating import read_numeral, write_numeral
 
 MONTHLY = ("2026-09-01", "2026-10-01")
 

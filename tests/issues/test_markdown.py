@@ -11,7 +11,6 @@ import pytest
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks import check_issue
-from newsletter.issues.contents import table_of_contents
 from newsletter.issues.model import (
     Anchor,
     Comment,
@@ -22,7 +21,8 @@ from newsletter.issues.model import (
     Quotation,
     Strong,
 )
-from newsletter.issues.plain import block_text
+from newsletter.issues.outline import table_of_contents
+from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources import read_issue
 from newsletter.issues.walking import walk_urls
 from newsletter.samples import sample_issue

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from newsletter.issues.checks import check_issue
-from newsletter.issues.lines import find_lines
-from newsletter.issues.plain import block_text
+from newsletter.issues.finding_lines import find_lines
+from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources import read_issue
 
 HEAD = """---

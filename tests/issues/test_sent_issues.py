@@ -14,10 +14,9 @@ from newsletter.database.tables import DeliveryRow, IssueRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.drafts import Draft, open_issue, publish_draft, save_draft
 from newsletter.issues.duplicating import start_from
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.overview import IssueStatus, list_lines
 from newsletter.issues.sent import IssueSentError
 from newsletter.issues.sources import read_issue

@@ -8,11 +8,10 @@ from html import unescape
 import pytest
 
 from newsletter.issues.checks import check_issue
-from newsletter.issues.codec import issue_from_json, issue_to_json
+from newsletter.issues.form import read_sheet, to_sheet
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.markdown_writer import to_markdown
-from newsletter.issues.model import Issue
-from newsletter.issues.sheet import read_sheet, to_sheet
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 from tests.rendering.test_render import PUBLISHER, TEMPLATES, URLS

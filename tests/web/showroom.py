@@ -32,8 +32,8 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role, Visibility
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.duplicating import start_from
+from newsletter.issues.model import issue_from_json
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.planning import plan_mailing

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Said
+from newsletter.issues.form import LEAD, Card, Sheet, bare_outline
 from newsletter.issues.model import Issue, Picture
 from newsletter.issues.outline import (
     Level,
@@ -20,7 +21,6 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
-from newsletter.issues.sheet import LEAD, Card, Sheet, bare_outline
 
 _KINDS = {
     Level.CHAPTER: Said(ja="章", en="chapter"),

@@ -12,8 +12,8 @@ from lxml import html as lxml_html
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
+from newsletter.issues.finding_lines import find_lines
 from newsletter.issues.findings import Finding
-from newsletter.issues.lines import find_lines
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.normalise import without_controls

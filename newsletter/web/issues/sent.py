@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow, IssueRow
 from newsletter.errors import NotFoundError
-from newsletter.issues.codec import issue_from_json
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.content import load_content
 from newsletter.newsletters.issue_actions import duplicate_issue

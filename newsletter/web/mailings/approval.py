@@ -11,9 +11,9 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ApprovalRow
 from newsletter.errors import ConflictError, ListError, NewsletterError
-from newsletter.issues.codec import issue_from_json
 from newsletter.issues.difference import difference
 from newsletter.issues.findings import Severity
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.approval import (
     ApprovalState,
     SendingPlan,

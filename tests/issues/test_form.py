@@ -10,6 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
+from newsletter.issues.form import (
+    Card,
+    Entry,
+    LinkFields,
+    Sheet,
+    read_sheet,
+    sheet_of_fields,
+    to_sheet,
+)
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import (
@@ -24,15 +33,6 @@ from newsletter.issues.outline import (
     remove_part,
     to_outline,
     with_outline,
-)
-from newsletter.issues.sheet import (
-    Card,
-    Entry,
-    LinkFields,
-    Sheet,
-    read_sheet,
-    sheet_of_fields,
-    to_sheet,
 )
 from newsletter.issues.sources import read_issue
 from tests.issues.test_markdown_writer import ISSUES

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from newsletter.issues.contents import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.findings import Finding, IssueField, IssuePlace
 from newsletter.issues.markdown_syntax import find_headings
+from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 
 _FENCE = "---"
 _SIGNS = re.compile(r"[\W_]+")

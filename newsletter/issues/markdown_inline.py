@@ -1,0 +1,197 @@
+"""What CommonMark lacks in running text: addresses as they are typed, emphasis next to Japanese.
+
+Japanese writes no space behind an address, so it ends before the first character that no URL has:
+``https://example.jp/musi（無料）`` ends before the bracket. Signs that end a sentence, and a
+bracket that the address does not open, are not part of it, as in GFM's extended autolinks.
+
+Nor does it write spaces around emphasis: ``**「例」**は`` is strong, as whoever writes it means.
+CommonMark joins a mark to a word by the spaces around it; between a bracket and a letter, its mark
+is none. Here East Asian characters do what spaces do elsewhere, by the amendment that other
+editors follow, too (github.com/tats-u/markdown-cjk-friendly).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLink
+from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace, unescapeAll
+from markdown_it.rules_inline.state_inline import Delimiter, StateInline
+
+from newsletter.issues.model import Anchor, Inline, Text
+
+_MARKS = frozenset("*_")
+_STRUCK = "~"
+_WIDE = frozenset("WFH")
+
+
+def read_emphasis_in_japanese(parser: MarkdownIt) -> None:
+    """Let a parser find emphasis also where no space stands around it."""
+    parser.inline.ruler.at("emphasis", _tokenize)
+    parser.inline.ruler.at("strikethrough", _tokenize_struck)
+
+
+def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
+    """Return whether marks between two characters may open, and may close, emphasis.
+
+    A space stands for a line's beginning or end.
+    """
+    opens, closes = _joins(after, before), _joins(before, after)
+    if mark == "*":
+        return opens, closes
+    # Within a word, "_" is a letter.
+    return (
+        opens and (not closes or _is_punctuation(before)),
+        closes and (not opens or _is_punctuation(after)),
+    )
+
+
+def _joins(word: str, other: str) -> bool:
+    """Whether marks belong to the ``word`` on one side, with something else on the other."""
+    if isWhiteSpace(ord(word)):
+        return False
+    if not _is_punctuation(word) or _is_wide(word):
+        return True
+    return isWhiteSpace(ord(other)) or _is_punctuation(other) or _is_wide(other)
+
+
+def _is_punctuation(character: str) -> bool:
+    return isMdAsciiPunct(ord(character)) or isPunctChar(character)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in _WIDE
+
+
+def _tokenize(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Do what markdown-it's own rule does, by `flanks`."""
+    mark = state.src[state.pos]
+    if silent or mark not in _MARKS:
+        return False
+    end = state.pos
+    while end < state.posMax and state.src[end] == mark:
+        end += 1
+    before = state.src[state.pos - 1] if state.pos else " "
+    opens, closes = flanks(before, state.src[end] if end < state.posMax else " ", mark)
+    length = end - state.pos
+    for _ in range(length):
+        state.push("text", "", 0).content = mark
+        state.delimiters.append(
+            Delimiter(
+                marker=ord(mark),
+                length=length,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=opens,
+                close=closes,
+            )
+        )
+    state.pos = end
+    return True
+
+
+def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Take two ``~``, by `flanks` too; one stands between numbers, three begin verbatim lines."""
+    if silent or state.src[state.pos] != _STRUCK:
+        return False
+    end = state.pos
+    while end < state.posMax and state.src[end] == _STRUCK:
+        end += 1
+    state.push("text", "", 0).content = state.src[state.pos : end]
+    if end - state.pos == len("~~"):
+        before = state.src[state.pos - 1] if state.pos else " "
+        opens, closes = flanks(before, state.src[end] if end < state.posMax else " ", "*")
+        state.delimiters.append(
+            Delimiter(
+                marker=ord(_STRUCK),
+                length=0,  # no rule of three
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=opens,
+                close=closes,
+            )
+        )
+    state.pos = end
+    return True
+
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
+#: A host in ASCII, or one that begins with other letters and ends in a domain of ASCII.
+_HOST = rf"(?:(?:{_LABEL}\.)+{_LABEL}|(?=[^\x00-\x7f])(?:[\w-]+\.)+[A-Za-z][A-Za-z0-9-]+)"
+_REST = r"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]|\\[_*~&])*"
+#: What makes one in the middle of a word no address.
+_BEFORE = r"(?<![A-Za-z0-9])"
+_URL = re.compile(rf"https?://{_HOST}(?::[0-9]+)?(?:[/?#]{_REST})?", re.IGNORECASE)
+_SCHEME = re.compile(rf"{_BEFORE}https?$", re.IGNORECASE)
+_MAILBOX = r"[A-Za-z0-9][A-Za-z0-9._%+-]*"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]")
+_MAILBOX_END = re.compile(rf"(?<![A-Za-z0-9._%+-]){_MAILBOX}$")
+_EITHER = re.compile(
+    rf"(?P<url>{_BEFORE}{_URL.pattern})|(?<![A-Za-z0-9._%+-]){_MAILBOX}@{_DOMAIN.pattern}",
+    re.IGNORECASE,
+)
+#: Characters of a local part, by RFC 5321.
+_LONGEST_MAILBOX = 64
+_TRAILING = "?!.,:;*_~'"
+#: Where in plain text a backslash keeps an address from being one.
+GUARDED = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9])")
+
+
+def scheme_before(text: str, position: int) -> str:
+    """Return the ``http`` or ``https`` that ends at a position; empty where none does."""
+    found = _SCHEME.search(text[max(0, position - 6) : position])
+    return found[0] if found else ""
+
+
+def mailbox_before(text: str) -> str:
+    """Return the local part of a mail address that a text ends in."""
+    found = _MAILBOX_END.search(text[-_LONGEST_MAILBOX - 2 :])
+    return found[0] if found and len(found[0]) <= _LONGEST_MAILBOX else ""
+
+
+def url_at(text: str, position: int) -> str:
+    """Return the URL that begins at a position, as typed; empty where none does."""
+    found = _URL.match(text, position)
+    return _trimmed(found[0]) if found else ""
+
+
+def domain_at(text: str, position: int) -> str:
+    """Return the domain that begins at a position; empty where none does."""
+    found = _DOMAIN.match(text, position)
+    return found[0] if found else ""
+
+
+def _trimmed(url: str) -> str:
+    while True:
+        shorter = url.rstrip(_TRAILING)
+        if shorter.endswith(")") and shorter.count(")") > shorter.count("("):
+            shorter = shorter[:-1]
+        if shorter == url:
+            return url
+        url = shorter
+
+
+def target_of(typed: str) -> str:
+    """Return the address that a typed one leads to: escapes and references resolved, encoded."""
+    return normalizeLink(unescapeAll(typed))
+
+
+def link_bare_addresses(text: str) -> tuple[Inline, ...]:
+    """Return plain text with each address in it as a link."""
+    return tuple(_linked(text))
+
+
+def _linked(text: str) -> Iterator[Inline]:
+    done = 0
+    for found in _EITHER.finditer(text):
+        typed = _trimmed(found[0]) if found["url"] else found[0]
+        if found.start() > done:
+            yield Text(text=text[done : found.start()])
+        url = normalizeLink(typed) if found["url"] else f"mailto:{typed}"
+        yield Anchor(url=url, content=(Text(text=typed),))
+        done = found.start() + len(typed)
+    if done < len(text):
+        yield Text(text=text[done:])
