@@ -51,6 +51,7 @@ def _only_for_development() -> list[str]:
     )
 
 
+@pytest.mark.servers
 def test_every_module_and_the_broker_work_with_the_runtime_lock_alone() -> None:
     refused = _only_for_development()
     assert "pytest" in refused

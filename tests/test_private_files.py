@@ -18,6 +18,7 @@ def _readable_by_others(folder: Path) -> list[str]:
     return [str(path) for path in paths if path.lstat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
 
 
+@pytest.mark.servers
 def test_a_command_makes_its_files_for_its_user_alone(tmp_path: Path) -> None:
     options = ("--slug=a", "--name=A", "--from-address=a@example.jp", "--postal-address=Tokyo")
     subprocess.run(  # noqa: S603 - our own program

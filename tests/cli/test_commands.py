@@ -32,6 +32,8 @@ from newsletter.settings import Settings
 from tests.support.ports import await_condition
 from tests.support.stage import DRAFT
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.servers
+
 _HEAVY = ("sqlalchemy", "alembic", "fastapi", "celery", "redis", "psycopg", "premailer", "uvicorn")
 
 _VERSION = """

@@ -11,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from newsletter.database.engine import open_engine, reading, transaction
 from tests.support.proxy import silent_network
 
+pytestmark = pytest.mark.servers
+
 _SECONDS = 1.0
 
 

@@ -32,6 +32,8 @@ from newsletter.settings import Settings
 from tests.support.accessible import violations
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.servers
+
 TEMPLATES = Settings(_env_file=None).templates_dir
 SITE = "https://news.example.jp"
 TOKEN = "A" * 38

@@ -63,7 +63,7 @@ class DnsServer:
 
 
 @pytest.fixture
-def dns_server() -> Iterator[DnsServer]:
+def dns_server(_servers: None) -> Iterator[DnsServer]:
     server = DnsServer()
     yield server
     server.close()

@@ -8,6 +8,8 @@ import pytest
 
 from newsletter.rendering.mjml import _inline_styles
 
+pytestmark = pytest.mark.servers
+
 
 def test_a_linked_style_sheet_is_not_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -37,7 +37,7 @@ def issue_id(stage: Stage) -> int:
 
 
 @pytest.fixture
-def site(engine: Engine, tmp_path: Path) -> Iterator[str]:
+def site(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[str]:
     with serving(
         engine,
         TokenSigner([b"k" * 40]),

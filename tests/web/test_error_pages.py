@@ -14,7 +14,7 @@ from tests.support.site import serving
 
 
 @pytest.fixture
-def broken_site(tmp_path: Path) -> Iterator[str]:
+def broken_site(_servers: None, tmp_path: Path) -> Iterator[str]:
     """A site whose database lacks every table."""
     engine = open_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path) as url:

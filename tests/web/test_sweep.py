@@ -25,7 +25,9 @@ from tests.web.table import FAILURES, NOT_PAGES, OPEN_PAGES, SIGNED_IN_PAGES
 
 
 @pytest.fixture(scope="module")
-def room(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showroom]:
+def room(
+    _servers: None, _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Showroom]:
     folder = tmp_path_factory.mktemp("showroom")
     path = folder / "newsletter.sqlite3"
     path.write_bytes(_sqlite_template.read_bytes())

@@ -76,7 +76,7 @@ def _app(engine: Engine, url: str) -> FastAPI:
 
 
 @pytest.fixture
-def site(engine: Engine) -> Iterator[str]:
+def site(_servers: None, engine: Engine) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = uvicorn.Server(uvicorn.Config(_app(engine, url), port=port, log_level="warning"))

@@ -28,6 +28,8 @@ from tests.support.ports import await_condition
 from tests.support.site import serving
 from tests.web.conftest import PASSWORD, add_account, csrf_of
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture
 def operator(post: Post, tmp_path: Path) -> Iterator[httpx.Client]:

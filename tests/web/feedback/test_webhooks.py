@@ -48,6 +48,8 @@ from tests.bounces.webhook_model import (
 from tests.support.ports import free_port
 from tests.support.site import serving
 
+pytestmark = pytest.mark.servers
+
 SECRETS: dict[str, Any] = {
     "public_url": PUBLIC_URL,
     **{f"webhook_{provider.name}": provider.secret for provider in PROVIDERS},

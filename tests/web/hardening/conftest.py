@@ -40,7 +40,9 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    _servers: None, _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     shutil.copy(_sqlite_template, folder / "newsletter.sqlite3")
     engine = open_engine(f"sqlite:///{folder / 'newsletter.sqlite3'}")

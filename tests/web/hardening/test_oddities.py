@@ -19,6 +19,8 @@ from tests.support.site import serving
 from tests.web.conftest import csrf_of
 from tests.web.hardening.conftest import House
 
+pytestmark = pytest.mark.servers
+
 Enter = Callable[[str, Role], httpx.Client]
 HUGE = 2**63
 

@@ -16,7 +16,7 @@ from tests.web.issues.desk import Desk
 
 
 @pytest.fixture
-def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+def desk(_servers: None, sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     engine = open_engine(sqlite_url)
     set_stage(engine)
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:

@@ -31,6 +31,8 @@ from tests.support.ports import await_condition
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
+pytestmark = pytest.mark.servers
+
 _DOCS = Path(__file__).resolve().parents[3] / "docs/monitoring"
 _NAME = re.compile(r"\bnewsletter_[a-z_]+")
 

@@ -20,6 +20,8 @@ from tests.support.ports import await_condition
 from tests.support.site import serving
 from tests.web.conftest import SignIn, add_account, csrf_of
 
+pytestmark = pytest.mark.servers
+
 
 class Watcher:
     """A page that stays open on ``/operate``."""

@@ -82,7 +82,7 @@ class Reception:
 
 
 @pytest.fixture
-def reception(engine: Engine, tmp_path: Path) -> Iterator[Reception]:
+def reception(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[Reception]:
     signer = TokenSigner([b"k" * 40])
     with serving(engine, signer, tmp_path, api_token=API_TOKEN) as url:
         yield Reception(url=url, stage=set_stage(engine), signer=signer)

@@ -36,6 +36,8 @@ from tests.support.ports import await_condition
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
+pytestmark = pytest.mark.servers
+
 _BASE = "/newsletters/digest/subscribers/import"
 _LIST = "連絡先,お名前,会員番号\nanna@example.jp,安奈,1\nbad,悪,2\nben@example.jp,弁,3\n"
 _PSEUDONYMS = Pseudonyms([b"k" * 40])

@@ -26,6 +26,8 @@ from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.subscribers.conftest import Reception
 
+pytestmark = pytest.mark.servers
+
 NEW = "new@example.jp"
 
 

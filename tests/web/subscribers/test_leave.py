@@ -22,6 +22,8 @@ from newsletter.web.app import create_app
 from tests.support.ports import await_port, free_port
 from tests.support.stage import Stage, set_stage
 
+pytestmark = pytest.mark.servers
+
 READER = "reader@example.jp"
 
 
