@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -36,7 +37,9 @@ def find_line(
     lines = _lines(text)
     starts = _heading_lines(text)
     start = starts.get(place.anchor, 0) if place.anchor else _field(lines, place)
-    end = min((line for line in starts.values() if line > start), default=len(lines))
+    headings = _heading_order(text)
+    following = bisect_right(headings, start)
+    end = headings[following] if following < len(headings) else len(lines)
     for indices in (range(start, end), range(end, len(lines))):
         if (index := _best(lines, indices, about, within, last=last)) is not None:
             return index + 1
@@ -110,3 +113,8 @@ def _heading_lines(text: str) -> dict[str, int]:
             chapter, item = max(chapter, 1), item + 1
             found[item_anchor(chapter, section, item)] = line
     return found
+
+
+@lru_cache(maxsize=4)
+def _heading_order(text: str) -> tuple[int, ...]:
+    return tuple(sorted(_heading_lines(text).values()))
