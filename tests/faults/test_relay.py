@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
+from newsletter.database.engine import open_engine, transaction
+from newsletter.database.tables import RelayRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.relays import resting_relays
-from tests.faults.conftest import BATCH, PEOPLE, SetScene
+from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
+from tests.support.celery import celery_workers
 from tests.support.ports import await_condition
+from tests.support.postgres import PostgresServer
+from tests.support.relay import counting_relay
+from tests.support.stage import set_stage
+from tests.support.valkey import valkey_server
+
+
+@pytest.fixture(scope="module")
+def _house(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Workers that outlive a test, with a broker of their own: the relay alone goes wrong."""
+    folder = tmp_path_factory.mktemp("relay")
+    with (
+        postgres.database() as url,
+        valkey_server(folder) as broker,
+        counting_relay(folder, options="connections=4&timeout=3") as relay,
+        celery_workers(
+            database_url=url,
+            redis_url=broker,
+            smtp_url=relay.url,
+            folder=folder / "data",
+            batch_size=BATCH,
+        ) as workers,
+    ):
+        engine = open_engine(url)
+        stage = set_stage(engine)
+        stage.subscribe(*(f"reader{number:05d}@example.jp" for number in range(PEOPLE)))
+        yield Scene(stage, relay, workers)
+        engine.dispose()
+
+
+@pytest.fixture
+def scene(_house: Scene) -> Scene:
+    """The same list and workers; what an earlier test did to the relay's name is forgotten."""
+    with transaction(_house.stage.engine) as session:
+        session.execute(delete(RelayRow))
+    return _house
 
 
 def _faults(do: str, *steps: str, every: int = 101) -> list[dict[str, Any]]:
@@ -27,14 +67,14 @@ HARMLESS = [
 ]
 
 
+@pytest.mark.xdist_group("relay")
 @pytest.mark.parametrize(("do", "steps"), HARMLESS, ids=[do for do, _ in HARMLESS])
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_goes_wrong_before_the_final_dot_costs_nobody_anything(
-    set_scene: SetScene, do: str, steps: tuple[str, ...]
+    scene: Scene, do: str, steps: tuple[str, ...]
 ) -> None:
-    with set_scene(*_faults(do, *steps)) as scene:
-        mailing = scene.stage.mail(batch_size=BATCH)
-        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+    scene.relay.misbehave(*_faults(do, *steps))
+    mailing = scene.stage.mail(batch_size=BATCH)
+    assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
 
 
 DOUBTFUL = [
@@ -45,15 +85,14 @@ DOUBTFUL = [
 ]
 
 
+@pytest.mark.xdist_group("relay")
 @pytest.mark.parametrize(("do", "steps"), DOUBTFUL, ids=[do for do, _ in DOUBTFUL])
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_goes_wrong_after_the_final_dot_is_in_doubt_and_nothing_else_is(
-    set_scene: SetScene, do: str, steps: tuple[str, ...]
+    scene: Scene, do: str, steps: tuple[str, ...]
 ) -> None:
     every = 150
-    with set_scene(*_faults(do, *steps, every=every), options="connections=4&timeout=1") as scene:
-        mailing = scene.stage.mail(batch_size=BATCH)
-        counts = scene.judge(mailing)
+    scene.relay.misbehave(*_faults(do, *steps, every=every))
+    counts = scene.judge(scene.stage.mail(batch_size=BATCH))
     assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
     assert 0 < counts[DeliveryState.UNCERTAIN] <= len(steps) * (PEOPLE // every + 1)
 
@@ -68,12 +107,11 @@ def test_refusals_at_each_step_concern_one_recipient_each(set_scene: SetScene) -
     assert counts[DeliveryState.REJECTED] >= len(steps) * (PEOPLE // 100)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_relay_that_hangs_holds_up_its_connection_alone(set_scene: SetScene) -> None:
-    hangs = _faults("hang", "mail", "data", every=200)
-    with set_scene(*hangs, options="connections=4&timeout=1") as scene:
-        mailing = scene.stage.mail(batch_size=BATCH)
-        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
+@pytest.mark.xdist_group("relay")
+def test_a_relay_that_hangs_holds_up_its_connection_alone(scene: Scene) -> None:
+    scene.relay.misbehave(*_faults("hang", "mail", "data", every=200))
+    mailing = scene.stage.mail(batch_size=BATCH)
+    assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -42,6 +42,13 @@ class CountingRelay:
         self._process.kill()
         self._process.wait()
 
+    def misbehave(self, *faults: dict[str, Any]) -> None:
+        """Start again with other faults, and count from nothing."""
+        self.kill()
+        self.forget()
+        self._faults = json.dumps(faults)
+        self.start()
+
     def forget(self) -> None:
         """Count from nothing again."""
         self._record.write_bytes(b"")
