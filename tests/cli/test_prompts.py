@@ -28,6 +28,7 @@ def _run(*words: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, words, input=typed)
 
 
+@pytest.mark.servers
 def test_empty_lines_without_end_answer_no_question() -> None:
     with subprocess.Popen(["/usr/bin/yes", ""], stdout=subprocess.PIPE) as empty:
         done = subprocess.run(  # noqa: S603 - our own program
