@@ -52,8 +52,8 @@ def overview_as_json(seen: Overview) -> dict[str, Any]:
             "severity": alarm.severity,
             "kind": alarm.kind,
             "where": alarm.where,
-            "what": alarm.what.en,
-            "remedy": alarm.remedy.en,
+            "what": str(alarm.what),
+            "remedy": str(alarm.remedy),
         }
         for alarm in judge(seen)
     ]
@@ -86,8 +86,8 @@ def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
 
 def _alarm_line(alarm: Alarm) -> RenderableType:
     line = Text.assemble((f" {alarm.severity.value} ", _STYLES[alarm.severity]), " ")
-    line.append(alarm.what.en, style="bold")
-    line.append(f"  {alarm.remedy.en}", style="dim")
+    line.append(str(alarm.what), style="bold")
+    line.append(f"  {alarm.remedy}", style="dim")
     return line
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from newsletter.cli.console import console, errors
 from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
+from newsletter.i18n.messages import in_each_language
 from newsletter.issues.findings import Finding, Severity
 from newsletter.rendering.preflight import Preflight
 
@@ -26,12 +27,12 @@ def show_findings(
         colour = _COLOURS[finding.severity]
         first, last = lines_of(finding)
         line = f", line {first}" if first == last else f", lines {first} to {last}"
-        where = escape(finding.place.described().en) + (line if first else "")
+        where = escape(str(finding.place.described())) + (line if first else "")
         console.print(
-            f"[{colour}]{finding.severity.value}[/] {where}: {escape(finding.message.en)}",
+            f"[{colour}]{finding.severity.value}[/] {where}: {escape(str(finding.message))}",
             soft_wrap=True,
         )
-        console.print(f"      [dim]{escape(finding.remedy.en)}[/]", soft_wrap=True)
+        console.print(f"      [dim]{escape(str(finding.remedy))}[/]", soft_wrap=True)
 
 
 def findings_json(
@@ -49,8 +50,8 @@ def findings_json(
             "line": lines_of(finding)[0],
             "last_line": lines_of(finding)[1],
             "about": finding.about,
-            "message": {"ja": finding.message.ja, "en": finding.message.en},
-            "remedy": {"ja": finding.remedy.ja, "en": finding.remedy.en},
+            "message": in_each_language(finding.message),
+            "remedy": in_each_language(finding.remedy),
             "fixable": finding.fix is not None,
         }
         for finding in findings
@@ -69,8 +70,8 @@ def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
         show_findings(found.findings)
     if blocking := found.of(Severity.ERROR):
         raise ContentError(
-            f"Preflight found {len(blocking)} error(s): {blocking[0].message.en}",
-            remedy=blocking[0].remedy.en,
+            f"Preflight found {len(blocking)} error(s): {blocking[0].message}",
+            remedy=str(blocking[0].remedy),
         )
     if warnings and not yes:
         errors.print(f"Preflight found {len(warnings)} warning(s).")

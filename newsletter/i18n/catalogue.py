@@ -49,7 +49,7 @@ class Words:
 
     def gettext(self, text: str, /, **values: object) -> str:
         """Return a text in the language."""
-        return _filled(self._catalogue.gettext(text), values)
+        return _filled(self._catalogue.gettext(text) if text else "", values)
 
     def pgettext(self, context: str, text: str, /, **values: object) -> str:
         """Return a text in the language that has several meanings, told apart by ``context``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from zoneinfo import available_timezones
@@ -121,15 +120,3 @@ def _own_names() -> dict[str, str]:
         if name:
             found.setdefault(name.lower(), tag)
     return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """One sentence in both languages."""
-
-    ja: str
-    en: str
-
-    def in_language(self, language: Language) -> str:
-        """Return the sentence as a reader of ``language`` gets it."""
-        return self.ja if language is Language.JAPANESE else self.en

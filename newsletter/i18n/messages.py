@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
@@ -14,19 +13,20 @@ class Message:
     """A sentence of the catalogues with the values that are put into it."""
 
     text: str
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: tuple[tuple[str, object], ...] = ()
     context: str = ""
     many: str = ""
+    count: int = 0
 
     def in_language(self, language: Language) -> str:
         """Return the message as a reader of ``language`` gets it; messages within it, too."""
         words = Words(language)
         values = {
             name: value.in_language(language) if isinstance(value, Message) else value
-            for name, value in self.values.items()
+            for name, value in self.values
         }
         if self.many:
-            return words.ngettext(self.text, self.many, int(str(self.values["count"])), **values)
+            return words.ngettext(self.text, self.many, self.count, **values)
         if self.context:
             return words.pgettext(self.context, self.text, **values)
         return words.gettext(self.text, **values)
@@ -38,14 +38,19 @@ class Message:
 
 def msg(text: str, /, **values: object) -> Message:
     """Return a message; its text is in English and is found by ``make words``."""
-    return Message(text, values)
+    return Message(text, tuple(values.items()))
 
 
 def pmsg(context: str, text: str, /, **values: object) -> Message:
     """Return a message whose text has several meanings, told apart by ``context``."""
-    return Message(text, values, context=context)
+    return Message(text, tuple(values.items()), context=context)
 
 
 def nmsg(one: str, many: str, count: int, /, **values: object) -> Message:
     """Return the message that fits a number, which is ``{count}`` in it."""
-    return Message(one, {"count": count, **values}, many=many)
+    return Message(one, tuple(values.items()), many=many, count=count)
+
+
+def in_each_language(message: Message) -> dict[str, str]:
+    """Return a message in every language, by tag, for programs to choose from."""
+    return {language.value: message.in_language(language) for language in Language}

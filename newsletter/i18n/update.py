@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _METHODS = [
     ("newsletter/**.py", "python"),
     ("subscribers/**.py", "python"),
+    ("newsletter/rendering/client_features.toml", "newsletter.i18n.update:remedies_of"),
     ("workers/**.py", "python"),
     ("templates/**.html", "jinja2"),
     ("templates/**.j2", "jinja2"),
@@ -40,6 +43,17 @@ def words_in_source() -> Catalog:
         ):
             found.add(words, locations=[(f"{folder}/{Path(name).as_posix()}", 0)], context=context)
     return found
+
+
+def remedies_of(
+    file: IO[bytes],
+    _keywords: object,
+    _tags: object,
+    options: object,  # noqa: ARG001 - Babel names it
+) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Yield the words of the table of what mail programs lack, as Babel asks an extractor to."""
+    for text in tomllib.load(file)["remedies"].values():
+        yield 0, "msg", text, []
 
 
 def problems(path: Path) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Severity
 from newsletter.issues.normalise import CONTROLS, normalise_character
 
@@ -29,7 +29,7 @@ class CharacterFault:
     code: str
     severity: Severity
     found: str
-    message: Said
+    message: Message
     mendable: bool
 
 
@@ -42,28 +42,28 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.ERROR,
             CONTROLS,
             text,
-            Said(ja="メールに載せられない制御文字", en="Control characters that no mail can carry"),
+            msg("Control characters that no mail can carry"),
         ),
         _seen(
             "character-bidi",
             Severity.ERROR,
             _BIDI,
             text,
-            Said(ja="文字の向きを変える制御文字", en="Controls that turn the writing direction"),
+            msg("Controls that turn the writing direction"),
         ),
         _seen(
             "character-invisible",
             Severity.WARNING,
             _INVISIBLE,
             text,
-            Said(ja="目に見えない文字", en="Invisible characters"),
+            msg("Invisible characters"),
         ),
         _seen(
             "character-damaged",
             Severity.ERROR,
             _DAMAGED,
             text,
-            Said(ja="文字化けの跡（U+FFFD）", en="Text damaged by a wrong encoding (U+FFFD)"),
+            msg("Text damaged by a wrong encoding (U+FFFD)"),
             mendable=False,
         ),
         _seen(
@@ -71,7 +71,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.ERROR,
             _PRIVATE,
             text,
-            Said(ja="読者の画面に出ない外字", en="Private characters that no reader's font has"),
+            msg("Private characters that no reader's font has"),
             mendable=False,
         ),
         _seen(
@@ -79,7 +79,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.HINT,
             _HALF_KANA,
             text,
-            Said(ja="半角カタカナ", en="Half-width katakana"),
+            msg("Half-width katakana"),
         ),
     ]
     return tuple(fault for fault in found if fault is not None)
@@ -104,10 +104,7 @@ def _normalisable(text: str) -> CharacterFault | None:
         code="character-lookalike",
         severity=Severity.WARNING,
         found=found,
-        message=Said(
-            ja=f"見た目だけ似た文字や特殊な空白：{_named(found)}",
-            en=f"Characters that only look right, or odd spaces: {_named(found)}",
-        ),
+        message=msg("Characters that only look right, or odd spaces: {found}", found=_named(found)),
         mendable=True,
     )
 
@@ -117,7 +114,7 @@ def _seen(
     severity: Severity,
     pattern: re.Pattern[str],
     text: str,
-    message: Said,
+    message: Message,
     *,
     mendable: bool = True,
 ) -> CharacterFault | None:
@@ -125,7 +122,7 @@ def _seen(
     if not found:
         return None
     names = _named(found)
-    message = Said(ja=f"{message.ja}: {names}", en=f"{message.en}: {names}")
+    message = msg("{message}: {names}", message=message, names=names)
     return CharacterFault(
         code=code, severity=severity, found=found, message=message, mendable=mendable
     )

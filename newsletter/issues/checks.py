@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import msg
 from newsletter.issues.characters import find_character_faults, mend_characters
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import check_links
@@ -43,19 +43,16 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
             code="title-empty",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.TITLE),
-            message=Said(ja="件名がありません。", en="There is no title."),
-            remedy=Said(ja="件名を書いてください。", en="Write one; it becomes the subject."),
+            message=msg("There is no title."),
+            remedy=msg("Write one; it becomes the subject."),
         )
     if not issue.lead and not issue.chapters:
         yield Finding(
             code="issue-empty",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.BODY),
-            message=Said(ja="本文がありません。", en="There is nothing in the issue."),
-            remedy=Said(
-                ja="章か本文を書くか、原稿を取り込んでください。",
-                en="Write a chapter or a lead, or bring a text in.",
-            ),
+            message=msg("There is nothing in the issue."),
+            remedy=msg("Write a chapter or a lead, or bring a text in."),
         )
     for part in walk_parts(issue):
         if part.place.chapter is None:
@@ -66,18 +63,18 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
                 code="part-empty",
                 severity=Severity.WARNING,
                 place=part.place,
-                message=Said(ja="見出しだけで中身がありません。", en="It has nothing below it."),
-                remedy=Said(ja="書き足すか、取り除いてください。", en="Write it, or take it out."),
+                message=msg("It has nothing below it."),
+                remedy=msg("Write it, or take it out."),
                 fix=partial(_without_part, place=part.place),
-                act=Said(ja="削除する", en="Take it out"),
+                act=msg("Take it out"),
             )
         elif nameless and (part.place.item or part.place.section):
             yield Finding(
                 code="heading-empty",
                 severity=Severity.WARNING,
                 place=part.at(IssueField.HEADING),
-                message=Said(ja="見出しがありません。", en="It has no heading."),
-                remedy=Said(ja="見出しを書いてください。", en="Write one."),
+                message=msg("It has no heading."),
+                remedy=msg("Write one."),
             )
 
 
@@ -95,27 +92,18 @@ def _check_preheader(issue: Issue) -> Iterator[Finding]:
             code="preheader-missing",
             severity=Severity.HINT,
             place=place,
-            message=Said(
-                ja="プレビュー文がないため、本文の書き出しが使われます。",
-                en="There is no preheader; the first words of the text stand in.",
-            ),
-            remedy=Said(
-                ja="件名に続けて読まれる一文を書くと、開く理由が伝わります。",
-                en="Write a sentence that gives a reason to open the mail.",
-            ),
+            message=msg("There is no preheader; the first words of the text stand in."),
+            remedy=msg("Write a sentence that gives a reason to open the mail."),
         )
     elif length < _PREHEADER_SHORT:
         yield Finding(
             code="preheader-short",
             severity=Severity.HINT,
             place=place,
-            message=Said(
-                ja=f"プレビュー文が{length}文字しかありません。",
-                en=f"The preheader has only {length} characters.",
-            ),
-            remedy=Said(
-                ja=f"{_PREHEADER_SHORT}文字以上にしてください。",
-                en=f"Write {_PREHEADER_SHORT} or more, or the inbox adds what follows it.",
+            message=msg("The preheader has only {length} characters.", length=length),
+            remedy=msg(
+                "Write {preheader_short} or more, or the inbox adds what follows it.",
+                preheader_short=_PREHEADER_SHORT,
             ),
         )
     elif length > _PREHEADER_LONG:
@@ -123,13 +111,10 @@ def _check_preheader(issue: Issue) -> Iterator[Finding]:
             code="preheader-long",
             severity=Severity.HINT,
             place=place,
-            message=Said(
-                ja=f"プレビュー文が{length}文字あり、後ろは表示されません。",
-                en=f"The preheader has {length} characters; inboxes cut it off.",
+            message=msg(
+                "The preheader has {length} characters; inboxes cut it off.", length=length
             ),
-            remedy=Said(
-                ja="要点を前に置いてください。", en=f"Keep it under {_PREHEADER_LONG} characters."
-            ),
+            remedy=msg("Keep it under {limit} characters.", limit=_PREHEADER_LONG),
         )
 
 
@@ -141,14 +126,8 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=place,
                 about=picture.source,
-                message=Said(
-                    ja=f"画像に代替テキストがありません：{picture.source}",
-                    en=f"The picture has no alternative text: {picture.source}",
-                ),
-                remedy=Said(
-                    ja="画像が表示されない読者のために、何の画像かを書いてください。",
-                    en="Say what it shows; many readers never see pictures.",
-                ),
+                message=msg("The picture has no alternative text: {source}", source=picture.source),
+                remedy=msg("Say what it shows; many readers never see pictures."),
             )
 
 
@@ -160,18 +139,15 @@ def _check_characters(issue: Issue) -> Iterator[Finding]:
                 severity=fault.severity,
                 place=place,
                 message=fault.message,
-                remedy=Said(
-                    ja="普通の文字に置き換えます。" if fault.mendable else "書き直してください。",
-                    en="Replace them with what was meant."
-                    if fault.mendable
-                    else "Write the passage anew.",
-                ),
+                remedy=msg("Replace them with what was meant.")
+                if fault.mendable
+                else msg("Write the passage anew."),
                 fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
-                act=Said(ja="置き換える", en="Replace them"),
+                act=msg("Replace them"),
             )
 
 
-_FROM_HEADINGS = Said(ja="見出しから作る", en="Derive them")
+_FROM_HEADINGS = msg("Derive them")
 
 
 def _check_contents(issue: Issue) -> Iterator[Finding]:
@@ -183,14 +159,10 @@ def _check_contents(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=IssuePlace(field=IssueField.CONTENTS),
                 about=line.text,
-                message=Said(
-                    ja=f"目次の「{line.text}」に当たる見出しがありません。",
-                    en=f"The contents name “{line.text}”, which no heading matches.",
+                message=msg(
+                    "The contents name “{text}”, which no heading matches.", text=line.text
                 ),
-                remedy=Said(
-                    ja="見出しに合わせるか、目次を見出しから作り直してください。",
-                    en="Match the heading, or derive the contents from the headings.",
-                ),
+                remedy=msg("Match the heading, or derive the contents from the headings."),
                 fix=_derive_contents,
                 act=_FROM_HEADINGS,
             )
@@ -200,13 +172,8 @@ def _check_contents(issue: Issue) -> Iterator[Finding]:
             code="contents-order",
             severity=Severity.WARNING,
             place=IssuePlace(field=IssueField.CONTENTS),
-            message=Said(
-                ja="目次の順番が本文と違います。", en="The contents stand in another order."
-            ),
-            remedy=Said(
-                ja="目次を見出しから作り直してください。",
-                en="Derive the contents from the headings.",
-            ),
+            message=msg("The contents stand in another order."),
+            remedy=msg("Derive the contents from the headings."),
             fix=_derive_contents,
             act=_FROM_HEADINGS,
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 
@@ -35,23 +35,23 @@ class IssueField(StrEnum):
     SENDER = "sender"
 
 
-_FIELD_NAMES: dict[IssueField, tuple[str, str]] = {
-    IssueField.TITLE: ("件名", "subject"),
-    IssueField.PREHEADER: ("プレビュー文", "preheader"),
-    IssueField.MASTHEAD: ("誌名", "masthead"),
-    IssueField.LEAD: ("リード文", "lead"),
-    IssueField.CONTENTS: ("目次", "contents"),
-    IssueField.HEADING: ("見出し", "heading"),
-    IssueField.BODY: ("本文", "body"),
-    IssueField.LINKS: ("リンク", "links"),
-    IssueField.CREDITS: ("奥付", "credits"),
-    IssueField.MAIL: ("メール全体", "mail"),
-    IssueField.SENDER: ("差出人", "sender"),
+_FIELD_NAMES: dict[IssueField, Message] = {
+    IssueField.TITLE: msg("subject"),
+    IssueField.PREHEADER: msg("preheader"),
+    IssueField.MASTHEAD: msg("masthead"),
+    IssueField.LEAD: msg("lead"),
+    IssueField.CONTENTS: msg("contents"),
+    IssueField.HEADING: msg("heading"),
+    IssueField.BODY: msg("body"),
+    IssueField.LINKS: msg("links"),
+    IssueField.CREDITS: msg("credits"),
+    IssueField.MAIL: msg("mail"),
+    IssueField.SENDER: msg("sender"),
 }
 
 
 #: What a fix is called that needs no other name.
-MEND = Said(ja="直す", en="Mend it")
+MEND = msg("Mend it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +79,13 @@ class IssuePlace:
             return section_anchor(self.chapter, self.section)
         return chapter_anchor(self.chapter)
 
-    def described(self) -> Said:
+    def described(self) -> Message:
         """Say the place for people: the part's heading, then the field."""
-        ja, en = _FIELD_NAMES[self.field]
+        field = _FIELD_NAMES[self.field]
         if self.chapter is None:
-            return Said(ja=ja, en=en)
+            return field
         name = self.heading[:30] or self.anchor
-        return Said(ja=f"「{name}」の{ja}", en=f"{en} of “{name}”")
+        return msg("{field} of “{name}”", field=field, name=name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,12 +104,12 @@ class Finding:
     code: str
     severity: Severity
     place: IssuePlace
-    message: Said
-    remedy: Said
+    message: Message
+    remedy: Message
     about: str = ""
     within: tuple[str, ...] = ()
     fix: Callable[[Issue], Issue] | None = None
-    act: Said = MEND
+    act: Message = MEND
 
     @property
     def key(self) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import idna
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue, Link
 from newsletter.issues.outline import to_outline, with_outline
@@ -28,7 +28,7 @@ _LOCAL_NAMES = ("localhost", ".local", ".internal", ".localdomain", ".test", ".i
 class UrlFault:
     """Why a URL leads nowhere; ``mended`` is empty when only a person knows what was meant."""
 
-    message: Said
+    message: Message
     mended: str = ""
 
 
@@ -37,25 +37,22 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
     trimmed = url.strip().rstrip(_TRAILING)
     if trimmed != url:
         return UrlFault(
-            message=Said(
-                ja=f"URLの端に余分な文字があります：{url}",
-                en=f"The URL carries characters that do not belong to it: {url}",
-            ),
+            message=msg("The URL carries characters that do not belong to it: {url}", url=url),
             mended=trimmed,
         )
     if re.search(r"[\s\u3000<>\"\\^`{|}]", url):
-        return _malformed(url, "空白や使えない文字があります", "it holds a space or the like")
+        return _malformed(url, msg("it holds a space or the like"))
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        return _malformed(url, "ホスト名やポートが正しくありません", "its host or port is wrong")
+        return _malformed(url, msg("its host or port is wrong"))
     if parts.scheme not in {"http", "https"}:
         return None
     if parts.username is not None:
-        return _malformed(url, "「@」より前に利用者名があります", "it carries a user name")
+        return _malformed(url, msg("it carries a user name"))
     if re.search(r"https?://", url[8:]) and "?" not in url and "web.archive.org" not in host:
-        return _malformed(url, "二つのURLがつながっています", "two URLs run into each other")
+        return _malformed(url, msg("two URLs run into each other"))
     return _host_fault(url, host)
 
 
@@ -75,7 +72,7 @@ def _host_fault(url: str, host: str) -> UrlFault | None:
     labels = ascii_host.lower().rstrip(".").split(".")
     well_formed = len(labels) > 1 and all(map(_is_label, labels)) and not labels[-1].isdigit()
     if not well_formed:
-        return _malformed(url, "ホスト名が正しくありません", "its host is no domain name")
+        return _malformed(url, msg("its host is no domain name"))
     return None
 
 
@@ -84,18 +81,12 @@ def _is_label(label: str) -> bool:
     return bool(found) and not label.startswith("-") and not label.endswith("-")
 
 
-def _malformed(url: str, ja: str, en: str) -> UrlFault:
-    return UrlFault(
-        message=Said(ja=f"URLが正しくありません（{ja}）：{url}", en=f"Malformed URL, {en}: {url}")
-    )
+def _malformed(url: str, why: Message) -> UrlFault:
+    return UrlFault(message=msg("Malformed URL, {why}: {url}", why=why, url=url))
 
 
 def _unreachable(url: str) -> UrlFault:
-    return UrlFault(
-        message=Said(
-            ja=f"読者の側からは開けない宛先です：{url}", en=f"Readers cannot reach this host: {url}"
-        )
-    )
+    return UrlFault(message=msg("Readers cannot reach this host: {url}", url=url))
 
 
 def check_links(issue: Issue) -> Iterator[Finding]:
@@ -115,7 +106,7 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 place=place,
                 about=url,
                 message=fault.message,
-                remedy=Said(ja="URLを直してください。", en="Correct the URL."),
+                remedy=msg("Correct the URL."),
                 fix=fix,
             )
         elif url.startswith("http://"):
@@ -124,16 +115,10 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=place,
                 about=url,
-                message=Said(
-                    ja=f"暗号化されないhttpのリンクです：{url}",
-                    en=f"The link is http, not encrypted: {url}",
-                ),
-                remedy=Said(
-                    ja="httpsで開けるか確かめて、書き換えてください。",
-                    en="See whether https opens it, and change it.",
-                ),
+                message=msg("The link is http, not encrypted: {url}", url=url),
+                remedy=msg("See whether https opens it, and change it."),
                 fix=partial(_replace_url, before=url, after="https" + url[4:]),
-                act=Said(ja="httpsにする", en="Make it https"),
+                act=msg("Make it https"),
             )
 
 
@@ -156,16 +141,15 @@ def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
             severity=Severity.WARNING,
             place=found[0],
             about=url,
-            message=Said(
-                ja=f"同じURLが{len(found)}か所にあります（最後は{last.ja}）：{url}",
-                en=f"The same URL stands in {len(found)} places (last in {last.en}): {url}",
+            message=msg(
+                "The same URL stands in {count} places (last in {last}): {url}",
+                count=len(found),
+                last=last,
+                url=url,
             ),
-            remedy=Said(
-                ja="貼り間違いでないか確かめて、不要なら初めのものだけ残してください。",
-                en="See whether one of them was meant to be another, or keep the first alone.",
-            ),
+            remedy=msg("See whether one of them was meant to be another, or keep the first alone."),
             fix=partial(_keep_first_link, url=url),
-            act=Said(ja="初めのものだけ残す", en="Keep the first alone"),
+            act=msg("Keep the first alone"),
         )
 
 
@@ -193,12 +177,10 @@ def _check_repeated_links(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=part.at(IssueField.LINKS),
                 about=url,
-                message=Said(
-                    ja=f"同じリンクが並んでいます：{url}", en=f"The same link stands twice: {url}"
-                ),
-                remedy=Said(ja="一つだけ残してください。", en="Keep one of them."),
+                message=msg("The same link stands twice: {url}", url=url),
+                remedy=msg("Keep one of them."),
                 fix=partial(_without_repeated, url=url),
-                act=Said(ja="一つだけ残す", en="Keep one"),
+                act=msg("Keep one"),
             )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import zip_longest
 from urllib.parse import unquote
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
     Block,
@@ -96,8 +96,8 @@ class _Kind:
 
     code: str
     find: Callable[[str], Iterator[str]]
-    message: Said
-    remedy: Said
+    message: Message
+    remedy: Message
     severity: Severity = Severity.WARNING
     across: bool = False
 
@@ -139,96 +139,52 @@ _KINDS = (
     _Kind(
         code="placeholder",
         find=find_placeholders,
-        message=Said(
-            ja="ほかの配信システムの差し込み項目が、そのまま読者に届きます",
-            en="A field of another mail system will reach readers as it stands",
-        ),
-        remedy=Said(
-            ja="文章に書き換えるか、取り除いてください。",
-            en="Write what was meant, or take it out.",
-        ),
+        message=msg("A field of another mail system will reach readers as it stands"),
+        remedy=msg("Write what was meant, or take it out."),
     ),
     _Kind(
         code="html-literal",
         find=_matches(_TAG),
         across=True,
-        message=Said(
-            ja="HTMLのタグが、文字のまま読者に届きます",
-            en="A tag of HTML will reach readers as text",
-        ),
-        remedy=Said(
-            ja="削除するか、Markdownで書いてください。文字として見せる場合は`で囲みます。",
-            en="Take it out or write Markdown; put it in ` where readers are to see it.",
-        ),
+        message=msg("A tag of HTML will reach readers as text"),
+        remedy=msg("Take it out or write Markdown; put it in ` where readers are to see it."),
     ),
     _Kind(
         code="link-broken",
         find=_matches(_BROKEN_LINK),
-        message=Said(
-            ja="リンクになっていない書き方です",
-            en="This was probably meant to be a link, and is none",
-        ),
-        remedy=Said(
-            ja="[文字](https://…)のように、半角の括弧で間を空けずに書いてください。",
-            en="Write [words](https://…) without a space, with ASCII brackets.",
-        ),
+        message=msg("This was probably meant to be a link, and is none"),
+        remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
     ),
     _Kind(
         code="url-cut",
         find=_matches(_CUT_URL),
-        message=Said(
-            ja="URLのリンクが日本語の文字の前で終わっています",
-            en="The link ends before the letters that follow this address",
-        ),
-        remedy=Said(
-            ja="URLに日本語が含まれる場合は<>で囲んでください。そうでなければ空白を入れてください。",
-            en="Put the whole address into < and >; or put a blank behind it.",
-        ),
+        message=msg("The link ends before the letters that follow this address"),
+        remedy=msg("Put the whole address into < and >; or put a blank behind it."),
     ),
     _Kind(
         code="reference-unresolved",
         find=_matches(_REFERENCE),
-        message=Said(
-            ja="参照先のない脚注かリンクです", en="A footnote or link refers to nothing here"
-        ),
-        remedy=Said(
-            ja="同じ本文の中に定義の行を書くか、取り除いてください。",
-            en="Write its definition into the same text, or take it out.",
-        ),
+        message=msg("A footnote or link refers to nothing here"),
+        remedy=msg("Write its definition into the same text, or take it out."),
     ),
     _Kind(
         code="heading-sign",
         find=_at_start(_HEADING),
-        message=Said(
-            ja="見出しになっていない行です", en="This line was probably meant to be a heading"
-        ),
-        remedy=Said(
-            ja="半角の#の後に空白を入れてください。", en="Put a blank behind the ASCII # signs."
-        ),
+        message=msg("This line was probably meant to be a heading"),
+        remedy=msg("Put a blank behind the ASCII # signs."),
     ),
     _Kind(
         code="heading-sign",
         find=_at_start(_HASH),
-        message=Said(
-            ja="見出しになっていない行です", en="This line may have been meant to be a heading"
-        ),
-        remedy=Said(
-            ja="見出しなら#の後に空白を入れてください。ハッシュタグならこのままで構いません。",
-            en="Put a blank behind the # for a heading; leave it for a hashtag.",
-        ),
+        message=msg("This line may have been meant to be a heading"),
+        remedy=msg("Put a blank behind the # for a heading; leave it for a hashtag."),
         severity=Severity.HINT,
     ),
     _Kind(
         code="mark-literal",
         find=_loose_marks,
-        message=Said(
-            ja="Markdownの記号が、文字のまま読者に届きます",
-            en="A mark of Markdown will reach readers as it stands",
-        ),
-        remedy=Said(
-            ja="記号を文字に付けて書くか、対になる記号を補うか、取り除いてください。",
-            en="Put it next to its word, give it its partner, or take it out.",
-        ),
+        message=msg("A mark of Markdown will reach readers as it stands"),
+        remedy=msg("Put it next to its word, give it its partner, or take it out."),
     ),
 )
 
@@ -236,20 +192,14 @@ _KINDS = (
 _BARE = _Kind(
     code="link-broken",
     find=_matches(_BARE_HOST),
-    message=Said(ja="リンクになっていないアドレスです", en="This address is no link"),
-    remedy=Said(ja="前にhttps://を付けてください。", en="Put https:// before it."),
+    message=msg("This address is no link"),
+    remedy=msg("Put https:// before it."),
 )
 _PRODUCT = _Kind(
     code="mark-swallowed",
     find=lambda _line: iter(()),
-    message=Said(
-        ja="数字の間の*が強調の記号として読まれ、読者に届きません",
-        en="A * between numbers was read as emphasis and will not reach readers",
-    ),
-    remedy=Said(
-        ja="掛け算なら×か\\*と書いてください。",
-        en="Write × or \\* for a product.",
-    ),
+    message=msg("A * between numbers was read as emphasis and will not reach readers"),
+    remedy=msg("Write × or \\* for a product."),
 )
 
 
@@ -337,17 +287,29 @@ def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
     distinct = list(dict.fromkeys(" ".join(spot.signs.split())[:_SHOWN] for spot in spots))
     shown = ", ".join(distinct[:_EXAMPLES])
     more = len(distinct) > _EXAMPLES
-    ja, en = f"{kind.message.ja}: {shown}", f"{kind.message.en}: {shown}"
-    if len(spots) > 1:
-        ja += f"{' ほか' if more else ''}（{len(spots)}か所）"
-        en += f"{' and others' if more else ''} ({len(spots)} times)"
+    if len(spots) == 1:
+        message = msg("{message}: {signs}", message=kind.message, signs=shown)
+    elif more:
+        message = msg(
+            "{message}: {signs} and others ({count} times)",
+            message=kind.message,
+            signs=shown,
+            count=len(spots),
+        )
+    else:
+        message = msg(
+            "{message}: {signs} ({count} times)",
+            message=kind.message,
+            signs=shown,
+            count=len(spots),
+        )
     return Finding(
         code=kind.code,
         severity=kind.severity,
         place=place,
         about=spots[0].signs.partition("\n")[0],
         within=tuple(spot.line for spot in spots if spot.line),
-        message=Said(ja=ja, en=en),
+        message=message,
         remedy=kind.remedy,
     )
 
@@ -362,16 +324,12 @@ def _check_wrapped(issue: Issue) -> Iterator[Finding]:
                     severity=Severity.HINT,
                     place=part.place,
                     about=first,
-                    message=Said(
-                        ja=f"文の途中で改行されているようです：{first[:20]}…",
-                        en=f"The lines of this paragraph seem to be wrapped: {first[:40]}…",
+                    message=msg(
+                        "The lines of this paragraph seem to be wrapped: {first}…", first=first[:30]
                     ),
-                    remedy=Said(
-                        ja="改行は画面の幅によらずそのまま表示されます。一つにつなげてください。",
-                        en="Readers see line ends as they are typed; join the lines.",
-                    ),
+                    remedy=msg("Readers see line ends as they are typed; join the lines."),
                     fix=partial(_joined, wrapped=block),
-                    act=Said(ja="つなげる", en="Join them"),
+                    act=msg("Join them"),
                 )
 
 

@@ -15,14 +15,15 @@ from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
-from newsletter.i18n.language import Language, Said
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.link_checks import find_url_fault
 
 #: ``new`` is the page on which one is made.
 _SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"
 #: As wide as their columns.
 _NAME, _ADDRESS, _TEXT = 200, 320, 2000
-_EMPTY = Said(ja="入力してください。", en="This must be filled in.")
+_EMPTY = msg("This must be filled in.")
 _ADDRESSES = ("from_address", "reply_to", "bounce_address", "unsubscribe_address")
 _NEEDED = ("name", "from_address", "postal_address")
 
@@ -58,7 +59,7 @@ class NewsletterDraft(NewsletterSettings):
     slug: str
 
 
-def find_faults(wanted: NewsletterSettings) -> dict[str, Said]:
+def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
     """Return what is wrong, by the field's name; nothing when all is well.
 
     Whether the template exists is not looked at: that is known to whoever renders.
@@ -82,44 +83,40 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Said]:
     try:
         ZoneInfo(wanted.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        faults["time_zone"] = Said(
-            ja=f"「{wanted.time_zone}」というタイムゾーンはありません。Asia/Tokyoのように書いてください。",
-            en=f"There is no time zone {wanted.time_zone!r}. Use an IANA name, such as Asia/Tokyo.",
+        faults["time_zone"] = msg(
+            "There is no time zone '{time_zone}'. Use an IANA name, such as Asia/Tokyo.",
+            time_zone=wanted.time_zone,
         )
     if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):
-        faults["slug"] = Said(
-            ja="英小文字、数字、ハイフンだけを使ってください。",
-            en=f"{wanted.slug!r} cannot name a newsletter. Use small letters, digits and hyphens.",
+        faults["slug"] = msg(
+            "'{slug}' cannot name a newsletter. Use small letters, digits and hyphens.",
+            slug=wanted.slug,
         )
     return faults
 
 
-def _text_fault(name: str, text: str) -> Said | None:
+def _text_fault(name: str, text: str) -> Message | None:
     if name in _NEEDED and not text.strip():
         return _EMPTY
     longest = _ADDRESS if name in _ADDRESSES else _NAME if name.endswith("name") else _TEXT
     if len(text) > longest:
-        return Said(
-            ja=f"{longest}文字以内にしてください。", en=f"Keep it within {longest} characters."
-        )
+        return msg("Keep it within {longest} characters.", longest=longest)
     if name != "postal_address" and not text.isprintable():
-        return Said(
-            ja="改行や制御文字は使えません。", en="It cannot hold line ends or control characters."
-        )
+        return msg("It cannot hold line ends or control characters.")
     return None
 
 
-def _address_fault(text: str) -> Said | None:
+def _address_fault(text: str) -> Message | None:
     try:
         parse_address(text)
     except ListError as error:
-        return Said(ja="メールアドレスとして正しくありません。", en=str(error))
+        return msg("This is no mail address: {reason}", reason=error.what)
     return None
 
 
-def _url_fault(text: str) -> Said | None:
+def _url_fault(text: str) -> Message | None:
     if not text.startswith(("https://", "http://")):
-        return Said(ja="https:// で始めてください。", en="Begin it with https://.")
+        return msg("Begin it with https://.")
     fault = find_url_fault(text)
     return fault.message if fault else None
 
@@ -173,7 +170,7 @@ def change_newsletter(
 
 def _refuse_faults(wanted: NewsletterSettings) -> None:
     for name, fault in find_faults(wanted).items():
-        raise ListError(fault.en, place=Place(source="newsletter", field=name))
+        raise ListError(str(fault), place=Place(source="newsletter", field=name))
 
 
 def _columns(wanted: NewsletterSettings) -> dict[str, Any]:

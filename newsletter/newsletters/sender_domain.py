@@ -14,7 +14,7 @@ from enum import StrEnum
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 
 #: Seconds all questions together may take.
@@ -167,14 +167,11 @@ def _judge_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
         yield _finding(
             "sender-host-missing",
             Severity.WARNING,
-            Said(
-                ja=f"送信元ドメイン{domain}にMXもAもありません。NTTドコモなどは受け取りません。",
-                en=f"The sender's domain {domain} has neither MX nor A; some providers refuse it.",
+            msg(
+                "The sender's domain {domain} has neither MX nor A; some providers refuse it.",
+                domain=domain,
             ),
-            Said(
-                ja="返信を受け取るサーバーのMXをDNSに追加してください。",
-                en="Add an MX to DNS, for the server that takes replies.",
-            ),
+            msg("Add an MX to DNS, for the server that takes replies."),
         )
 
 
@@ -185,15 +182,15 @@ def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
         yield _finding(
             "spf-twice",
             Severity.WARNING,
-            Said(ja="SPFのレコードが二つ以上あります。", en="There is more than one SPF record."),
-            Said(ja="一つにまとめてください。", en="Join them; receivers reject several."),
+            msg("There is more than one SPF record."),
+            msg("Join them; receivers reject several."),
         )
     elif re.search(r"(^|\s)\+?all\b", spf.records[0]):
         yield _finding(
             "spf-all",
             Severity.WARNING,
-            Said(ja="SPFが誰からの送信も許しています。", en="The SPF record lets anybody send."),
-            Said(ja="末尾を -all か ~all にしてください。", en="End it with -all or ~all."),
+            msg("The SPF record lets anybody send."),
+            msg("End it with -all or ~all."),
         )
 
 
@@ -206,8 +203,8 @@ def _judge_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
         yield _finding(
             "dkim-revoked",
             Severity.ERROR,
-            Said(ja="DKIMの鍵が失効しています。", en="The DKIM key is revoked."),
-            Said(ja="新しい鍵を公開してください。", en="Publish a new key."),
+            msg("The DKIM key is revoked."),
+            msg("Publish a new key."),
         )
 
 
@@ -218,14 +215,8 @@ def _judge_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
         yield _finding(
             "dmarc-none",
             Severity.HINT,
-            Said(
-                ja="DMARCが p=none で、なりすましを止めません。",
-                en="DMARC is p=none, which stops no impersonation.",
-            ),
-            Said(
-                ja="報告を確かめてから p=quarantine にしてください。",
-                en="Read the reports, then change it to p=quarantine.",
-            ),
+            msg("DMARC is p=none, which stops no impersonation."),
+            msg("Read the reports, then change it to p=quarantine."),
         )
 
 
@@ -242,25 +233,19 @@ def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
         return _finding(
             f"{code}-unknown",
             Severity.HINT,
-            Said(
-                ja=f"{what}を確かめられませんでした（DNSの応答がありません）。",
-                en=f"DNS could not be asked for {what}.",
-            ),
-            Said(
-                ja="ネットワークを確かめ、もう一度調べてください。",
-                en="See to the network and check again.",
-            ),
+            msg("DNS could not be asked for {what}.", what=what),
+            msg("See to the network and check again."),
         )
     return _finding(
         f"{code}-missing",
         Severity.WARNING,
-        Said(ja=f"送信元ドメインに{what}がありません。", en=f"The sender's domain has no {what}."),
-        Said(
-            ja=f"DNSに追加してください：{example}",
-            en=f"Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
+        msg("The sender's domain has no {what}.", what=what),
+        msg(
+            "Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
+            example=example,
         ),
     )
 
 
-def _finding(code: str, severity: Severity, message: Said, remedy: Said) -> Finding:
+def _finding(code: str, severity: Severity, message: Message, remedy: Message) -> Finding:
     return Finding(code=code, severity=severity, place=_PLACE, message=message, remedy=remedy)

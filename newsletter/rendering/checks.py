@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.issues.characters import find_character_faults
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import find_url_fault
@@ -82,16 +82,12 @@ def _check_size(mail: _Mail) -> Iterator[Finding]:
             code="size",
             severity=Severity.ERROR if clipped else Severity.WARNING,
             place=_MAIL,
-            message=Said(
-                ja=f"HTMLが{octets / 1000:.0f} KBあります。Gmailは約102 KBで切り、配信停止の"
-                "リンクも隠れます。",
-                en=f"The HTML has {octets / 1000:.0f} KB; Gmail clips at about 102 KB, and the "
-                "unsubscribe link goes with the rest.",
+            message=msg(
+                "The HTML has {octets} KB; Gmail clips at about 102 KB, and the unsubscribe link "
+                "goes with the rest.",
+                octets=format(octets / 1000, ".0f"),
             ),
-            remedy=Said(
-                ja="記事を短くするか、続きをウェブに置いてリンクしてください。",
-                en="Shorten the issue, or link to the longer texts.",
-            ),
+            remedy=msg("Shorten the issue, or link to the longer texts."),
         )
 
 
@@ -102,22 +98,22 @@ def _check_subject(mail: _Mail) -> Iterator[Finding]:
             code="title-empty",
             severity=Severity.ERROR,
             place=_TITLE,
-            message=Said(ja="件名が空です。", en="The subject is empty."),
-            remedy=Said(ja="件名を書いてください。", en="Write a title."),
+            message=msg("The subject is empty."),
+            remedy=msg("Write a title."),
         )
     elif columns > _SUBJECT_SHOWN:
         yield Finding(
             code="subject-long",
             severity=Severity.WARNING if columns > _SUBJECT_LONG else Severity.HINT,
             place=_TITLE,
-            message=Said(
-                ja=f"件名が全角{columns / 2:.0f}字分あり、受信箱では途中で切れます。",
-                en=f"The subject takes {columns} columns; an inbox cuts it off.",
+            message=msg(
+                "The subject is as wide as {count} full-width characters; an inbox cuts it off.",
+                count=format(columns / 2, ".0f"),
             ),
-            remedy=Said(
-                ja=f"大事な言葉を前に、全角{_SUBJECT_SHOWN // 2}字までにしてください。",
-                en=f"Put what matters first; {_SUBJECT_SHOWN} columns are shown, "
-                "full-width characters taking two.",
+            remedy=msg(
+                "Put what matters first; {count} full-width characters are shown, twice as many "
+                "Latin.",
+                count=_SUBJECT_SHOWN // 2,
             ),
         )
 
@@ -134,14 +130,8 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=_MAIL,
                 about=source,
-                message=Said(
-                    ja=f"画像に代替テキストがありません：{source}",
-                    en=f"A picture has no alternative text: {source}",
-                ),
-                remedy=Said(
-                    ja="何の画像かを書いてください。飾りならaltを空にします。",
-                    en="Say what it shows; give decoration an empty one.",
-                ),
+                message=msg("A picture has no alternative text: {source}", source=source),
+                remedy=msg("Say what it shows; give decoration an empty one."),
             )
         ending = re.search(r"\.\w+$", source.lower().partition("?")[0])
         if ending and ending[0] in clients.lacks("picture"):
@@ -151,14 +141,8 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
             code="image-only",
             severity=Severity.ERROR,
             place=_MAIL,
-            message=Said(
-                ja="文字がほとんどなく、画像だけのメールです。",
-                en="The mail is pictures with hardly any text.",
-            ),
-            remedy=Said(
-                ja="画像の内容を本文に書いてください。迷惑メールと判定されにくくもなります。",
-                en="Write what they say as text; filters take such mails for spam.",
-            ),
+            message=msg("The mail is pictures with hardly any text."),
+            remedy=msg("Write what they say as text; filters take such mails for spam."),
         )
 
 
@@ -176,17 +160,14 @@ def _check_links(mail: _Mail) -> Iterator[Finding]:
             yield _link_finding(
                 "link-empty",
                 url,
-                Said(ja="宛先のないリンクがあります。", en="A link leads nowhere."),
+                msg("A link leads nowhere."),
             )
         elif url.startswith("#"):
             if url[1:] not in anchors:
                 yield _link_finding(
                     "anchor-dead",
                     url,
-                    Said(
-                        ja=f"メールの中に無い場所へのリンクです：{url}",
-                        en=f"The link leads to no place in the mail: {url}",
-                    ),
+                    msg("The link leads to no place in the mail: {url}", url=url),
                 )
         elif fault := find_url_fault(url):
             yield _link_finding("url-malformed", url, fault.message)
@@ -194,20 +175,20 @@ def _check_links(mail: _Mail) -> Iterator[Finding]:
             yield _link_finding(
                 "url-http",
                 url,
-                Said(ja=f"httpのリンクです：{url}", en=f"The link is http, not encrypted: {url}"),
+                pmsg("finding", "The link is http, not encrypted: {url}", url=url),
                 severity=Severity.WARNING,
             )
         if not link.text_content().strip() and link.find(".//img") is None:
             yield _link_finding(
                 "slot-empty",
                 url,
-                Said(ja=f"文字のないリンクです：{url}", en=f"A link without words: {url}"),
+                msg("A link without words: {url}", url=url),
                 severity=Severity.WARNING,
             )
 
 
 def _link_finding(
-    code: str, url: str, message: Said, *, severity: Severity = Severity.ERROR
+    code: str, url: str, message: Message, *, severity: Severity = Severity.ERROR
 ) -> Finding:
     return Finding(
         code=code,
@@ -215,10 +196,7 @@ def _link_finding(
         place=_MAIL,
         about=url,
         message=message,
-        remedy=Said(
-            ja="本文かテンプレートのリンクを直してください。",
-            en="Correct the link in the issue or the template.",
-        ),
+        remedy=msg("Correct the link in the issue or the template."),
     )
 
 
@@ -231,13 +209,8 @@ def _check_slots(mail: _Mail) -> Iterator[Finding]:
                     severity=Severity.HINT,
                     place=_MAIL,
                     about=tag,
-                    message=Said(
-                        ja=f"中身のない<{tag}>があります。", en=f"There is an empty <{tag}>."
-                    ),
-                    remedy=Said(
-                        ja="名前など空になりうる差し込みに、無いときの文を用意してください。",
-                        en="Give slots that may be empty, such as a name, other words.",
-                    ),
+                    message=msg("There is an empty <{tag}>.", tag=tag),
+                    remedy=msg("Give slots that may be empty, such as a name, other words."),
                 )
     for slotted in (mail.rendered.subject, mail.rendered.html):
         if any(isinstance(part, SlotUse) and part.slot is Slot.SUBSCRIBER_NAME for part in slotted):
@@ -245,14 +218,8 @@ def _check_slots(mail: _Mail) -> Iterator[Finding]:
                 code="slot-name",
                 severity=Severity.HINT,
                 place=_MAIL,
-                message=Said(
-                    ja="名前を差し込んでいます。名前のない読者には空になります。",
-                    en="The mail names its reader; who gave no name sees nothing there.",
-                ),
-                remedy=Said(
-                    ja="名前のない読者としてプレビューで確かめてください。",
-                    en="Preview it as a reader without a name.",
-                ),
+                message=msg("The mail names its reader; who gave no name sees nothing there."),
+                remedy=msg("Preview it as a reader without a name."),
             )
 
 
@@ -265,14 +232,8 @@ def _check_duties(mail: _Mail) -> Iterator[Finding]:
                 severity=Severity.ERROR,
                 place=_MAIL,
                 about=name,
-                message=Said(
-                    ja=f"配信停止のリンクがありません（{name}）。",
-                    en=f"There is no unsubscribe link ({name}).",
-                ),
-                remedy=Said(
-                    ja="テンプレートにslots.unsubscribe_urlを置いてください。",
-                    en="Put slots.unsubscribe_url into the template.",
-                ),
+                message=msg("There is no unsubscribe link ({name}).", name=name),
+                remedy=msg("Put slots.unsubscribe_url into the template."),
             )
     address = re.sub(r"\s+", "", mail.publisher.postal_address)
     if not address or address not in mail.letters:
@@ -280,13 +241,8 @@ def _check_duties(mail: _Mail) -> Iterator[Finding]:
             code="postal-address-missing",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.SENDER),
-            message=Said(
-                ja="差出人の住所が書かれていません。", en="The sender's postal address is missing."
-            ),
-            remedy=Said(
-                ja="特定電子メール法で求められています。ニュースレターの設定に書いてください。",
-                en="The law asks for it; write it into the newsletter's settings.",
-            ),
+            message=msg("The sender's postal address is missing."),
+            remedy=msg("The law asks for it; write it into the newsletter's settings."),
         )
 
 
@@ -297,7 +253,7 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
             severity=fault.severity,
             place=_TITLE,
             message=fault.message,
-            remedy=Said(ja="普通の文字にしてください。", en="Replace them with what was meant."),
+            remedy=msg("Replace them with what was meant."),
         )
 
 
@@ -331,28 +287,26 @@ def _lack(lack: clients.Lack) -> Finding:
         severity=lack.severity,
         place=_MAIL,
         about=lack.name,
-        message=Said(ja=f"「{lack.name}」は{who}で使えません。", en=f"{who} lack “{lack.name}”."),
-        remedy=Said(ja=lack.remedy_ja, en=lack.remedy_en),
+        message=msg("{who} lack “{lack}”.", who=who, lack=lack.name),
+        remedy=lack.remedy,
     )
 
 
 def _check_contrast(mail: _Mail) -> Iterator[Finding]:
     for low in find_low_contrast(mail.tree):
         colours = f"{low.colour} / {low.background}, {low.ratio:.1f}:1"
-        ja, en = ("ダーク表示で", " in dark") if low.dark else ("", "")
+        message = (
+            msg("“{text}” is hard to read in dark ({colours}).", text=low.text, colours=colours)
+            if low.dark
+            else msg("“{text}” is hard to read ({colours}).", text=low.text, colours=colours)
+        )
         yield Finding(
             code="contrast",
             severity=Severity.WARNING,
             place=_MAIL,
-            about=f"{low.colour} {low.background}{en}",
-            message=Said(
-                ja=f"{ja}「{low.text}」が読みにくい色です（{colours}）。",
-                en=f"“{low.text}” is hard to read{en} ({colours}).",
-            ),
-            remedy=Said(
-                ja="4.5:1以上（大きな文字は3:1以上）にしてください。",
-                en="Make it 4.5:1 or more, 3:1 for large text.",
-            ),
+            about=f"{low.colour} {low.background}{' in dark' if low.dark else ''}",
+            message=message,
+            remedy=msg("Make it 4.5:1 or more, 3:1 for large text."),
         )
 
 

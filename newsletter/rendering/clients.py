@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from newsletter.i18n.messages import Message
 from newsletter.issues.findings import Severity
 
 #: Written by ``python -m tests.support.caniemail``.
@@ -45,15 +46,10 @@ class Feature(_Record):
     lacking: tuple[str, ...] = ()
 
 
-class _Remedy(_Record):
-    ja: str
-    en: str
-
-
 class Features(_Record):
     """The file of features."""
 
-    remedies: dict[str, _Remedy]
+    remedies: dict[str, str]
     features: tuple[Feature, ...]
 
 
@@ -74,8 +70,7 @@ class Lack:
     name: str
     clients: tuple[str, ...]
     severity: Severity
-    remedy_ja: str
-    remedy_en: str
+    remedy: Message
 
 
 def read_features() -> Features:
@@ -91,14 +86,12 @@ def lacks(kind: Kind) -> dict[str, Lack]:
     found = {}
     for feature in file.features:
         clients = (*support.lacking.get(feature.support, ()), *feature.lacking)
-        remedy = file.remedies[feature.remedy]
         if feature.kind == kind and clients:
             for name in feature.names:
                 found[name] = Lack(
                     name=name,
                     clients=clients,
                     severity=feature.severity,
-                    remedy_ja=remedy.ja,
-                    remedy_en=remedy.en,
+                    remedy=Message(file.remedies[feature.remedy]),
                 )
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.errors import TemplateError
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import msg
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import find_url_fault
@@ -83,29 +83,25 @@ def _own_address(finding: Finding) -> Finding:
         severity=Severity.HINT,
         place=finding.place,
         about=finding.about,
-        message=Said(
-            ja=f"試用中のこのサイトの中だけで開けるアドレスです：{finding.about}",
-            en=f"Only this machine reaches this address of the trial: {finding.about}",
+        message=msg(
+            "Only this machine reaches this address of the trial: {about}", about=finding.about
         ),
-        remedy=Said(
-            ja="実際に配信する前に、PUBLIC_URLに読者が開けるアドレスを設定し、画像を入れ直してください。",
-            en="Before you send to readers, set PUBLIC_URL to an address they reach, and add the "
-            "picture again.",
+        remedy=msg(
+            "Before you send to readers, set PUBLIC_URL to an address they reach, and add the "
+            "picture again."
         ),
     )
 
 
 def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
-    for what, place in templates_in(templates_dir).without_effect(template):
+    for _, place in templates_in(templates_dir).without_effect(template):
         yield Finding(
             code="template-attribute",
             severity=Severity.WARNING,
             place=IssuePlace(field=IssueField.MAIL),
             about=str(place),
-            message=Said(
-                ja=f"テンプレートの{place}の属性は効果がありません。", en=f"{place}: {what}"
-            ),
-            remedy=Said(ja="属性を消してください。", en="Take the attribute out."),
+            message=msg("An attribute of the template has no effect: {place}", place=place),
+            remedy=msg("Take the attribute out."),
         )
 
 
@@ -116,20 +112,15 @@ def _template_finding(error: TemplateError) -> Finding:
             code="template",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.MAIL),
-            message=Said(ja=f"HTMLへの変換で本文の一部が失われました。{said}", en=said),
-            remedy=Said(
-                ja="その箇所の書き方を変えてください。テンプレートの誤りではありません。"
-                "プログラムの不具合として開発元へお知らせください。",
-                en=error.remedy,
+            message=msg("Part of the text was lost on its way to HTML. {reason}", reason=said),
+            remedy=msg(
+                "Write that passage in another way. The template is not at fault; please report it."
             ),
         )
     return Finding(
         code="template",
         severity=Severity.ERROR,
         place=IssuePlace(field=IssueField.MAIL),
-        message=Said(ja=f"テンプレートで組めません。{said}", en=said),
-        remedy=Said(
-            ja="テンプレートを直すか、別のテンプレートを選んでください。",
-            en=error.remedy or "Mend the template, or choose another.",
-        ),
+        message=msg("The template cannot be rendered. {reason}", reason=said),
+        remedy=msg("Mend the template, or choose another."),
     )

@@ -18,7 +18,7 @@ from newsletter.accounts.audit import Action
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n.catalogue import Words
-from newsletter.i18n.language import Language, Said, language_name
+from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
@@ -141,7 +141,7 @@ def theme_of(request: Request) -> str:
 
 
 @pass_context
-def _worded(context: Context, sentence: str | Message | Said) -> str:
+def _worded(context: Context, sentence: str | Message) -> str:
     """Write a message, or what an error says, in the reader's language."""
     language = Language(context["lang"])
     if not isinstance(sentence, str):

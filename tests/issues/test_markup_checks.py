@@ -24,7 +24,7 @@ def _found(body: str) -> list[tuple[str, str, int]]:
 def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
     read = read_issue((HEAD + "\n# 章\n\n" + body + "\n").encode(), source="x")
     return [
-        (finding.code, finding.about, find_lines(read.text, finding), finding.message.en)
+        (finding.code, finding.about, find_lines(read.text, finding), str(finding.message))
         for finding in check_issue(read.issue)
     ]
 

@@ -91,5 +91,5 @@ def test_preflight_names_an_attribute_that_a_template_gives_in_vain(tmp_path: Pa
     )
     line = changed[: changed.index("line-height=")].count("\n") + 1
     (finding,) = [each for each in found.findings if each.code == "template-attribute"]
-    assert f"letter/body.mjml.j2:{line}" in finding.message.en
+    assert f"letter/body.mjml.j2:{line}" in str(finding.message)
     assert not found.blocked

@@ -154,8 +154,8 @@ def test_links_within_the_mail_are_told_since_telephones_follow_none() -> None:
     body = f'<p id="a">一</p><p><a href="#a">上へ</a></p>{WORDS}'
     (finding,) = [each for each in check_mail(_mail(body), PUBLISHER) if each.about == "href=#…"]
     assert finding.severity is Severity.HINT
-    assert "Gmail" in finding.message.en
-    assert "Samsung Email" in finding.message.en
+    assert "Gmail" in str(finding.message)
+    assert "Samsung Email" in str(finding.message)
 
 
 def test_each_feature_has_a_remedy_and_somebody_who_lacks_it() -> None:
@@ -180,7 +180,7 @@ def test_the_bundled_templates_use_nothing_that_is_lacking(
     found = run_preflight(
         issue, template=template, templates_dir=TEMPLATES, publisher=PUBLISHER
     ).findings
-    assert [each.message.en for each in found if each.code == "client-lacks"] == []
+    assert [str(each.message) for each in found if each.code == "client-lacks"] == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message
 
 
 class Severity(StrEnum):
@@ -31,8 +31,8 @@ class Alarm:
 
     severity: Severity
     kind: str
-    what: Said
-    remedy: Said
+    what: Message
+    remedy: Message
     where: str = ""
     section: str = ""
 
@@ -40,18 +40,18 @@ class Alarm:
 def alarm(
     severity: Severity,
     kind: str,
-    what: tuple[str, str],
-    remedy: tuple[str, str],
+    what: Message,
+    remedy: Message,
     *,
     where: str = "",
     section: str = "",
 ) -> Alarm:
-    """Return an alarm; its words are pairs, Japanese and English."""
+    """Return an alarm."""
     return Alarm(
         severity=severity,
         kind=kind,
-        what=Said(ja=what[0], en=what[1]),
-        remedy=Said(ja=remedy[0], en=remedy[1]),
+        what=what,
+        remedy=remedy,
         where=where,
         section=section,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.database.vocabulary import ProcessKind
+from newsletter.i18n.messages import msg, nmsg
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
 from newsletter.operations.heartbeats import ProcessState
 from newsletter.operations.overview import Overview
@@ -36,18 +37,12 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         for each in _alive(seen, ProcessKind.WORKER)
         if not each.draining and not each.process.node.startswith("control@")
     ]
-    start = (
-        "newsletter workerを起動してください（docker compose up -d worker）。",
-        "Start it: newsletter worker (docker compose up -d worker).",
-    )
+    start = msg("Start it: newsletter worker (docker compose up -d worker).")
     if not sending:
         yield alarm(
             Severity.CRITICAL,
             "no-worker",
-            (
-                "号を送るワーカーが動いていません",
-                "No worker that sends mailings is running",
-            ),
+            msg("No worker that sends mailings is running"),
             start,
             section="workers",
         )
@@ -55,25 +50,16 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "no-beat",
-            ("beatが動いていません", "Beat is not running"),
-            (
-                "newsletter workerか、newsletter beatを起動してください。",
-                "Start newsletter worker, or newsletter beat.",
-            ),
+            msg("Beat is not running"),
+            msg("Start newsletter worker, or newsletter beat."),
             section="workers",
         )
     elif seen.round_at is None or ((seen.taken_at - seen.round_at).total_seconds() > _ROUND_LATE):
         yield alarm(
             Severity.CRITICAL,
             "no-rounds",
-            (
-                "配信台帳の定期処理が停止しています",
-                "The ledger is not being looked at: no round runs",
-            ),
-            (
-                "controlワーカーを起動してください（newsletter worker）。",
-                "Start the control worker: newsletter worker.",
-            ),
+            msg("The ledger is not being looked at: no round runs"),
+            msg("Start the control worker: newsletter worker."),
             section="workers",
         )
 
@@ -85,11 +71,8 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.NOTE,
             "worker-drained",
-            (f"{node}は新しいバッチを受け付けません", f"{node} takes no new batch"),
-            (
-                "作業が終わったら再開させるか、止めてください。",
-                "Let it go on, or stop it, when you are done.",
-            ),
+            msg("{node} takes no new batch", node=node),
+            msg("Let it go on, or stop it, when you are done."),
             where=node,
             section="workers",
         )
@@ -99,11 +82,8 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "mixed-versions",
-            (
-                f"ワーカーのバージョンが揃っていません：{shown}",
-                f"Workers of several versions run: {shown}",
-            ),
-            ("古いワーカーを更新してください。", "Replace the old ones."),
+            msg("Workers of several versions run: {shown}", shown=shown),
+            msg("Replace the old ones."),
             section="workers",
         )
 
@@ -135,14 +115,14 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "worker-lost",
-            (
-                f"{name}のプロセスが予期せず終了しました（{count}個、pid {pids}）",
-                f"{name} lost {count} {'process' if count == 1 else 'processes'} (pid {pids})",
+            nmsg(
+                "{name} lost {count} process (pid {pids})",
+                "{name} lost {count} processes (pid {pids})",
+                count,
+                name=name,
+                pids=pids,
             ),
-            (
-                "ログとメモリー不足（OOM）を確かめてください。送り残しは引き継がれます。",
-                "See its log, and whether memory ran out. Others take up what it left.",
-            ),
+            msg("See its log, and whether memory ran out. Others take up what it left."),
             where=name,
             section="workers",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.database.vocabulary import DeliveryState
+from newsletter.i18n.messages import msg
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
 from newsletter.operations.overview import Overview
 
@@ -22,14 +23,8 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-held",
-                (
-                    f"中継サーバー{relay.name}は停止中です",
-                    f"The relay {relay.name} is held",
-                ),
-                (
-                    f"作業が終わったら再開してください。（{resting.reason}）",
-                    f"Let it go when you are done. ({resting.reason})",
-                ),
+                msg("The relay {relay} is held", relay=relay.name),
+                msg("Let it go when you are done. ({reason})", reason=resting.reason),
                 where=relay.name,
                 section="relays",
             )
@@ -37,14 +32,12 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-stuck",
-                (
-                    f"中継サーバー{relay.name}がメールを受け取りません（続けて{resting.failures}回）",
-                    f"The relay {relay.name} takes nothing ({resting.failures} times in a row)",
+                msg(
+                    "The relay {relay} takes nothing ({failures} times in a row)",
+                    relay=relay.name,
+                    failures=resting.failures,
                 ),
-                (
-                    f"自動で再試行します。応答内容：{resting.reason}",
-                    f"It is tried again by itself. It said: {resting.reason}",
-                ),
+                msg("It is tried again by itself. It said: {reason}", reason=resting.reason),
                 where=relay.name,
                 section="relays",
             )
@@ -55,11 +48,12 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING,
                 "relay-defers",
-                (
-                    f"中継サーバー{relay.name}が{share:.0%}を一時拒否しています",
-                    f"The relay {relay.name} puts {share:.0%} off",
+                msg(
+                    "The relay {relay} puts {share} off",
+                    relay=relay.name,
+                    share=format(share, ".0%"),
                 ),
-                ("一時拒否の理由を確認してください。", "See why, under what is deferred."),
+                msg("See why, under what is deferred."),
                 where=relay.name,
                 section="deferred",
             )
@@ -72,14 +66,12 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "mailing-silent",
-            (
-                f"配信{silence.mailing_id}は、中継サーバーの応答が{seconds}秒間ありません",
-                f"No relay has answered for mailing {silence.mailing_id} for {seconds} s",
+            msg(
+                "No relay has answered for mailing {mailing_id} for {seconds} s",
+                mailing_id=silence.mailing_id,
+                seconds=seconds,
             ),
-            (
-                "中継サーバーの状態を確認してください。応答が戻ると、自動で続きを送信します。",
-                "See whether the relay is well. Once it answers, sending goes on by itself.",
-            ),
+            msg("See whether the relay is well. Once it answers, sending goes on by itself."),
             where=str(silence.mailing_id),
             section="relays",
         )
@@ -92,11 +84,8 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.NOTE,
                 "domain-held",
-                (f"{domain.name}宛ては停止中です", f"Mail to {domain.name} is held"),
-                (
-                    f"作業が終わったら再開してください。（{domain.held.reason}）",
-                    f"Let it go when you are done. ({domain.held.reason})",
-                ),
+                msg("Mail to {domain} is held", domain=domain.name),
+                msg("Let it go when you are done. ({reason})", reason=domain.held.reason),
                 where=domain.name,
                 section="domains",
             )
@@ -106,14 +95,8 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING,
                 "domain-defers",
-                (
-                    f"{domain.name}が{share:.0%}を一時拒否しています",
-                    f"{domain.name} puts {share:.0%} off",
-                ),
-                (
-                    "DOMAIN_RATESで速度を抑えるか、このドメインを一時止めてください。",
-                    "Slow down by DOMAIN_RATES, or hold the domain for a while.",
-                ),
+                msg("{domain} puts {share} off", domain=domain.name, share=format(share, ".0%")),
+                msg("Slow down by DOMAIN_RATES, or hold the domain for a while."),
                 where=domain.name,
                 section="domains",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from newsletter.i18n.messages import msg
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
 from newsletter.operations.overview import Overview
 
@@ -18,11 +19,8 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "database-slow",
-            (
-                f"データベースの応答が遅くなっています（{slow:.0f}ミリ秒）",
-                f"The database is slow ({slow:.0f} ms)",
-            ),
-            ("データベースの負荷を確認してください。", "See what burdens the database."),
+            msg("The database is slow ({slow} ms)", slow=format(slow, ".0f")),
+            msg("See what burdens the database."),
             section="servers",
         )
     if seen.database.unsafe:
@@ -30,14 +28,11 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "database-unsafe",
-            (
-                f"データベースが停電で記録を失う設定になっています（{names}）",
-                f"The database may lose at a power cut what it said it has ({names} off)",
+            msg(
+                "The database may lose at a power cut what it said it has ({names} off)",
+                names=names,
             ),
-            (
-                "PostgreSQLでonにしてください。失われた記録の分は、二重に届くことがあります。",
-                "Set it to on in PostgreSQL: of what is lost, people may get a second copy.",
-            ),
+            msg("Set it to on in PostgreSQL: of what is lost, people may get a second copy."),
             section="servers",
         )
     broker = seen.broker
@@ -47,11 +42,8 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "redis-down",
-            ("Redisが応答しません", "Redis does not answer"),
-            (
-                "Redisを起動し、REDIS_URLを確かめてください。配信は台帳から自動で再開します。",
-                "Start Redis and see REDIS_URL. Sending goes on by itself from the ledger.",
-            ),
+            msg("Redis does not answer"),
+            msg("Start Redis and see REDIS_URL. Sending goes on by itself from the ledger."),
             section="servers",
         )
         return
@@ -59,24 +51,18 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "redis-policy",
-            (
-                f"Redisがキーを破棄する設定になっています（{broker.policy}）",
-                f"Redis may throw tasks away ({broker.policy})",
-            ),
-            (
-                "maxmemory-policyをnoevictionにしてください。",
-                "Set maxmemory-policy noeviction.",
-            ),
+            msg("Redis may throw tasks away ({policy})", policy=broker.policy),
+            msg("Set maxmemory-policy noeviction."),
             section="servers",
         )
     if broker.fullness > _FULL:
         yield alarm(
             Severity.WARNING,
             "redis-full",
-            (
-                f"Redisのメモリーが残り少なくなっています（{broker.fullness:.0%}使用）",
-                f"Redis is nearly full ({broker.fullness:.0%} of its memory)",
+            msg(
+                "Redis is nearly full ({fullness} of its memory)",
+                fullness=format(broker.fullness, ".0%"),
             ),
-            ("maxmemoryを増やしてください。", "Raise maxmemory."),
+            msg("Raise maxmemory."),
             section="servers",
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from newsletter.errors import ContentError
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.form import LEAD, Card, Sheet, bare_outline
 from newsletter.issues.model import Issue, Picture
 from newsletter.issues.outline import (
@@ -23,9 +23,9 @@ from newsletter.issues.outline import (
 )
 
 _KINDS = {
-    Level.CHAPTER: Said(ja="章", en="chapter"),
-    Level.SECTION: Said(ja="節", en="section"),
-    Level.ITEM: Said(ja="記事", en="item"),
+    Level.CHAPTER: msg("chapter"),
+    Level.SECTION: msg("section"),
+    Level.ITEM: msg("item"),
 }
 _Move = Callable[[Outline, int], tuple[Outline, int]]
 
@@ -77,7 +77,7 @@ class Changed:
     """
 
     issue: Issue
-    said: Said
+    said: Message
     focus: str = ""
     takes_away: bool = False
 
@@ -99,13 +99,10 @@ def press(issue: Issue, pressed: Pressed) -> Changed:
         case "unpicture", (index, number):
             return _without_picture(issue, outline, index, number)
         case "derive", ():
-            said = Said(
-                ja="目次を見出しから作り直しました。",
-                en="The contents are made from the headings.",
-            )
+            said = msg("The contents are made from the headings.")
             return Changed(issue=replace(issue, contents=()), said=said, takes_away=True)
         case _:
-            return Changed(issue=issue, said=Said(ja="", en=""))
+            return Changed(issue=issue, said=Message(""))
 
 
 def _gone() -> ContentError:
@@ -140,14 +137,12 @@ def _placed(issue: Issue, outline: Outline, index: int, after: int) -> Changed:
     return _moved(issue, outline, index, lambda parts, at: place_after(parts, at, target))
 
 
-def _standing(outline: Outline, index: int, *, still: bool) -> Said:
+def _standing(outline: Outline, index: int, *, still: bool) -> Message:
     """Say where a part stands among its neighbours."""
     part = outline[index]
     name = part.heading[:40]
     if still:
-        return Said(
-            ja=f"「{name}」はこれ以上動かせません。", en=f"“{name}” can go no further that way."
-        )
+        return msg("“{name}” can go no further that way.", name=name)
     owner = next((at for at in range(index - 1, -1, -1) if outline[at].level < part.level), None)
     first = 0 if owner is None else owner + 1
     ends = (at for at in range(index, len(outline)) if outline[at].level < part.level)
@@ -155,10 +150,14 @@ def _standing(outline: Outline, index: int, *, still: bool) -> Said:
     siblings = [at for at in within if outline[at].level is part.level]
     place, count = siblings.index(index) + 1, len(siblings)
     above = outline[owner].heading[:30] if owner is not None else ""
-    inside = Said(ja=f"「{above}」の", en=f" in “{above}”") if above else Said(ja="", en="")
-    return Said(
-        ja=f"「{name}」を{inside.ja}{count}件中{place}番目に移しました。",
-        en=f"“{name}” is now {place} of {count}{inside.en}.",
+    if not above:
+        return msg("“{name}” is now {place} of {count}.", name=name, place=place, count=count)
+    return msg(
+        "“{name}” is now {place} of {count} in “{above}”.",
+        name=name,
+        place=place,
+        count=count,
+        above=above,
     )
 
 
@@ -170,17 +169,17 @@ def _added(issue: Issue, outline: Outline, level: Level, after: int | None = Non
     whole = with_outline(issue, added)
     return Changed(
         issue=whole,
-        said=Said(ja=f"{kind.ja}を追加しました。", en=f"A new {kind.en} is there."),
+        said=msg("A new {kind} is there.", kind=kind),
         focus=outline_anchors(added)[at],
     )
 
 
 def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
     left = remove_part(outline, index)
-    name = outline[index].heading[:40] or _KINDS[outline[index].level].ja
+    name = outline[index].heading[:40] or _KINDS[outline[index].level]
     return Changed(
         issue=with_outline(issue, left),
-        said=Said(ja=f"「{name}」を削除しました。", en=f"“{name}” is taken out."),
+        said=msg("“{name}” is taken out.", name=name),
         takes_away=True,
     )
 
@@ -192,7 +191,7 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
     if not 0 <= number < len(pictures):
         raise _gone()
     left = body[: pictures[number]] + body[pictures[number] + 1 :]
-    said = Said(ja="画像を削除しました。", en="The picture is taken out.")
+    said = msg("The picture is taken out.")
     if index < 0:
         whole = replace(issue, lead=left)
         return Changed(issue=whole, said=said, focus="lead", takes_away=True)

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
-from newsletter.i18n.language import Language, Said
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import (
     Draft,
     DraftConflictError,
@@ -35,7 +36,7 @@ _SENT_MEANWHILE = IssueSentError(
     "This issue was sent meanwhile, so this change is not saved.",
     remedy="Press Save to go on with it in a new issue.",
 )
-_UNDONE = Said(ja="元に戻しました。", en="Taken back.")
+_UNDONE = msg("Taken back.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,8 @@ from newsletter.feedback.policy import (
     load_policy,
     set_policy,
 )
-from newsletter.i18n.language import Language, Said
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.publications import (
     NewsletterDraft,
@@ -78,7 +79,7 @@ class _Page:
         self._engine, self._pages = engine, pages
         self._templates = templates_in(settings.templates_dir)
 
-    def faults(self, wanted: NewsletterSettings) -> dict[str, Said]:
+    def faults(self, wanted: NewsletterSettings) -> dict[str, Message]:
         """Return what is wrong, by the field's name."""
         return find_faults(wanted) | _template_fault(wanted, self._templates.names())
 
@@ -90,7 +91,7 @@ class _Page:
         *,
         row: NewsletterRow | None = None,
         policy: FeedbackPolicy | None = None,
-        faults: Mapping[str, Said] | None = None,
+        faults: Mapping[str, Message] | None = None,
     ) -> HTMLResponse:
         """Render it; a newsletter that is yet to be made has no ``row``."""
         return self._pages.show_to(
@@ -146,8 +147,8 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
         try:
             with transaction(engine) as session:
                 create_newsletter(session, visit.actor, draft)
-        except ConflictError as taken:
-            said = Said(ja="この識別名はすでに使われています。", en=taken.what)
+        except ConflictError:
+            said = msg("There is a newsletter of this name already.")
             return page.show(visit, request, draft, faults={"slug": said})
         return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
 
@@ -193,7 +194,8 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
             try:
                 set_policy(session, visit.actor, row, wanted)
             except ListError as error:
-                said = Said(ja=in_japanese(error.what), en=error.what)
+                japanese = visit.language is Language.JAPANESE
+                said = Message(in_japanese(error.what) if japanese else error.what)
                 field = error.place.field if error.place else None
                 return page.show(
                     visit,
@@ -206,10 +208,8 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
         return RedirectResponse(f"/newsletters/{row.slug}/settings?said=saved", status_code=303)
 
 
-def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Said]:
+def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Message]:
     if wanted.template in names:
         return {}
-    said = Said(
-        ja="このテンプレートはありません。", en=f"There is no template {wanted.template!r}."
-    )
+    said = msg("There is no template '{template}'.", template=wanted.template)
     return {"template": said}

@@ -11,7 +11,7 @@ from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.errors import NotFoundError, OrderError
-from newsletter.i18n.language import Said
+from newsletter.i18n.messages import Message, msg
 from newsletter.mailings import actions
 from newsletter.mailings.domain_holds import read_domain
 from newsletter.operations.actions import (
@@ -41,99 +41,78 @@ class OrderForm:
     """
 
     noun: str
-    title: Said
-    effect: Said
-    buttons: Mapping[Action, Said]
+    title: Message
+    effect: Message
+    buttons: Mapping[Action, Message]
     lists: DeliveryState | None = None
-
-
-def _one(action: Action, ja: str, en: str) -> Mapping[Action, Said]:
-    return {action: Said(ja=ja, en=en)}
 
 
 FORMS: Mapping[str, OrderForm] = {
     "relay-hold": OrderForm(
         noun="relay",
-        title=Said(ja="中継サーバーを止める", en="Hold a relay"),
-        effect=Said(
-            ja="2秒以内にこのサーバーへの送信が止まります。ほかのサーバーがあればそちらへ回ります。",
-            en="Within two seconds nothing is sent by it. Other relays take over if there are any.",
+        title=msg("Hold a relay"),
+        effect=msg(
+            "Within two seconds nothing is sent by it. Other relays take over if there are any."
         ),
-        buttons=_one(Action.RELAY_HOLD, "止める", "Hold it"),
+        buttons={Action.RELAY_HOLD: msg("Hold it")},
     ),
     "relay-release": OrderForm(
         noun="relay",
-        title=Said(ja="中継サーバーを再開する", en="Let a relay go"),
-        effect=Said(ja="すぐに送信を試みます。", en="It is tried again at once."),
-        buttons=_one(Action.RELAY_RELEASE, "再開する", "Let it go"),
+        title=msg("Let a relay go"),
+        effect=msg("It is tried again at once."),
+        buttons={Action.RELAY_RELEASE: msg("Let it go")},
     ),
     "domain-hold": OrderForm(
         noun="domain",
-        title=Said(ja="宛先ドメインを止める", en="Hold a recipient domain"),
-        effect=Said(
-            ja="2秒以内にこのドメイン宛ての送信が止まります。待っているものは失われません。",
-            en="Within two seconds nothing is sent to it. What waits is not lost.",
-        ),
-        buttons=_one(Action.DOMAIN_HOLD, "止める", "Hold it"),
+        title=msg("Hold a recipient domain"),
+        effect=msg("Within two seconds nothing is sent to it. What waits is not lost."),
+        buttons={Action.DOMAIN_HOLD: msg("Hold it")},
     ),
     "domain-release": OrderForm(
         noun="domain",
-        title=Said(ja="宛先ドメインを再開する", en="Let a recipient domain go"),
-        effect=Said(
-            ja="待っていたものは1分以内に送られます。", en="What waited goes on within a minute."
-        ),
-        buttons=_one(Action.DOMAIN_RELEASE, "再開する", "Let it go"),
+        title=msg("Let a recipient domain go"),
+        effect=msg("What waited goes on within a minute."),
+        buttons={Action.DOMAIN_RELEASE: msg("Let it go")},
     ),
     "worker-drain": OrderForm(
         noun="worker",
-        title=Said(ja="ワーカーの受付を停止する", en="Drain a worker"),
-        effect=Said(
-            ja="送っている途中のメールだけを終え、新しいバッチを受け付けません。残りはほかが送ります。",
-            en="It finishes its messages in flight and takes no new batch; others send the rest.",
+        title=msg("Drain a worker"),
+        effect=msg(
+            "It finishes its messages in flight and takes no new batch; others send the rest."
         ),
-        buttons=_one(Action.WORKER_DRAIN, "受付を停止する", "Drain it"),
+        buttons={Action.WORKER_DRAIN: msg("Drain it")},
     ),
     "worker-undrain": OrderForm(
         noun="worker",
-        title=Said(ja="ワーカーを再開する", en="Let a worker go on"),
-        effect=Said(
-            ja="数秒でバッチの処理を始めます。", en="It takes batches again within seconds."
-        ),
-        buttons=_one(Action.WORKER_UNDRAIN, "再開する", "Let it go on"),
+        title=msg("Let a worker go on"),
+        effect=msg("It takes batches again within seconds."),
+        buttons={Action.WORKER_UNDRAIN: msg("Let it go on")},
     ),
     "settle": OrderForm(
         noun="mailing",
-        title=Said(ja="到達が不明な配信を決める", en="Settle what is in doubt"),
-        effect=Said(
-            ja="返事の前に接続が切れたため、届いたかどうか分かりません。もう一度送ると2通届くことがありますが、"
-            "Message-IDは同じです。",
-            en="The connection ended before the reply, so nobody can tell whether it arrived. Sent "
-            "again, it may arrive twice, under the same Message-ID.",
+        title=msg("Settle what is in doubt"),
+        effect=msg(
+            "The connection ended before the reply, so nobody can tell whether it arrived. "
+            "Sent again, it may arrive twice, under the same Message-ID."
         ),
         buttons={
-            Action.DELIVERY_RESEND: Said(ja="もう一度送る", en="Send again"),
-            Action.DELIVERY_LEAVE: Said(ja="届いたとみなす", en="Take as arrived"),
+            Action.DELIVERY_RESEND: msg("Send again"),
+            Action.DELIVERY_LEAVE: msg("Take as arrived"),
         },
         lists=DeliveryState.UNCERTAIN,
     ),
     "retry": OrderForm(
         noun="mailing",
-        title=Said(ja="失敗した配信を再送する", en="Retry what failed"),
-        effect=Said(
-            ja="選んだ配信をもう一度送ります。理由が直っていることを確かめてください。",
-            en="What you choose is sent once more. See first that its cause is mended.",
-        ),
-        buttons=_one(Action.DELIVERY_RETRY, "もう一度送る", "Send again"),
+        title=msg("Retry what failed"),
+        effect=msg("What you choose is sent once more. See first that its cause is mended."),
+        buttons={Action.DELIVERY_RETRY: msg("Send again")},
         lists=DeliveryState.FAILED,
     ),
     "lift": OrderForm(
         noun="suppression",
-        title=Said(ja="配信除外を解除する", en="Lift a suppression"),
-        effect=Said(
-            ja="このアドレスにまたメールが届くようになります。本人の苦情が理由なら外さないでください。",
-            en="The address gets mail again. Do not lift what its owner's complaint led to.",
-        ),
-        buttons=_one(Action.SUPPRESSION_LIFT, "外す", "Lift it"),
+        title=msg("Lift a suppression"),
+        effect=msg("The address gets mail again. Do not lift what its owner's complaint led to."),
+        buttons={Action.SUPPRESSION_LIFT: msg("Lift it")},
     ),
 }
 
