@@ -18,7 +18,9 @@ def _cp932_pairs(first: int, last: int) -> list[str]:
     for lead in range(first, last + 1):
         for trail in (*range(0x40, 0x7F), *range(0x80, 0xFD)):
             character = bytes((lead, trail)).decode("cp932", "ignore")
-            found += [character] if len(character) == 1 and ord(character) > 0x80 else []
+            # Where the pair is none, its second octet alone may be a character: half-width kana, or
+            # U+F8F0 to U+F8F3 for the octets that have no meaning.
+            found += [character] if len(character.encode("cp932")) == 2 else []
     return found
 
 
