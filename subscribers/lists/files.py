@@ -181,10 +181,10 @@ def csv_records(
     Raises:
         ListError: The header's own quotes are broken.
     """
-    feed = _Lines(lines)
-    head = list(islice(feed, _HEAD_LINES))
+    rest = iter(lines)
+    head = list(islice(rest, _HEAD_LINES))
     skipped, delimiter = _find_header(head, is_header)
-    feed = _Lines(chain(head[skipped:], feed), number=skipped)
+    feed = _Lines(chain(head[skipped:], rest), number=skipped)
     rows = _rows(feed, delimiter)
     header = next(rows, None)
     if header is None:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -104,6 +105,24 @@ def test_a_quote_that_never_ends_stops_its_own_row_alone() -> None:
         (3, "b@example.jp"),
         (4, "c@example.jp"),
     ]
+
+
+class _Line(str):  # noqa: SLOT000 - weak references need its __dict__
+    """A line of which one can tell whether somebody still holds it."""
+
+
+def test_lines_are_let_go_of_as_the_list_goes_on() -> None:
+    alive: weakref.WeakSet[_Line] = weakref.WeakSet()
+
+    def lines() -> Iterator[str]:
+        yield "email\n"
+        for number in range(2_000):
+            line = _Line(f"reader{number}@example.jp\n")
+            alive.add(line)
+            yield line
+
+    held = max(len(alive) for _record in csv_records(lines(), source="l.csv"))
+    assert held < 100
 
 
 def test_a_header_whose_quote_never_ends_is_told_with_its_line() -> None:
