@@ -16,7 +16,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import act_on_new_bounces
-from newsletter.feedback.retention import forget_old_bounces
+from newsletter.feedback.log import forget_old_bounces
 from newsletter.mailings import database_history
 from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import pause_mailing

@@ -115,10 +115,10 @@ def import_list(
     from newsletter.settings import signing_keys
     from newsletter.tokens import Pseudonyms
     from subscribers.actions import record_import
+    from subscribers.lists.columns import list_records
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of
     from subscribers.lists.imports import ImportOptions, import_records
-    from subscribers.lists.reading import list_records
 
     settings = settings_of(context)
     engine = open_database(settings)

@@ -1,8 +1,8 @@
 """Feedback: bounce → delivery → subscriber → suppression.
 
-Readers only append to the bounce log (`log`); the judge (`judge`) takes what nobody has judged yet,
-finds whom it is about (`attribution`), sees whether it belongs to a wave (`waves`), asks the policy
-(`policy`), and writes each decision down with its evidence.
+Readers only append to the bounce log (`log`). What nobody has decided on yet is taken up
+(`consequences`): whom it is about (`attribution`), whether it belongs to a wave (`waves`), what the
+policy says (`policy`); each decision is written down with its evidence.
 """
 
 from newsletter.feedback.consequences import act_on_new_bounces

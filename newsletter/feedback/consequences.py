@@ -27,8 +27,7 @@ from newsletter.database.vocabulary import (
     UnsubscribeWay,
 )
 from newsletter.feedback.attribution import Attribution, Keys, attribute
-from newsletter.feedback.policy import Case, FeedbackPolicy, decide, load_policies
-from newsletter.feedback.streaks import count_streaks
+from newsletter.feedback.policy import Case, FeedbackPolicy, count_streaks, decide, load_policies
 from newsletter.feedback.waves import WaveRule, find_waves, in_wave
 from subscribers.leaving import unsubscribe
 from subscribers.suppression import erased_among, find_suppression, lift_suppressions, suppress

@@ -1,20 +1,23 @@
-"""Appending to the bounce log: each event once, bounded, as text that any database keeps."""
+"""The bounce log: each event is kept once, bounded, and goes when its time is over.
+
+Raw reports go first, and then the log's rows, a bit at a time.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
-from newsletter.database.tables import BounceRow
+from newsletter.database.tables import BounceDecisionRow, BounceRow, CallTokenRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BounceKind, BounceSource
+from newsletter.database.vocabulary import BounceKind, BounceSource, FeedbackAction
 
 #: Characters of a report that are kept: notices are short, but may return a whole message.
 _RAW_KEPT = 65_536
@@ -132,3 +135,38 @@ def _text(value: str, limit: int) -> str:
     """Return what PostgreSQL can keep: no NUL, no lone surrogate, bounded."""
     clean = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return clean[:limit]
+
+
+#: Providers try for a day at most; see `newsletter.bounces.webhooks.signatures`.
+_TOKEN_DAYS = 3
+
+
+def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit: int = 500) -> int:
+    """Empty up to ``limit`` raw reports and delete up to as many rows; return how many it was.
+
+    What nobody has judged stays, and so does what an open incident holds. Suppressions stay: they
+    carry their own reason.
+    """
+    moment = now()
+    raw = select(BounceRow.id).where(
+        BounceRow.occurred_at < moment - timedelta(days=raw_days), text("bounce.raw <> ''")
+    )
+    emptied = session.scalars(raw.order_by(BounceRow.occurred_at).limit(limit)).all()
+    session.execute(update(BounceRow).where(BounceRow.id.in_(emptied)).values(raw=""))
+    held = exists().where(
+        BounceDecisionRow.bounce_id == BounceRow.id,
+        BounceDecisionRow.action == FeedbackAction.HELD,
+        BounceDecisionRow.undone_at.is_(None),
+    )
+    old = select(BounceRow.id).where(
+        BounceRow.occurred_at < moment - timedelta(days=row_days),
+        BounceRow.judged_at.is_not(None),
+        ~held,
+    )
+    gone = session.scalars(old.order_by(BounceRow.occurred_at).limit(limit)).all()
+    session.execute(delete(BounceDecisionRow).where(BounceDecisionRow.bounce_id.in_(gone)))
+    session.execute(delete(BounceRow).where(BounceRow.id.in_(gone)))
+    session.execute(
+        delete(CallTokenRow).where(CallTokenRow.seen_at < moment - timedelta(days=_TOKEN_DAYS))
+    )
+    return len(emptied) + len(gone)

@@ -17,9 +17,8 @@ from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
-from newsletter.rendering.html import blocks_html, inline_html
+from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
-from newsletter.rendering.short_urls import short_url
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.wrap import wrap
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
+from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
@@ -32,7 +33,6 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.walking import notes_of
-from newsletter.rendering.short_urls import short_url
 
 #: Cells at the right are figures, which no line parts.
 _ALIGNED = {
@@ -168,3 +168,33 @@ class _Writer:
                 for alignment, content in zip(table.alignments, cells, strict=True)
             )
         )
+
+
+#: Letters of an address that fit on one line of a telephone.
+_URL_LETTERS = 34
+#: Letters of a path that still say something.
+_PATH_LETTERS = 8
+
+
+def short_url(url: str) -> str:
+    """Return a web address short enough for one line; what is none comes back as it is."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return url
+    if parts.scheme not in {"http", "https"} or not host:
+        return url
+    host = host.removeprefix("www.")
+    rest = _readable(parts.path.rstrip("/"))
+    whole = not (parts.query or parts.fragment)
+    if len(host) + len(rest) <= _URL_LETTERS:
+        return host + rest + ("" if whole else "…")
+    room = max(_URL_LETTERS - len(host) - 1, _PATH_LETTERS)
+    return f"{host}{rest[:room]}…"
+
+
+def _readable(path: str) -> str:
+    """Return a path with its letters decoded, unless that shows what nobody can read."""
+    decoded = unquote(path, errors="replace")
+    return decoded if decoded.isprintable() and "\ufffd" not in decoded else path

@@ -25,7 +25,7 @@ from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
 from newsletter.rendering.components import Holds, components
-from newsletter.rendering.important import let_important_win
+from newsletter.rendering.contrast import declarations
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 
@@ -393,4 +393,46 @@ def _with_hidden_values(tag: str, marks: _Marks) -> str:
             f'{found[1]}="{marks.hide(resolve(found[2] or found[3] or ""), _UNSAFE_WRITTEN)}"'
         ),
         tag,
+    )
+
+
+_CSS_RULE = re.compile(r"([^{};]+)\{([^{}]*)\}")
+_NESTED_RULES = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+
+
+def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+    """Take out of elements' styles what an inlined sheet says with more weight."""
+    for sheet in tree.iter("style"):
+        if sheet.get("data-premailer") is None and "!important" in (sheet.text or ""):
+            for selectors, block in _CSS_RULE.findall(_NESTED_RULES.sub("", sheet.text)):
+                names = {name for name, value in declarations(block) if _is_important(value)}
+                if names:
+                    _yield_to(tree, selectors.strip(), names)
+
+
+def _is_important(declaration: str) -> bool:
+    return re.sub(r"\s", "", declaration).endswith("!important")
+
+
+def _yield_to(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN401
+    try:
+        elements = CSSSelector(selectors)(tree)
+    except SelectorError:
+        return
+    for element in elements:
+        style = element.get("style")
+        if style:
+            kept = [
+                declaration
+                for declaration in _declarations_of(style)
+                if declaration.partition(":")[0].strip().lower() not in names
+                or _is_important(declaration)
+            ]
+            element.set("style", ";".join(kept))
+
+
+def _declarations_of(style: str) -> list[str]:
+    """Split a style at its semicolons, but for those within quotes and brackets."""
+    return re.findall(
+        r"(?:[^;\"'(]|\"[^\"]*\"|'[^']*'|\((?:[^)\"']|\"[^\"]*\"|'[^']*')*\)|[\"'(])+", style
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import ListError, Place
-from subscribers.lists.files import is_json
+from subscribers.lists.files import Record, csv_records, is_json, json_records, text_lines
 from subscribers.lists.formats import (
     FIELDS,
     IGNORED,
@@ -233,3 +233,21 @@ def column_of_address(form: ListForm) -> str:
 def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
     """Return a list's value as a report quotes it."""
     return str("" if value is None else value)[:200]
+
+
+def list_records(
+    stream: BinaryIO, *, file_name: str, source: str, chosen: Collection[str] = ()
+) -> Iterator[Record]:
+    """Yield a list's records; ``chosen`` names columns by which its header is known, too.
+
+    Raises:
+        ListError: It cannot be read.
+    """
+    lines = text_lines(stream, source=source)
+    if is_json(file_name):
+        return json_records(lines, source=source)
+
+    def knows(names: Sequence[str]) -> bool:
+        return (bool(chosen) and set(chosen) <= set(names)) or is_header(names)
+
+    return csv_records(lines, source=source, is_header=knows)

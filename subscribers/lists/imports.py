@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -18,7 +20,6 @@ from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.entries import Entry
 from subscribers.lists.files import Record, csv_records
-from subscribers.lists.read_ahead import read_ahead
 from subscribers.lists.validation import Judge, Judged, address_problem
 from subscribers.lists.writing import Terms, Written, write_chunk
 from subscribers.suppression import erased_among
@@ -277,3 +278,15 @@ class _Run:
                     .where(ListImportRow.id == self._row_id)
                     .values(finished_at=now())
                 )
+
+
+_Item = TypeVar("_Item")
+
+
+def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
+    """Yield the same items in the same order, one made ahead; what making one raises is raised."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item

@@ -25,12 +25,11 @@ from newsletter.database.tables import ListImportRow
 from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import guess_columns
+from subscribers.lists.columns import guess_columns, list_records
 from subscribers.lists.exports import problem_writer
 from subscribers.lists.files import Record, digest_of, is_json
 from subscribers.lists.formats import recognise
 from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
-from subscribers.lists.reading import list_records
 
 #: Octets; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000

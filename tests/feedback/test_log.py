@@ -33,8 +33,8 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ExitCode
 from newsletter.feedback import act_on_new_bounces
+from newsletter.feedback.log import forget_old_bounces
 from newsletter.feedback.mail import take_mail
-from newsletter.feedback.retention import forget_old_bounces
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from tests.feedback.conftest import KEYS, SECRET, Post, set_post

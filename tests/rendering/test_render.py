@@ -18,9 +18,9 @@ from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
 from newsletter.issues.sources import read_issue
 from newsletter.issues.walking import walk_texts, walk_urls
+from newsletter.rendering.html import short_url
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.render import render_issue
-from newsletter.rendering.short_urls import short_url
 from newsletter.rendering.slots import fill
 from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue

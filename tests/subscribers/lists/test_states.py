@@ -29,10 +29,9 @@ from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.leaving import may_be_taken_back
-from subscribers.lists.columns import Problem
+from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
-from subscribers.lists.reading import list_records
 from subscribers.lists.uploads import ImportTerms, import_upload, keep_upload, order_import
 from tests.support.stage import Stage, set_stage
 
