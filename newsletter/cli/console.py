@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from shutil import get_terminal_size
 from typing import Any
 
@@ -47,6 +47,22 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def format_moment(moment: datetime, *, seconds: bool = False) -> str:
+    """Return an aware moment as the terminal shows all of them: with its zone."""
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return f"{moment.astimezone(UTC).strftime(form)} UTC"
+
+
+def format_clock(moment: datetime) -> str:
+    """Return an aware moment of today to the second, with its zone."""
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def format_day(moment: datetime) -> str:
+    """Return the day of an aware moment, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
 def print_error(error: NewsletterError) -> None:

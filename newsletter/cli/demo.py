@@ -17,7 +17,7 @@ from newsletter.accounts.invitations import first_link
 from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
-from newsletter.cli.sending import as_json, show, watch_mailing
+from newsletter.cli.send import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow

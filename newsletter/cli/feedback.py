@@ -42,7 +42,7 @@ def show_list(
     from rich.markup import escape
     from rich.table import Table
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.feedback.search import BounceFilter, list_bounces
 
@@ -60,12 +60,12 @@ def show_list(
     if json:
         print_json([as_json(one) for one in found])
         return
-    table = Table("id", "when (UTC)", "address", "kind", "reason", "mailing", "decision", box=None)
+    table = Table("id", "when", "address", "kind", "reason", "mailing", "decision", box=None)
     for one in found:
         row = one.row
         table.add_row(
             str(row.id),
-            f"{row.occurred_at:%Y-%m-%d %H:%M}",
+            format_moment(row.occurred_at),
             escape(row.address) or "[dim]–[/]",
             row.kind.value,
             escape(row.reason),
@@ -159,7 +159,7 @@ def incidents(
     """List waves of bounces, which suppress nobody until somebody says what they were."""
     from rich.markup import escape
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.feedback.incidents import list_incidents
 
@@ -186,7 +186,7 @@ def incidents(
         state = row.resolution.value if row.resolution else "open"
         share = f"{row.bounced:,} of {row.mailed:,} mailed, usually {100 * row.usual_rate:.1f} %"
         console.print(f"[bold]{row.id}[/] {escape(row.subject)} ({state}): {share}")
-        console.print(f"  [dim]{row.opened_at:%Y-%m-%d %H:%M} UTC  {escape(row.words[:200])}[/]")
+        console.print(f"  [dim]{format_moment(row.opened_at)}  {escape(row.words[:200])}[/]")
     if not found:
         console.print("There is no incident.")
 
@@ -206,8 +206,8 @@ def settle(
 ) -> None:
     """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
     from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.bounces import feedback_keys
     from newsletter.cli.console import console
-    from newsletter.cli.intake import feedback_keys
     from newsletter.database.engine import transaction
     from newsletter.feedback.incidents import settle_incident
 

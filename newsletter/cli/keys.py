@@ -1,13 +1,15 @@
-"""``newsletter key``: which keys signed links, and an end to one that is lost."""
+"""``newsletter key`` and ``dkim``: keys that signed links, and keys that sign a domain's mail."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.database.vocabulary import Role
+from newsletter.errors import ConflictError, Place
 
 app = typer.Typer(no_args_is_help=True, help="See the keys that signed links; give one up.")
 
@@ -15,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="See the keys that signed links; gi
 @app.command("list")
 def list_known(context: typer.Context, json: Json = False) -> None:
     """List the keys that this database was used with, by fingerprint."""
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from newsletter.operations.signing_keys import fingerprint, list_keys
     from newsletter.settings import signing_keys
@@ -41,10 +43,10 @@ def list_known(context: typer.Context, json: Json = False) -> None:
     for key in known:
         state = "present" if key.fingerprint in present else "gone"
         if key.forgotten_at is not None:
-            state += f", given up {key.forgotten_at:%Y-%m-%d}"
+            state += f", given up {format_day(key.forgotten_at)}"
         use = "signed mail of the last year" if key.in_use else "signed nothing of the last year"
         console.print(
-            f"[bold]{key.fingerprint}[/] since {key.first_seen_at:%Y-%m-%d}: {state}, {use}"
+            f"[bold]{key.fingerprint}[/] since {format_day(key.first_seen_at)}: {state}, {use}"
         )
 
 
@@ -62,3 +64,33 @@ def forget(
     engine = open_database(settings_of(context))
     actor = find_actor(engine, as_, (Role.ADMINISTRATOR,))
     forget_key(engine, actor, fingerprint, reason=reason)
+
+
+def dkim(
+    context: typer.Context,
+    domain: Annotated[str, typer.Argument(help="The domain of the sender address.")],
+    selector: Annotated[str, typer.Argument(help="A name for this key, such as nl2026.")],
+    ed25519: Annotated[
+        bool, typer.Option("--ed25519", help="Ed25519, beside an RSA key, never alone.")
+    ] = False,
+) -> None:
+    """Make a DKIM key, and say what to put into DNS and into the settings."""
+    from newsletter.cli.console import console
+    from newsletter.message.dkim import make_key
+
+    folder = settings_of(context).data_dir / "dkim"
+    path = Path(folder / f"{domain}.{selector}.pem").resolve()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = make_key(domain.lower(), selector, ed25519=ed25519)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        raise ConflictError(
+            "This key exists already.", place=Place(source=str(path)), remedy="Name another."
+        ) from None
+    path.write_bytes(key.to_pem())
+    console.print("Put this TXT record into DNS:")
+    console.print(f"  {selector}._domainkey.{domain}", style="bold")
+    console.print(f"  {key.dns_record()}", soft_wrap=True, markup=False, highlight=False)
+    console.print("When it is there, add this to DKIM_KEYS in the settings of all workers:")
+    console.print(f"  {domain}:{selector}:{path}", soft_wrap=True, markup=False, highlight=False)

@@ -11,8 +11,8 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     accounts,
+    bounces,
     feedback,
-    intake,
     issues,
     keys,
     operations,
@@ -21,10 +21,8 @@ from newsletter.cli import (
     subscribers,
 )
 from newsletter.cli.bounces import bounce_app
-from newsletter.cli.dkim import dkim
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send
-from newsletter.cli.status import status
 from newsletter.errors import NewsletterError, UnavailableError
 from newsletter.private_files import write_privately
 
@@ -37,9 +35,9 @@ app = typer.Typer(
     help="Write an issue, send it to a list, lose nobody, mail nobody twice.",
 )
 bounce_app.add_typer(feedback.app)
-bounce_app.command("listen")(intake.listen_for_bounces)
-bounce_app.command("fetch")(intake.fetch_bounces)
-bounce_app.command("receive")(intake.receive_bounce)
+bounce_app.command("listen")(bounces.listen_for_bounces)
+bounce_app.command("fetch")(bounces.fetch_bounces)
+bounce_app.command("receive")(bounces.receive_bounce)
 
 app.add_typer(issues.app, name="issue", rich_help_panel=_WRITE)
 app.command(rich_help_panel=_WRITE)(send)
@@ -50,7 +48,7 @@ app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)
 
-app.command(rich_help_panel=_OPERATE)(status)
+app.command(rich_help_panel=_OPERATE)(operations.status)
 app.add_typer(operations.relays, name="relay", rich_help_panel=_OPERATE)
 app.add_typer(operations.domains, name="domain", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(operations.drain)
@@ -63,7 +61,7 @@ app.command(rich_help_panel=_RUN)(running.worker)
 app.command(rich_help_panel=_RUN)(running.beat)
 app.add_typer(accounts.app, name="account", rich_help_panel=_RUN)
 app.add_typer(keys.app, name="key", rich_help_panel=_RUN)
-app.command(rich_help_panel=_RUN)(dkim)
+app.command(rich_help_panel=_RUN)(keys.dkim)
 
 
 def _version(wanted: bool) -> None:

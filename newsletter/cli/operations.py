@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from newsletter.accounts.audit import Actor
     from newsletter.mailings.relays import RelayState
+    from newsletter.operations.overview import Overview
 
 mailings = typer.Typer(
     no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
@@ -262,10 +264,10 @@ def show_relays(found: Sequence[RelayState]) -> None:
     """Print the relays that take nothing, a line each."""
     from rich.markup import escape
 
-    from newsletter.cli.console import console
+    from newsletter.cli.console import console, format_clock
 
     for relay in found:
-        until = "held" if relay.held else f"asked again {relay.retry_at:%H:%M:%S} UTC"
+        until = "held" if relay.held else f"asked again {format_clock(relay.retry_at)}"
         console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
 
 
@@ -274,7 +276,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
     """Show the recipient domains that are held."""
     from rich.markup import escape
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.domain_holds import held_domains
 
@@ -285,7 +287,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
             [{"domain": one.domain, "reason": one.reason, "since": one.since} for one in found]
         )
     for one in found if not json else ():
-        since = f"since {one.since:%Y-%m-%d %H:%M} UTC"
+        since = f"since {format_moment(one.since)}"
         console.print(f"[bold]{escape(one.domain)}[/] held {since}: {escape(one.reason)}")
     if not found and not json:
         console.print("No domain is held.")
@@ -333,7 +335,7 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
     """Show why an address gets no mail."""
     from rich.markup import escape
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.settings import signing_keys
     from newsletter.tokens import TokenSigner
@@ -365,7 +367,7 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
         words = escape(one.reply or one.evidence or "no evidence kept")
         console.print(
             f"[bold]{one.suppression_id}[/] {one.reason.value}, {escape(scope)}, "
-            f"{one.since:%Y-%m-%d %H:%M} UTC: {words}"
+            f"{format_moment(one.since)}: {words}"
         )
     if not found:
         console.print("Nothing suppresses this address.")
@@ -383,3 +385,43 @@ def lift(
 
     engine, actor = _on_all(context, as_)
     lift_suppression(engine, actor, number, reason=reason)
+
+
+def status(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="How many mailings.")] = 5,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show all of operations, live, until Ctrl-C.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show whether something is wrong, and where the newest mailings stand."""
+    from newsletter.cli import overview
+    from newsletter.cli.console import console, print_json
+    from newsletter.cli.send import as_json, show
+    from newsletter.mailings.mailings import list_progress
+    from newsletter.operations.overview import look
+    from workers.transports import relay_names
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    names = relay_names(settings)
+
+    def look_now() -> Overview:
+        return look(engine, redis_url=settings.redis_url, relays=names)
+
+    if watch:
+        with suppress(KeyboardInterrupt):
+            overview.watch(look_now)
+        return
+    found = list_progress(engine, limit=limit)
+    if json:
+        seen = overview.overview_as_json(look_now())
+        print_json({**seen, "mailings": [as_json(now) for now in found]})
+        return
+    console.print(overview.show_overview(look_now()))
+    console.print()
+    if found:
+        show(*found)
+    else:
+        console.print("Nothing was sent yet. Send the newest issue: newsletter send")

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from newsletter.cli.console import console
+from newsletter.cli.console import console, format_moment
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Alarm, Severity
@@ -76,7 +76,7 @@ def show_overview(seen: Overview) -> RenderableType:
 
 
 def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
-    clock = f"[dim]{seen.taken_at.astimezone():%Y-%m-%d %H:%M:%S}[/]"
+    clock = f"[dim]{format_moment(seen.taken_at, seconds=True)}[/]"
     grave = [alarm for alarm in alarms if alarm.severity is not Severity.NOTE]
     if not grave:
         return Text.from_markup(f"[black on green] All is well [/]  {clock}")

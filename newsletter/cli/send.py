@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,10 +18,12 @@ from newsletter.cli.state import (
     open_with_keys,
     settings_of,
 )
-from newsletter.database.vocabulary import DeliveryState, Role, UncertainPolicy
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role, UncertainPolicy
 from newsletter.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from newsletter.database.tables import IssueRow, NewsletterRow
     from newsletter.mailings.mailings import Progress
     from newsletter.mailings.orders import OrderReview
@@ -71,7 +74,6 @@ def send(
     from newsletter.accounts.tokens import new_token
     from newsletter.cli.console import print_json
     from newsletter.cli.preflight import require_clear
-    from newsletter.cli.sending import as_json, show, watch_mailing
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approval import content_digest
@@ -146,7 +148,6 @@ def send(
 
 def _say_scheduled(now: Progress, *, json: bool) -> None:
     from newsletter.cli.console import console, print_json
-    from newsletter.cli.sending import as_json, show
 
     if json:
         print_json(as_json(now))
@@ -173,7 +174,7 @@ def _confirm(
     """
     from rich.markup import escape
 
-    from newsletter.cli.console import console
+    from newsletter.cli.console import console, format_moment
 
     earlier = review.earlier[0] if review.earlier else None
     if earlier is not None and not again and yes:
@@ -190,7 +191,7 @@ def _confirm(
     console.print(f"{_in_words(schedule, newsletter.time_zone)}.")
     if earlier is not None:
         at = earlier.created_at
-        console.print(f"It was sent before: mailing {earlier.id}, {at:%Y-%m-%d %H:%M} UTC.")
+        console.print(f"It was sent before: mailing {earlier.id}, {format_moment(at)}.")
     if earlier is not None:
         confirm("Send it again?", option="--again and --yes")
     else:
@@ -230,3 +231,67 @@ def _start_missing_parts(
         supervisor.start_mailbox(smtp_port, mailbox)
     supervisor.start_workers(settings.worker_processes)
     return supervisor.check
+
+
+_POLL_SECONDS = 0.3
+_RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
+
+
+def watch_mailing(
+    engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
+) -> Progress:
+    """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
+    from newsletter.cli.console import progress_bar
+    from newsletter.mailings.mailings import progress
+
+    with progress_bar("Sending", quiet=quiet) as bar:
+        # The clock runs from the first message on: before, the workers only start and plan.
+        task = bar.add_task("", total=None, start=False)
+        while True:
+            check()
+            now = progress(engine, mailing_id)
+            if now.settled > 0 and not bar.tasks[task].started:
+                bar.start_task(task)
+            bar.update(task, total=now.planned or None, completed=now.settled)
+            if now.state in _RESTING or _only_deferred(now):
+                return now
+            time.sleep(_POLL_SECONDS)
+
+
+def _only_deferred(now: Progress) -> bool:
+    deferred = now.counts.get(DeliveryState.DEFERRED, 0)
+    return bool(now.planned) and 0 < deferred == now.planned - now.settled
+
+
+def as_json(now: Progress) -> dict[str, Any]:
+    """Return a mailing's progress for machines; every state is named, also those with none."""
+    return {
+        "mailing": now.mailing_id,
+        "state": now.state.value,
+        "halt_reason": now.halt_reason,
+        "scheduled_at": now.scheduled_at.isoformat() if now.scheduled_at else None,
+        "planned": now.planned,
+        **{state.value: now.counts.get(state, 0) for state in DeliveryState},
+    }
+
+
+def show(*mailings: Progress) -> None:
+    """Print mailings, two lines each: what it is, and what became of its deliveries."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, format_moment
+
+    for now in mailings:
+        console.print(
+            f"[bold]{escape(now.subject)}[/]  mailing {now.mailing_id}, [bold]{now.state.value}[/]"
+        )
+        counted = [
+            f"{count:,} {state.value}"
+            for state in DeliveryState
+            if (count := now.counts.get(state))
+        ]
+        console.print(f"  {now.planned:,} planned: {', '.join(counted) or 'none yet'}")
+        if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
+            console.print(f"  due {format_moment(now.scheduled_at)}")
+        if now.halt_reason:
+            console.print(f"  {escape(now.halt_reason)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -147,6 +148,12 @@ def test_the_log_is_searched_by_each_of_its_fields(post: Post, run: Run) -> None
     none = {words: _json(run("list", "--json", *words)) for words in missing}
     assert found == {words: [number] for words in finding}
     assert none == {words: [] for words in missing}
+
+
+def test_each_time_in_the_list_has_its_zone(post: Post, run: Run) -> None:
+    _come_back(post)
+    _, row, *_ = run("list").stdout.splitlines()
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC ", row)
 
 
 def test_one_is_shown_with_its_decision_evidence_and_raw_report(post: Post, run: Run) -> None:
