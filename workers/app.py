@@ -28,11 +28,11 @@ from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
-from workers import rounds, row, stopping, vital
+from workers import batches, liveness, periodic, stopping
 from workers.command import WorkerRole
 from workers.composition import Services, build
-from workers.rhythm import Steadily
-from workers.steps import AWAY
+from workers.intervals import Steadily
+from workers.isolation import AWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def _register(app: Celery) -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
         with _unless_the_database_is_away():
             current = services()
-            rounds.go(current)
+            periodic.go(current)
             _hint(current, send_batch)
             finish_mailings(current.engine)
 
@@ -116,9 +116,9 @@ def _register(app: Celery) -> None:
             if stopping.is_asked():
                 return_hint(current.engine, mailing_id, number)
                 return
-            rounds.look_back(current)
+            periodic.look_back(current)
             with _sign_of_life().sending(mailing_id, number):
-                answered = row.send_batch(current, mailing_id, number, urgent=urgent)
+                answered = batches.send_batch(current, mailing_id, number, urgent=urgent)
             _sign_of_life().count(answered)
             if not stopping.is_asked():
                 _hint(current, send_batch)
@@ -166,13 +166,13 @@ def _depth(app: Celery, queue: str) -> int:
 
 #: This worker's name, known before its pool forks; and what tells that this process lives.
 _node: list[str] = []
-_signs: list[vital.SignOfLife] = []
+_signs: list[liveness.SignOfLife] = []
 
 
-def _sign_of_life() -> vital.SignOfLife:
+def _sign_of_life() -> liveness.SignOfLife:
     if not _signs:
         node = _node[0] if _node else ""
-        _signs.append(vital.SignOfLife(load_settings(), Process.this(ProcessKind.WORKER, node)))
+        _signs.append(liveness.SignOfLife(load_settings(), Process.this(ProcessKind.WORKER, node)))
     return _signs[0]
 
 
@@ -190,7 +190,7 @@ def _remember_name(sender: str, **_signal: object) -> None:
 
 @worker_ready.connect
 def _follow_drains(sender: Consumer, **_signal: object) -> None:
-    vital.follow_drains(sender)
+    liveness.follow_drains(sender)
 
 
 @worker_process_init.connect
@@ -200,7 +200,7 @@ def _give_a_sign_of_life(**_signal: object) -> None:
 
 @beat_init.connect
 def _give_a_sign_of_beat(**_signal: object) -> None:
-    sign = vital.of_beat(load_settings())
+    sign = liveness.of_beat(load_settings())
     _signs.append(sign)
     # Celery has a signal for beat's beginning and none for its end.
     atexit.register(sign.end)

@@ -38,7 +38,7 @@ LEAST_REACH, MOST_REACH = 32, 256
 _SHORTEST_LOOK = 0.1
 #: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
 _STANDING_SECONDS = 4.0
-#: Without a word from the database for so long, the batch is left to the sweeper.
+#: Without a word from the database for so long, the batch is left to recovery.
 _PATIENCE_SECONDS = 60.0
 #: A batch that could send nothing for so long is given back until it can.
 _LONGEST_WAIT = 5.0

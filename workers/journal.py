@@ -57,7 +57,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             header = {"boot": boot_id(), "mailing": identity, "epoch": epoch}
             self._write(json.dumps(header))
-            # Only now may a sweeper see it: it is locked.
+            # Only now may recovery see it: it is locked.
             draft.rename(self._path)
             self.force()
             force_folder(folder)
@@ -107,7 +107,7 @@ class Journal:
         os.close(self._file)
 
     def abandon(self) -> None:
-        """Leave the journal to the sweeper, as if its writer had died."""
+        """Leave the journal to recovery, as if its writer had died."""
         os.close(self._file)
 
 
@@ -224,7 +224,7 @@ def forget_closed(folder: Path, *, hours: int) -> None:
 
 
 def set_aside(reading: JournalReading) -> None:
-    """Keep a journal out of the sweeper's way, for an operator to look at."""
+    """Keep a journal out of the way of recovery, for an operator to look at."""
     folder = reading.path.parent / _ASIDE
     folder.mkdir(exist_ok=True)
     reading.path.rename(folder / reading.path.name)

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 #: Seconds before messages that broke their connections, and are all that is left, go again.
 _SECOND_LOOK = 0.5
-#: The last outcomes of a batch are offered so often, a second apart, before the sweeper gets them.
+#: The last outcomes of a batch are offered so often, a second apart, before recovery gets them.
 _LAST_TRIES = 30
 
 

@@ -76,16 +76,16 @@ def _order(batch_size: int) -> int:
 def _work() -> None:
     from newsletter.mailings import dispatch  # noqa: PLC0415
     from newsletter.settings import load_settings  # noqa: PLC0415
-    from workers import rounds  # noqa: PLC0415
+    from workers import periodic  # noqa: PLC0415
+    from workers.batches import send_batch  # noqa: PLC0415
     from workers.composition import build  # noqa: PLC0415
-    from workers.row import send_batch  # noqa: PLC0415
 
     services = build(load_settings())
     while True:
         try:
-            rounds.go(services)
+            periodic.go(services)
             while turn := dispatch.whose_turn(services.engine, urgent=False):
-                rounds.look_back(services)
+                periodic.look_back(services)
                 send_batch(services, turn.mailing_id, turn.number, urgent=False)
             dispatch.finish_mailings(services.engine)
         except SQLAlchemyError as error:

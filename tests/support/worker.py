@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from newsletter.settings import Settings
 from tests.support.loops import call_apart
+from workers.batches import send_batch
 from workers.composition import Services, build
-from workers.row import send_batch
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
-from workers import memory, rounds
+from workers import database_memory, periodic
 from workers.composition import Services
 
 PEOPLE = 12
@@ -44,7 +44,7 @@ def services(database_url: str, smtp_server: SmtpServer, tmp_path: Path) -> Iter
 
 
 def _go(services: Services) -> None:
-    call_apart(lambda: rounds.go(services))
+    call_apart(lambda: periodic.go(services))
 
 
 def _finish(stage: Stage, services: Services, mailing: int) -> None:
@@ -118,11 +118,11 @@ def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
 
 
 def test_what_a_host_remembers_of_claims_only_grows_within_an_epoch(tmp_path: Path) -> None:
-    memory.remember(tmp_path, Mark(epoch="a", rounds=3, claims=7))
-    memory.remember(tmp_path, Mark(epoch="a", rounds=2, claims=6))
-    assert memory.recall(tmp_path).mark == Mark(epoch="a", rounds=3, claims=7)
-    memory.remember(tmp_path, Mark(epoch="b", rounds=1, claims=2))
-    assert memory.recall(tmp_path).mark == Mark(epoch="b", rounds=1, claims=2)
+    database_memory.remember(tmp_path, Mark(epoch="a", rounds=3, claims=7))
+    database_memory.remember(tmp_path, Mark(epoch="a", rounds=2, claims=6))
+    assert database_memory.recall(tmp_path).mark == Mark(epoch="a", rounds=3, claims=7)
+    database_memory.remember(tmp_path, Mark(epoch="b", rounds=1, claims=2))
+    assert database_memory.recall(tmp_path).mark == Mark(epoch="b", rounds=1, claims=2)
 
 
 def test_a_host_that_hears_of_it_from_another_brings_its_own_back(

@@ -1,4 +1,4 @@
-"""The rhythm of rounds, by a clock that nobody can set.
+"""The interval of rounds, by a clock that nobody can set.
 
 Celery's own schedule waits for the wall clock: set back by an hour, it would rest for an hour.
 """

@@ -23,7 +23,7 @@ from newsletter.logs import bound
 from newsletter.mailings import dispatch, ledger
 from newsletter.mailings.database_history import HistoryBrokenError
 from newsletter.mailings.dispatch import Turn
-from workers import memory, rounds, stopping
+from workers import database_memory, periodic, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services
 from workers.journal import Journal
@@ -106,7 +106,7 @@ class _Row:
         if not self._urgent:
             dispatch.note_turn(self._services.engine, mailing_id)
         token = secrets.token_hex(16)
-        known = memory.recall(settings.data_dir)
+        known = database_memory.recall(settings.data_dir)
         try:
             journal = Journal(
                 settings.journal_dir, token, identity=identity, epoch=known.mark.epoch
@@ -128,7 +128,7 @@ class _Row:
             )
         except HistoryBrokenError:
             journal.discard()
-            rounds.look_back(self._services)
+            periodic.look_back(self._services)
             return None
         except BaseException:
             journal.abandon()
@@ -136,7 +136,7 @@ class _Row:
         if claim is None:
             journal.discard()
             return None
-        memory.remember_claim(settings.data_dir, claim.mark)
+        database_memory.remember_claim(settings.data_dir, claim.mark)
         lease = Lease(claim=claim, journal=journal, routes=routes)
         self._open.add(lease)
         return lease
@@ -152,10 +152,10 @@ class _Row:
         return None
 
     def _hold_what_was_forgotten(self, epoch: str) -> None:
-        rounds.hold_what_was_forgotten(self._services, epoch)
+        periodic.hold_what_was_forgotten(self._services, epoch)
 
     def abandon(self) -> None:
-        """Leave what is not finished to the sweeper."""
+        """Leave what is not finished to recovery."""
         while self._open:
             self._open.pop().journal.abandon()
 

@@ -26,10 +26,10 @@ from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.lists.uploads import forget_old
-from workers import sweeper
+from workers import recovery
 from workers.composition import Services
-from workers.memory import Memory, recall, remember
-from workers.steps import apart
+from workers.database_memory import Memory, recall, remember
+from workers.isolation import apart
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def go(services: Services) -> None:
     mark = database_history.beat(services.engine)
     remember(services.settings.data_dir, mark)
     with apart("the sweep"):
-        sweeper.sweep(services)
+        recovery.sweep(services)
     with apart("the start of what is due"):
         start_due_mailings(
             services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
@@ -134,7 +134,7 @@ def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None
         _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
         # Only then: a host that dies before its end brings it back once more.
-        if sweeper.bring_back(services):
+        if recovery.bring_back(services):
             _remember_present(services)
 
 

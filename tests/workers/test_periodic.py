@@ -22,7 +22,7 @@ from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
-from workers import rounds, sweeper
+from workers import periodic, recovery
 from workers.composition import Services, build
 from workers.journal import Journal
 from workers.leases import LeaseWatch
@@ -64,7 +64,7 @@ def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
         session.execute(
             update(MailingRow).where(MailingRow.id == broken).values(segment="((nonsense")
         )
-    rounds.go(services)
+    periodic.go(services)
     assert progress(stage.engine, broken).state is MailingState.PAUSED
     assert "cannot be planned" in progress(stage.engine, broken).halt_reason
     assert progress(stage.engine, whole).state is MailingState.SENDING
@@ -74,12 +74,12 @@ def test_a_journal_that_a_power_cut_emptied_leaves_its_batch_in_doubt_and_goes(
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
+    periodic.go(services)
     claim(stage.engine, mailing, "cut")
     folder = services.settings.journal_dir
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cut.journal").write_bytes(b"")
-    rounds.go(services)
+    periodic.go(services)
     assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.UNCERTAIN}
     assert batch_states(stage.engine, mailing) == [BatchState.DONE]
     assert list(folder.glob("*.journal")) == []
@@ -89,20 +89,20 @@ def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
+    periodic.go(services)
     claim(stage.engine, mailing, "old")
     journal = Journal(services.settings.journal_dir, "old", identity=_identity(stage, mailing))
     journal.intent(1, 0)
     journal.outcome(Outcome(position=1, state=DeliveryState.DEFERRED, attempts=1))
     journal.abandon()
     left = (services.settings.journal_dir / "old.journal").read_bytes()
-    rounds.go(services)
+    periodic.go(services)
     states = delivery_states(stage.engine, mailing)
     assert states[1] is DeliveryState.DEFERRED
     # The sweeper died before it removed the file; meanwhile all is queued and claimed anew.
     (services.settings.journal_dir / "old.journal").write_bytes(left)
     claimed = claim(stage.engine, mailing, "new")
-    rounds.go(services)
+    periodic.go(services)
     states = delivery_states(stage.engine, mailing)
     assert {states[one.position] for one in claimed.deliveries} == {DeliveryState.SENDING}
 
@@ -111,14 +111,14 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
-    rounds.go(services)
+    periodic.go(services)
+    periodic.go(services)
     with transaction(stage.engine) as session:
         session.execute(update(PulseRow).values(rounds=1))
-    rounds.look_back(services)
+    periodic.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
     resume(stage.engine, mailing, even_twice=True)
-    rounds.look_back(services)
+    periodic.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.SENDING
 
 
@@ -126,7 +126,7 @@ def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_chang
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
+    periodic.go(services)
     folder = services.settings.journal_dir
     # Before the restore another mailing had this number.
     journal = Journal(folder, "former", identity=new_identity())
@@ -136,14 +136,14 @@ def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_chang
             Outcome(position=position, subscriber_id=position, state=DeliveryState.ACCEPTED)
         )
     journal.abandon()
-    rounds.go(services)
+    periodic.go(services)
     assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.QUEUED}
     assert (folder / "unknown" / "former.journal").exists()
     with reading(stage.engine) as session:
         (found,) = unknown_journals(session)
     assert (found.files, found.accepted) == (1, 3)
     (folder / "unknown" / "former.journal").unlink()
-    rounds.go(services)
+    periodic.go(services)
     with reading(stage.engine) as session:
         assert unknown_journals(session) == []
 
@@ -152,7 +152,7 @@ def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
+    periodic.go(services)
     claimed = claim(stage.engine, mailing, "again")
     first, second = claimed.deliveries[:2]
     journal = Journal(services.settings.journal_dir, "again", identity=claimed.identity)
@@ -163,7 +163,7 @@ def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
         journal.intent(position, person.subscriber_id)
         journal.outcome(outcome)
     journal.abandon()
-    rounds.go(services)
+    periodic.go(services)
     states = delivery_states(stage.engine, mailing)
     assert states[first.position] is DeliveryState.QUEUED
     assert states[second.position] is DeliveryState.ACCEPTED
@@ -173,18 +173,18 @@ def test_a_process_that_lives_and_says_nothing_loses_its_lease_in_the_end(
     stage: Stage, services: Services
 ) -> None:
     mailing = stage.mail()
-    rounds.go(services)
+    periodic.go(services)
     claimed = claim(stage.engine, mailing, "hung")
     journal = Journal(services.settings.journal_dir, "hung", identity=claimed.identity)
     seconds = 0.0
     watch = LeaseWatch(lambda: seconds)
     hanging = replace(services, watch=watch)
     while seconds < 2 * services.settings.lease_seconds:
-        sweeper.sweep(hanging)
+        recovery.sweep(hanging)
         seconds += 5
     assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.SENDING}
     while seconds < 6 * services.settings.lease_seconds:
-        sweeper.sweep(hanging)
+        recovery.sweep(hanging)
         seconds += 5
     assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.UNCERTAIN}
     journal.abandon()

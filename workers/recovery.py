@@ -1,4 +1,4 @@
-"""The sweeper: what stalled goes on, from the ledger and the journals alone."""
+"""Recovery: what stalled goes on, from the ledger and the journals alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from newsletter.mailings import ledger, recording
 from newsletter.mailings.recording import record_break
 from newsletter.mailings.unknown_journals import publish_unknown_journals
 from workers.composition import Services
+from workers.database_memory import recall
+from workers.isolation import apart
 from workers.journal import (
     JournalReading,
     alone,
@@ -21,9 +23,7 @@ from workers.journal import (
     read_set_aside,
     set_aside,
 )
-from workers.memory import recall
 from workers.sender import record
-from workers.steps import apart
 
 #: A process of this host that lives and says nothing is given up after so many times a lease's
 #: silence: by its own clock it sends nothing more without the ledger's word.
