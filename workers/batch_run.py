@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger import Claim, ClaimedDelivery, Standing
 from newsletter.mailings.outcomes import Outcome
 from workers.clocks import Moment
+from workers.isolation import AWAY
 from workers.journal import Journal
 from workers.suspects import Suspects
 from workers.throttle import Throttle
@@ -365,7 +366,10 @@ class BatchRun:
                 await self.flush()
                 await self._ask(chosen)
         except SQLAlchemyError as error:
-            _log.warning("the database does not answer: %s", type(error).__name__)
+            if isinstance(error, AWAY):
+                _log.warning("the database does not answer: %s", type(error).__name__)
+            else:
+                _log.exception("the ledger does not take the outcomes of a batch")
             if self._standing_at.age() > _PATIENCE_SECONDS:
                 self._stop("The database is away.")
 
