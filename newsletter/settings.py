@@ -24,10 +24,18 @@ from newsletter.errors import Place, SettingError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def _default_templates() -> Path:
+def shipped_templates() -> Path:
     """Return the checkout's templates, or those an installed wheel carries."""
     checkout = _PACKAGE.parent / "templates"
     return checkout if checkout.is_dir() else _PACKAGE / "_templates"
+
+
+def template_folders(templates_dir: Path, kind: str) -> tuple[Path, ...]:
+    """Return where templates of a kind (``email``, ``web``) are looked for, the operator's first.
+
+    What the operator's folder does not hold is taken from ours.
+    """
+    return tuple(dict.fromkeys((templates_dir / kind, shipped_templates() / kind)))
 
 
 #: What Celery's Redis transport understands.
@@ -144,7 +152,7 @@ class Settings(BaseSettings):
     #: Days for which the bounce log keeps its rows, and of these the raw reports.
     bounce_retention_days: int = Field(default=400, ge=30, le=3650)
     bounce_raw_days: int = Field(default=90, ge=1, le=3650)
-    templates_dir: Path = Field(default_factory=_default_templates)
+    templates_dir: Path = Field(default_factory=shipped_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: ``text`` for people, ``json`` for log collectors: one object a line.
     log_format: Literal["text", "json"] = "text"

@@ -21,6 +21,7 @@ from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.wrap import wrap
+from newsletter.settings import template_folders
 
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
 
@@ -41,8 +42,9 @@ class MailTemplates:
 
     def __init__(self, templates_dir: Path) -> None:
         self._folder = templates_dir / "email"
+        self._folders = template_folders(templates_dir, "email")
         self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(self._folder),
+            loader=FileSystemLoader(self._folders),
             autoescape=lambda name: name is not None and ".mjml" in name,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -73,7 +75,8 @@ class MailTemplates:
 
     def stamp(self, name: str) -> tuple[float, ...]:
         """Return what changes when a template or a partial is written anew."""
-        folders = (self._folder / name, self._folder / "_shared")
+        names = (name, str(Path(name).parent), "_shared")
+        folders = (folder / part for folder in self._folders for part in dict.fromkeys(names))
         files = sorted(path for folder in folders for path in folder.glob("*.j2"))
         return tuple(path.stat().st_mtime for path in files)
 
@@ -131,7 +134,8 @@ class MailTemplates:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if frame.filename.endswith(".j2"):
                 source = Path(frame.filename)
-                if source.is_relative_to(self._folder):
-                    source = source.relative_to(self._folder)
+                for folder in self._folders:
+                    if source.is_relative_to(folder):
+                        source = source.relative_to(folder)
                 return Place(source=source.as_posix(), line=frame.lineno)
         return Place(source=path)

@@ -60,7 +60,8 @@ def render_notice(
     Raises:
         TemplateError: The template is faulty.
     """
-    rendered = _render(draft, templates_dir)
+    changed = templates_in(templates_dir).stamp(f"_notice/{draft.template}")
+    rendered = _render(draft, templates_dir, changed)
     if not action_url:
         return rendered
 
@@ -79,8 +80,12 @@ def render_notice(
 
 
 @lru_cache(maxsize=64)
-def _render(draft: NoticeDraft, templates_dir: Path) -> RenderedIssue:
-    """Render with the button's address still a slot: MJML and inlining cost a request too much."""
+def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...]) -> RenderedIssue:
+    """Render with the button's address still a slot: MJML and inlining cost a request too much.
+
+    ``changed`` tells when the templates were written, so that a new one is rendered anew.
+    """
+    del changed
     templates = templates_in(templates_dir)
     marks = SlotMarks()
     values: dict[str, object] = {

@@ -20,6 +20,7 @@ from newsletter.database.types import now
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message
+from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
@@ -35,7 +36,7 @@ class Pages:
     DEFAULT_LANGUAGE = Language.JAPANESE
 
     def __init__(self, templates_dir: Path) -> None:
-        self._templates = templates_dir / "web"
+        self._folders = template_folders(templates_dir, "web")
 
     @cached_property
     def _environments(self) -> Mapping[Language, Environment]:
@@ -44,7 +45,7 @@ class Pages:
     def _environment(self, language: Language) -> Environment:
         """Return the environment of a language; templates imported without context know it, too."""
         environment = Environment(
-            loader=FileSystemLoader(self._templates),
+            loader=FileSystemLoader(self._folders),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -1,0 +1,42 @@
+"""Mails of joining and of accounts: whose templates they are rendered with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from newsletter.i18n.language import Language
+from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
+from newsletter.rendering.slots import fill
+from tests.rendering.test_render import PUBLISHER, TEMPLATES
+
+_DRAFT = NoticeDraft(
+    template=NoticeTemplate.CONFIRMATION,
+    language=Language.ENGLISH,
+    publisher=PUBLISHER,
+    days=7,
+    event="subscribe",
+)
+
+
+def _text(folder: Path) -> str:
+    rendered = render_notice(_DRAFT, templates_dir=folder, action_url="https://example.jp/c/t")
+    return fill(rendered.text, {})
+
+
+def test_a_template_written_anew_holds_from_the_next_mail_on(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "email", tmp_path / "email")
+    _text(tmp_path)
+    folder = tmp_path / "email" / "_notice"
+    body, frame = folder / "confirmation" / "body.txt.j2", folder / "frame.txt.j2"
+    body.write_text(f"{body.read_text()}\nWords of the body.\n")
+    assert "Words of the body." in _text(tmp_path)
+    frame.write_text(
+        frame.read_text().replace("{% endmacro %}", "Words of the frame.\n{% endmacro %}")
+    )
+    assert "Words of the frame." in _text(tmp_path)
+
+
+def test_a_folder_without_these_mails_sends_the_product_s(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "email" / "letter", tmp_path / "email" / "mine")
+    assert _text(tmp_path) == _text(TEMPLATES)
