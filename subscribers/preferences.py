@@ -24,6 +24,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
+from newsletter.tokens import DeliveryRef
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, is_time_zone
@@ -54,6 +55,18 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Relation:
+    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted."""
+
+    ref: DeliveryRef
+    newsletter: NewsletterRow
+    address: str
+    language: Language
+    subscribed: bool
+    others: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
     """What the page of preferences sent.
 
@@ -80,6 +93,32 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
     if row is None or row.address_key is None:
         raise NotFoundError("That subscription is no more.")
     return row
+
+
+def find_relation(session: Session, ref: DeliveryRef) -> Relation:
+    """Return whom a link is about.
+
+    Raises:
+        NotFoundError: That subscription is no more.
+    """
+    row = session.execute(
+        select(NewsletterRow, SubscriberRow, SubscriptionRow)
+        .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError("That subscription is no more.")
+    newsletter, subscriber, subscription = row
+    choices = list_choices(session, ref.subscriber_id)
+    return Relation(
+        ref=ref,
+        newsletter=newsletter,
+        address=subscriber.address or "",
+        language=nearest_language(subscription.language, newsletter.language),
+        subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
+        others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
+    )
 
 
 def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
@@ -156,3 +156,60 @@ def _wanted(
             segment_clause(wanted.segment, newsletter.id, time_zone=newsletter.time_zone)
         )
     return query.where(*conditions)
+
+
+def find_readers(
+    session: Session, newsletter_id: int, text: str, *, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Return names and addresses of confirmed subscribers whose address or name begins so."""
+    rows = session.execute(
+        select(SubscriptionRow.name, SubscriberRow.address)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            SubscriberRow.address.is_not(None),
+            or_(
+                SubscriberRow.address_key.startswith(text.lower(), autoescape=True),
+                SubscriptionRow.name.startswith(text, autoescape=True),
+            ),
+        )
+        .limit(limit)
+    )
+    return [(name, address or "") for name, address in rows]
+
+
+def find_reader_by_key(
+    session: Session, newsletter_id: int, address_key: str
+) -> tuple[str, str] | None:
+    """Return the name and the address of whoever is on a list with an address; None if nobody."""
+    row = session.execute(
+        select(SubscriptionRow.name, SubscriberRow.address)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriberRow.address_key == address_key,
+        )
+    ).one_or_none()
+    return None if row is None else (row.name, row.address or "")
+
+
+def name_and_address(session: Session, newsletter_id: int, subscriber_id: int) -> tuple[str, str]:
+    """Return how a newsletter addresses somebody, and where; what is not known is empty."""
+    person = session.get(SubscriberRow, subscriber_id)
+    relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
+    return (relation.name if relation else "", (person.address or "") if person else "")
+
+
+def list_people(
+    session: Session, newsletter_id: int, *, limit: int
+) -> Sequence[tuple[str, str, SubscriptionState]]:
+    """Return address (empty once erased), name and state of a list's first people."""
+    rows = session.execute(
+        select(SubscriberRow.address, SubscriptionRow.name, SubscriptionRow.state)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(SubscriptionRow.newsletter_id == newsletter_id)
+        .order_by(SubscriberRow.id)
+        .limit(limit)
+    )
+    return [(address or "", name, state) for address, name, state in rows]

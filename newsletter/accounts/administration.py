@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,11 @@ def find_account(session: Session, address: str) -> int:
     if number is None:
         raise NotFoundError(f"There is no account of {address}.")
     return number
+
+
+def list_accounts(session: Session) -> Sequence[AccountRow]:
+    """Return all accounts, the oldest first."""
+    return session.scalars(select(AccountRow).order_by(AccountRow.id)).all()
 
 
 def give_role(session: Session, actor: Actor, account_id: int, grant: Grant) -> None:

@@ -101,6 +101,11 @@ def enrol(
     return codes
 
 
+def has_second_factor(session: Session, account_id: int) -> bool:
+    """Return whether an account signs in with a second factor, too."""
+    return session.get_one(AccountRow, account_id).totp_secret is not None
+
+
 def drop(session: Session, actor: Actor, account_id: int) -> None:
     """Take one's own second factor off; the password was asked for."""
     forget_second_factor(session, session.get_one(AccountRow, account_id))

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
@@ -20,7 +20,6 @@ from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_u
 from newsletter.cli.send import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.i18n.language import Language
@@ -31,7 +30,12 @@ from newsletter.mailings.approval import content_digest
 from newsletter.mailings.archive import list_publications
 from newsletter.mailings.orders import Order, place_order
 from newsletter.mailings.readiness import check_stored
-from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.newsletters.publications import (
+    NewsletterDraft,
+    create_newsletter,
+    find_newsletter,
+    number_of,
+)
 from newsletter.samples import sample_issue, sample_subscribers
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.imports import import_csv
@@ -190,9 +194,7 @@ def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str,
 def _fill(engine: Engine, *, quiet: bool) -> None:
     """Put the sample issue and subscribers in; whoever left before stays away."""
     with reading(engine) as session:
-        newsletter_id = session.scalar(
-            select(NewsletterRow.id).where(NewsletterRow.slug == _DRAFT.slug)
-        )
+        newsletter_id = number_of(session, _DRAFT.slug)
     with transaction(engine) as session:
         if newsletter_id is None:
             newsletter_id = create_newsletter(session, _DRAFT).id

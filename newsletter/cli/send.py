@@ -24,10 +24,11 @@ from newsletter.errors import ConflictError, ExitCode
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from newsletter.database.tables import IssueRow, NewsletterRow
+    from newsletter.issues.store import StoredIssue
     from newsletter.mailings.mailings import Progress
     from newsletter.mailings.orders import OrderReview
     from newsletter.mailings.schedule import Schedule
+    from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
 
 
@@ -157,8 +158,8 @@ def _say_scheduled(now: Progress, *, json: bool) -> None:
 
 
 def _confirm(
-    newsletter: NewsletterRow,
-    issue: IssueRow,
+    newsletter: Newsletter,
+    issue: StoredIssue,
     review: OrderReview,
     schedule: Schedule,
     query: str,

@@ -278,24 +278,19 @@ def show_subscribers(
     """List subscribers with the state of their subscription."""
     from rich.markup import escape
     from rich.table import Table
-    from sqlalchemy import select
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from newsletter.database.tables import SubscriberRow, SubscriptionRow
     from newsletter.newsletters.publications import find_newsletter
+    from subscribers.search import list_people
 
     with reading(open_database(settings_of(context))) as session:
         newsletter_id = find_newsletter(session, newsletter).id
-        rows = session.execute(
-            select(SubscriberRow.address, SubscriptionRow.name, SubscriptionRow.state)
-            .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-            .where(SubscriptionRow.newsletter_id == newsletter_id)
-            .order_by(SubscriberRow.id)
-            .limit(limit)
-        ).all()
+        rows = list_people(session, newsletter_id, limit=limit)
     if json:
-        print_json([{"address": row[0], "name": row[1], "state": row[2].value} for row in rows])
+        print_json(
+            [{"address": row[0] or None, "name": row[1], "state": row[2].value} for row in rows]
+        )
         return
     table = Table("address", "name", "state", box=None)
     for address, name, state in rows:

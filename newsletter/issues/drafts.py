@@ -340,6 +340,11 @@ def drop_import_report(session: Session, draft: Draft) -> None:
     _find(session, draft.newsletter_id, draft.id).import_report = None
 
 
+def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
+    """Return the draft that an issue was made of, if it is still there."""
+    return session.scalars(select(DraftRow).where(DraftRow.issue_id == issue_id)).first()
+
+
 def delete_draft(session: Session, draft: Draft) -> None:
     """Take a draft away with its history; the issue it was published as stays."""
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))

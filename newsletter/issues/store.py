@@ -15,6 +15,9 @@ from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
 
+#: An issue as it is kept.
+StoredIssue = IssueRow
+
 
 def save_issue(
     session: Session, newsletter_id: int, read: ReadIssue, *, slug: str = ""
@@ -73,6 +76,18 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
             f"There is no issue {slug!r}." if slug else "There is no issue yet.",
             remedy="See newsletter issue list, or bring one in with newsletter issue import FILE.",
         )
+    return row
+
+
+def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:
+    """Return a newsletter's issue by its number.
+
+    Raises:
+        NotFoundError: The newsletter has none of that number.
+    """
+    row = session.get(IssueRow, number)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError("There is no such issue.")
     return row
 
 

@@ -26,6 +26,8 @@ from newsletter.mailings.schedule import AT_ONCE, Schedule, schedule_from_json, 
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
 
+#: An approval, asked for or given, as it is kept.
+Approval = ApprovalRow
 _LONGEST = 2000
 
 
@@ -122,6 +124,16 @@ def approved_before(session: Session, issue_id: int, *, besides: str) -> Approva
         .order_by(ApprovalRow.approved_at.desc())
         .limit(1)
     ).one_or_none()
+
+
+def people_of(session: Session, *approvals: Approval | None) -> dict[int, str]:
+    """Return the names of those who had a part in approvals, by account."""
+    numbers: set[int] = set()
+    for approval in filter(None, approvals):
+        parts = (approval.requested_by, approval.approved_by, approval.returned_by)
+        numbers |= {number for number in parts if number} | set(approval.asked or ())
+    rows = session.scalars(select(AccountRow).where(AccountRow.id.in_(numbers)))
+    return {row.id: row.name or row.address for row in rows}
 
 
 def approvers(

@@ -22,7 +22,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
-from newsletter.errors import ConflictError, ListError
+from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.notices import PRIORITY
 from newsletter.rendering.model import RenderedIssue
@@ -161,6 +161,18 @@ def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:
         .where(TestGroupRow.newsletter_id == newsletter_id)
         .order_by(TestGroupRow.name)
     ).all()
+
+
+def group_addresses(session: Session, newsletter_id: int, number: int) -> str:
+    """Return a test group's addresses, one a line.
+
+    Raises:
+        NotFoundError: The newsletter has no group of that number.
+    """
+    row = session.get(TestGroupRow, number)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError("There is no such group.")
+    return row.addresses
 
 
 def save_group(

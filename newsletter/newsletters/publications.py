@@ -19,6 +19,8 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.link_checks import find_url_fault
 
+#: A newsletter as it is kept.
+Newsletter = NewsletterRow
 #: ``new`` is the page on which one is made.
 _SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"
 #: As wide as their columns.
@@ -207,3 +209,13 @@ def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
 def list_newsletters(session: Session) -> Sequence[NewsletterRow]:
     """Return all newsletters by slug."""
     return session.scalars(select(NewsletterRow).order_by(NewsletterRow.slug)).all()
+
+
+def get_newsletter(session: Session, newsletter_id: int) -> Newsletter:
+    """Return the newsletter of a number that is known to be one."""
+    return session.get_one(NewsletterRow, newsletter_id)
+
+
+def number_of(session: Session, slug: str) -> int | None:
+    """Return the number of the newsletter with a short name; None where there is none."""
+    return session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == slug))

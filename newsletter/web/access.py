@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
@@ -31,12 +31,16 @@ from newsletter.accounts.sessions import (
 from newsletter.accounts.sign_in_limits import Browser, network_of
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.newsletters.publications import list_newsletters
+from newsletter.newsletters.publications import (
+    Newsletter,
+    get_newsletter,
+    list_newsletters,
+    number_of,
+)
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -256,9 +260,7 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
         rights = rights_of(session, account.id)
         newsletter_id = None
         if slug is not None:
-            newsletter_id = session.scalar(
-                select(NewsletterRow.id).where(NewsletterRow.slug == slug)
-            )
+            newsletter_id = number_of(session, slug)
             if newsletter_id is None:
                 raise NotFoundError(f"There is no newsletter {slug!r}.")
     if is_seen_long_ago(row, moment := now()):
@@ -288,9 +290,9 @@ def find_visit(request: Request) -> Visit | None:
         return None
 
 
-def newsletter_of(session: Session, visit: Visit) -> NewsletterRow:
+def newsletter_of(session: Session, visit: Visit) -> Newsletter:
     """Return the newsletter that a route's path names; the guard has seen that it is there."""
-    return session.get_one(NewsletterRow, visit.newsletter_id)
+    return get_newsletter(session, own(visit))
 
 
 def operated(session: Session, visit: Visit) -> list[int] | None:

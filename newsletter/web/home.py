@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts import Draft, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import returned_to, waiting_for
 from newsletter.mailings.reports import list_past, list_upcoming
-from newsletter.newsletters.publications import list_newsletters
+from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.operations.attention import (
     HaltedMailing,
     UnsettledMailing,
@@ -75,12 +74,12 @@ def home_router(engine: Engine, pages: Pages) -> Router:
     return router
 
 
-def _where(visit: Visit, rows: Sequence[NewsletterRow], permission: Permission) -> Collection[int]:
+def _where(visit: Visit, rows: Sequence[Newsletter], permission: Permission) -> Collection[int]:
     return [row.id for row in rows if visit.rights.may(permission, row.id)]
 
 
 def _unsettled(
-    session: Session, visit: Visit, rows: Sequence[NewsletterRow]
+    session: Session, visit: Visit, rows: Sequence[Newsletter]
 ) -> tuple[list[HaltedMailing], list[UnsettledMailing]]:
     """Return what somebody may let go on, and what an operator must decide."""
     held = _where(visit, rows, Permission.HOLD)
@@ -90,7 +89,7 @@ def _unsettled(
     return halted, uncertain
 
 
-def _drafts(session: Session, written: Sequence[NewsletterRow]) -> list[_Draft]:
+def _drafts(session: Session, written: Sequence[Newsletter]) -> list[_Draft]:
     """Return the drafts edited last that may still be written on."""
     found = [
         _Draft(newsletter=row.slug, draft=draft)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -11,6 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.orm import Session
 
 from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
@@ -163,6 +164,16 @@ def import_records(
             judge.find_form([])
         run.finish(connection)
     return run.report
+
+
+def earlier_imports(session: Session, newsletter_id: int, *, limit: int) -> Sequence[ListImportRow]:
+    """Return what was imported into a newsletter, the newest first."""
+    return session.scalars(
+        select(ListImportRow)
+        .where(ListImportRow.newsletter_id == newsletter_id)
+        .order_by(ListImportRow.id.desc())
+        .limit(limit)
+    ).all()
 
 
 class _Run:

@@ -6,20 +6,20 @@ from typing import Annotated, TypedDict
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.administration import (
     disable_account,
     enable_account,
     give_role,
+    list_accounts,
     reset_second_factor,
     take_role,
 )
 from newsletter.accounts.invitations import invite, reset_link
 from newsletter.accounts.roles import Grant, rights_of
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.mailings.account_notices import AccountChange, post_link, tell_owner
@@ -56,7 +56,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         error: str = "",
     ) -> HTMLResponse:
         with reading(engine) as session:
-            accounts = session.scalars(select(AccountRow).order_by(AccountRow.id)).all()
+            accounts = list_accounts(session)
             rights = {row.id: rights_of(session, row.id) for row in accounts}
             newsletters = list_newsletters(session)
         return pages.show_to(

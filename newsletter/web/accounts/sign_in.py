@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.invitations import accept, read_invitation
 from newsletter.accounts.sealing import Sealer
+from newsletter.accounts.second_factor import has_second_factor
 from newsletter.accounts.sessions import LIFETIME, choose_language, open_session
 from newsletter.accounts.sign_in import SignedIn, bring_code, sign_in
 from newsletter.accounts.sign_in import sign_out as end
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import InvitationPurpose
 from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.i18n.language import Language
@@ -163,7 +163,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
                 if invited.purpose is InvitationPurpose.RESET:
                     tell_owner(session, settings, number, AccountChange.PASSWORD)
                 # A reset proves the mailbox alone: whoever has a second factor still brings it.
-                complete = session.get_one(AccountRow, number).totp_secret is None
+                complete = not has_second_factor(session, number)
                 begun = SignedIn(
                     token=open_session(session, number, browser, verified=complete),
                     complete=complete,

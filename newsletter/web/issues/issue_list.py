@@ -11,18 +11,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources import ReadIssue, read_issue
+from newsletter.issues.store import get_issue
 from newsletter.newsletters.issue_actions import create_draft, import_draft
-from newsletter.newsletters.publications import list_newsletters
+from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.submission import WRITTEN_OCTETS
@@ -142,9 +142,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         """Open an issue's draft; of one that was sent, the page that shows it."""
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
-            issue = session.get(IssueRow, number)
-            if issue is None or issue.newsletter_id != row.id:
-                raise NotFoundError("There is no such issue.")
+            issue = get_issue(session, row.id, number)
             if sent_as(session, number):
                 return _go(f"/newsletters/{newsletter}/issues/{number}")
             draft = open_issue(session, row.id, issue.slug, author=visit.address)
@@ -157,7 +155,7 @@ def _go(path: str) -> RedirectResponse:
     return RedirectResponse(path, status_code=303)
 
 
-def _today(row: NewsletterRow) -> date:
+def _today(row: Newsletter) -> date:
     return now().astimezone(ZoneInfo(row.time_zone)).date()
 
 

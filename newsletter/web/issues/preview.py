@@ -9,13 +9,11 @@ from fastapi import Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from markupsafe import escape
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
-from newsletter.database.tables import SubscriberRow, SubscriptionRow
-from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
 from newsletter.issues.drafts import get_draft
 from newsletter.web.access import EditorVisit, Visit, own, settings_path
@@ -25,6 +23,7 @@ from newsletter.web.issues.submission import Written, WrittenForm, told
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.wording import tell
+from subscribers.search import find_reader_by_key, find_readers
 
 _READERS = 8
 
@@ -89,7 +88,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         return mail_frame(proof.preflight.rendered, SAMPLE_READERS[visit.language])
 
     @router.post("/readers")
-    def find_readers(
+    def suggest_readers(
         visit: EditorVisit, find: Annotated[str, Form(max_length=200)] = ""
     ) -> JSONResponse:
         """Find subscribers whose address or name begins so; by POST, as URLs land in logs."""
@@ -103,21 +102,8 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
 def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
     if not words:
         return []
-    rows = session.execute(
-        select(SubscriptionRow.name, SubscriberRow.address)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(
-            SubscriptionRow.newsletter_id == newsletter_id,
-            SubscriptionRow.state == SubscriptionState.CONFIRMED,
-            SubscriberRow.address.is_not(None),
-            or_(
-                SubscriberRow.address_key.startswith(words.lower(), autoescape=True),
-                SubscriptionRow.name.startswith(words, autoescape=True),
-            ),
-        )
-        .limit(_READERS)
-    )
-    return [Reader(name=name, address=address or "") for name, address in rows]
+    found = find_readers(session, newsletter_id, words, limit=_READERS)
+    return [Reader(name=name, address=address) for name, address in found]
 
 
 def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
@@ -127,12 +113,5 @@ def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
         key = parse_address(typed).key
     except ListError:
         return sample
-    found = session.execute(
-        select(SubscriptionRow.name, SubscriberRow.address)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(
-            SubscriptionRow.newsletter_id == visit.newsletter_id,
-            SubscriberRow.address_key == key,
-        )
-    ).one_or_none()
-    return Reader(name=found.name, address=found.address or "") if found else sample
+    found = find_reader_by_key(session, own(visit), key)
+    return Reader(name=found[0], address=found[1]) if found else sample

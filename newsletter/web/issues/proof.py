@@ -9,7 +9,6 @@ from pathlib import Path
 from fastapi.responses import HTMLResponse
 from lxml import html as lxml_html
 
-from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.issues.finding_lines import find_lines
@@ -19,6 +18,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.normalise import without_controls
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.mailings import publisher_of
+from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.rendering.slots import fill
@@ -99,7 +99,7 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
 def make_proof(
     issue: Issue,
     template: str,
-    newsletter: NewsletterRow,
+    newsletter: Newsletter,
     *,
     folder: Path,
     text: str = "",

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DraftRow, IssueRow
 from newsletter.errors import NotFoundError
+from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
+from newsletter.issues.store import get_issue
 from newsletter.mailings.content import load_content
 from newsletter.newsletters.issue_actions import duplicate_issue
-from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.access import EditorVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
 from newsletter.web.pages import Pages
@@ -31,8 +31,8 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
     def show_sent(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            issue = _find(session, visit, number)
-            draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
+            issue = get_issue(session, own(visit), number)
+            draft = stored_draft_of(session, number)
             mailings = sent_as(session, number)
             if not mailings:
                 to = f"drafts/{draft.id}{last_view(request)}" if draft else f"issues/{number}/send"
@@ -54,7 +54,7 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
     @router.get("/mail")
     def show_mail(number: int, visit: EditorVisit) -> HTMLResponse:
         with reading(engine) as session:
-            issue = _find(session, visit, number)
+            issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)
             if not mailings:
                 raise NotFoundError("This issue was not sent.")
@@ -69,9 +69,9 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
         source: Annotated[str, Form(max_length=20)] = "",
     ) -> RedirectResponse:
         with transaction(engine) as session:
-            issue = _find(session, visit, number)
+            issue = get_issue(session, own(visit), number)
             content, template = issue.content, issue.template
-            draft = session.scalars(select(DraftRow).where(DraftRow.issue_id == number)).first()
+            draft = stored_draft_of(session, number)
             if source == "draft" and draft is not None:
                 content, template = draft.content, draft.template
             begun = duplicate_issue(
@@ -87,10 +87,3 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
         )
 
     return router
-
-
-def _find(session: Session, visit: Visit, number: int) -> IssueRow:
-    issue = session.get(IssueRow, number)
-    if issue is None or issue.newsletter_id != visit.newsletter_id:
-        raise NotFoundError("There is no such issue.")
-    return issue

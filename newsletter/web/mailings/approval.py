@@ -9,18 +9,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import ApprovalRow
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.difference import difference
 from newsletter.issues.findings import Severity
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.approval import (
+    Approval,
     ApprovalState,
     SendingPlan,
     approve,
     approved_before,
     content_digest,
     find_approval,
+    people_of,
     plan_of,
     request_approval,
     send_back,
@@ -44,7 +45,6 @@ from newsletter.web.mailings.send_page import (
     address_of,
     back_to_page,
     find_issue_of,
-    people_of,
     subject_of,
 )
 from newsletter.web.routing import Router
@@ -205,7 +205,7 @@ def _show_review(
         )
 
 
-def _may_answer(visit: Visit, approval: ApprovalRow | None) -> bool:
+def _may_answer(visit: Visit, approval: Approval | None) -> bool:
     return (
         approval is not None
         and state_of(approval) is ApprovalState.WAITING

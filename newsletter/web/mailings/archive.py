@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
-from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.mailings.archive import (
     find_archive,
     find_publication,
@@ -20,12 +19,14 @@ from newsletter.mailings.archive import (
 )
 from newsletter.mailings.content import load_content
 from newsletter.mailings.links import DeliveryLinks
+from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from subscribers.search import name_and_address
 
 #: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run.
 _MAIL_POLICY = (
@@ -149,19 +150,16 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         ref = signer.read_delivery(Purpose.VIEW, token)
         with reading(engine) as session:
             content = load_content(session, ref.mailing_id)
-            subscriber = session.get(SubscriberRow, ref.subscriber_id)
-            subscription = session.get(SubscriptionRow, (ref.newsletter_id, ref.subscriber_id))
+            name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
         links = DeliveryLinks.of(settings.public_url, signer, ref)
-        name = subscription.name if subscription else ""
-        address = subscriber.address if subscriber else ""
-        values = links.slots(name=name, address=address or "")
+        values = links.slots(name=name, address=address)
         html = _without_link_to(values[Slot.VIEW_URL], fill(content.rendered.html, values))
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 
     return router
 
 
-def _index_headers(newsletter: NewsletterRow) -> dict[str, str]:
+def _index_headers(newsletter: Newsletter) -> dict[str, str]:
     """Return what keeps search engines from a newsletter that is not to be found."""
     return {} if newsletter.visibility.listed else {"X-Robots-Tag": "noindex"}
 

@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.mailings import actions as operations
@@ -44,6 +43,7 @@ from newsletter.web.access import (
     SeeingVisit,
     SignedInVisit,
     Visit,
+    newsletter_of,
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
@@ -96,7 +96,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         visit: SeeingVisit, request: Request, before: Annotated[int | None, Query()] = None
     ) -> HTMLResponse:
         with reading(engine) as session:
-            row = session.get_one(NewsletterRow, own(visit))
+            row = newsletter_of(session, visit)
             mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
         older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
         return pages.show_to(
@@ -128,7 +128,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
     ) -> HTMLResponse:
         newsletter_id = own(visit)
         with reading(engine) as session:
-            row = session.get_one(NewsletterRow, newsletter_id)
+            row = newsletter_of(session, visit)
             mailing = summarise(session, newsletter_id, number, figures)
             report = report_on(session, mailing, figures)
             compared = list_summaries(

@@ -7,26 +7,22 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.tables import (
-    AccountRow,
-    ApprovalRow,
-    DraftRow,
-    IssueRow,
-    NewsletterRow,
-)
-from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.findings import Severity
+from newsletter.issues.store import StoredIssue, get_issue
 from newsletter.mailings.approval import (
     approvers,
     content_digest,
     find_approval,
     last_returned,
+    people_of,
     state_of,
 )
 from newsletter.mailings.audience import AudienceCount, audience_figure
@@ -36,10 +32,11 @@ from newsletter.mailings.orders import earlier_mailings
 from newsletter.mailings.readiness import check_stored
 from newsletter.mailings.schedule import Schedule, read_hour, read_spread
 from newsletter.mailings.test_mails import list_groups
+from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
-from newsletter.web.access import Visit
+from newsletter.web.access import Visit, own
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.pages import Pages
 from newsletter.web.wording import tell
@@ -102,7 +99,7 @@ class SendingPage:
     figures: Figures
     pages: Pages
 
-    def preflight(self, session: Session, issue: IssueRow, newsletter: NewsletterRow) -> Preflight:
+    def preflight(self, session: Session, issue: StoredIssue, newsletter: Newsletter) -> Preflight:
         """Check what is shown; what is sent is checked once more, at that moment."""
         sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
         key = ("preflight", issue.id, issue.version, *sender)
@@ -163,7 +160,7 @@ class SendingPage:
             )
 
     def _count(
-        self, session: Session, newsletter: NewsletterRow, choice: Choice, language: Language
+        self, session: Session, newsletter: Newsletter, choice: Choice, language: Language
     ) -> tuple[Figure[AudienceCount] | None, str]:
         """Count whom the audience chosen holds; or say why that cannot be told."""
         try:
@@ -173,21 +170,19 @@ class SendingPage:
             return None, tell(error, language)
 
 
-def address_of(newsletter: NewsletterRow, issue: IssueRow) -> str:
+def address_of(newsletter: Newsletter, issue: StoredIssue) -> str:
     """Return the page's path."""
     return f"/newsletters/{newsletter.slug}{PATH.format(issue_id=issue.id)}"
 
 
-def find_issue_of(session: Session, visit: Visit, issue_id: int) -> tuple[NewsletterRow, IssueRow]:
+def find_issue_of(session: Session, visit: Visit, issue_id: int) -> tuple[Newsletter, StoredIssue]:
     """Return the issue that a visit is about, with its newsletter.
 
     Raises:
         NotFoundError: It is none of this newsletter's.
     """
-    issue = session.get(IssueRow, issue_id)
-    if issue is None or issue.newsletter_id != visit.newsletter_id:
-        raise NotFoundError("There is no such issue.")
-    return session.get_one(NewsletterRow, issue.newsletter_id), issue
+    issue = get_issue(session, own(visit), issue_id)
+    return get_newsletter(session, issue.newsletter_id), issue
 
 
 def subject_of(rendered: RenderedIssue | None) -> str:
@@ -205,15 +200,6 @@ def back_to_page(
     return RedirectResponse(f"{path}?said={said}{more}", status_code=303)
 
 
-def people_of(session: Session, *approvals: ApprovalRow | None) -> dict[int, str]:
-    """Return the names of those who had a part in approvals, by account."""
-    numbers: set[int] = set()
-    for approval in filter(None, approvals):
-        parts = (approval.requested_by, approval.approved_by, approval.returned_by)
-        numbers |= {number for number in parts if number} | set(approval.asked or ())
-    rows = session.scalars(select(AccountRow).where(AccountRow.id.in_(numbers)))
-    return {row.id: row.name or row.address for row in rows}
-
-
-def _draft_of(session: Session, issue: IssueRow) -> int | None:
-    return session.scalar(select(DraftRow.id).where(DraftRow.issue_id == issue.id))
+def _draft_of(session: Session, issue: StoredIssue) -> int | None:
+    draft = stored_draft_of(session, issue.id)
+    return draft.id if draft else None

@@ -9,10 +9,9 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import TestGroupRow
-from newsletter.errors import ConflictError, NewsletterError, NotFoundError
+from newsletter.errors import ConflictError, NewsletterError
 from newsletter.mailings.readiness import check_stored
-from newsletter.mailings.test_mails import read_addresses, save_group, send_test
+from newsletter.mailings.test_mails import group_addresses, read_addresses, save_group, send_test
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
@@ -73,7 +72,4 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
 def _addresses(session: Session, newsletter_id: int, group: str, *, own: str) -> str:
     if not group:
         return own
-    row = session.get(TestGroupRow, int(group)) if group.isdecimal() else None
-    if row is None or row.newsletter_id != newsletter_id:
-        raise NotFoundError("There is no such group.")
-    return row.addresses
+    return group_addresses(session, newsletter_id, int(group) if group.isdecimal() else 0)

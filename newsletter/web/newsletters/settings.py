@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
 from newsletter.errors import ConflictError, ListError
 from newsletter.feedback.policy import (
@@ -26,6 +25,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.publications import (
+    Newsletter,
     NewsletterDraft,
     NewsletterSettings,
     find_faults,
@@ -89,7 +89,7 @@ class _Page:
         request: Request,
         wanted: NewsletterSettings,
         *,
-        row: NewsletterRow | None = None,
+        row: Newsletter | None = None,
         policy: FeedbackPolicy | None = None,
         faults: Mapping[str, Message] | None = None,
     ) -> HTMLResponse:
@@ -112,7 +112,7 @@ class _Page:
             saved=request.query_params.get("said") == "saved",
         )
 
-    def _policy_of(self, row: NewsletterRow | None) -> FeedbackPolicy:
+    def _policy_of(self, row: Newsletter | None) -> FeedbackPolicy:
         if row is None:
             return FeedbackPolicy()
         with reading(self._engine) as session:

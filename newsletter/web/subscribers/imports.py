@@ -10,10 +10,9 @@ from typing import Annotated
 from fastapi import Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import ListImportRow
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
@@ -24,6 +23,7 @@ from newsletter.web.wording import tell
 from subscribers.actions import record_import
 from subscribers.lists.columns import KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
+from subscribers.lists.imports import earlier_imports
 from subscribers.lists.uploads import (
     LARGEST,
     ImportTerms,
@@ -84,12 +84,7 @@ class ImportDesk:
         """Show where a list is chosen, and what was imported earlier."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
-            earlier = session.scalars(
-                select(ListImportRow)
-                .where(ListImportRow.newsletter_id == row.id)
-                .order_by(ListImportRow.id.desc())
-                .limit(_EARLIER)
-            ).all()
+            earlier = earlier_imports(session, row.id, limit=_EARLIER)
         return self.pages.show_to(
             visit,
             request,

@@ -11,11 +11,10 @@ from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
-from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.mailings.join_requests import JoinDesk
-from newsletter.newsletters.publications import find_newsletter
+from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from newsletter.web.pages import Pages
@@ -54,12 +53,12 @@ def joining_router(
     router = Router()
     desk = JoinDesk.of(settings, engine, pseudonyms)
 
-    def _newsletter(slug: str) -> NewsletterRow:
+    def _newsletter(slug: str) -> Newsletter:
         with reading(engine) as session:
             return find_newsletter(session, slug)
 
     def _form(
-        newsletter: NewsletterRow,
+        newsletter: Newsletter,
         language: Language,
         *,
         filled: _Filled | None = None,

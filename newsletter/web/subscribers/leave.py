@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
-from newsletter.errors import NotFoundError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.mailings.join_requests import send_settings_link
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
@@ -21,57 +16,22 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.preferences import list_choices, pause
+from subscribers.preferences import Relation, find_relation, pause
 
 #: Weeks that the page offers in place of leaving.
 _PAUSE_WEEKS = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relation:
-    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted."""
-
-    ref: DeliveryRef
-    newsletter: NewsletterRow
-    address: str
-    language: Language
-    subscribed: bool
-    others: int
-
-
-def find_relation(engine: Engine, ref: DeliveryRef) -> Relation:
-    """Return whom a link is about.
-
-    Raises:
-        NotFoundError: That subscription is no more.
-    """
-    with reading(engine) as session:
-        row = session.execute(
-            select(NewsletterRow, SubscriberRow, SubscriptionRow)
-            .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
-            .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
-            .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
-        ).one_or_none()
-        choices = list_choices(session, ref.subscriber_id)
-    if row is None:
-        raise NotFoundError("That subscription is no more.")
-    newsletter, subscriber, subscription = row
-    return Relation(
-        ref=ref,
-        newsletter=newsletter,
-        address=subscriber.address or "",
-        language=nearest_language(subscription.language, newsletter.language),
-        subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
-        others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
-    )
 
 
 def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
     """Return the routes of leaving."""
     router = Router()
 
+    def _relation(ref: DeliveryRef) -> Relation:
+        with reading(engine) as session:
+            return find_relation(session, ref)
+
     def _show(name: str, ref: DeliveryRef, token: str, **values: object) -> HTMLResponse:
-        relation = find_relation(engine, ref)
+        relation = _relation(ref)
         return pages.show(
             f"reader/{name}",
             language=relation.language,
@@ -121,7 +81,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     def mail_settings(token: str) -> HTMLResponse:
         """Mail the way to the settings: this link went through mail servers and their logs."""
         ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
-        relation = find_relation(engine, ref)
+        relation = _relation(ref)
         limits = JoinLimits(
             address=settings.join_limit_address,
             network=settings.join_limit_network,
@@ -133,7 +93,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             ):
                 send_settings_link(
                     session,
-                    session.get_one(NewsletterRow, ref.newsletter_id),
+                    relation.newsletter,
                     ref.subscriber_id,
                     language=relation.language,
                     templates_dir=settings.templates_dir,

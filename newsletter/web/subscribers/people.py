@@ -11,11 +11,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role, SubscriptionState
 from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
 from newsletter.mailings.cached_figures import Figures
-from newsletter.newsletters.publications import list_newsletters
+from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -147,7 +146,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
 
 def _order(
-    session: Session, visit: Visit, newsletter: NewsletterRow, number: int, verb: str, reason: str
+    session: Session, visit: Visit, newsletter: Newsletter, number: int, verb: str, reason: str
 ) -> None:
     if verb == "unsubscribe":
         unsubscribe_person(

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages
@@ -47,7 +47,7 @@ def preferences_router(
         with reading(engine) as session:
             reader = find_reader(session, ref.subscriber_id)
             choices = list_choices(session, ref.subscriber_id)
-            newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
             held = data_held(session, ref.subscriber_id) if name == "data.html" else {}
         return pages.show(
@@ -124,7 +124,7 @@ def preferences_router(
             return _show("erase.html", token, unsure=True)
         with reading(engine) as session:
             find_reader(session, ref.subscriber_id)
-            newsletter = session.get_one(NewsletterRow, ref.newsletter_id)
+            newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
         with transaction(engine) as session:
             erase_person(
