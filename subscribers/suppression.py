@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights
 from newsletter.addresses import parse_address
 from newsletter.database.tables import (
@@ -20,7 +21,7 @@ from newsletter.database.tables import (
     SuppressionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Role, SuppressionReason
+from newsletter.database.vocabulary import SuppressionReason
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.tokens import Pseudonyms
 
@@ -219,7 +220,7 @@ def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | Non
     """
     scopes = select(SuppressionRow.newsletter_id).where(SuppressionRow.id.in_(list(numbers)))
     for newsletter_id in session.scalars(scopes):
-        rights.demand(Role.OPERATOR, newsletter_id)
+        rights.demand(Permission.SEE_SUBSCRIBERS, newsletter_id)
 
 
 def lift_suppressions(

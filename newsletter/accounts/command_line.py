@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Collection
 
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
-from newsletter.accounts.roles import Rights, rights_of
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import rights_of
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.tables import AccountRow
-from newsletter.database.vocabulary import Role
-from newsletter.errors import ForbiddenError, NotFoundError
+from newsletter.errors import NotFoundError
 
 
 def find_actor(
     engine: Engine,
     address: str | None,
-    roles: Collection[Role],
+    permission: Permission,
     newsletter_id: int | None = None,
 ) -> Actor:
     """Return who acts, for the audit log.
@@ -28,8 +27,8 @@ def find_actor(
     Args:
         engine: The database.
         address: Of the account that is named with ``--as``; None for this machine's user.
-        roles: Of which the account must hold one.
-        newsletter_id: Where it must hold that; None for what touches all newsletters.
+        permission: What the account's roles must allow.
+        newsletter_id: Where they must; None for what touches all newsletters.
 
     Raises:
         ListError: The address is none.
@@ -49,21 +48,13 @@ def find_actor(
                 remedy="See the people under /people.",
             )
         rights = rights_of(session, account.id)
-    if not any(_holds(rights, role, newsletter_id) for role in roles):
-        named = ", ".join(role.value for role in roles)
-        raise ForbiddenError(f"{address} does not hold the role {named} there.")
+    rights.demand(permission, newsletter_id)
     return Actor(
         account_id=account.id,
         name=account.address,
         network=f"user {user}"[:64],
         door=COMMAND_LINE.door,
     )
-
-
-def _holds(rights: Rights, role: Role, newsletter_id: int | None) -> bool:
-    if newsletter_id is None:
-        return rights.everywhere(role)
-    return rights.allows(role, newsletter_id)
 
 
 def _user() -> str:

@@ -28,35 +28,29 @@ class Rights:
 
     grants: frozenset[Grant] = frozenset()
 
-    def allows(self, role: Role, newsletter_id: int | None = None) -> bool:
-        """Return whether a role is held: in one newsletter, or (None) in any at all."""
+    def may(self, permission: Permission, newsletter_id: int | None = None) -> bool:
+        """Return whether any role held allows something: in one newsletter, or (None) in any."""
+        roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
         return any(
-            grant.role in {role, Role.ADMINISTRATOR}
+            grant.role in roles
             and (newsletter_id is None or grant.newsletter_id in {None, newsletter_id})
             for grant in self.grants
         )
 
-    def may(self, permission: Permission, newsletter_id: int | None = None) -> bool:
-        """Return whether any role held allows something: in one newsletter, or (None) in any."""
+    def may_everywhere(self, permission: Permission) -> bool:
+        """Return whether something is allowed in all newsletters, also those to come."""
         roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
-        return any(self.allows(role, newsletter_id) for role in roles)
+        return any(grant.role in roles and grant.newsletter_id is None for grant in self.grants)
 
-    def everywhere(self, role: Role) -> bool:
-        """Return whether a role is held in all newsletters, also those to come."""
-        return any(
-            grant.role in {role, Role.ADMINISTRATOR} and grant.newsletter_id is None
-            for grant in self.grants
-        )
-
-    def demand(self, role: Role, newsletter_id: int | None) -> None:
-        """Refuse unless a role is held in a newsletter, or (None) in all of them.
+    def demand(self, permission: Permission, newsletter_id: int | None) -> None:
+        """Refuse unless something is allowed in a newsletter, or (None) in all of them.
 
         Raises:
             ForbiddenError: It is not.
         """
-        if newsletter_id is None and not self.everywhere(role):
+        if newsletter_id is None and not self.may_everywhere(permission):
             raise ForbiddenError("This touches all newsletters; your roles do not reach that far.")
-        if not self.allows(role, newsletter_id):
+        if not self.may(permission, newsletter_id):
             raise ForbiddenError("Your roles do not reach that far.")
 
 

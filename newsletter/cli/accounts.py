@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import Role
 
@@ -47,7 +48,7 @@ def invite_somebody(
 
     settings = settings_of(context)
     engine = open_database(settings)
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         row = find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=None if everywhere else row.id)
@@ -90,7 +91,7 @@ def reset_factor(
 
     settings = settings_of(context)
     engine = open_database(settings)
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         number = find_account(session, address)
         reset_second_factor(session, actor, number, reason=reason)
@@ -109,7 +110,7 @@ def disable(context: typer.Context, address: str, as_: As = None) -> None:
     from newsletter.database.engine import transaction
 
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         disable_account(session, actor, find_account(session, address))
     console.print(f"{escape(address)} can no longer sign in.")
@@ -126,7 +127,43 @@ def enable(context: typer.Context, address: str, as_: As = None) -> None:
     from newsletter.database.engine import transaction
 
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         enable_account(session, actor, find_account(session, address))
     console.print(f"{escape(address)} can sign in again.")
+
+
+@app.command("role")
+def change_role(
+    context: typer.Context,
+    address: str,
+    role: Annotated[Role, typer.Argument(help="Which role.")],
+    take: Annotated[
+        bool, typer.Option("--take/--give", help="Take the role away, or give it.")
+    ] = False,
+    newsletter: NewsletterName = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="In all newsletters, not in this one alone.")
+    ] = False,
+    as_: As = None,
+) -> None:
+    """Give a role to an account, or take it away; somebody always administers everything."""
+    from rich.markup import escape
+
+    from newsletter.accounts.administration import find_account, give_role, take_role
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.roles import Grant
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_database(settings_of(context))
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
+    change = take_role if take else give_role
+    with transaction(engine) as session:
+        row = None if everywhere else find_newsletter(session, newsletter)
+        grant = Grant(role=role, newsletter_id=row.id if row else None)
+        change(session, actor, find_account(session, address), grant)
+    where = f"in {row.slug}" if row else "in all newsletters"
+    verb = "is no longer" if take else "is"
+    console.print(f"{escape(address)} {verb} {role.value} {where}.")

@@ -14,13 +14,14 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.send import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import Role, Visibility
+from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
@@ -149,7 +150,7 @@ def _send(
 
 def _order(engine: Engine, settings: Settings) -> int:
     """Order the sample issue once more, whatever else was made or sent in this folder."""
-    actor = find_actor(engine, None, (Role.EDITOR,))
+    actor = find_actor(engine, None, Permission.SEND)
     with reading(engine) as session:
         newsletter = find_newsletter(session, _DRAFT.slug)
         sample = read_issue(sample_issue(Language.JAPANESE), source="sample issue")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import BounceKind, IncidentResolution, Role
+from newsletter.database.vocabulary import BounceKind, IncidentResolution
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -144,7 +145,7 @@ def undo(context: typer.Context, bounce: int, reason: Reason, as_: As = None) ->
     from newsletter.feedback.undo import undo_bounce
 
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, [Role.OPERATOR])
+    actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
     with transaction(engine) as session:
         action = undo_bounce(session, actor, bounce, reason=reason)
     console.print(f"Undone: {action.value}")
@@ -214,7 +215,7 @@ def settle(
     settings = settings_of(context)
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
     engine = open_database(settings)
-    actor = find_actor(engine, as_, [Role.OPERATOR])
+    actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
     with transaction(engine) as session:
         judged = settle_incident(
             session, actor, incident, resolution, reason=reason, keys=feedback_keys(settings)
@@ -306,7 +307,7 @@ def policy(
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR], row.id)
+    actor = find_actor(engine, as_, Permission.ADMINISTER, row.id)
     with transaction(engine) as session:
         old = load_policy(session, row.id)
         new = FeedbackPolicy(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import Role
 from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.rendering.model import Publisher
 
@@ -98,7 +98,7 @@ def import_issue(
     engine = open_database(settings)
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, [Role.EDITOR], newsletter_id)
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
     with transaction(engine) as session:
         row = save_issue(session, actor, newsletter_id, read)
     if json:

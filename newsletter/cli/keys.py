@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, Json, open_database, settings_of
-from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, Place
 
 app = typer.Typer(no_args_is_help=True, help="See the keys that signed links; give one up.")
@@ -62,7 +62,7 @@ def forget(
     from newsletter.operations.signing_keys import forget_key
 
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, (Role.ADMINISTRATOR,))
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     forget_key(engine, actor, fingerprint, reason=reason)
 
 

@@ -22,7 +22,7 @@ from newsletter.cli import (
 )
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
-from newsletter.cli.send import send
+from newsletter.cli.send import send, send_test
 from newsletter.errors import NewsletterError, UnavailableError
 from newsletter.private_files import write_privately
 
@@ -41,6 +41,7 @@ bounce_app.command("receive")(bounces.receive_bounce)
 
 app.add_typer(issues.app, name="issue", rich_help_panel=_WRITE)
 app.command(rich_help_panel=_WRITE)(send)
+issues.app.command("test")(send_test)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)

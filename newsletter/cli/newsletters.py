@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
-from newsletter.database.vocabulary import Role, Visibility
+from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
 
 
@@ -63,7 +64,7 @@ def init(
         visibility=visibility,
     )
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, None, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, None, Permission.ADMINISTER)
     with transaction(engine) as session:
         create_newsletter(session, actor, draft)
     console.print(

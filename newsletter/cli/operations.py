@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, Json, open_database, settings_of
-from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.database.vocabulary import DeliveryState
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,7 +38,7 @@ def pause(
     """Hold a mailing; workers stop within two seconds."""
     from newsletter.mailings.actions import pause as pause_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
     pause_mailing(engine, actor, mailing, reason=reason)
 
 
@@ -55,7 +56,7 @@ def resume(
     """Let a held mailing go on."""
     from newsletter.mailings.actions import resume as resume_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
     resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
 
 
@@ -66,19 +67,19 @@ def cancel(
     """End a mailing; whoever did not get it yet is skipped."""
     from newsletter.mailings.actions import cancel as cancel_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Role.EDITOR, Role.OPERATOR)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
     cancel_mailing(engine, actor, mailing, reason=reason)
 
 
 def _on_mailing(
-    context: typer.Context, mailing: int, as_: str | None, *roles: Role
+    context: typer.Context, mailing: int, as_: str | None, permission: Permission
 ) -> tuple[Engine, Actor]:
     """Return the database and who acts on a mailing that is there."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.mailings.actions import newsletter_of
 
     engine = open_database(settings_of(context))
-    return engine, find_actor(engine, as_, roles, newsletter_of(engine, mailing))
+    return engine, find_actor(engine, as_, permission, newsletter_of(engine, mailing))
 
 
 def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
@@ -86,7 +87,7 @@ def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
     from newsletter.accounts.command_line import find_actor
 
     engine = open_database(settings_of(context))
-    return engine, find_actor(engine, as_, (Role.OPERATOR,))
+    return engine, find_actor(engine, as_, Permission.OPERATE)
 
 
 @mailings.command("show")
@@ -162,7 +163,7 @@ def settle(
     from newsletter.mailings.actions import settle as settle_mailing
     from newsletter.settings import signing_keys
 
-    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
     if journals is not None or log is not None:
         key = signing_keys(settings_of(context))[-1]
         count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
@@ -206,7 +207,7 @@ def retry(
     from newsletter.cli.console import console
     from newsletter.mailings.actions import retry as retry_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Role.OPERATOR)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
     count = retry_mailing(engine, actor, mailing, reason=reason)
     console.print(f"{count:,} sent again")
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import Role
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -33,7 +33,7 @@ def add(
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
     with transaction(engine) as session:
         query = save_segment(session, actor, row.id, name=name, query=query).query
         count = count_segment(session, row, query)
@@ -107,6 +107,6 @@ def delete(
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, [Role.OPERATOR], newsletter_id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
     with transaction(engine) as session:
         delete_segment(session, actor, newsletter_id, name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -18,7 +19,7 @@ from newsletter.cli.state import (
     open_with_keys,
     settings_of,
 )
-from newsletter.database.vocabulary import DeliveryState, MailingState, Role, UncertainPolicy
+from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ExitCode
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def send(
         issue_row = find_issue(session, newsletter_row.id, issue)
         query = segment_text(session, newsletter_row.id, segment) if segment else ""
         known = order_of(session, key) if key else None
-    actor = find_actor(engine, as_, (Role.EDITOR,), newsletter_row.id)
+    actor = find_actor(engine, as_, Permission.SEND, newsletter_row.id)
     preflight = check_stored(issue_row, newsletter_row, settings)
     if known is None:
         require_clear(preflight, yes=yes, quiet=json)
@@ -138,6 +139,58 @@ def send(
         if is_later:
             _say_scheduled(progress(engine, mailing_id), json=json)
             return
+        now = watch_mailing(engine, mailing_id, quiet=json, check=check)
+    if json:
+        print_json(as_json(now))
+    else:
+        show(now)
+    if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
+        raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def send_test(
+    context: typer.Context,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    newsletter: NewsletterName = None,
+    to: Annotated[list[str] | None, typer.Option(help="An address; once for each.")] = None,
+    group: Annotated[str, typer.Option(help="A test group's name, in place of --to.")] = "",
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Send an issue to a few people, marked as a test, before it goes to all.
+
+    What is needed and not set is started as by ``newsletter send``.
+    """
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import print_json
+    from newsletter.cli.sending import as_json, show, watch_mailing
+    from newsletter.database.engine import reading
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.test_mails import order_test
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.settings import signing_keys
+    from newsletter.tokens import Pseudonyms
+
+    if bool(to) == bool(group):
+        raise typer.BadParameter("say --to ADDRESS, or --group NAME")
+    settings = settings_of(context)
+    engine = open_with_keys(settings)
+    with reading(engine) as session:
+        newsletter_row = find_newsletter(session, newsletter)
+        issue_row = find_issue(session, newsletter_row.id, issue)
+    actor = find_actor(engine, as_, Permission.TEST, newsletter_row.id)
+    with ExitStack() as stack:
+        check = _start_missing_parts(stack, settings, environment_of(context))
+        mailing_id = order_test(
+            engine,
+            actor,
+            newsletter_row,
+            issue_row,
+            group=group,
+            to="\n".join(to or ()),
+            settings=settings,
+            pseudonyms=Pseudonyms(signing_keys(settings)),
+        )
         now = watch_mailing(engine, mailing_id, quiet=json, check=check)
     if json:
         print_json(as_json(now))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.database.vocabulary import Role, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def add(
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
     options = ImportOptions(
         source="command line",
         basis=basis,
@@ -124,7 +125,7 @@ def import_list(
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
     if not dry_run:
         with transaction(engine) as session:
             record_import(session, actor, row.id, name=file.name, basis=basis, rows=None)
@@ -218,7 +219,7 @@ def export_list(
     engine = open_database(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, [Role.OPERATOR], row.id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
     people = export_people(engine, actor, row, segment=segment, state=state)
     write = write_json_lines if json_lines else write_csv
     if file is None:
@@ -322,7 +323,7 @@ def remove(
     with reading(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
         only = find_newsletter(session, newsletter).id if newsletter else None
-    actor = find_actor(engine, as_, [Role.OPERATOR], only)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, only)
     ids = list(slugs) if only is None else [only]
     with transaction(engine) as session:
         left = unsubscribe_person(session, actor, number, newsletter_ids=ids, reason=reason)
@@ -352,7 +353,7 @@ def suppress(
     number = _number_of(engine, address)
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, [Role.OPERATOR], newsletter_id)
+    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
     with transaction(engine) as session:
         suppress_person(session, actor, newsletter_id, number, reason=reason)
     console.print("Suppressed.")
@@ -390,7 +391,7 @@ def erase(
     number = _number_of(engine, address)
     if not yes:
         confirm(f"Erase {address} and all that names them?", option="--yes")
-    actor = find_actor(engine, as_, [Role.ADMINISTRATOR])
+    actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         erase_person(
             session,

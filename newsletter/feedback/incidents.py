@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import IncidentRow, MailingRow
-from newsletter.database.vocabulary import IncidentKind, IncidentResolution, Role
+from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import judge_again
 from newsletter.feedback.undo import close_incident, find_incident
@@ -66,7 +67,7 @@ def settle_incident(
     row = session.get(IncidentRow, incident_id)
     newsletter_id = newsletter_of_incident(session, row) if row is not None else None
     if row is not None:
-        rights.demand(Role.OPERATOR, newsletter_id)
+        rights.demand(Permission.SEE_BOUNCES, newsletter_id)
     incident = find_incident(session, incident_id)
     close_incident(session, incident, resolution, reason=why)
     record_event(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.addresses import Address, parse_address
+from newsletter.database.engine import transaction
 from newsletter.database.tables import (
     AccountRow,
     BatchRow,
@@ -25,7 +26,9 @@ from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingSt
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.notices import PRIORITY
+from newsletter.mailings.readiness import check_stored
 from newsletter.rendering.model import RenderedIssue
+from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.people import find_or_add_person
 from subscribers.suppression import erased_among
@@ -54,6 +57,44 @@ def read_addresses(text: str) -> tuple[Address, ...]:
 
 def _read(word: str) -> Address:
     return parse_address(word.strip())
+
+
+def order_test(
+    engine: Engine,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    *,
+    group: str = "",
+    to: str = "",
+    settings: Settings,
+    pseudonyms: Pseudonyms,
+) -> int:
+    """Queue a test mail of an issue as it stands; return its mailing's number.
+
+    Args:
+        engine: The database.
+        actor: Who tests.
+        newsletter: Whose issue.
+        issue: Which.
+        group: The number or the name of the test group it goes to.
+        to: Addresses, one a line or between commas, where it goes to no group.
+        settings: Where templates lie, and how the site is called.
+        pseudonyms: By which the erased are known.
+
+    Raises:
+        ConflictError: It cannot be rendered; or see `send_test`.
+        ListError: An address is none, or there are too many or none.
+        NotFoundError: There is no such group.
+    """
+    preflight = check_stored(issue, newsletter, settings, ask_dns=False)
+    if preflight.rendered is None:
+        raise ConflictError("The issue cannot be rendered; see what preflight found.")
+    with transaction(engine) as session:
+        addresses = read_addresses(group_addresses(session, newsletter.id, group) if group else to)
+        return send_test(
+            session, actor, newsletter, issue, preflight.rendered, addresses, pseudonyms
+        )
 
 
 def send_test(
@@ -163,16 +204,16 @@ def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:
     ).all()
 
 
-def group_addresses(session: Session, newsletter_id: int, number: int) -> str:
-    """Return a test group's addresses, one a line.
+def group_addresses(session: Session, newsletter_id: int, group: str) -> str:
+    """Return the addresses, one a line, of a test group that is named, or whose number is given.
 
     Raises:
-        NotFoundError: The newsletter has no group of that number.
+        NotFoundError: The newsletter has no such group.
     """
-    row = session.get(TestGroupRow, number)
-    if row is None or row.newsletter_id != newsletter_id:
-        raise NotFoundError("There is no such group.")
-    return row.addresses
+    for row in list_groups(session, newsletter_id):
+        if group in {row.name, str(row.id)}:
+            return row.addresses
+    raise NotFoundError("There is no such group.")
 
 
 def save_group(

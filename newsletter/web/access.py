@@ -4,7 +4,7 @@ A signed-in route takes ``visit: EditorVisit`` (or another of the names at the e
 finds the session, refuses roles that do not reach, and on every method that may change something
 demands a form token and an origin of ours. With ``{newsletter}`` (a slug) in the route's path the
 role must be held in that newsletter; without it, in any, and the handler narrows by
-`Visit.demand`.
+`Rights.demand`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from newsletter.accounts.sign_in_limits import Browser, network_of
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Role
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import (
@@ -79,26 +78,17 @@ class Visit:
         """Who it is in the audit log."""
         return Actor(account_id=self.account_id, name=self.address, network=self.browser.network)
 
-    def demand(self, role: Role, newsletter_id: int) -> None:
-        """Refuse unless a role is held in a newsletter.
-
-        Raises:
-            ForbiddenError: It is not.
-        """
-        self.rights.demand(role, newsletter_id)
-
     def may(self, permission: Permission) -> bool:
         """Return whether something is allowed where the route's path says; in any, if nowhere."""
         return self.rights.may(permission, self.newsletter_id)
 
-    def demand_everywhere(self, role: Role) -> None:
-        """Refuse unless a role is held in all newsletters, also those to come.
+    def demand_everywhere(self, permission: Permission) -> None:
+        """Refuse unless something is allowed in all newsletters, also those to come.
 
         Raises:
             ForbiddenError: It is not.
         """
-        if not self.rights.everywhere(role):
-            raise ForbiddenError(f"Only the {role.value} of all newsletters may do this.")
+        self.rights.demand(permission, None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,10 +287,10 @@ def newsletter_of(session: Session, visit: Visit) -> Newsletter:
 
 def operated(session: Session, visit: Visit) -> list[int] | None:
     """Return the newsletters a visit operates; None for all, with what belongs to none."""
-    if visit.rights.everywhere(Role.OPERATOR):
+    if visit.rights.may_everywhere(Permission.OPERATE):
         return None
     rows = list_newsletters(session)
-    return [row.id for row in rows if visit.rights.allows(Role.OPERATOR, row.id)]
+    return [row.id for row in rows if visit.rights.may(Permission.OPERATE, row.id)]
 
 
 def own(visit: Visit) -> int:
@@ -311,7 +301,7 @@ def own(visit: Visit) -> int:
 
 def settings_path(visit: Visit) -> str:
     """Return the path of the settings of the newsletter visited; empty for who may not open it."""
-    if not visit.rights.allows(Role.ADMINISTRATOR, visit.newsletter_id):
+    if not visit.may(Permission.ADMINISTER):
         return ""
     return "/".join((*visit.path.split("/")[:3], "settings"))
 

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts import Draft, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import returned_to, waiting_for
@@ -67,7 +66,7 @@ def home_router(engine: Engine, pages: Pages) -> Router:
                 past=list_past(session, seen, limit=_SHOWN),
                 written=written,
                 view=last_view(request),
-                may_create=visit.rights.everywhere(Role.ADMINISTRATOR),
+                may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
                 sees_mailings=bool(seen),
             )
 

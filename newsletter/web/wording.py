@@ -38,7 +38,6 @@ _ACCOUNTS = {
     "Change its roles, or send it a link to choose a new password.": (
         "権限を変更するか、新しいパスワードを決めるリンクを送ってください。"
     ),
-    "{} does not hold the role {} there.": "{}にはこの操作に必要な権限（{}）がありません。",
     "This account is disabled.": "このアカウントは無効です。",
     "Enable it first.": "先に有効にしてください。",
     "There is an administrator already.": "管理者はすでにいます。",
@@ -62,9 +61,6 @@ _ACCOUNTS = {
         "すべてのニュースレターの管理者が一人は必要です。"
     ),
     "Name another administrator first.": "先に別の管理者を決めてください。",
-    "Only the {} of all newsletters may do this.": (
-        "すべてのニュースレターで{}の権限を持つ人だけができます。"
-    ),
     "Your roles do not reach that far.": "この操作に必要な権限がありません。",
     "This touches all newsletters; your roles do not reach that far.": (
         "すべてのニュースレターに関わるため、あなたの権限ではできません。"

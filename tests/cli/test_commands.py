@@ -18,11 +18,15 @@ from typing import Any
 import psutil
 import pytest
 
+from newsletter.accounts.administration import find_account
 from newsletter.accounts.audit import Action, AuditFilter, list_events
 from newsletter.accounts.command_line import find_actor
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import Grant, rights_of
 from newsletter.cli.embedded import find_ports
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.types import now
+from newsletter.database.vocabulary import Role
 from newsletter.errors import ExitCode
 from newsletter.i18n.language import Language
 from newsletter.mailbox.store import MailboxStore
@@ -200,7 +204,29 @@ def test_what_a_command_changes_stands_in_the_audit_log_with_its_user() -> None:
         Action.SEGMENT_SAVE,
         Action.SEGMENT_DELETE,
     ]
-    assert {event.actor for event in events} == {find_actor(engine, None, ()).name}
+    user = find_actor(engine, None, Permission.ADMINISTER)
+    assert {event.actor for event in events} == {user.name}
+
+
+def test_a_test_mail_goes_to_whom_the_command_names_and_is_marked() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    sent = _run("issue", "test", "--to", "aoi@example.jp", "--json")
+    assert sent.returncode == 0, sent.stderr
+    assert _last(sent)["accepted"] == 1
+    [mail] = MailboxStore(Path("var/mailbox.sqlite3")).list()
+    assert mail.recipient == "aoi@example.jp"
+    assert mail.subject.startswith("[test] ")
+
+
+def test_roles_are_given_and_taken_by_command() -> None:
+    _init()
+    assert _run("account", "invite", "aoi@example.jp", "--role", "editor").returncode == 0
+    assert _run("account", "role", "aoi@example.jp", "approver", "--everywhere").returncode == 0
+    assert _run("account", "role", "aoi@example.jp", "editor", "--take").returncode == 0
+    with reading(open_engine("sqlite:///var/newsletter.sqlite3")) as session:
+        number = find_account(session, "aoi@example.jp")
+        assert rights_of(session, number).grants == {Grant(role=Role.APPROVER)}
 
 
 def test_sending_needs_nothing_to_be_configured() -> None:

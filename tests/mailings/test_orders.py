@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import accept, invite
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -187,11 +188,11 @@ def test_a_command_acts_as_an_account_that_may(engine: Engine) -> None:
         )
     with transaction(engine) as session:
         accept(session, COMMAND_LINE, token, name="葵", password="four words, quite long")
-    actor = find_actor(engine, "editor@example.jp", (Role.EDITOR,), stage.newsletter_id)
+    actor = find_actor(engine, "editor@example.jp", Permission.SEND, stage.newsletter_id)
     assert (actor.name, actor.door, actor.account_id) == ("Editor@example.jp", "command", 1)
     with pytest.raises(ForbiddenError):
-        find_actor(engine, "editor@example.jp", (Role.OPERATOR,), stage.newsletter_id)
+        find_actor(engine, "editor@example.jp", Permission.OPERATE, stage.newsletter_id)
     with pytest.raises(ForbiddenError):
-        find_actor(engine, "editor@example.jp", (Role.EDITOR,))
+        find_actor(engine, "editor@example.jp", Permission.SEND)
     with pytest.raises(NotFoundError):
-        find_actor(engine, "nobody@example.jp", (Role.EDITOR,), stage.newsletter_id)
+        find_actor(engine, "nobody@example.jp", Permission.SEND, stage.newsletter_id)

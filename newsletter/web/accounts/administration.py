@@ -18,6 +18,7 @@ from newsletter.accounts.administration import (
     take_role,
 )
 from newsletter.accounts.invitations import invite, reset_link
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant, rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Role
@@ -76,7 +77,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
     @router.get("/accounts")
     def show_people(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         return _show(visit, request)
 
     @router.post("/accounts")
@@ -88,7 +89,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         newsletter: _Field = "",
         by: _Field = _BY_MAIL,
     ) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 grant = _grant(session, role, newsletter)
@@ -109,7 +110,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
     def make_link(
         number: int, visit: AdministratorVisit, request: Request, by: _Field = _BY_MAIL
     ) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 token = reset_link(session, visit.actor, number)
@@ -127,7 +128,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         newsletter: _Field = "",
         verb: _Field = "",
     ) -> Response:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 change = take_role if verb == "take" else give_role
@@ -140,7 +141,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
     def disable(
         number: int, visit: AdministratorVisit, request: Request, verb: _Field = ""
     ) -> Response:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 change = enable_account if verb == "enable" else disable_account
@@ -153,7 +154,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
     def reset_factor(
         number: int, visit: AdministratorVisit, request: Request, reason: _Field = ""
     ) -> Response:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 reset_second_factor(session, visit.actor, number, reason=reason)

@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import AuditFilter, export_csv, list_events
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.deeds import DEEDS
@@ -35,7 +35,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         until: str = "",
         before: int | None = None,
     ) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         wanted = _wanted(visit, actor, action, since, until)
         with reading(engine) as session:
             events = list_events(session, wanted, before=before, limit=_PAGE + 1)
@@ -58,7 +58,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         since: str = "",
         until: str = "",
     ) -> StreamingResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         wanted = _wanted(visit, actor, action, since, until)
         lines = export_csv(engine, visit.actor, wanted)
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}

@@ -10,9 +10,9 @@ from fastapi import Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Role
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts import open_issue
@@ -43,10 +43,12 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     def choose(visit: EditorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             rows = [
-                row for row in list_newsletters(session) if visit.rights.allows(Role.EDITOR, row.id)
+                row
+                for row in list_newsletters(session)
+                if visit.rights.may(Permission.WRITE, row.id)
             ]
             lines = {row.id: list_lines(session, row.id) for row in rows}
-            ruled = {row.id for row in rows if visit.rights.allows(Role.ADMINISTRATOR, row.id)}
+            ruled = {row.id for row in rows if visit.rights.may(Permission.ADMINISTER, row.id)}
         return pages.show_to(
             visit,
             request,
@@ -54,7 +56,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             newsletters=rows,
             lines=lines,
             ruled=ruled,
-            may_create=visit.rights.everywhere(Role.ADMINISTRATOR),
+            may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
         )
 
     @router.get("/newsletters/{newsletter}/issues")
@@ -62,7 +64,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             lines = list_lines(session, row.id)
-        may_rule = visit.rights.allows(Role.ADMINISTRATOR, row.id)
+        may_rule = visit.rights.may(Permission.ADMINISTER, row.id)
         return pages.show_to(
             visit,
             request,

@@ -6,12 +6,10 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import Response
-from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.errors import ConflictError, NewsletterError
-from newsletter.mailings.readiness import check_stored
-from newsletter.mailings.test_mails import group_addresses, read_addresses, save_group, send_test
+from newsletter.errors import NewsletterError
+from newsletter.mailings.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
@@ -32,20 +30,16 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
         try:
-            preflight = check_stored(issue, newsletter, page.settings, ask_dns=False)
-            if preflight.rendered is None:
-                raise ConflictError("The issue cannot be rendered; see what preflight found.")
-            with transaction(engine) as session:
-                wanted = _addresses(session, newsletter.id, group, own=visit.address)
-                send_test(
-                    session,
-                    visit.actor,
-                    newsletter,
-                    issue,
-                    preflight.rendered,
-                    read_addresses(wanted),
-                    pseudonyms,
-                )
+            order_test(
+                engine,
+                visit.actor,
+                newsletter,
+                issue,
+                group=group,
+                to=visit.address,
+                settings=page.settings,
+                pseudonyms=pseudonyms,
+            )
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=409, error=error)
         return back_to_page(request, "test", cut="/test")
@@ -67,9 +61,3 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
         return back_to_page(request, "group", cut="/groups")
 
     return router
-
-
-def _addresses(session: Session, newsletter_id: int, group: str, *, own: str) -> str:
-    if not group:
-        return own
-    return group_addresses(session, newsletter_id, int(group) if group.isdecimal() else 0)

@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import Role, Visibility
+from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError
 from newsletter.feedback.policy import (
     MOST_DAYS,
@@ -126,7 +127,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
 
     @router.get("/newsletters/new")
     def show_new(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         empty = NewsletterDraft(
             slug="",
             name="",
@@ -139,7 +140,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
 
     @router.post("/newsletters/new")
     def create(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
-        visit.demand_everywhere(Role.ADMINISTRATOR)
+        visit.demand_everywhere(Permission.ADMINISTER)
         draft = NewsletterDraft(**form.values())
         faults = page.faults(draft)
         if faults:

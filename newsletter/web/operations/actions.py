@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError, OrderError
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings import actions
@@ -182,7 +183,7 @@ def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None
     elif form.noun == "suppression":
         with reading(engine) as session:
             newsletter_id = find_suppression_row(session, int(on)).newsletter_id
-    visit.rights.demand(Role.OPERATOR, newsletter_id)
+    visit.rights.demand(Permission.OPERATE, newsletter_id)
 
 
 def carry_out(

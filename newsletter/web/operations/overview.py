@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
 from newsletter.mailings.settlement import list_deliveries
 from newsletter.operations.alarms import judge
@@ -64,8 +64,8 @@ def operating_router(  # noqa: C901 - a list of routes
             "stack": STACK,
             "states": DeliveryState,
             "rights": visit.rights,
-            "role": Role.OPERATOR,
-            "may_all": visit.rights.everywhere(Role.OPERATOR),
+            "operate": Permission.OPERATE,
+            "may_all": visit.rights.may_everywhere(Permission.OPERATE),
         }
 
     @router.get("")

@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import Role, SubscriptionState
+from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
 from newsletter.mailings.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter, list_newsletters
@@ -46,7 +47,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             rows = [
                 row
                 for row in list_newsletters(session)
-                if visit.rights.allows(Role.OPERATOR, row.id)
+                if visit.rights.may(Permission.SEE_SUBSCRIBERS, row.id)
             ]
         if len(rows) == 1:
             return RedirectResponse(f"/newsletters/{rows[0].slug}/subscribers", status_code=303)
