@@ -21,6 +21,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.types import new_identity, now
 from newsletter.database.vocabulary import MailingState
+from newsletter.mailings.states import moving_mailings
 
 _ONLY = 1
 #: Which PostgreSQL it is, on which timeline: a promoted replica and a recovery begin another one.
@@ -197,13 +198,11 @@ def _reason(moment: datetime, *, restored: bool) -> str:
 
 
 def _hold(session: Session, reason: str, *, restored: bool) -> None:
-    under_way = [MailingState.PLANNING, MailingState.SENDING]
-    overdue = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at <= now())
+    ahead = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at > now())
     session.execute(
-        update(MailingRow)
-        .where(MailingRow.state.in_(under_way) | overdue)
-        .where(MailingRow.priority <= 0)
-        .values(state=MailingState.PAUSED, halt_reason=reason, restored=restored)
+        moving_mailings(MailingState.PAUSED)
+        .where(~ahead, MailingRow.priority <= 0)
+        .values(halt_reason=reason, restored=restored)
     )
 
 

@@ -31,6 +31,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, MailingRow
 from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BatchState, MailingState
+from newsletter.mailings.states import moving_mailings
 
 #: A hint that led to no claim within this time was lost, or waits behind others: it is given again.
 _HINT_SECONDS = 20
@@ -227,8 +228,8 @@ def finish_mailings(engine: Engine) -> Sequence[int]:
             return []
         # Asked again under the lock: a batch may have been made due again just before.
         return session.scalars(
-            update(MailingRow)
+            moving_mailings(MailingState.FINISHED)
             .where(MailingRow.id.in_(found), is_done)
-            .values(state=MailingState.FINISHED, finished_at=now())
+            .values(finished_at=now())
             .returning(MailingRow.id)
         ).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,16 +31,13 @@ from newsletter.issues.model import issue_from_json
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, save_content
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
-from newsletter.mailings.states import CLAIMABLE
+from newsletter.mailings.states import CLAIMABLE, moving_mailings
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
 #: From which states each order of an operator is possible.
-_PAUSABLE = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
-_RESUMABLE = frozenset({MailingState.PAUSED})
-_CANCELLABLE = _PAUSABLE | _RESUMABLE | {MailingState.DRAFT}
 _MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
 
 
@@ -251,7 +248,7 @@ def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
     Raises:
         ConflictError: It is not under way.
     """
-    _move(session, mailing_id, _PAUSABLE, MailingState.PAUSED, reason)
+    _move(session, mailing_id, MailingState.PAUSED, reason=reason)
 
 
 def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = False) -> None:
@@ -280,7 +277,7 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
     else:
         target = MailingState.PLANNING
     row.served_at = None
-    _move(session, mailing_id, _RESUMABLE, target, "")
+    _move(session, mailing_id, target, sources={MailingState.PAUSED})
 
 
 def cancel_mailing(session: Session, mailing_id: int) -> None:
@@ -291,7 +288,7 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
     Raises:
         ConflictError: It is finished or cancelled already.
     """
-    _move(session, mailing_id, _CANCELLABLE, MailingState.CANCELLED, "")
+    _move(session, mailing_id, MailingState.CANCELLED)
     session.execute(
         update(DeliveryRow)
         .where(
@@ -318,15 +315,16 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
 def _move(
     session: Session,
     mailing_id: int,
-    sources: frozenset[MailingState],
     target: MailingState,
-    reason: str,
+    *,
+    sources: Collection[MailingState] | None = None,
+    reason: str = "",
 ) -> None:
     row = find_mailing(session, mailing_id)
     moved = session.scalar(
-        update(MailingRow)
-        .where(MailingRow.id == mailing_id, MailingRow.state.in_(sources))
-        .values(state=target, halt_reason=reason, restored=False)
+        moving_mailings(target, sources=sources)
+        .where(MailingRow.id == mailing_id)
+        .values(halt_reason=reason, restored=False)
         .returning(MailingRow.id)
     )
     if moved is None:

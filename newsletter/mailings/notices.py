@@ -50,7 +50,7 @@ def create_notice(
     mailing = MailingRow(
         newsletter_id=newsletter_id,
         kind=MailingKind.NOTICE,
-        segment=kind,
+        notice=kind,
         state=MailingState.SENDING,
         priority=PRIORITY,
         uncertain_policy=UncertainPolicy.LEAVE,

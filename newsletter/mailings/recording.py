@@ -51,10 +51,9 @@ from newsletter.database.vocabulary import (
 from newsletter.mailings import ledger
 from newsletter.mailings.ledger import Claim
 from newsletter.mailings.outcomes import Outcome, next_attempt
-from newsletter.mailings.states import CLAIMABLE, FINAL, TRANSITIONS
+from newsletter.mailings.states import BREAKS_LIMIT, CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.tallies import tally
 
-_BREAKS_LIMIT = 3
 #: As wide as its column.
 _TRANSPORT_WIDTH = 128
 
@@ -433,6 +432,6 @@ def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) 
         if held is None or row is None or row.state is not DeliveryState.SENDING:
             return
         row.breaks += 1
-        if row.breaks >= _BREAKS_LIMIT:
+        if row.breaks >= BREAKS_LIMIT:
             row.state, row.settled_at = DeliveryState.FAILED, now()
             row.reply = f"Making this message ended the worker {row.breaks} times."

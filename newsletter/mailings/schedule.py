@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
@@ -20,6 +20,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError, ContentError, Place
+from newsletter.mailings.states import moving_mailings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,16 +136,16 @@ def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
 def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
     """Let what is due be planned; hold what nobody saw to in time."""
     moment = now()
-    due = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at <= moment)
+    due = MailingRow.scheduled_at <= moment
+    scheduled = {MailingState.SCHEDULED}
     late = MailingRow.scheduled_at < moment - grace
     with transaction(engine) as session:
         session.execute(
-            update(MailingRow)
+            moving_mailings(MailingState.PAUSED, sources=scheduled)
             .where(due, late)
             .values(
-                state=MailingState.PAUSED,
                 halt_reason="Its hour passed while no worker ran, longer ago than GRACE_MINUTES. "
                 "Resume it to send it now, or cancel it.",
             )
         )
-        session.execute(update(MailingRow).where(due, ~late).values(state=MailingState.PLANNING))
+        session.execute(moving_mailings(MailingState.PLANNING, sources=scheduled).where(due, ~late))

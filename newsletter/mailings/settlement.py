@@ -21,6 +21,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.mailings.ledger import UNPROVEN
+from newsletter.mailings.states import moving_mailings
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
 _ATTEMPTS_BY_POLICY = 3
@@ -210,11 +211,7 @@ def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> N
         )
     )
     session.execute(
-        update(MailingRow)
-        .where(
-            MailingRow.id == mailing_id,
-            MailingRow.state == MailingState.FINISHED,
-            exists().where(chosen),
-        )
-        .values(state=MailingState.SENDING, finished_at=None)
+        moving_mailings(MailingState.SENDING, sources={MailingState.FINISHED})
+        .where(MailingRow.id == mailing_id, exists().where(chosen))
+        .values(finished_at=None)
     )

@@ -31,6 +31,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.feedback.incidents import newsletter_of_incident
 from newsletter.logs import strike_addresses
+from newsletter.mailings.states import BREAKS_LIMIT
 
 #: Where counting ends.
 MOST = 10_000
@@ -38,8 +39,6 @@ MOST = 10_000
 _RECENT = timedelta(days=7)
 _MAILINGS = 20
 _INCIDENTS = 20
-#: A delivery that ended its worker so often was set aside.
-_POISON_BREAKS = 3
 
 
 class ReplyClass(StrEnum):
@@ -214,7 +213,7 @@ def _unsettled(
     session: Session, chosen: ColumnElement[bool], asked: ColumnElement[bool]
 ) -> Sequence[UnsettledMailing]:
     some = select(DeliveryRow.mailing_id, DeliveryRow.breaks).where(chosen).limit(MOST).subquery()
-    poison = func.count(case((some.c.breaks >= _POISON_BREAKS, 1)))
+    poison = func.count(case((some.c.breaks >= BREAKS_LIMIT, 1)))
     rows = session.execute(
         select(MailingRow.id, MailingRow.newsletter_id, MailingRow.title, func.count(), poison)
         .select_from(some)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from newsletter.database import migrations
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.migrations import is_current, upgrade
 from newsletter.database.tables import MailingRow
@@ -39,12 +40,13 @@ _VALUES: dict[tuple[str, str], tuple[object, object]] = {
     ("batch", "state"): ("pending", "leased"),
     ("delivery", "state"): ("accepted", "sending"),
 }
+_NEWEST = max((Path(migrations.__file__).parent / "versions").glob("0*.py")).stem
 _NEXT_STEP = """
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9999_next_step"
-down_revision = "0001_initial"
+down_revision = "NEWEST"
 branch_labels = None
 depends_on = None
 
@@ -54,7 +56,7 @@ def upgrade() -> None:
         with op.batch_alter_table(table, recreate="auto") as batch_op:
             batch_op.add_column(sa.Column("test_word", sa.Text(), server_default="new"))
             batch_op.create_unique_constraint(f"uq_{table}_test", ["id", "test_word"])
-"""
+""".replace("NEWEST", _NEWEST)
 _Filled = dict[str, list[dict[str, Any]]]
 
 

@@ -57,6 +57,8 @@ class MailingRow(Base):
         title: What its issue was called when it was made, as lists and the archive show it; the
             date, number and summary likewise. Here, not with the content, as lists read them by
             the dozen, and a row's later columns lie behind its long ones.
+        segment: The query that its audience is chosen by; empty for everybody.
+        notice: What a notice is about, such as ``approval-request``; empty of an issue.
         started_at: When it began; None too once it is cancelled before anything left.
     """
 
@@ -79,6 +81,7 @@ class MailingRow(Base):
     issue_number: Mapped[str] = mapped_column(Text, default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")
     segment: Mapped[str] = mapped_column(Text, default="")
+    notice: Mapped[str] = mapped_column(String(64), default="", server_default="")
     uncertain_policy: Mapped[UncertainPolicy] = mapped_column(
         Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK
     )

@@ -40,7 +40,7 @@ def _notices(stage: Stage) -> Sequence[tuple[str, str, str]]:
     """Return to whom notices go, of which kind, and their text."""
     with reading(stage.engine) as session:
         rows = session.execute(
-            select(SubscriberRow.address, MailingRow.segment, MailingRow.id)
+            select(SubscriberRow.address, MailingRow.notice, MailingRow.id)
             .join(DeliveryRow, DeliveryRow.mailing_id == MailingRow.id)
             .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
             .where(MailingRow.kind == MailingKind.NOTICE)
