@@ -58,7 +58,6 @@ DEEDS: Mapping[Action, Message] = {
     Action.SESSION_REFUSE: msg("Sign-in refused"),
     Action.SESSION_REVOKE: msg("Session revoked"),
     Action.SUBSCRIBER_ERASE: msg("Subscriber erased"),
-    Action.SUBSCRIBER_ERASE: msg("Subscriber erased"),
     Action.SUBSCRIBER_EXPORT: msg("Subscribers exported"),
     Action.SUBSCRIBER_IMPORT: msg("List imported"),
     Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
