@@ -163,7 +163,6 @@ def send_test(
     """
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import print_json
-    from newsletter.cli.sending import as_json, show, watch_mailing
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.test_mails import order_test
