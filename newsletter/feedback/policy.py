@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import assert_never
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -88,8 +89,10 @@ def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
         case BounceKind.SOFT if counts(case.reason):
             full = case.streak >= policy.soft_limit
             return FeedbackAction.SUPPRESSED if full else FeedbackAction.COUNTED
-        case _:
+        case BounceKind.SOFT | BounceKind.DELAY | BounceKind.AUTO_REPLY | BounceKind.UNKNOWN:
             return FeedbackAction.NOTED
+        case _:
+            assert_never(case.kind)
 
 
 def counts(reason: str) -> bool:

@@ -205,12 +205,14 @@ def _attribute(
         case Decimal():
             number = AttributeNumber(SubscriptionRow.attributes, name)
             return _sure(_COMPARE[sign](number, literal(float(value), Float())))
-        case _:
+        case date() | DaysAgo():
             # A date is text of the form 2026-01-31; what follows in a timestamp does not count.
             day = Ordered(func.substr(text, 1, 10))
             dated = and_(kind == "string", text.like("____-__-__%"))
             compared = _COMPARE[sign](day, literal(context.day(value).isoformat()))
             return _sure(case((dated, compared), else_=false()))
+        case _:
+            assert_never(value)
 
 
 def _subscribed(field: Field, sign: Operator, day: date, context: _Context) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 
 class Operator(StrEnum):
@@ -158,8 +158,10 @@ def _value(value: Value) -> str:
             return f"{value:f}"
         case DaysAgo(days=days):
             return f"{days} days ago"
-        case _:
+        case date():
             return value.isoformat()
+        case _:
+            assert_never(value)
 
 
 def _quoted(text: str) -> str:
