@@ -1,4 +1,4 @@
-"""The composition root: engine, signer and routes built from settings, once a process."""
+"""What workers add to the composition root: routes for mail, keys that sign it, leases."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
-
-from newsletter.database.engine import open_engine
+from newsletter import services
 from newsletter.errors import Place, SettingError
 from newsletter.message.dkim import DkimKey, read_key
-from newsletter.settings import Settings, signing_keys
-from newsletter.tokens import TokenSigner
+from newsletter.settings import Settings
 from workers.leases import LeaseWatch
 from workers.transports import Route, open_route
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Services:
-    """What tasks, pages and commands work with."""
+class Services(services.Services):
+    """What tasks work with: what all do, and the ways out for mail."""
 
-    settings: Settings
-    engine: Engine
-    signer: TokenSigner
-    message_id_key: bytes
     routes: tuple[Route, ...]
     dkim_keys: tuple[DkimKey, ...] = ()
     watch: LeaseWatch = field(default_factory=LeaseWatch)
@@ -51,13 +44,12 @@ def build(settings: Settings) -> Services:
             place=Place(source="settings", field="MAIL_TRANSPORTS"),
             remedy="Set it to your relay, such as smtp://user:secret@host:587?tls=starttls.",
         )
-    keys = signing_keys(settings)
+    common = services.build_services(settings)
     return Services(
         settings=settings,
-        engine=open_engine(settings.effective_database_url, seconds=settings.database_timeout),
-        signer=TokenSigner(keys),
-        # The oldest key: Message-IDs must stay the same when a new key is put in front.
-        message_id_key=keys[-1],
+        engine=common.engine,
+        signer=common.signer,
+        message_id_key=common.message_id_key,
         routes=tuple(open_route(url.get_secret_value()) for url in settings.mail_transports),
         dkim_keys=tuple(_read_dkim_key(words) for words in settings.dkim_keys),
     )

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from newsletter.bounces.model import Report
-    from newsletter.feedback.attribution import Keys
-    from newsletter.settings import Settings
     from workers.intake.mailbox import Counts
 
 #: Characters of the other side's words in the table; all of them are in the bounce log.
@@ -123,24 +121,16 @@ def _plain(text: str) -> str:
 _DRAIN_OCTETS = 65_536
 
 
-def feedback_keys(settings: Settings) -> Keys:
-    """Return what our signatures on what comes back are checked with."""
-    from newsletter.feedback.attribution import Keys
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import TokenSigner
-
-    keys = signing_keys(settings)
-    return Keys(signer=TokenSigner(keys), message_id_key=keys[-1])
-
-
 def listen_for_bounces(context: typer.Context) -> None:
     """Take bounces and requests to leave by LMTP or SMTP, at BOUNCE_LISTEN (docs/feedback.md)."""
     from newsletter.cli.console import errors
+    from newsletter.services import build_services
     from workers.intake.listener import Doorman, listen_until_signal, read_door
 
     settings = settings_of(context)
     door = read_door(settings.bounce_listen)
-    doorman = Doorman(open_database(settings), feedback_keys(settings))
+    engine = open_database(settings)
+    doorman = Doorman(engine, build_services(settings, engine).feedback_keys)
     import asyncio
 
     asyncio.run(
@@ -161,6 +151,7 @@ def fetch_bounces(
     """
     from newsletter.cli.console import console, print_json
     from newsletter.feedback.mail import Taken
+    from newsletter.services import build_services
     from workers.intake.fetching import Fetcher
     from workers.intake.mailbox import read_account
 
@@ -172,7 +163,8 @@ def fetch_bounces(
             remedy="Set it, such as imaps://user:secret@mail.example.jp/INBOX.",
         )
     account = read_account(settings.bounce_mailbox.get_secret_value())
-    fetcher = Fetcher(account, open_database(settings), feedback_keys(settings))
+    engine = open_database(settings)
+    fetcher = Fetcher(account, engine, build_services(settings, engine).feedback_keys)
 
     def tell(counts: Counts) -> None:
         if json:
@@ -202,6 +194,7 @@ def receive_bounce(
     from newsletter.bounces.mail import MAIL_OCTETS
     from newsletter.cli.console import errors, print_error
     from newsletter.feedback.mail import take_mail
+    from newsletter.services import build_services
 
     raw = sys.stdin.buffer.read(MAIL_OCTETS)
     while sys.stdin.buffer.read(_DRAIN_OCTETS):
@@ -209,7 +202,13 @@ def receive_bounce(
     try:
         settings = settings_of(context)
         engine = open_database(settings)
-        take_mail(engine, raw, feedback_keys(settings), envelope_to=to, is_for_us=True)
+        take_mail(
+            engine,
+            raw,
+            build_services(settings, engine).feedback_keys,
+            envelope_to=to,
+            is_for_us=True,
+        )
     except NewsletterError as error:
         print_error(error)
     except OperationalError:

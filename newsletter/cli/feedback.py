@@ -207,10 +207,10 @@ def settle(
 ) -> None:
     """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
     from newsletter.accounts.command_line import find_actor
-    from newsletter.cli.bounces import feedback_keys
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.incidents import settle_incident
+    from newsletter.services import build_services
 
     settings = settings_of(context)
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
@@ -218,7 +218,12 @@ def settle(
     actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
     with transaction(engine) as session:
         judged = settle_incident(
-            session, actor, incident, resolution, reason=reason, keys=feedback_keys(settings)
+            session,
+            actor,
+            incident,
+            resolution,
+            reason=reason,
+            keys=build_services(settings, engine).feedback_keys,
         )
     console.print(f"{judged:,} judged" if judged else "Closed.")
 

@@ -106,7 +106,7 @@ def show_deliveries(
     from newsletter.mailings.evidence import message_ids
     from newsletter.mailings.mailings import find_mailing
     from newsletter.mailings.settlement import list_deliveries
-    from newsletter.settings import signing_keys
+    from newsletter.services import build_services
 
     settings = settings_of(context)
     engine = open_database(settings)
@@ -115,7 +115,7 @@ def show_deliveries(
     found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
     places = {one.position for one in found}
     with reading(engine) as session:
-        ids = message_ids(session, mailing, signing_keys(settings)[-1], places)
+        ids = message_ids(session, mailing, build_services(settings, engine).message_id_key, places)
     if json:
         print_json(
             [
@@ -161,11 +161,11 @@ def settle(
     """
     from newsletter.cli.console import console
     from newsletter.mailings.actions import settle as settle_mailing
-    from newsletter.settings import signing_keys
+    from newsletter.services import build_services
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
     if journals is not None or log is not None:
-        key = signing_keys(settings_of(context))[-1]
+        key = build_services(settings_of(context), engine).message_id_key
         count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
         console.print(f"{count:,} settled by what was logged")
     elif resend is None:
@@ -338,13 +338,12 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
 
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import TokenSigner
+    from newsletter.services import build_services
     from subscribers.suppression import find_suppressions
 
     settings = settings_of(context)
     engine = open_database(settings)
-    pseudonyms = TokenSigner(signing_keys(settings)).pseudonyms
+    pseudonyms = build_services(settings, engine).pseudonyms
     with reading(engine) as session:
         found = find_suppressions(session, address, pseudonyms)
     if json:

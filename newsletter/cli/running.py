@@ -68,10 +68,10 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
 
 def alive(context: typer.Context, kind: ProcessKind) -> None:
     """Tell by the exit code whether a worker, or beat, lives on this host; for health checks."""
-    from newsletter.database.engine import open_engine
     from newsletter.operations.heartbeats import lives_here
+    from newsletter.services import connect
 
-    engine = open_engine(settings_of(context).effective_database_url)
+    engine = connect(settings_of(context))
     if not lives_here(engine, kind):
         raise UnavailableError(f"No sign of life of {kind.value} on this host for 12 seconds.")
 

@@ -167,8 +167,7 @@ def send_test(
     from newsletter.issues.store import find_issue
     from newsletter.mailings.test_mails import order_test
     from newsletter.newsletters.publications import find_newsletter
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import Pseudonyms
+    from newsletter.services import build_services
 
     if bool(to) == bool(group):
         raise typer.BadParameter("say --to ADDRESS, or --group NAME")
@@ -188,7 +187,7 @@ def send_test(
             group=group,
             to="\n".join(to or ()),
             settings=settings,
-            pseudonyms=Pseudonyms(signing_keys(settings)),
+            pseudonyms=build_services(settings, engine).pseudonyms,
         )
         now = watch_mailing(engine, mailing_id, quiet=json, check=check)
     if json:

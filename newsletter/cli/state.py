@@ -42,12 +42,12 @@ def environment_of(context: typer.Context) -> dict[str, str]:
 
 def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
-    from newsletter.database.engine import open_engine
     from newsletter.database.migrations import upgrade
     from newsletter.private_files import narrow_files
+    from newsletter.services import connect
 
     narrow_files(settings)
-    engine = open_engine(settings.effective_database_url, seconds=settings.database_timeout)
+    engine = connect(settings)
     upgrade(engine)
     return engine
 

@@ -56,8 +56,7 @@ def add(
     from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import Pseudonyms
+    from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportOptions, import_records
@@ -71,7 +70,7 @@ def add(
         source="command line",
         basis=basis,
         language=row.language,
-        pseudonyms=Pseudonyms(signing_keys(settings)),
+        pseudonyms=build_services(settings, engine).pseudonyms,
     )
     values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
     with transaction(engine) as session:
@@ -113,8 +112,7 @@ def import_list(
     from newsletter.cli.console import progress_bar
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import Pseudonyms
+    from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.columns import list_records
     from subscribers.lists.exports import problem_writer
@@ -153,7 +151,7 @@ def import_list(
             tags=tuple(tag or ()),
             dry_run=dry_run,
             digest=digest_of(stream, *how),
-            pseudonyms=Pseudonyms(signing_keys(settings)),
+            pseudonyms=build_services(settings, engine).pseudonyms,
         )
         bar = stack.enter_context(progress_bar("Importing", quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
@@ -382,8 +380,7 @@ def erase(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.settings import signing_keys
-    from newsletter.tokens import Pseudonyms
+    from newsletter.services import build_services
     from subscribers.actions import erase_person
 
     settings = settings_of(context)
@@ -397,7 +394,7 @@ def erase(
             session,
             actor,
             number,
-            Pseudonyms(signing_keys(settings)),
+            build_services(settings, engine).pseudonyms,
             way=UnsubscribeWay.OPERATOR,
             lists=settings.lists_dir,
         )

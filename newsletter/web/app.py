@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.sealing import Sealer
 from newsletter.errors import ForbiddenError
-from newsletter.feedback.attribution import Keys
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.cached_figures import Figures
+from newsletter.services import build_services
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.access import Access, SignInRequiredError
@@ -96,7 +96,7 @@ def create_app(
     app.include_router(leaving_router(settings, engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
-    _include_feedback(app, settings, engine, figures, signer, pages, fetch)
+    _include_feedback(app, settings, engine, figures, pages, fetch)
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(images_router(engine))
     app.include_router(clicks_router(engine, signer))
@@ -182,12 +182,10 @@ def _include_feedback(
     settings: Settings,
     engine: Engine,
     figures: Figures,
-    signer: TokenSigner,
     pages: Pages,
     fetch: Callable[[str], bytes],
 ) -> None:
-    message_id_key = signing_keys(settings)[-1]
-    feedback_keys = Keys(signer=signer, message_id_key=message_id_key)
+    feedback_keys = build_services(settings, engine).feedback_keys
     # Before the page of one bounce: it would take the word for a number.
     app.include_router(rates_router(engine, figures, pages))
     app.include_router(bounces_router(engine, feedback_keys, pages))

@@ -9,11 +9,10 @@ from contextlib import suppress
 import uvicorn
 from fastapi import FastAPI
 
-from newsletter.database.engine import open_engine
 from newsletter.logs import set_up_logs
 from newsletter.mailbox.store import MailboxStore
-from newsletter.settings import LOOPBACK, Settings, signing_keys
-from newsletter.tokens import TokenSigner
+from newsletter.services import build_services
+from newsletter.settings import LOOPBACK, Settings
 from newsletter.web.app import create_app
 
 _log = logging.getLogger(__name__)
@@ -27,10 +26,11 @@ def serve(settings: Settings) -> None:
     set_up_logs(settings)
     if settings.web_host not in LOOPBACK and settings.public_url.startswith("http://"):
         _log.warning("PUBLIC_URL is not https: cookies and links travel in the clear")
+    services = build_services(settings)
     app = create_app(
         settings=settings,
-        engine=open_engine(settings.effective_database_url, seconds=settings.database_timeout),
-        signer=TokenSigner(signing_keys(settings)),
+        engine=services.engine,
+        signer=services.signer,
         mailbox=MailboxStore(settings.mailbox_file) if settings.mailbox_file else None,
     )
     # uvicorn raises the signal that ended it once more.

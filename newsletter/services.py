@@ -1,0 +1,53 @@
+"""The composition root: what pages, commands and workers are built from, once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.feedback.attribution import Keys
+from newsletter.settings import Settings, signing_keys
+from newsletter.tokens import Pseudonyms, TokenSigner
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Services:
+    """What everything works with; nothing is connected before it is used."""
+
+    settings: Settings
+    engine: Engine
+    signer: TokenSigner
+    #: The oldest key: Message-IDs must stay the same when a new key is put in front.
+    message_id_key: bytes
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """By which the erased stay known."""
+        return self.signer.pseudonyms
+
+    @property
+    def feedback_keys(self) -> Keys:
+        """By which what comes back is known to be about a mail of ours."""
+        return Keys(signer=self.signer, message_id_key=self.message_id_key)
+
+
+def connect(settings: Settings) -> Engine:
+    """Return the engine of the database that is set."""
+    return open_engine(settings.effective_database_url, seconds=settings.database_timeout)
+
+
+def build_services(settings: Settings, engine: Engine | None = None) -> Services:
+    """Build the services; ``engine`` where one is open already.
+
+    Raises:
+        SettingError: No signing key is set.
+    """
+    keys = signing_keys(settings)
+    return Services(
+        settings=settings,
+        engine=engine or connect(settings),
+        signer=TokenSigner(keys),
+        message_id_key=keys[-1],
+    )
