@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from newsletter.i18n.messages import Message
+
 
 class ExitCode(IntEnum):
     """Exit codes of the command line, as documented in docs/cli.md."""
@@ -43,18 +45,30 @@ class NewsletterError(Exception):
     """Anything the product refuses or fails to do, said so that a person can act on it.
 
     Attributes:
-        what: One sentence, what is wrong.
+        message: One sentence, what is wrong; worded where it is shown.
         place: Where, when the fault lies in some input.
-        remedy: One sentence, what to do; empty when nothing can be advised.
+        advice: One sentence, what to do; empty when nothing can be advised.
     """
 
     exit_code = ExitCode.INTERNAL
 
-    def __init__(self, what: str, *, place: Place | None = None, remedy: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(
+        self, what: Message | str, *, place: Place | None = None, remedy: Message | str = ""
+    ) -> None:
+        super().__init__(str(what))
+        self.message = what if isinstance(what, Message) else Message(what)
         self.place = place
-        self.remedy = remedy
+        self.advice = remedy if isinstance(remedy, Message) else Message(remedy)
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in English."""
+        return str(self.message)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in English."""
+        return str(self.advice)
 
     def __str__(self) -> str:
         text = self.what if self.place is None else f"{self.place}: {self.what}"

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.engine import transaction
 from newsletter.errors import OrderError
+from newsletter.i18n.messages import msg
 
 _LONGEST_REASON = 500
 
@@ -23,7 +24,7 @@ def read_reason(text: str, *, required: bool = True) -> str:
     """
     reason = "".join(filter(str.isprintable, text)).strip()
     if len(reason) > _LONGEST_REASON or (required and not reason):
-        raise OrderError("Say why, in at most 500 characters.")
+        raise OrderError(msg("Say why, in at most 500 characters."))
     return reason
 
 

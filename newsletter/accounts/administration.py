@@ -17,6 +17,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 
 
 def find_account(session: Session, address: str) -> int:
@@ -101,7 +102,7 @@ def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reas
     why = read_reason(reason)
     account = _lock(session, account_id)
     if account.totp_secret is None:
-        raise ConflictError("This account has no second factor.")
+        raise ConflictError(msg("This account has no second factor."))
     forget_second_factor(session, account)
     end_all_sessions(session, account_id)
     record_event(
@@ -144,5 +145,6 @@ def _lock(session: Session, account_id: int) -> AccountRow:
 def _keep_one_administrator(session: Session, *, had_one: bool) -> None:
     if had_one and not has_administrator(session):
         raise ConflictError(
-            "Somebody must administer all newsletters.", remedy="Name another administrator first."
+            msg("Somebody must administer all newsletters."),
+            remedy=msg("Name another administrator first."),
         )

@@ -31,6 +31,7 @@ from newsletter.errors import (
     TokenError,
 )
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner
 
 _LIFETIMES = {
@@ -87,8 +88,8 @@ def invite(
     account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
     if account is not None and account.password_hash is not None:
         raise ConflictError(
-            f"{parsed.address} has an account already.",
-            remedy="Change its roles, or send it a link to choose a new password.",
+            msg("{address} has an account already.", address=parsed.address),
+            remedy=msg("Change its roles, or send it a link to choose a new password."),
         )
     if account is None:
         account = AccountRow(address=parsed.address, address_key=parsed.key)
@@ -119,7 +120,7 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
     if account is None:
         raise NotFoundError("There is no such account.")
     if account.disabled_at is not None:
-        raise ConflictError("This account is disabled.", remedy="Enable it first.")
+        raise ConflictError(msg("This account is disabled."), remedy=msg("Enable it first."))
     fresh = account.password_hash is None
     revoke_links(session, account_id)
     record_event(session, actor, Action.ACCOUNT_LINK, object=f"account {account_id}")
@@ -207,7 +208,9 @@ def accept(
     if row.purpose is not InvitationPurpose.RESET:
         account.name = _clean(name)
         if not account.name:
-            raise AccountError("A name is needed.", place=Place(source="account", field="name"))
+            raise AccountError(
+                msg("A name is needed."), place=Place(source="account", field="name")
+            )
         account.language = language or account.language
     account.password_hash = hash_password(password, address=account.address)
     session.flush()
@@ -233,7 +236,7 @@ def describe(grants: Iterable[Grant]) -> list[str]:
 
 def _first_administrator(session: Session, address: str) -> AccountRow:
     if has_administrator(session):
-        raise ConflictError("There is an administrator already.")
+        raise ConflictError(msg("There is an administrator already."))
     parsed = parse_address(address)
     account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
     if account is None:

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from newsletter.errors import AccountError, Place, UnavailableError
+from newsletter.i18n.messages import msg
 
 #: Characters. The lower bound follows NIST SP 800-63B-4; the upper bounds the work of one try.
 SHORTEST, LONGEST = 12, 500
@@ -34,7 +35,7 @@ def _turn() -> Iterator[None]:
         UnavailableError: Too many wait, or it does not come in time.
     """
     busy = UnavailableError(
-        "Too many people sign in at this moment.", remedy="Try again in a minute."
+        msg("Too many people sign in at this moment."), remedy=msg("Try again in a minute.")
     )
     if not _places.acquire(blocking=False):
         raise busy
@@ -58,14 +59,18 @@ def hash_password(password: str, *, address: str = "") -> str:
     place = Place(source="account", field="password")
     if not SHORTEST <= len(password) <= LONGEST:
         raise AccountError(
-            f"A password has {SHORTEST} to {LONGEST} characters.",
+            msg(
+                "A password has {shortest} to {longest} characters.",
+                shortest=SHORTEST,
+                longest=LONGEST,
+            ),
             place=place,
-            remedy="A few words that only you would put together are easy to keep in mind.",
+            remedy=msg("A few words that only you would put together are easy to keep in mind."),
         )
     name = address.partition("@")[0].casefold()
     rest = password.casefold().replace(address.casefold(), "") if address else password
     if len(set(rest.replace(name, "") if name else rest)) < _FEWEST_DIFFERENT:
-        raise AccountError("This password is easily guessed.", place=place)
+        raise AccountError(msg("This password is easily guessed."), place=place)
     with _turn():
         return _hasher.hash(password)
 

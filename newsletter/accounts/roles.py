@@ -12,6 +12,7 @@ from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.database.tables import AccountRow, RoleGrantRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError
+from newsletter.i18n.messages import msg
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +50,11 @@ class Rights:
             ForbiddenError: It is not.
         """
         if newsletter_id is None and not self.may_everywhere(permission):
-            raise ForbiddenError("This touches all newsletters; your roles do not reach that far.")
+            raise ForbiddenError(
+                msg("This touches all newsletters; your roles do not reach that far.")
+            )
         if not self.may(permission, newsletter_id):
-            raise ForbiddenError("Your roles do not reach that far.")
+            raise ForbiddenError(msg("Your roles do not reach that far."))
 
 
 #: What whoever has a shell on this machine may do.

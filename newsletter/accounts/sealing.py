@@ -11,6 +11,7 @@ from enum import StrEnum
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from newsletter.errors import AccountError
+from newsletter.i18n.messages import msg
 
 
 class Sealed(StrEnum):
@@ -45,8 +46,8 @@ class Sealer:
             return self._boxes[purpose].decrypt(sealed.encode("utf-8", "surrogatepass")).decode()
         except (InvalidToken, ValueError):
             raise AccountError(
-                "The second factor cannot be read with the present keys.",
-                remedy="Put the former key back into SECRET_KEYS, or reset the account.",
+                msg("The second factor cannot be read with the present keys."),
+                remedy=msg("Put the former key back into SECRET_KEYS, or reset the account."),
             ) from None
 
     def form_token(self, holder: str) -> str:

@@ -15,6 +15,7 @@ from newsletter.accounts.sessions import end_all_sessions
 from newsletter.accounts.tokens import token_hash
 from newsletter.database.tables import AccountRow, RecoveryCodeRow
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 
 _STEP_SECONDS = 30
 #: Clocks may differ by one step either way.
@@ -94,7 +95,7 @@ def enrol(
         .returning(AccountRow.id)
     )
     if taken is None:
-        raise ConflictError("There is a second factor already.")
+        raise ConflictError(msg("There is a second factor already."))
     codes = _new_codes(session, account_id)
     end_all_sessions(session, account_id, besides=besides)
     record_event(session, actor, Action.ACCOUNT_SECOND_FACTOR_ON, object=f"account {account_id}")

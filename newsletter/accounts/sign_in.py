@@ -25,6 +25,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.types import now
 from newsletter.errors import ListError, SignInError
+from newsletter.i18n.messages import msg
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +51,11 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
     stored = account.password_hash if account else None
     if not password_matches(stored, password) or account is None or account.disabled_at:
         _log_failure(engine, account, browser, "password")
-        raise SignInError("Address and password do not fit.")
+        raise SignInError(msg("Address and password do not fit."))
     with transaction(engine) as session:
         account = session.get_one(AccountRow, account.id)
         if account.password_hash != stored:
-            raise SignInError("Address and password do not fit.")
+            raise SignInError(msg("Address and password do not fit."))
         if stored is not None and needs_new_hash(stored):
             account.password_hash = hash_password(password)
         complete = account.totp_secret is None
@@ -78,7 +79,7 @@ def bring_code(
     with reading(engine) as session:
         found = find_session(session, token)
     if found is None or found[0].verified_at is not None:
-        raise SignInError("The time is up.", remedy="Sign in again.")
+        raise SignInError(msg("The time is up."), remedy=msg("Sign in again."))
     _count(engine, Attempt.CODE, str(found[1].id), browser, found[1])
     with transaction(engine) as session:
         account = session.get_one(AccountRow, found[1].id)
@@ -90,7 +91,7 @@ def bring_code(
             whole = open_session(session, account.id, browser, verified=True)
             return SignedIn(token=whole, complete=True, account_id=account.id)
     _log_failure(engine, found[1], browser, "second factor")
-    raise SignInError("This code does not fit, or was used already.")
+    raise SignInError(msg("This code does not fit, or was used already."))
 
 
 def prove_password(engine: Engine, browser: Browser, account_id: int, password: str) -> None:
@@ -104,7 +105,7 @@ def prove_password(engine: Engine, browser: Browser, account_id: int, password: 
     _count(engine, Attempt.PASSWORD, account.address_key, browser, account)
     if not password_matches(account.password_hash, password):
         _log_failure(engine, account, browser, "password")
-        raise SignInError("The password does not fit.")
+        raise SignInError(msg("The password does not fit."))
     with transaction(engine) as session:
         sign_in_limits.forgive(
             session, Attempt.PASSWORD, account=account.address_key, browser=browser
@@ -145,7 +146,10 @@ def _count(
     known = replace(browser, known="" if not own else browser.known)
     if not sign_in_limits.count_try(engine, attempt, account=name, browser=known, moment=now()):
         minutes = int(sign_in_limits.WINDOW.total_seconds()) // 60
-        raise SignInError("This was tried too often.", remedy=f"Try again in {minutes} minutes.")
+        raise SignInError(
+            msg("This was tried too often."),
+            remedy=msg("Try again in {minutes} minutes.", minutes=minutes),
+        )
 
 
 def _log_failure(engine: Engine, account: AccountRow | None, browser: Browser, what: str) -> None:

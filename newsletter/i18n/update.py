@@ -13,7 +13,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from newsletter.i18n.catalogue import FOLDER
+from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE
+from newsletter.i18n.language import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 _METHODS = [
@@ -68,7 +69,10 @@ def problems(path: Path) -> list[str]:
 
 
 def update(path: Path) -> None:
-    """Add the words that a catalogue lacks, without translation, and take out what is unused."""
+    """Add the words that a catalogue lacks, without translation, and take out what is unused.
+
+    A language that has no catalogue yet gets one.
+    """
     catalogue = _read(path)
     catalogue.update(words_in_source(), no_fuzzy_matching=True, update_creation_date=False)
     with path.open("wb") as target:
@@ -83,6 +87,8 @@ def update(path: Path) -> None:
 
 
 def _read(path: Path) -> Catalog:
+    if not path.exists():
+        return Catalog(locale=path.stem, project="newsletter", version="1", fuzzy=False)
     with path.open("rb") as source:
         return read_po(source, locale=path.stem)
 
@@ -105,5 +111,5 @@ def _faults(message: Message) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for each in sorted(FOLDER.glob("*.po")):
-        update(each)
+    for each in set(Language) - {SOURCE_LANGUAGE}:
+        update(FOLDER / f"{each.value}.po")

@@ -220,7 +220,7 @@ def _read(text: str, anchor: str, count: CellCount) -> tuple[Block, ...]:
         return read_body(text, source="blocks", count=count)
     except ContentError as error:
         place = Place(source="blocks", field=anchor)
-        raise ContentError(error.what, place=place, remedy=error.remedy) from None
+        raise ContentError(error.message, place=place, remedy=error.advice) from None
 
 
 def _read_count(text: str, anchor: str) -> int | None:

@@ -34,6 +34,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.newsletters.publications import (
     Newsletter,
     get_newsletter,
@@ -183,13 +184,13 @@ async def check_form(request: Request) -> None:
         return
     access = access_of(request)
     if not _is_own_origin(request, access):
-        raise ForbiddenError("This form was sent from another site.")
+        raise ForbiddenError(msg("This form was sent from another site."))
     token = request.headers.get("x-csrf-token", "")
     if not token:
         form = await request.form(max_fields=_MAX_FIELDS, max_files=_MAX_FILES)
         token = str(form.get("csrf", ""))
     if not access.sealer.form_token_matches(access.holder(request), token):
-        raise ForbiddenError("This form is out of date.", remedy="Load the page again.")
+        raise ForbiddenError(msg("This form is out of date."), remedy=msg("Load the page again."))
 
 
 def _is_own_origin(request: Request, access: Access) -> bool:
@@ -219,7 +220,7 @@ class Requires:
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
         if self.permission and not visit.rights.may(self.permission, visit.newsletter_id):
-            raise ForbiddenError("Your roles do not reach that far.")
+            raise ForbiddenError(msg("Your roles do not reach that far."))
         request.state.visit = request.state.admitted = visit
         return visit
 

@@ -24,7 +24,7 @@ from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
-from newsletter.web.wording import in_japanese
+from newsletter.web.wording import worded
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -145,9 +145,7 @@ def theme_of(request: Request) -> str:
 def _worded(context: Context, sentence: str | Message) -> str:
     """Write a message, or what an error says, in the reader's language."""
     language = Language(context["lang"])
-    if not isinstance(sentence, str):
-        return sentence.in_language(language)
-    return in_japanese(sentence) if language is Language.JAPANESE else sentence
+    return worded(sentence if isinstance(sentence, Message) else Message(sentence), language)
 
 
 @pass_context

@@ -1,8 +1,8 @@
-"""What errors and halts say on Japanese pages: each English sentence with its Japanese one.
+"""What errors and halts say on Japanese pages, where no catalogue has their words.
 
-Errors are raised, and mailings held, in English, far from any page. A sentence is found by its
-fixed words; ``{}`` stands for what varies, in the same order on both sides. A test holds the table
-to what is raised.
+Errors that carry a message are worded by the catalogues. The others are raised, and mailings held,
+in English, far from any page. A sentence is found by its fixed words; ``{}`` stands for what
+varies, in the same order on both sides. A test holds the table to what is raised.
 """
 
 from __future__ import annotations
@@ -13,36 +13,9 @@ from functools import lru_cache
 
 from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
 
 _ACCOUNTS = {
-    "Address and password do not fit.": "アドレスかパスワードが違います。",
-    "The password does not fit.": "パスワードが違います。",
-    "This code does not fit, or was used already.": "コードが違うか、使用済みです。",
-    "The time is up.": "時間切れです。",
-    "Sign in again.": "もう一度サインインしてください。",
-    "This was tried too often.": "試した回数が多すぎます。",
-    "Try again in {} minutes.": "{}分後にもう一度試してください。",
-    "A name is needed.": "名前を入力してください。",
-    "A password has {} to {} characters.": "パスワードは{}文字以上{}文字以内です。",
-    "A few words that only you would put together are easy to keep in mind.": (
-        "自分だけが思いつく言葉をいくつか並べると、覚えやすくなります。"
-    ),
-    "This password is easily guessed.": "このパスワードは簡単に推測されます。",
-    "The second factor cannot be read with the present keys.": (
-        "二段階認証の情報を今の鍵では読めません。"
-    ),
-    "Put the former key back into SECRET_KEYS, or reset the account.": (
-        "以前の鍵をSECRET_KEYSに戻すか、アカウントを初期化してください。"
-    ),
-    "{} has an account already.": "{}にはすでにアカウントがあります。",
-    "Change its roles, or send it a link to choose a new password.": (
-        "権限を変更するか、新しいパスワードを決めるリンクを送ってください。"
-    ),
-    "This account is disabled.": "このアカウントは無効です。",
-    "Enable it first.": "先に有効にしてください。",
-    "There is an administrator already.": "管理者はすでにいます。",
-    "There is a second factor already.": "二段階認証はすでに有効です。",
-    "This account has no second factor.": "このアカウントに二段階認証は設定されていません。",
     "While issues need approval, tests go to people with an account alone.": (
         "承認が必要なニュースレターのテストメールは、アカウントのある人にだけ送れます。"
     ),
@@ -55,29 +28,17 @@ _ACCOUNTS = {
     "Try again tomorrow, or test with fewer addresses.": (
         "明日もう一度試すか、宛先を減らしてください。"
     ),
-    "Too many people sign in at this moment.": "いまサインインが混み合っています。",
-    "Try again in a minute.": "1分後にもう一度試してください。",
-    "Somebody must administer all newsletters.": (
-        "すべてのニュースレターの管理者が一人は必要です。"
-    ),
-    "Name another administrator first.": "先に別の管理者を決めてください。",
-    "Your roles do not reach that far.": "この操作に必要な権限がありません。",
-    "This touches all newsletters; your roles do not reach that far.": (
-        "すべてのニュースレターに関わるため、あなたの権限ではできません。"
-    ),
     "Another person than the one who asked must approve.": (
         "承認は、依頼した人とは別の人が行ってください。"
     ),
 }
 
 _FORMS = {
-    "This form was sent from another site.": "このフォームは別のサイトから送られました。",
     "This form is out of date.": "このフォームは古くなっています。",
     "This page is out of date.": "このページは古くなっています。",
     "Load the page again.": "ページを読み込み直してください。",
     "Load it again.": "読み込み直してください。",
     "Begin again.": "初めからやり直してください。",
-    "Say why, in at most 500 characters.": "理由を500文字以内で書いてください。",
     "No relay {} is set.": "{}という中継サーバーは設定されていません。",
     "MAIL_TRANSPORTS names: {}.": "MAIL_TRANSPORTSにあるのは次のとおりです：{}。",
     "Choose at least one delivery.": "配信を一つ以上選んでください。",
@@ -540,7 +501,7 @@ def tell(error: NewsletterError, language: Language) -> str:
     """Return what an error says: where, what and what to do."""
     if language is not Language.JAPANESE:
         return str(error)
-    words = in_japanese(error.what) + in_japanese(error.remedy)
+    words = worded(error.message, language) + worded(error.advice, language)
     return f"{_placed(error)}{words}"
 
 
@@ -553,6 +514,14 @@ def _placed(error: NewsletterError) -> str:
         return f"{source}の{column[1]}文字目："
     line = f" {error.place.line}行目" if error.place.line is not None else ""
     return f"{source}{line}："
+
+
+def worded(message: Message, language: Language) -> str:
+    """Return a message in a language; by this table where no catalogue has it yet."""
+    text = message.in_language(language)
+    if language is not Language.JAPANESE or text != str(message):
+        return text
+    return in_japanese(text)
 
 
 def in_japanese(sentence: str) -> str:

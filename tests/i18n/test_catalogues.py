@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
+from newsletter.errors import SignInError
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
@@ -49,6 +50,14 @@ def test_bringing_a_catalogue_up_to_date_keeps_what_is_translated(tmp_path: Path
     assert path.read_bytes() == JAPANESE.read_bytes()
 
 
+def test_a_language_without_catalogue_gets_one_with_every_word(tmp_path: Path) -> None:
+    path = tmp_path / "ko.po"
+    update(path)
+    found = problems(path)
+    assert found
+    assert {each.partition(":")[0] for each in found} == {"not translated"}
+
+
 def test_values_are_put_in_after_translation() -> None:
     words = Words(Language.JAPANESE)
     assert words.gettext("Line {line}", line="{x}") == "{x}行目"
@@ -76,3 +85,12 @@ def test_a_message_within_a_message_is_worded_in_the_same_language() -> None:
     found: Message = msg("Line {line}", line=msg("Audit log"))
     assert found.in_language(Language.JAPANESE) == "操作記録行目"
     assert str(found) == "Line Audit log"
+
+
+def test_an_error_is_worded_where_it_is_shown_and_is_english_in_logs() -> None:
+    error = SignInError(
+        msg("This was tried too often."), remedy=msg("Try again in {minutes} minutes.", minutes=5)
+    )
+    assert str(error) == "This was tried too often. Try again in 5 minutes."
+    assert error.message.in_language(Language.JAPANESE) == "試した回数が多すぎます。"
+    assert error.advice.in_language(Language.JAPANESE) == "5分後にもう一度試してください。"

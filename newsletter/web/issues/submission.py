@@ -15,7 +15,7 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.web.issues.proof import read_text
 from newsletter.web.routing import BodyLimit
-from newsletter.web.wording import in_japanese
+from newsletter.web.wording import worded
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.
 _MAX_FIELDS = 20_000
@@ -92,10 +92,9 @@ WrittenForm = Annotated[Written, Depends(read_written)]
 def told(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
     """Say a fault to the page's script: the line or the block it is in, and the remedy."""
     place = error.place
-    worded = in_japanese if language is Language.JAPANESE else str
     return {
         "line": place.line if place else None,
         "block": place.field if place and place.line is None else None,
-        "what": worded(error.what),
-        "remedy": worded(error.remedy),
+        "what": worded(error.message, language),
+        "remedy": worded(error.advice, language),
     }
