@@ -328,6 +328,9 @@ _LISTS = {
     "A quotation mark is missing in this row, or stands within a field.": (
         'この行では、引用符（"）が足りないか、項目の途中にあります。'
     ),
+    "This row goes on beyond 1000 lines or 1 MiB; is a quotation mark missing in it?": (
+        'この1件は、改行を含めて1000行または1MiBを超えています。引用符（"）が足りないか確かめてください。'
+    ),
     "{} is no mail address: {}": "{}はメールアドレスではありません。{}",
     "It needs one @, with something before and after it.": (
         "@は1つだけで、その前後に文字が必要です。"

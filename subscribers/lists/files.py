@@ -26,6 +26,11 @@ _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: Within so many lines the header must stand.
 _HEAD_LINES = 30
 _BROKEN = "A quotation mark is missing in this row, or stands within a field."
+_ENDLESS = "This row goes on beyond 1000 lines or 1 MiB; is a quotation mark missing in it?"
+#: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
+_ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
+#: So often a line is read as part of rows that break before it is read by itself.
+_READINGS = 4
 #: Byte order marks and characters of no width.
 _UNSEEN = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
 
@@ -191,7 +196,7 @@ def csv_records(
         yield Record(line=1, values={}, header=True)
         return
     if header.fault:
-        raise ListError(_BROKEN, place=Place(source=source, line=header.line))
+        raise ListError(header.fault, place=Place(source=source, line=header.line))
     names = _names(header.cells)
     yield Record(line=header.line, values=dict.fromkeys(names), header=True)
     for row in rows:
@@ -207,43 +212,71 @@ class _Row(NamedTuple):
     fault: str = ""
 
 
+class _EndlessRowError(csv.Error):
+    """The row went on beyond the bound."""
+
+
 class _Lines:
-    """Lines with their numbers, of which the row being read can give back all but the first."""
+    """Lines with their numbers, of which the row being read can give back all but the first.
+
+    The work is linear in the list's size: a row is bounded, and a line that was given back several
+    times is read as a row by itself.
+
+    Attributes:
+        row: The lines of the row being read.
+    """
 
     def __init__(self, lines: Iterable[str], number: int = 0) -> None:
         self._lines = iter(lines)
-        self._back: deque[str] = deque()
+        #: Each with how often it was given back; never less often than the one after it.
+        self._back: deque[tuple[str, int]] = deque()
         self.number = number
         self.row: list[str] = []
+        self._given_back: list[int] = []
+        self._size = 0
+
+    def begin_row(self) -> None:
+        """Let the next line be a row's first."""
+        self.row.clear()
+        self._given_back.clear()
+        self._size = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._back.popleft() if self._back else next(self._lines)
+        if len(self.row) >= _ROW_LINES or self._size >= _ROW_SIZE:
+            raise _EndlessRowError
+        if self._given_back and self._given_back[0] >= _READINGS:
+            raise csv.Error
+        line, given_back = self._back.popleft() if self._back else (next(self._lines), 0)
         self.number += 1
         self.row.append(line)
+        self._given_back.append(given_back)
+        self._size += len(line)
         return line
 
     def give_back(self) -> None:
         """Let the lines of a row after its first be read again."""
-        self._back.extendleft(reversed(self.row[1:]))
+        again = zip(self.row[1:], (count + 1 for count in self._given_back[1:]), strict=True)
+        self._back.extendleft(reversed(list(again)))
         self.number -= len(self.row) - 1
-        self.row.clear()
+        self.begin_row()
 
 
 def _rows(lines: _Lines, delimiter: str) -> Iterator[_Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        lines.row.clear()
+        lines.begin_row()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:
+        except csv.Error as error:
             # A quote that is never closed would swallow the rows after its own.
             lines.give_back()
-            yield _Row(line=lines.number, cells=(), fault=_BROKEN)
+            fault = _ENDLESS if isinstance(error, _EndlessRowError) else _BROKEN
+            yield _Row(line=lines.number, cells=(), fault=fault)
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             continue
         yield _Row(line=lines.number - len(lines.row) + 1, cells=cells)

@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, update
@@ -123,6 +124,61 @@ def test_lines_are_let_go_of_as_the_list_goes_on() -> None:
 
     held = max(len(alive) for _record in csv_records(lines(), source="l.csv"))
     assert held < 100
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        ['a","\n'] * 20_000,
+        [*['a","\n'] * 400, 'a,"b" c\n'] * 50,
+        ['"a\n', *["b@example.jp,c\n"] * 30] * 600,
+        ['"' + "a" * 2000 + '","\n'] * 3000,
+    ],
+)
+def test_broken_quotes_cost_no_more_than_the_list_is_long(
+    broken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+    plain = csv.reader
+
+    def counting(lines: Iterator[str], **options: Any) -> Iterator[list[str]]:
+        def counted() -> Iterator[str]:
+            nonlocal read
+            for line in lines:
+                read += 1
+                yield line
+
+        return plain(counted(), **options)
+
+    monkeypatch.setattr(csv, "reader", counting)
+    lines = ["email,name\n", *broken, "z@example.jp,葵\n"]
+    *_, last = csv_records(lines, source="l.csv")
+    assert (last.line, last.values) == (len(lines), {"email": "z@example.jp", "name": "葵"})
+    assert read < 6 * len(lines)
+
+
+def test_a_quote_that_never_ends_holds_a_bounded_part_of_the_list() -> None:
+    alive: weakref.WeakSet[_Line] = weakref.WeakSet()
+
+    def lines() -> Iterator[str]:
+        yield "email,name\n"
+        for number in range(10_000):
+            line = _Line(f'{number}","\n')
+            alive.add(line)
+            yield line
+
+    held = max(len(alive) for _record in csv_records(lines(), source="l.csv"))
+    assert held < 1100
+
+
+def test_a_cell_of_many_lines_is_one_row_and_one_beyond_all_measure_a_fault() -> None:
+    notes = "".join(f"note {number}\n" for number in range(900))
+    text = f'email,note\na@example.jp,"{notes}"\nb@example.jp,"{notes}{notes}"\nc@example.jp,x\n'
+    _, first, *others = _records(text)
+    assert (first.line, first.values["note"]) == (2, notes)
+    fault = next(one for one in others if one.fault)
+    assert (fault.line, "1000 lines" in fault.fault) == (903, True)
+    assert others[-1].values == {"email": "c@example.jp", "note": "x"}
 
 
 def test_a_header_whose_quote_never_ends_is_told_with_its_line() -> None:
