@@ -23,6 +23,9 @@ _NETWORKS_OF_A_SITE = 4
 #: Tallies older than any window are of no use.
 _KEPT = timedelta(days=2)
 
+#: Domains of one mailbox provider that passes over dots before the @.
+_DOTLESS = frozenset({"gmail.com", "googlemail.com"})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinLimits:
@@ -85,9 +88,16 @@ def count_address(
 
 
 def _mailbox_of(address_key: str) -> str:
-    """Return the mailbox that an address is another name of: what stands after a + is free."""
+    """Return the mailbox that an address is another name of.
+
+    What stands after a + is free; dots are, too, at Google, which hands all spellings to one
+    mailbox. Elsewhere a dot may tell two people apart.
+    """
     local, _, domain = address_key.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    name = local.partition("+")[0]
+    if domain in _DOTLESS:
+        return f"{name.replace('.', '')}@gmail.com"
+    return f"{name}@{domain}"
 
 
 def _count(session: Session, scope: str, seconds: int) -> int:

@@ -88,7 +88,7 @@ def _rows(event: FeedbackEvent) -> list[BounceRow]:
     report = event.report
     return [
         BounceRow(
-            event_id=_event_id(event.event_id, recipient.address),
+            event_id=_text(_event_id(event.event_id, recipient.address), 255),
             address=_text(recipient.address, 320),
             kind=_kind(event, recipient),
             source=event.source,
@@ -127,8 +127,13 @@ def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
 def _event_id(event_id: str, address: str) -> str:
     """Return an id of bounded length; a foreign event id may be of any."""
     if len(event_id) > 160:  # noqa: PLR2004 - leaves room for the address's digest
-        event_id = f"{event_id[:90]}…{hashlib.sha256(event_id.encode()).hexdigest()[:40]}"
-    return f"{event_id}:{hashlib.sha256(address.lower().encode()).hexdigest()[:16]}"
+        event_id = f"{event_id[:90]}…{_digest(event_id)[:40]}"
+    return f"{event_id}:{_digest(address.lower())[:16]}"
+
+
+def _digest(foreign: str) -> str:
+    """Return the digest of text that may hold half a character, as UTF-7 can bring it."""
+    return hashlib.sha256(foreign.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(value: str, limit: int) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -41,6 +40,7 @@ from newsletter.newsletters.publications import (
     list_newsletters,
     number_of,
 )
+from newsletter.web.hosts import host_of
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -199,8 +199,8 @@ def _is_own_origin(request: Request, access: Access) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return True
-    own = {urlsplit(access.public_url).netloc, request.headers.get("host", "")}
-    return urlsplit(origin).netloc in own
+    own = {host_of(access.public_url), request.headers.get("host", "")}
+    return host_of(origin) in own
 
 
 @dataclass(frozen=True, slots=True)

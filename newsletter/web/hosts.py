@@ -21,6 +21,14 @@ _HOUR = 3600.0
 _MANY = 50
 
 
+def host_of(url: str) -> str:
+    """Return the host and port that a foreign URL, such as an Origin, names; empty for none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
 class Hosts:
     """The names that are served: that of PUBLIC_URL, ALLOWED_HOSTS, and this machine's own."""
 

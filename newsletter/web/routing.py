@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from http import HTTPStatus
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
 from starlette.types import Message
 
 #: Octets of a body, unless the route says otherwise with `up_to`.
 LARGEST = 64 * 1024
+_MOST_FIELDS = 200
 
 
 @runtime_checkable
@@ -37,6 +39,19 @@ class BodyLimit:
 
     def __call__(self) -> None:
         """Do nothing: `Route` has looked at it before the body was read."""
+
+
+async def read_form(request: Request) -> FormData:
+    """Read the fields of a form; files in it are passed over.
+
+    A route that takes it is a plain function, which runs in a thread of its own: one that were
+    asynchronous for the sake of its form would hold up everybody while it waits for the database.
+    """
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
+        return FormData([(n, value) for n, value in form.multi_items() if isinstance(value, str)])
+
+
+SubmittedForm = Annotated[FormData, Depends(read_form)]
 
 
 def up_to(octets: int) -> Any:  # noqa: ANN401 - what the framework makes of a dependency

@@ -341,3 +341,16 @@ def test_a_report_that_comes_after_the_erasure_keeps_no_address_either(both: Pos
     _judge(both)
     assert READER not in _kept(both)
     assert len(both.rows()) == 2
+
+
+def test_half_a_character_in_an_address_is_kept_and_not_put_off_for_ever(post: Post) -> None:
+    report = (
+        b"From: mailer-daemon@example.net\nTo: bounces@example.jp\nSubject: failed\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+        b"--b\nContent-Type: text/plain\n\nUser unknown\n"
+        b"--b\nContent-Type: message/delivery-status; charset=utf-7\n\n"
+        b"Reporting-MTA: dns; mx.example.net\n\n"
+        b"Final-Recipient: rfc822; a+2AA-@b.jp\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+    )
+    take_mail(post.engine, report, KEYS)
+    assert len(post.rows()) == 1

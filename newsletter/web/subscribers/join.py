@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -17,8 +16,9 @@ from newsletter.mailings.join_requests import JoinDesk
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
+from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.wording import tell
 from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
@@ -101,19 +101,18 @@ def joining_router(
         )
 
     @router.post("/subscribe/{slug}")
-    async def request_join(slug: str, request: Request) -> HTMLResponse:
+    def request_join(slug: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         newsletter = _newsletter(slug)
-        async with request.form(max_files=0, max_fields=10) as form:
-            spoken = str(form.get("lang", ""))
-            filled = _Filled(
-                address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
-                name=str(form.get("name", ""))[:_ADDRESS_LENGTH],
-                language=Language(spoken)
-                if spoken in set(Language)
-                else pages.language_of(request, newsletter.language),
-                time_zone=str(form.get("time_zone", ""))[:_ZONE_LENGTH],
-                trapped=bool(form.get(HONEYPOT)),
-            )
+        spoken = str(form.get("lang", ""))
+        filled = _Filled(
+            address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
+            name=str(form.get("name", ""))[:_ADDRESS_LENGTH],
+            language=Language(spoken)
+            if spoken in set(Language)
+            else pages.language_of(request, newsletter.language),
+            time_zone=str(form.get("time_zone", ""))[:_ZONE_LENGTH],
+            trapped=bool(form.get(HONEYPOT)),
+        )
         try:
             address = parse_address(filled.address)
         except ListError as error:
@@ -158,4 +157,4 @@ def _source(request: Request, settings: Settings) -> str:
     origin = request.headers.get("origin", "")
     if origin in {"", "null", settings.public_url}:
         return request.url.path
-    return f"{request.url.path} from {urlsplit(origin).netloc}"[:255]
+    return f"{request.url.path} from {host_of(origin)}"[:255]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
@@ -13,7 +12,7 @@ from newsletter.mailings.join_requests import send_settings_link
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.preferences import Relation, find_relation, pause
@@ -48,10 +47,9 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         return _show("unsubscribe.html", signer.read_delivery(Purpose.UNSUBSCRIBE, token), token)
 
     @router.post("/u/{token}")
-    async def leave(token: str, request: Request) -> Response:
+    def leave(token: str, form: SubmittedForm) -> Response:
         ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
-        async with request.form(max_files=1, max_fields=10) as form:
-            one_click = form.get("List-Unsubscribe") == "One-Click"
+        one_click = form.get("List-Unsubscribe") == "One-Click"
         way = UnsubscribeWay.ONE_CLICK if one_click else UnsubscribeWay.PAGE
         with transaction(engine) as session:
             unsubscribe(

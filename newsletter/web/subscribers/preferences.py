@@ -16,7 +16,7 @@ from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.join import client_of
 from subscribers.actions import erase_person
 from subscribers.join_limits import kept_network
@@ -29,8 +29,6 @@ from subscribers.preferences import (
     list_choices,
     save_wishes,
 )
-
-_FIELDS = 200
 
 
 def preferences_router(
@@ -72,19 +70,18 @@ def preferences_router(
         return _show("preferences.html", token, saved=False)
 
     @router.post("/p/{token}")
-    async def save(token: str, request: Request) -> HTMLResponse:
+    def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         ref = _read(token)
-        async with request.form(max_files=0, max_fields=_FIELDS) as form:
-            spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
-            ticked = [str(value) for value in form.getlist("newsletter")]
-            wishes = Wishes(
-                name=str(form.get("name", "")),
-                language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
-                html=form.get("format") != "text",
-                newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
-                time_zone=str(form["time_zone"]) if "time_zone" in form else None,
-                weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
-            )
+        spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
+        ticked = [str(value) for value in form.getlist("newsletter")]
+        wishes = Wishes(
+            name=str(form.get("name", "")),
+            language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
+            html=form.get("format") != "text",
+            newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
+            time_zone=str(form["time_zone"]) if "time_zone" in form else None,
+            weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
+        )
         with transaction(engine) as session:
             save_wishes(
                 session,
@@ -116,11 +113,9 @@ def preferences_router(
         return _show("erase.html", token, unsure=False)
 
     @router.post("/p/{token}/erase")
-    async def erase_reader(token: str, request: Request) -> HTMLResponse:
+    def erase_reader(token: str, form: SubmittedForm) -> HTMLResponse:
         ref = _read(token)
-        async with request.form(max_files=0, max_fields=10) as form:
-            sure = form.get("sure") == "yes"
-        if not sure:
+        if form.get("sure") != "yes":
             return _show("erase.html", token, unsure=True)
         with reading(engine) as session:
             find_reader(session, ref.subscriber_id)

@@ -170,6 +170,24 @@ def test_one_address_gets_three_mails_a_day_and_no_hint_of_it(reception: Recepti
     assert len(reception.notices()) == 3
 
 
+def test_all_spellings_of_one_google_mailbox_are_one_address(reception: Reception) -> None:
+    spellings = ["abcd", "a.bcd", "ab.cd", "abc.d+x", "a.b.c.d"]
+    for domain in ("gmail.com", "googlemail.com"):
+        for spelling in spellings:
+            reception.ask(f"{spelling}@{domain}")
+    assert len(reception.notices()) == 3
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//[x"])
+def test_an_origin_that_is_no_address_is_a_foreign_one(reception: Reception, origin: str) -> None:
+    answer = httpx.post(reception.form, data={"email": NEW}, headers={"Origin": origin})
+    assert answer.status_code == 200
+    signing_in = httpx.post(
+        f"{reception.url}/sign-in", data={"address": NEW}, headers={"Origin": origin}
+    )
+    assert signing_in.status_code == 403
+
+
 def test_a_network_that_asks_too_much_is_told_to_wait(engine: Engine, tmp_path: Path) -> None:
     set_stage(engine)
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path, join_limit_network=2) as url:
