@@ -22,7 +22,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
-from subscribers.people import clean_name, find_or_add_person
+from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
 #: How a subscription that was confirmed by mail names its ground.
@@ -213,6 +213,7 @@ def subscribe(
         origin: Where and to what they consented.
         known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
     """
+    person = hold_person(session, subscriber_id)
     row = session.scalars(
         select(SubscriptionRow)
         .where(
@@ -223,11 +224,10 @@ def subscribe(
     ).one_or_none()
     if row is not None and row.state is SubscriptionState.CONFIRMED:
         return False
-    if session.scalar(
+    if person is None or session.scalar(
         select(SubscriberRow.id).where(
             SubscriberRow.id == subscriber_id,
-            SubscriberRow.address_key.is_(None)
-            | is_suppressed(SubscriberRow.address_key, newsletter_id),
+            is_suppressed(SubscriberRow.address_key, newsletter_id),
         )
     ):
         return False

@@ -22,22 +22,46 @@ def find_person(session: Session, address: Address) -> SubscriberRow | None:
 
 
 def find_or_add_person(session: Session, address: Address) -> SubscriberRow:
-    """Return who has an address, added if need be; of two at once, both find the same person."""
-    insert_missing(
-        session,
-        SubscriberRow,
-        [
-            {
-                "address": address.address,
-                "address_key": address.key,
-                "domain": address.domain,
-                "created_at": now(),
-            }
-        ],
+    """Return who has an address, added if need be; of two at once, both find the same person.
+
+    It waits for an erasure that is under way, and the next waits for this transaction. Whoever must
+    not bring back the erased asks `subscribers.suppression.erased_among` after it.
+    """
+    held = (
+        select(SubscriberRow)
+        .where(SubscriberRow.address_key == address.key)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
     )
+    while True:
+        insert_missing(
+            session,
+            SubscriberRow,
+            [
+                {
+                    "address": address.address,
+                    "address_key": address.key,
+                    "domain": address.domain,
+                    "created_at": now(),
+                }
+            ],
+        )
+        # Nobody has it any more where an erasure ended in between.
+        if (person := session.scalars(held).one_or_none()) is not None:
+            return person
+
+
+def hold_person(session: Session, subscriber_id: int) -> SubscriberRow | None:
+    """Return somebody who cannot be erased before this transaction ends; None if they were.
+
+    Whoever writes about a person holds them first: an erasure that is under way is waited for.
+    """
     return session.scalars(
-        select(SubscriberRow).where(SubscriberRow.address_key == address.key)
-    ).one()
+        select(SubscriberRow)
+        .where(SubscriberRow.id == subscriber_id, SubscriberRow.address_key.is_not(None))
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
 
 
 def is_time_zone(name: str) -> bool:

@@ -27,10 +27,12 @@ from newsletter.i18n.language import Language, nearest_language
 from newsletter.tokens import DeliveryRef
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
-from subscribers.people import clean_name, is_time_zone
+from subscribers.people import clean_name, hold_person, is_time_zone
 
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
+
+_NO_MORE = "That subscription is no more."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +93,7 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
     """
     row = session.get(SubscriberRow, subscriber_id)
     if row is None or row.address_key is None:
-        raise NotFoundError("That subscription is no more.")
+        raise NotFoundError(_NO_MORE)
     return row
 
 
@@ -108,7 +110,7 @@ def find_relation(session: Session, ref: DeliveryRef) -> Relation:
         .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
     ).one_or_none()
     if row is None:
-        raise NotFoundError("That subscription is no more.")
+        raise NotFoundError(_NO_MORE)
     newsletter, subscriber, subscription = row
     choices = list_choices(session, ref.subscriber_id)
     return Relation(
@@ -172,7 +174,8 @@ def save_wishes(
     Raises:
         NotFoundError: See `find_reader`.
     """
-    find_reader(session, subscriber_id)
+    if hold_person(session, subscriber_id) is None:
+        raise NotFoundError(_NO_MORE)
     shown = known_of(session, newsletter_id, subscriber_id)
     wished = _wished(session, newsletter_id, wishes, shown)
     changed = {

@@ -112,12 +112,12 @@ class JoinDesk:
         time_zone: str,
     ) -> None:
         with transaction(self.engine) as session:
-            erased = erased_among(session, [address.key], self.pseudonyms)
             request = request_join(
                 session, newsletter, address, name=name, origin=origin, time_zone=time_zone
             )
             self._send_notice(session, newsletter, request, origin)
-            if erased:
+            # Only now: adding the person waited for an erasure that was under way.
+            if erased_among(session, [address.key], self.pseudonyms):
                 session.rollback()
 
     def _send_notice(

@@ -112,6 +112,8 @@ def send_test(
         ConflictError: Somebody asked to be erased; they get no test either. Or nobody approved, and
             an address is no account's; or too many tests went out today.
     """
+    people = [find_or_add_person(session, address) for address in addresses]
+    # Only now: adding people waited for erasures that were under way.
     if erased_among(session, [address.key for address in addresses], pseudonyms):
         raise ConflictError("One of the addresses asked never to get mail again.")
     if newsletter.approval_required:
@@ -134,8 +136,7 @@ def send_test(
     session.flush()
     marked = replace(rendered, subject=(MARK, *rendered.subject))
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
-    for position, address in enumerate(addresses, 1):
-        person = find_or_add_person(session, address)
+    for position, person in enumerate(people, 1):
         session.add(
             DeliveryRow(
                 mailing_id=mailing.id,

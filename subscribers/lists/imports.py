@@ -19,11 +19,9 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem, is_header
-from subscribers.lists.entries import Entry
 from subscribers.lists.files import Record, csv_records
-from subscribers.lists.validation import Judge, Judged, address_problem
+from subscribers.lists.validation import Judge, Judged
 from subscribers.lists.writing import Terms, Written, write_chunk
-from subscribers.suppression import erased_among
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
 #: transaction that makes others wait for a fraction of a second.
@@ -194,6 +192,7 @@ class _Run:
             wording=options.wording,
             language=options.language,
             update=options.update,
+            pseudonyms=options.pseudonyms,
         )
 
     def start(self, connection: Connection) -> int:
@@ -242,19 +241,10 @@ class _Run:
                 self._on_problem(problem)
             else:
                 self._refuse(problem)
-        self._refuse_erased(connection, chunk.entries)
         written = write_chunk(connection, list(chunk.entries.values()), self._terms)
         self._count(written, len(chunk.entries))
         self.report.records += chunk.records
         self._checkpoint(connection)
-
-    def _refuse_erased(self, connection: Connection, entries: dict[str, Entry]) -> None:
-        pseudonyms = self._options.pseudonyms
-        if pseudonyms is None:
-            return
-        for address in erased_among(connection, entries, pseudonyms):
-            reason = "It is suppressed: this person was erased."
-            self._refuse(address_problem(entries.pop(address), reason))
 
     def _count(self, written: Written, entries: int) -> None:
         for name in ("added", "updated", "unsubscribed", "pending", "suppressed"):

@@ -115,14 +115,3 @@ class Judge:
         if not self._tags:
             return entry
         return entry._replace(tags=tuple(dict.fromkeys((*entry.tags, *self._tags))))
-
-
-def address_problem(entry: Entry, reason: str) -> Problem:
-    """Return a problem with an entry's address."""
-    return Problem(
-        line=entry.line,
-        field="address",
-        value=entry.address.address,
-        problem=reason,
-        address=entry.address.address,
-    )

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Row, bindparam, text
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.language import Language
+from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
 from subscribers.lists.entries import Entry
+from subscribers.suppression import erased_among
 
 #: The stage: a chunk as the list has it.
 _STAGED = {
@@ -62,8 +64,11 @@ _LEFT = """SELECT s.line, s.address,
         AND subscription.newsletter_id = :newsletter
     WHERE subscription.state = 'unsubscribed' AND s.state = 'confirmed'"""
 _PEOPLE = """INSERT INTO subscriber (address, address_key, domain, created_at)
-    SELECT address, address_key, domain, :moment FROM list_stage WHERE true
+    SELECT address, address_key, domain, :moment FROM list_stage WHERE true ORDER BY address_key
     ON CONFLICT (address_key) DO NOTHING"""
+#: Waits for erasures that are under way; none can end before this transaction does.
+_HOLD = """SELECT p.id FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
+    ORDER BY p.id FOR KEY SHARE OF p"""
 #: Those of the newsletter whom the chunk names, in an UPDATE of their subscriptions.
 _THEIRS = """FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
     WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter"""
@@ -131,12 +136,18 @@ _TAKE_OUT = text("DELETE FROM list_stage WHERE line IN :lines").bindparams(
     bindparam("lines", expanding=True)
 )
 _IS_SUPPRESSED = "It is suppressed."
+_ERASED = "It is suppressed: this person was erased."
 _GONE = "This person left; only their own new consent brings them back."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """Under which terms a chunk is taken; ``update`` lets the list overwrite what is known."""
+    """Under which terms a chunk is taken.
+
+    Attributes:
+        update: Whether the list overwrites what is known.
+        pseudonyms: By which erased addresses are known.
+    """
 
     newsletter_id: int
     basis: str
@@ -144,6 +155,7 @@ class Terms:
     wording: str
     language: Language
     update: bool
+    pseudonyms: Pseudonyms | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -190,10 +202,12 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
         "language": terms.language.value,
         "moment": _instant(now(), postgres=postgres),
     }
+    people = {entry.address.key: entry for entry in entries}
+    _refuse_erased(connection, people, terms, written)
     left = _refuse_unwanted(connection, terms.newsletter_id, written)
+    _add_people(connection, people, terms, written, values)
     if terms.update:
         written.updated = _run(connection, _merge(postgres=postgres), values)
-    _run(connection, _PEOPLE, values)
     states = {entry.state for entry in entries}
     if SubscriptionState.UNSUBSCRIBED in states:
         _run(connection, _DEPARTURES.format(ends=_ENDS), values)
@@ -212,6 +226,42 @@ def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) 
         told = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
         _run(connection, _TAG.format(tags=told), values)
     return written
+
+
+def _refuse_erased(
+    connection: Connection, people: dict[str, Entry], terms: Terms, written: Written
+) -> None:
+    """Take out who was erased, also of ``people``."""
+    if terms.pseudonyms is None:
+        return
+    erased = [people.pop(key) for key in erased_among(connection, people, terms.pseudonyms)]
+    rows = [(entry.line, entry.address.address) for entry in erased]
+    _refuse(connection, rows, _ERASED, written)
+
+
+def _add_people(
+    connection: Connection,
+    people: dict[str, Entry],
+    terms: Terms,
+    written: Written,
+    values: dict[str, Any],
+) -> None:
+    """Add who is new, and hold everybody until the transaction ends.
+
+    PostgreSQL erases at the same moment: who was erased while this waited is taken out again.
+    """
+    if connection.dialect.name != "postgresql":
+        _run(connection, _PEOPLE, values)
+        return
+    while True:
+        before = connection.begin_nested()
+        _run(connection, _PEOPLE, values)
+        connection.execute(text(_HOLD))
+        if terms.pseudonyms is None or not erased_among(connection, people, terms.pseudonyms):
+            before.commit()
+            return
+        before.rollback()
+        _refuse_erased(connection, people, terms, written)
 
 
 def _refuse_unwanted(
