@@ -10,13 +10,14 @@ import os
 import re
 import secrets
 import tempfile
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import idna
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from newsletter.errors import Place, SettingError
@@ -52,6 +53,7 @@ _CHOSEN_SECRETS = (
 _AUTHORITY = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
 )
+_MAILBOX = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 _WEBHOOKS = (
     *_CHOSEN_SECRETS,
     *("webhook_ses", "webhook_sendgrid", "webhook_mailgun", "webhook_resend", "webhook_mandrill"),
@@ -94,6 +96,10 @@ class Settings(BaseSettings):
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     #: Whether the return path names its delivery, signed: ``bounces+TOKEN@domain``.
     signed_return_path: bool = True
+    #: As whom mail to accounts goes out, ``Name <address>``; empty for a newsletter's sender.
+    account_sender: str = ""
+    #: Where bounces of mail to accounts go; empty for the null return path, which sends none.
+    account_return_path: str = ""
     #: Comma-separated ``domain:selector:file`` of DKIM's private keys in PEM; two for one domain
     #: sign twice.
     dkim_keys: Annotated[tuple[str, ...], NoDecode] = ()
@@ -198,6 +204,14 @@ class Settings(BaseSettings):
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004
             raise ValueError("the token must have at least 32 characters")
+        return value
+
+    @field_validator("account_sender", "account_return_path")
+    @classmethod
+    def _is_mailbox(cls, value: str, info: ValidationInfo) -> str:
+        address = parseaddr(value)[1] if info.field_name == "account_sender" else value
+        if value and not _MAILBOX.fullmatch(address):
+            raise ValueError("must be an address, such as accounts@example.jp")
         return value
 
     @field_validator("trusted_proxies")

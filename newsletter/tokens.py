@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -176,6 +177,23 @@ class TokenSigner:
         return DeliveryRef(
             newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=subscriber_id
         )
+
+
+#: What stands in a text where a token was.
+WITHHELD = "[…]"
+#: Where mail breaks a long word: quoted-printable's soft break (RFC 2045), folding, a quoted reply.
+_BREAK = r"(?:=?\r?\n[ \t>]{0,8})?"
+#: Version and purpose make the first two characters and bound the third; with the shortest numbers
+#: and the signature it has 26. What stands before it may be of the same letters: ``%20``, ``2F``.
+_TOKEN = re.compile(rf"A{_BREAK}Q{_BREAK}[E-Za-f](?:{_BREAK}[A-Za-z0-9_-]){{23,80}}[A-Za-z0-9_-]*")
+
+
+def without_tokens(text: str) -> str:
+    """Return a text without what has the form of a token, under whatever key.
+
+    For what others return or quote: a link within it would act in its reader's place.
+    """
+    return _TOKEN.sub(WITHHELD, text)
 
 
 class Pseudonyms:

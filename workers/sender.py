@@ -155,7 +155,7 @@ def _desk(
     def path(delivery: ClaimedDelivery) -> str:
         ref = _ref(claim.mailing_id, delivery, content)
         address = content.bounce_address
-        return return_path(services.signer, address, ref) if is_signed else address
+        return return_path(services.signer, address, ref) if address and is_signed else address
 
     return Desk(
         compose=compose,

@@ -61,12 +61,7 @@ def invite_somebody(
             time_zone=row.time_zone,
         )
         if not link:
-            mail_link(
-                session,
-                row,
-                token,
-                templates_dir=settings.templates_dir,
-            )
+            mail_link(session, settings, row, token)
     if link:
         console.print(f"{settings.public_url}/welcome/{token}", soft_wrap=True)
     else:

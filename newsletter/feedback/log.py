@@ -6,6 +6,7 @@ Raw reports go first, and then the log's rows, a bit at a time.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,13 +16,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
-from newsletter.database.tables import BounceDecisionRow, BounceRow, CallTokenRow
+from newsletter.database.tables import BounceDecisionRow, BounceRow, CallTokenRow, MailingRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BounceKind, BounceSource, FeedbackAction
+from newsletter.database.vocabulary import BounceKind, BounceSource, FeedbackAction, MailingKind
+from newsletter.feedback.evidence import evidence_of_call, evidence_of_mail, without_secrets
 
 #: Characters of a report that are kept: notices are short, but may return a whole message.
 _RAW_KEPT = 65_536
 _REPLY_KEPT = 2000
+#: Our Message-IDs begin with the mailing's number; see `newsletter.message.identifiers`.
+_MAILING = re.compile(r"<?(\d{1,18})\.")
 
 _KINDS = {
     ReportKind.COMPLAINT: BounceKind.COMPLAINT,
@@ -37,7 +41,7 @@ class FeedbackEvent:
 
     Attributes:
         event_id: What makes it one and the same when it comes again.
-        raw: The report as it came.
+        raw: The report as it came; `newsletter.feedback.evidence` says what of it is kept.
         unsubscribed: Somebody left at the provider that sends for us.
         occurred_at: Aware; None when the report does not say.
     """
@@ -66,7 +70,8 @@ def log_events(session: Session, events: Sequence[FeedbackEvent]) -> int:
 
     Idempotent by event and recipient, also when two processes log the same event at once.
     """
-    rows = {row.event_id: row for event in events for row in _rows(event)}
+    notices = _notices_among(session, events)
+    rows = {row.event_id: row for event in events for row in _rows(event, notices)}
     known = set(
         session.scalars(select(BounceRow.event_id).where(BounceRow.event_id.in_(rows))).all()
     )
@@ -83,9 +88,35 @@ def log_events(session: Session, events: Sequence[FeedbackEvent]) -> int:
     return count
 
 
-def _rows(event: FeedbackEvent) -> list[BounceRow]:
+def _mailing_of(event: FeedbackEvent) -> int | None:
+    match = _MAILING.match(event.report.message_id)
+    return int(match[1]) if match is not None else None
+
+
+def _notices_among(session: Session, events: Sequence[FeedbackEvent]) -> set[int | None]:
+    """Return which mailings that events name are notices."""
+    numbers = {number for number in map(_mailing_of, events) if number is not None}
+    if not numbers:
+        return set()
+    return set(
+        session.scalars(
+            select(MailingRow.id).where(
+                MailingRow.id.in_(numbers), MailingRow.kind == MailingKind.NOTICE
+            )
+        )
+    )
+
+
+def _evidence(event: FeedbackEvent, *, is_notice: bool) -> str:
+    if event.source is BounceSource.WEBHOOK:
+        return evidence_of_call(event.raw, has_words=not is_notice)
+    return evidence_of_mail(event.raw, has_words=not is_notice)
+
+
+def _rows(event: FeedbackEvent, notices: set[int | None]) -> list[BounceRow]:
     nobody = ReportedRecipient(address="", hard=False, reason=Reason.UNKNOWN)
     report = event.report
+    evidence = _evidence(event, is_notice=_mailing_of(event) in notices)
     return [
         BounceRow(
             event_id=_text(_event_id(event.event_id, recipient.address), 255),
@@ -95,8 +126,8 @@ def _rows(event: FeedbackEvent) -> list[BounceRow]:
             reader=_text(report.reader, 64),
             reason=recipient.reason.value,
             status=_text(recipient.status, 16),
-            reply=_text(_said(recipient), _REPLY_KEPT),
-            raw=_text(event.raw.decode("utf-8", "backslashreplace"), _RAW_KEPT),
+            reply=_text(without_secrets(_said(recipient)), _REPLY_KEPT),
+            raw=_text(evidence, _RAW_KEPT),
             return_path=_text(report.return_path, 320),
             message_id=_text(report.message_id, 255),
             feedback_id=_text(report.feedback_id, 255),

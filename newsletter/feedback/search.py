@@ -17,6 +17,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import BounceKind, FeedbackAction
 from newsletter.errors import NotFoundError
+from newsletter.message.verp import without_return_paths
 
 _UNDOABLE = frozenset(
     {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
@@ -47,6 +48,11 @@ class LoggedBounce:
 
     row: BounceRow
     decisions: Sequence[BounceDecisionRow]
+
+    @property
+    def return_path(self) -> str:
+        """The return path as operators see it, without its token."""
+        return without_return_paths(self.row.return_path)
 
     @property
     def standing(self) -> BounceDecisionRow | None:

@@ -1,9 +1,14 @@
-"""Mail to accounts: one-time links, and what changed; notices in the transaction of the change."""
+"""Mail to accounts: one-time links, and what changed; notices in the transaction of the change.
+
+Whoever holds a mailbox of the newsletter that writes could otherwise be sent an administrator's
+link: by a bounce, or by a program that answers. So this mail has the null return path (RFC 5321
+section 4.5.5) and no Reply-To.
+"""
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from enum import StrEnum
-from pathlib import Path
 
 from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
@@ -12,7 +17,7 @@ from newsletter.accounts.invitations import read_invitation
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, NewsletterRow, RoleGrantRow
 from newsletter.database.vocabulary import InvitationPurpose
-from newsletter.mailings.content import NoticeAction
+from newsletter.mailings.content import NoticeAction, Sender
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
@@ -31,7 +36,18 @@ def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None
     ).one_or_none()
 
 
-def post_link(session: Session, token: str, *, templates_dir: Path) -> str | None:
+def _account_sender(settings: Settings, newsletter: NewsletterRow) -> Sender:
+    """Return as whom mail to accounts goes out: the installation's sender, else a newsletter's."""
+    name, address = parseaddr(settings.account_sender)
+    return Sender(
+        name=name if address else newsletter.from_name,
+        address=address or newsletter.from_address,
+        reply_to="",
+        bounce_address=settings.account_return_path,
+    )
+
+
+def post_link(session: Session, settings: Settings, token: str) -> str | None:
     """Queue the mail that hands a link over, from the newsletter that writes to its account.
 
     Return the address that it goes to; None, and nothing is queued, where no newsletter is there.
@@ -40,20 +56,18 @@ def post_link(session: Session, token: str, *, templates_dir: Path) -> str | Non
     sender = sender_for(session, invited.account_id)
     if sender is None:
         return None
-    mail_link(session, sender, token, templates_dir=templates_dir)
+    mail_link(session, settings, sender, token)
     return invited.address
 
 
-def mail_link(
-    session: Session, newsletter: NewsletterRow, token: str, *, templates_dir: Path
-) -> int:
+def mail_link(session: Session, settings: Settings, newsletter: NewsletterRow, token: str) -> int:
     """Queue the mail that hands a link over; return its mailing's number.
 
     Args:
         session: Within the transaction that made the link.
-        newsletter: Whose sender it goes out as.
+        settings: Where the templates are, and as whom the installation writes to accounts.
+        newsletter: Which one writes.
         token: Of an invitation, or of a reset.
-        templates_dir: Where the notices' templates are.
     """
     invited = read_invitation(session, token)
     is_reset = invited.purpose is InvitationPurpose.RESET
@@ -61,7 +75,7 @@ def mail_link(
     draft = NoticeDraft(
         template=template, language=invited.language, publisher=publisher_of(newsletter)
     )
-    rendered = render_notice(draft, templates_dir=templates_dir)
+    rendered = render_notice(draft, templates_dir=settings.templates_dir)
     person = find_or_add_person(session, parse_address(invited.address))
     return create_notice(
         session,
@@ -70,6 +84,7 @@ def mail_link(
         rendered=rendered,
         kind=template.value,
         action=NoticeAction(purpose=Purpose.ACCOUNT, numbers=invited.numbers),
+        sender=_account_sender(settings, newsletter),
     )
 
 
@@ -111,4 +126,5 @@ def tell_owner(
         subscriber_id=person.id,
         rendered=rendered,
         kind=template.value,
+        sender=_account_sender(settings, sender),
     )

@@ -35,10 +35,25 @@ class NoticeAction:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """As whom mail goes out.
+
+    Attributes:
+        bounce_address: Where bounces go; empty for the null return path.
+    """
+
+    name: str
+    address: str
+    reply_to: str
+    bounce_address: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MailingContent:
     """The rendered issue with the sender as it was then.
 
     Attributes:
+        bounce_address: Where bounces go; empty for the null return path.
         date: Every message's Date.
         counts_clicks: Whether its links lead through ours.
         action: Where the button of a notice leads; None for what has none of its own.

@@ -29,7 +29,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.clicks import keep_links
-from newsletter.mailings.content import MailingContent, NoticeAction, save_content
+from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
 from newsletter.message.frame import Identity
@@ -146,14 +146,24 @@ def freeze_content(
     date: datetime,
     kind: MailingKind = MailingKind.ISSUE,
     action: NoticeAction | None = None,
+    sender: Sender | None = None,
 ) -> None:
-    """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date."""
-    domain = newsletter.from_address.rpartition("@")[2]
+    """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date.
+
+    Without a ``sender``, it is the newsletter's.
+    """
+    sender = sender or Sender(
+        name=newsletter.from_name,
+        address=newsletter.from_address,
+        reply_to=newsletter.reply_to,
+        bounce_address=newsletter.bounce_address,
+    )
+    domain = sender.address.rpartition("@")[2]
     notice = kind is MailingKind.NOTICE
     identity = Identity(
-        from_name=newsletter.from_name,
-        from_address=newsletter.from_address,
-        reply_to=newsletter.reply_to,
+        from_name=sender.name,
+        from_address=sender.address,
+        reply_to=sender.reply_to,
         list_id=newsletter.list_id,
         list_name=newsletter.name,
         unsubscribe_address=newsletter.unsubscribe_address,
@@ -169,7 +179,7 @@ def freeze_content(
         newsletter_id=newsletter.id,
         rendered=rendered,
         identity=identity,
-        bounce_address=newsletter.bounce_address,
+        bounce_address=sender.bounce_address,
         message_id_domain=domain,
         date=date,
         counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,

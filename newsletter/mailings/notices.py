@@ -17,7 +17,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.mailings.content import NoticeAction
+from newsletter.mailings.content import NoticeAction, Sender
 from newsletter.mailings.mailings import freeze_content
 from newsletter.rendering.model import RenderedIssue
 
@@ -32,6 +32,7 @@ def create_notice(
     rendered: RenderedIssue,
     kind: str,
     action: NoticeAction | None = None,
+    sender: Sender | None = None,
 ) -> int:
     """Write a notice into the ledger, to be sent once committed; return its mailing's number.
 
@@ -39,11 +40,12 @@ def create_notice(
 
     Args:
         session: Within the transaction of what the notice is about: both happen, or neither.
-        newsletter_id: Whose sender it goes out as.
+        newsletter_id: Whose mailing it is.
         subscriber_id: Whom it goes to.
         rendered: Its content, complete but for the slots that name the recipient.
         kind: What it is, such as ``confirmation``; shown to operators.
         action: Where its button leads, where that is a secret of its reader's.
+        sender: As whom it goes out; the newsletter's sender when None.
     """
     moment = now()
     newsletter = session.get_one(NewsletterRow, newsletter_id)
@@ -68,6 +70,7 @@ def create_notice(
         date=moment,
         kind=MailingKind.NOTICE,
         action=action,
+        sender=sender,
     )
     delivery = DeliveryRow(
         mailing_id=mailing.id, position=1, subscriber_id=subscriber_id, state=DeliveryState.QUEUED

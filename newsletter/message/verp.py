@@ -12,7 +12,7 @@ import binascii
 import re
 
 from newsletter.errors import MessageError, TokenError
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.tokens import WITHHELD, DeliveryRef, Purpose, TokenSigner
 
 #: RFC 5321 section 4.5.3.1.1.
 _LOCAL_OCTETS = 64
@@ -62,6 +62,15 @@ def claims_delivery(address: str) -> bool:
     One that has, and that `read_return_path` refuses, is forged or was signed with a lost key.
     """
     return _SIGNED.search(address) is not None
+
+
+#: Version and purpose of `Purpose.RETURN_PATH`, in base32.
+_TOKEN = re.compile(r"(?<=\+)aec[q-z2-7][a-z2-7]{30,}(?=@|=40|%40)", re.IGNORECASE)
+
+
+def without_return_paths(text: str) -> str:
+    """Return a text without the tokens of signed return paths, by which bounces can be forged."""
+    return _TOKEN.sub(WITHHELD, text)
 
 
 def _to_base32(token: str) -> str:

@@ -36,6 +36,7 @@ from newsletter.errors import ExitCode
 from newsletter.feedback import act_on_new_bounces
 from newsletter.feedback.log import forget_old_bounces
 from newsletter.feedback.mail import take_mail
+from newsletter.tokens import Purpose
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from tests.feedback.conftest import KEYS, SECRET, Post, set_post
@@ -354,3 +355,34 @@ def test_half_a_character_in_an_address_is_kept_and_not_put_off_for_ever(post: P
     )
     take_mail(post.engine, report, KEYS)
     assert len(post.rows()) == 1
+
+
+def test_links_of_another_newsletter_s_reader_stay_out_of_what_operators_read(
+    post: Post, run: Run
+) -> None:
+    choose = KEYS.signer.sign_delivery(Purpose.PREFERENCES, post.ref)
+    returned = f"\r\n\r\nYour settings: https://news.example.jp/p/{choose}\r\n"
+    mail = notice(post.path, message_id=post.message_id).replace(
+        b"text/rfc822-headers", b"message/rfc822"
+    )
+    mail = mail.replace(b"Subject: digest\r\n\r\n", f"Subject: digest{returned}".encode())
+    assert choose.encode() in mail
+    take_mail(post.engine, mail, KEYS)
+    [row] = post.rows()
+    shown = run("show", str(row.id), "--json").stdout
+    assert "user unknown" in shown
+    assert choose not in shown
+    assert "Your settings" not in shown
+    # What was read before stands: the report is proven by the return path that is not shown.
+    with transaction(post.engine) as session:
+        act_on_new_bounces(session, KEYS)
+    assert post.rows()[0].proven
+
+
+def test_of_a_report_about_a_notice_no_words_are_kept(post: Post) -> None:
+    with transaction(post.engine) as session:
+        session.execute(update(MailingRow).values(kind=MailingKind.NOTICE))
+    take_mail(post.engine, notice(post.path, message_id=post.message_id), KEYS)
+    [row] = post.rows()
+    assert "The mail could not be delivered" not in row.raw
+    assert "Status: 5.1.1" in row.raw

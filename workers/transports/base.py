@@ -23,7 +23,7 @@ class ResultKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
-    """RFC 5321 sender and recipient; one recipient a transaction."""
+    """RFC 5321 sender and recipient, one a transaction; no sender is the null return path."""
 
     sender: str
     recipient: str

@@ -300,7 +300,9 @@ class SmtpConnection(asyncio.Protocol):
         """Return MAIL, RCPT and DATA if they may leave at once; else `_refusal` writes them."""
         if "PIPELINING" not in self._extensions or not _is_possible(envelope, self._extensions):
             return b""
-        return (b"RSET\r\n" if self._needs_reset else b"") + b"".join(_commands(envelope))
+        return (b"RSET\r\n" if self._needs_reset else b"") + b"".join(
+            _commands(envelope, self._extensions)
+        )
 
     async def _refusal(self, envelope: Envelope) -> Result | None:
         """Return why the envelope is refused, or None when the message may go."""
@@ -311,7 +313,7 @@ class SmtpConnection(asyncio.Protocol):
         if self._needs_reset:
             _still_open(await self._command("RSET"))
             self._needs_reset = False
-        for verb, command in zip(_VERBS, _commands(envelope), strict=True):
+        for verb, command in zip(_VERBS, _commands(envelope, self._extensions), strict=True):
             self._write(command)
             reply = _still_open(await self._reply())
             if reply.code // 100 not in {2, 3}:
@@ -360,11 +362,19 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-def _commands(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+def _commands(envelope: Envelope, extensions: dict[str, str]) -> tuple[bytes, bytes, bytes]:
+    """Return the envelope's commands.
+
+    Where the relay takes wishes about notices (RFC 3461), they are to return no body, whose links
+    are its reader's alone; and mail without a return path (RFC 5321 section 4.5.5) asks for none.
+    """
+    knows_dsn = "DSN" in extensions
+    wish = " RET=HDRS" if knows_dsn else ""
+    notify = " NOTIFY=NEVER" if knows_dsn and not envelope.sender else ""
     option = " SMTPUTF8" if envelope.needs_smtputf8 else ""
     return (
-        f"MAIL FROM:<{envelope.sender}>{option}\r\n".encode(),
-        f"RCPT TO:<{envelope.recipient}>\r\n".encode(),
+        f"MAIL FROM:<{envelope.sender}>{option}{wish}\r\n".encode(),
+        f"RCPT TO:<{envelope.recipient}>{notify}\r\n".encode(),
         b"DATA\r\n",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from newsletter.tokens import without_tokens
 from workers.transports.base import Result, ResultKind
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
@@ -97,7 +98,8 @@ def classify(reply: Reply, command: str = "") -> Result:
     RFC 5321 section 4.2.1: 2xx is success, 4xx may be tried again, 5xx may not. 421 says that the
     server closes, so it says nothing about this recipient.
     """
-    text = reply.text[:_KEPT]
+    # Filters quote the link they dislike.
+    text = without_tokens(reply.text)[:_KEPT]
     found = _STATUS.match(text)
     kind = {2: ResultKind.ACCEPTED, 4: ResultKind.DEFERRED, 5: ResultKind.REJECTED}.get(
         reply.code // 100, ResultKind.BROKEN

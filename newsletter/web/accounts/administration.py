@@ -168,7 +168,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
 def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
     """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
-    mailed = by == _BY_MAIL and post_link(session, token, templates_dir=settings.templates_dir)
+    mailed = by == _BY_MAIL and post_link(session, settings, token)
     return {"mailed": mailed} if mailed else {"link": f"{settings.public_url}/welcome/{token}"}
 
 

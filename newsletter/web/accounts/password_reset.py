@@ -62,8 +62,6 @@ def _mail(settings: Settings, engine: Engine, address: str, network: str) -> Non
     actor = Actor(account_id=None, name="not signed in", network=network)
     with transaction(engine) as session:
         token = forgotten_link(session, actor, address)
-        if token is not None and not post_link(
-            session, token, templates_dir=settings.templates_dir
-        ):
+        if token is not None and not post_link(session, settings, token):
             # A link that nobody gets would only bar the next one for a while.
             session.rollback()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine, select, update
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.invitations import invite
+from newsletter.accounts.invitations import forgotten_link, invite
 from newsletter.accounts.roles import Grant
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -23,12 +26,14 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role
 from newsletter.i18n.language import Language
-from newsletter.mailings.account_notices import mail_link
+from newsletter.mailings.account_notices import AccountChange, mail_link, tell_owner
 from newsletter.mailings.content import load_content
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from tests.support.ports import await_condition
+from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage
+from tests.support.worker import work, worker
 from tests.web.conftest import SignIn, add_account, csrf_of
 
 #: As the pages are served with; what is mailed is signed by it when it is composed.
@@ -44,9 +49,9 @@ def test_an_invitation_is_a_notice_with_its_link(stage: Stage, language: Languag
         )
         number = mail_link(
             session,
+            Settings(_env_file=None),
             session.get_one(NewsletterRow, stage.newsletter_id),
             token,
-            templates_dir=Settings(_env_file=None).templates_dir,
         )
         payload = session.scalars(select(MailingContentRow.payload)).one()
         content = load_content(session, number)
@@ -55,6 +60,34 @@ def test_an_invitation_is_a_notice_with_its_link(stage: Stage, language: Languag
     assert link.startswith("https://news.example.jp/welcome/")
     assert token not in payload
     assert link.rpartition("/")[2] not in payload
+
+
+@pytest.mark.parametrize("sender", ["", "accounts@city.example.jp"])
+def test_no_newsletter_gets_back_what_is_mailed_to_accounts(
+    stage: Stage, smtp_server: SmtpServer, tmp_path: Path, sender: str
+) -> None:
+    wanted = Settings(_env_file=None, account_sender=sender and f"事務局 <{sender}>")
+    add_account(stage.engine, "chief@example.jp", Role.ADMINISTRATOR)
+    with transaction(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.reply_to = "editors@example.jp"
+        number = session.scalars(select(AccountRow.id)).one()
+        token = forgotten_link(session, COMMAND_LINE, "chief@example.jp")
+        assert token is not None
+        mailings = [
+            mail_link(session, wanted, newsletter, token),
+            tell_owner(session, wanted, number, AccountChange.PASSWORD) or 0,
+        ]
+        own = newsletter.from_address
+    url = stage.engine.url.render_as_string(hide_password=False)
+    with worker(url, smtp_server.url, tmp_path) as services:
+        for mailing in mailings:
+            work(services, mailing)
+    assert [one.sender for one in smtp_server.messages] == ["<>", "<>"]
+    for one in smtp_server.messages:
+        message = message_from_bytes(one.raw, policy=default)
+        assert message["reply-to"] is None
+        assert message["from"].addresses[0].addr_spec == (sender or own)
 
 
 def _links(engine: Engine) -> list[tuple[str, str]]:

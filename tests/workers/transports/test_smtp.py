@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import SettingError
+from newsletter.tokens import Purpose, TokenSigner
 from tests.support.courier import Satchel, carry
 from tests.support.loops import run_apart
 from tests.support.relay import counting_relay
@@ -39,7 +40,7 @@ def _send(
 
 
 @contextmanager
-def _relay(**replies: bytes) -> Iterator[str]:
+def _relay(heard: list[bytes] | None = None, /, **replies: bytes) -> Iterator[str]:
     """Run a relay that answers as told at each step; an empty reply closes the connection."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -52,6 +53,8 @@ def _relay(**replies: bytes) -> Iterator[str]:
             if not self._say("greeting", b"220 relay\r\n"):
                 return
             for line in self.rfile:
+                if heard is not None:
+                    heard.append(line.rstrip())
                 step = line[:4].decode().strip().lower()
                 usual = b"354 go on\r\n" if step == "data" else b"250 fine\r\n"
                 if not self._say(step, usual):
@@ -102,6 +105,38 @@ def test_each_answer_at_each_step_is_told_apart(
     with _relay(**{step: reply}) as url:
         result = _send(url)
     assert (result.kind, result.status) == (kind, status)
+
+
+@pytest.mark.parametrize("more", [b"", b"250-PIPELINING\r\n"])
+@pytest.mark.parametrize(
+    ("sender", "dialogue"),
+    [
+        ("bounces@example.jp", [b"MAIL FROM:<bounces@example.jp> RET=HDRS", b"RCPT TO:<r@a.jp>"]),
+        ("", [b"MAIL FROM:<> RET=HDRS", b"RCPT TO:<r@a.jp> NOTIFY=NEVER"]),
+    ],
+)
+def test_a_relay_that_takes_wishes_is_asked_to_return_no_body(
+    sender: str, dialogue: list[bytes], more: bytes
+) -> None:
+    heard: list[bytes] = []
+    with _relay(heard, ehlo=b"250-relay\r\n" + more + b"250 DSN\r\n") as url:
+        result = _send(url, Envelope(sender=sender, recipient="r@a.jp"))
+    assert result.kind is ResultKind.ACCEPTED
+    assert heard[1:3] == dialogue
+
+
+def test_a_relay_that_takes_none_is_asked_for_nothing() -> None:
+    heard: list[bytes] = []
+    with _relay(heard) as url:
+        _send(url, Envelope(sender="", recipient="r@a.jp"))
+    assert heard[1:3] == [b"MAIL FROM:<>", b"RCPT TO:<r@a.jp>"]
+
+
+def test_a_reply_that_quotes_a_link_is_kept_without_it() -> None:
+    token = TokenSigner([b"k" * 40]).sign(Purpose.PREFERENCES, 1, 2, 3)
+    reply = f"554 5.7.1 blocked for https://news.example.jp/p/{token} in it\r\n".encode()
+    with _relay(dot=reply) as url:
+        assert _send(url).reply == "554 5.7.1 blocked for https://news.example.jp/p/[…] in it"
 
 
 def test_a_failed_quit_after_acceptance_is_no_failure() -> None:

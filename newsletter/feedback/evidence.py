@@ -1,0 +1,164 @@
+"""What is kept of a report: what it says, never the message it returns, and no link of ours.
+
+Operators read reports, and a returned message holds its reader's personal links: whoever follows
+one acts in that person's place, in other newsletters too. So a report is read whole, and written
+down anew: its headers, its own words and status fields, and the returned message's headers, all
+decoded, so that no encoding hides a token.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+from newsletter.bounces.bounce_text import divide
+from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, Part, open_mail, read_headers
+from newsletter.message.verp import without_return_paths
+from newsletter.tokens import WITHHELD, without_tokens
+
+#: Reports passed on within another mail are opened, too.
+_WITHIN = 2
+_HEAD = 16_000
+#: Parts that hold fields alone, by RFC 3464, 5965, 8098 and 6533.
+_STATUS_KINDS = frozenset(
+    {
+        "message/delivery-status",
+        "message/global-delivery-status",
+        "message/feedback-report",
+        "message/disposition-notification",
+        "message/global-disposition-notification",
+    }
+)
+#: Lines of base64 as MIME has them, with the shorter one that ends them.
+_BLOCK = re.compile(
+    r"(?:^[ \t>]{0,16}[A-Za-z0-9+/]{40,}={0,2}[ \t]{0,8}\r?\n)+"
+    r"(?:[ \t>]{0,16}[A-Za-z0-9+/]{1,100}={0,2}[ \t]{0,8}$)?",
+    re.MULTILINE,
+)
+_WORD = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+_HEADER = re.compile(r"\s{0,8}(?:From [^\n]{1,400}\n)?[!-9;-~]{1,80}[ \t]{0,8}:")
+_FIELD_LINE = re.compile(r"[ \t]|[!-9;-~]{1,80}[ \t]{0,8}:")
+_OF_MAIL = frozenset({"from", "received", "return-path", "message-id"})
+
+
+def evidence_of_mail(raw: bytes, *, has_words: bool = True) -> str:
+    """Return what is kept of a report that came as mail.
+
+    Args:
+        raw: The mail as it came.
+        has_words: Whether words of its own are kept; without them, headers and status fields are.
+    """
+    mail = open_mail(raw)
+    if mail.headers.fields:
+        return without_secrets(_of_mail(mail, has_words=has_words, depth=0))
+    text = raw[:MAIL_OCTETS].decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    return without_secrets(_said(text)) if has_words else WITHHELD
+
+
+def evidence_of_call(raw: bytes, *, has_words: bool = True) -> str:
+    """Return what is kept of an event that a provider's call told, which may quote mail as well."""
+    text = raw.decode("utf-8", "backslashreplace")
+    try:
+        event = json.loads(text)
+        kept = _of_value(event, has_words=has_words)
+    except (ValueError, RecursionError):
+        return without_secrets(text)
+    return without_secrets(text if kept == event else json.dumps(kept, ensure_ascii=False))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without tokens of ours, be they plain or in base64."""
+    return _WORD.sub(_without_encoded, without_return_paths(without_tokens(text)))
+
+
+def _without_encoded(found: re.Match[str]) -> str:
+    octets = found[0].rstrip("=")
+    for start in range(4):  # A path before it may be of the same letters.
+        aligned = octets[start : start + (len(octets) - start) // 4 * 4]
+        decoded = base64.b64decode(aligned).decode("latin-1").replace("\0", "")
+        if without_tokens(decoded) != decoded:
+            return WITHHELD
+    return found[0]
+
+
+def _of_mail(mail: Mail, *, has_words: bool, depth: int) -> str:
+    blocks = [_fields(mail.headers)]
+    is_alone = len(mail.parts) == 1 and mail.parts[0].kind == mail.kind
+    for part in mail.parts:
+        body = _of_part(part, has_words=has_words, depth=depth)
+        blocks.append(body if is_alone and body != WITHHELD else f"[{part.kind}]\n{body}")
+    return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
+
+
+def _of_part(part: Part, *, has_words: bool, depth: int) -> str:
+    if part.is_returned:
+        head = part.text.lstrip("\n")[:_HEAD].partition("\n\n")[0].lower()
+        if "multipart/report" in head and depth < _WITHIN:
+            inner = open_mail(part.text.lstrip("\n").encode("utf-8", "replace"))
+            return _of_mail(inner, has_words=has_words, depth=depth + 1)
+        return _returned(part.text)
+    if part.kind in _STATUS_KINDS:
+        return _without_blocks(part.text)
+    if part.kind.startswith("text/") and has_words:
+        return _said(part.text)
+    return WITHHELD
+
+
+def _said(text: str) -> str:
+    """Return what a text says itself, with the headers of the mail that it returns beneath."""
+    own, returned = divide(text)
+    kept = _without_blocks(own)
+    return f"{kept.rstrip()}\n\n{_returned(returned)}" if returned.strip() else kept
+
+
+def _without_blocks(text: str) -> str:
+    return _BLOCK.sub(f"{WITHHELD}\n", text)
+
+
+def _returned(text: str) -> str:
+    """Return the headers of a returned mail; a provider's own may stand apart on top of them."""
+    top, _, rest = text.lstrip("\n ").partition("\n\n")
+    kept = _fields(_fields_of(top))
+    second = rest.partition("\n\n")[0]
+    if "from" not in _fields_of(top) and all(map(_FIELD_LINE.match, second.split("\n"))):
+        kept = f"{kept}\n\n{_fields(_fields_of(second))}"
+    return f"{kept.strip()}\n\n{WITHHELD}".lstrip()
+
+
+def _fields_of(text: str) -> Headers:
+    lines = [line for line in text.split("\n") if line.strip()]
+    quoted = lines and all(line.lstrip().startswith(">") for line in lines)
+    stripped = [line.lstrip().removeprefix(">").removeprefix(" ") for line in lines]
+    width = len(lines[0]) - len(lines[0].lstrip(" ")) if lines else 0
+    outdented = [line[width:] if not line[:width].strip() else line for line in lines]
+    return read_headers("\n".join(stripped if quoted else outdented))
+
+
+def _fields(headers: Headers) -> str:
+    # Each by itself: a token at a value's end does not go on in the next field.
+    return "\n".join(f"{name.title()}: {without_tokens(value)}" for name, value in headers.fields)
+
+
+def _of_value(value: object, *, has_words: bool) -> object:
+    if isinstance(value, dict):
+        return {name: _of_value(one, has_words=has_words) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_of_value(one, has_words=has_words) for one in value]
+    return _of_text(value, has_words=has_words) if isinstance(value, str) else value
+
+
+def _of_text(value: str, *, has_words: bool) -> str:
+    """Return a text of an event: one that is a mail is kept as one."""
+    text = value.replace("\r\n", "\n")
+    if "\n" not in text:
+        return without_secrets(value)
+    if _HEADER.match(text) and any(name in _OF_MAIL for name, _ in read_headers(text).fields):
+        mail = open_mail(text.encode("utf-8", "replace"))
+        return without_secrets(_of_mail(mail, has_words=has_words, depth=0))
+    if not has_words:
+        return WITHHELD
+    own, returned = divide(text)
+    if returned.strip() or _BLOCK.search(own):
+        return without_secrets(_said(text))
+    return without_secrets(value)
