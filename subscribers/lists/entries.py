@@ -178,6 +178,12 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
             continue
         value = given
         if isinstance(given, str):
+            if "\0" in given:
+                # PostgreSQL keeps none in any text.
+                problem = "The value holds a control character."
+                raise RefusedError(
+                    Problem(line=record.line, field=name, value=shown(given), problem=problem)
+                )
             value = given[1:] if form.defused and _DEFUSED.match(given) else given
             value = value if ours.startswith("attributes") else value.strip()
         if value == "":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
@@ -337,18 +339,44 @@ def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) 
         )
         for entry in entries
     ]
-    driver = connection.connection.driver_connection
+    with _as_database_error(connection) as driver:
+        if postgres:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(f"COPY list_stage ({_COLUMNS}) FROM STDIN") as copy,
+            ):
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(rows[0]))
+            driver.executemany(f"INSERT INTO list_stage ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608
+
+
+@contextmanager
+def _as_database_error(connection: Connection) -> Iterator[Any]:
+    """Yield the driver's own connection, whose errors are raised as SQLAlchemy's are.
+
+    Raises:
+        DBAPIError: See SQLAlchemy; without the values, which are people's addresses.
+    """
+    driver, dialect = connection.connection.driver_connection, connection.dialect
     assert driver is not None  # noqa: S101 - the connection is open
-    if postgres:
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY list_stage ({_COLUMNS}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
-    else:
-        marks = ", ".join("?" * len(rows[0]))
-        driver.executemany(f"INSERT INTO list_stage ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608
+    errors = dialect.loaded_dbapi.Error
+    try:
+        yield driver
+    except errors as error:
+        is_gone = dialect.is_disconnect(error, driver, None)
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            "COPY list_stage",
+            None,
+            error,
+            errors,
+            hide_parameters=True,
+            connection_invalidated=is_gone,
+            dialect=dialect,
+        ) from None
 
 
 def _suppression(entry: Entry, *, postgres: bool) -> tuple[str, datetime | str | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 import time
 import weakref
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import DataError
 
-from newsletter.database.engine import reading, transaction
+from newsletter.addresses import parse_address
+from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
@@ -24,13 +27,16 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
+from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.leaving import unsubscribe
 from subscribers.lists.columns import Problem
+from subscribers.lists.entries import Entry
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.writing import Terms, write_chunk
 from tests.support.stage import Stage, set_stage
 
 _LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"
@@ -331,6 +337,52 @@ def test_half_of_a_character_refuses_its_line_alone(stage: Stage) -> None:
         (3, True),
     ]
     assert (report.added, _known(stage, "d@example.jp").name) == (1, "葵🌱")
+
+
+_TEXTS = (
+    *("name", "given_name", "language", "time_zone", "format", "tags", "state", "paused_until"),
+    *("consent_basis", "consent_source", "consent_wording", "consented_at", "suppressed"),
+    *("suppression_evidence", "unsubscribed_at", "attributes.city"),
+)
+
+
+def test_a_nul_in_any_text_refuses_its_line_alone(stage: Stage) -> None:
+    problems: list[Problem] = []
+    broken = [
+        json.dumps({"email": f"a{number}@example.jp", "suppressed": "manual", name: "x\0y"})
+        for number, name in enumerate(_TEXTS)
+    ]
+    lines = [*broken, '{"email": "b@example.jp", "consent_wording": ["x\\u0000y"]}']
+    records = json_records(lines, source="l.jsonl")
+    options = ImportOptions(source="l.jsonl", basis="form", keep_others=True)
+    report = import_records(
+        stage.engine, stage.newsletter_id, records, options, on_problem=problems.append
+    )
+    assert [(one.line, one.field, one.problem) for one in problems] == [
+        (number, name, "The value holds a control character.")
+        for number, name in enumerate(_TEXTS, start=1)
+    ]
+    assert (report.added, report.refusals) == (1, len(_TEXTS))
+
+
+def test_what_the_database_refuses_of_a_chunk_is_its_error(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    stage = set_stage(engine)
+    entry = Entry(2, parse_address("a@example.jp"), "x\0y", "", {})
+    terms = Terms(
+        newsletter_id=stage.newsletter_id,
+        basis="form",
+        source="l.csv",
+        wording="",
+        language=Language.JAPANESE,
+        update=False,
+    )
+    with pytest.raises(DataError) as caught, engine.begin() as connection:
+        write_chunk(connection, [entry], terms)
+    assert "a@example.jp" not in str(caught.value)
+    with engine.begin() as connection:
+        assert write_chunk(connection, [entry._replace(name="x")], terms).added == 1
+    engine.dispose()
 
 
 def test_an_address_in_full_width_characters_is_read_as_usual_ones(stage: Stage) -> None:
