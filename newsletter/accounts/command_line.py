@@ -45,7 +45,7 @@ def find_actor(
         if account is None or account.disabled_at is not None:
             raise NotFoundError(
                 f"There is no account {address} that may sign in.",
-                remedy="See the people under /people.",
+                remedy="See the people under /accounts.",
             )
         rights = rights_of(session, account.id)
     rights.demand(permission, newsletter_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from newsletter.i18n.language import Language
@@ -216,3 +217,8 @@ def test_the_japanese_sample_is_written_without_references() -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
 
     assert "&#" not in to_markdown(issue)
+
+
+@pytest.mark.parametrize("kind", get_args(get_args(Block)[0]), ids=lambda kind: kind.__name__)
+def test_the_issues_that_are_tried_have_every_kind_of_block(kind: type) -> None:
+    assert isinstance(find(BLOCKS, lambda block: isinstance(block, kind)), kind)
