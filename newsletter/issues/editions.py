@@ -64,10 +64,18 @@ def next_date(dates: Sequence[date]) -> date:
 
     Weekly and fortnightly ones keep their weekday; those that appear on certain days of the month
     (the 1st and the 15th, the last one) or on one weekday of it (the second Tuesday) keep these. A
-    newsletter of one edition is taken for a monthly one.
+    newsletter of one edition is taken for a monthly one. Of days at the calendar's end, which an
+    earlier version took, the last comes again.
     """
     known = sorted(set(dates))[-_RHYTHM:]
     last = known[-1]
+    try:
+        return _next_date(known, last)
+    except (OverflowError, ValueError):
+        return last
+
+
+def _next_date(known: Sequence[date], last: date) -> date:
     gaps = [(later - earlier).days for earlier, later in pairwise(known)] or [_ONE_MONTH]
     usual = median_low(gaps)
     by_weeks = all(gap % _WEEK == 0 for gap in gaps)

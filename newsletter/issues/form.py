@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
+from newsletter.issues.days import demand_near
 from newsletter.issues.markdown import read_body, read_markdown, take_links
 from newsletter.issues.markdown_syntax import CellCount
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
@@ -258,11 +259,13 @@ def _within(text: str, name: str) -> str:
 
 
 def _day(text: str) -> date:
+    place = Place(source="blocks", field="date")
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+        day = datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
     except ValueError:
         raise ContentError(
             f"{text!r} is no date.",
-            place=Place(source="blocks", field="date"),
+            place=place,
             remedy="Write it as 2026-12-01.",
         ) from None
+    return demand_near(day, place)

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language, nearest_language, read_language
+from newsletter.issues.days import YEARS
 from newsletter.issues.normalise import find_controls
 
 #: Octets of front matter; a table of contents of a thousand lines has less.
@@ -50,9 +51,12 @@ def _read_day(value: object) -> date:
     found = _DAY.fullmatch(str(value).strip())
     try:
         year, month, day = map(int, found.groups()) if found else (0, 0, 0)
-        return date(year, month, day)
+        read = date(year, month, day)
     except ValueError:
         raise PydanticCustomError("day", "{value} is no date", {"value": str(value)}) from None
+    if read.year not in YEARS:
+        raise PydanticCustomError("far_day", "{value} is too far away", {"value": str(value)})
+    return read
 
 
 def _read_language(value: object) -> Language:
@@ -83,7 +87,7 @@ class FrontMatter(BaseModel):
 
     title: Annotated[str, Field(min_length=1, max_length=300)]
     date: Annotated[date, BeforeValidator(_read_day)]
-    number: str = ""
+    number: Annotated[str, Field(max_length=100)] = ""
     language: Annotated[Language, BeforeValidator(_read_language)] = Language.JAPANESE
     masthead: str = ""
     preheader: Annotated[str, Field(max_length=300)] = ""
@@ -182,6 +186,8 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
         return ContentError(f"{words!r} is no language.", place=place, remedy="Write ja or en.")
     if first["type"] == "day":
         return ContentError(f"{first['msg']}.", place=place, remedy="Write it as 2026-12-01.")
+    if first["type"] == "far_day":
+        return ContentError(f"{first['msg']}.", place=place, remedy="Use years from 1900 to 2200.")
     return ContentError(
         f"{first['msg']}.",
         place=place,

@@ -93,3 +93,11 @@ def test_a_numeral_is_read_as_it_was_written(value: int, like: str) -> None:
 def test_any_title_and_number_have_a_next(title: str, number: str) -> None:
     issue = Issue(title=title, number=number, issue_date=date(2026, 11, 1))
     assert following(issue, []).issue_date == date(2026, 12, 1)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-15", "9998-12-31"])
+def test_what_stands_at_the_end_of_the_calendar_can_be_started_from(day: str) -> None:
+    issue = Issue(title="第40号", number="40", issue_date=date.fromisoformat(day))
+    editions = [Edition(date=date(9999, 12, number), number="") for number in (17, 24, 31)]
+    for known in ([], editions):
+        assert following(issue, known).issue_date >= issue.issue_date

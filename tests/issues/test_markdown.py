@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from time import process_time
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks import check_issue
+from newsletter.issues.digest import read_digest
+from newsletter.issues.form import read_sheet, to_sheet
+from newsletter.issues.markdown import read_markdown
 from newsletter.issues.model import (
     Anchor,
     Comment,
@@ -325,3 +329,20 @@ def test_what_is_long_takes_no_longer_than_its_length(body: str) -> None:
     with contextlib.suppress(ContentError):
         check_issue(_read(body))
     assert time.process_time() - start < 15
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2201-01-01", "0206-11-20"])
+def test_a_day_that_nobody_meant_is_refused_wherever_it_is_typed(day: str) -> None:
+    far = rf"{day} is too far away.*1900 to 2200"
+    with pytest.raises(ContentError, match=rf"md:3: date: {far}"):
+        read_markdown(f"---\ntitle: T\ndate: {day}\n---\n", source="md")
+    with pytest.raises(ContentError, match=rf"txt:1: date: {far}"):
+        read_digest(f"{day}\nTitle\n1. Chapter\ntext\n", source="txt")
+    issue, _ = read_markdown("---\ntitle: T\ndate: 2026-11-20\n---\n\nText\n", source="md")
+    with pytest.raises(ContentError, match=rf"blocks: date: {far}"):
+        read_sheet(replace(to_sheet(issue), date=day), issue, template="")
+
+
+def test_a_number_that_no_edition_has_is_refused() -> None:
+    with pytest.raises(ContentError, match=r"md:4: number: .*100 characters"):
+        read_markdown(f"---\ntitle: T\ndate: 2026-11-20\nnumber: {'4' * 101}\n---\n", source="md")

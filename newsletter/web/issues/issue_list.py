@@ -15,6 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
+from newsletter.issues.days import demand_near
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
@@ -170,14 +171,16 @@ def _title(text: str) -> str:
 
 
 def _day(text: str) -> date:
+    place = Place(source="form", field="date")
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
     except ValueError:
         raise ContentError(
             f"{text!r} is no date.",
-            place=Place(source="form", field="date"),
+            place=place,
             remedy="Write it as 2026-12-01.",
         ) from None
+    return demand_near(day, place)
 
 
 def _read(data: bytes, source: str) -> ReadIssue:

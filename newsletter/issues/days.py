@@ -1,0 +1,25 @@
+"""The days that an edition can have: those of which somebody may have meant one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from newsletter.errors import ContentError, Place
+
+#: Far enough from the calendar's ends that the next edition's day is always one, too.
+YEARS = range(1900, 2201)
+
+
+def demand_near(day: date, place: Place) -> date:
+    """Return an edition's day.
+
+    Raises:
+        ContentError: It lies in no year that an edition can have.
+    """
+    if day.year not in YEARS:
+        raise ContentError(
+            f"{day.isoformat()} is too far away.",
+            place=place,
+            remedy="Use years from 1900 to 2200.",
+        )
+    return day
