@@ -64,6 +64,8 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
         ("DOMAIN_RATES=docomo.ne.jp=quick", "each rate must be a number"),
         ("DKIM_KEYS=example.jp", "domain:selector:file"),
+        ("ACCOUNT_SENDER=事務局", "ACCOUNT_SENDER"),
+        ("ACCOUNT_RETURN_PATH=事務局 <accounts@example.jp>", "ACCOUNT_RETURN_PATH"),
         ("TEMPLATES_DIR=/nowhere", "TEMPLATES_DIR"),
     ],
 )

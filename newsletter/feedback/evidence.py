@@ -37,6 +37,12 @@ _BLOCK = re.compile(
     re.MULTILINE,
 )
 _WORD = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+#: Lines that are a single word of base64's letters, however short they were broken.
+_LINES = re.compile(
+    r"(?:^[ \t>]{0,16}[A-Za-z0-9+/]{8,}={0,2}[ \t]{0,8}\r?\n)+"
+    r"[ \t>]{0,16}[A-Za-z0-9+/]{1,1000}={0,2}[ \t]{0,8}$",
+    re.MULTILINE,
+)
 _HEADER = re.compile(r"\s{0,8}(?:From [^\n]{1,400}\n)?[!-9;-~]{1,80}[ \t]{0,8}:")
 _FIELD_LINE = re.compile(r"[ \t]|[!-9;-~]{1,80}[ \t]{0,8}:")
 _OF_MAIL = frozenset({"from", "received", "return-path", "message-id"})
@@ -69,11 +75,12 @@ def evidence_of_call(raw: bytes, *, has_words: bool = True) -> str:
 
 def without_secrets(text: str) -> str:
     """Return a text without tokens of ours, be they plain or in base64."""
-    return _WORD.sub(_without_encoded, without_return_paths(without_tokens(text)))
+    plain = without_return_paths(without_tokens(text))
+    return _WORD.sub(_without_encoded, _LINES.sub(_without_encoded, plain))
 
 
 def _without_encoded(found: re.Match[str]) -> str:
-    octets = found[0].rstrip("=")
+    octets = re.sub(r"[\s>=]", "", found[0])
     for start in range(4):  # A path before it may be of the same letters.
         aligned = octets[start : start + (len(octets) - start) // 4 * 4]
         decoded = base64.b64decode(aligned).decode("latin-1").replace("\0", "")
@@ -93,32 +100,37 @@ def _of_mail(mail: Mail, *, has_words: bool, depth: int) -> str:
 
 def _of_part(part: Part, *, has_words: bool, depth: int) -> str:
     if part.is_returned:
-        head = part.text.lstrip("\n")[:_HEAD].partition("\n\n")[0].lower()
-        if "multipart/report" in head and depth < _WITHIN:
-            inner = open_mail(part.text.lstrip("\n").encode("utf-8", "replace"))
-            return _of_mail(inner, has_words=has_words, depth=depth + 1)
-        return _returned(part.text)
+        return _returned(part.text, has_words=has_words, depth=depth)
     if part.kind in _STATUS_KINDS:
         return _without_blocks(part.text)
     if part.kind.startswith("text/") and has_words:
-        return _said(part.text)
+        return _said(part.text, depth=depth)
     return WITHHELD
 
 
-def _said(text: str) -> str:
+def _said(text: str, *, depth: int = 0) -> str:
     """Return what a text says itself, with the headers of the mail that it returns beneath."""
     own, returned = divide(text)
     kept = _without_blocks(own)
-    return f"{kept.rstrip()}\n\n{_returned(returned)}" if returned.strip() else kept
+    if not returned.strip():
+        return kept
+    return f"{kept.rstrip()}\n\n{_returned(returned, has_words=True, depth=depth)}"
 
 
 def _without_blocks(text: str) -> str:
     return _BLOCK.sub(f"{WITHHELD}\n", text)
 
 
-def _returned(text: str) -> str:
-    """Return the headers of a returned mail; a provider's own may stand apart on top of them."""
-    top, _, rest = text.lstrip("\n ").partition("\n\n")
+def _returned(text: str, *, has_words: bool, depth: int) -> str:
+    """Return the headers of a returned mail; a provider's own may stand apart on top of them.
+
+    A report that is passed on is kept as one.
+    """
+    text = text.lstrip("\n ")
+    if depth < _WITHIN and "multipart/report" in text[:_HEAD].partition("\n\n")[0].lower():
+        inner = open_mail(text.encode("utf-8", "replace"))
+        return _of_mail(inner, has_words=has_words, depth=depth + 1)
+    top, _, rest = text.partition("\n\n")
     kept = _fields(_fields_of(top))
     second = rest.partition("\n\n")[0]
     if "from" not in _fields_of(top) and all(map(_FIELD_LINE.match, second.split("\n"))):
@@ -150,6 +162,14 @@ def _of_value(value: object, *, has_words: bool) -> object:
 
 def _of_text(value: str, *, has_words: bool) -> str:
     """Return a text of an event: one that is a mail is kept as one."""
+    if value.lstrip().startswith(("{", "[")):  # SNS and others tell an event within a text.
+        try:
+            event = json.loads(value)
+        except ValueError:
+            event = None
+        kept = _of_value(event, has_words=has_words)
+        if kept != event:
+            return json.dumps(kept, ensure_ascii=False)
     text = value.replace("\r\n", "\n")
     if "\n" not in text:
         return without_secrets(value)

@@ -91,6 +91,8 @@ REPORTS = {
     f"------ This is a copy of the message, including all the headers. ------\n\n{SOFT}",
     "beneath nothing": f"{TOP}\n\n{SAID}\n\n{PLAIN}",
     "as a body alone": f"{TOP}\n\n{SAID}\n\n{IN_BASE64}",
+    "as short lines alone": f"{TOP}\n\n{SAID}\n\n"
+    + "\n".join(re.findall(".{1,20}", IN_BASE64.replace("\n", ""))),
     "as soft lines alone": f"{TOP}\n\n{SAID}\n\n{IN_QUOTED_PRINTABLE}",
     "in a quoted answer": f"{TOP}\n\n{SAID}\n\n{_quoted(PLAIN)}",
     "in a quoted body": f"{TOP}\n\n{SAID}\n\n{_quoted(IN_BASE64)}",
@@ -141,13 +143,14 @@ def test_of_a_notice_headers_and_status_alone_are_kept() -> None:
         {"Content": REPORTS["with a body in base64"], "Type": "HardBounce"},
         {"mail": {"headers": [{"name": "List-Unsubscribe", "value": f"<{LINK}>"}]}},
         {"content": base64.b64encode(PLAIN.encode()).decode()},
+        {"Message": json.dumps({"content": IN_BASE64})},
         {"message": {"body-plain": _quoted(BODY)}, "url": LINK},
     ],
 )
 def test_no_link_within_a_provider_s_event_is_kept(event: dict[str, object]) -> None:
     kept = evidence_of_call(json.dumps(event).encode())
     assert not _held(kept)
-    assert not _held(json.dumps(json.loads(kept), ensure_ascii=False).replace("\\n", "\n"))
+    assert not _held(kept.replace("\\\\n", "\n").replace("\\n", "\n"))
     assert json.loads(kept).keys() == event.keys()
 
 

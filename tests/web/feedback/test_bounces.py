@@ -66,6 +66,9 @@ def test_a_bounce_is_found_and_its_report_is_text(post: Post, operator: httpx.Cl
     shown = operator.get(f"/bounces/{number}").text
     assert "<script>alert(1)" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+    # A signed return path lets bounces be forged.
+    assert post.path not in shown
+    assert "bounces+[…]@example.jp" in shown
 
 
 @pytest.mark.parametrize("kind", list(BounceKind))
