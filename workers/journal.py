@@ -22,13 +22,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.disk import force_folder, make_folder
+from newsletter.errors import OrderError, Place
 from newsletter.mailings.outcomes import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
+_NUMBERS = frozenset({"position", "attempts", "code", "subscriber_id"})
+#: No column keeps a number from here on.
+_BEYOND = 2**63
 #: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
 #: that the database does not know.
 _CLOSED, _ASIDE = "closed", "unknown"
@@ -121,6 +126,7 @@ class JournalReading:
         trusted: Whether its silence is proof, too.
         in_doubt: Handed over without a reply; each position with its subscriber, 0 if unknown.
         in_making: What was being made at the moment of death.
+        unreadable: The first line that is none of a journal's; None where there is none.
     """
 
     path: Path
@@ -131,6 +137,7 @@ class JournalReading:
     outcomes: tuple[Outcome, ...]
     in_doubt: Mapping[int, int]
     in_making: int | None
+    unreadable: int | None
 
     def all_outcomes(self) -> list[Outcome]:
         """Return what became of each message, what was handed over without a reply in doubt."""
@@ -148,7 +155,7 @@ class JournalReading:
 
 def read_orphans(folder: Path) -> Iterator[JournalReading]:
     """Yield the journals whose writers are dead; each is locked while the caller works on it."""
-    for path in sorted(folder.glob("*.journal")) if folder.is_dir() else ():
+    for path in _journals(folder, "*.journal"):
         try:
             file = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -178,8 +185,7 @@ def put_away(path: Path) -> None:
 
 def read_closed(folder: Path) -> Iterator[JournalReading]:
     """Yield the journals that were put away, the oldest first."""
-    closed = folder / _CLOSED
-    for path in sorted(closed.glob("*/*.journal")) if closed.is_dir() else ():
+    for path in _journals(folder / _CLOSED, "*/*.journal"):
         with suppress(FileNotFoundError):
             yield _read(path)
 
@@ -188,11 +194,35 @@ def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
     """Yield what each journal below a folder, such as a former host's, says of one mailing.
 
     A journal names its mailing by the identity that no other has.
+
+    Raises:
+        OrderError: Something there is no file that can be read, or a line is none of a journal's.
     """
     for path in sorted(folder.rglob("*.journal")):
-        reading = _read(path)
-        if reading.identity == identity:
-            yield reading.all_outcomes()
+        if not path.is_file():
+            raise _no_journal(path, "This is no file.")
+        try:
+            reading = _read(path)
+        except OSError as error:
+            raise _no_journal(path, f"It cannot be read: {error.strerror}.") from None
+        if reading.identity != identity:
+            continue
+        if reading.unreadable is not None:
+            raise _no_journal(path, "This line is none of a journal's.", reading.unreadable)
+        yield reading.all_outcomes()
+
+
+def _no_journal(path: Path, what: str, line: int | None = None) -> OrderError:
+    return OrderError(
+        what,
+        place=Place(source=str(path), line=line),
+        remedy="Copy the journals anew, or take out what is none.",
+    )
+
+
+def _journals(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yield the files of a pattern in order; a pipe or a folder of such a name is no journal."""
+    yield from filter(Path.is_file, sorted(folder.glob(pattern)) if folder.is_dir() else ())
 
 
 @contextmanager
@@ -232,8 +262,7 @@ def set_aside(reading: JournalReading) -> None:
 
 def read_set_aside(folder: Path) -> Iterator[JournalReading]:
     """Yield what was set aside."""
-    aside = folder / _ASIDE
-    for path in sorted(aside.glob("*.journal")) if aside.is_dir() else ():
+    for path in _journals(folder / _ASIDE, "*.journal"):
         with suppress(FileNotFoundError):
             yield _read(path)
 
@@ -245,14 +274,14 @@ def _read(path: Path) -> JournalReading:
     intents: dict[int, int] = {}
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
-    is_whole = identity is not None
+    unreadable: int | None = None
     # What follows the last line feed was torn by the death and never happened.
-    for line in lines[:-1]:
+    for number, line in enumerate(lines[:-1], start=2):
         kind, _, rest = line.partition(" ")
         try:
             position, person = _read_outcome(rest, outcomes) if kind == "o" else _read_place(rest)
-        except (ValueError, TypeError, IndexError, KeyError):
-            is_whole = False
+        except (ValueError, TypeError, IndexError, KeyError, RecursionError):
+            unreadable = unreadable or number
             continue
         in_making = position if kind == "b" else None
         if kind == "i":
@@ -265,10 +294,11 @@ def _read(path: Path) -> JournalReading:
         identity=identity,
         epoch=epoch,
         token=path.stem,
-        trusted=is_whole and boot == boot_id(),
+        trusted=identity is not None and unreadable is None and boot == boot_id(),
         outcomes=tuple(outcomes.values()),
         in_doubt={place: person for place, person in intents.items() if place not in outcomes},
         in_making=in_making,
+        unreadable=unreadable,
     )
 
 
@@ -278,19 +308,36 @@ def _read_head(line: str) -> tuple[str | None, str, str]:
         # Of mailings from before they had an identity, it is the number.
         identity = str(header.get("mailing") or int(header["mailing_id"]))
         return identity, str(header["boot"]), str(header.get("epoch", ""))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None, "", ""
 
 
 def _read_place(words: str) -> tuple[int, int]:
     position, _, subscriber_id = words.partition(" ")
-    return int(position), int(subscriber_id or 0)
+    place, person = int(position), int(subscriber_id or 0)
+    if not (0 <= place < _BEYOND and 0 <= person < _BEYOND):
+        raise ValueError(words)
+    return place, person
 
 
 def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> tuple[int, int]:
     # A journal of an earlier version lacks the newest fields.
     values = dict(zip(_FIELDS, json.loads(words), strict=False))
-    values["state"] = DeliveryState(values["state"])
-    outcome = Outcome(**values)
+    kept: dict[str, Any] = {name: _storable(name, value) for name, value in values.items()}
+    outcome = Outcome(**kept | {"state": DeliveryState(values["state"])})
     outcomes[outcome.position] = outcome
     return outcome.position, outcome.subscriber_id
+
+
+def _storable(name: str, value: object) -> object:
+    """Return a field of an outcome as the ledger can keep it.
+
+    Raises:
+        ValueError: It is of another type, or a number that no column holds.
+    """
+    if name not in _NUMBERS and isinstance(value, str):
+        # A relay's reply may hold what no database keeps; what it proves stays true.
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if name in _NUMBERS and type(value) is int and 0 <= value < _BEYOND:
+        return value
+    raise ValueError(name)

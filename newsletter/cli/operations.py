@@ -187,6 +187,7 @@ def _prove(
     reason: str,
 ) -> int:
     from newsletter.mailings.actions import settle_by_journals, settle_by_log
+    from newsletter.mailings.evidence import log_lines
     from workers.journal import outcomes_below
 
     count = 0
@@ -194,7 +195,8 @@ def _prove(
         read = partial(outcomes_below, journals)
         count += settle_by_journals(engine, actor, mailing, read, reason=reason)
     if log is not None:
-        with log.open("rb") as lines:
+        with log.open("rb") as file:
+            lines = log_lines(file)
             count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
     return count
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -35,11 +36,19 @@ _LONGEST_LINE = 4096
 _UNKNOWN = CLAIMABLE | {DeliveryState.UNCERTAIN}
 
 
+def log_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a log, of each no more than the beginning that is looked at."""
+    is_beginning = True
+    while piece := file.readline(_LONGEST_LINE):
+        if is_beginning:
+            yield piece
+        is_beginning = piece.endswith(b"\n")
+
+
 def taken_by_relay(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     """Yield Message-ID and queue id of what a log of Postfix or Exim says was taken."""
     open_ids: OrderedDict[bytes, bytes] = OrderedDict()
-    for whole in lines:
-        line = whole[:_LONGEST_LINE]
+    for line in lines:
         if match := _POSTFIX_ID.search(line):
             open_ids[match[1]] = match[2]
             if len(open_ids) > _MOST_OPEN:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,16 +16,16 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, OrderError
 from newsletter.mailings import ledger
 from newsletter.mailings.actions import resume, settle_by_journals, settle_by_log
-from newsletter.mailings.evidence import message_ids, taken_by_relay
+from newsletter.mailings.evidence import log_lines, message_ids, taken_by_relay
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.planning import plan_mailing
 from tests.support.ledger import claim
 from tests.support.stage import Stage, set_stage
-from workers.journal import Journal, outcomes_below
+from workers.journal import Journal, outcomes_below, read_orphans
 
 State = DeliveryState
 KEY = b"k" * 40
@@ -144,3 +147,45 @@ def test_a_restored_mailing_of_which_all_is_known_goes_on_without_a_question(
     lines = _log(stage, restored, 1, 2, 3, 4)
     settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")
     resume(stage.engine, COMMAND_LINE, restored)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("o " + json.dumps(["x", "accepted"]), False),
+        ("o " + json.dumps([1, "accepted", 1, 250, {}]), False),
+        ("o " + json.dumps([2**70, "accepted"]), False),
+        ("o " + json.dumps([1, "accepted", 1, 250, "2.0.0", "half \ud83d\0"]), True),
+        ("o " + json.dumps([1, "accepted", True]), False),
+        ("o " + "[" * 100_000, False),
+        (f"i {2**64} 1", False),
+        ("i 2 -1", False),
+        ("o " + json.dumps([1, "accepted"]), True),
+    ],
+)
+def test_a_line_that_is_none_of_a_journals_is_refused_by_name(
+    tmp_path: Path, *, line: str, kept: bool
+) -> None:
+    header = json.dumps({"boot": "b", "mailing": "seven"})
+    (tmp_path / "a.journal").write_text(f"{header}\nb 1\n{line}\n", encoding="utf-8")
+    (tmp_path / "b.journal").write_text('{"boot": "b", "mailing": "other"}\nwhat\n')
+    if kept:
+        assert [len(each) for each in outcomes_below(tmp_path, "seven")] == [1]
+        return
+    with pytest.raises(OrderError, match=r"a\.journal:3: This line is none of a journal's"):
+        list(outcomes_below(tmp_path, "seven"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_no_journal(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "x.journal")
+    assert list(read_orphans(tmp_path)) == []
+    with pytest.raises(OrderError, match=r"x\.journal: This is no file"):
+        list(outcomes_below(tmp_path, "seven"))
+
+
+def test_of_a_log_no_line_is_held_whole() -> None:
+    longest = b"x" * 50_000 + POSTFIX.splitlines()[1] + b"\n"
+    lines = list(log_lines(io.BytesIO(longest + POSTFIX)))
+    assert max(map(len, lines)) == 4096
+    assert b"".join(lines[1:]) == POSTFIX
