@@ -161,6 +161,11 @@ _HALTS = {
 }
 
 _OPERATING = {
+    "Copy the journals anew, or take out what is none.": (
+        "ジャーナルをコピーし直すか、ジャーナルでないものを取り除いてください。"
+    ),
+    "This is no file.": "ファイルではありません。",
+    "This line is none of a journal's.": "この行はジャーナルの行ではありません。",
     "{} is not held.": "{}は止められていません。",
     "{} is no domain.": "{}はドメインではありません。",
     "Write it as in example.jp.": "example.jpのように書いてください。",
