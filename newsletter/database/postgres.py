@@ -26,8 +26,9 @@ _UNANSWERED_SECONDS = 25
 _GRACE_SECONDS = 5.0
 #: What plans a mailing to millions, or changes tables, may take so long.
 _LONG_SECONDS = 3600.0
-#: A transaction of a client that went away without a word keeps its locks for at most so long.
-_IDLE_SECONDS = 300
+#: A long transaction of a client that went away without a word keeps its locks for at most so
+#: long; any other, for as long as a statement may take.
+_LONG_IDLE_SECONDS = 300
 
 
 #: What was claimed must be on the disk before its mail leaves, whatever the server's default.
@@ -90,7 +91,7 @@ def _set(connection: _PatientConnection, seconds: float) -> None:
     """Set the server's side; by statements, since a pooler in between takes no start options."""
     values = {
         "statement_timeout": int(seconds * 1000),
-        "idle_in_transaction_session_timeout": _IDLE_SECONDS * 1000,
+        "idle_in_transaction_session_timeout": int(seconds * 1000),
         **{f"tcp_keepalives_{name}": value for name, value in _KEEPALIVE.items()},
         "tcp_user_timeout": _UNANSWERED_SECONDS * 1000,
     }
@@ -109,4 +110,7 @@ def allow_long(connection: Connection) -> None:
     """Let the statements of a connection's present transaction take an hour."""
     driver = connection.connection.driver_connection
     cast("_PatientConnection", driver).patience = _LONG_SECONDS
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(_LONG_SECONDS * 1000)}")
+    connection.exec_driver_sql(
+        f"SET LOCAL statement_timeout = {int(_LONG_SECONDS * 1000)};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {_LONG_IDLE_SECONDS * 1000}"
+    )

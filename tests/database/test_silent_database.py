@@ -44,3 +44,20 @@ def test_a_statement_that_takes_too_long_is_ended_but_for_one_that_may(postgres_
     with pytest.raises(OperationalError, match="timeout"), transaction(engine) as session:
         session.execute(text("SELECT pg_sleep(2)"))
     engine.dispose()
+
+
+def test_who_falls_silent_amid_a_transaction_keeps_nobody_out_for_long(postgres_url: str) -> None:
+    whole = open_engine(postgres_url, seconds=_SECONDS)
+    with transaction(whole) as session:
+        session.execute(text("CREATE TABLE shared (number integer)"))
+        session.execute(text("INSERT INTO shared VALUES (1)"))
+    with silent_network(postgres_url) as network:
+        lost = open_engine(network.url, seconds=_SECONDS)
+        with pytest.raises(OperationalError), transaction(lost) as session:
+            session.execute(text("UPDATE shared SET number = 2"))
+            network.fall_silent()
+            session.execute(select(1))
+        lost.dispose()
+        with transaction(whole) as session:
+            session.execute(text("UPDATE shared SET number = 3"))
+    whole.dispose()
