@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import OperationalError
 
 from newsletter.database.engine import open_engine, reading, transaction
-from tests.support.proxy import silent_network
+from tests.support.proxy import SilentNetwork, silent_network
 
 pytestmark = pytest.mark.servers
 
@@ -46,6 +46,13 @@ def test_a_statement_that_takes_too_long_is_ended_but_for_one_that_may(postgres_
     engine.dispose()
 
 
+def _fall_silent_amid_an_update(engine: Engine, network: SilentNetwork) -> None:
+    with transaction(engine) as session:
+        session.execute(text("UPDATE shared SET number = 2"))
+        network.fall_silent()
+        session.execute(select(1))
+
+
 def test_who_falls_silent_amid_a_transaction_keeps_nobody_out_for_long(postgres_url: str) -> None:
     whole = open_engine(postgres_url, seconds=_SECONDS)
     with transaction(whole) as session:
@@ -53,10 +60,8 @@ def test_who_falls_silent_amid_a_transaction_keeps_nobody_out_for_long(postgres_
         session.execute(text("INSERT INTO shared VALUES (1)"))
     with silent_network(postgres_url) as network:
         lost = open_engine(network.url, seconds=_SECONDS)
-        with pytest.raises(OperationalError), transaction(lost) as session:
-            session.execute(text("UPDATE shared SET number = 2"))
-            network.fall_silent()
-            session.execute(select(1))
+        with pytest.raises(OperationalError):
+            _fall_silent_amid_an_update(lost, network)
         lost.dispose()
         with transaction(whole) as session:
             session.execute(text("UPDATE shared SET number = 3"))
