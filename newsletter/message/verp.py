@@ -51,7 +51,11 @@ def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
     if found is None:
         return None
     try:
-        return signer.read_delivery(Purpose.RETURN_PATH, _from_base32(found[1]))
+        token = _from_base32(found[1])
+        # The last letter has bits to spare, in which a forged one may hide.
+        if _to_base32(token) != found[1].lower():
+            return None
+        return signer.read_delivery(Purpose.RETURN_PATH, token)
     except (TokenError, binascii.Error):
         return None
 
