@@ -41,7 +41,7 @@ def show_list(
 ) -> None:
     """Search the log of what came back, the newest first."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
@@ -61,7 +61,10 @@ def show_list(
     if json:
         print_json([as_json(one) for one in found])
         return
-    table = Table("id", "when", "address", "kind", "reason", "mailing", "decision", box=None)
+    table = Table(
+        *("id", Column("when", no_wrap=True), "address", "kind", "reason", "mailing", "decision"),
+        box=None,
+    )
     for one in found:
         row = one.row
         table.add_row(
