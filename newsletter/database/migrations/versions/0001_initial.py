@@ -574,6 +574,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("summary", sa.Text(), server_default="", nullable=False),
         sa.Column("identity", sa.String(length=32), server_default="", nullable=False),
         sa.Column("restored", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("notice", sa.String(64), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_mailing_issue_id")),
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_mailing_newsletter_id")
