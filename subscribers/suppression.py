@@ -33,23 +33,26 @@ def suppress(
     reason: SuppressionReason,
     newsletter_id: int | None = None,
     evidence: str = "",
-) -> bool:
-    """Suppress an address for one newsletter or (None) for all; return whether that was news."""
-    query = select(SuppressionRow.id).where(
-        SuppressionRow.address_key == address_key,
+) -> int | None:
+    """Suppress an address for one newsletter or (None) for all.
+
+    Returns:
+        The new suppression's id; None where there was one already.
+    """
+    scope = (
         SuppressionRow.newsletter_id.is_(None)
         if newsletter_id is None
-        else SuppressionRow.newsletter_id == newsletter_id,
+        else SuppressionRow.newsletter_id == newsletter_id
     )
+    query = select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
     if session.scalar(query) is not None:
-        return False
-    session.add(
-        SuppressionRow(
-            address_key=address_key, reason=reason, newsletter_id=newsletter_id, evidence=evidence
-        )
+        return None
+    row = SuppressionRow(
+        address_key=address_key, reason=reason, newsletter_id=newsletter_id, evidence=evidence
     )
+    session.add(row)
     session.flush()
-    return True
+    return row.id
 
 
 def is_suppressed(
@@ -74,18 +77,6 @@ def erased_among(
         select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(by_hash))
     )
     return frozenset(by_hash[hashed] for hashed in found if hashed is not None)
-
-
-def find_suppression(session: Session, address_key: str, newsletter_id: int | None) -> int | None:
-    """Return the id of an address's suppression for one newsletter or (None) for all."""
-    scope = (
-        SuppressionRow.newsletter_id.is_(None)
-        if newsletter_id is None
-        else SuppressionRow.newsletter_id == newsletter_id
-    )
-    return session.scalar(
-        select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

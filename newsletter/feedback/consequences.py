@@ -30,7 +30,7 @@ from newsletter.feedback.attribution import Attribution, Keys, attribute
 from newsletter.feedback.policy import Case, FeedbackPolicy, count_streaks, decide, load_policies
 from newsletter.feedback.waves import WaveRule, find_waves, in_wave
 from subscribers.leaving import unsubscribe
-from subscribers.suppression import erased_among, find_suppression, lift_suppressions, suppress
+from subscribers.suppression import erased_among, lift_suppressions, suppress
 
 _CHUNK = 500
 _REASONS = {
@@ -148,15 +148,13 @@ class _Verdict:
             decision.unsubscribed = self._unsubscribe(UnsubscribeWay.COMPLAINT)
         scope = row.newsletter_id if complaint and not self.policy.complaint_everywhere else None
         reason = _REASONS[row.kind]
-        news = suppress(
+        decision.suppression_id = suppress(
             self.session,
             address_key=key,
             reason=reason,
             newsletter_id=scope,
             evidence=f"bounce {row.id}: {row.status} {row.reply}".strip()[:500],
         )
-        if news:
-            decision.suppression_id = find_suppression(self.session, key, scope)
 
     def _unsubscribe(self, way: UnsubscribeWay) -> bool:
         row = self.row
