@@ -39,6 +39,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import NewsletterError
 from newsletter.mailings.audience import audience
 from newsletter.mailings.schedule import due_in
+from newsletter.mailings.states import moving_mailings
 
 #: PostgreSQL's code for it (SQLSTATE class 40).
 _SERIALIZATION_FAILURE = "40001"
@@ -104,7 +105,11 @@ def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
         _cut_batches(session, mailing, waves)
         mailing.planned = planned
         if state is MailingState.PLANNING:
-            mailing.state = MailingState.SENDING
+            session.execute(
+                moving_mailings(MailingState.SENDING, sources={state}).where(
+                    MailingRow.id == mailing.id
+                )
+            )
         mailing.started_at = started_at
         return planned
 
