@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -117,25 +118,19 @@ FORMS: Mapping[str, OrderForm] = {
     ),
 }
 
-_SHARED: Mapping[Action, Callable[[Engine, Actor, str, str], None]] = {
-    Action.RELAY_RELEASE: lambda engine, actor, name, reason: release_relay(
-        engine, actor, name, reason=reason
-    ),
-    Action.DOMAIN_HOLD: lambda engine, actor, name, reason: hold_domain(
-        engine, actor, name, reason=reason
-    ),
-    Action.DOMAIN_RELEASE: lambda engine, actor, name, reason: release_domain(
-        engine, actor, name, reason=reason
-    ),
-    Action.WORKER_DRAIN: lambda engine, actor, name, reason: drain_worker(
-        engine, actor, name, reason=reason
-    ),
-    Action.WORKER_UNDRAIN: lambda engine, actor, name, reason: undrain_worker(
-        engine, actor, name, reason=reason
-    ),
-    Action.SUPPRESSION_LIFT: lambda engine, actor, name, reason: lift_suppression(
-        engine, actor, int(name), reason=reason
-    ),
+
+class _OnName(Protocol):
+    """An action on what a name names, which asks for nothing but its reason."""
+
+    def __call__(self, engine: Engine, actor: Actor, name: str, /, *, reason: str) -> None: ...
+
+
+_ON_NAME: Mapping[Action, _OnName] = {
+    Action.RELAY_RELEASE: release_relay,
+    Action.DOMAIN_HOLD: hold_domain,
+    Action.DOMAIN_RELEASE: release_domain,
+    Action.WORKER_DRAIN: drain_worker,
+    Action.WORKER_UNDRAIN: undrain_worker,
 }
 
 
@@ -220,5 +215,7 @@ def carry_out(
         )
     elif action is Action.RELAY_HOLD:
         hold_relay(engine, visit.actor, on, reason=reason, known=relays)
+    elif action is Action.SUPPRESSION_LIFT:
+        lift_suppression(engine, visit.actor, int(on), reason=reason)
     else:
-        _SHARED[action](engine, visit.actor, on, reason)
+        _ON_NAME[action](engine, visit.actor, on, reason=reason)
