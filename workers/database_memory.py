@@ -34,20 +34,15 @@ class Memory:
 
 def recall(data_dir: Path) -> Memory:
     """Return what this host remembers."""
-    with suppress(OSError, ValueError, TypeError):
-        words = (data_dir / _NAME).read_text(encoding="ascii")
-        if words.startswith("{"):
-            kept = json.loads(words)
-            mark = Mark(
-                server=kept["server"],
-                epoch=kept["epoch"],
-                rounds=kept["rounds"],
-                claims=kept.get("claims", 0),
-            )
-            return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"])
-        # As earlier versions wrote it.
-        rounds, boot, seen_at = words.split()
-        return Memory(mark=Mark(rounds=int(rounds)), boot=boot, seen_at=float(seen_at))
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads((data_dir / _NAME).read_text(encoding="ascii"))
+        mark = Mark(
+            server=kept["server"],
+            epoch=kept["epoch"],
+            rounds=kept["rounds"],
+            claims=kept["claims"],
+        )
+        return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"])
     return Memory()
 
 

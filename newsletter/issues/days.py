@@ -10,7 +10,7 @@ from newsletter.errors import ContentError, Place
 YEARS = range(1900, 2201)
 
 
-def demand_near(day: date, place: Place) -> date:
+def check_day(day: date, place: Place) -> date:
     """Return an edition's day.
 
     Raises:

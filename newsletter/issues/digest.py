@@ -18,7 +18,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.days import demand_near
+from newsletter.issues.days import check_day
 from newsletter.issues.markdown_inline import link_bare_addresses
 from newsletter.issues.model import (
     Block,
@@ -200,7 +200,7 @@ class _Reader:
                         f"There is no such day as {line}.",
                         place=Place(source=self._source, line=number, field="date"),
                     ) from None
-                demand_near(found, Place(source=self._source, line=number, field="date"))
+                check_day(found, Place(source=self._source, line=number, field="date"))
                 before = self._lines[:index]
                 self._lines = self._lines[index + 1 :]
                 return " ".join(text for _, text in before), found

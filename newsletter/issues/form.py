@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.days import demand_near
+from newsletter.issues.days import check_day
 from newsletter.issues.markdown import read_body, read_markdown, take_links
 from newsletter.issues.markdown_syntax import CellCount
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
@@ -268,4 +268,4 @@ def _day(text: str) -> date:
             place=place,
             remedy="Write it as 2026-12-01.",
         ) from None
-    return demand_near(day, place)
+    return check_day(day, place)

@@ -15,7 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
-from newsletter.issues.days import demand_near
+from newsletter.issues.days import check_day
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
@@ -180,7 +180,7 @@ def _day(text: str) -> date:
             place=place,
             remedy="Write it as 2026-12-01.",
         ) from None
-    return demand_near(day, place)
+    return check_day(day, place)
 
 
 def _read(data: bytes, source: str) -> ReadIssue:
