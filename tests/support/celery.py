@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from tests.support import warm
 
 
 class Workers:
@@ -19,10 +20,8 @@ class Workers:
         self._environment = os.environ | environment
         self._process = self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "newsletter.cli", "worker"], env=self._environment
-        )
+    def _start(self) -> warm.Started:
+        return warm.start("newsletter.cli", "worker", env=self._environment)
 
     @property
     def pid(self) -> int:

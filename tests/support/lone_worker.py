@@ -15,6 +15,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from tests.support import warm
+
 _ROUND_SECONDS = 0.3
 
 
@@ -34,12 +36,9 @@ def _environment(
 @contextmanager
 def lone_worker(
     database_url: str, smtp_url: str, folder: Path, **more: str
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[warm.Started]:
     """Run one until the end of the block, and kill it then."""
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", __name__],
-        env=_environment(database_url, smtp_url, folder, more),
-    )
+    process = warm.start(__name__, env=_environment(database_url, smtp_url, folder, more))
     try:
         yield process
     finally:
