@@ -64,6 +64,7 @@ class Action(StrEnum):
     NEWSLETTER_APPROVAL_RULE = "newsletter.approval-rule"
     NEWSLETTER_CLICK_RULE = "newsletter.click-rule"
     NEWSLETTER_CREATE = "newsletter.create"
+    NEWSLETTER_LOOK = "newsletter.look"
     NEWSLETTER_SETTINGS = "newsletter.settings"
     POLICY_SET = "policy.set"
     RELAY_HOLD = "relay.hold"

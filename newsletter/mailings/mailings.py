@@ -34,6 +34,7 @@ from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
+from newsletter.newsletters.look.model import look_of, theme_of
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
@@ -63,7 +64,7 @@ class Progress:
 
 
 def publisher_of(newsletter: NewsletterRow) -> Publisher:
-    """Return what templates may say of a newsletter."""
+    """Return what templates may say of a newsletter, and how its mail looks."""
     return Publisher(
         name=newsletter.name,
         sender_name=newsletter.from_name,
@@ -71,6 +72,7 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         postal_address=newsletter.postal_address,
         website_url=newsletter.website_url,
         contact_url=newsletter.contact_url,
+        theme=theme_of(look_of(newsletter)),
     )
 
 

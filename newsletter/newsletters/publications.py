@@ -18,6 +18,8 @@ from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.link_checks import find_url_fault
+from newsletter.newsletters.look.designs import find_design
+from newsletter.newsletters.look.model import look_to_json
 
 #: A newsletter as it is kept.
 Newsletter = NewsletterRow
@@ -56,9 +58,10 @@ class NewsletterSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewsletterDraft(NewsletterSettings):
-    """What must be known of a newsletter before it can send."""
+    """What must be known of a newsletter before it can send, and what its look begins with."""
 
     slug: str
+    design: str = "standard"
 
 
 def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
@@ -129,12 +132,18 @@ def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow
     Raises:
         ListError: A setting is wrong.
         ConflictError: The slug is taken.
+        NotFoundError: There is no such design.
     """
     _refuse_faults(draft)
     if session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == draft.slug)):
         raise ConflictError(f"There is a newsletter {draft.slug!r} already.")
     sender = parse_address(draft.from_address)
-    row = NewsletterRow(slug=draft.slug, list_id=f"{draft.slug}.{sender.domain}", **_columns(draft))
+    row = NewsletterRow(
+        slug=draft.slug,
+        list_id=f"{draft.slug}.{sender.domain}",
+        look=look_to_json(find_design(draft.design).look),
+        **_columns(draft),
+    )
     session.add(row)
     session.flush()
     return row

@@ -20,6 +20,7 @@ from newsletter.issues.outline import chapter_anchor, item_anchor, section_ancho
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.text import blocks_text, rule
+from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
 
@@ -57,6 +58,8 @@ class MailTemplates:
             text=_text,
             wrap=wrap,
             short_url=short_url,
+            font_family=font_family,
+            outlook_font=outlook_font,
         )
         self._checked: dict[str, tuple[float, ...]] = {}
         self._idle: dict[str, list[tuple[str, Place]]] = {}

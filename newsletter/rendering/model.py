@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.i18n.language import Language
+from newsletter.rendering.theme import DEFAULT_THEME, Theme
 
 
 class Slot(StrEnum):
@@ -47,6 +48,9 @@ class Publisher:
     """What templates may say of the newsletter that sends: who it is and how to reach it.
 
     The Japanese act on specified electronic mail asks for the sender's name and address.
+
+    Attributes:
+        theme: How its mail looks.
     """
 
     name: str
@@ -55,3 +59,4 @@ class Publisher:
     postal_address: str
     website_url: str = ""
     contact_url: str = ""
+    theme: Theme = DEFAULT_THEME

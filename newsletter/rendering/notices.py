@@ -90,6 +90,7 @@ def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...])
     marks = SlotMarks()
     values: dict[str, object] = {
         "publisher": draft.publisher,
+        "look": draft.publisher.theme,
         "days": draft.days,
         "event": draft.event,
         "about": draft.about,

@@ -51,6 +51,7 @@ def render_issue(
         "contents": table_of_contents(issue),
         "preheader": issue.preheader or derived_preheader(issue),
         "publisher": publisher,
+        "look": publisher.theme,
         "slots": marks.as_mapping(),
         "lang": issue.language.value,
     }

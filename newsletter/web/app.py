@@ -48,6 +48,7 @@ from newsletter.web.mailings.archive import archive_router
 from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.newsletters.look_files import look_files_router
 from newsletter.web.newsletters.settings import newsletters_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
@@ -62,7 +63,7 @@ from newsletter.web.subscribers.preferences import preferences_router
 from newsletter.web.tracing import Tracer
 
 #: What search engines may list.
-_PUBLIC = ("/archive", "/static", "/subscribe", "/sitemap.xml", "/robots.txt")
+_PUBLIC = ("/archive", "/static", "/subscribe", "/looks", "/sitemap.xml", "/robots.txt")
 
 
 def create_app(
@@ -91,7 +92,7 @@ def create_app(
     _include_lists(app, settings, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
-    app.include_router(newsletters_router(settings, engine, pages))
+    _include_newsletters(app, settings, engine, pages)
     _include_writing(app, settings, engine, pages)
     app.include_router(leaving_router(settings, engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
@@ -190,6 +191,11 @@ def _include_feedback(
     app.include_router(rates_router(engine, figures, pages))
     app.include_router(bounces_router(engine, feedback_keys, pages))
     app.include_router(webhooks_router(settings, engine, fetch))
+
+
+def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
+    app.include_router(newsletters_router(settings, engine, pages))
+    app.include_router(look_files_router(engine))
 
 
 def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:

@@ -47,6 +47,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.NEWSLETTER_APPROVAL_RULE: msg("Approval rule changed"),
     Action.NEWSLETTER_CLICK_RULE: msg("Click rule changed"),
     Action.NEWSLETTER_CREATE: msg("Newsletter made"),
+    Action.NEWSLETTER_LOOK: msg("Look changed"),
     Action.NEWSLETTER_SETTINGS: msg("Settings changed"),
     Action.POLICY_SET: msg("Bounce policy changed"),
     Action.RELAY_HOLD: msg("Relay held"),

@@ -42,7 +42,18 @@ _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
 _BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
 #: Kinds of failure that somebody signed in is told on a page of their own.
 _WITHIN = frozenset({"missing", "unreadable", "refused"})
-_OF_READERS = ("/archive", "/subscribe", "/static", "/images", "/c/", "/p/", "/r/", "/u/", "/v/")
+_OF_READERS = (
+    "/archive",
+    "/subscribe",
+    "/static",
+    "/images",
+    "/looks",
+    "/c/",
+    "/p/",
+    "/r/",
+    "/u/",
+    "/v/",
+)
 
 
 def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:

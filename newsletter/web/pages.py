@@ -20,10 +20,14 @@ from newsletter.database.types import now
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message
+from newsletter.newsletters.look.model import look_of
+from newsletter.newsletters.publications import Newsletter
+from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
+from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 from newsletter.web.wording import worded
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
@@ -58,6 +62,10 @@ class Pages:
             worded=_worded,
             deed=_deed,
             language_name=_language_name,
+            look=look_of,
+            scheme=light_scheme,
+            look_sheet=_look_sheet,
+            look_picture=look_picture_path,
         )
         environment.globals.update(
             Words(language).globals(),
@@ -202,6 +210,12 @@ def _day(context: Context, value: date | str) -> Markup:
 def _language_name(context: Context, tag: str) -> str:
     """Write a language's name in the page's; its tag where it has none there."""
     return language_name(tag, Language(context["lang"])) or tag
+
+
+@pass_context
+def _look_sheet(context: Context, newsletter: Newsletter) -> str:
+    """Write where the style sheet of a newsletter's look is, for the page's language."""
+    return look_sheet_path(newsletter, Language(context["lang"]))
 
 
 def _number(value: float) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import Instant, PrimaryKey, Vocabulary, now
+from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
 
@@ -23,6 +23,7 @@ class NewsletterRow(Base):
         approval_required: Whether a second person must approve an issue before it is sent.
         visibility: Who may find and read it on the web.
         count_clicks: Whether its mail's links lead through ours, to be counted as sums.
+        look: Its look as JSON (`newsletter.newsletters.look.model`); the default's values left out.
     """
 
     __tablename__ = "newsletter"
@@ -47,4 +48,5 @@ class NewsletterRow(Base):
     )
     approval_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
+    look: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[Instant] = mapped_column(default=now)

@@ -30,7 +30,7 @@ from subscribers.search import name_and_address
 
 #: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run.
 _MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 #: Beside the mail as it went out: the site's mark, and that this address is nobody else's.

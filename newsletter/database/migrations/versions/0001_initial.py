@@ -187,6 +187,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("approval_required", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("count_clicks", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("visibility", sa.String(32), server_default="private", nullable=False),
+        sa.Column("look", sa.JSON(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_newsletter")),
         sa.UniqueConstraint("slug", name=op.f("uq_newsletter_slug")),
     )

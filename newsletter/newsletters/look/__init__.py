@@ -1,0 +1,1 @@
+"""A newsletter's look: the value, the designs it begins with, its checks, its use on pages."""

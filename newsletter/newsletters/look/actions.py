@@ -1,0 +1,89 @@
+"""What administrators do to a newsletter's look: one change, with its entry in the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import NewsletterRow
+from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.images import encode_image, find_image, keep_image
+from newsletter.newsletters.look.contrast import find_unreadable
+from newsletter.newsletters.look.model import (
+    LOGO_WIDTHS,
+    Look,
+    LookPicture,
+    look_of,
+    look_to_json,
+)
+
+#: Pixels across that a logo is shown with at first, where it is not smaller.
+_LOGO = 160
+
+
+def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
+    """Return what forbids a look, by field: colours that cannot be read, pictures not kept here."""
+    faults = {
+        found.field: found.message for found in find_unreadable(look.palette) if found.refused
+    }
+    for field, picture in (("logo", look.logo), ("header", look.header)):
+        if picture is not None:
+            try:
+                find_image(session, picture.path.removeprefix("/images/"))
+            except NotFoundError:
+                faults[field] = msg("This picture is not kept here. Upload it.")
+    return faults
+
+
+def change_look(session: Session, actor: Actor, newsletter_id: int, look: Look) -> bool:
+    """Change a newsletter's look; return whether anything changed.
+
+    Mail that was made stays as it is. An approval holds for the mail that was looked at: with
+    another look it is another mail, which must be approved anew.
+
+    Raises:
+        ContentError: A colour cannot be read on its background, or a picture is not kept here; the
+            place names the field.
+    """
+    row = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+    for field, fault in find_look_faults(session, look).items():
+        raise ContentError(fault, place=Place(source="look", field=field))
+    before, after = look_to_json(look_of(row)), look_to_json(look)
+    if before == after:
+        return False
+    row.look = after
+    record_event(
+        session,
+        actor,
+        Action.NEWSLETTER_LOOK,
+        object=row.slug,
+        newsletter_id=row.id,
+        details=_changes(before, after),
+    )
+    return True
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, object]:
+    return {
+        name: [before[name], value] for name, value in after.items() if before.get(name) != value
+    }
+
+
+def keep_look_picture(
+    session: Session, newsletter_id: int, data: bytes, *, source: str, alt: str, site: str
+) -> LookPicture:
+    """Keep a logo or a header picture in the store and return it as a look has it.
+
+    Raises:
+        ContentError: It is no picture, too large, or has no alternative text.
+    """
+    encoded = encode_image(data, source=source)
+    path = keep_image(session, newsletter_id, encoded, alt=alt)
+    return LookPicture(
+        url=site.rstrip("/") + path,
+        alt=" ".join(alt.split())[:200],
+        width=max(min(encoded.width, _LOGO), LOGO_WIDTHS[0]),
+    )

@@ -1,0 +1,227 @@
+"""The value of a look, as it is kept: chosen colours, fonts and forms, pictures and texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from newsletter.database.tables import NewsletterRow
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.link_checks import find_url_fault
+from newsletter.rendering.palette import Palette
+from newsletter.rendering.theme import (
+    Font,
+    HeadingStyle,
+    ItemStyle,
+    Masthead,
+    SocialLink,
+    Theme,
+    ThemePicture,
+)
+
+#: Pixels: of the text, of corners, of the mail, of a logo.
+SIZES, RADII, WIDTHS, LOGO_WIDTHS = (15, 19), (0, 24), (520, 720), (24, 480)
+MOST_SOCIAL = 8
+_TAGLINE, _FOOTER, _LABEL, _URL, _ALT = 120, 1000, 40, 500, 200
+#: A picture of this product's store; nothing else, so that a look cannot report who reads.
+_OWN_PICTURE = r"^https?://[^\s\"'<>]{1,200}/images/[0-9a-f]{64}-\d{1,5}w\.(png|jpg)$"
+#: Octets of a look as a file.
+LARGEST_FILE = 64 * 1024
+
+
+def _line(longest: int) -> Any:  # noqa: ANN401 - what `Annotated` takes
+    return StringConstraints(max_length=longest, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookPicture:
+    """A picture of the store, with what it shows; ``width`` in pixels of the mail."""
+
+    url: Annotated[str, StringConstraints(pattern=_OWN_PICTURE)]
+    alt: Annotated[str, StringConstraints(min_length=1), _line(_ALT)]
+    width: Annotated[int, Field(ge=LOGO_WIDTHS[0], le=WIDTHS[1])] = 160
+
+    @property
+    def path(self) -> str:
+        """Where pages of the same site find it."""
+        return self.url[self.url.rindex("/images/") :]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookLink:
+    """A page of the publisher's elsewhere."""
+
+    label: Annotated[str, StringConstraints(min_length=1), _line(_LABEL)]
+    url: Annotated[
+        str, StringConstraints(max_length=_URL, pattern=r"^https?://[^\x00-\x20\x7f\"<>]+$")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """A newsletter's design: used by its mail, archive, forms and notices alike.
+
+    The default is the product's own. A look holds all its values: a design gives the first ones,
+    and is not asked again.
+
+    Attributes:
+        design: The name of the design it began with.
+        size: Of the text, in pixels.
+        radius: Of corners, in pixels.
+        width: Of the mail, in pixels.
+        header: A picture across the head, shown where the masthead is of that form.
+        tagline: A line below the newsletter's name.
+        footer: Lines above the sender's address; web addresses in them become links.
+    """
+
+    design: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,31}$")] = "standard"
+    palette: Palette = field(default_factory=Palette)
+    font: Font = Font.GOTHIC
+    heading_font: Font = Font.GOTHIC
+    size: Annotated[int, Field(ge=SIZES[0], le=SIZES[1])] = 16
+    radius: Annotated[int, Field(ge=RADII[0], le=RADII[1])] = 8
+    width: Annotated[int, Field(ge=WIDTHS[0], le=WIDTHS[1])] = 640
+    masthead: Masthead = Masthead.BAND
+    items: ItemStyle = ItemStyle.PLAIN
+    headings: HeadingStyle = HeadingStyle.TINTED
+    logo: LookPicture | None = None
+    header: LookPicture | None = None
+    tagline: Annotated[str, _line(_TAGLINE)] = ""
+    footer: Annotated[
+        str,
+        StringConstraints(max_length=_FOOTER, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f\u2028\u2029]*$"),
+    ] = ""
+    social: Annotated[tuple[LookLink, ...], Field(max_length=MOST_SOCIAL)] = ()
+
+
+_ADAPTER: TypeAdapter[Look] = TypeAdapter(Look)
+#: What is asked of a field, for people; by its name, or its last part.
+_ASKED: Mapping[str, Message] = {
+    "size": msg("The text has {least} to {most} pixels.", least=SIZES[0], most=SIZES[1]),
+    "radius": msg("Corners have {least} to {most} pixels.", least=RADII[0], most=RADII[1]),
+    "width": msg("The mail is {least} to {most} pixels wide.", least=WIDTHS[0], most=WIDTHS[1]),
+    "tagline": msg("Keep it to one line within {longest} characters.", longest=_TAGLINE),
+    "footer": msg("Keep it within {longest} characters.", longest=_FOOTER),
+    "logo": msg("Choose a picture, say what it shows, and how wide it is."),
+    "header": msg("Choose a picture, and say what it shows."),
+    "social": msg(
+        "Write one address a line, beginning with https://, with a name before it if you like; "
+        "{most} at most.",
+        most=MOST_SOCIAL,
+    ),
+    "palette": msg("Give a colour as six digits, such as #12406b."),
+    "design": msg("Choose one of the designs."),
+}
+_UNKNOWN = msg("Choose one of the values offered.")
+
+
+def look_to_json(look: Look) -> dict[str, Any]:
+    """Return a look as it is kept."""
+    found: dict[str, Any] = _ADAPTER.dump_python(look, mode="json")
+    return found
+
+
+def look_from_json(value: Mapping[str, Any]) -> Look:
+    """Read a look as it was kept; what it does not name is as in the default.
+
+    Raises:
+        ContentError: A value is out of bounds; the place names the field.
+    """
+    look, faults = read_look(value)
+    for name, fault in faults.items():
+        raise ContentError(fault, place=Place(source="look", field=name))
+    return look
+
+
+def read_look(value: Mapping[str, Any]) -> tuple[Look, dict[str, Message]]:
+    """Read a look, and say by field what is wrong with it; the default where anything is."""
+    try:
+        look = _ADAPTER.validate_python(value)
+    except ValidationError as error:
+        return Look(), {
+            _field(entry["loc"]): _ASKED.get(str(entry["loc"][0] if entry["loc"] else ""), _UNKNOWN)
+            for entry in error.errors(include_url=False, include_input=False)
+        }
+    for link in look.social:
+        if fault := find_url_fault(link.url):
+            return Look(), {"social": fault.message}
+    return look, {}
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """Return the name that a field has on the page and in messages."""
+    names = [part for part in place if isinstance(part, str)]
+    if names[:1] == ["palette"] and len(names) > 1:
+        return names[1]
+    return names[0] if names else "look"
+
+
+def look_from_file(data: bytes, *, source: str) -> Look:
+    """Read a look from a file that `look_to_file` wrote.
+
+    Raises:
+        ContentError: It is too large, no JSON, or a value is out of bounds.
+    """
+    place = Place(source=source)
+    if len(data) > LARGEST_FILE:
+        raise ContentError(
+            msg("The file has more than {limit} KB.", limit=LARGEST_FILE // 1024),
+            place=place,
+            remedy=msg("Choose a file that was exported from a look."),
+        )
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ContentError(
+            msg("This is no look: it is not JSON, or no object."),
+            place=place,
+            remedy=msg("Choose a file that was exported from a look."),
+        )
+    return look_from_json(value)
+
+
+def look_to_file(look: Look) -> bytes:
+    """Write a look as a file."""
+    return (json.dumps(look_to_json(look), ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def theme_of(look: Look) -> Theme:
+    """Return what templates see of a look."""
+    return Theme(
+        palette=look.palette,
+        font=look.font,
+        heading_font=look.heading_font,
+        size=look.size,
+        radius=look.radius,
+        width=look.width,
+        masthead=look.masthead,
+        items=look.items,
+        headings=look.headings,
+        logo=_shown(look.logo),
+        header=_shown(look.header),
+        tagline=look.tagline,
+        footer=look.footer,
+        social=tuple(SocialLink(label=link.label, url=link.url) for link in look.social),
+    )
+
+
+def _shown(picture: LookPicture | None) -> ThemePicture | None:
+    if picture is None:
+        return None
+    return ThemePicture(url=picture.url, alt=picture.alt, width=picture.width)
+
+
+def look_of(newsletter: NewsletterRow) -> Look:
+    """Return a newsletter's look.
+
+    Raises:
+        ContentError: What is kept is none; the place names the field.
+    """
+    return look_from_json(newsletter.look)

@@ -1,0 +1,98 @@
+"""What pages of a newsletter's readers load of its look: a style sheet, and a picture for networks.
+
+Both have a version in their address: it changes with the look, so that browsers may keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from fastapi import Request
+from fastapi.responses import Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.errors import NotFoundError
+from newsletter.i18n.language import Language
+from newsletter.issues.images import find_image
+from newsletter.newsletters.look.model import LookPicture, look_of
+from newsletter.newsletters.look.properties import style_sheet
+from newsletter.newsletters.look.social_picture import social_picture
+from newsletter.newsletters.publications import Newsletter, find_newsletter
+from newsletter.web.routing import Router
+
+_KEPT = "public, max-age=31536000, immutable"
+_ASKED_AGAIN = "public, max-age=300"
+
+
+def look_sheet_path(newsletter: Newsletter, language: Language) -> str:
+    """Return where the style sheet of a newsletter's look is."""
+    version = style_sheet(look_of(newsletter), language).version
+    return f"/looks/{newsletter.slug}/{language.value}.css?v={version}"
+
+
+def look_picture_path(newsletter: Newsletter) -> str:
+    """Return where the picture is that networks show."""
+    return f"/looks/{newsletter.slug}/social.png?v={_picture_version(newsletter)}"
+
+
+def _picture_version(newsletter: Newsletter) -> str:
+    return sha256(repr(look_of(newsletter)).encode()).hexdigest()[:16]
+
+
+def look_files_router(engine: Engine) -> Router:
+    """Return the routes of looks' files."""
+    router = Router(prefix="/looks/{slug}")
+
+    @router.get("/social.png")
+    def picture(slug: str, request: Request, v: str = "") -> Response:
+        with reading(engine) as session:
+            row = find_newsletter(session, slug)
+            look = look_of(row)
+            header, logo = (_content(session, each) for each in (look.header, look.logo))
+        return _answer(
+            request,
+            lambda: social_picture(look, header, logo),
+            media_type="image/png",
+            version=_picture_version(row),
+            asked=v,
+        )
+
+    @router.get("/{language}.css")
+    def sheet(slug: str, language: Language, request: Request, v: str = "") -> Response:
+        with reading(engine) as session:
+            look = look_of(find_newsletter(session, slug))
+        found = style_sheet(look, language)
+        return _answer(
+            request,
+            found.text.encode,
+            media_type="text/css",
+            version=found.version,
+            asked=v,
+        )
+
+    return router
+
+
+def _content(session: Session, picture: LookPicture | None) -> bytes | None:
+    if picture is None:
+        return None
+    try:
+        return find_image(session, picture.path.removeprefix("/images/")).content
+    except NotFoundError:
+        return None
+
+
+def _answer(
+    request: Request, content: Callable[[], bytes], *, media_type: str, version: str, asked: str
+) -> Response:
+    """Answer with a file, or that the browser has it (RFC 9110, 13.1.2)."""
+    headers = {
+        "ETag": f'"{version}"',
+        "Cache-Control": _KEPT if asked == version else _ASKED_AGAIN,
+    }
+    if f'"{version}"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(content(), media_type=media_type, headers=headers)
