@@ -99,11 +99,11 @@ def _card(part: Part) -> Card:
 def _entries(blocks: Iterable[Block]) -> Iterator[Entry]:
     """Yield runs of text with the pictures between them; text can be written behind the last.
 
-    A picture with a title, for which there is no field, is text.
+    A picture with a title or caption, for which there is no field, is text.
     """
     waiting: list[Block] = []
     for block in blocks:
-        if not isinstance(block, Picture) or block.title:
+        if not isinstance(block, Picture) or block.title or block.caption:
             waiting.append(block)
             continue
         if waiting:

@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import assert_never
 from urllib.parse import unquote, urlsplit
 
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.events import read_typed_moment, read_typed_span
+from newsletter.issues.files import read_kind, read_size
+from newsletter.issues.markdown_fences import Fence
 from newsletter.issues.markdown_syntax import OPEN_COMMENT, Parsed
 from newsletter.issues.markup_checks import find_placeholders
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
+    Button,
     Cell,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     LineBreak,
     Link,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -39,6 +54,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.plain_text import inline_words
+from newsletter.issues.walking import walk_blocks, walk_runs
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _PICTURE_SCHEMES = frozenset({"http", "https"})
@@ -90,7 +106,7 @@ class BlockReader:
                     start=int(node.attrs.get("start", 1)),
                 )
             case "blockquote":
-                yield Quotation(blocks=tuple(self.blocks(node.children)))
+                yield self._quotation(node)
             case "heading":
                 yield from self._heading(node)
             case "table":
@@ -105,8 +121,118 @@ class BlockReader:
                 # Behind a fence stands a language's name; other words are the editor's.
                 named = "" if node.info.isascii() else f"{node.info.strip()}\n"
                 yield Verbatim(text=named + node.content.removesuffix("\n"))
+            case _:
+                yield self._fenced(node)
+
+    def _fenced(self, node: SyntaxTreeNode) -> Block:  # noqa: PLR0911 - one a kind
+        """Read a block between lines of colons."""
+        match Fence(node.type):
+            case Fence.BUTTON:
+                return self._button(node)
+            case Fence.CONTENTS:
+                return Contents()
+            case Fence.SNIPPET:
+                return Snippet(name=str(node.meta["name"]))
+            case Fence.FILE:
+                return self._file(node, node.meta["fields"])
+            case Fence.EVENT:
+                return self._event(node, node.meta["fields"])
+            case Fence.CONTACT:
+                fields = dict(node.meta["fields"])
+                return Contact(**fields | {"url": self._address(fields, node)})
+            case Fence.GALLERY:
+                return self._gallery(node)
+            case Fence.COLUMNS:
+                return self._columns(node)
             case kind:
-                raise AssertionError(kind)
+                assert_never(kind)
+
+    def _button(self, node: SyntaxTreeNode) -> Button:
+        match node.children[0].children:
+            case []:
+                return Button(label="")
+            case [link] if link.type == "link" and not _title(link):
+                words = inline_words(self._without_pictures(self._runs(link.children), node))
+                url = str(link.attrs["href"])
+                return Button(
+                    label=words, url=self._checked(url, _LINK_SCHEMES, node) if url else ""
+                )
+            case _:
+                raise ContentError(
+                    msg("A button is one link and nothing else."),
+                    place=self.place(node),
+                    remedy=msg("Write :::button [words](https://…)."),
+                )
+
+    def _address(self, fields: Mapping[str, str], node: SyntaxTreeNode) -> str:
+        url = normalizeLink("".join(fields.get("url", "").split()))
+        return self._checked(url, _PICTURE_SCHEMES, node) if url else ""
+
+    def _file(self, node: SyntaxTreeNode, fields: Mapping[str, str]) -> File:
+        size = read_size(fields.get("size", "0"))
+        if size is None:
+            raise ContentError(
+                msg("The size of the file cannot be read: {text}", text=fields["size"][:40]),
+                place=self.place(node),
+                remedy=msg("Write its octets, or as 340 KB or 1.2 MB."),
+            )
+        return File(
+            url=self._address(fields, node),
+            name=fields.get("name", ""),
+            media_type=read_kind(fields.get("type", "")),
+            size=size,
+        )
+
+    def _event(self, node: SyntaxTreeNode, fields: Mapping[str, str]) -> Event:
+        starts, ends = read_typed_span(fields.get("date", ""))
+        return Event(
+            name=fields.get("name", ""),
+            starts=read_typed_moment(fields.get("starts", "")) or starts,
+            ends=read_typed_moment(fields.get("ends", "")) or ends,
+            place=fields.get("place", ""),
+            capacity=fields.get("capacity", ""),
+            url=self._address(fields, node),
+        )
+
+    def _gallery(self, node: SyntaxTreeNode) -> Gallery:
+        pictures: list[Picture] = []
+        for child in node.children:
+            for block in self._block(child):
+                if not isinstance(block, Picture):
+                    raise ContentError(
+                        msg("A gallery holds something besides pictures."),
+                        place=self.place(child),
+                        remedy=msg("Put it above or below."),
+                    )
+                pictures.append(block)
+        return Gallery(pictures=tuple(pictures))
+
+    def _columns(self, node: SyntaxTreeNode) -> Columns:
+        left, right = (tuple(self.blocks(column.children)) for column in node.children)
+        if any(isinstance(block, Columns) for block in walk_blocks((*left, *right))):
+            raise ContentError(
+                msg("Columns stand within columns."),
+                place=self.place(node),
+                remedy=msg("Take the inner ones out, or put them below."),
+            )
+        return Columns(left=left, right=right)
+
+    def _quotation(self, node: SyntaxTreeNode) -> Quotation:
+        """Read a quotation; a last line that begins with a dash says where it is from."""
+        last = node.children[-1] if node.children else None
+        at = _source_start(last.children[0]) if last and last.type == "paragraph" else None
+        if last is None or at is None:
+            return Quotation(blocks=tuple(self.blocks(node.children)))
+        runs = last.children[0].children
+        blocks = (
+            *self.blocks(node.children[:-1]),
+            *self._pictured(self._runs(runs[: max(at - 1, 0)])),
+        )
+        source = [run for run in self._runs(runs[at:]) if not isinstance(run, Picture)]
+        content = _without_mark(tuple(_merged(source)), _SOURCE_MARKS)
+        if not (blocks and content):
+            return Quotation(blocks=tuple(self.blocks(node.children)))
+        return Quotation(blocks=blocks, source=content)
 
     def _list_item(self, item: SyntaxTreeNode) -> Iterator[Block]:
         """Read an item; GFM's box of a task becomes a sign that every reader sees."""
@@ -122,16 +248,27 @@ class BlockReader:
                 yield from blocks
 
     def _paragraph(self, node: SyntaxTreeNode) -> Iterator[Block]:
-        """Read a paragraph; pictures within it become blocks of their own, in order."""
+        yield from self._pictured(self._runs(node.children))
+
+    @staticmethod
+    def _pictured(runs: Iterable[Inline | Picture]) -> Iterator[Block]:
+        """Read running text; pictures within it become blocks of their own, in order.
+
+        What stands below a picture and begins with a colon is its caption.
+        """
         waiting: list[Inline] = []
-        for run in self._runs(node.children):
-            if isinstance(run, Picture):
-                yield from _words(waiting)
-                waiting.clear()
-                yield run
-            else:
+        picture: Picture | None = None
+        for run in (*runs, None):
+            if run is not None and not isinstance(run, Picture):
                 waiting.append(run)
-        yield from _words(waiting)
+                continue
+            caption = _caption(waiting) if picture else ()
+            if picture:
+                yield replace(picture, caption=caption)
+            if not caption:
+                yield from _words(waiting)
+            waiting.clear()
+            picture = run
 
     def _heading(self, node: SyntaxTreeNode) -> Iterator[Block]:
         runs = list(self._runs(node.children, line_end=Text(text=" ")))
@@ -172,6 +309,12 @@ class BlockReader:
                 return " "
             case Comment():
                 return ""
+            case MergeField():
+                raise ContentError(
+                    msg("A field of the reader stands in a heading."),
+                    place=self.place(node),
+                    remedy=msg("Put it into the text below; contents and archive show headings."),
+                )
             case Footnote():
                 raise ContentError(
                     "A footnote hangs on a heading.",
@@ -271,6 +414,16 @@ class BlockReader:
             case "text":
                 if node.content:
                     yield Text(text=node.content)
+            case "merge_field":
+                if not node.meta:
+                    raise ContentError(
+                        msg("This is no field of the reader: {text}", text=node.content),
+                        place=self.place(node),
+                        remedy=msg(
+                            "Write :field[name|fallback], or a backslash before the bracket."
+                        ),
+                    )
+                yield MergeField(**node.meta)
             case kind if kind == OPEN_COMMENT:
                 raise ContentError(
                     "A comment does not end in the paragraph in which it begins.",
@@ -380,6 +533,52 @@ class BlockReader:
         return url
 
 
+#: What the last line of a quotation begins with that says where it is from.
+_SOURCE_MARKS = ("\N{EM DASH} ", "\N{HORIZONTAL BAR} ")
+_CAPTION_MARKS = (": ",)
+_LINE_ENDS = frozenset({"softbreak", "hardbreak"})
+
+
+def _source_start(inline: SyntaxTreeNode) -> int | None:
+    """Return which node begins the last line, where that is written with the mark of a source.
+
+    A reference to the mark, ``&#8212;``, is none; nor is a line with a picture in it.
+    """
+    if not inline.content.rpartition("\n")[2].startswith(_SOURCE_MARKS):
+        return None
+    nodes = inline.children
+    starts = [
+        at
+        for at, node in enumerate(nodes)
+        if node.type == "text"
+        and node.content.startswith(_SOURCE_MARKS)
+        and (at == 0 or nodes[at - 1].type in _LINE_ENDS)
+    ]
+    if not starts or any(
+        node.type == "image" for part in nodes[starts[-1] :] for node in part.walk()
+    ):
+        return None
+    return starts[-1]
+
+
+def _caption(runs: Sequence[Inline]) -> tuple[Inline, ...]:
+    match tuple(_merged(runs)):
+        case (LineBreak(), *rest):
+            return _without_mark(rest, _CAPTION_MARKS)
+        case _:
+            return ()
+
+
+def _without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline, ...]:
+    """Return what stands behind a mark; nothing where there is no mark."""
+    match runs:
+        case [Text(text=text), *rest] if text.startswith(marks):
+            content = _without_blank_edges((Text(text=text[len(marks[0]) :]), *rest))
+            return content if _shows(content) else ()
+        case _:
+            return ()
+
+
 def _title(node: SyntaxTreeNode) -> str:
     """Return the title of a link or picture on one line."""
     return " ".join(str(node.attrs.get("title", "")).split())
@@ -401,7 +600,9 @@ def _words(runs: Iterable[Inline]) -> Iterator[Block]:
 
 
 def _shows(runs: Sequence[Inline]) -> bool:
-    return bool(inline_words(tuple(runs)).strip()) or any(isinstance(run, Footnote) for run in runs)
+    return bool(inline_words(tuple(runs)).strip()) or any(
+        isinstance(run, Footnote | MergeField) for run in walk_runs(runs, notes=False)
+    )
 
 
 def _without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:

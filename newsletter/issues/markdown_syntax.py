@@ -24,6 +24,7 @@ from markdown_it.tree import SyntaxTreeNode
 from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.errors import ContentError, Place
+from newsletter.issues.markdown_fences import FenceError, read_fences
 from newsletter.issues.markdown_inline import (
     domain_at,
     mailbox_before,
@@ -41,6 +42,14 @@ _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 _FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
+#: What a field of each reader begins with; in text, the bracket is always escaped.
+MERGE_FIELD = ":field["
+_MERGE_FIELD = re.compile(
+    re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
+)
+_ESCAPED = re.compile(r"\\([\]\\])")
+#: Letters of malformed text that an error shows.
+_SHOWN = 30
 #: What HTML takes for a comment without words.
 _EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
 #: A token's kind where a comment has no end that belongs to it.
@@ -83,6 +92,12 @@ def parse(text: str, *, source: str, first_line: int, count: CellCount | None = 
             place=Place(source=source, line=first_line + error.line + 1),
             remedy="Put large tables on a web page, and link to it.",
         ) from None
+    except FenceError as error:
+        raise ContentError(
+            error.problem,
+            place=Place(source=source, line=first_line + error.line + 1),
+            remedy=error.remedy,
+        ) from None
     for line in _deep_lines(tokens):
         raise _too_deep(Place(source=source, line=first_line + line + 1))
     for line, problem, remedy in _losses(tokens, env, text.split("\n")):
@@ -108,7 +123,7 @@ def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
     try:
         tokens = _parser().parse(text, {"cells": CellCount()})
-    except _TooManyCellsError:
+    except (_TooManyCellsError, FenceError):
         return
     for token in tokens:
         if token.type == "heading_open" and token.map is not None and not token.level:
@@ -129,6 +144,7 @@ def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
+    read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
     read_emphasis_in_japanese(parser)
     parser.block.ruler.before(
@@ -137,6 +153,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("autolink", "markup", _markup)
     parser.inline.ruler.after("text", "bare_link", _bare_link)
     parser.inline.ruler.after("text", "foreign_field", _foreign_field)
+    parser.inline.ruler.after("text", "merge_field", _merge_field)
     return parser
 
 
@@ -234,6 +251,26 @@ def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - 
         state.append_pending(found[0])
     state.pos = found.end()
     return True
+
+
+def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
+    if not state.src.startswith(MERGE_FIELD, state.pos):
+        return False
+    found = _MERGE_FIELD.match(state.src, state.pos, state.posMax)
+    if not silent:
+        token = state.push("merge_field", "", 0)
+        token.content = state.src[state.pos : state.pos + _SHOWN]
+        if found:
+            token.meta = {"field": found[1], "fallback": _ESCAPED.sub(r"\1", found[2] or "")}
+    state.pos = found.end() if found else state.pos + len(MERGE_FIELD)
+    return True
+
+
+def write_merge_field(field: str, fallback: str) -> str:
+    """Write what stands for a field of each reader."""
+    words = re.sub(r"([\\\]])", r"\\\1", " ".join(fallback.split()))
+    return f"{MERGE_FIELD}{field}|{words}]" if words else f"{MERGE_FIELD}{field}]"
 
 
 def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature

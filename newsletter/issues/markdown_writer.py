@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import assert_never
 
 import yaml
 
+from newsletter.issues.events import write_span
+from newsletter.issues.files import kind_name
 from newsletter.issues.markdown_blocks import DONE_TASK, OPEN_TASK
+from newsletter.issues.markdown_fences import Fence, write_fields, write_held, write_line
 from newsletter.issues.markdown_inline import GUARDED, flanks
+from newsletter.issues.markdown_syntax import write_merge_field
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
+    Button,
     Cell,
     Chapter,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     Issue,
@@ -27,9 +39,11 @@ from newsletter.issues.model import (
     LineBreak,
     Link,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -42,7 +56,9 @@ _SPECIAL = re.compile(
     r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
     r"|~(?=~|$)|(?<=~)~|^~"
 )
-_LINE_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~]{3,}|=+\s*$|-+\s*$|[-:|][-:| \t]*$)")
+_LINE_START = re.compile(
+    r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
+)
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 #: The sign that emphasis next to, or within, another takes.
 _OTHER = {"*": "_", "_": "*", "~": "*"}
@@ -157,7 +173,7 @@ class _Writer:
             yield self._block(block, alternate=alternate)
             before = block
 
-    def _block(self, block: Block, *, alternate: bool) -> str:  # noqa: PLR0911 - one a kind
+    def _block(self, block: Block, *, alternate: bool) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph(content=content):
                 return self._lines(content)
@@ -166,12 +182,29 @@ class _Writer:
                 return f"{'#' * level} {words}"
             case ListBlock():
                 return self._list(block, alternate=alternate)
-            case Quotation(blocks=inner):
-                lines = "\n\n".join(self._blocks(inner)).split("\n")
+            case Quotation():
+                lines = self._quotation(block).split("\n")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
-            case Picture(source=source, alt=alt, url=url, title=title):
-                image = f"![{_escaped(alt)}](<{_target(source)}>{_title(title)})"
-                return f"[{image}](<{_target(url)}>)" if url else image
+            case Picture():
+                return self._picture(block)
+            case Gallery(pictures=pictures):
+                return write_held(Fence.GALLERY, "\n".join(map(self._picture, pictures)))
+            case Columns(left=left, right=right):
+                sides = ("\n\n".join(self._blocks(side)) for side in (left, right))
+                return write_held(Fence.COLUMNS, *sides)
+            case Button(label=label, url=url):
+                words = _escaped_edges(_escaped(label))
+                return write_line(Fence.BUTTON, f"[{words}](<{_target(url)}>)")
+            case Contents():
+                return write_line(Fence.CONTENTS, "")
+            case Snippet(name=name):
+                return write_line(Fence.SNIPPET, " ".join(name.split()))
+            case File():
+                return write_fields(Fence.FILE, _file_fields(block))
+            case Event():
+                return write_fields(Fence.EVENT, _event_fields(block))
+            case Contact():
+                return write_fields(Fence.CONTACT, asdict(block))
             case Verbatim(text=text):
                 longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
                 fence = "`" * max(3, longest + 1)
@@ -184,6 +217,22 @@ class _Writer:
                 return f"<!--{text}-->"
             case _:
                 assert_never(block)
+
+    def _quotation(self, block: Quotation) -> str:
+        """Write a quotation without its signs; its last line says where it is from."""
+        *others, last = ["", *self._blocks(block.blocks)]
+        text = "\n\n".join([*others[1:], last])
+        if not block.source:
+            return _without_source(text) if block.blocks and _has_lines(block.blocks[-1]) else text
+        apart = "\n" if block.blocks and _has_lines(block.blocks[-1]) else "\n\n"
+        source = self._runs(block.source, breaks="<br>")
+        return f"{text}{apart}\N{EM DASH} {_escaped_edges(source)}"
+
+    def _picture(self, picture: Picture) -> str:
+        title = _title(picture.title)
+        image = f"![{_escaped(picture.alt)}](<{_target(picture.source)}>{title})"
+        linked = f"[{image}](<{_target(picture.url)}>)" if picture.url else image
+        return f"{linked}\n: {self._lines(picture.caption)}" if picture.caption else linked
 
     def _list(self, block: ListBlock, *, alternate: bool) -> str:
         close, bullet = (")", "*") if alternate else (".", "-")
@@ -264,6 +313,8 @@ class _Writer:
                 return breaks if within else "<br>"
             case Footnote():
                 return f"[^{self._labels.setdefault(run, len(self._labels) + 1)}]"
+            case MergeField(field=field, fallback=fallback):
+                return write_merge_field(field, fallback)
             case Comment(text=text):
                 return f"<!--{text}-->"
             case _:
@@ -293,6 +344,36 @@ def _line(text: str) -> str:
     edged = _escaped_edges(text)
     escaped = _LIST_START.sub(r"\1\\\2", edged, count=1) if _LIST_START.match(edged) else edged
     return "\\" + escaped if _LINE_START.match(escaped) else escaped
+
+
+def _has_lines(block: Block) -> bool:
+    """Whether a line right below a block in Markdown is one of its own running text."""
+    return isinstance(block, Paragraph)
+
+
+def _without_source(text: str) -> str:
+    """Keep the last line of a quotation from being read as where it is from."""
+    above, end, last = text.rpartition("\n")
+    dashed = last.startswith(("\N{EM DASH} ", "\N{HORIZONTAL BAR} "))
+    return f"{above}{end}&#{ord(last[0])};{last[1:]}" if dashed else text
+
+
+def _file_fields(file: File) -> dict[str, str]:
+    size = str(file.size or "")
+    kind = kind_name(file.media_type)
+    return {"name": file.name, "url": file.url, "type": kind, "size": size}
+
+
+def _event_fields(event: Event) -> dict[str, str]:
+    span = write_span(event)
+    when = {"date": span} if span else {"starts": event.starts, "ends": event.ends or ""}
+    return {
+        "name": event.name,
+        **when,
+        "place": event.place,
+        "capacity": event.capacity,
+        "url": event.url,
+    }
 
 
 def _opens(before: str, marked: str, sign: str) -> bool:

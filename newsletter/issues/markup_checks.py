@@ -18,6 +18,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
     Block,
+    Columns,
     Emphasis,
     Footnote,
     Inline,
@@ -351,9 +352,11 @@ def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
     def mend_one(block: Block) -> Block:
         match block:
             case Quotation(blocks=inner):
-                return Quotation(blocks=mend(inner))
+                return replace(block, blocks=mend(inner))
             case ListBlock(items=items):
                 return replace(block, items=tuple(map(mend, items)))
+            case Columns(left=left, right=right):
+                return Columns(left=mend(left), right=mend(right))
             case _ if block == wrapped:
                 return Paragraph(content=tuple(_without_breaks(wrapped.content)))
             case _:

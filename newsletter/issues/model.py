@@ -19,6 +19,8 @@ from newsletter.i18n.language import Language
 #: What a link or picture says besides its words, as a tooltip and in the text; often nothing, and
 #: then not in the database.
 Title = Annotated[str, Field(exclude_if=not_)]
+#: Running text that a block may have besides its own, such as a caption; likewise.
+Beside = Annotated[tuple["Inline", ...], Field(exclude_if=not_)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,9 +99,30 @@ class Comment:
     kind: Literal["comment"] = "comment"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeField:
+    """What is known of each reader, such as ``name``; ``fallback`` where nothing is.
+
+    Archive and feed, which have no reader, show the fallback.
+    """
+
+    field: str
+    fallback: str = ""
+    kind: Literal["field"] = "field"
+
+
 #: Told apart by ``kind``, so that reading nested JSON tries one class a value.
 Inline = Annotated[
-    Text | Strong | Emphasis | Strikethrough | Code | Anchor | LineBreak | Footnote | Comment,
+    Text
+    | Strong
+    | Emphasis
+    | Strikethrough
+    | Code
+    | Anchor
+    | LineBreak
+    | Footnote
+    | Comment
+    | MergeField,
     Field(discriminator="kind"),
 ]
 
@@ -124,9 +147,10 @@ class ListBlock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quotation:
-    """Words of somebody else."""
+    """Words of somebody else; ``source`` says whose, and where they stand."""
 
     blocks: tuple[Block, ...]
+    source: Beside = ()
     kind: Literal["quotation"] = "quotation"
 
 
@@ -138,6 +162,7 @@ class Picture:
     alt: str
     url: str = ""
     title: Title = ""
+    caption: Beside = ()
     kind: Literal["picture"] = "picture"
 
 
@@ -187,6 +212,109 @@ class Table:
     kind: Literal["table"] = "table"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gallery:
+    """Two to four pictures in a row; on a telephone, two beside each other."""
+
+    pictures: tuple[Picture, ...]
+    kind: Literal["gallery"] = "gallery"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Button:
+    """What the reader is asked to do; ``url`` as of an `Anchor`, empty while it is not known."""
+
+    label: str
+    url: str = ""
+    kind: Literal["button"] = "button"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """Blocks beside each other, below each other on a telephone; neither side holds columns."""
+
+    left: tuple[Block, ...] = ()
+    right: tuple[Block, ...] = ()
+    kind: Literal["columns"] = "columns"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A document to open, such as a PDF.
+
+    Attributes:
+        media_type: Such as ``application/pdf``; empty where it is not known.
+        size: In octets; 0 where it is not known.
+    """
+
+    url: str
+    name: str
+    media_type: str = ""
+    size: int = 0
+    kind: Literal["file"] = "file"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What takes place, with what a calendar wants to know.
+
+    Attributes:
+        starts: ``2026-12-03T10:00`` in the newsletter's time zone, ``2026-12-03`` for the whole
+            day; any other text, as an editor leaves it, is named by preflight.
+        ends: Likewise, the last day included; none where it is not known.
+        capacity: How many can come, as it is printed.
+        url: Where to register or read more.
+    """
+
+    name: str
+    starts: str = ""
+    ends: str | None = None
+    place: str = ""
+    capacity: str = ""
+    url: str = ""
+    kind: Literal["event"] = "event"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it says besides when, in the order of reading."""
+        return (self.name, self.place, self.capacity)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contact:
+    """Whom to ask; what is empty is not shown."""
+
+    name: str = ""
+    department: str = ""
+    phone: str = ""
+    email: str = ""
+    url: str = ""
+    hours: str = ""
+    address: str = ""
+    kind: Literal["contact"] = "contact"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it says, in the order of reading."""
+        named = (self.department, self.name, self.address)
+        return (*named, self.phone, self.email, self.hours)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """Where the table of contents stands; without it, the template has its own place for it."""
+
+    kind: Literal["contents"] = "contents"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snippet:
+    """Blocks that the newsletter keeps under a name, put here before the issue is rendered."""
+
+    name: str
+    kind: Literal["snippet"] = "snippet"
+
+
 Block = Annotated[
     Paragraph
     | ListBlock
@@ -196,7 +324,15 @@ Block = Annotated[
     | Heading
     | ThematicBreak
     | Table
-    | Comment,
+    | Comment
+    | Gallery
+    | Button
+    | Columns
+    | File
+    | Event
+    | Contact
+    | Contents
+    | Snippet,
     Field(discriminator="kind"),
 ]
 

@@ -7,17 +7,26 @@ from typing import assert_never
 from newsletter.issues.model import (
     Anchor,
     Block,
+    Button,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     LineBreak,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -46,6 +55,8 @@ def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
             return struck(inline_text(content))
         case Footnote(content=content):
             return f" [{inline_text(content)}]"
+        case MergeField(fallback=fallback):
+            return fallback
         case Comment():
             return ""
         case _:
@@ -82,13 +93,15 @@ def _run_words(run: Inline) -> str:
             | Strikethrough(content=content)
         ):
             return inline_words(content)
+        case MergeField(fallback=fallback):
+            return fallback
         case Footnote() | Comment():
             return ""
         case _:
             assert_never(run)
 
 
-def block_text(block: Block) -> str:  # noqa: PLR0911 - one a kind
+def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
     """Return a block's lines."""
     match block:
         case Paragraph(content=content) | Heading(content=content):
@@ -97,10 +110,19 @@ def block_text(block: Block) -> str:  # noqa: PLR0911 - one a kind
             return text
         case Picture():
             return picture_text(block)
-        case Quotation(blocks=blocks):
-            return "\n".join(
-                f"> {line}" for inner in blocks for line in block_text(inner).split("\n")
-            )
+        case Quotation(blocks=blocks, source=source):
+            said = [*map(block_text, blocks), *([f"— {inline_text(source)}"] if source else [])]
+            return "\n".join(f"> {line}" for inner in said for line in inner.split("\n"))
+        case Gallery(pictures=pictures):
+            return "\n".join(map(picture_text, pictures))
+        case Columns(left=left, right=right):
+            return "\n".join(map(block_text, (*left, *right)))
+        case Button(label=label, url=url) | File(name=label, url=url):
+            return f"{label} <{url}>"
+        case Event() | Contact():
+            return "\n".join(filter(None, (*block.words, block.url)))
+        case Contents() | Snippet():
+            return ""
         case ListBlock(items=items, ordered=ordered, start=start):
             marks = (f"{start + index}. " if ordered else "・" for index in range(len(items)))
             return "\n".join(
@@ -124,4 +146,5 @@ def picture_text(picture: Picture) -> str:
         picture.title and f"({picture.title})",
     )
     where = " ".join(filter(None, (*said, picture.source)))
-    return f"{where}\n→ {picture.url}" if picture.url else where
+    led = f"{where}\n→ {picture.url}" if picture.url else where
+    return f"{led}\n{inline_text(picture.caption)}" if picture.caption else led

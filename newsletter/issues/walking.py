@@ -14,11 +14,18 @@ from newsletter.issues.findings import IssueField, IssuePlace
 from newsletter.issues.model import (
     Anchor,
     Block,
+    Button,
     Chapter,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     Issue,
@@ -26,10 +33,12 @@ from newsletter.issues.model import (
     LineBreak,
     Link,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
     Section,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -108,42 +117,71 @@ def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         yield IssuePlace(field=IssueField.CREDITS), line_text
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockContent:
+    """What a block holds, by what can be done with it; all walking goes by this.
+
+    Attributes:
+        running: Running texts of the block itself.
+        words: Words that stand as they are, without marks.
+        code: Words that are signs, in which nothing is a mistake of typing.
+        urls: Addresses that a reader follows or that pictures come from.
+        within: Blocks within it, part by part.
+    """
+
+    running: tuple[tuple[Inline, ...], ...] = ()
+    words: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    within: tuple[tuple[Block, ...], ...] = ()
+
+
+def content_of(block: Block) -> BlockContent:  # noqa: C901, PLR0911, PLR0912 - one a kind
+    """Return what a block holds."""
+    match block:
+        case Paragraph(content=content) | Heading(content=content):
+            return BlockContent(running=(content,))
+        case Table(head=head, rows=rows):
+            return BlockContent(running=tuple(cell for row in (head, *rows) for cell in row))
+        case Quotation(blocks=inner, source=source):
+            return BlockContent(running=(source,) if source else (), within=(inner,))
+        case ListBlock(items=items):
+            return BlockContent(within=items)
+        case Picture(source=address, alt=alt, url=url, title=title, caption=caption):
+            return BlockContent(
+                running=(caption,) if caption else (),
+                words=(alt, title),
+                urls=(address, url),
+            )
+        case Gallery(pictures=pictures):
+            return BlockContent(within=(pictures,))
+        case Columns(left=left, right=right):
+            return BlockContent(within=(left, right))
+        case Button(label=label, url=url):
+            return BlockContent(words=(label,), urls=(url,))
+        case File(name=name, url=url):
+            return BlockContent(words=(name,), urls=(url,))
+        case Event(url=url) | Contact(url=url):
+            return BlockContent(words=block.words, urls=(url,))
+        case Verbatim(text=text):
+            return BlockContent(code=(text,))
+        case ThematicBreak() | Comment() | Contents() | Snippet():
+            return BlockContent()
+        case _:
+            assert_never(block)
+
+
 def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield each block and then those within it."""
     for block in blocks:
         yield block
-        match block:
-            case Quotation(blocks=inner):
-                yield from walk_blocks(inner)
-            case ListBlock(items=items):
-                for item in items:
-                    yield from walk_blocks(item)
-            case (
-                Paragraph()
-                | Heading()
-                | Table()
-                | Picture()
-                | Verbatim()
-                | ThematicBreak()
-                | Comment()
-            ):
-                pass
-            case _:
-                assert_never(block)
+        for inner in content_of(block).within:
+            yield from walk_blocks(inner)
 
 
 def running_texts(block: Block) -> Iterator[tuple[Inline, ...]]:
     """Yield the running texts of a block itself, without those of blocks within it."""
-    match block:
-        case Paragraph(content=content) | Heading(content=content):
-            yield content
-        case Table(head=head, rows=rows):
-            for row in (head, *rows):
-                yield from row
-        case ListBlock() | Quotation() | Picture() | Verbatim() | ThematicBreak() | Comment():
-            return
-        case _:
-            assert_never(block)
+    yield from content_of(block).running
 
 
 def walk_runs(content: Iterable[Inline], *, notes: bool = True) -> Iterator[Inline]:
@@ -160,7 +198,7 @@ def walk_runs(content: Iterable[Inline], *, notes: bool = True) -> Iterator[Inli
                 yield from walk_runs(inner, notes=notes)
             case Footnote(content=inner):
                 yield from walk_runs(inner) if notes else ()
-            case Text() | Code() | LineBreak() | Comment():
+            case Text() | Code() | LineBreak() | Comment() | MergeField():
                 pass
             case _:
                 assert_never(run)
@@ -173,33 +211,44 @@ def _runs_of(block: Block) -> Iterator[Inline]:
 
 def _texts_of(block: Block) -> Iterator[str]:
     """Yield a block's own texts; a part's footnotes are printed below it, each once."""
-    match block:
-        case Verbatim(text=text):
-            yield text
-        case Picture(alt=alt, title=title):
-            yield alt
-            yield title
-        case _:
-            for content in running_texts(block):
-                yield from _texts_in(content)
+    content = content_of(block)
+    yield from (*content.code, *content.words)
+    for running in content.running:
+        yield from _texts_in(running)
 
 
 def _texts_in(content: Iterable[Inline]) -> Iterator[str]:
     for run in walk_runs(content, notes=False):
-        if isinstance(run, Text | Code):
-            yield run.text
-        elif isinstance(run, Anchor):
-            yield run.title
+        match run:
+            case Text(text=text) | Code(text=text):
+                yield text
+            case Anchor(title=title):
+                yield title
+            case MergeField(fallback=fallback):
+                yield fallback
+            case Strong() | Emphasis() | Strikethrough() | LineBreak() | Footnote() | Comment():
+                pass
+            case _:
+                assert_never(run)
 
 
 def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
     """Number the footnotes of a part in the order of reading, from 1; equal ones are one."""
     notes: dict[Footnote, int] = {}
-    for block in walk_blocks(blocks):
-        for run in _runs_of(block):
-            if isinstance(run, Footnote):
-                notes.setdefault(run, len(notes) + 1)
+    for run in _runs_below(blocks):
+        if isinstance(run, Footnote):
+            notes.setdefault(run, len(notes) + 1)
     return notes
+
+
+def _runs_below(blocks: Iterable[Block]) -> Iterator[Inline]:
+    """Yield all runs in the order of reading: the source of a quotation stands below it."""
+    for block in blocks:
+        content = content_of(block)
+        for inner in content.within:
+            yield from _runs_below(inner)
+        for running in content.running:
+            yield from walk_runs(running)
 
 
 def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
@@ -210,12 +259,12 @@ def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         if part.place.chapter is not None:
             yield part.at(IssueField.HEADING), part.place.heading
         for block in walk_blocks(part.body):
-            for content in running_texts(block):
-                for text in _texts_with_notes(content):
+            content = content_of(block)
+            for running in content.running:
+                for text in _texts_with_notes(running):
                     yield part.place, text
-            if isinstance(block, Picture):
-                yield part.place, block.alt
-                yield part.place, block.title
+            for text in content.words:
+                yield part.place, text
         for link in part.links:
             yield part.at(IssueField.LINKS), link.label
     for line in issue.credits:
@@ -239,7 +288,7 @@ def _without_code(run: Inline) -> Inline:
             return Text(text="\N{OBJECT REPLACEMENT CHARACTER}")
         case Strong() | Emphasis() | Strikethrough() | Anchor() | Footnote():
             return replace(run, content=tuple(map(_without_code, run.content)))
-        case Text() | LineBreak() | Comment():
+        case Text() | LineBreak() | Comment() | MergeField():
             return run
         case _:
             assert_never(run)
@@ -249,10 +298,8 @@ def walk_urls(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
     """Yield every URL a reader may follow, and those of pictures."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
-            if isinstance(block, Picture):
-                yield part.place, block.source
-                if block.url:
-                    yield part.place, block.url
+            for url in filter(None, content_of(block).urls):
+                yield part.place, url
             for run in _runs_of(block):
                 if isinstance(run, Anchor):
                     yield part.place, run.url
@@ -262,10 +309,16 @@ def walk_urls(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
 
 def walk_pictures(issue: Issue) -> Iterator[tuple[IssuePlace, Picture]]:
     """Yield every picture."""
+    for place, block in walk_placed_blocks(issue):
+        if isinstance(block, Picture):
+            yield place, block
+
+
+def walk_placed_blocks(issue: Issue) -> Iterator[tuple[IssuePlace, Block]]:
+    """Yield every block, and those within, with the place of the part it stands in."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
-            if isinstance(block, Picture):
-                yield part.place, block
+            yield part.place, block
 
 
 def rewrite_issue(
@@ -326,21 +379,28 @@ class _Rewriter:
     def blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return tuple(map(self._block, blocks))
 
-    def _block(self, block: Block) -> Block:  # noqa: PLR0911 - one a kind
+    def _block(self, block: Block) -> Block:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph() | Heading():
                 return replace(block, content=self._runs(block.content))
             case ListBlock(items=items):
                 return replace(block, items=tuple(map(self.blocks, items)))
-            case Quotation(blocks=blocks):
-                return Quotation(blocks=self.blocks(blocks))
-            case Picture(source=source, alt=alt, url=url, title=title):
-                return Picture(
-                    source=self.url(source),
-                    alt=self.text(alt),
-                    url=self.url(url) if url else "",
-                    title=self.text(title),
-                )
+            case Quotation(blocks=blocks, source=source):
+                return Quotation(blocks=self.blocks(blocks), source=self._runs(source))
+            case Picture():
+                return self._picture(block)
+            case Gallery(pictures=pictures):
+                return Gallery(pictures=tuple(map(self._picture, pictures)))
+            case Columns(left=left, right=right):
+                return Columns(left=self.blocks(left), right=self.blocks(right))
+            case Button(label=label, url=url):
+                return Button(label=self.text(label), url=self._url(url))
+            case File(name=name, url=url):
+                return replace(block, name=self.text(name), url=self._url(url))
+            case Event():
+                return self._event(block)
+            case Contact():
+                return self._contact(block)
             case Verbatim(text=text):
                 return Verbatim(text=self.text(text))
             case Table(head=head, rows=rows):
@@ -349,10 +409,43 @@ class _Rewriter:
                     head=tuple(map(self._runs, head)),
                     rows=tuple(tuple(map(self._runs, row)) for row in rows),
                 )
-            case ThematicBreak() | Comment():
+            case ThematicBreak() | Comment() | Contents() | Snippet():
                 return block
             case _:
                 assert_never(block)
+
+    def _url(self, url: str) -> str:
+        return self.url(url) if url else ""
+
+    def _picture(self, picture: Picture) -> Picture:
+        return Picture(
+            source=self.url(picture.source),
+            alt=self.text(picture.alt),
+            url=self._url(picture.url),
+            title=self.text(picture.title),
+            caption=self._runs(picture.caption),
+        )
+
+    def _event(self, event: Event) -> Event:
+        return Event(
+            name=self.text(event.name),
+            starts=self.text(event.starts),
+            ends=None if event.ends is None else self.text(event.ends),
+            place=self.text(event.place),
+            capacity=self.text(event.capacity),
+            url=self._url(event.url),
+        )
+
+    def _contact(self, contact: Contact) -> Contact:
+        return Contact(
+            name=self.text(contact.name),
+            department=self.text(contact.department),
+            phone=self.text(contact.phone),
+            email=self.text(contact.email),
+            url=self._url(contact.url),
+            hours=self.text(contact.hours),
+            address=self.text(contact.address),
+        )
 
     def _runs(self, content: tuple[Inline, ...]) -> tuple[Inline, ...]:
         return tuple(map(self._run, content))
@@ -367,6 +460,8 @@ class _Rewriter:
                 return Anchor(
                     url=self.url(url), content=self._runs(content), title=self.text(title)
                 )
+            case MergeField(fallback=fallback):
+                return replace(run, fallback=self.text(fallback))
             case LineBreak() | Comment():
                 return run
             case _:

@@ -12,6 +12,7 @@ from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n.language import Language
@@ -19,6 +20,7 @@ from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
+from newsletter.rendering.setting import Setting
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.rendering.wrap import wrap
@@ -27,9 +29,20 @@ from newsletter.settings import template_folders
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
 
 
+def _setting(context: Context) -> Setting:
+    """Return what blocks know of the rendering; notices say their language alone."""
+    known = context.get("setting")
+    return known if isinstance(known, Setting) else Setting(language=Language(context["lang"]))
+
+
+@pass_context
+def _html(context: Context, blocks: Iterable[Block]) -> Markup:
+    return blocks_html(blocks, _setting(context))
+
+
 @pass_context
 def _text(context: Context, blocks: Iterable[Block]) -> str:
-    return blocks_text(blocks, japanese=context["lang"] == Language.JAPANESE.value)
+    return blocks_text(blocks, _setting(context))
 
 
 @cache
@@ -53,7 +66,7 @@ class MailTemplates:
             keep_trailing_newline=True,
         )
         self._environment.filters.update(
-            html=blocks_html,
+            html=_html,
             runs=inline_html,
             text=_text,
             wrap=wrap,

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
+from newsletter.i18n.messages import Message
+from newsletter.issues.contacts import dialled, is_email
+from newsletter.issues.events import when_words
+from newsletter.issues.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
+    Button,
     Cell,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
+    ContentsLine,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     LineBreak,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -33,6 +47,20 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.walking import notes_of
+from newsletter.rendering.block_words import (
+    ADDRESS,
+    CALENDAR,
+    CAPACITY,
+    CONTENTS,
+    EMAIL,
+    HOURS,
+    PHONE,
+    REGISTER,
+    WEBSITE,
+    WHEN,
+    WHERE,
+)
+from newsletter.rendering.setting import Setting
 
 #: Cells at the right are figures, which no line parts.
 _ALIGNED = {
@@ -47,16 +75,55 @@ def _title(title: str) -> Markup:
     return Markup(' title="{}"').format(title) if title else Markup("")
 
 
+#: Pixels of a mail, of what the narrowest bundled template shares out, and between the parts.
+_ROOM, _SHARED, _GAP = 600, 536, 16
+_BUTTON = Markup(
+    '<table class="button" role="presentation" border="0" cellspacing="0" cellpadding="0"><tr>'
+    '<td class="button-cell"><a class="button-link" href="{}">{}</a></td></tr></table>'
+)
+_ROW = Markup(
+    '<div class="{}"><!--[if mso]><table role="presentation" width="100%" border="0" '
+    'cellspacing="0" cellpadding="0"><tr><![endif]-->{}'
+    "<!--[if mso]></tr></table><![endif]--></div>"
+)
+_CELL = Markup(
+    '<!--[if mso]><td width="{}%" valign="top" style="padding-right:16px"><![endif]-->'
+    '<div class="{}"><div class="{}">{}</div></div>'
+    "<!--[if mso]></td><![endif]-->"
+)
+_PANEL = Markup(
+    '<table class="panel {}" role="presentation" width="100%" border="0" cellspacing="0" '
+    'cellpadding="0"><tr><td class="panel-cell">{}</td></tr></table>'
+)
+
+
+def _panel(kind: str, inner: Markup) -> Markup:
+    return _PANEL.format(kind, inner)
+
+
+def _linked(words: str, url: str) -> Markup:
+    """Return words that lead somewhere, or words alone."""
+    return (
+        Markup('<a class="link" href="{}">{}</a>').format(url, _lines(words))
+        if url
+        else _lines(words)
+    )
+
+
+def _lines(text: str) -> Markup:
+    return Markup("<br />").join(text.split("\n")) if text else Markup("")
+
+
 def inline_html(content: Iterable[Inline]) -> Markup:
     """Return running text as HTML, without what its footnotes say."""
-    return _Writer({}).runs(content)
+    return _Writer({}, Setting()).runs(content)
 
 
-def blocks_html(blocks: Iterable[Block]) -> Markup:
+def blocks_html(blocks: Iterable[Block], setting: Setting | None = None) -> Markup:
     """Return blocks as HTML, with their footnotes below; classes are those of the style sheet."""
     part = tuple(blocks)
     notes = notes_of(part)
-    writer = _Writer(notes)
+    writer = _Writer(notes, setting or Setting())
     below = (
         Markup('<p class="note">[{}] {}</p>').format(number, writer.runs(note.content))
         for note, number in notes.items()
@@ -69,11 +136,14 @@ class _Writer:
     """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
+    setting: Setting
+    #: Pixels that a picture may fill where nothing fits it to its place, as in Outlook.
+    room: int = _ROOM
 
     def runs(self, content: Iterable[Inline]) -> Markup:
         return Markup("").join(map(self._run, content))
 
-    def _run(self, run: Inline) -> Markup:  # noqa: PLR0911 - one a kind
+    def _run(self, run: Inline) -> Markup:  # noqa: C901, PLR0911 - one a kind
         match run:
             case Text(text=text):
                 return escape(text)
@@ -96,6 +166,8 @@ class _Writer:
             case Footnote():
                 number = self.notes.get(run)
                 return Markup("<sup>[{}]</sup>").format(number) if number else Markup("")
+            case MergeField(fallback=fallback):
+                return escape(fallback)
             case Comment():
                 return Markup("")
             case _:
@@ -104,7 +176,7 @@ class _Writer:
     def blocks(self, blocks: Iterable[Block]) -> Markup:
         return Markup("").join(map(self._block, blocks))
 
-    def _block(self, block: Block) -> Markup:  # noqa: C901, PLR0911 - one a kind
+    def _block(self, block: Block) -> Markup:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph(content=content):
                 return Markup('<p class="body">{}</p>').format(self.runs(content))
@@ -118,17 +190,30 @@ class _Writer:
                 if ordered:
                     return Markup('<ol class="body" start="{}">{}</ol>').format(start, inner)
                 return Markup('<ul class="body">{}</ul>').format(inner)
-            case Quotation(blocks=blocks):
-                return Markup('<blockquote class="quotation">{}</blockquote>').format(
-                    self.blocks(blocks)
+            case Quotation(blocks=blocks, source=source):
+                below = Markup('<p class="source">— {}</p>').format(self.runs(source))
+                return Markup('<blockquote class="quotation">{}{}</blockquote>').format(
+                    self.blocks(blocks), below if source else ""
                 )
-            case Picture(source=source, alt=alt, url=url, title=title):
-                image = Markup('<img class="picture" src="{}" alt="{}"{} width="600" />').format(
-                    source, alt, _title(title)
-                )
-                if url:
-                    image = Markup('<a href="{}">{}</a>').format(url, image)
-                return Markup('<p class="body">{}</p>').format(image)
+            case Picture():
+                return self._picture(block)
+            case Gallery(pictures=pictures):
+                return self._beside([self._narrowed(len(pictures)).blocks((p,)) for p in pictures])
+            case Columns(left=left, right=right):
+                narrow = self._narrowed(2)
+                return self._beside([narrow.blocks(left), narrow.blocks(right)], kind="column")
+            case Button(label=label, url=url):
+                return _BUTTON.format(url, label or short_url(url))
+            case File():
+                return self._file(block)
+            case Event():
+                return self._event(block)
+            case Contact():
+                return self._contact(block)
+            case Contents():
+                return self._contents()
+            case Snippet():
+                return Markup("")
             case Verbatim(text=text):
                 return Markup('<pre class="verbatim">{}</pre>').format(text)
             case ThematicBreak():
@@ -139,6 +224,112 @@ class _Writer:
                 return Markup("")
             case _:
                 assert_never(block)
+
+    def _narrowed(self, parts: int) -> _Writer:
+        """Return a writer of what shares a row with others."""
+        return replace(self, room=min(self.room, _SHARED) // max(parts, 1) - _GAP)
+
+    def _picture(self, picture: Picture) -> Markup:
+        image = Markup('<img class="picture" src="{}" alt="{}"{} width="{}" />').format(
+            picture.source, picture.alt, _title(picture.title), self.room
+        )
+        if picture.url:
+            image = Markup('<a href="{}">{}</a>').format(picture.url, image)
+        shown = Markup('<p class="body{}">{}</p>').format(
+            " shown" if picture.caption else "", image
+        )
+        if not picture.caption:
+            return shown
+        return shown + Markup('<p class="caption">{}</p>').format(self.runs(picture.caption))
+
+    @staticmethod
+    def _beside(parts: Sequence[Markup], *, kind: str = "tile") -> Markup:
+        """Put parts beside each other where there is room; Outlook on Windows needs a table."""
+        count = len(parts)
+        share = 100 // max(count, 1)
+        inner = Markup("").join(
+            _CELL.format(share, f"{kind} {kind}-{count} {kind}-at-{at}", f"{kind}-inner", part)
+            for at, part in enumerate(parts, start=1)
+        )
+        return _ROW.format(f"{kind}s", inner)
+
+    def _file(self, file: File) -> Markup:
+        facts = Markup('<span class="file-kind">{}</span>').format(
+            kind_and_size(file.media_type, file.size)
+        )
+        name = Markup('<a class="link file-name" href="{}">{}</a>').format(
+            file.url, _lines(file.name) or short_url(file.url)
+        )
+        return _panel("file", Markup('<p class="fact">{}{}</p>').format(name, facts))
+
+    def _event(self, event: Event) -> Markup:
+        when = when_words(event, self.setting.language)
+        links = [(REGISTER, event.url), (CALENDAR, self.setting.calendars.get(event, ""))]
+        return _panel(
+            "event",
+            self._panel_name(event.name)
+            + self._fact(WHEN, escape(when))
+            + self._fact(WHERE, _lines(event.place))
+            + self._fact(CAPACITY, _lines(event.capacity))
+            + self._panel_links(links),
+        )
+
+    def _panel_name(self, name: str) -> Markup:
+        return Markup('<p class="panel-name">{}</p>').format(_lines(name)) if name else Markup("")
+
+    def _panel_links(self, links: Iterable[tuple[Message, str]]) -> Markup:
+        shown = [
+            Markup('<a class="link" href="{}">{}</a>').format(url, self.setting.say(words))
+            for words, url in links
+            if url
+        ]
+        return (
+            Markup('<p class="more">{}</p>').format(Markup(" ・ ").join(shown))
+            if shown
+            else Markup("")
+        )
+
+    def _fact(self, name: Message, value: Markup) -> Markup:
+        if not value:
+            return Markup("")
+        return Markup('<p class="fact"><span class="fact-name">{}</span> {}</p>').format(
+            self.setting.say(name), value
+        )
+
+    def _contact(self, contact: Contact) -> Markup:
+        number = dialled(contact.phone)
+        email = contact.email if is_email(contact.email) else ""
+        return _panel(
+            "contact",
+            self._panel_name("\n".join(filter(None, (contact.department, contact.name))))
+            + self._fact(ADDRESS, _lines(contact.address))
+            + self._fact(PHONE, _linked(contact.phone, number and f"tel:{number}"))
+            + self._fact(EMAIL, _linked(contact.email, email and f"mailto:{email}"))
+            + self._fact(HOURS, _lines(contact.hours))
+            + self._fact(WEBSITE, _linked(short_url(contact.url), contact.url)),
+        )
+
+    def _contents(self) -> Markup:
+        """Return the table of contents, as the template has it at its own place."""
+        if not self.setting.contents:
+            return Markup("")
+        head = Markup('<h2 class="chapter" id="contents">{}</h2>').format(
+            self.setting.say(CONTENTS)
+        )
+        return head + Markup("").join(map(self._contents_line, self.setting.contents))
+
+    def _contents_line(self, line: ContentsLine) -> Markup:
+        words: Markup = escape(line.text)
+        if line.anchor:
+            words = Markup('<a class="link" href="{}#{}">{}</a>').format(
+                self.setting.page, line.anchor, line.text
+            )
+        if line.label and line.level == 1:
+            words = Markup("{}. {}").format(line.label, words)
+        elif line.label:
+            label = line.label.replace(" ", "")
+            words = Markup('<span class="label">{}</span>{}').format(label, words)
+        return Markup('<p class="toc{}">{}</p>').format(" inner" if line.level > 1 else "", words)
 
     def _list_item(self, blocks: tuple[Block, ...]) -> Markup:
         """Return a list item; one paragraph, alone or above a list, stands without its tag."""

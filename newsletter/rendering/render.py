@@ -12,7 +12,7 @@ from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
 from newsletter.issues.findings import IssueField
-from newsletter.issues.model import Anchor, Inline, Issue
+from newsletter.issues.model import Anchor, Contents, Inline, Issue
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
@@ -20,12 +20,14 @@ from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,
     walk_blocks,
+    walk_placed_blocks,
     walk_texts,
     walk_urls,
 )
 from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
+from newsletter.rendering.setting import Setting
 from newsletter.rendering.slots import SlotMarks, require_slots
 
 #: Characters of a preheader that inboxes show at most.
@@ -46,9 +48,14 @@ def render_issue(
     templates.check(template)
     marks = SlotMarks()
     issue = rewrite_issue(issue, text=without_controls)
+    contents = table_of_contents(issue)
+    placed = any(isinstance(block, Contents) for _place, block in walk_placed_blocks(issue))
     values: dict[str, object] = {
         "issue": issue,
-        "contents": table_of_contents(issue),
+        "contents": () if placed else contents,
+        "setting": Setting(
+            language=issue.language, contents=contents, page=marks.as_mapping()[Slot.VIEW_URL]
+        ),
         "preheader": issue.preheader or derived_preheader(issue),
         "publisher": publisher,
         "look": publisher.theme,

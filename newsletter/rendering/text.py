@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
+from newsletter.issues.events import when_words
+from newsletter.issues.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
+    Button,
     Cell,
     Code,
+    Columns,
     Comment,
+    Contact,
+    Contents,
+    ContentsLine,
     Emphasis,
+    Event,
+    File,
     Footnote,
+    Gallery,
     Heading,
     Inline,
     LineBreak,
     ListBlock,
+    MergeField,
     Paragraph,
     Picture,
     Quotation,
+    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -31,6 +45,19 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain_text import picture_text, struck, with_target
 from newsletter.issues.walking import notes_of
+from newsletter.rendering.block_words import (
+    ADDRESS,
+    CALENDAR,
+    CAPACITY,
+    CONTENTS,
+    EMAIL,
+    HOURS,
+    PHONE,
+    REGISTER,
+    WHEN,
+    WHERE,
+)
+from newsletter.rendering.setting import Setting
 from newsletter.rendering.wrap import COLUMNS, width, wrap
 
 #: Columns that a telephone shows of a line; a wider table is written row by row.
@@ -44,11 +71,15 @@ def rule(mark: str = "─") -> str:
     return mark * (COLUMNS // 2)
 
 
-def blocks_text(blocks: Iterable[Block], *, japanese: bool = True) -> str:
+def blocks_text(blocks: Iterable[Block], setting: Setting | None = None) -> str:
     """Return blocks wrapped and set apart by empty lines, with their footnotes below."""
     part = tuple(blocks)
     notes = notes_of(part)
-    writer = _Writer(notes) if japanese else _Writer(notes, heading="# ", point="- ")
+    setting = setting or Setting()
+    if setting.language is Language.JAPANESE:
+        writer = _Writer(notes, setting)
+    else:
+        writer = _Writer(notes, setting, heading="# ", point="- ")
     parts = [writer.blocks(part, COLUMNS)] if part else []
     for note, number in notes.items():
         mark = f"[{number}] "
@@ -61,13 +92,14 @@ class _Writer:
     """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
+    setting: Setting
     heading: str = "◆"
     point: str = "・"
 
     def blocks(self, blocks: Iterable[Block], columns: int, *, apart: str = "\n\n") -> str:
         return apart.join(filter(None, (self._block(block, columns) for block in blocks)))
 
-    def _block(self, block: Block, columns: int) -> str:  # noqa: PLR0911 - one a kind
+    def _block(self, block: Block, columns: int) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph(content=content):
                 return self.wrapped(content, columns)
@@ -75,11 +107,32 @@ class _Writer:
                 return "\n".join(_hung(self.heading, self.wrapped(content, columns - 2), hang="  "))
             case ListBlock():
                 return "\n".join(self._points(block, columns))
-            case Quotation(blocks=inner):
-                lines = self.blocks(inner, max(columns - 2, _NARROWEST)).split("\n")
+            case Quotation(blocks=inner, source=source):
+                room = max(columns - 2, _NARROWEST)
+                lines = self.blocks(inner, room).split("\n")
+                if source:
+                    lines += _hung("― ", self.wrapped(source, room - 3), hang="   ")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
             case Picture():
-                return wrap(picture_text(block), columns=columns)
+                return self._picture(block, columns)
+            case Gallery(pictures=pictures):
+                return "\n\n".join(self._picture(picture, columns) for picture in pictures)
+            case Columns(left=left, right=right):
+                return self.blocks((*left, *right), columns)
+            case Button(label=label, url=url):
+                return _lined(wrap(f"▼ {label}" if label else "", columns=columns), url)
+            case File(name=name, url=url):
+                kind = kind_and_size(block.media_type, block.size)
+                words = " ".join(filter(None, (name, f"({kind})" if kind else "")))
+                return _lined(wrap(words, columns=columns), url)
+            case Event():
+                return self._event(block, columns)
+            case Contact():
+                return self._contact(block, columns)
+            case Contents():
+                return self._contents(columns)
+            case Snippet():
+                return ""
             case Verbatim(text=text):
                 return text
             case ThematicBreak():
@@ -124,10 +177,60 @@ class _Writer:
                 return struck(self._runs(content))
             case Footnote():
                 return f"[{self.notes[run]}]"
+            case MergeField(fallback=fallback):
+                return fallback
             case Comment():
                 return ""
             case _:
                 assert_never(run)
+
+    def _picture(self, picture: Picture, columns: int) -> str:
+        shown = wrap(picture_text(replace(picture, caption=())), columns=columns)
+        return _lined(shown, self.wrapped(picture.caption, columns) if picture.caption else "")
+
+    def _event(self, event: Event, columns: int) -> str:
+        calendar = self.setting.calendars.get(event, "")
+        return _lined(
+            wrap(f"《{event.name}》" if self._is_japanese else event.name, columns=columns)
+            if event.name
+            else "",
+            self._fact(WHEN, when_words(event, self.setting.language), columns),
+            self._fact(WHERE, event.place, columns),
+            self._fact(CAPACITY, event.capacity, columns),
+            f"{self.setting.say(REGISTER)}\n{event.url}" if event.url else "",
+            f"{self.setting.say(CALENDAR)}\n{calendar}" if calendar else "",
+        )
+
+    def _contact(self, contact: Contact, columns: int) -> str:
+        return _lined(
+            wrap(contact.department, columns=columns),
+            wrap(contact.name, columns=columns),
+            self._fact(ADDRESS, contact.address, columns),
+            self._fact(PHONE, contact.phone, columns),
+            self._fact(EMAIL, contact.email, columns),
+            self._fact(HOURS, contact.hours, columns),
+            contact.url,
+        )
+
+    @property
+    def _is_japanese(self) -> bool:
+        return self.setting.language is Language.JAPANESE
+
+    def _fact(self, name: Message, value: str, columns: int) -> str:
+        """Return a value behind its name, further lines below its first word."""
+        if not value:
+            return ""
+        mark = self.setting.say(name) + ("：" if self._is_japanese else ": ")
+        hang = " " * width(mark)
+        text = wrap(value, columns=max(columns - len(hang), _NARROWEST))
+        return "\n".join(_hung(mark, text, hang=hang))
+
+    def _contents(self, columns: int) -> str:
+        lines = [
+            wrap(_contents_words(line, self.point), columns=columns)
+            for line in self.setting.contents
+        ]
+        return _lined(self.setting.say(CONTENTS), *lines) if lines else ""
 
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
         """Yield a list's lines; further ones of an item stand under its first word."""
@@ -163,6 +266,16 @@ class _Writer:
             mark = "  " if lines else self.point
             lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
         return "\n".join(lines)
+
+
+def _lined(*lines: str) -> str:
+    return "\n".join(filter(None, lines))
+
+
+def _contents_words(line: ContentsLine, point: str) -> str:
+    if line.level == 1:
+        return f"{line.label}. {line.text}" if line.label else line.text
+    return f"  [{line.label}] {line.text}" if line.label else f"  {point}{line.text}"
 
 
 def _grid(

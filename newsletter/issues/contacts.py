@@ -1,0 +1,30 @@
+"""Telephone numbers and mail addresses of contact boxes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_NUMBER = re.compile(r"[+(]?[0-9][-0-9.() ]{6,}[0-9]")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"
+)
+
+
+def _plain(text: str) -> str:
+    """Return a text with its digits, hyphens and brackets in ASCII."""
+    return re.sub("[\u2010-\u2015\u2212\u30fc]", "-", unicodedata.normalize("NFKC", text)).strip()
+
+
+def dialled(phone: str) -> str:
+    """Return what a telephone dials for a number as it is printed; empty for what is none.
+
+    Words around it, such as an extension, are no part of it.
+    """
+    found = _NUMBER.search(_plain(phone))
+    return re.sub(r"[^+0-9]", "", found[0]) if found else ""
+
+
+def is_email(text: str) -> bool:
+    """Whether a text is one mail address in ASCII, as mail programs open it."""
+    return bool(_EMAIL.fullmatch(text))

@@ -1,0 +1,162 @@
+"""Dates and hours of events: read as editors type them, worded as readers expect them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from newsletter.i18n.language import Language
+from newsletter.issues.model import Event
+
+Moment = date | datetime
+#: What an event's ``starts`` and ``ends`` are written in; without an hour it is the whole day.
+_WRITTEN = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}))?")
+_DAY = (
+    r"(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
+    r"|年\s*(?P<month2>\d{1,2})月\s*(?P<day2>\d{1,2})日)(?:\s*\([^()]{1,6}\))?"
+)
+_HOUR = r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})|(?P<hour2>\d{1,2})時(?:(?P<minute2>\d{1,2})分)?)"
+_TYPED = re.compile(rf"{_DAY}(?:(?:\s*T|\s+|(?<=[日)]))\s*{_HOUR})?")
+_TYPED_HOUR = re.compile(_HOUR)
+#: What stands between a beginning and an end; a hyphen in a date has digits around it and no hour.
+_TO = re.compile(r"\s*(?:[~\u301c\u2013\u2014]|から|\bto\b)\s*|\s+-\s+|(?<=:\d\d)-(?=\d)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """When an event takes place; both ends are days, or both are instants of local time."""
+
+    starts: Moment
+    ends: Moment | None = None
+
+    @property
+    def whole_days(self) -> bool:
+        """Whether it has days and no hours."""
+        return not isinstance(self.starts, datetime)
+
+
+def read_moment(text: str) -> Moment | None:
+    """Return the day or the minute that an event's field says; None for any other text."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute = (int(part) if part else 0 for part in found.groups())
+    try:
+        return datetime(year, month, day, hour, minute) if found[4] else date(year, month, day)  # noqa: DTZ001 - local time of the newsletter
+    except ValueError:
+        return None
+
+
+def read_span(event: Event) -> Span | None:
+    """Return when an event takes place; None where a field of it cannot be read or fits no other.
+
+    An end without a beginning, before it, or of the other kind is none.
+    """
+    starts = read_moment(event.starts)
+    ends = read_moment(event.ends) if event.ends else None
+    if starts is None or (event.ends and ends is None):
+        return None
+    if ends is not None and (isinstance(ends, datetime) != isinstance(starts, datetime)):
+        return None
+    span = Span(starts=starts, ends=ends)
+    return None if ends is not None and _is_before(ends, starts) else span
+
+
+def _is_before(one: Moment, other: Moment) -> bool:
+    return one.isoformat() < other.isoformat()
+
+
+def read_typed_moment(text: str) -> str:
+    """Return a day or minute as an event has it, however it was typed; other text as it is."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    found = _TYPED.fullmatch(plain)
+    if found is None:
+        return text.strip()
+    day = (
+        f"{found['year']}-{int(found['month'] or found['month2']):02}"
+        f"-{int(found['day'] or found['day2']):02}"
+    )
+    hour = _typed_hour(found)
+    return f"{day}T{hour}" if hour else day
+
+
+def _typed_hour(found: re.Match[str]) -> str:
+    hour = found["hour"] or found["hour2"]
+    return f"{int(hour):02}:{int(found['minute'] or found['minute2'] or 0):02}" if hour else ""
+
+
+def read_typed_span(text: str) -> tuple[str, str | None]:
+    """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    found = _TO.search(plain)
+    if found is None:
+        return read_typed_moment(text), None
+    starts = read_typed_moment(plain[: found.start()])
+    last = plain[found.end() :]
+    if hour := _TYPED_HOUR.fullmatch(last):
+        return starts, f"{starts.partition('T')[0]}T{_typed_hour(hour)}"
+    return starts, read_typed_moment(last) or None
+
+
+def write_span(event: Event) -> str:
+    """Write beginning and end so that `read_typed_span` reads the same; empty where it cannot."""
+    starts, ends = read_moment(event.starts), read_moment(event.ends or "")
+    if starts is None or (event.ends is not None and ends is None):
+        return ""
+    written = event.starts.replace("T", " ")
+    if event.ends is None:
+        return written
+    same_day = (
+        isinstance(starts, datetime)
+        and isinstance(ends, datetime)
+        and (starts.date() == ends.date())
+    )
+    if same_day:
+        return f"{written}-{event.ends.partition('T')[2]}"
+    return f"{written} - {event.ends.replace('T', ' ')}"
+
+
+def when_words(event: Event, language: Language) -> str:
+    """Say when an event takes place, as its language writes it; what cannot be read as typed."""
+    span = read_span(event)
+    if span is None:
+        return " - ".join(filter(None, (event.starts, event.ends)))
+    dash = "〜" if language is Language.JAPANESE else " – "
+    starts, ends = span.starts, span.ends
+    first = _moment_words(starts, language)
+    if ends is None or ends == starts:
+        return first
+    if isinstance(starts, datetime) and isinstance(ends, datetime) and _same_evening(starts, ends):
+        return f"{first}{dash if language is Language.JAPANESE else '–'}{_hour(ends.time())}"
+    return f"{first}{dash}{_moment_words(ends, language, after=starts)}"
+
+
+def _same_evening(starts: datetime, ends: datetime) -> bool:
+    return starts.date() == ends.date()
+
+
+def _moment_words(moment: Moment, language: Language, *, after: Moment | None = None) -> str:
+    from babel.dates import format_skeleton  # noqa: PLC0415 - issues without events do without it
+
+    skeleton = "MMMEd" if after is not None and after.year == moment.year else "yMMMEd"
+    day = moment.date() if isinstance(moment, datetime) else moment
+    words: str = format_skeleton(skeleton, day, locale=_LOCALES[language])
+    return f"{words} {_hour(moment.time())}" if isinstance(moment, datetime) else words
+
+
+#: English with the day before the month, as the rest of the mail writes it.
+_LOCALES = {Language.JAPANESE: "ja", Language.ENGLISH: "en_GB"}
+
+
+def _hour(moment: time) -> str:
+    return f"{moment.hour}:{moment.minute:02}"
+
+
+def last_moment(span: Span) -> datetime:
+    """Return the local time at which an event is over."""
+    last = span.ends or span.starts
+    if isinstance(last, datetime):
+        return last
+    return datetime.combine(last, time()) + timedelta(days=1)

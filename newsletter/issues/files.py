@@ -1,0 +1,52 @@
+"""Files that an issue offers: what kinds there are, and how kind and size are worded."""
+
+from __future__ import annotations
+
+import re
+
+#: Media types by the name that readers know them by.
+FILE_KINDS = {
+    "PDF": "application/pdf",
+    "Word": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "Excel": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "PowerPoint": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "CSV": "text/csv",
+    "ZIP": "application/zip",
+}
+_NAMES = {media_type: name for name, media_type in FILE_KINDS.items()}
+_TYPES = {name.lower(): media_type for name, media_type in FILE_KINDS.items()}
+_UNITS = {"": 1, "bytes": 1, "byte": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+_SIZE = re.compile(r"(\d{1,12}(?:,\d{3})*(?:\.\d{1,3})?)\s*([A-Za-z]*)")
+
+
+def kind_name(media_type: str) -> str:
+    """Return what readers call a kind of file; an unknown media type as it is."""
+    return _NAMES.get(media_type, media_type)
+
+
+def read_kind(text: str) -> str:
+    """Return the media type that a name stands for; what is no such name as it is."""
+    return _TYPES.get(text.strip().lower(), text.strip())
+
+
+def size_words(octets: int) -> str:
+    """Say how large a file is: ``340 KB``, ``1.2 MB``; empty for 0, which is not known."""
+    if octets <= 0:
+        return ""
+    if octets < 1_000_000:  # noqa: PLR2004 - a megabyte
+        return f"{max(round(octets / 1_000), 1)} KB"
+    return f"{octets / 1_000_000:.1f} MB"
+
+
+def read_size(text: str) -> int | None:
+    """Return the octets of ``1234567`` or ``1.2 MB``; None for any other text."""
+    found = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        return None
+    return round(float(found[1].replace(",", "")) * unit)
+
+
+def kind_and_size(media_type: str, octets: int) -> str:
+    """Say what opens behind a file's link: ``PDF・1.2 MB``."""
+    return "・".join(filter(None, (kind_name(media_type), size_words(octets))))

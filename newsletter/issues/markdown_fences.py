@@ -1,0 +1,272 @@
+r"""Blocks that CommonMark has no form for, between lines of colons as pandoc writes them.
+
+::
+
+    :::button [Register](https://example.jp/)
+
+    :::event
+    name: Winter market
+    date: 2026-12-03 10:00-11:30
+    :::
+
+    :::columns
+    Left
+    +++
+    Right
+    :::
+
+Some are one line, some hold a field a line, some hold Markdown. What stands within columns or a
+gallery may be such blocks again; where it has lines that would end it, the outer block is written
+with more colons. A line that begins in three colons and is none of these is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+
+from newsletter.i18n.messages import Message, msg
+
+
+class Fence(StrEnum):
+    """The blocks, by the word behind the colons."""
+
+    BUTTON = "button"
+    CONTENTS = "contents"
+    SNIPPET = "snippet"
+    FILE = "file"
+    EVENT = "event"
+    CONTACT = "contact"
+    GALLERY = "gallery"
+    COLUMNS = "columns"
+
+
+#: Blocks of one line.
+_ONE_LINE = frozenset({Fence.BUTTON, Fence.CONTENTS, Fence.SNIPPET})
+#: Blocks that hold Markdown.
+_HOLDERS = frozenset({Fence.GALLERY, Fence.COLUMNS})
+#: The fields that the others hold, in the order in which they are written.
+FIELDS: Mapping[Fence, tuple[str, ...]] = {
+    Fence.FILE: ("name", "url", "type", "size"),
+    Fence.EVENT: ("name", "date", "starts", "ends", "place", "capacity", "url"),
+    Fence.CONTACT: ("name", "department", "phone", "email", "url", "hours", "address"),
+}
+_KINDS = "|".join(Fence)
+_OPEN = re.compile(rf"(?P<colons>:{{3,}})[ \t]*(?P<kind>{_KINDS})(?:[ \t]+(?P<rest>.*))?[ \t]*")
+_COLONS = re.compile(r"[ \t]*(:{3,}|\+{3,})[ \t]*$", re.MULTILINE)
+_OPENING = re.compile(rf"[ \t]*(:{{3,}})[ \t]*(?:{_KINDS})\b", re.MULTILINE)
+_FIELD = re.compile(r"([A-Za-z]+)[ \t]*:(?:[ \t]+|$)(.*)")
+_SHORTEST = 3
+
+
+class FenceError(Exception):
+    """A block is not written as it must be; ``line`` counts from 0."""
+
+    def __init__(self, line: int, problem: Message, remedy: Message) -> None:
+        super().__init__(line, problem, remedy)
+        self.line, self.problem, self.remedy = line, problem, remedy
+
+
+def read_fences(parser: MarkdownIt) -> None:
+    """Let a parser read these blocks; each is a node of its kind's name.
+
+    A button has its link as children, columns have two nodes ``column``, a gallery its pictures;
+    ``meta`` holds the name of a snippet and the fields of the rest.
+
+    Raises while it parses:
+        FenceError: A block is malformed.
+    """
+    parser.block.ruler.before(
+        "fence", "colon_fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    kind: Fence
+    colons: int
+    rest: str
+
+
+def _opened(state: StateBlock, line: int) -> _Opened | None:
+    if state.is_code_block(line):
+        return None
+    found = _OPEN.fullmatch(_text(state, line))
+    if found is None:
+        return None
+    return _Opened(
+        kind=Fence(found["kind"]), colons=len(found["colons"]), rest=(found["rest"] or "").strip()
+    )
+
+
+def _text(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    opened = _opened(state, start)
+    if opened is None or silent:
+        return opened is not None
+    if opened.kind in _ONE_LINE:
+        _read_line(state, start, opened)
+        state.line = start + 1
+        return True
+    if opened.rest:
+        raise FenceError(
+            start,
+            msg("Behind “:::{kind}” stands something.", kind=opened.kind.value),
+            msg("Write it on a line of its own."),
+        )
+    close, partings = _find_end(state, start, end, opened)
+    if opened.kind in _HOLDERS:
+        _read_held(state, start, close, opened, partings)
+    else:
+        token = state.push(opened.kind.value, "", 0)
+        token.map = [start, close + 1]
+        token.meta = {"fields": _read_fields(state, start, close, opened.kind)}
+    state.line = close + 1
+    return True
+
+
+def _read_line(state: StateBlock, line: int, opened: _Opened) -> None:
+    kind = opened.kind
+    if kind is Fence.BUTTON:
+        state.push("button_open", "", 1).map = [line, line + 1]
+        inline = state.push("inline", "", 0)
+        inline.content, inline.map, inline.children = opened.rest, [line, line + 1], []
+        state.push("button_close", "", -1)
+        return
+    if kind is Fence.CONTENTS and opened.rest:
+        raise FenceError(
+            line,
+            msg("Behind “:::{kind}” stands something.", kind=kind.value),
+            msg("The contents are made from the headings; take it out."),
+        )
+    token = state.push(kind.value, "", 0)
+    token.map = [line, line + 1]
+    token.meta = {"name": opened.rest}
+
+
+def _find_end(
+    state: StateBlock, start: int, end: int, opened: _Opened
+) -> tuple[int, tuple[int, ...]]:
+    """Return the line that closes a block, and those that part what it holds."""
+    depth = 0
+    partings: list[int] = []
+    close, parting = ":" * opened.colons, "+" * opened.colons
+    for line in range(start + 1, end):
+        if state.isEmpty(line):
+            continue
+        if state.sCount[line] < state.blkIndent:
+            break
+        text = _text(state, line).rstrip(" \t")
+        outermost = state.sCount[line] <= state.sCount[start]
+        if text == close and (depth or outermost):
+            if not depth:
+                return line, tuple(partings)
+            depth -= 1
+        elif text == parting and outermost and not depth:
+            partings.append(line)
+        elif opened.kind in _HOLDERS:
+            inner = _OPEN.fullmatch(text)
+            depth += (
+                inner is not None
+                and len(inner["colons"]) == opened.colons
+                and Fence(inner["kind"]) not in _ONE_LINE
+            )
+    raise FenceError(
+        start,
+        msg("“:::{kind}” does not end.", kind=opened.kind.value),
+        msg("Close it with a line of {colons}.", colons=close),
+    )
+
+
+def _read_held(
+    state: StateBlock, start: int, close: int, opened: _Opened, partings: tuple[int, ...]
+) -> None:
+    """Read the Markdown within a block, as far as it goes."""
+    kind = opened.kind
+    most = 1 if kind is Fence.COLUMNS else 0
+    if len(partings) > most:
+        raise FenceError(
+            partings[most],
+            msg("“{sign}” stands once too often.", sign="+" * opened.colons),
+            msg("Columns are two, with one such line between them."),
+        )
+    state.push(f"{kind.value}_open", "", 1).map = [start, close + 1]
+    edges = [start, *partings, close] if kind is Fence.COLUMNS else [start, close]
+    if kind is Fence.COLUMNS and not partings:
+        edges.append(close)
+    parent, line_max = state.parentType, state.lineMax
+    state.parentType = kind.value
+    for above, below in pairwise(edges):
+        if kind is Fence.COLUMNS:
+            state.push("column_open", "", 1).map = [above, below]
+        state.lineMax = below
+        state.md.block.tokenize(state, min(above + 1, below), below)
+        if kind is Fence.COLUMNS:
+            state.push("column_close", "", -1)
+    state.parentType, state.lineMax = parent, line_max
+    state.push(f"{kind.value}_close", "", -1)
+
+
+def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict[str, str]:
+    """Read a field a line; a line that is indented goes on with the one above."""
+    fields: dict[str, str] = {}
+    name = ""
+    for line in range(start + 1, close):
+        text = _text(state, line).strip()
+        if not text:
+            continue
+        if name and state.sCount[line] > state.sCount[start]:
+            fields[name] = f"{fields[name]}\n{text}".strip()
+            continue
+        found = _FIELD.fullmatch(text)
+        name = found[1].lower() if found else ""
+        if found is None or name not in FIELDS[kind]:
+            raise FenceError(
+                line,
+                msg("This line of “:::{kind}” is no field: {text}", kind=kind, text=text[:40]),
+                msg("Its fields are {names}.", names=", ".join(FIELDS[kind])),
+            )
+        if name in fields:
+            raise FenceError(
+                line,
+                msg("The field “{name}” stands twice.", name=name),
+                msg("Keep one of them; indent a line that goes on with the one above."),
+            )
+        fields[name] = found[2].strip()
+    return fields
+
+
+def write_fields(kind: Fence, fields: Mapping[str, str]) -> str:
+    """Write a block of fields; those that are empty are left out."""
+    values = {
+        name: filter(None, map(str.strip, fields.get(name, "").split("\n")))
+        for name in FIELDS[kind]
+    }
+    lines = (f"{name}: " + "\n  ".join(value) for name, value in values.items())
+    filled = (line for line in lines if not line.endswith(": "))
+    return "\n".join([f":::{kind.value}", *filled, ":::"])
+
+
+def write_line(kind: Fence, rest: str) -> str:
+    """Write a block of one line."""
+    return f":::{kind.value} {rest}".rstrip(" ")
+
+
+def write_held(kind: Fence, *parts: str) -> str:
+    """Write a block that holds Markdown, with as many colons as its parts allow."""
+    text = "\n".join(parts)
+    runs: Iterator[str] = (
+        found[1] for rule in (_COLONS, _OPENING) for found in rule.finditer(text)
+    )
+    signs = max(_SHORTEST, max(map(len, runs), default=0) + 1)
+    held = f"\n{'+' * signs}\n".join(parts)
+    return f"{':' * signs}{kind.value}\n{held}\n{':' * signs}"

@@ -1,0 +1,30 @@
+"""What the writers of blocks know besides the blocks: language, contents, addresses of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
+from newsletter.issues.model import ContentsLine, Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One rendering, as its blocks see it.
+
+    Attributes:
+        contents: The lines of the table of contents.
+        page: The mail as a page on the web, which those lines lead to.
+        calendars: The address of the calendar file of each event that has one.
+    """
+
+    language: Language = Language.JAPANESE
+    contents: tuple[ContentsLine, ...] = ()
+    page: str = ""
+    calendars: Mapping[Event, str] = field(default_factory=dict)
+
+    def say(self, message: Message) -> str:
+        """Return words in the language of the issue."""
+        return message.in_language(self.language)
