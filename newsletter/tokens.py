@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from newsletter.errors import TokenError
+from newsletter.i18n.messages import msg
 
 _VERSION = 1
 _SIGNATURE_OCTETS = 16
@@ -103,7 +104,7 @@ def _read_varints(data: bytes) -> list[int]:
             numbers.append(number)
             number = shift = 0
     if shift:
-        raise TokenError("The link is damaged: it ends in the middle of a number.")
+        raise TokenError(msg("The link is damaged: it ends in the middle of a number."))
     return numbers
 
 
@@ -144,15 +145,15 @@ class TokenSigner:
                 token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
             )
         except (binascii.Error, UnicodeEncodeError) as error:
-            raise TokenError("The link is damaged.") from error
+            raise TokenError(msg("The link is damaged.")) from error
         body, signature = raw[:-_SIGNATURE_OCTETS], raw[-_SIGNATURE_OCTETS:]
         if len(body) < _HEAD_OCTETS or not any(
             hmac.compare_digest(keyed.digest(body)[:_SIGNATURE_OCTETS], signature)
             for keyed in self._hashes
         ):
-            raise TokenError("The link is damaged, or was signed with a key no longer in use.")
+            raise TokenError(msg("The link is damaged, or was signed with a key no longer in use."))
         if body[0] != _VERSION or body[1] != purpose:
-            raise TokenError("The link is meant for something else.")
+            raise TokenError(msg("This link is for a different purpose."))
         return tuple(_read_varints(body[_HEAD_OCTETS:]))
 
     def sign_delivery(self, purpose: Purpose, ref: DeliveryRef) -> str:
@@ -172,7 +173,7 @@ class TokenSigner:
         """
         numbers = self.read(purpose, token)
         if len(numbers) != 3:  # noqa: PLR2004 - the fields of DeliveryRef
-            raise TokenError("The link is meant for something else.")
+            raise TokenError(msg("This link is for a different purpose."))
         newsletter_id, mailing_id, subscriber_id = numbers
         return DeliveryRef(
             newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=subscriber_id

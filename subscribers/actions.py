@@ -16,6 +16,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow, SegmentRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
@@ -223,7 +224,9 @@ def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> S
     """
     found = standing_of(session, newsletter_id, subscriber_id)
     if found is None:
-        raise NotFoundError(f"Nobody of number {subscriber_id} is on this list.")
+        raise NotFoundError(
+            msg("There is no subscriber {subscriber} on this list.", subscriber=subscriber_id)
+        )
     return found
 
 

@@ -22,6 +22,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
@@ -149,7 +150,7 @@ def find_invitation(session: Session, consent_id: int, *, days: int) -> Invitati
         .where(ConsentRow.id == consent_id, SubscriberRow.address_key.is_not(None))
     ).one_or_none()
     if row is None:
-        raise NotFoundError("There is no such request any more.")
+        raise NotFoundError(msg("This request no longer exists."))
     consent, newsletter, person, subscription = row
     left_since = (
         subscription.unsubscribed_at is not None

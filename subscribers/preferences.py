@@ -24,6 +24,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.messages import msg
 from newsletter.tokens import DeliveryRef
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
@@ -32,7 +33,7 @@ from subscribers.people import clean_name, hold_person, is_time_zone
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
 
-_NO_MORE = "That subscription is no more."
+_NO_MORE = msg("This subscription no longer exists.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

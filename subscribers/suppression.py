@@ -23,6 +23,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SuppressionReason
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 
 
@@ -182,9 +183,11 @@ def find_suppression_row(session: Session, suppression_id: int) -> SuppressionRo
     """
     row = session.get(SuppressionRow, suppression_id)
     if row is None:
-        raise NotFoundError("This suppression does not exist any more.")
+        raise NotFoundError(msg("This suppression no longer exists."))
     if not _is_liftable(row):
-        raise ConflictError("The address was erased on its owner's wish; only they can come back.")
+        raise ConflictError(
+            msg("The person asked for this address to be erased; only they can subscribe again.")
+        )
     return row
 
 

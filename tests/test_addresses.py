@@ -67,7 +67,7 @@ def test_what_can_only_be_meant_one_way_is_mended_with_a_note(
 ) -> None:
     found = parse_address(text)
     assert (found.address, found.name) == (address, name)
-    assert found.warning
+    assert found.warnings
 
 
 @pytest.mark.parametrize(

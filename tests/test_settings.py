@@ -49,10 +49,10 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("WEB_PORT=70000", "WEB_PORT"),
         ("SECRET_KEYS=short", "SECRET_KEYS"),
         ("PUBLIC_URL=example.jp", "PUBLIC_URL"),
-        ("PUBLIC_URL=https://example.jp/mail", "no path"),
-        ("PUBLIC_URL=https://example.jp?x=1", "no path"),
-        ("PUBLIC_URL=https://example.jp/#top", "no path"),
-        ("PUBLIC_URL=https://user:secret@example.jp", "no user name"),
+        ("PUBLIC_URL=https://example.jp/mail", "without a path"),
+        ("PUBLIC_URL=https://example.jp?x=1", "without a path"),
+        ("PUBLIC_URL=https://example.jp/#top", "without a path"),
+        ("PUBLIC_URL=https://user:secret@example.jp", "not contain a user name"),
         ("PUBLIC_URL=https://例え.jp", r"in ASCII: https://xn--r8jz45g\.jp"),
         ("PUBLIC_URL=https://市役所.example.jp/mail", r"https://xn--.*\.example\.jp"),
         ("PUBLIC_URL=https://exa mple.jp", "PUBLIC_URL"),
@@ -62,7 +62,7 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("LOG_LEVEL=LOUD", "LOG_LEVEL"),
         ("REDIS_URL=foo", "REDIS_URL"),
         ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
-        ("DOMAIN_RATES=docomo.ne.jp=quick", "each rate must be a number"),
+        ("DOMAIN_RATES=docomo.ne.jp=quick", "Each rate must be a number"),
         ("DKIM_KEYS=example.jp", "domain:selector:file"),
         ("ACCOUNT_SENDER=事務局", "ACCOUNT_SENDER"),
         ("ACCOUNT_RETURN_PATH=事務局 <accounts@example.jp>", "ACCOUNT_RETURN_PATH"),
@@ -90,7 +90,7 @@ def test_a_public_address_is_a_host_and_a_port(written: str, read: str) -> None:
 def test_the_error_speaks_of_the_setting_alone() -> None:
     with pytest.raises(SettingError) as caught:
         load_settings(_file("PUBLIC_URL=example.jp"))
-    assert caught.value.what.startswith("must begin with https://")
+    assert caught.value.what.startswith("The value must begin with https://")
 
 
 def test_the_error_does_not_repeat_a_secret() -> None:

@@ -36,7 +36,7 @@ def test_a_token_of_an_unknown_key_is_refused() -> None:
 
 def test_a_token_for_one_purpose_is_refused_for_another() -> None:
     signer = TokenSigner([NEW])
-    with pytest.raises(TokenError, match="something else"):
+    with pytest.raises(TokenError, match="a different purpose"):
         signer.read(Purpose.PREFERENCES, signer.sign(Purpose.UNSUBSCRIBE, 1, 2, 3))
 
 

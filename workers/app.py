@@ -24,6 +24,7 @@ from celery.worker.consumer import Consumer
 
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
 from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
@@ -57,9 +58,9 @@ def create_celery(settings: Settings) -> Celery:
     """
     if not settings.redis_url:
         raise SettingError(
-            "No broker is set.",
-            place=Place(source="settings", field="REDIS_URL"),
-            remedy="Set it, such as redis://127.0.0.1:6379/0.",
+            msg("No broker is configured."),
+            place=Place(source=msg("settings"), field="REDIS_URL"),
+            remedy=msg("Set it, for example, to redis://127.0.0.1:6379/0."),
         )
     app = Celery("newsletter", broker=settings.redis_url, set_as_current=False)
     app.conf.update(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from newsletter import services
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
 from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings
 from workers.leases import LeaseWatch
@@ -40,9 +41,9 @@ def build(settings: Settings) -> Services:
     """
     if not settings.mail_transports:
         raise SettingError(
-            "No transport is set.",
-            place=Place(source="settings", field="MAIL_TRANSPORTS"),
-            remedy="Set it to your relay, such as smtp://user:secret@host:587?tls=starttls.",
+            msg("No transport is configured."),
+            place=Place(source=msg("settings"), field="MAIL_TRANSPORTS"),
+            remedy=msg("Set it to your relay, such as smtp://user:secret@host:587?tls=starttls."),
         )
     common = services.build_services(settings)
     return Services(
@@ -56,15 +57,19 @@ def build(settings: Settings) -> Services:
 
 
 def _read_dkim_key(words: str) -> DkimKey:
-    place = Place(source="settings", field="DKIM_KEYS")
+    place = Place(source=msg("settings"), field="DKIM_KEYS")
     domain, _, rest = words.partition(":")
     selector, _, path = rest.partition(":")
     if not (domain and selector and path):
         raise SettingError(
-            f"{words!r} is no key.", place=place, remedy="Write domain:selector:file."
+            msg("“{text}” does not describe a key.", text=words),
+            place=place,
+            remedy=msg("Write domain:selector:file."),
         )
     try:
         pem = Path(path).read_bytes()
     except OSError as error:
-        raise SettingError(f"{path} cannot be read: {error.strerror}.", place=place) from None
+        raise SettingError(
+            msg("{path} cannot be read: {reason}.", path=path, reason=error.strerror), place=place
+        ) from None
     return read_key(domain.lower(), selector, pem, source=path)

@@ -27,6 +27,7 @@ from typing import Any
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.disk import force_folder, make_folder
 from newsletter.errors import OrderError, Place
+from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.outcomes import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
@@ -200,23 +201,25 @@ def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
     """
     for path in sorted(folder.rglob("*.journal")):
         if not path.is_file():
-            raise _no_journal(path, "This is no file.")
+            raise _no_journal(path, msg("This is not a file."))
         try:
             reading = _read(path)
         except OSError as error:
-            raise _no_journal(path, f"It cannot be read: {error.strerror}.") from None
+            raise _no_journal(
+                path, msg("The file cannot be read: {reason}.", reason=error.strerror)
+            ) from None
         if reading.identity != identity:
             continue
         if reading.unreadable is not None:
-            raise _no_journal(path, "This line is none of a journal's.", reading.unreadable)
+            raise _no_journal(path, msg("This line is not part of a journal."), reading.unreadable)
         yield reading.all_outcomes()
 
 
-def _no_journal(path: Path, what: str, line: int | None = None) -> OrderError:
+def _no_journal(path: Path, what: Message, line: int | None = None) -> OrderError:
     return OrderError(
         what,
         place=Place(source=str(path), line=line),
-        remedy="Copy the journals anew, or take out what is none.",
+        remedy=msg("Copy the journals again, or remove the file that is not a journal."),
     )
 
 

@@ -17,6 +17,7 @@ from newsletter.errors import ConflictError, NewsletterError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.feedback.log import forget_old_bounces
+from newsletter.i18n.messages import msg
 from newsletter.mailings import database_history
 from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import pause_mailing
@@ -90,7 +91,11 @@ def _plan(engine: Engine, mailing_id: int) -> None:
     except NewsletterError as error:
         # Such as a segment that can be read no more: somebody must look at it.
         with suppress(ConflictError), transaction(engine) as session:
-            pause_mailing(session, mailing_id, reason=f"It cannot be planned. {error}")
+            pause_mailing(
+                session,
+                mailing_id,
+                reason=msg("The recipients cannot be determined. {reason}", reason=error.whole),
+            )
 
 
 def _judge_bounces(services: Services) -> None:

@@ -30,7 +30,7 @@ def find_account(session: Session, address: str) -> int:
     key = parse_address(address).key
     number = session.scalar(select(AccountRow.id).where(AccountRow.address_key == key))
     if number is None:
-        raise NotFoundError(f"There is no account of {address}.")
+        raise NotFoundError(msg("There is no account for {address}.", address=address))
     return number
 
 
@@ -138,7 +138,7 @@ def _lock(session: Session, account_id: int) -> AccountRow:
     session.scalars(select(AccountRow.id).order_by(AccountRow.id).with_for_update()).all()
     account = session.get(AccountRow, account_id, populate_existing=True)
     if account is None:
-        raise NotFoundError("There is no such account.")
+        raise NotFoundError(msg("There is no such account."))
     return account
 
 

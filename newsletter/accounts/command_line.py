@@ -14,6 +14,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.tables import AccountRow
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 
 
 def find_actor(
@@ -44,8 +45,8 @@ def find_actor(
         ).one_or_none()
         if account is None or account.disabled_at is not None:
             raise NotFoundError(
-                f"There is no account {address} that may sign in.",
-                remedy="See the people under /accounts.",
+                msg("There is no active account for {address}.", address=address),
+                remedy=msg("See the list of people on the page /accounts."),
             )
         rights = rights_of(session, account.id)
     rights.demand(permission, newsletter_id)

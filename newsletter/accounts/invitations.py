@@ -118,7 +118,7 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
     """
     account = session.get(AccountRow, account_id)
     if account is None:
-        raise NotFoundError("There is no such account.")
+        raise NotFoundError(msg("There is no such account."))
     if account.disabled_at is not None:
         raise ConflictError(msg("This account is disabled."), remedy=msg("Enable it first."))
     fresh = account.password_hash is None
@@ -208,9 +208,7 @@ def accept(
     if row.purpose is not InvitationPurpose.RESET:
         account.name = _clean(name)
         if not account.name:
-            raise AccountError(
-                msg("A name is needed."), place=Place(source="account", field="name")
-            )
+            raise AccountError(msg("A name is needed."), place=Place(field="name"))
         account.language = language or account.language
     account.password_hash = hash_password(password, address=account.address)
     session.flush()
@@ -263,7 +261,7 @@ def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None)
 
 
 def _find(session: Session, token: str, signer: TokenSigner | None) -> InvitationRow:
-    used = NotFoundError("This link was used already, or ran out.")
+    used = NotFoundError(msg("This link has been used already or has expired."))
     query = select(InvitationRow).where(InvitationRow.expires_at > now()).with_for_update()
     row = session.scalar(query.where(InvitationRow.token_hash == token_hash(token)))
     if row is None and signer is not None:

@@ -56,7 +56,7 @@ def hash_password(password: str, *, address: str = "") -> str:
     Raises:
         AccountError: It is too short, too long, or can be guessed from the address.
     """
-    place = Place(source="account", field="password")
+    place = Place(field="password")
     if not SHORTEST <= len(password) <= LONGEST:
         raise AccountError(
             msg(

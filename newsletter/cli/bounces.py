@@ -13,6 +13,7 @@ import typer
 
 from newsletter.cli.state import Json, open_database, settings_of
 from newsletter.errors import ListError, NewsletterError, Place, SettingError
+from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,7 +95,8 @@ def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
                 yield str(path), stream.read(MAIL_OCTETS)
         except OSError as error:
             raise ListError(
-                f"It cannot be read: {error.strerror}.", place=Place(source=str(path))
+                msg("The file cannot be read: {reason}.", reason=error.strerror),
+                place=Place(source=str(path)),
             ) from None
 
 
@@ -158,9 +160,9 @@ def fetch_bounces(
     settings = settings_of(context)
     if settings.bounce_mailbox is None:
         raise SettingError(
-            "No mailbox is set.",
-            place=Place(source="settings", field="BOUNCE_MAILBOX"),
-            remedy="Set it, such as imaps://user:secret@mail.example.jp/INBOX.",
+            msg("No mailbox is configured."),
+            place=Place(source=msg("settings"), field="BOUNCE_MAILBOX"),
+            remedy=msg("Set it, for example, to imaps://user:secret@mail.example.jp/INBOX."),
         )
     account = read_account(settings.bounce_mailbox.get_secret_value())
     engine = open_database(settings)

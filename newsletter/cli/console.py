@@ -25,7 +25,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from newsletter.cli.language import text
 from newsletter.errors import NewsletterError
+from newsletter.i18n.messages import pmsg
 
 #: Columns where neither a terminal nor COLUMNS says how many: a pipe must cut no address off.
 _PIPE_WIDTH = 200
@@ -67,10 +69,12 @@ def format_day(moment: datetime) -> str:
 
 def print_error(error: NewsletterError) -> None:
     """Print where, what and what to do."""
-    place = f"[bold]{escape(str(error.place))}[/]: " if error.place else ""
-    errors.print(f"[bold red]error[/] {place}{escape(error.what)}", soft_wrap=True)
-    if error.remedy:
-        errors.print(f"      {escape(error.remedy)}", soft_wrap=True)
+    place = error.place.described() if error.place else None
+    where = f"[bold]{escape(text(place))}[/]" if place else ""
+    label = text(pmsg("before an error", "error"))
+    errors.print(f"[bold red]{label}[/] {where}{escape(text(error.message))}", soft_wrap=True)
+    if error.advice:
+        errors.print(f"      {escape(text(error.advice))}", soft_wrap=True)
 
 
 class _Pace(ProgressColumn):

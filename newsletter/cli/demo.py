@@ -24,6 +24,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.mailbox.store import MailboxStore
@@ -76,8 +77,10 @@ def _alone() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConflictError(
-                f"A demo runs here already; its files are in {FOLDER}.",
-                remedy="End it with Ctrl-C in its terminal, or run this one in another folder.",
+                msg("A demo is already running here; its files are in {folder}.", folder=FOLDER),
+                remedy=msg(
+                    "Stop it with Ctrl-C in its terminal, or run this one in another folder."
+                ),
             ) from None
         yield
 

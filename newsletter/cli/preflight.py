@@ -10,7 +10,7 @@ from rich.markup import escape
 from newsletter.cli.console import console, errors
 from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
-from newsletter.i18n.messages import in_each_language
+from newsletter.i18n.messages import in_each_language, msg
 from newsletter.issues.findings import Finding, Severity
 from newsletter.rendering.preflight import Preflight
 
@@ -70,8 +70,12 @@ def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
         show_findings(found.findings)
     if blocking := found.of(Severity.ERROR):
         raise ContentError(
-            f"Preflight found {len(blocking)} error(s): {blocking[0].message}",
-            remedy=str(blocking[0].remedy),
+            msg(
+                "Preflight found {count} error(s): {message}",
+                count=len(blocking),
+                message=blocking[0].message,
+            ),
+            remedy=blocking[0].remedy,
         )
     if warnings and not yes:
         errors.print(f"Preflight found {len(warnings)} warning(s).")

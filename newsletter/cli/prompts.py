@@ -7,6 +7,7 @@ import sys
 import typer
 
 from newsletter.errors import ExitCode, NewsletterError
+from newsletter.i18n.messages import msg
 
 
 class UnansweredError(NewsletterError):
@@ -33,7 +34,8 @@ def ask(question: str, *, option: str) -> str:
         if not sys.stdin.isatty():
             typer.echo()
             raise UnansweredError(
-                f"There is no answer to “{question}”.", remedy=f"Give it as {option}."
+                msg("“{question}” was not answered.", question=question),
+                remedy=msg("Give the answer as {option}.", option=option),
             )
 
 
@@ -60,6 +62,6 @@ def confirm(question: str, *, option: str) -> None:
             raise typer.Abort
         case _:
             raise UnansweredError(
-                f"There is no answer to “{question}”.",
-                remedy=f"Answer y or n, or give {option}.",
+                msg("“{question}” was not answered.", question=question),
+                remedy=msg("Answer y or n, or use {option}.", option=option),
             )

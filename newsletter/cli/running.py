@@ -10,6 +10,7 @@ import typer
 from newsletter.cli.state import Json, environment_of, open_with_keys, settings_of
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError, UnavailableError
+from newsletter.i18n.messages import msg
 from workers.command import WorkerRole
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     open_with_keys(settings).dispose()
     if not settings.redis_url:
         raise SettingError(
-            "No broker is set.",
-            place=Place(source="settings", field="REDIS_URL"),
-            remedy="Set it, such as redis://127.0.0.1:6379/0.",
+            msg("No broker is configured."),
+            place=Place(source=msg("settings"), field="REDIS_URL"),
+            remedy=msg("Set it, for example, to redis://127.0.0.1:6379/0."),
         )
     with supervised(
         settings.data_dir,
@@ -73,7 +74,9 @@ def alive(context: typer.Context, kind: ProcessKind) -> None:
 
     engine = connect(settings_of(context))
     if not lives_here(engine, kind):
-        raise UnavailableError(f"No sign of life of {kind.value} on this host for 12 seconds.")
+        raise UnavailableError(
+            msg("The {process} on this host has not reported for 12 seconds.", process=kind.value)
+        )
 
 
 def web(context: typer.Context) -> None:

@@ -21,6 +21,7 @@ from newsletter.cli.state import (
 )
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ExitCode
+from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -231,8 +232,12 @@ def _confirm(
     earlier = review.earlier[0] if review.earlier else None
     if earlier is not None and not again and yes:
         raise ConflictError(
-            f"{issue.slug} was sent before, by mailing {earlier.id}.",
-            remedy="Add --again to send it again.",
+            msg(
+                "{issue} was sent before, in mailing {mailing}.",
+                issue=issue.slug,
+                mailing=earlier.id,
+            ),
+            remedy=msg("Add --again to send it again."),
         )
     if yes:
         return again
@@ -320,7 +325,7 @@ def as_json(now: Progress) -> dict[str, Any]:
     return {
         "mailing": now.mailing_id,
         "state": now.state.value,
-        "halt_reason": now.halt_reason,
+        "halt_reason": str(now.halt_reason or ""),
         "scheduled_at": now.scheduled_at.isoformat() if now.scheduled_at else None,
         "planned": now.planned,
         **{state.value: now.counts.get(state, 0) for state in DeliveryState},
@@ -332,6 +337,7 @@ def show(*mailings: Progress) -> None:
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment
+    from newsletter.cli.language import text
 
     for now in mailings:
         console.print(
@@ -346,4 +352,4 @@ def show(*mailings: Progress) -> None:
         if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
             console.print(f"  due {format_moment(now.scheduled_at)}")
         if now.halt_reason:
-            console.print(f"  {escape(now.halt_reason)}")
+            console.print(f"  {escape(text(now.halt_reason))}")

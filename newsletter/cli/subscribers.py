@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -136,7 +139,10 @@ def import_list(
                 else None
             )
         except OSError as error:
-            raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
+            raise ListError(
+                msg("The file cannot be opened: {reason}.", reason=error.strerror),
+                place=Place(source=str(file)),
+            ) from None
         mapping = _mapping(columns or [])
         how = (basis, wording, on_existing, str(attributes), *(columns or []), *(tag or []))
         options = ImportOptions(
@@ -161,7 +167,9 @@ def import_list(
             list_records(stream, file_name=file.name, source=str(file), chosen=mapping),
             options,
             progress=advance,
-            on_problem=problem_writer(problems) if problems else lambda _problem: None,
+            on_problem=problem_writer(problems, terminal_language())
+            if problems
+            else lambda _problem: None,
         )
     _finish(done, json=json)
 
@@ -188,9 +196,12 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
         column, sign, ours = pair.rpartition("=")
         if not sign or not (ours in KNOWN_COLUMNS or ours.startswith("attributes.")):
             raise ListError(
-                f"{pair!r} maps no column.",
+                msg("“{column}” does not assign a column.", column=pair),
                 place=Place(source="--map"),
-                remedy=f"Write COLUMN=…, one of {', '.join(KNOWN_COLUMNS)}, attributes.NAME.",
+                remedy=msg(
+                    "Write COLUMN=…, one of {names}, attributes.NAME.",
+                    names=Listing(tuple(KNOWN_COLUMNS)),
+                ),
             )
         mapping[column] = ours
     return mapping
@@ -227,7 +238,10 @@ def export_list(
         with file.open("w", encoding="utf-8", newline="") as stream:
             count = write(people, stream)
     except OSError as error:
-        raise ListError(f"{error.strerror}.", place=Place(source=str(file))) from None
+        raise ListError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None
     errors.print(f"{count:,} exported")
 
 
@@ -239,7 +253,7 @@ def _finish(report: ImportReport, *, json: bool) -> None:
 
     if json:
         refused = [
-            {"line": row.line, "address": row.address, "reason": row.reason}
+            {"line": row.line, "address": row.address, "reason": str(row.reason)}
             for row in report.refused
         ]
         print_json(
@@ -248,7 +262,7 @@ def _finish(report: ImportReport, *, json: bool) -> None:
     else:
         for row in report.refused[:_SHOWN]:
             where = f"line {row.line}[/]{f' {escape(row.address)}' if row.address.strip() else ''}"
-            console.print(f"[yellow]{where}: {escape(row.reason)}")
+            console.print(f"[yellow]{where}: {escape(text(row.reason))}")
         if report.refusals > _SHOWN:
             console.print(f"… and {report.refusals - _SHOWN:,} more; --report FILE has them all.")
         if report.resumed_after:
@@ -365,7 +379,7 @@ def _number_of(engine: Engine, address: str) -> int:
     with reading(engine) as session:
         person = find_person(session, parse_address(address))
     if person is None:
-        raise NotFoundError(f"Nobody has the address {address!r}.")
+        raise NotFoundError(msg("Nobody has the address {address}.", address=address))
     return person.id
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
 
 #: Seconds that a statement may take where no setting says otherwise.
 STATEMENT_SECONDS = 45.0
@@ -51,7 +52,8 @@ def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
         parsed = make_url(url)
     except ArgumentError:
         raise SettingError(
-            "This is no database URL.", place=Place(source="settings", field="DATABASE_URL")
+            msg("This is not a database URL."),
+            place=Place(source=msg("settings"), field="DATABASE_URL"),
         ) from None
     match parsed.get_backend_name():
         case "sqlite":
@@ -79,9 +81,9 @@ def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
             postgres.limit(engine, seconds)
         case name:
             raise SettingError(
-                f"The database {name!r} is not supported.",
-                place=Place(source="settings", field="DATABASE_URL"),
-                remedy="Use sqlite:///… or postgresql://….",
+                msg("The database “{name}” is not supported.", name=name),
+                place=Place(source=msg("settings"), field="DATABASE_URL"),
+                remedy=msg("Use sqlite:///… or postgresql://…."),
             )
     return engine
 
@@ -91,9 +93,9 @@ def _make_folder(path: Path) -> None:
         make_folder(path)
     except OSError as error:
         raise SettingError(
-            f"The folder {path} cannot be made: {error.strerror}.",
-            place=Place(source="settings", field="DATABASE_URL"),
-            remedy="Set DATABASE_URL, or DATA_DIR, to where this user may write.",
+            msg("The folder {path} cannot be created: {reason}.", path=path, reason=error.strerror),
+            place=Place(source=msg("settings"), field="DATABASE_URL"),
+            remedy=msg("Set DATABASE_URL or DATA_DIR to a place where this user may write."),
         ) from None
 
 

@@ -7,8 +7,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, Text, TypeDecorator
 from sqlalchemy.orm import mapped_column
+
+from newsletter.i18n.messages import Message
+from newsletter.i18n.stored import dump_message, load_message
 
 #: SQLite makes only INTEGER primary keys count by themselves.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -50,6 +53,19 @@ class Vocabulary(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002, D102
         return None if value is None else self.words(value)
+
+
+class MessageText(TypeDecorator[Message]):
+    """A message, worded where it is shown; None is empty text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Message | None, dialect: Dialect) -> str:  # noqa: ARG002, D102
+        return "" if value is None else dump_message(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Message | None:  # noqa: ARG002, D102
+        return load_message(value) if value else None
 
 
 Instant = Annotated[datetime, mapped_column(UtcDateTime())]

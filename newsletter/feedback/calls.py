@@ -13,6 +13,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import CallTokenRow
 from newsletter.database.vocabulary import BounceSource
 from newsletter.feedback.log import FeedbackEvent, log_events
+from newsletter.i18n.messages import msg
 
 #: Databases bound how many values a statement may carry.
 _AT_ONCE = 500
@@ -38,7 +39,7 @@ def take_call(
             key = hashlib.sha256(token.encode()).hexdigest()
             insert_missing(session, CallTokenRow, [{"token": key, "content": content}])
             if session.get_one(CallTokenRow, key).content != content:
-                raise RefusedCallError("The signature was used for another event before.")
+                raise RefusedCallError(msg("The signature was used before, for another event."))
         for start in range(0, len(events), _AT_ONCE):
             chunk = events[start : start + _AT_ONCE]
             count += log_events(session, [_event(one) for one in chunk])

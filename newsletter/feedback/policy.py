@@ -24,6 +24,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState, FeedbackAction, MailingKind
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import Proof
+from newsletter.i18n.messages import msg
 
 #: A refusal for one of these reasons speaks of the sender or the message, not of the person.
 OF_THE_SENDER = frozenset(
@@ -145,7 +146,8 @@ def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) ->
     ):
         if not 1 <= value <= most:
             raise ListError(
-                f"It must be between 1 and {most}.", place=Place(source="policy", field=field)
+                msg("It must be between 1 and {most}.", most=most),
+                place=Place(field=field),
             )
     session.merge(
         FeedbackPolicyRow(

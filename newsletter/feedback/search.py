@@ -17,6 +17,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import BounceKind, FeedbackAction
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.message.verp import without_return_paths
 
 _UNDOABLE = frozenset(
@@ -87,7 +88,7 @@ def find_bounce(
     wanted = BounceFilter(newsletter_ids=newsletter_ids)
     row = session.scalar(select(BounceRow).where(BounceRow.id == bounce_id, *conditions(wanted)))
     if row is None:
-        raise NotFoundError(f"There is no bounce {bounce_id}.")
+        raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
     return _with_decisions(session, [row])[0]
 
 

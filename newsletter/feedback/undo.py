@@ -22,6 +22,7 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
 )
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 from subscribers.leaving import may_be_taken_back
 from subscribers.suppression import demand_lifting, lift_suppressions
 
@@ -48,7 +49,7 @@ def undo_bounce(
     why = read_reason(reason)
     row = session.get(BounceRow, bounce_id)
     if row is None:
-        raise NotFoundError(f"There is no bounce {bounce_id}.")
+        raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
     decision = session.scalars(
         select(BounceDecisionRow)
         .where(BounceDecisionRow.bounce_id == bounce_id, BounceDecisionRow.undone_at.is_(None))
@@ -58,7 +59,9 @@ def undo_bounce(
     ).one_or_none()
     undoable = {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
     if decision is None or decision.action not in undoable:
-        raise ConflictError(f"Nothing follows from bounce {bounce_id} that could be undone.")
+        raise ConflictError(
+            msg("Bounce {bounce} has no consequences that can be undone.", bounce=bounce_id)
+        )
     demand_lifting(session, rights, [decision.suppression_id])
     lift_suppressions(session, [decision], because=why)
     if decision.unsubscribed and _may_return(session, row):
@@ -103,9 +106,9 @@ def find_incident(session: Session, incident_id: int) -> IncidentRow:
     """
     row = session.get(IncidentRow, incident_id, with_for_update=True)
     if row is None:
-        raise NotFoundError(f"There is no incident {incident_id}.")
+        raise NotFoundError(msg("There is no incident {incident}.", incident=incident_id))
     if row.closed_at is not None:
-        raise ConflictError(f"Incident {incident_id} is closed.")
+        raise ConflictError(msg("Incident {incident} is closed.", incident=incident_id))
     return row
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from newsletter.i18n.language import Language
+from newsletter.i18n.values import Worded
 
 FOLDER = Path(__file__).parent
 #: The language of the words in source and templates.
@@ -45,19 +46,33 @@ class Words:
     """
 
     def __init__(self, language: Language) -> None:
+        self._language = language
         self._catalogue = catalogue_of(language)
 
     def gettext(self, text: str, /, **values: object) -> str:
         """Return a text in the language."""
-        return _filled(self._catalogue.gettext(text) if text else "", values)
+        return self._filled(self._catalogue.gettext(text) if text else "", values)
 
     def pgettext(self, context: str, text: str, /, **values: object) -> str:
         """Return a text in the language that has several meanings, told apart by ``context``."""
-        return _filled(self._catalogue.pgettext(context, text), values)
+        return self._filled(self._catalogue.pgettext(context, text), values)
 
     def ngettext(self, one: str, many: str, number: int, /, **values: object) -> str:
         """Return the form of a text that fits a number, which is ``{count}`` in it."""
-        return _filled(self._catalogue.ngettext(one, many, number), {"count": number, **values})
+        return self._filled(
+            self._catalogue.ngettext(one, many, number), {"count": number, **values}
+        )
+
+    def _filled(self, text: str, values: dict[str, object]) -> str:
+        if not values:
+            return text
+        values = {
+            name: value.in_language(self._language) if isinstance(value, Worded) else value
+            for name, value in values.items()
+        }
+        if any(isinstance(value, Markup) for value in values.values()):
+            return escape(text).format(**values)
+        return text.format(**values)
 
     def globals(self) -> dict[str, object]:
         """Return what a template environment calls these functions."""
@@ -67,11 +82,3 @@ class Words:
             "pgettext": self.pgettext,
             "ngettext": self.ngettext,
         }
-
-
-def _filled(text: str, values: dict[str, object]) -> str:
-    if not values:
-        return text
-    if any(isinstance(value, Markup) for value in values.values()):
-        return escape(text).format(**values)
-    return text.format(**values)

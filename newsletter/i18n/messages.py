@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
+from newsletter.i18n.values import Worded
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(Worded):
     """A sentence of the catalogues with the values that are put into it."""
 
     text: str
@@ -21,10 +22,7 @@ class Message:
     def in_language(self, language: Language) -> str:
         """Return the message as a reader of ``language`` gets it; messages within it, too."""
         words = Words(language)
-        values = {
-            name: value.in_language(language) if isinstance(value, Message) else value
-            for name, value in self.values
-        }
+        values = dict(self.values)
         if self.many:
             return words.ngettext(self.text, self.many, self.count, **values)
         if self.context:
@@ -39,6 +37,11 @@ class Message:
 def msg(text: str, /, **values: object) -> Message:
     """Return a message; its text is in English and is found by ``make words``."""
     return Message(text, tuple(values.items()))
+
+
+def written(text: str) -> Message:
+    """Return what somebody wrote, or a program said, as a message that no language changes."""
+    return Message("{text}", (("text", text),))
 
 
 def pmsg(context: str, text: str, /, **values: object) -> Message:

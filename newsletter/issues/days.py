@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 
 #: Far enough from the calendar's ends that the next edition's day is always one, too.
 YEARS = range(1900, 2201)
@@ -18,8 +19,8 @@ def check_day(day: date, place: Place) -> date:
     """
     if day.year not in YEARS:
         raise ContentError(
-            f"{day.isoformat()} is too far away.",
+            msg("{day} is out of range.", day=day.isoformat()),
             place=place,
-            remedy="Use years from 1900 to 2200.",
+            remedy=msg("Use years from 1900 to 2200."),
         )
     return day

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 from newsletter.issues.days import check_day
 from newsletter.issues.markdown_inline import link_bare_addresses
 from newsletter.issues.model import (
@@ -197,7 +198,7 @@ class _Reader:
                     found = _day(match)
                 except ValueError:
                     raise ContentError(
-                        f"There is no such day as {line}.",
+                        msg("There is no such day as {day}.", day=line),
                         place=Place(source=self._source, line=number, field="date"),
                     ) from None
                 check_day(found, Place(source=self._source, line=number, field="date"))
@@ -205,17 +206,17 @@ class _Reader:
                 self._lines = self._lines[index + 1 :]
                 return " ".join(text for _, text in before), found
         raise ContentError(
-            "The issue has no date.",
+            msg("The issue has no date."),
             place=Place(source=self._source, field="date"),
-            remedy="Put the date on a line of its own near the top, such as 2021.10.21.",
+            remedy=msg("Put the date on a line of its own near the top, such as 2021.10.21."),
         )
 
     def _read_title(self) -> str:
         if not self._lines:
             raise ContentError(
-                "The issue has no title.",
+                msg("The issue has no title."),
                 place=Place(source=self._source, field="title"),
-                remedy="Put the title on the line below the date.",
+                remedy=msg("Put the title on the line below the date."),
             )
         return self._lines.pop(0)[1]
 

@@ -13,6 +13,7 @@ from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
@@ -63,8 +64,8 @@ class DraftConflictError(ConflictError):
 
     def __init__(self, theirs: Draft, mine: Issue) -> None:
         super().__init__(
-            f"{theirs.author} saved this issue in between.",
-            remedy="Compare both versions, then keep one or join them.",
+            msg("{author} saved this issue in the meantime.", author=theirs.author),
+            remedy=msg("Compare both versions, then keep one or combine them."),
         )
         self.theirs = theirs
         self.mine = mine
@@ -231,7 +232,7 @@ def get_revision(session: Session, draft: Draft, number: int) -> Draft:
     """
     row = session.get(DraftRevisionRow, (draft.id, number))
     if row is None:
-        raise NotFoundError(f"There is no revision {number}.")
+        raise NotFoundError(msg("There is no revision {number}.", number=number))
     return Draft(
         id=draft.id,
         newsletter_id=draft.newsletter_id,
@@ -303,8 +304,8 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     )
     if taken is not None and taken != draft.issue_id:
         raise ConflictError(
-            f"There is already an issue {slug!r}.",
-            remedy="Give this one another date or number, or open that one.",
+            msg("There is already an issue “{slug}”.", slug=slug),
+            remedy=msg("Give this one another date or number, or open the existing one."),
         )
     return slug
 
@@ -312,7 +313,7 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
 def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
     row = session.get(DraftRow, draft_id)
     if row is None or row.newsletter_id != newsletter_id:
-        raise NotFoundError("There is no such draft.")
+        raise NotFoundError(msg("There is no such draft."))
     return row
 
 

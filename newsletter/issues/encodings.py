@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 
 _UTF_8, _ISO_2022, _SHIFT_JIS, _EUC = "utf-8", "iso2022_jp", "cp932", "euc_jp"
 #: What no other encoding has: a designation of ISO-2022-JP, or kana between SO and SI.
@@ -73,9 +74,9 @@ def decode(data: bytes, *, source: str = "input") -> Decoded:
             break
     if not found:
         raise ContentError(
-            "The text is in no encoding known here.",
+            msg("The text encoding is not recognised."),
             place=Place(source=source, line=data[:reached].count(b"\n") + 1),
-            remedy="Save it as UTF-8.",
+            remedy=msg("Save it as UTF-8."),
         )
     return max(found, key=lambda decoded: _likelihood(decoded.text))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 from newsletter.issues.days import check_day
 from newsletter.issues.markdown import read_body, read_markdown, take_links
 from newsletter.issues.markdown_syntax import CellCount
@@ -208,9 +209,9 @@ def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
     link = Link(url=typed.url.strip(), label=typed.label)
     if not link.url:
         raise ContentError(
-            f"The link {link.label!r} has no address.",
-            place=Place(source="blocks", field=anchor),
-            remedy="Write the address, or clear the words.",
+            msg("The link “{label}” has no address.", label=link.label),
+            place=Place(field=anchor),
+            remedy=msg("Enter the address, or remove the link text."),
         )
     _body, links = take_links(_read(link_to_markdown(link), anchor, count))
     return links[0] if links else link
@@ -220,7 +221,7 @@ def _read(text: str, anchor: str, count: CellCount) -> tuple[Block, ...]:
     try:
         return read_body(text, source="blocks", count=count)
     except ContentError as error:
-        place = Place(source="blocks", field=anchor)
+        place = Place(field=anchor)
         raise ContentError(error.message, place=place, remedy=error.advice) from None
 
 
@@ -231,9 +232,9 @@ def _read_count(text: str, anchor: str) -> int | None:
     if text.isascii() and text.isdigit() and int(text) <= 999:  # noqa: PLR2004 - three digits
         return int(text)
     raise ContentError(
-        f"{text!r} is no chapter number.",
-        place=Place(source="blocks", field=anchor),
-        remedy="Write 1 to 999, or nothing.",
+        msg("“{text}” is not a chapter number.", text=text),
+        place=Place(field=anchor),
+        remedy=msg("Enter a number from 1 to 999, or leave it empty."),
     )
 
 
@@ -242,9 +243,9 @@ def _title(text: str) -> str:
     if title.strip():
         return _within(title, "title")
     raise ContentError(
-        "The issue has no title.",
-        place=Place(source="blocks", field="title"),
-        remedy="Write one; it becomes the subject.",
+        msg("The issue has no title."),
+        place=Place(field="title"),
+        remedy=msg("Enter a title; it becomes the subject line."),
     )
 
 
@@ -252,20 +253,20 @@ def _within(text: str, name: str) -> str:
     if len(text) <= 300:  # noqa: PLR2004 - as in front matter
         return text
     raise ContentError(
-        f"It has {len(text)} characters; 300 are the most.",
-        place=Place(source="blocks", field=name),
-        remedy="Shorten it.",
+        msg("The text has {count} characters; the limit is 300.", count=len(text)),
+        place=Place(field=name),
+        remedy=msg("Shorten it."),
     )
 
 
 def _day(text: str) -> date:
-    place = Place(source="blocks", field="date")
+    place = Place(field="date")
     try:
         day = datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
     except ValueError:
         raise ContentError(
-            f"{text!r} is no date.",
+            msg("“{text}” is not a date.", text=text),
             place=place,
-            remedy="Write it as 2026-12-01.",
+            remedy=msg("Write it as 2026-12-01."),
         ) from None
     return check_day(day, place)

@@ -18,8 +18,11 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language, nearest_language, read_language
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing, Size
 from newsletter.issues.days import YEARS
 from newsletter.issues.normalise import find_controls
+from newsletter.validation import message_of
 
 #: Octets of front matter; a table of contents of a thousand lines has less.
 _LIMIT = 64_000
@@ -53,9 +56,9 @@ def _read_day(value: object) -> date:
         year, month, day = map(int, found.groups()) if found else (0, 0, 0)
         read = date(year, month, day)
     except ValueError:
-        raise PydanticCustomError("day", "{value} is no date", {"value": str(value)}) from None
+        raise PydanticCustomError("day", "not a date") from None
     if read.year not in YEARS:
-        raise PydanticCustomError("far_day", "{value} is too far away", {"value": str(value)})
+        raise PydanticCustomError("far_day", "out of range")
     return read
 
 
@@ -66,7 +69,7 @@ def _read_language(value: object) -> Language:
         return Language.JAPANESE
     if tag := read_language(words):
         return nearest_language(tag, Language.ENGLISH)
-    raise PydanticCustomError("language", "{value} is no language", {"value": words})
+    raise PydanticCustomError("language", "not a language")
 
 
 class Contents(BaseModel):
@@ -131,23 +134,26 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
     """
     if len(text.encode("utf-8", "surrogatepass")) > _LIMIT:
         raise ContentError(
-            f"The front matter has more than {_LIMIT} octets.",
+            msg("The front matter is larger than {limit}.", limit=Size(_LIMIT)),
             place=Place(source=source, line=1),
-            remedy="Put the text of the issue below it.",
+            remedy=msg("Put the text of the issue below it."),
         )
     try:
         values = yaml.load("\n".join(_verbatim(text.split("\n"))), Loader=_Loader)  # noqa: S506 - strings alone
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         raise ContentError(
-            f"The front matter is no YAML: {error.problem}.",
+            msg("The front matter is not valid YAML: {problem}.", problem=error.problem),
             place=Place(source=source, line=line),
-            remedy="Put values that hold a colon or begin with a sign into quotes.",
+            remedy=msg(
+                "Put values that contain a colon or begin with a symbol in quotation marks."
+            ),
         ) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        what = msg("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
         raise ContentError(
-            f"The front matter cannot be read: {what}.", place=Place(source=source, line=1)
+            msg("The front matter cannot be read: {reason}.", reason=what),
+            place=Place(source=source, line=1),
         ) from None
     try:
         matter = TypeAdapter(FrontMatter).validate_python(values)
@@ -156,9 +162,13 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
     for name, value in _strings(matter):
         if controls := find_controls(value):
             raise ContentError(
-                f"The field {name!r} holds a control character: {controls}.",
+                msg(
+                    "The field “{name}” contains a control character: {controls}.",
+                    name=name,
+                    controls=controls,
+                ),
                 place=Place(source=source, line=_line_of(name, text), field=name),
-                remedy="Take it out.",
+                remedy=msg("Remove it."),
             )
     return matter
 
@@ -171,27 +181,42 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
     place = Place(source=source, line=_line_of(name, text), field=name)
     if unknown:
         return ContentError(
-            f"The front matter holds fields that no issue has: {', '.join(unknown)}.",
+            msg("The front matter has unknown fields: {names}.", names=Listing(tuple(unknown))),
             place=place,
-            remedy=f"Take them out; an issue has {', '.join(FrontMatter.model_fields)}.",
+            remedy=msg(
+                "Remove them; the fields of an issue are {names}.",
+                names=Listing(tuple(FrontMatter.model_fields)),
+            ),
         )
     if first["type"] == "missing":
         return ContentError(
-            f"The front matter lacks the field {name}.",
+            msg("The front matter lacks the field {name}.", name=name),
             place=place,
-            remedy="Write it into the front matter; title and date are needed.",
+            remedy=msg("Add it to the front matter; title and date are required."),
         )
     if first["type"] == "language":
         words = first["input"]
-        return ContentError(f"{words!r} is no language.", place=place, remedy="Write ja or en.")
+        return ContentError(
+            msg("“{text}” is not a language.", text=words),
+            place=place,
+            remedy=msg("Write ja or en."),
+        )
     if first["type"] == "day":
-        return ContentError(f"{first['msg']}.", place=place, remedy="Write it as 2026-12-01.")
+        return ContentError(
+            msg("“{text}” is not a date.", text=str(first["input"])),
+            place=place,
+            remedy=msg("Write it as 2026-12-01."),
+        )
     if first["type"] == "far_day":
-        return ContentError(f"{first['msg']}.", place=place, remedy="Use years from 1900 to 2200.")
+        return ContentError(
+            msg("{day} is out of range.", day=str(first["input"])),
+            place=place,
+            remedy=msg("Use years from 1900 to 2200."),
+        )
     return ContentError(
-        f"{first['msg']}.",
+        message_of(first),
         place=place,
-        remedy="See docs/content.md for the fields of the front matter.",
+        remedy=msg("See docs/content.md for the fields of the front matter."),
     )
 
 

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import ImageRow
 from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Size
 
 _MAX_OCTETS = 10_000_000
 _MAX_PIXELS = 40_000_000
@@ -53,18 +55,26 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
     place = Place(source=source)
     if len(data) > _MAX_OCTETS:
         raise ContentError(
-            f"The picture has {len(data) / 1e6:.1f} MB; {_MAX_OCTETS / 1e6:.0f} MB is the limit.",
+            msg(
+                "The picture is {size}; the limit is {limit}.",
+                size=Size(len(data)),
+                limit=Size(_MAX_OCTETS),
+            ),
             place=place,
-            remedy="Save it smaller.",
+            remedy=msg("Save it at a smaller size."),
         )
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as opened:
             too_long = max(opened.size) > _MAX_SIDE
             if too_long or opened.width * opened.height > _MAX_PIXELS:
                 raise ContentError(
-                    f"The picture has {opened.width} x {opened.height} pixels.",
+                    msg(
+                        "The picture has {width} × {height} pixels.",
+                        width=opened.width,
+                        height=opened.height,
+                    ),
                     place=place,
-                    remedy=f"Save it with {_MAX_WIDTH} pixels across.",
+                    remedy=msg("Save it with a width of {width} pixels.", width=_MAX_WIDTH),
                 )
             with _AT_ONCE:
                 return _encode(opened)
@@ -76,9 +86,9 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
         ValueError,
     ):
         raise ContentError(
-            "This is no picture that can be read.",
+            msg("This file cannot be read as a picture."),
             place=place,
-            remedy="Use a PNG, JPEG, GIF or WebP file.",
+            remedy=msg("Use a PNG, JPEG, GIF or WebP file."),
         ) from None
 
 
@@ -123,9 +133,9 @@ def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: s
     """
     if not alt.strip():
         raise ContentError(
-            "The picture has no alternative text.",
-            place=Place(source="image", field="alt"),
-            remedy="Say what it shows, for readers who do not see it.",
+            msg("The picture has no alternative text."),
+            place=Place(field="alt"),
+            remedy=msg("Describe what it shows, for readers who cannot see it."),
         )
     if session.get(ImageRow, encoded.digest) is None:
         session.add(
@@ -153,5 +163,5 @@ def find_image(session: Session, name: str) -> ImageRow:
     digest, _dash, width = stem.partition("-")
     row = session.get(ImageRow, digest)
     if row is None or _ENDINGS.get(row.media_type) != ending or width not in {"", f"{row.width}w"}:
-        raise NotFoundError("There is no such picture.")
+        raise NotFoundError(msg("There is no such picture."))
     return row

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 from newsletter.issues.front_matter import read_front_matter
 from newsletter.issues.markdown_blocks import BlockReader
 from newsletter.issues.markdown_syntax import CellCount, parse
@@ -90,9 +91,9 @@ def read_body(text: str, *, source: str, count: CellCount | None = None) -> tupl
     for node in parsed.nodes:
         if _opens_part(node):
             raise ContentError(
-                "A heading stands within the text.",
+                msg("There is a heading inside the text."),
                 place=reader.place(node),
-                remedy="Make a chapter, section or item of it; or put a backslash before the #.",
+                remedy=msg("Make it a chapter, section or item, or put a backslash before the #."),
             )
     return tuple(reader.blocks(parsed.nodes))
 
@@ -109,9 +110,9 @@ def _split(text: str, source: str) -> tuple[str, str, int]:
         end = next(at for at, line in enumerate(lines) if at and line.rstrip() == _FENCE)
     except StopIteration:
         raise ContentError(
-            "The front matter does not end.",
+            msg("The front matter is not closed."),
             place=Place(source=source, line=skipped + 1),
-            remedy="Close it with a line of three hyphens.",
+            remedy=msg("Close it with a line of three hyphens."),
         ) from None
     return "\n".join(lines[1:end]), "\n".join(lines[end + 1 :]), skipped + end + 1
 

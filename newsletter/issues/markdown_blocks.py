@@ -18,6 +18,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.events import read_typed_moment, read_typed_span
 from newsletter.issues.files import read_kind, read_size
 from newsletter.issues.markdown_fences import Fence
+from newsletter.i18n.values import Choice
 from newsletter.issues.markdown_syntax import OPEN_COMMENT, Parsed
 from newsletter.issues.markup_checks import find_placeholders
 from newsletter.issues.model import (
@@ -317,9 +318,9 @@ class BlockReader:
                 )
             case Footnote():
                 raise ContentError(
-                    "A footnote hangs on a heading.",
+                    msg("There is a footnote in a heading."),
                     place=self.place(node),
-                    remedy="Put its sign into the text below.",
+                    remedy=msg("Move its mark into the text below."),
                 )
             case Strong(content=content) | Emphasis(content=content):
                 return "".join(self._plain(inner, links, blocks, node) for inner in content)
@@ -354,9 +355,9 @@ class BlockReader:
         for run in runs:
             if isinstance(run, Picture):
                 raise ContentError(
-                    "A picture stands in the cell of a table or in a footnote.",
+                    msg("There is a picture in a table cell or in a footnote."),
                     place=self.place(node),
-                    remedy="Put it above or below.",
+                    remedy=msg("Put it above or below."),
                 )
             found.append(run)
         return _without_blank_edges(_merged(found))
@@ -426,9 +427,9 @@ class BlockReader:
                 yield MergeField(**node.meta)
             case kind if kind == OPEN_COMMENT:
                 raise ContentError(
-                    "A comment does not end in the paragraph in which it begins.",
+                    msg("A comment does not end in the paragraph in which it begins."),
                     place=self.place(node),
-                    remedy="Give it lines of its own, or write \\< for a sign that is text.",
+                    remedy=msg("Put it on lines of its own, or write \\< for a sign that is text."),
                 )
             case kind:
                 raise AssertionError(kind)
@@ -479,9 +480,9 @@ class BlockReader:
     def _footnote(self, node: SyntaxTreeNode) -> Footnote:
         if self._in_note:
             raise ContentError(
-                "A footnote stands within a footnote.",
+                msg("There is a footnote inside a footnote."),
                 place=self.place(node),
-                remedy="Make one note of both.",
+                remedy=msg("Combine them into one footnote."),
             )
         key = node.meta.get("label", node.meta["id"])
         if key not in self._notes:
@@ -492,7 +493,9 @@ class BlockReader:
         self._notes_length += len(inline_words(note.content))
         if self._notes_length > _NOTES_LENGTH:
             raise ContentError(
-                "The footnotes are too long.", place=self.place(node), remedy="Shorten them."
+                msg("The footnotes are too long."),
+                place=self.place(node),
+                remedy=msg("Shorten them."),
             )
         return note
 
@@ -504,9 +507,9 @@ class BlockReader:
         for paragraph in definition.children:
             if paragraph.type != "paragraph":
                 raise ContentError(
-                    "A footnote holds more than running text.",
+                    msg("A footnote contains more than plain text."),
                     place=self.place(definition),
-                    remedy="Write it as a paragraph, without lists, quotations or tables.",
+                    remedy=msg("Write it as a paragraph, without lists, quotations or tables."),
                 )
             content.extend([LineBreak()] if content else [])
             content.extend(self._without_pictures(self._runs(paragraph.children), definition))
@@ -520,15 +523,24 @@ class BlockReader:
         if scheme not in schemes:
             if signs := next(find_placeholders(unquote(url)), ""):
                 raise ContentError(
-                    f"The address is a field of another mail system: {signs}.",
+                    msg(
+                        "The address is a merge field of another mail system: {signs}.", signs=signs
+                    ),
                     place=self.place(node),
-                    remedy="Write the address, or take the link out; each mail says by itself how "
-                    "to leave, and where to read it on the web.",
+                    remedy=msg(
+                        "Enter the address, or remove the link; every email already has links to "
+                        "unsubscribe and to the web version."
+                    ),
                 )
             raise ContentError(
-                f"The address {unquote(url)[:80]!r} cannot stand in a mail.",
+                msg(
+                    "The address “{address}” cannot be used in an email.", address=unquote(url)[:80]
+                ),
                 place=self.place(node),
-                remedy=f"Write it in full, beginning with {' or '.join(sorted(schemes))}.",
+                remedy=msg(
+                    "Write it in full, beginning with {names}.",
+                    names=Choice(tuple(sorted(schemes))),
+                ),
             )
         return url
 

@@ -25,6 +25,8 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.errors import ContentError, Place
 from newsletter.issues.markdown_fences import FenceError, read_fences
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Number
 from newsletter.issues.markdown_inline import (
     domain_at,
     mailbox_before,
@@ -88,9 +90,9 @@ def parse(text: str, *, source: str, first_line: int, count: CellCount | None = 
         raise _too_deep(place) from None
     except _TooManyCellsError as error:
         raise ContentError(
-            f"The tables have more than {_MOST_CELLS:,} cells.",
+            msg("The tables have more than {limit} cells.", limit=Number(_MOST_CELLS)),
             place=Place(source=source, line=first_line + error.line + 1),
-            remedy="Put large tables on a web page, and link to it.",
+            remedy=msg("Put large tables on a web page, and link to it."),
         ) from None
     except FenceError as error:
         raise ContentError(
@@ -132,9 +134,9 @@ def find_headings(text: str) -> Iterator[tuple[int, int]]:
 
 def _too_deep(place: Place) -> ContentError:
     return ContentError(
-        "Lists, quotations or marks stand too deep within each other.",
+        msg("Lists, quotations or formatting are nested too deeply."),
         place=place,
-        remedy="Take some of them out.",
+        remedy=msg("Reduce the nesting."),
     )
 
 
@@ -316,13 +318,15 @@ def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
 
 def _losses(
     tokens: list[Token], env: dict[str, Any], lines: list[str]
-) -> Iterator[tuple[int, str, str]]:
+) -> Iterator[tuple[int, Message, Message]]:
     """Yield what CommonMark drops by its rules, with its line: problem and remedy."""
     yield from _cells_beyond(tokens, lines)
     yield from _unused(tokens, env)
 
 
-def _cells_beyond(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[int, str, str]]:
+def _cells_beyond(
+    tokens: Iterable[Token], lines: list[str]
+) -> Iterator[tuple[int, Message, Message]]:
     columns = 0
     for token in tokens:
         if token.type == "table_open":
@@ -335,12 +339,16 @@ def _cells_beyond(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[i
             if found > columns:
                 yield (
                     token.map[0],
-                    f"This row of a table has {found} cells, its head {columns}.",
-                    "Give the head as many cells; write \\| for a bar that is none.",
+                    msg(
+                        "This row of a table has {count} cells, its head has {head}.",
+                        count=found,
+                        head=columns,
+                    ),
+                    msg("Give the head as many cells; write \\| for a bar that is text."),
                 )
 
 
-def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, str, str]]:
+def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Message, Message]]:
     used = {
         (child.type == "footnote_ref", str(child.meta["label"]))
         for token in _all_tokens(tokens, env)
@@ -353,25 +361,29 @@ def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, str
     for note, label in zip(notes, labels, strict=True):
         line = note.map[0] if note.map else 0
         if times[label] > 1:
-            yield line, f"The footnote {label!r} is written twice.", "Give one another name."
+            yield (
+                line,
+                msg("The footnote “{label}” is defined twice.", label=label),
+                msg("Rename one of them."),
+            )
         if (True, label) not in used:
             yield (
                 line,
-                f"Nothing refers to the footnote {label!r}.",
-                "Put its sign where it belongs, or write \\[ for a bracket that is text.",
+                msg("The footnote “{label}” is never used.", label=label),
+                msg("Put its mark into the text, or write \\[ for a bracket that is text."),
             )
     for label, reference in env.get("references", {}).items():
         if (False, label) not in used:
             yield (
                 reference["map"][0],
-                f"Nothing refers to the link {label!r}.",
-                "Use it, take the line out, or write \\[ for a bracket that is text.",
+                msg("The link “{label}” is never used.", label=label),
+                msg("Use it, remove the line, or write \\[ for a bracket that is text."),
             )
     for reference in env.get("duplicate_refs", ()):
         yield (
             reference["map"][0],
-            f"The link {reference['label']!r} is defined twice.",
-            "Give one another name.",
+            msg("The link “{label}” is defined twice.", label=reference["label"]),
+            msg("Rename one of them."),
         )
 
 

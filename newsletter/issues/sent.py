@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import IssueRow, MailingRow
 from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 
 
 class IssueSentError(ConflictError):
@@ -49,10 +50,14 @@ def refuse_change(session: Session, issue: IssueRow) -> None:
         return
     if all(row.state is MailingState.SCHEDULED for row in mailings):
         raise IssueSentError(
-            f"Issue {issue.slug} is scheduled as mailing {mailings[0].id} and cannot be changed.",
-            remedy="Cancel that mailing first, or start a new issue from this one.",
+            msg(
+                "Issue {issue} is scheduled as mailing {mailing} and cannot be changed.",
+                issue=issue.slug,
+                mailing=mailings[0].id,
+            ),
+            remedy=msg("Cancel that mailing first, or start a new issue from this one."),
         )
     raise IssueSentError(
-        f"Issue {issue.slug} was sent; what was sent does not change.",
-        remedy="Start a new issue from it, with a date or number of its own.",
+        msg("Issue {issue} was sent; what was sent does not change.", issue=issue.slug),
+        remedy=msg("Start a new issue from it, with its own date or number."),
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Size
 from newsletter.issues.digest import Unplaced, looks_like_digest, read_digest
 from newsletter.issues.encodings import decode
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
@@ -44,7 +46,11 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
     """
     if len(data) > _LIMIT:
         raise ContentError(
-            f"The file has {len(data):,} octets; an issue has at most {_LIMIT:,}.",
+            msg(
+                "The file is {size}; an issue may have at most {limit}.",
+                size=Size(len(data)),
+                limit=Size(_LIMIT),
+            ),
             place=Place(source=source),
         )
     decoded = decode(data, source=source)
@@ -59,10 +65,12 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
         form, template = SourceFormat.DIGEST, "digest"
     else:
         raise ContentError(
-            "The text is neither Markdown with front matter nor a digest.",
+            msg("The text is neither Markdown with front matter nor a digest."),
             place=Place(source=source, line=1),
-            remedy="Begin with a line of --- and the front matter; or with a line of the date, "
-            "such as 2021.10.21, and give headings their marks: 1. or ■ or 【】.",
+            remedy=msg(
+                "Begin with a line of --- and the front matter; or with a line of the date, "
+                "such as 2021.10.21, and mark headings with 1., ■ or 【】."
+            ),
         )
     return ReadIssue(
         issue=issue,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
@@ -73,8 +74,12 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
     ).one_or_none()
     if row is None:
         raise NotFoundError(
-            f"There is no issue {slug!r}." if slug else "There is no issue yet.",
-            remedy="See newsletter issue list, or bring one in with newsletter issue import FILE.",
+            msg("There is no issue “{slug}”.", slug=slug)
+            if slug
+            else msg("There is no issue yet."),
+            remedy=msg(
+                "List them with: newsletter issue list. Add one with: newsletter issue import FILE."
+            ),
         )
     return row
 
@@ -87,7 +92,7 @@ def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:
     """
     row = session.get(IssueRow, number)
     if row is None or row.newsletter_id != newsletter_id:
-        raise NotFoundError("There is no such issue.")
+        raise NotFoundError(msg("There is no such issue."))
     return row
 
 

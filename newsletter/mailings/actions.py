@@ -17,6 +17,7 @@ from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg, written
 from newsletter.mailings import evidence
 from newsletter.mailings.mailings import (
     cancel_mailing,
@@ -58,7 +59,10 @@ def pause(
         OrderError: The reason is too long.
     """
     with _acting(engine, actor, Action.MAILING_PAUSE, mailing_id, reason, within) as session:
-        pause_mailing(session, mailing_id, reason=reason.strip() or f"Paused by {actor.name}.")
+        own = written(reason.strip()) if reason.strip() else None
+        pause_mailing(
+            session, mailing_id, reason=own or msg("Paused by {person}.", person=actor.name)
+        )
 
 
 def resume(
@@ -196,7 +200,10 @@ def export_missed(
 def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
     newsletter_id = newsletter_of(engine, mailing_id)
     if within is not None and newsletter_id != within:
-        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+        raise NotFoundError(
+            msg("There is no mailing {mailing}.", mailing=mailing_id),
+            remedy=msg("See the list with: newsletter status."),
+        )
     return newsletter_id
 
 

@@ -21,6 +21,7 @@ from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, Newsle
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ForbiddenError, ListError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.approval_notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.schedule import AT_ONCE, Schedule, schedule_from_json, schedule_to_json
 from newsletter.rendering.model import RenderedIssue
@@ -250,12 +251,13 @@ def request_approval(
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     if rendered is None or content_digest(newsletter, rendered) != digest:
         raise ConflictError(
-            "The issue changed since you looked at it.", remedy="Load the page again."
+            msg("The issue has changed since you last looked at it."),
+            remedy=msg("Reload the page."),
         )
     able = approvers(session, issue.newsletter_id, besides=actor.account_id)
     named = sorted(set(asked))
     if not set(named) <= {row.id for row in able}:
-        raise ListError("Somebody who was asked cannot approve this.")
+        raise ListError(msg("Somebody you selected cannot approve this issue."))
     values = {
         "requested_by": actor.account_id,
         "requested_at": now(),
@@ -332,7 +334,9 @@ def send_back(
     """
     words = because.replace("\r\n", "\n").strip()
     if not 0 < len(words) <= _LONGEST:
-        raise ListError(f"Say what to change, in at most {_LONGEST} characters.")
+        raise ListError(
+            msg("Describe what to change, in at most {limit} characters.", limit=_LONGEST)
+        )
     found = _answerable(session, actor, issue, rendered, digest)
     returned = session.scalar(
         update(ApprovalRow)
@@ -341,7 +345,9 @@ def send_back(
         .returning(ApprovalRow.id)
     )
     if returned is None:
-        raise ConflictError("This content is approved already.", remedy="Load the page again.")
+        raise ConflictError(
+            msg("This content is already approved."), remedy=msg("Reload the page.")
+        )
     _record(session, actor, Action.ISSUE_APPROVAL_RETURNED, issue, digest, reason=words)
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_RETURNED,
@@ -364,12 +370,15 @@ def _answerable(
     found = find_approval(session, issue.id, digest)
     if found is None or rendered is None or content_digest(newsletter, rendered) != digest:
         raise ConflictError(
-            "The issue changed since approval was asked for.", remedy="Ask for it again."
+            msg("The issue has changed since approval was requested."),
+            remedy=msg("Request approval again."),
         )
     if found.requested_by == actor.account_id:
-        raise ForbiddenError("Another person than the one who asked must approve.")
+        raise ForbiddenError(
+            msg("Somebody other than the person who requested approval must approve.")
+        )
     if found.asked and actor.account_id not in found.asked:
-        raise ForbiddenError("Approval was asked of somebody else.")
+        raise ForbiddenError(msg("Approval was requested from somebody else."))
     return found
 
 
@@ -386,8 +395,8 @@ def demand_approval(
     found = find_approval(session, issue.id, digest)
     if found is None or found.approved_by is None:
         raise ConflictError(
-            "A second person has not approved this issue as it is now.",
-            remedy="Ask for approval on the issue's sending page.",
+            msg("The issue in its present form has not been approved by a second person."),
+            remedy=msg("Request approval on the sending page of the issue."),
         )
 
 

@@ -13,6 +13,7 @@ from newsletter.database.tables import IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.mailings.content import MailingContent, load_content
 
 
@@ -41,7 +42,7 @@ def find_archive(session: Session, slug: str) -> NewsletterRow:
     """
     row = session.scalars(select(NewsletterRow).where(NewsletterRow.slug == slug)).one_or_none()
     if row is None or not row.visibility.readable:
-        raise NotFoundError(f"There is no newsletter {slug!r}.")
+        raise NotFoundError(msg("There is no newsletter “{slug}”.", slug=slug))
     return row
 
 
@@ -105,5 +106,5 @@ def find_publication(
     """
     found = list_publications(session, newsletter_id, limit=1, slug=slug)
     if not found:
-        raise NotFoundError(f"There is no issue {slug!r}.")
+        raise NotFoundError(msg("There is no issue “{slug}”.", slug=slug))
     return found[0], load_content(session, found[0].mailing_id)

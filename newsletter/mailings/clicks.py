@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, MailingLinkRow, MailingRow
 from newsletter.errors import TokenError
+from newsletter.i18n.messages import msg
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_urls
 from newsletter.rendering.model import RenderedIssue, SlottedText
@@ -74,11 +75,11 @@ def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) ->
     """
     numbers = signer.read(Purpose.CLICK, token)
     if len(numbers) != 2:  # noqa: PLR2004 - mailing and link
-        raise TokenError("The link is meant for something else.")
+        raise TokenError(msg("This link is for a different purpose."))
     row = (MailingLinkRow.mailing_id == numbers[0], MailingLinkRow.number == numbers[1])
     url = session.scalar(select(MailingLinkRow.url).where(*row))
     if url is None:
-        raise TokenError("The mailing of this link is gone.")
+        raise TokenError(msg("The mailing that this link belongs to no longer exists."))
     if count:
         session.execute(update(MailingLinkRow).where(*row).values(clicks=MailingLinkRow.clicks + 1))
     return url

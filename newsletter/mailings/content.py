@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import MailingContentRow
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
@@ -88,5 +89,5 @@ def load_content(session: Session, mailing_id: int) -> MailingContent:
         select(MailingContentRow.payload).where(MailingContentRow.mailing_id == mailing_id)
     )
     if payload is None:
-        raise NotFoundError(f"There is no mailing {mailing_id}.")
+        raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
     return _ADAPTER.validate_json(payload)

@@ -21,6 +21,8 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.types import new_identity, now
 from newsletter.database.vocabulary import MailingState
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Moment
 from newsletter.mailings.states import moving_mailings
 
 _ONLY = 1
@@ -139,8 +141,8 @@ def beat(engine: Engine) -> Mark:
         return read_mark(session)
 
 
-def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> str:
-    """Hold what is under way if no worker ran for long; return why, or nothing.
+def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Message | None:
+    """Hold what is under way if no worker ran for long; return why, or None.
 
     Args:
         engine: The database.
@@ -150,15 +152,15 @@ def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> str:
     with reading(engine) as session:
         pulse = session.get(PulseRow, _ONLY)
     if pulse is None or awake or now() - pulse.beat_at <= grace:
-        return ""
+        return None
     reason = _reason(pulse.beat_at, restored=False)
     with transaction(engine) as session:
         _hold(session, reason, restored=False)
     return reason
 
 
-def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> str:
-    """Hold what is under way if the database lost what a host knows; return why, or nothing.
+def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> Message | None:
+    """Hold what is under way if the database lost what a host knows; return why, or None.
 
     The first host that notices begins a new epoch, so that all others notice, too, and each brings
     back what its journals know.
@@ -170,12 +172,12 @@ def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> st
     """
     with reading(engine) as session:
         if read_mark(session).continues(earlier) and not proven:
-            return ""
+            return None
     with transaction(engine) as session:
         pulse = session.get(PulseRow, _ONLY, with_for_update=True)
         present = read_mark(session)
         if pulse is None or (present.continues(earlier) and not proven):
-            return ""
+            return None
         reason = _reason(pulse.beat_at, restored=True)
         if _agree(pulse.epoch, earlier.epoch):
             pulse.epoch = new_identity()
@@ -183,21 +185,22 @@ def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> st
     return reason
 
 
-def _reason(moment: datetime, *, restored: bool) -> str:
-    since = f"{moment:%Y-%m-%d %H:%M} UTC"
+def _reason(moment: datetime, *, restored: bool) -> Message:
     if restored:
-        return (
-            f"The database was restored, or failed over, to its state of {since}. What workers' "
-            "journals know is brought back; see how many are not known to have got this mailing, "
-            "then resume or cancel it."
+        return msg(
+            "The database was restored, or failed over, to its state of {since} (UTC). The records "
+            "in the workers’ journals are being brought back; check how many recipients have no "
+            "record of receiving this mailing, then resume or cancel it.",
+            since=Moment(moment),
         )
-    return (
-        f"No worker ran since {since}, longer than GRACE_MINUTES. Resume this mailing if it is "
-        "still wanted, or cancel it."
+    return msg(
+        "No worker has run since {since} (UTC), longer than GRACE_MINUTES. Resume this mailing if "
+        "it is still wanted, or cancel it.",
+        since=Moment(moment),
     )
 
 
-def _hold(session: Session, reason: str, *, restored: bool) -> None:
+def _hold(session: Session, reason: Message, *, restored: bool) -> None:
     ahead = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at > now())
     session.execute(
         moving_mailings(MailingState.PAUSED)

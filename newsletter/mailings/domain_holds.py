@@ -13,6 +13,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.tables import HeldDomainRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ListError
+from newsletter.i18n.messages import msg
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +42,8 @@ def read_domain(text: str) -> str:
         return parse_address(f"postmaster@{name}").key.rpartition("@")[2]
     except ListError:
         raise ListError(
-            f"{name[:100]!r} is no domain.", remedy="Write it as in example.jp."
+            msg("“{text}” is not a domain.", text=name[:100]),
+            remedy=msg("Write it as in example.jp."),
         ) from None
 
 
@@ -60,4 +62,4 @@ def let_domain_go(session: Session, domain: str) -> None:
         delete(HeldDomainRow).where(HeldDomainRow.domain == domain).returning(HeldDomainRow.domain)
     )
     if gone is None:
-        raise ConflictError(f"{domain} is not held.")
+        raise ConflictError(msg("Sending to {domain} is not on hold.", domain=domain))

@@ -27,6 +27,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
@@ -51,7 +52,7 @@ class Progress:
     state: MailingState
     planned: int
     counts: Mapping[DeliveryState, int]
-    halt_reason: str
+    halt_reason: Message | None
     scheduled_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -114,7 +115,8 @@ def create_mailing(
     version = select(IssueRow.version).where(IssueRow.id == issue.id).with_for_update()
     if session.scalar(version) != issue.version:
         raise ConflictError(
-            "The issue changed since you looked at it.", remedy="Look again, then send it."
+            msg("The issue has changed since you last looked at it."),
+            remedy=msg("Check it again, then send it."),
         )
     scheduled_at = first_hour(session, newsletter, schedule)
     local = schedule.everywhere and schedule.hour is not None
@@ -222,7 +224,10 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
     """
     row = session.get(MailingRow, mailing_id)
     if row is None:
-        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+        raise NotFoundError(
+            msg("There is no mailing {mailing}.", mailing=mailing_id),
+            remedy=msg("See the list with: newsletter status."),
+        )
     return row
 
 
@@ -254,7 +259,7 @@ def waiting(session: Session, mailing_id: int) -> int:
     ).one()
 
 
-def pause_mailing(session: Session, mailing_id: int, *, reason: str) -> None:
+def pause_mailing(session: Session, mailing_id: int, *, reason: Message) -> None:
     """Hold a mailing; workers stop before their next message.
 
     Raises:
@@ -278,9 +283,16 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
     row = find_mailing(session, mailing_id)
     if row.restored and not even_twice and (count := waiting(session, mailing_id)):
         raise ConflictError(
-            f"{count} of {row.planned} recipients are not known to have got mailing {mailing_id}; "
-            "who got it since the backup gets it twice.",
-            remedy="Settle it from former journals or the relay's log first, or resume it even so.",
+            msg(
+                "{count} of {planned} recipients have no record of receiving mailing "
+                "{mailing}; anybody who received it after the backup would receive it twice.",
+                count=count,
+                planned=row.planned,
+                mailing=mailing_id,
+            ),
+            remedy=msg(
+                "First settle it from earlier journals or the relay’s log, or resume it anyway."
+            ),
         )
     if row.started_at is not None:
         target = MailingState.SENDING
@@ -330,7 +342,7 @@ def _move(
     target: MailingState,
     *,
     sources: Collection[MailingState] | None = None,
-    reason: str = "",
+    reason: Message | None = None,
 ) -> None:
     row = find_mailing(session, mailing_id)
     moved = session.scalar(
@@ -340,4 +352,11 @@ def _move(
         .returning(MailingRow.id)
     )
     if moved is None:
-        raise ConflictError(f"Mailing {mailing_id} is {row.state}; it cannot be {target} now.")
+        raise ConflictError(
+            msg(
+                "Mailing {mailing} is {state}; it cannot be {target} now.",
+                mailing=mailing_id,
+                state=row.state,
+                target=target,
+            )
+        )

@@ -19,6 +19,7 @@ from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, Ne
 from newsletter.database.types import now
 from newsletter.database.vocabulary import UncertainPolicy
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 from newsletter.issues.findings import Finding, Severity
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import content_digest, demand_approval
@@ -128,12 +129,14 @@ def place_order(
         ListError: The segment is none.
     """
     if len(order.key) not in _KEY_LENGTHS:
-        raise ConflictError("This form is out of date.", remedy="Begin again.")
+        raise ConflictError(msg("This form is out of date."), remedy=msg("Start again."))
     if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)
     if preflight.of(Severity.WARNING) and not order.with_warnings:
-        raise ConflictError("Preflight found warnings; say that it is to be sent with them.")
+        raise ConflictError(
+            msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
+        )
     try:
         with transaction(engine) as session:
             newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
@@ -144,12 +147,15 @@ def place_order(
             digest = content_digest(newsletter, rendered)
             if digest != order.digest:
                 raise ConflictError(
-                    "The issue changed since you looked at it.", remedy="Look again, then send it."
+                    msg("The issue has changed since you last looked at it."),
+                    remedy=msg("Check it again, then send it."),
                 )
             demand_approval(session, newsletter, issue, digest)
             _demand_hour(session, newsletter, order.schedule)
             if not order.again and earlier_mailings(session, issue.id):
-                raise ConflictError("It was sent before; say that it is to be sent again.")
+                raise ConflictError(
+                    msg("The issue was sent before; confirm that it is to be sent again.")
+                )
             if not has_audience(session, newsletter, order.segment):
                 raise _nobody()
             mailing_id = create_mailing(
@@ -200,13 +206,15 @@ def _find(engine: Engine, key: str, issue_id: int) -> int | None:
     with reading(engine) as session:
         known = order_of(session, key)
         if known is not None and session.get_one(MailingRow, known).issue_id != issue_id:
-            raise ConflictError("This key ordered another issue.", remedy="Choose another key.")
+            raise ConflictError(
+                msg("This key was used for another issue."), remedy=msg("Use another key.")
+            )
         return known
 
 
 def _cleared(preflight: Preflight) -> RenderedIssue:
     if preflight.blocked or preflight.rendered is None:
-        raise ConflictError("Preflight found errors; mend them first.")
+        raise ConflictError(msg("Preflight found errors; correct them first."))
     return preflight.rendered
 
 
@@ -218,17 +226,17 @@ def _demand_hour(
         return None
     moment = now()
     if first <= moment:
-        raise ConflictError("That hour has passed already.")
+        raise ConflictError(msg("That time has already passed."))
     if first > moment + timedelta(days=_FARTHEST_DAYS):
         raise ConflictError(
-            f"That hour is more than {_FARTHEST_DAYS} days off.",
-            remedy="See whether the year fits.",
+            msg("That time is more than {days} days ahead.", days=_FARTHEST_DAYS),
+            remedy=msg("Check the year."),
         )
     return first
 
 
 def _nobody() -> ConflictError:
-    return ConflictError("Nobody would get it.")
+    return ConflictError(msg("Nobody would receive it."))
 
 
 def _described(issue: IssueRow, order: Order) -> dict[str, object]:

@@ -14,6 +14,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import RelayRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, OrderError
+from newsletter.i18n.messages import msg
 
 #: Seconds that a relay is left alone after it took nothing; twice as long each further time.
 _FIRST_REST = 5
@@ -106,8 +107,8 @@ def hold_relay(session: Session, name: str, *, reason: str, known: Collection[st
     """
     if name not in known:
         raise OrderError(
-            f"No relay {name!r} is set.",
-            remedy=f"MAIL_TRANSPORTS names: {', '.join(sorted(known)) or '–'}.",
+            msg("There is no relay “{name}”.", name=name),
+            remedy=msg("MAIL_TRANSPORTS has: {names}.", names=", ".join(sorted(known)) or "–"),
         )
     session.merge(RelayRow(name=name, failures=0, reason=reason, retry_at=None, held=True))
 
@@ -120,4 +121,4 @@ def let_relay_go(session: Session, name: str) -> None:
     """
     gone = session.scalar(delete(RelayRow).where(RelayRow.name == name).returning(RelayRow.name))
     if gone is None:
-        raise ConflictError(f"The relay {name} is not held.")
+        raise ConflictError(msg("The relay {name} is not on hold.", name=name))

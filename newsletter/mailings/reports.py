@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import (
     MailingState,
 )
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.cached_figures import Figure, Figures
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -76,7 +77,7 @@ class MailingSummary:
     unsubscribed: int
     complaints: int
     bounced: int
-    halt_reason: str
+    halt_reason: Message | None
     restored: bool
     scheduled_at: datetime | None
     local_hour: str
@@ -163,7 +164,7 @@ def summarise(
     """
     found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
     if not found:
-        raise NotFoundError(f"There is no mailing {mailing_id}.")
+        raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
     return found[0]
 
 

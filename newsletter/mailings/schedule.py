@@ -20,6 +20,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError, ContentError, Place
+from newsletter.i18n.messages import msg
 from newsletter.mailings.states import moving_mailings
 
 
@@ -55,7 +56,7 @@ def read_spread(hours: str | float) -> timedelta:
     except ValueError:
         spread = -1.0
     if not 0 <= spread <= _LONGEST_HOURS:
-        raise ConflictError(f"Spread it over 0 to {_LONGEST_HOURS} hours.")
+        raise ConflictError(msg("Choose from 0 to {hours} hours.", hours=_LONGEST_HOURS))
     return timedelta(hours=spread)
 
 
@@ -95,9 +96,9 @@ def read_hour(text: str) -> datetime:
         or hour.year not in _YEARS
     ):
         raise ContentError(
-            f"{text!r} is no date with a time.",
+            msg("“{text}” is not a date with a time.", text=text),
             place=Place(source="--at"),
-            remedy="Write it as 2026-12-01 08:00, on the newsletter's clock.",
+            remedy=msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone."),
         )
     return hour
 
@@ -144,8 +145,10 @@ def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
             moving_mailings(MailingState.PAUSED, sources=scheduled)
             .where(due, late)
             .values(
-                halt_reason="Its hour passed while no worker ran, longer ago than GRACE_MINUTES. "
-                "Resume it to send it now, or cancel it.",
+                halt_reason=msg(
+                    "It was due while no worker was running, longer ago than GRACE_MINUTES. "
+                    "Resume it to send it now, or cancel it."
+                ),
             )
         )
         session.execute(moving_mailings(MailingState.PLANNING, sources=scheduled).where(due, ~late))

@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger import UNPROVEN
 from newsletter.mailings.states import moving_mailings
 
@@ -176,9 +177,14 @@ def _requeue(
 ) -> int:
     mailing = session.get(MailingRow, mailing_id, with_for_update=True)
     if mailing is None:
-        raise NotFoundError(f"There is no mailing {mailing_id}.", remedy="See newsletter status.")
+        raise NotFoundError(
+            msg("There is no mailing {mailing}.", mailing=mailing_id),
+            remedy=msg("See the list with: newsletter status."),
+        )
     if mailing.state is MailingState.CANCELLED:
-        raise ConflictError(f"Mailing {mailing_id} was cancelled; nothing of it is sent again.")
+        raise ConflictError(
+            msg("Mailing {mailing} was cancelled; it cannot be sent again.", mailing=mailing_id)
+        )
     # First, while its deliveries can still be told from those that wait for their hour.
     _reopen(session, mailing_id, chosen)
     requeued = session.connection().execute(

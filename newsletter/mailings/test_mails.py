@@ -24,6 +24,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.notices import PRIORITY
 from newsletter.mailings.readiness import check_stored
@@ -49,9 +50,11 @@ def read_addresses(text: str) -> tuple[Address, ...]:
     words = text.replace(",", "\n").split("\n")
     found = {address.key: address for word in words if word.strip() for address in [_read(word)]}
     if not found:
-        raise ListError("There is no address.", remedy="Write one address a line.")
+        raise ListError(
+            msg("An email address is missing."), remedy=msg("Enter one address per line.")
+        )
     if len(found) > _MOST:
-        raise ListError(f"A test goes to at most {_MOST} addresses.")
+        raise ListError(msg("A test can be sent to at most {limit} addresses.", limit=_MOST))
     return tuple(found.values())
 
 
@@ -89,7 +92,9 @@ def order_test(
     """
     preflight = check_stored(issue, newsletter, settings, ask_dns=False)
     if preflight.rendered is None:
-        raise ConflictError("The issue cannot be rendered; see what preflight found.")
+        raise ConflictError(
+            msg("The issue cannot be turned into an email; see the preflight results.")
+        )
     with transaction(engine) as session:
         addresses = read_addresses(group_addresses(session, newsletter.id, group) if group else to)
         return send_test(
@@ -115,7 +120,7 @@ def send_test(
     people = [find_or_add_person(session, address) for address in addresses]
     # Only now: adding people waited for erasures that were under way.
     if erased_among(session, [address.key for address in addresses], pseudonyms):
-        raise ConflictError("One of the addresses asked never to get mail again.")
+        raise ConflictError(msg("One of the addresses has asked not to receive email any more."))
     if newsletter.approval_required:
         _demand_colleagues(session, addresses)
     moment = now()
@@ -176,8 +181,8 @@ def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
     )
     if keys - set(accounts):
         raise ConflictError(
-            "While issues need approval, tests go to people with an account alone.",
-            remedy="Take the other addresses out of the group, or invite these people.",
+            msg("While issues need approval, tests can be sent only to people with an account."),
+            remedy=msg("Remove the other addresses from the group, or invite these people."),
         )
 
 
@@ -191,8 +196,8 @@ def _demand_few(session: Session, newsletter_id: int, moment: datetime, more: in
     )
     if (sent or 0) + more > _MOST_A_DAY:
         raise ConflictError(
-            f"More than {_MOST_A_DAY} test mails would have gone out within a day.",
-            remedy="Try again tomorrow, or test with fewer addresses.",
+            msg("The limit of {limit} test emails a day would be exceeded.", limit=_MOST_A_DAY),
+            remedy=msg("Try again tomorrow, or test with fewer addresses."),
         )
 
 
@@ -214,7 +219,7 @@ def group_addresses(session: Session, newsletter_id: int, group: str) -> str:
     for row in list_groups(session, newsletter_id):
         if group in {row.name, str(row.id)}:
             return row.addresses
-    raise NotFoundError("There is no such group.")
+    raise NotFoundError(msg("There is no such group."))
 
 
 def save_group(
@@ -227,7 +232,7 @@ def save_group(
     """
     name = "".join(filter(str.isprintable, name)).strip()
     if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
-        raise ListError("A group needs a name of at most 64 characters.")
+        raise ListError(msg("A group needs a name of at most 64 characters."))
     members = [address.address for address in read_addresses(addresses)]
     session.execute(
         delete(TestGroupRow).where(

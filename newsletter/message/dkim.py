@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
 
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _DIGEST = Prehashed(hashes.SHA256())
@@ -97,15 +98,17 @@ def read_key(domain: str, selector: str, pem: bytes, *, source: str) -> DkimKey:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise SettingError(
-            "This is no unencrypted private key in PEM.",
+            msg("This is not an unencrypted private key in PEM format."),
             place=place,
-            remedy="Make one with: newsletter dkim DOMAIN SELECTOR",
+            remedy=msg("Create one with: newsletter dkim DOMAIN SELECTOR"),
         ) from None
     if isinstance(private, Ed25519PrivateKey) or (
         isinstance(private, RSAPrivateKey) and private.key_size >= _SHORTEST_RSA
     ):
         return DkimKey(domain=domain, selector=selector, private=private)
-    raise SettingError("DKIM signs with RSA of 1024 bits or more, or with Ed25519.", place=place)
+    raise SettingError(
+        msg("DKIM signs with RSA of 1024 bits or more, or with Ed25519."), place=place
+    )
 
 
 class HeaderSigner:

@@ -10,6 +10,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from newsletter.errors import MessageError
+from newsletter.i18n.messages import msg
 from newsletter.message import headers
 from newsletter.message.base64_body import Base64Body
 from newsletter.message.dkim import DkimKey, HeaderSigner
@@ -176,7 +177,7 @@ class MessageFrame:
         """Return the field of RFC 2369; the URL stands plain, on a line of its own."""
         url = recipient.unsubscribe_url
         if not (url.isascii() and url.isprintable()) or _ENDS_URL.search(url):
-            raise MessageError("The unsubscribe link cannot stand in a header.")
+            raise MessageError(msg("The unsubscribe link is not fit for a header."))
         token = recipient.unsubscribe_token
         # RFC 5322 section 2.1.1: a line should have at most 78 characters, its comma included.
         gap = " " if len(url) <= _LONGEST_BESIDE_NAME else "\r\n "

@@ -6,6 +6,7 @@ import re
 from binascii import b2a_base64
 
 from newsletter.errors import MessageError
+from newsletter.i18n.messages import msg
 
 #: RFC 2047 section 2: an encoded word has at most 75 characters.
 _WORD = 75
@@ -29,8 +30,8 @@ def check_value(name: str, value: str) -> str:
     # What is printable throughout holds no control character, and says so faster.
     if not value.isprintable() and _BREAK.search(value):
         raise MessageError(
-            f"The header {name} would carry a control character or line break.",
-            remedy="Remove it where the value is set.",
+            msg("The header {name} would contain a control character or line break.", name=name),
+            remedy=msg("Remove it where the value is set."),
         )
     return value
 
@@ -85,7 +86,13 @@ def mailbox(name: str, display_name: str, address: str) -> bytes:
     check_value(name, display_name)
     check_value(name, address)
     if _NO_ADDRESS.search(address):
-        raise MessageError(f"The header {name} would carry the broken address {address!r}.")
+        raise MessageError(
+            msg(
+                "The header {name} would contain the invalid address {address}.",
+                name=name,
+                address=address,
+            )
+        )
     head = f"{name}: ".encode("ascii")
     target = f"<{address}>".encode()
     if not display_name:

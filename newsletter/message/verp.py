@@ -12,6 +12,7 @@ import binascii
 import re
 
 from newsletter.errors import MessageError, TokenError
+from newsletter.i18n.messages import msg
 from newsletter.tokens import WITHHELD, DeliveryRef, Purpose, TokenSigner
 
 #: RFC 5321 section 4.5.3.1.1.
@@ -34,8 +35,8 @@ def return_path(signer: TokenSigner, bounce_address: str, ref: DeliveryRef) -> s
     signed = f"{local}+{_to_base32(token)}"
     if len(signed.encode()) > _LOCAL_OCTETS:
         raise MessageError(
-            f"The return path on {bounce_address} would be too long to carry a delivery.",
-            remedy="Give it a bounce address of at most eleven characters before the @.",
+            msg("The return path made from {address} would be too long.", address=bounce_address),
+            remedy=msg("Use a bounce address with at most eleven characters before the @."),
         )
     return f"{signed}@{domain}"
 

@@ -115,7 +115,7 @@ def _address_fault(text: str) -> Message | None:
     try:
         parse_address(text)
     except ListError as error:
-        return msg("This is no mail address: {reason}", reason=error.what)
+        return msg("This is no mail address: {reason}", reason=error.message)
     return None
 
 
@@ -136,7 +136,7 @@ def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow
     """
     _refuse_faults(draft)
     if session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == draft.slug)):
-        raise ConflictError(f"There is a newsletter {draft.slug!r} already.")
+        raise ConflictError(msg("There is already a newsletter “{slug}”.", slug=draft.slug))
     sender = parse_address(draft.from_address)
     row = NewsletterRow(
         slug=draft.slug,
@@ -181,7 +181,7 @@ def change_newsletter(
 
 def _refuse_faults(wanted: NewsletterSettings) -> None:
     for name, fault in find_faults(wanted).items():
-        raise ListError(str(fault), place=Place(source="newsletter", field=name))
+        raise ListError(fault, place=Place(field=name))
 
 
 def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
@@ -207,12 +207,18 @@ def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
         return wanted[0]
     names = ", ".join(row.slug for row in rows)
     if not rows:
-        raise NotFoundError("There is no newsletter yet.", remedy="Create one: newsletter init.")
+        raise NotFoundError(
+            msg("There is no newsletter yet."), remedy=msg("Create one with: newsletter init.")
+        )
     if slug is None:
         raise NotFoundError(
-            "There is more than one newsletter.", remedy=f"Name one with --newsletter: {names}."
+            msg("There is more than one newsletter."),
+            remedy=msg("Choose one with --newsletter: {names}.", names=names),
         )
-    raise NotFoundError(f"There is no newsletter {slug!r}.", remedy=f"There are: {names}.")
+    raise NotFoundError(
+        msg("There is no newsletter “{slug}”.", slug=slug),
+        remedy=msg("The choices are: {names}.", names=names),
+    )
 
 
 def list_newsletters(session: Session) -> Sequence[NewsletterRow]:

@@ -30,6 +30,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.feedback.incidents import newsletter_of_incident
+from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
 from newsletter.mailings.states import BREAKS_LIMIT
 
@@ -124,7 +125,7 @@ class HaltedMailing:
     mailing_id: int
     newsletter_id: int
     subject: str
-    reason: str
+    reason: Message | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

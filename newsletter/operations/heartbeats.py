@@ -18,6 +18,7 @@ from newsletter.database.tables import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 
 #: Seconds between two signs of life, and after how many without one a process counts as lost.
 BEAT_SECONDS = 3.0
@@ -200,7 +201,8 @@ def drain_worker(session: Session, node: str, *, reason: str) -> None:
     )
     if not node or session.scalar(known.limit(1)) is None:
         raise NotFoundError(
-            f"There is no worker {node!r}.", remedy="newsletter status names those that live."
+            msg("There is no worker “{node}”.", node=node),
+            remedy=msg("The active workers are shown by: newsletter status."),
         )
     session.merge(DrainedWorkerRow(node=node, reason=reason, since=now()))
 
@@ -217,4 +219,4 @@ def undrain_worker(session: Session, node: str) -> None:
         .returning(DrainedWorkerRow.node)
     )
     if gone is None:
-        raise ConflictError(f"The worker {node} is not drained.")
+        raise ConflictError(msg("The worker {node} is not draining.", node=node))

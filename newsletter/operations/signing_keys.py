@@ -21,6 +21,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, SigningKeyRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError, Place, SettingError
+from newsletter.i18n.messages import msg
 
 #: Mails are kept, and left by their links, for about so long.
 _IN_USE = timedelta(days=365)
@@ -58,11 +59,17 @@ def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
     ]
     if gone:
         raise SettingError(
-            f"The key {gone[0].fingerprint} is gone, which signed the links of mails sent within "
-            "a year: their links to leave would lead nowhere.",
-            place=Place(source="settings", field="SECRET_KEYS"),
-            remedy="Put it back behind the new one (or restore secret.key in DATA_DIR). If it is "
-            f"lost or was stolen: newsletter key forget {gone[0].fingerprint} --reason …",
+            msg(
+                "The key {fingerprint}, which signed the links of emails sent within the "
+                "last year, is missing: their unsubscribe links would stop working.",
+                fingerprint=gone[0].fingerprint,
+            ),
+            place=Place(source=msg("settings"), field="SECRET_KEYS"),
+            remedy=msg(
+                "Put it back after the new one (or restore secret.key in DATA_DIR). If it is "
+                "lost or was stolen: newsletter key forget {fingerprint} --reason …",
+                fingerprint=gone[0].fingerprint,
+            ),
         )
     if missing := set(present) - {key.fingerprint for key in known}:
         moment = now()
@@ -110,4 +117,7 @@ def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
             .returning(SigningKeyRow.fingerprint)
         )
         if forgotten is None:
-            raise NotFoundError(f"There is no key {name}.", remedy="See newsletter key list.")
+            raise NotFoundError(
+                msg("There is no key {name}.", name=name),
+                remedy=msg("See the list with: newsletter key list."),
+            )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from newsletter.i18n.messages import Message, msg
+
 _FILE = Path(__file__).with_name("components.toml")
 #: What every element of a body may carry besides its own.
 _COMMON = frozenset({"css-class", "mj-class"})
@@ -84,19 +86,27 @@ def _is_head(name: str, elements: dict[str, Component]) -> bool:
     return any(_is_head(parent, elements) for parent in within if parent != "mj-body")
 
 
-def find_unknown_element(name: str) -> str | None:
+def find_unknown_element(name: str) -> Message | None:
     """Say that MJML knows no such element; None if it does."""
     if name in components():
         return None
-    return f"MJML knows no <{name}>.{_suggest(name, components())}"
+    if near := _nearest(name, components()):
+        return msg("MJML has no <{name}>. Did you mean <{near}>?", name=name, near=near)
+    return msg("MJML has no <{name}>.", name=name)
 
 
-def find_unknown_attribute(element: str, attribute: str) -> str | None:
+def find_unknown_attribute(element: str, attribute: str) -> Message | None:
     """Say that MJML knows no such attribute; None if it does, be it for other elements alone."""
     if attribute in _attributes():
         return None
-    known = components()[element].attributes
-    return f"<{element}> has no attribute {attribute!r}.{_suggest(attribute, known)}"
+    if near := _nearest(attribute, components()[element].attributes):
+        return msg(
+            "<{element}> has no attribute “{name}”. Did you mean “{near}”?",
+            element=element,
+            name=attribute,
+            near=near,
+        )
+    return msg("<{element}> has no attribute “{name}”.", element=element, name=attribute)
 
 
 @cache
@@ -104,6 +114,5 @@ def _attributes() -> frozenset[str]:
     return frozenset().union(*(component.attributes for component in components().values()))
 
 
-def _suggest(word: str, known: dict[str, Component] | frozenset[str]) -> str:
-    near = get_close_matches(word, sorted(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+def _nearest(word: str, known: dict[str, Component] | frozenset[str]) -> str:
+    return next(iter(get_close_matches(word, sorted(known), n=1)), "")

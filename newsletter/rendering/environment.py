@@ -16,6 +16,8 @@ from markupsafe import Markup
 
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html, short_url
@@ -75,7 +77,7 @@ class MailTemplates:
             outlook_font=outlook_font,
         )
         self._checked: dict[str, tuple[float, ...]] = {}
-        self._idle: dict[str, list[tuple[str, Place]]] = {}
+        self._idle: dict[str, list[tuple[Message, Place]]] = {}
         self._environment.globals.update(
             chapter_anchor=chapter_anchor,
             section_anchor=section_anchor,
@@ -105,14 +107,17 @@ class MailTemplates:
         """
         if name not in self.names():
             raise NotFoundError(
-                f"There is no template {name!r}.", remedy=f"There are: {', '.join(self.names())}."
+                msg("There is no template “{name}”.", name=name),
+                remedy=msg("The choices are: {names}.", names=Listing(tuple(self.names()))),
             )
         stamp = self.stamp(name)
         if self._checked.get(name) == stamp:
             return
         for file in (BODY, TEXT, SUBJECT):
             if not (self._folder / name / file).is_file():
-                raise TemplateError("The file is missing.", place=Place(source=f"{name}/{file}"))
+                raise TemplateError(
+                    msg("The file is missing."), place=Place(source=f"{name}/{file}")
+                )
         shared = (self._folder / "_shared").glob("*.mjml.j2")
         idle = []
         for path in (self._folder / name / BODY, *shared):
@@ -121,7 +126,7 @@ class MailTemplates:
         self._idle[name] = idle
         self._checked[name] = stamp
 
-    def without_effect(self, name: str) -> list[tuple[str, Place]]:
+    def without_effect(self, name: str) -> list[tuple[Message, Place]]:
         """Return what a template says in vain, with its places, as its last check found it."""
         return self._idle.get(name, [])
 
@@ -135,15 +140,23 @@ class MailTemplates:
             return self._environment.get_template(path).render(values)
         except TemplateSyntaxError as error:
             place = Place(source=error.name or path, line=error.lineno)
-            raise TemplateError(f"{error.message}.", place=place) from None
+            raise TemplateError(
+                msg("The template cannot be read: {reason}.", reason=error.message), place=place
+            ) from None
         except TemplateNotFound as error:
             raise TemplateError(
-                f"It includes {error.name!r}, which does not exist.", place=Place(source=path)
+                msg("It includes “{name}”, which does not exist.", name=error.name),
+                place=Place(source=path),
             ) from None
         except JinjaError as error:
-            raise TemplateError(f"{error.message}.", place=self._place(error, path)) from None
+            raise TemplateError(
+                msg("The template cannot be read: {reason}.", reason=error.message),
+                place=self._place(error, path),
+            ) from None
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            raise TemplateError(f"{error}.", place=self._place(error, path)) from None
+            raise TemplateError(
+                msg("The template failed: {reason}.", reason=error), place=self._place(error, path)
+            ) from None
 
     def _place(self, error: Exception, path: str) -> Place:
         """Find the innermost template line; Jinja rewrites tracebacks to name template files."""

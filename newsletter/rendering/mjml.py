@@ -24,6 +24,7 @@ from mjml import mjml2html
 from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.messages import Message, msg
 from newsletter.rendering.components import Holds, components
 from newsletter.rendering.contrast import declarations
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
@@ -59,7 +60,7 @@ _HIDDEN_ATTRIBUTE = re.compile(
 )
 
 
-def check_source(source: str, *, template: str) -> list[tuple[str, Place]]:
+def check_source(source: str, *, template: str) -> list[tuple[Message, Place]]:
     """Check the tags and attributes of a template's own text; returns what has no effect there.
 
     Raises:
@@ -93,7 +94,7 @@ def compile_mjml(text: str, *, template: str) -> str:
         html = mjml2html(skeleton, fonts={})
     except (ValueError, OSError) as error:
         raise TemplateError(
-            f"MJML refuses the template: {error}.", place=Place(source=template)
+            msg("MJML rejects the template: {reason}.", reason=error), place=Place(source=template)
         ) from None
     # Filters take letters of one pixel, white ones too, for hidden words; what is not displayed
     # needs neither.
@@ -156,7 +157,9 @@ class _HtmlAttribute:
         try:
             return list(CSSSelector(self.path)(tree))
         except SelectorError:
-            raise MjmlError(f"The path {self.path!r} is no CSS selector.", self.line) from None
+            raise MjmlError(
+                msg("The path “{path}” is not a CSS selector.", path=self.path), self.line
+            ) from None
 
 
 #: Elements that the compiler gives no defaults of ``mj-attributes``, or no empty ``alt``.
@@ -195,29 +198,33 @@ class _Parts:
                 case "mj-raw" if child.attributes.get("position") == "file-start":
                     if _is_more_than_comment(child.raw):
                         raise MjmlError(
-                            "Text before the document makes browsers lay it out in an old way.",
+                            msg("Text before the document makes browsers use an outdated layout."),
                             child.line,
-                            remedy='Only a comment may stand in <mj-raw position="file-start">.',
+                            remedy=msg(
+                                'Only a comment is allowed in <mj-raw position="file-start">.'
+                            ),
                         )
                     self.before += child.raw.strip()
                 case "mj-raw" if element.name in _NO_RAW and _is_more_than_comment(child.raw):
                     raise MjmlError(
-                        f"HTML within <{element.name}> cannot be done here.",
+                        msg("HTML inside <{name}> is not supported.", name=element.name),
                         child.line,
-                        remedy="Put it before or behind, in the column.",
+                        remedy=msg("Put it before or after, in the column."),
                     )
                 case "mj-class" if child.children:
                     raise MjmlError(
-                        "Elements within <mj-class> are ignored here.",
+                        msg("Elements inside <mj-class> are ignored."),
                         child.line,
-                        remedy="Write the attributes on <mj-class> itself.",
+                        remedy=msg("Write the attributes on <mj-class> itself."),
                     )
                 case "mj-carousel" if "mj-carousel" in self._lines:
                     raise MjmlError(
-                        "A mail can have one <mj-carousel>; the first is in line "
-                        f"{self._lines['mj-carousel']}.",
+                        msg(
+                            "An email can have one <mj-carousel>; the first is in line {line}.",
+                            line=self._lines["mj-carousel"],
+                        ),
                         child.line,
-                        remedy="Show the other pictures one below the other, with <mj-image>.",
+                        remedy=msg("Show the other pictures one below the other, with <mj-image>."),
                     )
             self._lines.setdefault(child.name, child.line)
             self._read(child)
@@ -227,7 +234,7 @@ class _Parts:
         for child in element.children:
             name = child.attributes.get("name", "")
             if not re.fullmatch(r"[A-Za-z][\w:.-]*", name) or name.lower().startswith("on"):
-                raise MjmlError(f"The attribute {name!r} cannot be set.", child.line)
+                raise MjmlError(msg("The attribute “{name}” cannot be set.", name=name), child.line)
             self.html_attributes.append(
                 _HtmlAttribute(
                     path=path, name=name, value=resolve(child.raw.strip()), line=element.line
@@ -249,9 +256,9 @@ def _font(element: Element) -> tuple[str, str]:
     address = element.attributes.get("href", "")
     if not re.fullmatch(r"https?://[^\s()'\"<>\\;]+", address):
         raise MjmlError(
-            f"<mj-font> has no web address: {address!r}.",
+            msg("<mj-font> has no web address: “{address}”.", address=address),
             element.line,
-            remedy="Give the style sheet of the font, https://…, or leave <mj-font> out.",
+            remedy=msg("Name the style sheet of the font, https://…, or leave <mj-font> out."),
         )
     return element.attributes.get("name", ""), address
 

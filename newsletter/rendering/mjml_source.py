@@ -14,6 +14,8 @@ from html import unescape
 from html.entities import html5
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
 from newsletter.rendering.components import (
     Holds,
     components,
@@ -72,8 +74,8 @@ _CLOSED_BY_ITSELF = frozenset(
 )
 #: A picture's height that follows its width; the compiler gives it none.
 _NOT_DONE = ("mj-hero", "mode", "fluid-height")
-_INCLUDE = "<mj-include> is not read: a mail's parts come from its own templates."
-_INCLUDE_REMEDY = 'Write {% include "_shared/…" %} in its place.'
+_INCLUDE = msg("<mj-include> is not read: the parts of an email come from its own templates.")
+_INCLUDE_REMEDY = msg('Use {% include "_shared/…" %} instead.')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,15 +97,16 @@ class Element:
 class MjmlError(Exception):
     """A fault in MJML's text, with the line it stands in."""
 
-    def __init__(self, what: str, line: int, *, remedy: str = "") -> None:
-        super().__init__(what)
+    def __init__(self, message: Message, line: int, *, remedy: Message | None = None) -> None:
+        super().__init__(message)
+        self.message = message
         self.line = line
         self.remedy = remedy
 
     def in_template(self, template: str) -> TemplateError:
         """Return it as the error that users see."""
         place = Place(source=template, line=self.line)
-        return TemplateError(str(self), place=place, remedy=self.remedy)
+        return TemplateError(self.message, place=place, remedy=self.remedy)
 
 
 class _Kind(Enum):
@@ -123,7 +126,7 @@ class _Token:
     element: Element | None = None
 
 
-def check_tags(text: str) -> list[tuple[str, int]]:
+def check_tags(text: str) -> list[tuple[Message, int]]:
     """Check the tags and attributes of part of a template, which other parts may close.
 
     Returns what has no effect, with its line: attributes that belong to other elements.
@@ -148,15 +151,15 @@ def read_mjml(text: str) -> Element:
     for token in _Scanner(text, whole=True).tokens():
         _add(token, path)
     if path[-1] is not outside:
-        raise _not_well_formed(f"<{path[-1].name}> is never closed", path[-1].line)
+        raise _not_well_formed(msg("<{name}> is never closed.", name=path[-1].name), path[-1].line)
     roots = [child for child in outside.children if child.name == "mjml"]
     if len(roots) != 1:
-        raise _not_well_formed("one <mjml> must hold everything", 1)
+        raise _not_well_formed(msg("One <mjml> must contain everything."), 1)
     return roots[0]
 
 
-def _not_well_formed(why: str, line: int) -> MjmlError:
-    return MjmlError(f"The MJML is not well-formed: {why}.", line)
+def _not_well_formed(reason: Message, line: int) -> MjmlError:
+    return MjmlError(msg("The MJML is not well-formed: {reason}", reason=reason), line)
 
 
 def _add(token: _Token, path: list[Element]) -> None:
@@ -169,8 +172,7 @@ def _add(token: _Token, path: list[Element]) -> None:
             path.append(token.element)
     elif token.kind is _Kind.END:
         if token.text != here.name:
-            expected = f" where <{here.name}> of line {here.line} is open" if here.name else ""
-            raise _not_well_formed(f"</{token.text}> stands{expected or ' alone'}", token.line)
+            raise _not_well_formed(_unexpected_end(token.text, here), token.line)
         path.pop()
     elif token.kind is _Kind.COMMENT:
         # A conditional comment is a part of the mail for one client: MJML keeps it.
@@ -178,12 +180,29 @@ def _add(token: _Token, path: list[Element]) -> None:
             raw = Element(name="mj-raw", line=token.line, attributes={}, raw=token.text)
             here.children.append(raw)
     else:
-        where = f"<{here.name}>" if here.name else "the template"
+        text = token.text.strip()[:40]
         raise MjmlError(
-            f"The text {token.text.strip()[:40]!r} stands in {where} itself.",
+            msg("The text “{text}” is directly in <{name}>.", text=text, name=here.name)
+            if here.name
+            else msg("The text “{text}” is outside of all elements.", text=text),
             token.line,
-            remedy="Put it into <mj-text>, or into <mj-raw> if it is HTML.",
+            remedy=msg("Put it into <mj-text>, or into <mj-raw> if it is HTML."),
         )
+
+
+def _unexpected_end(name: str, here: Element) -> Message:
+    if not here.name:
+        return msg("</{name}> has no start tag.", name=name)
+    return _still_open(name, here.name, here.line)
+
+
+def _still_open(name: str, inner: str, line: int) -> Message:
+    return msg(
+        "</{name}> is where <{inner}> of line {line} is still open.",
+        name=name,
+        inner=inner,
+        line=line,
+    )
 
 
 def _check_place(element: Element, parent: Element) -> None:
@@ -192,9 +211,11 @@ def _check_place(element: Element, parent: Element) -> None:
     if not parent.name or parent.name in places or defaults:
         return
     raise MjmlError(
-        f"<{element.name}> has no place in <{parent.name}>.",
+        msg("<{name}> is not allowed in <{parent}>.", name=element.name, parent=parent.name),
         element.line,
-        remedy=f"It may stand in: {', '.join(sorted(places))}." if places else "",
+        remedy=msg("It is allowed in: {names}.", names=Listing(tuple(sorted(places))))
+        if places
+        else None,
     )
 
 
@@ -206,7 +227,7 @@ class _Scanner:
         self._whole = whole
         self._at = 0
         self._in_defaults = False
-        self.without_effect: list[tuple[str, int]] = []
+        self.without_effect: list[tuple[Message, int]] = []
 
     def tokens(self) -> Iterator[_Token]:
         while match := _TOKEN.search(self._text, self._at):
@@ -220,7 +241,7 @@ class _Scanner:
                 yield _Token(_Kind.END, match["end"], line)
             elif match["stray"] and self._whole:
                 near = self._text[match.start() :].split("\n", 1)[0][:60]
-                raise _not_well_formed(f"no tag begins at {near!r}", line)
+                raise _not_well_formed(msg("No tag begins at “{text}”.", text=near), line)
             elif match["start"] and (token := self._start(match, line)):
                 yield token
         yield from self._words(len(self._text))
@@ -248,7 +269,7 @@ class _Scanner:
         end = re.compile(rf"</{re.escape(name)}\s*>").search(self._text, self._at)
         if end is None:
             if self._whole:
-                raise _not_well_formed(f"<{name}> is never closed", line)
+                raise _not_well_formed(msg("<{name}> is never closed.", name=name), line)
             return None
         raw = self._text[self._at : end.start()]
         if self._whole and components()[name].holds is Holds.HTML and name != "mj-raw":
@@ -266,7 +287,8 @@ class _Scanner:
             raise MjmlError(_INCLUDE, line, remedy=_INCLUDE_REMEDY)
         fault = find_unknown_element(name)
         if fault and (self._whole or name.startswith("mj-")):
-            remedy = "" if name.startswith("mj") else "HTML stands in <mj-text> or <mj-raw>."
+            html = not name.startswith("mj")
+            remedy = msg("Put HTML into <mj-text> or <mj-raw>.") if html else None
             raise MjmlError(fault, line, remedy=remedy)
         return fault is None
 
@@ -278,14 +300,20 @@ class _Scanner:
             if fault := find_unknown_attribute(name, key):
                 raise MjmlError(fault, at)
             if key not in components()[name].attributes:
-                self.without_effect.append((f"<{name}> makes nothing of {key!r}.", at))
+                self.without_effect.append(
+                    (msg("<{name}> ignores “{key}”.", name=name, key=key), at)
+                )
                 continue
             if key in attributes and self._whole:
-                raise MjmlError(f"<{name}> has the attribute {key!r} twice.", at)
+                raise MjmlError(
+                    msg("<{name}> has the attribute “{key}” twice.", name=name, key=key), at
+                )
             value = attribute["value"] or ""
             attributes[key] = resolve(value[1:-1] if value[:1] in {'"', "'"} else value)
             if (name, key, attributes[key]) == _NOT_DONE:
-                self.without_effect.append((f'{key}="fluid-height" is not done here.', at))
+                self.without_effect.append(
+                    (msg('{key}="fluid-height" is not supported.', key=key), at)
+                )
         return attributes
 
 
@@ -304,7 +332,7 @@ def check_balance(html: str, line: int) -> None:
             _close(match["end"].lower(), at, opened)
     for name, at in opened:
         if name not in _CLOSED_BY_ITSELF:
-            raise _not_well_formed(f"<{name}> is never closed", at)
+            raise _not_well_formed(msg("<{name}> is never closed.", name=name), at)
 
 
 def _close(name: str, line: int, opened: list[tuple[str, int]]) -> None:
@@ -313,8 +341,8 @@ def _close(name: str, line: int, opened: list[tuple[str, int]]) -> None:
         if last == name:
             return
         if last not in _CLOSED_BY_ITSELF:
-            raise _not_well_formed(f"</{name}> stands where <{last}> of line {at} is open", line)
-    raise _not_well_formed(f"</{name}> closes nothing", line)
+            raise _not_well_formed(_still_open(name, last, at), line)
+    raise _not_well_formed(msg("</{name}> has no start tag.", name=name), line)
 
 
 def resolve(text: str) -> str:

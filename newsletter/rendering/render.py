@@ -11,6 +11,7 @@ from pathlib import Path
 from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import IssueField
 from newsletter.issues.model import Anchor, Contents, Inline, Issue
 from newsletter.issues.normalise import without_controls
@@ -165,15 +166,15 @@ class _Content:
             urls=frozenset(url for _, url in walk_urls(issue)),
         )
 
-    def lost_in(self, shown: _Shown) -> str:
-        """Return what a body does not show, for people; empty where it is whole."""
+    def lost_in(self, shown: _Shown) -> Message | None:
+        """Return what a body does not show, for people; None where it is whole."""
         for words, times in self.words.items():
             if shown.lacks(words, times):
-                return repr(words[:60])
+                return msg("“{text}”", text=words[:60])
         for url in self.urls:
             if shown.lacks_url(url):
-                return f"the link {url!r}"
-        return ""
+                return msg("the link “{url}”", url=url)
+        return None
 
 
 def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text: str) -> None:
@@ -189,10 +190,16 @@ def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text:
     ):
         if lost := content.lost_in(shown):
             raise TemplateError(
-                f"The template loses {lost} of the issue.", place=Place(source=path)
+                msg("The template drops {lost} of the issue.", lost=lost), place=Place(source=path)
             )
     if lost := content.lost_in(_Shown.of_html(html)):
         raise TemplateError(
-            f"The conversion of MJML to HTML lost {lost}; neither issue nor template is at fault.",
-            remedy="Write the passage in another way, and report this as a fault of the program.",
+            msg(
+                "The conversion from MJML to HTML lost {lost}; neither the issue nor the "
+                "template is at fault.",
+                lost=lost,
+            ),
+            remedy=msg(
+                "Write the passage in another way, and report this as a defect of the software."
+            ),
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from html import escape as escape_html
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.messages import msg
 from newsletter.rendering.model import Slot, SlottedText, SlotUse
 
 
@@ -64,7 +65,7 @@ def require_slots(slotted: SlottedText, wanted: frozenset[Slot], *, template: st
     if lacking := sorted(wanted - used):
         names = ", ".join(f"slots.{slot}" for slot in lacking)
         raise TemplateError(
-            f"The template {template} does not use {names}.",
+            msg("The template {template} does not use {names}.", template=template, names=names),
             place=Place(source=template),
-            remedy="Every mail must let its reader leave.",
+            remedy=msg("Every email must let its reader unsubscribe."),
         )

@@ -246,14 +246,14 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
     with reading(access.engine) as session:
         found = find_session(session, token) if token else None
         if found is None or found[0].verified_at is None:
-            raise SignInRequiredError("Sign in first.")
+            raise SignInRequiredError(msg("Sign in first."))
         row, account = found
         rights = rights_of(session, account.id)
         newsletter_id = None
         if slug is not None:
             newsletter_id = number_of(session, slug)
             if newsletter_id is None:
-                raise NotFoundError(f"There is no newsletter {slug!r}.")
+                raise NotFoundError(msg("There is no newsletter “{slug}”.", slug=slug))
     if is_seen_long_ago(row, moment := now()):
         with transaction(access.engine) as session:
             touch_session(session, row.id, moment)

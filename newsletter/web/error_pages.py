@@ -31,7 +31,6 @@ from newsletter.errors import (
 )
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
-from newsletter.web.wording import tell
 
 _CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
@@ -77,7 +76,7 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
     ) -> HTMLResponse:
         visit = _visit_of(request) if kind in _WITHIN else None
         language = visit.language if visit else pages.language_of(request)
-        said = tell(error, language) if error else ""
+        said = error.in_language(language) if error else ""
         if visit is None:
             return pages.show(
                 "errors/failed.html", status=status, language=language, kind=kind, said=said

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailbox.store import MailboxStore, Stored
 from newsletter.web.access import find_visit
 from newsletter.web.pages import Pages
@@ -28,7 +29,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
     def _get(number: int) -> Stored:
         stored = mailbox.get(number)
         if stored is None:
-            raise NotFoundError("There is no such message.")
+            raise NotFoundError(msg("There is no such message."))
         return stored
 
     @router.get("")

@@ -23,12 +23,12 @@ from newsletter.i18n.messages import Message
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
+from newsletter.i18n.values import Worded
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
-from newsletter.web.wording import worded
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -150,10 +150,11 @@ def theme_of(request: Request) -> str:
 
 
 @pass_context
-def _worded(context: Context, sentence: str | Message) -> str:
-    """Write a message, or what an error says, in the reader's language."""
-    language = Language(context["lang"])
-    return worded(sentence if isinstance(sentence, Message) else Message(sentence), language)
+def _worded(context: Context, sentence: str | Worded | None) -> str:
+    """Write a message in the reader's language; plain text is somebody's own words."""
+    if isinstance(sentence, Worded):
+        return sentence.in_language(Language(context["lang"]))
+    return sentence or ""
 
 
 @pass_context

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
 from subscribers.lists.files import Record, csv_records, is_json, json_records, text_lines
 from subscribers.lists.formats import (
     FIELDS,
@@ -43,7 +45,7 @@ class Problem:
     line: int
     field: str
     value: str
-    problem: str
+    problem: Message
     address: str = ""
     taken: bool = False
 
@@ -159,9 +161,9 @@ def form_of(
     place = Place(source=source, line=1)
     if lost := [name for name in chosen if name not in names]:
         raise ListError(
-            f"The list has no column {lost[0]!r}.",
+            msg("The list has no column “{column}”.", column=lost[0]),
             place=place,
-            remedy=f"It has: {', '.join(names)[:200]}.",
+            remedy=msg("Its columns are: {names}.", names=Listing(tuple(names[:20]))),
         )
     guess = _guess(names)
     columns: dict[str, str] = {}
@@ -172,13 +174,15 @@ def form_of(
         columns[name] = ours
     for name, ours in columns.items():
         if ours not in KNOWN_COLUMNS and not is_attribute_name(ours.removeprefix("attributes.")):
-            raise ListError(f"{ours!r} is nothing to map {name!r} to.")
+            raise ListError(
+                msg("Column “{column}” cannot be assigned to “{field}”.", field=ours, column=name)
+            )
     _refuse_doubles(columns, place)
     if "address" not in columns.values():
         raise ListError(
-            "The list has no column of addresses.",
+            msg("The list has no column of email addresses."),
             place=place,
-            remedy="Name it email or メールアドレス in line 1, or use --map COLUMN=address.",
+            remedy=msg("Name it email or メールアドレス in line 1, or use --map COLUMN=address."),
         )
     own = guess.known is not None and guess.known.own
     marks = {
@@ -208,9 +212,13 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
     for name, ours in columns.items():
         if ours in first and ours != IGNORED and ours not in _SHARED:
             raise ListError(
-                f"The columns {first[ours]!r} and {name!r} are taken for the same thing.",
+                msg(
+                    "The columns “{first}” and “{second}” are read as the same field.",
+                    first=first[ours],
+                    second=name,
+                ),
                 place=place,
-                remedy="Rename one, or leave it out: --map COLUMN=-.",
+                remedy=msg("Rename one, or leave it out with --map COLUMN=-."),
             )
         first.setdefault(ours, name)
 

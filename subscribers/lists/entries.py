@@ -15,6 +15,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
+from newsletter.i18n.messages import Message, msg
 from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
@@ -103,18 +104,18 @@ class _Row(NamedTuple):
         value = self.said.get(name, "")
         return value if isinstance(value, str) else str(value)
 
-    def refused(self, name: str, value: object, problem: str) -> RefusedError:
+    def refused(self, name: str, value: object, problem: Message) -> RefusedError:
         found = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
         return RefusedError(found)
 
-    def note(self, name: str, problem: str, value: str | None = None) -> None:
+    def note(self, name: str, problem: Message, value: str | None = None) -> None:
         value = shown(self.said.get(name)) if value is None else value
         self.notes.append(
             Problem(
                 line=self.record.line,
                 field=name,
                 value=value,
-                problem=f"Taken with a warning: {problem}.",
+                problem=msg("Imported with a warning: {warning}", warning=problem),
                 address=self.text("address")[:320],
                 taken=True,
             )
@@ -132,10 +133,9 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     try:
         address = parse_address(row.text("address"))
     except ListError as error:
-        raise row.refused("address", said.get("address", ""), error.what) from None
-    if address.warning:
-        for warning in address.warning.split("; "):
-            row.note("address", warning)
+        raise row.refused("address", said.get("address", ""), error.message) from None
+    for warning in address.warnings:
+        row.note("address", warning)
     attributes = _check_attributes(row, attributes) if attributes else attributes
     marked = _marked(record, form)
     if len(said) == 1 and form.known is None and form.state is None and marked is None:
@@ -180,7 +180,7 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
         if isinstance(given, str):
             if "\0" in given:
                 # PostgreSQL keeps none in any text.
-                problem = "The value holds a control character."
+                problem = msg("The value contains a control character.")
                 raise RefusedError(
                     Problem(line=record.line, field=name, value=shown(given), problem=problem)
                 )
@@ -209,12 +209,12 @@ def _take(said: dict[str, Any], ours: str, value: object) -> None:
 
 
 def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
-    problem = "The attributes are no JSON object."
+    problem = msg("The attributes are not a JSON object.")
     if isinstance(value, str):
         try:
             value = read_json(value)
         except HalfCharacterError as error:
-            problem = str(error)
+            problem = error.message
     if isinstance(value, dict):
         return value
     raise RefusedError(Problem(line=record.line, field=name, value=shown(value), problem=problem))
@@ -251,7 +251,7 @@ def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) ->
     if marked is not None and found in {None, ListState.CONFIRMED}:
         name, said = marked
         value = shown(row.record.values.get(name))
-        row.note(name, "a column speaks against mail to this person, so none is sent", value)
+        row.note(name, msg("A column says that this person wants no email; none is sent."), value)
         return _refuse_never(row, said)
     if found is not None and found is not ListState.CONFIRMED:
         return _refuse_never(row, found)
@@ -271,7 +271,7 @@ def _state(row: _Row, form: ListForm) -> ListState | None:
             raise row.refused(
                 "state",
                 word,
-                "This state is not known here, so nobody can tell whether this person wants mail.",
+                msg("The status is unknown, so it is unclear whether this person wants email."),
             )
         if found is not None and outcome in {None, ListState.CONFIRMED}:
             outcome = found
@@ -280,7 +280,7 @@ def _state(row: _Row, form: ListForm) -> ListState | None:
 
 def _refuse_never(row: _Row, found: ListState) -> ListState:
     if found is ListState.NEVER:
-        problem = "The list says that this person never subscribed."
+        problem = msg("According to the list, this person never subscribed.")
         raise row.refused("state", row.said.get("state", ""), problem)
     return found
 
@@ -333,7 +333,7 @@ def _language(row: _Row) -> str:
     text = row.text("language")
     found = read_language(text) if text else ""
     if text and not found:
-        row.note("language", "this is the name of no language, so the newsletter's holds")
+        row.note("language", msg("The language is unknown; the newsletter’s language is used."))
     return found
 
 
@@ -341,7 +341,7 @@ def _time_zone(row: _Row) -> str:
     name = row.text("time_zone")
     if is_time_zone(name):
         return name
-    row.note("time_zone", "this is the name of no time zone, so the newsletter's holds")
+    row.note("time_zone", msg("The time zone is unknown; the newsletter’s time zone is used."))
     return ""
 
 
@@ -351,7 +351,7 @@ def _tags(row: _Row) -> tuple[str, ...]:
     tags = tuple(dict.fromkeys(_split_tags(row.said["tags"])))
     for tag in tags:
         if len(tag) > _TAG_LENGTH or not tag.isprintable():
-            raise row.refused("tags", tag, "A tag has up to 64 printable characters.")
+            raise row.refused("tags", tag, msg("A tag has at most 64 printable characters."))
     return tags
 
 
@@ -384,9 +384,9 @@ def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
         return None
     found = read_instant(text, row.zone)
     if found is None:
-        row.note(name, "this cannot be read as a date, such as 2026-01-31, and is left out")
+        row.note(name, msg("This is not a date such as 2026-01-31; it is not used."))
     elif found > now() and not ahead:
-        row.note(name, "this date lies in the future, and is left out")
+        row.note(name, msg("The date is in the future; it is not used."))
         found = None
     return found
 
@@ -396,17 +396,19 @@ def _check_attributes(row: _Row, attributes: dict[str, Any]) -> dict[str, Any]:
     for name, given in attributes.items():
         value = given
         if not is_attribute_name(name):
-            raise row.refused("attributes", name, "This cannot name an attribute.")
+            raise row.refused("attributes", name, msg("This cannot be the name of an attribute."))
         if isinstance(value, str) and "\0" in value:
-            raise row.refused(name, value, "The value holds a control character.")
+            raise row.refused(name, value, msg("The value contains a control character."))
         if isinstance(value, float) and math.isinf(value):
-            raise row.refused(name, value, "An attribute is text, a number, true or false.")
+            raise row.refused(
+                name, value, msg("An attribute must be text, a number, true or false.")
+            )
         if isinstance(value, dict | list):
             # Other systems nest them; segments ask of text.
             value = json.dumps(value, ensure_ascii=False)
         if isinstance(value, int) and abs(value) >= 2**63:
-            raise row.refused(name, value, "The number is too large.")
+            raise row.refused(name, value, msg("The number is too large."))
         found[name] = value
     if len(json.dumps(found)) > _ATTRIBUTES_LENGTH:
-        raise row.refused("attributes", "", "The attributes have more than 16 KiB.")
+        raise row.refused("attributes", "", msg("The attributes are larger than 16 KiB."))
     return found

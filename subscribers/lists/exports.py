@@ -22,6 +22,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.i18n.language import Language
 from subscribers.lists.columns import Problem
 from subscribers.segments.compile import segment_clause
 
@@ -177,11 +178,11 @@ def defuse(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def problem_writer(stream: TextIO) -> Callable[[Problem], None]:
+def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], None]:
     """Return what appends an import's problems to a CSV file, its header first when it is empty."""
     rows = csv.writer(stream)
     if stream.tell() == 0:
         rows.writerow(["line", "field", "value", "problem"])
     return lambda found: rows.writerow(
-        [found.line, found.field, defuse(found.value), defuse(found.problem)]
+        [found.line, found.field, defuse(found.value), defuse(found.problem.in_language(language))]
     )

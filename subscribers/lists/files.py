@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.encodings import decode, decode_as, has_designations
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
@@ -25,8 +26,10 @@ _DELIMITERS = (",", "\t", ";")
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: Within so many lines the header must stand.
 _HEAD_LINES = 30
-_BROKEN = "A quotation mark is missing in this row, or stands within a field."
-_ENDLESS = "This row goes on beyond 1000 lines or 1 MiB; is a quotation mark missing in it?"
+_BROKEN = msg("A quotation mark is missing in this row, or is inside a field.")
+_ENDLESS = msg(
+    "This row is longer than 1,000 lines or 1 MiB; check whether a quotation mark is missing."
+)
 #: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
 _ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
 #: So often a line is read as part of rows that break before it is read by itself.
@@ -45,7 +48,7 @@ class Record(NamedTuple):
     line: int
     values: dict[str, Any]
     header: bool = False
-    fault: str = ""
+    fault: Message | None = None
 
 
 def is_json(file_name: str) -> bool:
@@ -98,9 +101,9 @@ def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
             yield line
     except UnicodeDecodeError:
         raise ListError(
-            "This line is not UTF-16, which the list begins in.",
+            msg("This line is not in UTF-16, unlike the start of the list."),
             place=Place(source=source, line=number + 1),
-            remedy="Was the file cut short? Save it again.",
+            remedy=msg("Check whether the file was cut short, and save it again."),
         ) from None
     finally:
         # Else the stream would be closed with it, under whoever asks how far it was read.
@@ -136,9 +139,9 @@ def _lines_by_return(stream: BinaryIO) -> Iterator[bytes]:
 def _refuse_longest(line: bytes | str, source: str, number: int) -> None:
     if len(line) >= _LINE_LIMIT:
         raise ListError(
-            "This line has more than 1 MiB.",
+            msg("This line is larger than 1 MiB."),
             place=Place(source=source, line=number),
-            remedy="Is it a list? Each subscriber has a line.",
+            remedy=msg("Check that the file is a list with one subscriber per line."),
         )
 
 
@@ -154,9 +157,9 @@ def _recognise(octets: bytes, source: str, line: int) -> str:
         return decode(octets, source=source).encoding
     except ContentError:
         raise ListError(
-            "This is neither UTF-8, Shift_JIS (CP932), EUC-JP nor ISO-2022-JP, or a mixture.",
+            msg("This is not UTF-8, Shift_JIS (CP932), EUC-JP or ISO-2022-JP, or it mixes them."),
             place=Place(source=source, line=line),
-            remedy="Save the list as UTF-8.",
+            remedy=msg("Save the list as UTF-8."),
         ) from None
 
 
@@ -165,9 +168,9 @@ def _decoded(octets: bytes, encoding: str, source: str, line: int) -> str:
         return decode_as(octets, encoding)
     except UnicodeDecodeError:
         raise ListError(
-            f"This line is not {encoding}, which the lines before are in.",
+            msg("This line is not in {encoding}, unlike the lines before.", encoding=encoding),
             place=Place(source=source, line=line),
-            remedy="The list mixes encodings; save it as UTF-8 from one program.",
+            remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
         ) from None
 
 
@@ -209,7 +212,7 @@ def csv_records(
 class _Row(NamedTuple):
     line: int
     cells: Sequence[str]
-    fault: str = ""
+    fault: Message | None = None
 
 
 class _EndlessRowError(csv.Error):
@@ -329,19 +332,18 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
         try:
             value = read_json(line)
         except HalfCharacterError as error:
-            yield Record(line=number, values={}, fault=str(error))
+            yield Record(line=number, values={}, fault=error.message)
             continue
         if isinstance(value, dict):
             yield Record(line=number, values=value)
         else:
-            yield Record(line=number, values={}, fault="This line is no JSON object.")
+            yield Record(line=number, values={}, fault=msg("This line is not a JSON object."))
 
 
 class HalfCharacterError(ValueError):
     r"""It holds half of a character: an escape such as \ud83d without the one that follows it."""
 
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
+    message = msg("The line contains half of a character, such as \\ud83d without its second half.")
 
 
 def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says

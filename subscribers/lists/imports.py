@@ -17,6 +17,7 @@ from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
@@ -36,7 +37,7 @@ class Refusal:
 
     line: int
     address: str
-    reason: str
+    reason: Message
 
 
 @dataclass(kw_only=True, slots=True)
@@ -137,8 +138,8 @@ def import_records(
     """
     if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
         raise ListError(
-            "An import needs the basis of consent, in up to 64 characters.",
-            remedy="Name it with --basis.",
+            msg("An import needs the basis of consent, in up to 64 characters."),
+            remedy=msg("State it (on the command line with --basis)."),
         )
     judge = Judge(
         source=options.source,

@@ -24,6 +24,9 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import ListImportRow
 from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import guess_columns, list_records
 from subscribers.lists.exports import problem_writer
@@ -71,7 +74,7 @@ class Upload:
     lines: int
     terms: ImportTerms | None = None
     digest: str = ""
-    error: str = ""
+    error: Message | None = None
 
     @property
     def is_there(self) -> bool:
@@ -109,7 +112,11 @@ class Upload:
 
     def save(self) -> None:
         """Write down what is known of it, at once or not at all."""
-        known = asdict(self) | {"folder": "", "token": ""}
+        known = asdict(replace(self, error=None)) | {
+            "folder": "",
+            "token": "",
+            "error": dump_message(self.error) if self.error else "",
+        }
         draft = self.folder / "upload.draft"
         draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
         draft.replace(self.folder / "upload.json")
@@ -150,12 +157,12 @@ def _write_down(path: Path, chunks: Iterable[bytes]) -> int:
             returns += chunk.count(b"\r")
             if size > LARGEST:
                 raise ListError(
-                    f"The list has more than {LARGEST // 1_000_000} MB.",
-                    remedy="Import it with newsletter subscriber import.",
+                    msg("The list is larger than {size}.", size=Size(LARGEST)),
+                    remedy=msg("Import it with: newsletter subscriber import."),
                 )
             file.write(chunk)
     if not size:
-        raise ListError("The list is empty.", remedy="Choose a file.")
+        raise ListError(msg("The list is empty."), remedy=msg("Choose a file."))
     return lines or returns
 
 
@@ -205,14 +212,15 @@ def find_upload(folder: Path, token: str, newsletter_id: int) -> Upload:
     """
     own = folder / token
     if not _TOKEN.fullmatch(token) or not (own / "upload.json").is_file():
-        raise NotFoundError("There is no such list any more.")
+        raise NotFoundError(msg("This list no longer exists."))
     known = json.loads((own / "upload.json").read_text(encoding="utf-8"))
     terms = known.pop("terms")
     if terms is not None:
         terms = ImportTerms(**terms | {"tags": tuple(terms["tags"])})
-    found = Upload(**known | {"folder": own, "token": token, "terms": terms})
+    error = load_message(known["error"]) if known["error"] else None
+    found = Upload(**known | {"folder": own, "token": token, "terms": terms, "error": error})
     if found.newsletter_id != newsletter_id:
-        raise NotFoundError("There is no such list any more.")
+        raise NotFoundError(msg("This list no longer exists."))
     return found
 
 
@@ -220,7 +228,7 @@ def order_import(upload: Upload, terms: ImportTerms) -> Upload:
     """Write down how a list is to be imported; the same list in the same way has one checkpoint."""
     with (upload.folder / "list").open("rb") as stream:
         digest = digest_of(stream, json.dumps(asdict(terms), sort_keys=True))
-    ordered = replace(upload, terms=terms, digest=digest, error="")
+    ordered = replace(upload, terms=terms, digest=digest, error=None)
     ordered.save()
     return ordered
 
@@ -312,10 +320,10 @@ def import_upload(
                     upload.newsletter_id,
                     records,
                     options,
-                    on_problem=problem_writer(report),
+                    on_problem=problem_writer(report, language),
                 )
         except NewsletterError as error:
-            replace(upload, error=str(error)).save()
+            replace(upload, error=error.whole).save()
             return
         upload.forget_list()
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
 from subscribers.lists.entries import Entry
@@ -137,9 +138,9 @@ _GROUND = {
 _TAKE_OUT = text("DELETE FROM list_stage WHERE line IN :lines").bindparams(
     bindparam("lines", expanding=True)
 )
-_IS_SUPPRESSED = "It is suppressed."
-_ERASED = "It is suppressed: this person was erased."
-_GONE = "This person left; only their own new consent brings them back."
+_IS_SUPPRESSED = msg("The address is suppressed.")
+_ERASED = msg("The address is suppressed: this person’s data was erased at their request.")
+_GONE = msg("This person unsubscribed; only their own new consent can subscribe them again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -285,7 +286,7 @@ def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
 
 
 def _refuse(
-    connection: Connection, rows: Sequence[tuple[int, str]], reason: str, written: Written
+    connection: Connection, rows: Sequence[tuple[int, str]], reason: Message, written: Written
 ) -> None:
     written.problems += [
         Problem(line=line, field="address", value=address, problem=reason, address=address)

@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 
 from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing, Number
 from subscribers.segments.model import (
     And,
     Attribute,
@@ -67,15 +69,15 @@ def parse_query(text: str) -> Query:
     """
     if len(text) > _LENGTH:
         raise ListError(
-            f"The segment has more than {_LENGTH:,} characters.",
-            place=Place(source="segment"),
-            remedy="Mark the people with a tag, and ask for the tag.",
+            msg("The segment has more than {limit} characters.", limit=Number(_LENGTH)),
+            place=Place(source=msg("segment")),
+            remedy=msg("Give these people a tag, and select by the tag."),
         )
     return _Parser(_tokens(text)).parse()
 
 
-def _fault(token: _Token, what: str, remedy: str) -> ListError:
-    place = Place(source="segment", field=f"column {token.column}")
+def _fault(token: _Token, what: Message, remedy: Message) -> ListError:
+    place = Place(source=msg("segment"), column=token.column)
     return ListError(what, place=place, remedy=remedy)
 
 
@@ -88,9 +90,15 @@ def _tokens(text: str) -> list[_Token]:
             rest = text[at:].lstrip()
             here = _Token(kind="", text=rest[:1], column=len(text) - len(rest) + 1)
             if here.text == '"':
-                raise _fault(here, "This string does not end.", 'End it with ". Write \\" within.')
+                raise _fault(
+                    here,
+                    msg("This string is not closed."),
+                    msg('Close it with ". Write \\" within it.'),
+                )
             raise _fault(
-                here, f"{rest[:12]!r} means nothing here.", "Strings stand in double quotes."
+                here,
+                msg("“{text}” has no meaning here.", text=rest[:12]),
+                msg("Put strings in double quotation marks."),
             )
         kind = found.lastgroup
         tokens.append(_Token(kind=kind, text=found[kind], column=found.start(kind) + 1))
@@ -129,15 +137,19 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
-            raise _fault(self._now, f"{sign!r} is missing.", f"Write {sign} here.")
+            raise _fault(
+                self._now,
+                msg("“{sign}” is missing.", sign=sign),
+                msg("Write {sign} here.", sign=sign),
+            )
 
     def parse(self) -> Query:
         query = self._either()
         if self._now.kind != "end":
             raise _fault(
                 self._now,
-                f"{self._now.text!r} was not expected.",
-                "Join conditions with and, or; enclose groups in parentheses.",
+                msg("“{text}” is not expected here.", text=self._now.text),
+                msg("Join conditions with and, or; enclose groups in parentheses."),
             )
         return query
 
@@ -156,7 +168,9 @@ class _Parser:
     def _one(self) -> Query:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise _fault(self._now, "This is nested too deep.", "Save parts as tags.")
+            raise _fault(
+                self._now, msg("The conditions are nested too deeply."), msg("Save parts as tags.")
+            )
         query: Query
         if self._accept("not"):
             query = Not(part=self._one())
@@ -172,7 +186,11 @@ class _Parser:
         self._conditions += 1
         token = self._take()
         if self._conditions > _CONDITIONS:
-            raise _fault(token, f"There are more than {_CONDITIONS} conditions.", "Use in (…).")
+            raise _fault(
+                token,
+                msg("There are more than {limit} conditions.", limit=_CONDITIONS),
+                msg("Use in (…)."),
+            )
         word = token.text.lower()
         if token.kind == "word" and word in set(Event):
             return self._happened(Event(word))
@@ -180,26 +198,48 @@ class _Parser:
             return self._compared(self._attribute(), token)
         if token.kind == "word" and word in set(Field):
             return self._compared(Field(word), token)
-        what = "A condition is missing." if token.kind == "end" else f"{token.text!r} is no field."
-        raise _fault(token, what, f"There are attributes.NAME, {_FIELDS}, {', '.join(Event)}.")
+        what = (
+            msg("A condition is missing.")
+            if token.kind == "end"
+            else msg("There is no field “{name}”.", name=token.text)
+        )
+        raise _fault(
+            token,
+            what,
+            msg(
+                "The fields are attributes.NAME, {fields}, {events}.",
+                fields=_FIELDS,
+                events=Listing(tuple(Event)),
+            ),
+        )
 
     def _happened(self, event: Event) -> Happened:
         self._expect("(")
         if not self._accept(event.argument):
             example = f"{event}({event.argument} = 12)"
-            raise _fault(self._now, f"{event} needs {event.argument}.", f"Write {example}.")
+            raise _fault(
+                self._now,
+                msg("{event} needs {argument}.", event=event, argument=event.argument),
+                msg("Write {example}.", example=example),
+            )
         self._expect("=")
         token = self._now
         number = self._integer()
         if event.argument == "days" and number > _MOST_DAYS:
-            raise _fault(token, f"{number} days are too many.", f"Write at most {_MOST_DAYS}.")
+            raise _fault(
+                token,
+                msg("{number} days are too many.", number=number),
+                msg("Write at most {limit}.", limit=_MOST_DAYS),
+            )
         self._expect(")")
         return Happened(event=event, number=number)
 
     def _integer(self) -> int:
         token = self._take()
         if token.kind != "number" or not token.text.isdecimal() or int(token.text) > 2**31:
-            raise _fault(token, "Here a whole number is needed.", "Write one, such as 30.")
+            raise _fault(
+                token, msg("A whole number is needed here."), msg("Write one, such as 30.")
+            )
         return int(token.text)
 
     def _attribute(self) -> Attribute:
@@ -209,8 +249,8 @@ class _Parser:
         if token.kind not in {"word", "string"} or not is_attribute_name(name):
             raise _fault(
                 token,
-                "This names no attribute.",
-                'Write attributes.city or attributes."home city".',
+                msg("This is not the name of an attribute."),
+                msg('Write attributes.city or attributes."home city".'),
             )
         return Attribute(name=name)
 
@@ -226,8 +266,8 @@ class _Parser:
         if operator is None:
             raise _fault(
                 sign,
-                f"After {named.text} a comparison is missing.",
-                "Write =, !=, <, <=, >, >=, contains, starts with, ends with or in (…).",
+                msg("A comparison is missing after {name}.", name=named.text),
+                msg("Write =, !=, <, <=, >, >=, contains, starts with, ends with or in (…)."),
             )
         return Comparison(field=field, operator=operator, value=self._value(field, operator))
 
@@ -249,17 +289,29 @@ class _Parser:
         token = self._now
         value = self._literal()
         if field in _DATES and (not isinstance(value, date | DaysAgo) or operator in _PARTIAL):
-            remedy = f"Write {field} >= 2026-01-31, or {field} >= 30 days ago."
-            raise _fault(token, f"{field} compares with a date.", remedy)
+            remedy = msg("Write {field} >= 2026-01-31 or {field} >= 30 days ago.", field=field)
+            raise _fault(token, msg("{field} is compared with a date.", field=field), remedy)
         if isinstance(field, Field) and field not in _DATES:
             if not isinstance(value, str):
-                raise _fault(token, f"{field} compares with text.", 'Write it as "text".')
+                raise _fault(
+                    token,
+                    msg("{field} is compared with text.", field=field),
+                    msg('Write it as "text".'),
+                )
             if field is Field.TAG and operator in _PARTIAL:
-                raise _fault(token, "A tag is compared whole.", 'Write tag = "press".')
+                raise _fault(
+                    token, msg("A tag is compared as a whole."), msg('Write tag = "press".')
+                )
         if operator in _PARTIAL and not isinstance(value, str):
-            raise _fault(token, f"{operator} needs text.", 'Write it as "text".')
+            raise _fault(
+                token, msg("{operator} needs text.", operator=operator), msg('Write it as "text".')
+            )
         if operator in _ORDER and isinstance(value, str | bool):
-            raise _fault(token, f"{operator} compares numbers and dates.", "Leave the quotes away.")
+            raise _fault(
+                token,
+                msg("{operator} compares numbers and dates.", operator=operator),
+                msg("Remove the quotation marks."),
+            )
         return value
 
     def _literal(self) -> Value:
@@ -273,17 +325,19 @@ class _Parser:
                 return _day(token, text)
             case "number", text if self._accept("days", "ago"):
                 if not text.isdecimal() or int(text) > _MOST_DAYS:
-                    raise _fault(token, "Too many days, or too few.", "Write 30 days ago.")
+                    raise _fault(
+                        token, msg("The number of days is out of range."), msg("Write 30 days ago.")
+                    )
                 return DaysAgo(days=int(text))
             case "number", text:
                 return Decimal(text)
             case _:
                 raise _fault(
                     token,
-                    f"Here a value is needed, not {token.text!r}."
+                    msg("A value is needed here, not “{text}”.", text=token.text)
                     if token.text
-                    else "Here a value is missing.",
-                    'Write "text", 12, 2026-01-31, 30 days ago, true or false.',
+                    else msg("A value is missing here."),
+                    msg('Write "text", 12, 2026-01-31, 30 days ago, true or false.'),
                 )
 
 
@@ -291,9 +345,13 @@ def _day(token: _Token, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _fault(token, f"There is no day {text}.", "See a calendar.") from None
+        raise _fault(
+            token, msg("There is no such day as {day}.", day=text), msg("Check the calendar.")
+        ) from None
     if day.year not in _YEARS:
-        raise _fault(token, f"{text} is too far away.", "Use years from 1900 to 2200.")
+        raise _fault(
+            token, msg("{day} is out of range.", day=text), msg("Use years from 1900 to 2200.")
+        )
     return day
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import NewsletterRow, SegmentRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.i18n.messages import msg
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import format_query
 from subscribers.segments.parse import parse_query
@@ -25,13 +26,18 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
         ConflictError: The name is taken.
     """
     if not re.fullmatch(r"\w[\w-]{0,63}", name):
-        raise ListError(f"{name!r} cannot name a segment.", remedy="Use letters, digits, hyphens.")
+        raise ListError(
+            msg("“{name}” cannot be the name of a segment.", name=name),
+            remedy=msg("Use letters, digits and hyphens."),
+        )
     normal = format_query(parse_query(query))
     known = select(SegmentRow.id).where(
         SegmentRow.newsletter_id == newsletter_id, SegmentRow.name == name
     )
     if session.scalar(known) is not None:
-        raise ConflictError(f"There is a segment {name!r} already.", remedy="Delete it first.")
+        raise ConflictError(
+            msg("There is already a segment “{name}”.", name=name), remedy=msg("Delete it first.")
+        )
     row = SegmentRow(newsletter_id=newsletter_id, name=name, query=normal)
     session.add(row)
     session.flush()
@@ -58,7 +64,10 @@ def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
         if row.name == name:
             return row
     names = ", ".join(row.name for row in rows) or "none yet"
-    raise NotFoundError(f"There is no segment {name!r}.", remedy=f"There are: {names}.")
+    raise NotFoundError(
+        msg("There is no segment “{name}”.", name=name),
+        remedy=msg("The choices are: {names}.", names=names),
+    )
 
 
 def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> str:

@@ -131,7 +131,7 @@ def test_rows_that_cannot_be_taken_are_named_and_the_rest_is_imported() -> None:
     ("name", "value", "code", "said"),
     [
         ("REDIS_URL", "foo", ExitCode.BAD_SETTING, "REDIS_URL"),
-        ("DATA_DIR", "/proc/nowhere", ExitCode.BAD_SETTING, "cannot be made"),
+        ("DATA_DIR", "/proc/nowhere", ExitCode.BAD_SETTING, "cannot be created"),
         ("DATABASE_URL", "sqlite:////proc/version", ExitCode.UNAVAILABLE, "database"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_relay_that_no_setting_names_is_not_held(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MAIL_TRANSPORTS", "smtp://mail.example.jp:587")
     refused = _run("relay", "hold", "foo")
     assert refused.returncode == ExitCode.BAD_INPUT
-    assert "MAIL_TRANSPORTS names: smtp:mail.example.jp:587" in refused.stderr
+    assert "MAIL_TRANSPORTS has: smtp:mail.example.jp:587" in refused.stderr
     assert _run("relay", "hold", "smtp:mail.example.jp:587").returncode == 0
 
 
@@ -246,7 +246,7 @@ def test_an_issue_that_was_sent_is_sent_again_only_when_that_is_said() -> None:
     assert _run("send", "--yes", "--at", hour).returncode == 0
     refused = _run("send", "--yes", "--at", hour)
     assert refused.returncode == ExitCode.CONFLICT
-    assert "was sent before, by mailing 1" in refused.stderr
+    assert "was sent before, in mailing 1" in refused.stderr
     assert "--again" in refused.stderr
     assert _last(_run("send", "--yes", "--at", hour, "--again", "--json"))["mailing"] == 2
 
@@ -257,7 +257,7 @@ def test_an_hour_that_has_passed_is_refused() -> None:
     assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
     refused = _run("send", "--yes", "--at", "2025-01-01 08:00")
     assert refused.returncode == ExitCode.CONFLICT
-    assert "passed already" in refused.stderr
+    assert "already passed" in refused.stderr
     assert _last(_run("status", "--json"))["mailings"] == []
 
 
@@ -330,7 +330,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_starts_again() -> None
         await_condition(lambda: "Running until Ctrl-C" in said(), seconds=200, what="the demo")
         second = _run("demo", "--once", "--json", "--fresh")
         assert second.returncode == 7
-        assert "A demo runs here already" in second.stderr
+        assert "A demo is already running here" in second.stderr
         children = psutil.Process(staying.pid).children()
         next(one for one in children if "--hostname=bulk@%h" in one.cmdline()).kill()
         await_condition(

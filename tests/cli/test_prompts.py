@@ -41,7 +41,7 @@ def test_empty_lines_without_end_answer_no_question() -> None:
         )
         empty.kill()
     assert done.returncode == ExitCode.USAGE
-    assert "Give it as --postal-address." in done.stderr
+    assert "Give the answer as --postal-address." in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(Path().iterdir())
 

@@ -27,8 +27,8 @@ _EXAMPLE = re.compile(r"^`{32} example\n(.*?)^\.\n(.*?)^`{32}$", re.MULTILINE | 
 _HEAD = "---\ntitle: 題\ndate: 2026-11-20\npreheader: 前\n---\n\n### 項\n\n"
 #: Why an example is refused: addresses that no mail can carry, and what Markdown would drop.
 _REFUSALS = (
-    "cannot stand in a mail",
-    "Nothing refers to the link",
+    "cannot be used in an email",
+    "is never used",
     "is defined twice",
 )
 

@@ -125,11 +125,13 @@ def test_each_set_of_characters_is_read(data: bytes, text: str) -> None:
         pytest.param(b'a\nb\x1b$B$"\nabc', id="a line that ends in kanji"),
         pytest.param(b'a\nb\x1b$Z$"\x1b(B', id="an unknown set"),
         pytest.param(b"a\nb\x1b$B\x7d\x7d\x1b(B", id="a place without a character"),
-        pytest.param("お知らせ\n".encode("euc_jp") + b"\xff\xff", id="an octet of no encoding"),
+        pytest.param(
+            "お知らせ\n".encode("euc_jp") + b"\xff\xff", id="an octet of encoding is not recognised"
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_line(data: bytes) -> None:
-    with pytest.raises(ContentError, match=r"no encoding") as failure:
+    with pytest.raises(ContentError, match=r"encoding is not recognised") as failure:
         decode(data, source="old.txt")
     assert failure.value.place is not None
     assert failure.value.place.line == 2

@@ -124,9 +124,12 @@ def test_a_picture_is_a_field_between_texts() -> None:
 @pytest.mark.parametrize(
     ("card", "what"),
     [
-        (Card(level=Level.ITEM, links=[LinkFields(url="example.jp")]), "cannot stand in a mail"),
+        (
+            Card(level=Level.ITEM, links=[LinkFields(url="example.jp")]),
+            "cannot be used in an email",
+        ),
         (Card(level=Level.ITEM, links=[LinkFields(label="地図")]), "has no address"),
-        (Card(level=Level.CHAPTER, count="一"), "no chapter number"),
+        (Card(level=Level.CHAPTER, count="一"), "not a chapter number"),
     ],
 )
 def test_a_wrong_field_names_its_part(card: Card, what: str) -> None:
@@ -145,7 +148,7 @@ def test_a_heading_within_text_is_refused() -> None:
     sheet = to_sheet(ISSUE)
     sheet.cards[2].entries[0].words = "# 章のつもり"
 
-    with pytest.raises(ContentError, match="heading stands within"):
+    with pytest.raises(ContentError, match="heading inside"):
         read_sheet(sheet, ISSUE, template="")
 
 

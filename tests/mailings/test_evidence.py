@@ -93,7 +93,7 @@ def test_a_relays_log_ends_the_doubt_of_what_it_took_and_leaves_the_rest(stage: 
     lines = _log(stage, mailing, 1, 3)
     for expected in (2, 0):
         count = settle_by_log(
-            stage.engine, COMMAND_LINE, mailing, lines, key=KEY, reason="the relay's log"
+            stage.engine, COMMAND_LINE, mailing, lines, key=KEY, reason="the relay’s log"
         )
         assert count == expected
     assert stage.counts(mailing) == {State.ACCEPTED: 2, State.UNCERTAIN: 2}

@@ -127,7 +127,7 @@ def test_an_hour_that_passed_or_is_absurdly_far_is_refused(
 
 @pytest.mark.parametrize("hour", ["9999-12-31 23:59", "0001-01-01 00:00", "1960-01-01 08:00"])
 def test_a_year_that_no_clock_shows_is_no_hour(hour: str) -> None:
-    with pytest.raises(ContentError, match="no date with a time"):
+    with pytest.raises(ContentError, match="not a date with a time"):
         read_hour(hour)
 
 

@@ -13,6 +13,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import written
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing
 from newsletter.mailings.states import MAILING_TRANSITIONS, moving_mailings
 from tests.support.stage import Stage, set_stage
@@ -39,7 +40,7 @@ def _state(stage: Stage, number: int) -> MailingState:
 @pytest.mark.parametrize(
     ("target", "act"),
     [
-        (MailingState.PAUSED, partial(pause_mailing, reason="a test")),
+        (MailingState.PAUSED, partial(pause_mailing, reason=written("a test"))),
         (MailingState.CANCELLED, cancel_mailing),
     ],
 )

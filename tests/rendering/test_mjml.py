@@ -164,18 +164,18 @@ def test_no_stand_in_is_ever_seen() -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ("\n<mj-txt>一</mj-txt>", r"t:2: MJML knows no <mj-txt>\. Did you mean 'mj-text'"),
-        ("<mj-text\n colour='red'>一</mj-text>", r"t:2: .*no attribute 'colour'.*'color'"),
+        ("\n<mj-txt>一</mj-txt>", r"t:2: MJML has no <mj-txt>\. Did you mean <mj-text>"),
+        ("<mj-text\n colour='red'>一</mj-text>", r"t:2: .*no attribute “colour”.*“color”"),
         ("<mj-text>\n\n<b>一</mj-text>", r"t:3: .*<b> is never closed"),
-        ("<mj-text>一\n</div></mj-text>", r"t:2: .*</div> closes nothing"),
-        ("<mj-text><b>一</i></b></mj-text>", r"t:1: .*</i> stands where <b>"),
-        ("\n<p>一</p>", r"t:2: MJML knows no <p>"),
-        ("\n一", r"t:2: The text '一' stands in <mj-column>"),
-        ("<mj-column></mj-column>", r"<mj-column> has no place in <mj-column>"),
+        ("<mj-text>一\n</div></mj-text>", r"t:2: .*</div> has no start tag"),
+        ("<mj-text><b>一</i></b></mj-text>", r"t:1: .*</i> is where <b>"),
+        ("\n<p>一</p>", r"t:2: MJML has no <p>"),
+        ("\n一", r"t:2: The text “一” is directly in <mj-column>"),
+        ("<mj-column></mj-column>", r"<mj-column> is not allowed in <mj-column>"),
         ("\n<mj-include path='a.mjml' />", r"t:2: <mj-include> is not read"),
         ("<mj-text>一", r"<mj-text> is never closed"),
         ("</mj-column>", r"</mj-column>|</mj-section>"),
-        ("<mj-image src='a' src='b' />", r"'src' twice"),
+        ("<mj-image src='a' src='b' />", r"“src” twice"),
     ],
 )
 def test_a_fault_is_named_with_its_line(column: str, message: str) -> None:
@@ -266,12 +266,12 @@ def test_defaults_hold_for_the_body_and_within_accordions() -> None:
 @pytest.mark.parametrize(
     ("inner", "head", "message"),
     [
-        ("<mj-social>\n<mj-raw><b>x</b></mj-raw></mj-social>", "", r"t:2: HTML within <mj-social>"),
+        ("<mj-social>\n<mj-raw><b>x</b></mj-raw></mj-social>", "", r"t:2: HTML inside <mj-social>"),
         ("<mj-carousel></mj-carousel>\n<mj-carousel></mj-carousel>", "", r"t:2: .*one <mj-car"),
         (
             "",
             '<mj-attributes><mj-class name="a"><mj-text color="red" /></mj-class></mj-attributes>',
-            "within <mj-class> are ignored",
+            "inside <mj-class> are ignored",
         ),
         ("", '<mj-raw position="file-start">x</mj-raw>', "Only a comment"),
         (
@@ -280,7 +280,7 @@ def test_defaults_hold_for_the_body_and_within_accordions() -> None:
                 '<mj-html-attributes><mj-selector path="]"><mj-html-attribute name="x" />'
                 "</mj-selector></mj-html-attributes>"
             ),
-            "no CSS selector",
+            "not a CSS selector",
         ),
     ],
 )

@@ -224,12 +224,12 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("<mj-column>", "<mj-colum>", r"digest/body\.mjml\.j2:\d+: MJML knows no <mj-colum>"),
-        ("<mj-text css-class", "<mj-text css-clas", r"digest/body\.mjml\.j2:\d+: .*'css-clas'"),
+        ("<mj-column>", "<mj-colum>", r"digest/body\.mjml\.j2:\d+: MJML has no <mj-colum>"),
+        ("<mj-text css-class", "<mj-text css-clas", r"digest/body\.mjml\.j2:\d+: .*“css-clas”"),
         ("issue.lead | html", "issue.leed | html", r"digest/body\.mjml\.j2:\d+: .*leed"),
         ("issue.lead | html", "issue.lead | htlm", r"digest/body\.mjml\.j2:\d+: .*htlm"),
-        ("{{ frame.footer(words) }}", "", r"loses"),
-        ("{{ issue.lead | html }}", "", r"loses"),
+        ("{{ frame.footer(words) }}", "", r"drops"),
+        ("{{ issue.lead | html }}", "", r"drops"),
         ("{{ issue.lead | html }}", "<b>", r"not well-formed"),
         ("{{ issue.lead | html }}", "{{ issue.__class__.__mro__ }}", r"unsafe|undefined|access"),
     ],

@@ -124,7 +124,7 @@ def test_an_import_during_an_erasure_brings_nobody_back(stage: Stage, *, only_lo
     assert failure is None
     (report,) = reports
     assert (report.added, report.refusals) == (1, 1)
-    assert "erased" in report.refused[0].reason
+    assert "erased" in str(report.refused[0].reason)
     assert _traces(stage) == []
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from newsletter.errors import UnavailableError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.mail import Taken, take_mail
+from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
 from workers.intake.mailbox import Account, Counts, Mailbox
 from workers.intake.pop3 import Pop3Mailbox
@@ -107,8 +108,12 @@ class Fetcher:
                 mailbox.close()
         except (imaplib.IMAP4.error, poplib.error_proto, OSError) as error:
             raise UnavailableError(
-                f"The mailbox {self._account.name} does not answer: {_words(error)}.",
-                remedy="See BOUNCE_MAILBOX.",
+                msg(
+                    "The mailbox {name} is not responding: {reason}.",
+                    name=self._account.name,
+                    reason=_words(error),
+                ),
+                remedy=msg("Check BOUNCE_MAILBOX."),
             ) from error
 
     def _connect(self) -> Mailbox:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
+from newsletter.i18n.messages import msg
 from workers.intake.mailbox import Account, Letter
 
 _TIMEOUT_SECONDS = 60
@@ -142,8 +143,12 @@ class ImapMailbox:
 
     def _broken(self, command: str) -> UnavailableError:
         return UnavailableError(
-            f"The mailbox {self._account.name} refuses {command.lower()}.",
-            remedy="See BOUNCE_MAILBOX: the folder, and the folder to move to, must exist.",
+            msg(
+                "The mailbox {name} refuses {command}.",
+                name=self._account.name,
+                command=command.lower(),
+            ),
+            remedy=msg("Check BOUNCE_MAILBOX: the folder, and the folder to move to, must exist."),
         )
 
 

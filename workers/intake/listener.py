@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from newsletter.errors import Place, SettingError, UnavailableError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.mail import is_ours, take_mail
+from newsletter.i18n.messages import msg
 
 _log = logging.getLogger(__name__)
 
@@ -62,20 +63,20 @@ def read_door(url: str) -> Door:
     Raises:
         SettingError: It names none.
     """
-    place = Place(source="settings", field="BOUNCE_LISTEN")
+    place = Place(source=msg("settings"), field="BOUNCE_LISTEN")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise SettingError("This is no address to listen at.", place=place) from None
+        raise SettingError(msg("This is not an address to listen on."), place=place) from None
     if parts.scheme in {"lmtp", "smtp"} and host and port is not None:
         return Door(protocol=parts.scheme, host=host, port=port)
     if parts.scheme in {"lmtp", "smtp"} and not host and parts.path:
         return Door(protocol=parts.scheme, path=unquote(parts.path))
     raise SettingError(
-        "This is no address to listen at.",
+        msg("This is not an address to listen on."),
         place=place,
-        remedy="Use lmtp://127.0.0.1:8024, lmtp:///run/newsletter/bounces.sock or smtp://….",
+        remedy=msg("Use lmtp://127.0.0.1:8024, lmtp:///run/newsletter/bounces.sock or smtp://…."),
     )
 
 
@@ -171,8 +172,8 @@ async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
             server = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
     except OSError as error:
         raise UnavailableError(
-            f"Nothing can listen at {door}: {error.strerror}.",
-            remedy="Name another address in BOUNCE_LISTEN.",
+            msg("Cannot listen on {address}: {reason}.", address=door, reason=error.strerror),
+            remedy=msg("Set another address in BOUNCE_LISTEN."),
         ) from None
     async with server:
         yield

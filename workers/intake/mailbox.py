@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
+from newsletter.i18n.messages import msg
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
-_PLACE = Place(source="settings", field="BOUNCE_MAILBOX")
-_EXAMPLE = "Use imaps://user:secret@host/INBOX or pop3s://user:secret@host."
+_PLACE = Place(source=msg("settings"), field="BOUNCE_MAILBOX")
+_EXAMPLE = msg("Use imaps://user:secret@host/INBOX or pop3s://user:secret@host.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,9 +62,9 @@ def read_account(url: str) -> Account:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise SettingError("The mailbox's URL cannot be read.", place=_PLACE) from None
+        raise SettingError(msg("The mailbox URL cannot be read."), place=_PLACE) from None
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username:
-        raise SettingError("This is no mailbox.", place=_PLACE, remedy=_EXAMPLE)
+        raise SettingError(msg("This is not a mailbox URL."), place=_PLACE, remedy=_EXAMPLE)
     usual, implicit = _SCHEMES[parts.scheme]
     options = {name: words[-1] for name, words in parse_qs(parts.query).items()}
     account = Account(
@@ -84,20 +85,24 @@ def read_account(url: str) -> Account:
 def _check(account: Account, rest: dict[str, str]) -> None:
     for name in rest:
         raise SettingError(
-            f"The mailbox has the unknown option {name!r}.",
+            msg("The mailbox has an unknown option “{name}”.", name=name),
             place=_PLACE,
-            remedy="There are move, tls and ca; docs/feedback.md explains them.",
+            remedy=msg("The options are move, tls and ca; see docs/feedback.md."),
         )
     if account.tls not in {"implicit", "starttls", "none"}:
-        raise SettingError(f"The mailbox's tls is {account.tls!r}.", place=_PLACE)
+        raise SettingError(
+            msg("The mailbox option tls cannot be “{value}”.", value=account.tls), place=_PLACE
+        )
     if account.tls == "none" and not _is_this_machine(account.host):
         raise SettingError(
-            "The password would cross the network in the clear.",
+            msg("The password would be sent unencrypted."),
             place=_PLACE,
-            remedy="Leave out tls=none, or use imaps:// or pop3s://.",
+            remedy=msg("Leave out tls=none, or use imaps:// or pop3s://."),
         )
     if account.protocol == "pop3" and account.move_to:
-        raise SettingError("POP3 has no folders to move to.", place=_PLACE, remedy=_EXAMPLE)
+        raise SettingError(
+            msg("POP3 has no folders to move messages to."), place=_PLACE, remedy=_EXAMPLE
+        )
 
 
 def _is_this_machine(host: str) -> bool:

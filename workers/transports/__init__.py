@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
 from newsletter.settings import Settings
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
@@ -15,7 +17,7 @@ from workers.transports.relay import Relay
 from workers.transports.smtp import SmtpTransport
 
 _PORTS = {"none": 25, "starttls": 587, "implicit": 465}
-_PLACE = Place(source="settings", field="MAIL_TRANSPORTS")
+_PLACE = Place(source=msg("settings"), field="MAIL_TRANSPORTS")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -43,7 +45,7 @@ def open_route(url: str) -> Route:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise SettingError("A transport's URL cannot be read.", place=_PLACE) from None
+        raise SettingError(msg("The URL of a transport cannot be read."), place=_PLACE) from None
     options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
     weight, rate = options.number("weight", 1.0), options.number("rate", 0.0)
     if parts.scheme == "directory" and parts.path:
@@ -66,9 +68,11 @@ def open_route(url: str) -> Route:
         )
     else:
         raise SettingError(
-            "A transport's URL is none that is known here.",
+            msg("The URL of a transport is of an unknown kind."),
             place=_PLACE,
-            remedy="Use smtp://user:secret@host:587?tls=starttls, smtps://… or directory:///path.",
+            remedy=msg(
+                "Use smtp://user:secret@host:587?tls=starttls, smtps://… or directory:///path."
+            ),
         )
     options.refuse_rest()
     return Route(transport=transport, weight=weight, rate=rate)
@@ -81,9 +85,9 @@ def _tls(parts: SplitResult, options: _Options) -> str:
     tls = options.choice("tls", _PORTS, "starttls" if is_exposed else "none")
     if tls == "none" and is_exposed:
         raise SettingError(
-            f"The password for {host} would travel unencrypted.",
+            msg("The password for {host} would be sent unencrypted.", host=host),
             place=_PLACE,
-            remedy="Use tls=starttls, or smtps://….",
+            remedy=msg("Use tls=starttls, or smtps://…."),
         )
     return tls
 
@@ -118,9 +122,9 @@ class _Options:
         word = self._words.pop(name, usual)
         if word not in known:
             raise SettingError(
-                f"A transport's {name} is {word!r}.",
+                msg("The transport option {name} cannot be “{value}”.", name=name, value=word),
                 place=_PLACE,
-                remedy=f"Use one of: {', '.join(known)}.",
+                remedy=msg("Use one of: {names}.", names=Listing(tuple(known))),
             )
         return word
 
@@ -132,16 +136,16 @@ class _Options:
             value = -1
         if not least <= value < float("inf"):
             raise SettingError(
-                f"A transport's {name} is {word!r}.",
+                msg("The transport option {name} cannot be “{value}”.", name=name, value=word),
                 place=_PLACE,
-                remedy=f"Use a number of at least {least:g}.",
+                remedy=msg("Use a number of at least {least}.", least=least),
             )
         return value
 
     def refuse_rest(self) -> None:
         for name in self._words:
             raise SettingError(
-                f"A transport has the unknown option {name!r}.",
+                msg("A transport has an unknown option “{name}”.", name=name),
                 place=_PLACE,
-                remedy="docs/transports.md lists all options.",
+                remedy=msg("All options are listed in docs/transports.md."),
             )

@@ -22,6 +22,7 @@ from newsletter.bounces.webhooks.payload import (
     recipient,
 )
 from newsletter.bounces.webhooks.signatures import require_signature
+from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("mandrill", "events")
 #: ``msg.bounce_description``, which is finer than the event.
@@ -45,7 +46,7 @@ class Mandrill:
         """
         fields = form_fields(call)
         if set(fields) != {"mandrill_events"}:
-            raise RefusedCallError("The form is not Mandrill's.")
+            raise RefusedCallError(msg("The request is not a form from Mandrill."))
         signed = f"{call.url}mandrill_events{fields['mandrill_events']}"
         shown = call.headers.get("x-mandrill-signature", "").strip().encode()
         digests = (hmac.digest(key.encode(), signed.encode(), "sha1") for key in secrets)

@@ -19,6 +19,7 @@ from newsletter.bounces.webhooks.model import (
 )
 from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
 from newsletter.bounces.webhooks.signatures import octets_of
+from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("postal", "events")
 
@@ -35,7 +36,7 @@ class Postal:
         signature = octets_of(newer or call.headers.get("x-postal-signature", ""))
         algorithm = SHA256() if newer else SHA1()  # noqa: S303 - all that older versions sign with
         if not any(_is_signed(key, signature, call.body, algorithm) for key in secrets):
-            raise RefusedCallError("The signature is not Postal's.")
+            raise RefusedCallError(msg("The signature is not from Postal."))
 
     def once(self, call: Call) -> None:
         """See `Adapter.once`."""

@@ -25,6 +25,7 @@ from newsletter.bounces.webhooks.payload import (
 )
 from newsletter.bounces.webhooks.signatures import Unsigned
 from newsletter.bounces.webhooks.sns import is_https_on
+from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("scaleway", "events")
 _HOST = re.compile(r"sns\.mnq\.[a-z]{2}-[a-z]{3}\.(scaleway\.com|scw\.cloud)")
@@ -49,7 +50,7 @@ class Scaleway(Unsigned):
             return ""
         url = envelope["SubscribeURL"].value
         if not isinstance(url, str) or not is_scaleways(url):
-            raise RefusedCallError("The confirmation is not on a host of Scaleway's.")
+            raise RefusedCallError(msg("The confirmation address is not on a Scaleway host."))
         return url
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

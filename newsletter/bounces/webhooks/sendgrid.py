@@ -25,6 +25,7 @@ from newsletter.bounces.webhooks.signatures import (
     read_seconds,
     require_recent,
 )
+from newsletter.i18n.messages import msg
 
 _HEADER = "x-twilio-email-event-webhook-"
 
@@ -43,7 +44,7 @@ class SendGrid:
         signature = octets_of(call.headers.get(f"{_HEADER}signature", ""))
         signed = stamp.encode() + call.body
         if not any(_is_signed(secret, signature, signed) for secret in secrets):
-            raise RefusedCallError("The signature is not SendGrid's.")
+            raise RefusedCallError(msg("The signature is not from SendGrid."))
         require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
 
     def once(self, call: Call) -> None:

@@ -37,6 +37,7 @@ from newsletter.bounces.webhooks.sns import (
     read_envelope,
     require_signed,
 )
+from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("ses", "events")
 #: ``bounceType/bounceSubType``.
@@ -54,9 +55,9 @@ class Ses(ProvenWithin):
         """See `Adapter.verify`; a secret is the ARN of a topic that is listened to."""
         envelope = read_envelope(call.body)
         if envelope["TopicArn"] not in secrets:
-            raise RefusedCallError("The topic is not one that is listened to.")
+            raise RefusedCallError(msg("The topic is not one that this site accepts."))
         if not is_certificate(envelope.certificate_url):
-            raise RefusedCallError("The certificate is not on a host of Amazon's.")
+            raise RefusedCallError(msg("The certificate is not on an Amazon host."))
         require_signed(envelope, self._certificate(envelope.certificate_url), call)
         require_recent(read_instant(envelope["Timestamp"]), call.received_at, within=TRIED_FOR)
 
@@ -74,7 +75,7 @@ class Ses(ProvenWithin):
         if envelope.kind is not SnsType.SUBSCRIPTION:
             return ""
         if not is_amazons(envelope["SubscribeURL"]):
-            raise RefusedCallError("The confirmation is not on a host of Amazon's.")
+            raise RefusedCallError(msg("The confirmation address is not on an Amazon host."))
         return envelope["SubscribeURL"]
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

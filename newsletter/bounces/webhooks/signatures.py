@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from newsletter.bounces.webhooks.model import Call, RefusedCallError
 from newsletter.bounces.webhooks.payload import Foreign
+from newsletter.i18n.messages import msg
 
 #: Our clock and a provider's may differ by so much.
 _SKEW = timedelta(minutes=5)
@@ -34,7 +35,7 @@ def require_secret(call: Call, secrets: Sequence[str]) -> None:
     if scheme.lower() == "basic":
         shown.append(_password(credentials))
     if not any(matches(secret.encode(), one.encode()) for secret in secrets for one in shown):
-        raise RefusedCallError("The call carries no secret of ours.")
+        raise RefusedCallError(msg("The request does not carry the shared secret."))
 
 
 def _password(credentials: str) -> str:
@@ -58,7 +59,7 @@ def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None
     """
     signatures = list(shown)
     if not any(matches(one, other) for one in expected for other in signatures):
-        raise RefusedCallError("The signature is not the provider's.")
+        raise RefusedCallError(msg("The signature is not from the provider."))
 
 
 def read_seconds(stamp: str) -> datetime | None:
@@ -95,7 +96,9 @@ def require_recent(signed_at: datetime | None, received_at: datetime, *, within:
         RefusedCallError: It was, or nobody can tell.
     """
     if signed_at is None or not received_at - within <= signed_at <= received_at + _SKEW:
-        raise RefusedCallError("The call was signed too long ago, or at no time that exists.")
+        raise RefusedCallError(
+            msg("The request was signed too long ago, or its time cannot be read.")
+        )
 
 
 def octets_of(text: str) -> bytes:
@@ -107,7 +110,7 @@ def octets_of(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise RefusedCallError("The signature is no base64.") from None
+        raise RefusedCallError(msg("The signature is not valid Base64.")) from None
 
 
 class Unsigned:

@@ -19,6 +19,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from newsletter.bounces.webhooks.model import Call, RefusedCallError
 from newsletter.bounces.webhooks.payload import Foreign, parse
 from newsletter.bounces.webhooks.signatures import octets_of
+from newsletter.i18n.messages import msg
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{2,40}\.amazonaws\.com(\.cn)?")
 _SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
@@ -101,11 +102,11 @@ def read_envelope(body: bytes) -> Envelope:
     try:
         kind = SnsType(_value(whole, "Type"))
     except ValueError:
-        raise RefusedCallError("The call is of no type that SNS sends.") from None
+        raise RefusedCallError(msg("The request is not of a type that SNS sends.")) from None
     names = _SIGNED_NOTIFICATION if kind is SnsType.NOTIFICATION else _SIGNED_CONFIRMATION
     signed = tuple((name, _value(whole, name)) for name in names if whole[name].value is not None)
     if any(name != _MANY_LINES and _CONTROL.search(value) for name, value in signed):
-        raise RefusedCallError("A signed field of the call has more than one line.")
+        raise RefusedCallError(msg("A signed field of the request has more than one line."))
     return Envelope(
         kind=kind,
         signed=signed,
@@ -131,14 +132,14 @@ def require_signed(envelope: Envelope, pem: bytes, call: Call) -> None:
     try:
         certificate = load_pem_x509_certificate(pem)
     except ValueError:
-        raise RefusedCallError("Amazon's certificate cannot be read.") from None
+        raise RefusedCallError(msg("Amazon’s certificate cannot be read.")) from None
     valid_from, valid_until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     key = certificate.public_key()
     if algorithm is None or not isinstance(key, rsa.RSAPublicKey):
-        raise RefusedCallError("The call is signed in a way that SNS does not use.")
+        raise RefusedCallError(msg("The request is signed in a way that SNS does not use."))
     if not valid_from <= call.received_at <= valid_until:
-        raise RefusedCallError("Amazon's certificate is not valid at this time.")
+        raise RefusedCallError(msg("Amazon’s certificate is not valid at this time."))
     try:
         key.verify(signature, envelope.canonical, padding.PKCS1v15(), algorithm)
     except InvalidSignature:
-        raise RefusedCallError("The signature is not Amazon's.") from None
+        raise RefusedCallError(msg("The signature is not from Amazon.")) from None

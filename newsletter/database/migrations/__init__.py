@@ -13,6 +13,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine
 
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 
 _HERE = Path(__file__).resolve().parent
 _VERSIONS = _HERE / "versions"
@@ -57,16 +58,27 @@ def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
         return
     if _BEFORE_RELEASE.fullmatch(revision):
         raise ConflictError(
-            f"The database was made by a version before the first release (revision {revision}), "
-            "and cannot be upgraded.",
-            remedy="Nothing was changed. With that version, export each newsletter's subscribers "
-            "(newsletter subscriber export); then name a new database in DATABASE_URL, run "
-            "'newsletter init', and import them (newsletter subscriber import).",
+            msg(
+                "The database was created by a version before the first release (revision "
+                "{revision}) and cannot be upgraded.",
+                revision=revision,
+            ),
+            remedy=msg(
+                "Nothing was changed. With that version, export the subscribers of each "
+                "newsletter (newsletter subscriber export); then set DATABASE_URL to a new "
+                "database, run “newsletter init”, and import them (newsletter subscriber "
+                "import)."
+            ),
         )
     raise ConflictError(
-        f"The database has a form that this version does not know (revision {revision}).",
-        remedy="Nothing was changed. A newer version made it: run that one, or restore a backup "
-        "from before its upgrade.",
+        msg(
+            "The database has a structure that this version does not know (revision {revision}).",
+            revision=revision,
+        ),
+        remedy=msg(
+            "Nothing was changed. A newer version created it: run that version, or "
+            "restore a backup from before its upgrade."
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from newsletter.database.engine import allow_long
 from newsletter.database.tables import Base
 from newsletter.database.types import UtcDateTime, Vocabulary
 from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 
 #: Any number of ours; PostgreSQL lets one holder of it migrate at a time.
 _ADVISORY_LOCK = 7_226_405
@@ -74,9 +75,13 @@ def _demand_whole(connection: Connection) -> None:
     lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if lost:
         raise ConflictError(
-            f"The database cannot be upgraded: rows of {lost[0][0]} refer to rows of "
-            f"{lost[0][2]} that are not there.",
-            remedy="Nothing was changed. Keep the former version running, and report this.",
+            msg(
+                "The database cannot be upgraded: rows of {table} refer to rows of {other} "
+                "that do not exist.",
+                table=lost[0][0],
+                other=lost[0][2],
+            ),
+            remedy=msg("Nothing was changed. Keep the previous version running, and report this."),
         )
 
 

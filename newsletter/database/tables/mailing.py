@@ -24,6 +24,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.types import (
     BigId,
     Instant,
+    MessageText,
     PrimaryKey,
     UtcDateTime,
     Vocabulary,
@@ -37,6 +38,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
+from newsletter.i18n.messages import Message
 
 
 class MailingRow(Base):
@@ -85,7 +87,7 @@ class MailingRow(Base):
     uncertain_policy: Mapped[UncertainPolicy] = mapped_column(
         Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK
     )
-    halt_reason: Mapped[str] = mapped_column(Text, default="")
+    halt_reason: Mapped[Message | None] = mapped_column(MessageText, nullable=False)
     restored: Mapped[bool] = mapped_column(default=False, server_default=false())
     planned: Mapped[int] = mapped_column(default=0)
     batch_size: Mapped[int]

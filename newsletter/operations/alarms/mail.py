@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import msg
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
 from newsletter.operations.attention import MOST
 from newsletter.operations.overview import Overview
@@ -90,7 +90,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 mailing_id=mailing.mailing_id,
                 subject=mailing.subject,
             ),
-            Message(mailing.reason) if mailing.reason else msg("Resume or cancel it."),
+            mailing.reason or msg("Resume or cancel it."),
             where=f"mailing {mailing.mailing_id}",
             section="unsettled",
         )

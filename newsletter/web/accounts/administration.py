@@ -23,13 +23,13 @@ from newsletter.accounts.roles import Grant, rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Role
 from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.account_notices import AccountChange, post_link, tell_owner
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 
 _PAGE = 50
 _Field = Annotated[str, Form(max_length=2000)]
@@ -103,7 +103,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 )
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=tell(error, visit.language))
+            return _show(visit, request, status=400, error=error.in_language(visit.language))
         return _show(visit, request, **handed)
 
     @router.post("/accounts/{number}/link")
@@ -116,7 +116,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 token = reset_link(session, visit.actor, number)
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=tell(error, visit.language))
+            return _show(visit, request, status=400, error=error.in_language(visit.language))
         return _show(visit, request, **handed)
 
     @router.post("/accounts/{number}/roles")
@@ -134,7 +134,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 change = take_role if verb == "take" else give_role
                 change(session, visit.actor, number, _grant(session, role, newsletter))
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=tell(error, visit.language))
+            return _show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/disabled")
@@ -147,7 +147,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 change = enable_account if verb == "enable" else disable_account
                 change(session, visit.actor, number)
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=tell(error, visit.language))
+            return _show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/second-factor")
@@ -160,7 +160,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 reset_second_factor(session, visit.actor, number, reason=reason)
                 tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=tell(error, visit.language))
+            return _show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     return router
@@ -174,10 +174,10 @@ def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Ha
 
 def _grant(session: Session, role: str, newsletter: str) -> Grant:
     if role not in set(Role):
-        raise NotFoundError("Choose a role.")
+        raise NotFoundError(msg("Choose a role."))
     if not newsletter:
         return Grant(role=Role(role))
     found = next((row for row in list_newsletters(session) if row.slug == newsletter), None)
     if found is None:
-        raise NotFoundError("There is no such newsletter.")
+        raise NotFoundError(msg("There is no such newsletter."))
     return Grant(role=Role(role), newsletter_id=found.id)

@@ -29,7 +29,6 @@ from newsletter.settings import Settings
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 
 _ISSUER = "Newsletter"
 _Field = Annotated[str, Form(max_length=2000)]
@@ -98,7 +97,7 @@ def account_router(  # noqa: C901 - a list of routes
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _enrol(visit, request, secret, error=tell(error, visit.language))
+            return _enrol(visit, request, secret, error=error.in_language(visit.language))
         with transaction(engine) as session:
             codes = enrol(
                 session,
@@ -118,7 +117,7 @@ def account_router(  # noqa: C901 - a list of routes
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=tell(error, visit.language))
+            return _show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
             drop(session, visit.actor, visit.account_id)
             tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
@@ -129,7 +128,7 @@ def account_router(  # noqa: C901 - a list of routes
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=tell(error, visit.language))
+            return _show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
             codes = renew_recovery_codes(session, visit.actor, visit.account_id)
         return pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
@@ -142,7 +141,7 @@ def account_router(  # noqa: C901 - a list of routes
             prove_password(engine, visit.browser, visit.account_id, password)
             hashed = hash_password(new_password, address=visit.address)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=tell(error, visit.language))
+            return _show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
             set_password(session, visit.actor, visit.account_id, hashed)
             tell_owner(session, settings, visit.account_id, AccountChange.PASSWORD)

@@ -31,7 +31,6 @@ from newsletter.web.access import (
 )
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 
 _YEAR_SECONDS = 365 * 86_400
 _Field = Annotated[str, Form(max_length=2000)]
@@ -104,7 +103,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
         try:
             begun = bring_code(engine, sealer, browser_of(request), token=token, code=code)
         except SignInError as error:
-            words = tell(error, pages.language_of(request))
+            words = error.in_language(pages.language_of(request))
             return pages.show_entry(request, "accounts/sign_in_code.html", status=400, error=words)
         return _let_in(request, begun, "/home")
 

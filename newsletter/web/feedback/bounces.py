@@ -33,7 +33,6 @@ from newsletter.feedback.undo import undo_bounce
 from newsletter.web.access import OperatorVisit, Visit, operated
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 
 _PAGE = 50
 _Text = Annotated[str, Field(max_length=320)]
@@ -120,9 +119,13 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
                 find_bounce(session, number, newsletter_ids=operated(session, visit))
                 undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
-            return _show(visit, request, number, status=422, error=tell(error, visit.language))
+            return _show(
+                visit, request, number, status=422, error=error.in_language(visit.language)
+            )
         except ConflictError as error:
-            return _show(visit, request, number, status=409, error=tell(error, visit.language))
+            return _show(
+                visit, request, number, status=409, error=error.in_language(visit.language)
+            )
         return RedirectResponse(f"/bounces/{number}", status_code=303)
 
     @router.post("/incidents/{number}")

@@ -9,6 +9,7 @@ import urllib.request
 from newsletter.bounces.webhooks.scaleway import is_scaleways
 from newsletter.bounces.webhooks.sns import is_amazons
 from newsletter.errors import UnavailableError
+from newsletter.i18n.messages import msg
 
 _TIMEOUT_SECONDS = 5
 _OCTETS = 65_536
@@ -28,14 +29,14 @@ def fetch(url: str) -> bytes:
         UnavailableError: It is neither's, does not answer, or redirects.
     """
     if not (is_amazons(url) or is_scaleways(url)):
-        raise UnavailableError("The address is not on a host of Amazon's or Scaleway's topics.")
+        raise UnavailableError(msg("The address is not on a topic host of Amazon or Scaleway."))
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(url, timeout=_TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(_OCTETS)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise UnavailableError(
-            f"The topic's host does not answer: {error}.",
-            remedy="The web server needs a way out to its port 443.",
+            msg("The topic’s host is not responding: {reason}.", reason=error),
+            remedy=msg("The web server needs access to its port 443."),
         ) from error
     return content

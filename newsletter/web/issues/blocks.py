@@ -47,7 +47,7 @@ class Pressed:
         verb, *rest = text.split(":")
         numbers = tuple(int(word) for word in rest if word.removeprefix("-").isdecimal())
         if len(numbers) != len(rest) or len(numbers) not in _ARGUMENTS.get(verb, ()):
-            raise ContentError("This page is out of date.", remedy="Load it again.")
+            raise ContentError(msg("This page is out of date."), remedy=msg("Reload it."))
         return cls(verb=verb, numbers=numbers)
 
 
@@ -106,7 +106,7 @@ def press(issue: Issue, pressed: Pressed) -> Changed:
 
 
 def _gone() -> ContentError:
-    return ContentError("There is no such block any more.", remedy="Load the page again.")
+    return ContentError(msg("This block no longer exists."), remedy=msg("Reload the page."))
 
 
 def _rearranged(issue: Issue, outline: Outline, verb: str, index: int, after: list[int]) -> Changed:

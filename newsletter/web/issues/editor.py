@@ -33,8 +33,8 @@ from newsletter.web.routing import Router
 
 _Revision = Annotated[int, Form(ge=0)]
 _SENT_MEANWHILE = IssueSentError(
-    "This issue was sent meanwhile, so this change is not saved.",
-    remedy="Press Save to go on with it in a new issue.",
+    msg("This issue was sent in the meantime, so this change was not saved."),
+    remedy=msg("Choose Save to continue in a new issue."),
 )
 _UNDONE = msg("Taken back.")
 
@@ -192,4 +192,4 @@ def began_with(draft: Draft, revision: int) -> Draft:
 
 def _demand_sound(proof: Proof) -> None:
     if proof.preflight.blocked:
-        raise ContentError("Preflight found errors.", remedy="Mend them first.")
+        raise ContentError(msg("Preflight found errors."), remedy=msg("Correct them first."))

@@ -15,6 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.days import check_day
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
@@ -166,26 +167,30 @@ def _title(text: str) -> str:
     if title := " ".join(text.split()):
         return title
     raise ContentError(
-        "The issue has no title.", place=Place(source="form", field="title"), remedy="Write one."
+        msg("The issue has no title."),
+        place=Place(field="title"),
+        remedy=msg("Enter a title."),
     )
 
 
 def _day(text: str) -> date:
-    place = Place(source="form", field="date")
+    place = Place(field="date")
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
     except ValueError:
         raise ContentError(
-            f"{text!r} is no date.",
+            msg("“{text}” is not a date.", text=text),
             place=place,
-            remedy="Write it as 2026-12-01.",
+            remedy=msg("Write it as 2026-12-01."),
         ) from None
     return check_day(day, place)
 
 
 def _read(data: bytes, source: str) -> ReadIssue:
     if not data.strip():
-        raise ContentError("There is no text.", remedy="Paste one, or choose a file.")
+        raise ContentError(
+            msg("There is no text."), remedy=msg("Paste the text, or choose a file.")
+        )
     return read_issue(data, source=source)
 
 

@@ -22,7 +22,6 @@ from newsletter.web.issues.proof import SAMPLE_READERS, Reader, mail_frame, show
 from newsletter.web.issues.submission import Written, WrittenForm, told
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 from subscribers.search import find_reader_by_key, find_readers
 
 _READERS = 8
@@ -70,7 +69,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         try:
             proof = shown.proof_of(visit, draft, written)
         except (ContentError, NotFoundError) as error:
-            return HTMLResponse(escape(tell(error, visit.language)), status_code=422)
+            return HTMLResponse(escape(error.in_language(visit.language)), status_code=422)
         return pages.show(
             "issues/findings.html",
             language=visit.language,

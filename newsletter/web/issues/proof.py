@@ -11,6 +11,7 @@ from lxml import html as lxml_html
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.finding_lines import find_lines
 from newsletter.issues.findings import Finding
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
@@ -89,9 +90,9 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
     plain = without_controls(text.replace("\r\n", "\n"))
     if not looks_like_markdown(plain):
         raise ContentError(
-            "The text does not begin with front matter.",
+            msg("The text does not begin with front matter."),
             place=Place(source=source, line=1),
-            remedy="Begin with a line of three hyphens, then title and date.",
+            remedy=msg("Begin with a line of three hyphens, then title and date."),
         )
     return read_markdown(plain, source=source)
 

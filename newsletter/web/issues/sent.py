@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
@@ -57,7 +58,7 @@ def sent_router(engine: Engine, pages: Pages) -> Router:
             issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)
             if not mailings:
-                raise NotFoundError("This issue was not sent.")
+                raise NotFoundError(msg("This issue was not sent."))
             content = load_content(session, mailings[0].id)
         return mail_frame(content.rendered, SAMPLE_READERS[visit.language])
 

@@ -15,7 +15,6 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.web.issues.proof import read_text
 from newsletter.web.routing import BodyLimit
-from newsletter.web.wording import worded
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.
 _MAX_FIELDS = 20_000
@@ -95,6 +94,6 @@ def told(error: NewsletterError, language: Language) -> dict[str, str | int | No
     return {
         "line": place.line if place else None,
         "block": place.field if place and place.line is None else None,
-        "what": worded(error.message, language),
-        "remedy": worded(error.advice, language),
+        "what": error.message.in_language(language),
+        "remedy": error.advice.in_language(language) if error.advice else "",
     }

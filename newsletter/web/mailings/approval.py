@@ -48,7 +48,6 @@ from newsletter.web.mailings.send_page import (
     subject_of,
 )
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
@@ -197,7 +196,7 @@ def _show_review(
             lines=difference(issue_from_json(before.content), issue_from_json(issue.content))
             if before and before.content
             else (),
-            error=tell(error, visit.language) if error else "",
+            error=error.in_language(visit.language) if error else "",
             because=because,
             said=request.query_params.get("said", ""),
             may_answer=_may_answer(visit, approval),

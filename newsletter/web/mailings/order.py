@@ -27,7 +27,6 @@ from newsletter.web.mailings.send_page import (
     subject_of,
 )
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
@@ -55,7 +54,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
                 query = segment_text(session, newsletter.id, segment)
                 count, error = audience_figure(session, newsletter, query, figures), ""
             except NewsletterError as wrong:
-                count, error = None, tell(wrong, visit.language)
+                count, error = None, wrong.in_language(visit.language)
         return page.pages.show_to(
             visit, request, "mailings/_audience.html", count=count, error=error
         )

@@ -17,6 +17,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings import actions as operations
 from newsletter.mailings.audience import audience_figure
 from newsletter.mailings.cached_figures import Figures
@@ -50,7 +51,6 @@ from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
-from newsletter.web.wording import tell
 from subscribers.lists.exports import defuse
 
 _Field = Annotated[str, Form(max_length=500)]
@@ -198,11 +198,13 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         if verb == "resume":
             action = partial(operations.resume, even_twice=twice == "yes")
         if action is None:
-            raise NotFoundError("There is no such order.")
+            raise NotFoundError(msg("There is no such action."))
         try:
             action(engine, visit.actor, number, reason=reason, within=newsletter_id)
         except ConflictError as error:
-            return _show(visit, request, number, status=409, error=tell(error, visit.language))
+            return _show(
+                visit, request, number, status=409, error=error.in_language(visit.language)
+            )
         return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
 
     @router.get("/{number}/report.csv")

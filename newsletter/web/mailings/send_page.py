@@ -39,7 +39,6 @@ from newsletter.settings import Settings
 from newsletter.web.access import Visit, own
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.pages import Pages
-from newsletter.web.wording import tell
 from subscribers.segments.saved import list_segments, segment_text
 
 #: Where it is, below a newsletter.
@@ -151,7 +150,7 @@ class SendingPage:
                 groups=list_groups(session, newsletter.id),
                 earlier=earlier_mailings(session, issue.id),
                 choice=choice,
-                error=tell(error, visit.language) if error else "",
+                error=error.in_language(visit.language) if error else "",
                 said=request.query_params.get("said", ""),
                 may_edit=visit.may(Permission.SEND),
                 may_write=visit.may(Permission.WRITE),
@@ -167,7 +166,7 @@ class SendingPage:
             query = segment_text(session, newsletter.id, choice.segment)
             return audience_figure(session, newsletter, query, self.figures), ""
         except NewsletterError as error:
-            return None, tell(error, language)
+            return None, error.in_language(language)
 
 
 def address_of(newsletter: Newsletter, issue: StoredIssue) -> str:

@@ -37,7 +37,6 @@ from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import worded
 
 _Text = Annotated[str, Field(max_length=4000)]
 
@@ -195,7 +194,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
             try:
                 set_policy(session, visit.actor, row, wanted)
             except ListError as error:
-                said = Message(worded(error.message, visit.language))
+                said = error.message
                 field = error.place.field if error.place else None
                 return page.show(
                     visit,

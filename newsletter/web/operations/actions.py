@@ -141,7 +141,7 @@ def find_form(name: str) -> OrderForm:
         NotFoundError: There is no such order.
     """
     if name not in FORMS:
-        raise NotFoundError("There is no such order.")
+        raise NotFoundError(msg("There is no such action."))
     return FORMS[name]
 
 
@@ -156,11 +156,11 @@ def read_object(form: OrderForm, on: str) -> str:
         return read_domain(on)
     if form.noun in {"mailing", "suppression"}:
         if not on.isdecimal():
-            raise NotFoundError(f"There is no such {form.noun}.")
+            raise NotFoundError(msg("There is no such item."))
         return str(int(on))
     name = "".join(filter(str.isprintable, on)).strip()
     if not 0 < len(name) <= _LONGEST_NAME:
-        raise NotFoundError(f"There is no such {form.noun}.")
+        raise NotFoundError(msg("There is no such item."))
     return name
 
 
@@ -202,9 +202,9 @@ def carry_out(
     """
     action = next((each for each in form.buttons if each == button), None)
     if action is None:
-        raise NotFoundError("There is no such order.")
+        raise NotFoundError(msg("There is no such action."))
     if form.lists is not None and not positions:
-        raise OrderError("Choose at least one delivery.")
+        raise OrderError(msg("Choose at least one delivery."))
     demand_right(engine, visit, form, on)
     if action is Action.DELIVERY_RETRY:
         actions.retry(engine, visit.actor, int(on), reason=reason, positions=positions)

@@ -31,7 +31,6 @@ from newsletter.web.operations.actions import (
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
-from newsletter.web.wording import tell
 from subscribers.suppression import find_suppressions
 from workers.transports import relay_names
 
@@ -159,7 +158,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 form,
                 wanted,
                 status=status,
-                error=tell(error, visit.language),
+                error=error.in_language(visit.language),
                 reason=reason,
             )
         return RedirectResponse("/operate", status_code=303)
@@ -170,7 +169,7 @@ def operating_router(  # noqa: C901 - a list of routes
             request,
             "operations/overview.html",
             status=400,
-            error=tell(error, visit.language),
+            error=error.in_language(visit.language),
             **_values(visit),
         )
 
@@ -192,7 +191,7 @@ def operating_router(  # noqa: C901 - a list of routes
                     session, address, pseudonyms, newsletter_ids=operated(session, visit)
                 )
         except ListError as fault:
-            error = tell(fault, visit.language)
+            error = fault.in_language(visit.language)
         return pages.show_to(
             visit,
             request,

@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
-from newsletter.web.wording import tell
 from subscribers.actions import record_import
 from subscribers.lists.columns import KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
@@ -92,7 +92,7 @@ class ImportDesk:
             status=400 if error else 200,
             newsletter=row,
             earlier=earlier,
-            error=tell(error, visit.language) if error else "",
+            error=error.in_language(visit.language) if error else "",
         )
 
     def bring(self, visit: Visit, request: Request, file: UploadFile) -> Response:
@@ -152,7 +152,7 @@ class ImportDesk:
             chosen=terms.columns if terms else glance.columns,
             terms=terms or ImportTerms(basis=""),
             trial=trial,
-            error=tell(error, visit.language) if error else "",
+            error=error.in_language(visit.language) if error else "",
             known=FIELDS,
         )
 
@@ -228,7 +228,7 @@ def importing_router(desk: ImportDesk) -> Router:
     def problems(visit: OperatorVisit, token: str) -> FileResponse:
         upload = desk.find(visit, token)
         if not upload.report.exists():
-            raise NotFoundError("There is no report yet.")
+            raise NotFoundError(msg("There is no report yet."))
         return FileResponse(
             upload.report, media_type="text/csv; charset=utf-8", filename="problems.csv"
         )

@@ -19,7 +19,6 @@ from newsletter.tokens import Pseudonyms
 from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
-from newsletter.web.wording import tell
 from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
@@ -116,7 +115,7 @@ def joining_router(
         try:
             address = parse_address(filled.address)
         except ListError as error:
-            reason = tell(error, filled.language)
+            reason = error.in_language(filled.language)
             return _form(
                 newsletter,
                 filled.language,

@@ -14,12 +14,12 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.wording import tell
 from subscribers.actions import (
     export_people,
     find_standing,
@@ -78,7 +78,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
                         lambda own: saved.count_segment(own, row, segment),
                     )
             except ListError as refused:
-                error = tell(refused, visit.language)
+                error = refused.in_language(visit.language)
         asked = {"text": text, "tag": tag, "segment": segment, "state": state}
         return pages.show_to(
             visit,
@@ -113,7 +113,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             try:
                 save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
             except NewsletterError as error:
-                return _refused(visit, request, tell(error, visit.language), base)
+                return _refused(visit, request, error.in_language(visit.language), base)
         return RedirectResponse(base, status_code=303)
 
     def _refused(visit: OperatorVisit, request: Request, error: str, back: str) -> HTMLResponse:
@@ -139,7 +139,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             with transaction(engine) as session:
                 _order(session, visit, newsletter_of(session, visit), number, verb, reason)
         except OrderError as error:
-            return _refused(visit, request, tell(error, visit.language), page)
+            return _refused(visit, request, error.in_language(visit.language), page)
         return RedirectResponse(page, status_code=303)
 
     outer.include_router(router)
@@ -158,7 +158,7 @@ def _order(
     elif verb == "lift":
         lift_person(session, visit.actor, newsletter.id, number, reason=reason, rights=visit.rights)
     else:
-        raise NotFoundError("There is no such order.")
+        raise NotFoundError(msg("There is no such action."))
 
 
 def _wanted(text: str, tag: str, segment: str, state: str) -> PeopleFilter:

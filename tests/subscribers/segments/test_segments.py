@@ -100,7 +100,7 @@ def test_any_text_is_a_segment_or_told_where_not(text: str) -> None:
     try:
         parse_query(text)
     except ListError as error:
-        told = (error.place is not None and error.place.field is not None, bool(error.remedy))
+        told = (error.place is not None and error.place.column is not None, bool(error.remedy))
         if told != (True, True):
             raise
 
@@ -121,7 +121,7 @@ def test_any_text_is_a_segment_or_told_where_not(text: str) -> None:
     ],
 )
 def test_a_fault_is_named_by_its_column(text: str, column: int) -> None:
-    with pytest.raises(ListError, match=f"column {column}:"):
+    with pytest.raises(ListError, match=f"character {column}:"):
         parse_query(text)
 
 

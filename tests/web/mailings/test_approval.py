@@ -152,7 +152,7 @@ def test_an_approver_sees_what_changed_since_the_last_approval(
         row.content = row.content | {"title": "また別の件名"}
     refused = approver.post(f"{send}/approve", data=fields_of(review))
     assert refused.status_code == 409
-    assert "changed since approval was asked for" in refused.text
+    assert "has changed since approval was requested" in refused.text
 
 
 def test_the_sending_page_counts_whom_was_chosen_and_offers_to_ask(

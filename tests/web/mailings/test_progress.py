@@ -80,7 +80,7 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
     address = f"/newsletters/digest/mailings/{number}"
     form = {"csrf": csrf_of(client.get(address).text), "reason": "wrong title"}
     client.post(f"{address}/pause", data=form)
-    assert progress(stage.engine, number).halt_reason == "wrong title"
+    assert str(progress(stage.engine, number).halt_reason) == "wrong title"
     client.post(f"{address}/resume", data=form)
     assert progress(stage.engine, number).state is MailingState.SENDING
     client.post(f"{address}/cancel", data=form)

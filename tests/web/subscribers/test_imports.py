@@ -105,7 +105,7 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     ("change", "said"),
     [
         ({"basis": " "}, "needs the basis of consent"),
-        ({"ours": ["-", "name", "-"]}, "no column of addresses"),
+        ({"ours": ["-", "name", "-"]}, "no column of email addresses"),
     ],
 )
 def test_what_is_missing_is_told_and_nothing_is_imported(
@@ -146,7 +146,7 @@ def test_a_list_that_is_not_there_is_not_found(sign_in: SignIn, token: str) -> N
 def test_another_newsletter_s_list_is_not_found(tmp_path: Path) -> None:
     upload = keep_upload(tmp_path, [b"email\n"], name="a.csv", newsletter_id=1)
     assert find_upload(tmp_path, upload.token, 1).name == "a.csv"
-    with pytest.raises(Exception, match="no such list"):
+    with pytest.raises(Exception, match="list no longer exists"):
         find_upload(tmp_path, upload.token, 2)
 
 

@@ -1,0 +1,83 @@
+"""Days, moments, numbers, sizes and lists as a language writes them, by the data of CLDR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from newsletter.i18n.language import Language
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+#: Which region's manner a language follows where the tag names none: 1 December 2026, 18:30.
+_REGIONS = {"en": "en-GB"}
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+
+
+@cache
+def locale_of(language: Language) -> Locale:
+    """Return the data of a language; those of English for a tag that CLDR does not have."""
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - most commands do without it
+
+    try:
+        return Locale.parse(_REGIONS.get(language.value, language.value), sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(_REGIONS["en"], sep="-")
+
+
+def format_day(day: date, language: Language, *, weekday: bool = False) -> str:
+    """Return a day in full: ``1 December 2026``, ``2026年12月1日``."""
+    from babel.dates import format_date  # noqa: PLC0415 - as above
+
+    return format_date(day, "full" if weekday else "long", locale=locale_of(language))
+
+
+def format_moment(
+    moment: datetime, language: Language, zone: ZoneInfo | None, *, year: bool = True
+) -> str:
+    """Return an instant by the clock of a zone (None: this machine's) to the minute."""
+    local = moment.astimezone(zone)
+    return f"{_short_day(local, language, year=year)} {format_clock(local, language)}"
+
+
+def format_clock(local: datetime, language: Language, *, seconds: bool = False) -> str:
+    """Return the time of day of a local moment, from 00:00 to 23:59."""
+    from babel.dates import format_time  # noqa: PLC0415 - as above
+
+    return format_time(local, "HH:mm:ss" if seconds else "HH:mm", locale=locale_of(language))
+
+
+def _short_day(day: date, language: Language, *, year: bool) -> str:
+    from babel.dates import format_skeleton  # noqa: PLC0415 - as above
+
+    return format_skeleton("yMMMd" if year else "MMMd", day, locale=locale_of(language))
+
+
+def format_number(value: float, language: Language) -> str:
+    """Return a number with its thousands apart; small fractions keep one digit."""
+    from babel.numbers import format_decimal  # noqa: PLC0415 - as above
+
+    small = value < 10 and value != int(value)  # noqa: PLR2004
+    return format_decimal(round(value, 1 if small else 0), "#,##0.#", locale=locale_of(language))
+
+
+def format_size(octets: int, language: Language) -> str:
+    """Return a size of data in decimal units: ``1.5 MB``."""
+    size, unit = float(octets), 0
+    while size >= _STEP and unit < len(_UNITS) - 1:
+        size, unit = size / _STEP, unit + 1
+    return f"{format_number(size, language)} {_UNITS[unit]}"
+
+
+def format_list(
+    items: Iterable[str], language: Language, style: Literal["standard", "or"] = "standard"
+) -> str:
+    """Return items as a language lists them: ``a, b and c``, ``a、b、c``."""
+    from babel.lists import format_list  # noqa: PLC0415 - as above
+
+    return format_list(list(items), style=style, locale=locale_of(language))

@@ -1,0 +1,80 @@
+"""Messages as JSON, so that what a database or file keeps is worded for whoever reads it later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from newsletter.i18n.messages import Message, written
+from newsletter.i18n.values import Choice, Day, Listing, Moment, Number, Size, Worded
+
+
+def dump_message(message: Message) -> str:
+    """Return a message as JSON; values of other kinds than those of messages become text."""
+    return json.dumps(_dumped(message), ensure_ascii=False)
+
+
+def load_message(text: str) -> Message:
+    """Return a message that was kept; plain text of an earlier time stays as it was written."""
+    try:
+        return _message(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return written(text)
+
+
+def _fields(message: Message) -> Mapping[str, object]:
+    fields = {
+        "text": message.text,
+        "values": {name: _dumped(value) for name, value in message.values},
+        "context": message.context,
+        "many": message.many,
+        "count": message.count,
+    }
+    return {name: field for name, field in fields.items() if field}
+
+
+def _message(fields: Mapping[str, Any]) -> Message:
+    return Message(
+        str(fields["text"]),
+        tuple((name, _loaded(value)) for name, value in fields.get("values", {}).items()),
+        context=str(fields.get("context", "")),
+        many=str(fields.get("many", "")),
+        count=int(fields.get("count", 0)),
+    )
+
+
+class _Kind(NamedTuple):
+    kind: type[Worded]
+    dump: Callable[[Any], object]
+    load: Callable[[Any], Worded]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "message": _Kind(Message, _fields, _message),
+    "number": _Kind(Number, lambda number: number.value, Number),
+    "size": _Kind(Size, lambda size: size.octets, Size),
+    "listing": _Kind(Listing, lambda listing: listing.items, lambda items: Listing(tuple(items))),
+    "choice": _Kind(Choice, lambda choice: choice.items, lambda items: Choice(tuple(items))),
+    "day": _Kind(Day, lambda day: day.day.isoformat(), lambda day: Day(date.fromisoformat(day))),
+    "moment": _Kind(
+        Moment,
+        lambda moment: (moment.moment.isoformat(), moment.zone),
+        lambda parts: Moment(datetime.fromisoformat(parts[0]), parts[1]),
+    ),
+}
+
+
+def _dumped(value: object) -> object:
+    for name, kind in _KINDS.items():
+        if isinstance(value, kind.kind):
+            return {name: kind.dump(value)}
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _loaded(value: object) -> object:
+    if isinstance(value, dict):
+        ((name, inner),) = value.items()
+        return _KINDS[name].load(inner)
+    return value

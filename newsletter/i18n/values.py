@@ -1,0 +1,88 @@
+"""Values of messages that each language writes in its own way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.i18n import formats
+from newsletter.i18n.language import Language
+
+
+class Worded(ABC):
+    """What is written when the language of its reader is known."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def in_language(self, language: Language) -> str:
+        """Return this as a reader of the language gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Worded):
+    """A count or measure."""
+
+    value: float
+
+    def in_language(self, language: Language) -> str:
+        """Return it with its thousands apart."""
+        return formats.format_number(self.value, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Worded):
+    """A size of data in octets."""
+
+    octets: int
+
+    def in_language(self, language: Language) -> str:
+        """Return it in the unit that fits."""
+        return formats.format_size(self.octets, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Worded):
+    """Several names, all of which are meant."""
+
+    items: tuple[str, ...]
+
+    def in_language(self, language: Language) -> str:
+        """Return them as one list; a dash when there are none."""
+        return formats.format_list(self.items, language) or "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Worded):
+    """Several names, one of which is meant."""
+
+    items: tuple[str, ...]
+
+    def in_language(self, language: Language) -> str:
+        """Return them with the language's word for or."""
+        return formats.format_list(self.items, language, "or")
+
+
+@dataclass(frozen=True, slots=True)
+class Day(Worded):
+    """A day of the calendar."""
+
+    day: date
+
+    def in_language(self, language: Language) -> str:
+        """Return it in full."""
+        return formats.format_day(self.day, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Worded):
+    """An instant, by the clock of a zone."""
+
+    moment: datetime
+    zone: str = "UTC"
+
+    def in_language(self, language: Language) -> str:
+        """Return it with its day, to the minute."""
+        return formats.format_moment(self.moment, language, ZoneInfo(self.zone))
