@@ -61,7 +61,7 @@ lock: setup ## Write the lock files anew from pyproject.toml
 		--no-header --output-file requirements/build.lock requirements/build.in
 
 words: setup ## Bring the catalogues in newsletter/i18n up to date with source and templates
-	@$(BIN)/python -m newsletter.i18n.update
+	@$(BIN)/python -m newsletter.cli.catalogues
 
 migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
 	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"

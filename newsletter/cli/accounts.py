@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label
 from newsletter.cli.state import As, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Who may sign in, and a lost second factor.",
+    help="Accounts: invitations, roles and lost second factors.",
 )
 
 
@@ -25,17 +27,17 @@ def accounts() -> None:
 def invite_somebody(
     context: typer.Context,
     address: str,
-    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.EDITOR,
+    role: Annotated[Role, typer.Option(help="The role of the person.")] = Role.EDITOR,
     newsletter: NewsletterName = None,
     everywhere: Annotated[
-        bool, typer.Option("--everywhere", help="In all newsletters, not in this one alone.")
+        bool, typer.Option("--everywhere", help="In all newsletters, not only in this one.")
     ] = False,
     link: Annotated[
-        bool, typer.Option("--link", help="Print the link instead of mailing it.")
+        bool, typer.Option("--link", help="Print the link instead of sending it by email.")
     ] = False,
     as_: As = None,
 ) -> None:
-    """Invite somebody; workers mail the link, which works once, within 7 days."""
+    """Invite a person; the link is sent by email and works once, within 7 days."""
     from rich.markup import escape
 
     from newsletter.accounts.command_line import find_actor
@@ -65,17 +67,19 @@ def invite_somebody(
     if link:
         console.print(f"{settings.public_url}/welcome/{token}", soft_wrap=True)
     else:
-        console.print(f"An invitation to {escape(address)} waits for the workers.")
+        console.print(
+            _("The invitation to {address} is queued for sending.", address=escape(address))
+        )
 
 
 @app.command("reset-factor")
 def reset_factor(
     context: typer.Context,
     address: str,
-    reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
     as_: As = None,
 ) -> None:
-    """Take the second factor off an account whose owner lost it; the owner is told by mail."""
+    """Remove a lost second factor from an account; its owner is notified by email."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import find_account, reset_second_factor
@@ -91,12 +95,12 @@ def reset_factor(
         number = find_account(session, address)
         reset_second_factor(session, actor, number, reason=reason)
         tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
-    console.print(f"{escape(address)} signs in with the password alone now.")
+    console.print(_("{address} now signs in with the password only.", address=escape(address)))
 
 
 @app.command()
 def disable(context: typer.Context, address: str, as_: As = None) -> None:
-    """Keep an account from signing in; its sessions and links end at once."""
+    """Disable an account; its sessions and links end immediately."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import disable_account, find_account
@@ -108,12 +112,12 @@ def disable(context: typer.Context, address: str, as_: As = None) -> None:
     actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         disable_account(session, actor, find_account(session, address))
-    console.print(f"{escape(address)} can no longer sign in.")
+    console.print(_("{address} can no longer sign in.", address=escape(address)))
 
 
 @app.command()
 def enable(context: typer.Context, address: str, as_: As = None) -> None:
-    """Let a disabled account sign in again."""
+    """Enable a disabled account again."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import enable_account, find_account
@@ -125,24 +129,24 @@ def enable(context: typer.Context, address: str, as_: As = None) -> None:
     actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         enable_account(session, actor, find_account(session, address))
-    console.print(f"{escape(address)} can sign in again.")
+    console.print(_("{address} can sign in again.", address=escape(address)))
 
 
 @app.command("role")
 def change_role(
     context: typer.Context,
     address: str,
-    role: Annotated[Role, typer.Argument(help="Which role.")],
+    role: Annotated[Role, typer.Argument(help="The role.")],
     take: Annotated[
         bool, typer.Option("--take/--give", help="Take the role away, or give it.")
     ] = False,
     newsletter: NewsletterName = None,
     everywhere: Annotated[
-        bool, typer.Option("--everywhere", help="In all newsletters, not in this one alone.")
+        bool, typer.Option("--everywhere", help="In all newsletters, not only in this one.")
     ] = False,
     as_: As = None,
 ) -> None:
-    """Give a role to an account, or take it away; somebody always administers everything."""
+    """Give a role to an account, or take it away; one administrator always remains."""
     from rich.markup import escape
 
     from newsletter.accounts.administration import find_account, give_role, take_role
@@ -159,6 +163,19 @@ def change_role(
         row = None if everywhere else find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=row.id if row else None)
         change(session, actor, find_account(session, address), grant)
-    where = f"in {row.slug}" if row else "in all newsletters"
-    verb = "is no longer" if take else "is"
-    console.print(f"{escape(address)} {verb} {role.value} {where}.")
+    where = row.slug if row else _("all newsletters")
+    console.print(
+        _(
+            "{address} no longer has the role {role} in {newsletter}.",
+            address=escape(address),
+            role=label(role),
+            newsletter=where,
+        )
+        if take
+        else _(
+            "{address} now has the role {role} in {newsletter}.",
+            address=escape(address),
+            role=label(role),
+            newsletter=where,
+        )
+    )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.cli.language import gettext as _
 from newsletter.cli.state import Json, open_database, settings_of
 from newsletter.errors import ListError, NewsletterError, Place, SettingError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 #: Characters of the other side's words in the table; all of them are in the bounce log.
 _SAID = 160
 
-bounce_app = typer.Typer(no_args_is_help=True, help="Read and look at what comes back.")
+bounce_app = typer.Typer(no_args_is_help=True, help="Read and search bounces and complaints.")
 
 
 @bounce_app.callback()
@@ -35,25 +37,25 @@ def bounces() -> None:
 @bounce_app.command()
 def read(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Messages; standard input if none is named.")
+        list[Path] | None, typer.Argument(help="Messages; standard input if omitted.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what messages that came back mean; nothing is kept or changed (docs/bounces.md)."""
+    """Explain bounce messages; nothing is saved or changed (docs/bounces.md)."""
     from rich.table import Column, Table
 
     from newsletter.bounces.reading import read_report
     from newsletter.cli.console import console, print_json
 
     table = Table(
-        Column("file", overflow="fold"),
-        "kind",
-        Column("recipient", overflow="fold"),
+        Column(_("File"), overflow="fold"),
+        _("Kind"),
+        Column(_("Recipient"), overflow="fold"),
         "",
-        "reason",
-        "status",
-        "reply",
-        Column("said", overflow="fold", style="dim"),
+        _("Reason"),
+        _("Status"),
+        _("Reply"),
+        Column(_("Message"), overflow="fold", style="dim"),
         box=None,
     )
     for name, raw in _messages(files or []):
@@ -124,7 +126,7 @@ _DRAIN_OCTETS = 65_536
 
 
 def listen_for_bounces(context: typer.Context) -> None:
-    """Take bounces and requests to leave by LMTP or SMTP, at BOUNCE_LISTEN (docs/feedback.md)."""
+    """Accept bounces and unsubscribe requests by LMTP or SMTP (docs/feedback.md)."""
     from newsletter.cli.console import errors
     from newsletter.services import build_services
     from workers.intake.listener import Doorman, listen_until_signal, read_door
@@ -136,20 +138,22 @@ def listen_for_bounces(context: typer.Context) -> None:
     import asyncio
 
     asyncio.run(
-        listen_until_signal(door, doorman, ready=lambda: errors.print(f"Listening at {door}."))
+        listen_until_signal(
+            door, doorman, ready=lambda: errors.print(_("Listening on {address}.", address=door))
+        )
     )
 
 
 def fetch_bounces(
     context: typer.Context,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on with what comes, until ended.")
+        bool, typer.Option("--follow", help="Keep fetching new mail until stopped.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Take bounces and requests to leave from the mailbox BOUNCE_MAILBOX (docs/feedback.md).
+    """Fetch bounces and unsubscribe requests from the mailbox BOUNCE_MAILBOX (docs/feedback.md).
 
-    What is taken is deleted there, or moved, once it is committed; other mail stays.
+    What was processed is deleted there, or moved; other mail stays.
     """
     from newsletter.cli.console import console, print_json
     from newsletter.feedback.mail import Taken
@@ -184,12 +188,12 @@ def fetch_bounces(
 def receive_bounce(
     context: typer.Context,
     to: Annotated[
-        str, typer.Option(help="The address it was delivered to, where a header does not say.")
+        str, typer.Option(help="The address it was delivered to, if no header says so.")
     ] = "",
 ) -> None:
-    """Take one mail from standard input, as a mail server's pipe gives it (docs/feedback.md).
+    """Accept one message from standard input, as from a mail server's pipe (docs/feedback.md).
 
-    Ends with 75 (EX_TEMPFAIL) when it could not be kept, so that the server tries again.
+    Exits with 75 (EX_TEMPFAIL) if it could not be saved, so that the server tries again.
     """
     from sqlalchemy.exc import OperationalError
 
@@ -214,9 +218,9 @@ def receive_bounce(
     except NewsletterError as error:
         print_error(error)
     except OperationalError:
-        errors.print("The database does not answer.")
+        errors.print(_("The database is not responding."))
     except Exception as error:  # noqa: BLE001 - any other code would make the server drop the mail
-        errors.print(f"The mail could not be taken: {type(error).__name__}.")
+        errors.print(_("The message could not be accepted: {name}.", name=type(error).__name__))
     else:
         return
     raise typer.Exit(os.EX_TEMPFAIL)
@@ -225,7 +229,11 @@ def receive_bounce(
 def _words(counts: Counts) -> str:
     from newsletter.feedback.mail import Taken
 
-    return (
-        f"{counts[Taken.LOGGED]:,} reports logged, {counts[Taken.LEFT]:,} left, "
-        f"{counts[Taken.UNKNOWN]:,} kept unread, {counts[Taken.UNRELATED]:,} unrelated, left there"
+    return _(
+        "{logged} reports recorded, {left} unsubscribed, {unknown} unreadable and kept, "
+        "{unrelated} unrelated and left in the mailbox",
+        logged=Number(counts[Taken.LOGGED]),
+        left=Number(counts[Taken.LEFT]),
+        unknown=Number(counts[Taken.UNKNOWN]),
+        unrelated=Number(counts[Taken.UNRELATED]),
     )

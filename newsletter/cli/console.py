@@ -25,7 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from newsletter.cli.language import text
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import pgettext, text
 from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import pmsg
 
@@ -92,8 +93,8 @@ class _TimeLeft(TimeRemainingColumn):
 
     def render(self, task: Task) -> Text:
         if task.finished:
-            return TimeElapsedColumn().render(task).append(" in all")
-        return super().render(task).append(" left")
+            return TimeElapsedColumn().render(task).append(" " + _("in total"))
+        return super().render(task).append(" " + pgettext("time", "left"))
 
 
 @contextmanager

@@ -18,13 +18,15 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import ngettext
 from newsletter.cli.send import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.mailbox.store import MailboxStore
@@ -91,14 +93,21 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
     FOLDER.mkdir(parents=True, exist_ok=True)
     ports = find_ports(3, base=port_base or _PORT_BASE, exact=port_base is not None)
     if port_base is None and ports[0] != _PORT_BASE:
-        errors.print(f"Ports from {_PORT_BASE} are in use; taking {ports[0]} to {ports[-1]}.")
+        errors.print(
+            _(
+                "Ports from {base} are in use; using {first} to {last}.",
+                base=_PORT_BASE,
+                first=ports[0],
+                last=ports[-1],
+            )
+        )
     env_file, environment = _write_environment(*ports)
     settings = load_settings(env_file)
     engine = open_database(settings)
     try:
         _fill(engine, quiet=json)
         if not json:
-            errors.print("Starting  Valkey, a mailbox, the web server, Celery's workers and beat")
+            errors.print(_("Starting Valkey, a mailbox, the web server, workers and beat …"))
         with supervised(FOLDER, environment, on_restart=_say_restarted) as supervisor:
             _start(supervisor, settings, *ports[:2])
             summary = _send(engine, settings, supervisor, json=json)
@@ -106,7 +115,7 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
             if not once:
                 _stay(supervisor)
     except KeyboardInterrupt:
-        errors.print("Ended; nothing is left running.")
+        errors.print(_("Stopped; nothing is left running."))
         if once:
             return ExitCode.INCOMPLETE
         return ExitCode.OK
@@ -208,7 +217,7 @@ def _fill(engine: Engine, *, quiet: bool) -> None:
             row.slug for row in list_issues(session, newsletter_id)
         }:
             save_issue(session, newsletter_id, read)
-    with progress_bar("Importing", quiet=quiet) as bar:
+    with progress_bar(_("Importing"), quiet=quiet) as bar:
         task = bar.add_task("", total=_SUBSCRIBERS)
         import_csv(
             engine,
@@ -226,26 +235,34 @@ def _say_where(
     with transaction(engine) as session:
         token = first_link(session)
     if token is None:
-        door, hint = f"{settings.public_url}/sign-in", "sign in as before"
+        door, hint = f"{settings.public_url}/sign-in", _("sign in as before")
     else:
-        door, hint = f"{settings.public_url}/welcome/{token}", "become its administrator"
+        door, hint = f"{settings.public_url}/welcome/{token}", _("become its administrator")
     places = (
-        ("the web application", door, f"{hint}: write, preview, send, watch"),
+        (_("The web application"), door, hint),
         (
-            "the inbox",
+            _("The inbox"),
             summary["inbox_url"],
-            f"{summary['received']:,} messages just came; their links work",
+            ngettext(
+                "{count} message just arrived; its links work",
+                "{count} messages just arrived; their links work",
+                summary["received"],
+            ),
         ),
-        ("the issue on the web", summary["issue_url"], ""),
+        (_("The issue on the web"), summary["issue_url"], ""),
     )
-    console.print("\nLook at")
+    console.print("\n" + _("Where to look:"))
     for name, url, note in places:
         # Not a table: in a narrow terminal it would cut a link off.
         console.print(f"  [bold]{name}[/]" + (f"  [dim]{note}[/]" if note else ""), soft_wrap=True)
         console.print(f"    {url}", soft_wrap=True)
     console.print(
-        "\nLeave by the link in a mail; then send again, in another terminal, to one less:\n"
-        f"  .venv/bin/newsletter --env-file {env_file} send --yes\n",
+        "\n"
+        + _(
+            "Unsubscribe with the link in an email; then send again, from another terminal, to "
+            "one person fewer:"
+        )
+        + f"\n  .venv/bin/newsletter --env-file {env_file} send --yes\n",
         soft_wrap=True,
     )
 
@@ -262,21 +279,23 @@ def _tell(
         print_json(summary or {})
         return
     if summary is None:
-        errors.print("Nothing was sent this time; everything runs all the same.")
-        console.print(f"\nThe web application: {settings.public_url}", soft_wrap=True)
+        errors.print(_("Nothing was sent this time; all parts are running nevertheless."))
+        console.print(
+            "\n" + _("The web application: {url}", url=settings.public_url), soft_wrap=True
+        )
     else:
         _say_where(engine, settings, summary, env_file)
-    errors.print(f"Logs are in {FOLDER / 'logs'}.")
+    errors.print(_("Logs are in {folder}.", folder=FOLDER / "logs"))
 
 
-def _say_restarted(what: str) -> None:
-    errors.print(f"{what} Its log is in {FOLDER / 'logs'}.")
+def _say_restarted(event: Message) -> None:
+    errors.print(_("{event} Its log is in {folder}.", event=event, folder=FOLDER / "logs"))
 
 
 def _stay(supervisor: Supervisor) -> None:
-    errors.print("Running until Ctrl-C.")
+    errors.print(_("Running until you press Ctrl-C."))
     try:
         supervisor.watch()
     except KeyboardInterrupt:
-        errors.print("\nEnding all parts …")
+        errors.print("\n" + _("Stopping all parts …"))
         raise

@@ -101,7 +101,7 @@ class Supervisor:
     environment: dict[str, str]
     in_terminal: bool = False
     stop_seconds: float = _STOP_SECONDS
-    on_restart: Callable[[str], None] | None = None
+    on_restart: Callable[[Message], None] | None = None
     _running: list[_Running] = field(default_factory=list)
     _restarted: list[float] = field(default_factory=list)
 
@@ -208,8 +208,19 @@ class Supervisor:
                     msg("The {name} stopped unexpectedly.", name=each.name),
                     remedy=self._see_log(each.name),
                 )
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-            self.on_restart(f"The {each.name} {how}; it is started again.")
+            if code < 0:
+                how = msg(
+                    "The {name} was ended by signal {signal}; it is being restarted.",
+                    name=each.name,
+                    signal=-code,
+                )
+            else:
+                how = msg(
+                    "The {name} ended with code {code}; it is being restarted.",
+                    name=each.name,
+                    code=code,
+                )
+            self.on_restart(how)
             each.process = self._launch(each.name, each.command)
 
     def _restarts_too_often(self) -> bool:
@@ -263,7 +274,7 @@ def supervised(
     *,
     in_terminal: bool = False,
     stop_seconds: float = _STOP_SECONDS,
-    on_restart: Callable[[str], None] | None = None,
+    on_restart: Callable[[Message], None] | None = None,
 ) -> Iterator[Supervisor]:
     """Run a supervisor whose processes end with this block; SIGTERM ends it as Ctrl-C does."""
     supervisor = Supervisor(

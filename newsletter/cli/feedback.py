@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label, ngettext
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
+from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -20,16 +23,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
+Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
 Since = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC.")
+    datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")
 ]
 
 
 @app.command("list")
 def show_list(
     context: typer.Context,
-    address: Annotated[str, typer.Option(help="A part of the address.")] = "",
+    address: Annotated[str, typer.Option(help="Part of the address.")] = "",
     domain: str = "",
     mailing: int | None = None,
     kind: BounceKind | None = None,
@@ -39,7 +42,7 @@ def show_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     json: Json = False,
 ) -> None:
-    """Search the log of what came back, the newest first."""
+    """Search the log of bounces and complaints, newest first."""
     from rich.markup import escape
     from rich.table import Column, Table
 
@@ -62,7 +65,8 @@ def show_list(
         print_json([as_json(one) for one in found])
         return
     table = Table(
-        *("id", Column("when", no_wrap=True), "address", "kind", "reason", "mailing", "decision"),
+        *(_("ID"), Column(_("When"), no_wrap=True), _("Address"), _("Kind"), _("Reason")),
+        *(_("Mailing"), _("Decision")),
         box=None,
     )
     for one in found:
@@ -71,12 +75,12 @@ def show_list(
             str(row.id),
             format_moment(row.occurred_at),
             escape(row.address) or "[dim]–[/]",
-            row.kind.value,
+            label(row.kind),
             escape(row.reason),
             str(row.mailing_id or ""),
-            one.standing.action.value if one.standing else "",
+            label(one.standing.action) if one.standing else "",
         )
-    console.print(table if found else "Nothing of that kind came back.")
+    console.print(table if found else _("Nothing found."))
 
 
 def as_json(one: LoggedBounce) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def as_json(one: LoggedBounce) -> dict[str, Any]:
 
 @app.command()
 def show(context: typer.Context, bounce: int, json: Json = False) -> None:
-    """Show one: what came, what was decided, on what evidence, and the raw report."""
+    """Show one bounce with its consequences, their evidence and the original report."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -130,18 +134,22 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
     for name, value in as_json(one).items():
         console.print(f"[dim]{name:12}[/] {escape(str('' if value is None else value))}")
     for decision in decisions:
-        undone = f"  undone: {decision['undone_because']}" if decision["undone_at"] else ""
+        undone = ""
+        if decision["undone_at"]:
+            undone = "  " + _("undone: {reason}", reason=decision["undone_because"])
         evidence = ", ".join(f"{name} {value}" for name, value in decision["evidence"].items())
-        console.print(f"[dim]decided     [/] {decision['action']}  {escape(evidence + undone)}")
+        decided = f"{decision['action']}  {escape(evidence + undone)}"
+        console.print(_("{label} {value}", label=f"[dim]{_('decision'):12}[/]", value=decided))
     for made in suppressions:
-        console.print(f"[dim]suppressed  [/] {made['reason']}")
+        reason = made["reason"]
+        console.print(_("{label} {value}", label=f"[dim]{_('suppression'):12}[/]", value=reason))
     console.print()
-    console.print(escape(one.row.raw) or "[dim]The raw report is no longer kept.[/]")
+    console.print(escape(one.row.raw) or f"[dim]{_('The raw report is no longer kept.')}[/]")
 
 
 @app.command()
 def undo(context: typer.Context, bounce: int, reason: Reason, as_: As = None) -> None:
-    """Take back what followed from one: lift its suppression, let a complaint's reader return."""
+    """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
@@ -151,16 +159,16 @@ def undo(context: typer.Context, bounce: int, reason: Reason, as_: As = None) ->
     actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
     with transaction(engine) as session:
         action = undo_bounce(session, actor, bounce, reason=reason)
-    console.print(f"Undone: {action.value}")
+    console.print(_("Undone: {action}", action=label(action)))
 
 
 @app.command()
 def incidents(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Closed ones, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include closed ones.")] = False,
     json: Json = False,
 ) -> None:
-    """List waves of bounces, which suppress nobody until somebody says what they were."""
+    """List incidents: waves of bounces that have no consequences until they are settled."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment, print_json
@@ -187,12 +195,17 @@ def incidents(
         )
         return
     for row in found:
-        state = row.resolution.value if row.resolution else "open"
-        share = f"{row.bounced:,} of {row.mailed:,} mailed, usually {100 * row.usual_rate:.1f} %"
+        state = label(row.resolution) if row.resolution else _("open")
+        share = _(
+            "{bounced} of {mailed} sent, usually {rate} %",
+            bounced=Number(row.bounced),
+            mailed=Number(row.mailed),
+            rate=f"{100 * row.usual_rate:.1f}",
+        )
         console.print(f"[bold]{row.id}[/] {escape(row.subject)} ({state}): {share}")
         console.print(f"  [dim]{format_moment(row.opened_at)}  {escape(row.words[:200])}[/]")
     if not found:
-        console.print("There is no incident.")
+        console.print(_("There are no incidents."))
 
 
 @app.command()
@@ -202,13 +215,13 @@ def settle(
     outage: Annotated[
         bool,
         typer.Option(
-            "--outage/--genuine", help="It says nothing of the people; or they are gone after all."
+            "--outage/--genuine", help="An outage of the receiving side, or genuine bounces."
         ),
     ],
     reason: Reason,
     as_: As = None,
 ) -> None:
-    """Say what a wave was: an outage is excused, a genuine one is judged bounce by bounce."""
+    """Settle an incident: an outage is ignored; genuine bounces are processed one by one."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
@@ -228,21 +241,27 @@ def settle(
             reason=reason,
             keys=build_services(settings, engine).feedback_keys,
         )
-    console.print(f"{judged:,} judged" if judged else "Closed.")
+    console.print(
+        ngettext("{count} bounce processed", "{count} bounces processed", judged)
+        if judged
+        else _("Closed.")
+    )
 
 
 @app.command()
 def rates(
     context: typer.Context,
     domains: Annotated[
-        bool, typer.Option("--domains", help="By recipient domain, not by mailing.")
+        bool, typer.Option("--domains", help="By recipient domain instead of by mailing.")
     ] = False,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Of domains: so many days.")] = 30,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, help="The number of days, with --domains.")
+    ] = 30,
     newsletter: NewsletterName = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     json: Json = False,
 ) -> None:
-    """Show how much came back, by mailing or by domain."""
+    """Show bounce rates by mailing or by domain."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -263,14 +282,14 @@ def rates(
     if json:
         print_json([_rate_as_json(one) for one in found])
         return
-    table = Table("domain" if domains else "mailing", box=None)
-    for name in ("mailed", "hard", "soft", "complaints"):
+    table = Table(_("Domain") if domains else _("Mailing"), box=None)
+    for name in (_("Sent"), _("Hard bounces"), _("Soft bounces"), _("Complaints")):
         table.add_column(name, justify="right")
     for one in found:
         shares = (f"{n:,} ({one.share(n):.2f} %)" for n in (one.hard, one.soft, one.complaints))
         named = one.name if one.title == one.name else f"{one.name} {one.title}"
         table.add_row(escape(named), f"{one.mailed:,}", *shares)
-    console.print(table if found else "Nothing was mailed yet.")
+    console.print(table if found else _("Nothing has been sent yet."))
 
 
 def _rate_as_json(one: Rate) -> dict[str, Any]:
@@ -288,21 +307,23 @@ def _rate_as_json(one: Rate) -> dict[str, Any]:
 def policy(
     context: typer.Context,
     soft_limit: Annotated[
-        int | None, typer.Option(help="Mailings in a row that must come back softly.")
+        int | None, typer.Option(help="The number of consecutive mailings with a soft bounce.")
     ] = None,
-    soft_days: Annotated[int | None, typer.Option(help="Days within which they must.")] = None,
+    soft_days: Annotated[
+        int | None, typer.Option(help="The number of days within which they must occur.")
+    ] = None,
     complaint_everywhere: Annotated[
         bool | None,
         typer.Option(
             "--complaint-everywhere/--complaint-here",
-            help="Whether a complaint ends mail of every newsletter, or of the one.",
+            help="Whether a complaint stops all newsletters or only the one.",
         ),
     ] = None,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Show, or set, when a newsletter stops writing to an address."""
+    """Show or set when a newsletter stops sending to an address."""
     from rich.markup import escape
 
     from newsletter.accounts.command_line import find_actor
@@ -330,13 +351,17 @@ def policy(
     if json:
         print_json(asdict(new))
         return
-    where = "of every newsletter" if new.complaint_everywhere else f"of {row.slug}"
-    console.print("A hard bounce ends mail of every newsletter at once.")
+    console.print(_("A hard bounce stops email from all newsletters immediately."))
     console.print(
-        f"{new.soft_limit} soft ones in a row within {new.soft_days} days do so, too.",
+        _(
+            "So do {count} soft bounces in a row within {days} days.",
+            count=new.soft_limit,
+            days=new.soft_days,
+        ),
         soft_wrap=True,
     )
-    console.print(f"A complaint ends mail {escape(where)} at once.")
+    where = _("all newsletters") if new.complaint_everywhere else escape(row.slug)
+    console.print(_("A complaint stops email from {newsletter} immediately.", newsletter=where))
 
 
 def _only(session: Session, newsletter: str | None) -> list[int] | None:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import text
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.errors import ContentError, ExitCode, Place
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import msg, written
+from newsletter.i18n.values import Size
 from newsletter.rendering.model import Publisher
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from newsletter.rendering.model import RenderedIssue
     from newsletter.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Bring in, check, render and list issues.")
+app = typer.Typer(no_args_is_help=True, help="Import, check, render and list issues.")
 
 File = Annotated[Path, typer.Argument(help="Markdown with front matter, or a plain-text digest.")]
 #: Stands in for a newsletter's own when an issue is looked at before there is one.
@@ -34,7 +37,7 @@ _PREVIEW = Publisher(
 )
 
 #: What cannot be seen, by its name.
-_AFTER = {"": "taken out", " ": "a space", "\n": "U+000A"}
+_AFTER = {"": msg("removed"), " ": msg("a space"), "\n": written("U+000A")}
 
 
 def read_file(path: Path) -> ReadIssue:
@@ -62,11 +65,18 @@ def _show_reading(read: ReadIssue) -> None:
 
     for change in read.changes:
         before = " ".join(f"U+{ord(character):04X}" for character in change.before[:4])
-        after = _AFTER.get(change.after, change.after)
-        console.print(f"[dim]line {change.line}: {change.reason}: {before} → {escape(after)}[/]")
+        after = text(_AFTER.get(change.after, change.after))
+        where = _("line {line}: ", line=change.line)
+        console.print(f"[dim]{where}{change.reason}: {before} → {escape(after)}[/]")
     for line in read.unplaced:
         console.print(
-            f"[yellow]line {line.line} kept, its place is a guess:[/] {escape(line.text)}"
+            _(
+                "{start}Line {line} was kept, but its place is uncertain:{end} {text}",
+                start="[yellow]",
+                line=line.line,
+                end="[/]",
+                text=escape(line.text),
+            )
         )
 
 
@@ -78,9 +88,9 @@ def import_issue(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Bring an issue in, in place of an earlier one of the same date and number.
+    """Import an issue, replacing an earlier one with the same date and number.
 
-    One that was sent, or is about to be, is not replaced: what was sent does not change.
+    An issue that was sent, or is scheduled, is not replaced.
     """
     from rich.markup import escape
 
@@ -116,12 +126,14 @@ def import_issue(
         )
         return
     _show_reading(read)
-    console.print(f"Issue [bold]{row.slug}[/] is in: {escape(row.title)}")
+    console.print(
+        _("Issue {issue} was saved: {title}", issue=f"[bold]{row.slug}[/]", title=escape(row.title))
+    )
 
 
 @app.command()
 def check(context: typer.Context, file: File, json: Json = False) -> None:
-    """Read, render and check an issue without keeping it; say what to mend before sending."""
+    """Read, render and check an issue without saving it; show what to correct before sending."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -152,10 +164,17 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
     else:
         _show_reading(read)
         show_findings(found.findings, lines_of=lines_of)
-        verdict = "[bold red]not ready[/]" if found.blocked else "[green]ready[/]"
+        ready = f"[green]{_('ready')}[/]"
+        verdict = f"[bold red]{_('not ready')}[/]" if found.blocked else ready
         console.print(
-            f"{verdict} {escape(read.issue.title)} ({read.format}, {read.encoding}); "
-            f"HTML {size / 1000:.1f} KB, Gmail clips at 102 KB"
+            _(
+                "{verdict} {title} ({format}, {encoding}); HTML {size}, Gmail clips at 102 kB",
+                verdict=verdict,
+                title=escape(read.issue.title),
+                format=read.format,
+                encoding=read.encoding,
+                size=Size(size),
+            )
         )
     if found.blocked:
         raise typer.Exit(ExitCode.BAD_INPUT)
@@ -191,10 +210,10 @@ def render(
     context: typer.Context,
     file: File,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write into.")],
-    template: Annotated[str, typer.Option(help="The template, when not the issue's own.")] = "",
+    template: Annotated[str, typer.Option(help="The template, instead of the issue's own.")] = "",
     json: Json = False,
 ) -> None:
-    """Write issue.html, issue.txt and issue.eml, as a reader would get them."""
+    """Write issue.html, issue.txt and issue.eml as a reader would receive them."""
     from newsletter.cli.console import console, print_json
     from newsletter.message.frame import Identity, MessageFrame, Recipient
     from newsletter.rendering.model import Slot
@@ -236,7 +255,7 @@ def render(
         print_json({name: len(octets) for name, octets in files.items()})
         return
     for name, octets in files.items():
-        console.print(f"{output / name}  [dim]{len(octets) / 1000:.1f} KB[/]")
+        console.print(f"{output / name}  [dim]{text(Size(len(octets)))}[/]")
 
 
 @app.command("list")
@@ -258,9 +277,9 @@ def show_issues(
         print_json([{"issue": row.slug, "title": row.title} for row in rows])
         return
     if not rows:
-        console.print("There is no issue yet. Bring one in: newsletter issue import FILE")
+        console.print(_("There is no issue yet. Add one with: newsletter issue import FILE"))
         return
-    table = Table("issue", "date", "title", box=None)
+    table = Table(_("Issue"), _("Date"), _("Title"), box=None)
     for row in rows:
         table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
     console.print(table)
@@ -270,11 +289,14 @@ def show_issues(
 def bring_picture(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 10 MB.")],
-    alt: Annotated[str, typer.Option(help="Alternative text: what it shows; asked for.")] = "",
+    alt: Annotated[
+        str,
+        typer.Option(help="The alternative text: what the picture shows; asked for if omitted."),
+    ] = "",
     newsletter: NewsletterName = None,
     json: Json = False,
 ) -> None:
-    """Bring a picture in, and print the Markdown that shows it in an issue."""
+    """Add a picture, and print the Markdown that shows it in an issue."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.issues.images import encode_image, keep_image
@@ -283,7 +305,7 @@ def bring_picture(
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
-    alt = alt or ask("What does it show?", option="--alt")
+    alt = alt or ask(_("What does the picture show?"), option="--alt")
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.errors import ConflictError, Place
 from newsletter.i18n.messages import msg
 
-app = typer.Typer(no_args_is_help=True, help="See the keys that signed links; give one up.")
+app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; give one up.")
 
 
 @app.command("list")
 def list_known(context: typer.Context, json: Json = False) -> None:
-    """List the keys that this database was used with, by fingerprint."""
+    """List the signing keys that this database was used with."""
     from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from newsletter.operations.signing_keys import fingerprint, list_keys
@@ -42,12 +43,18 @@ def list_known(context: typer.Context, json: Json = False) -> None:
         )
         return
     for key in known:
-        state = "present" if key.fingerprint in present else "gone"
+        state = _("present") if key.fingerprint in present else _("missing")
         if key.forgotten_at is not None:
-            state += f", given up {format_day(key.forgotten_at)}"
-        use = "signed mail of the last year" if key.in_use else "signed nothing of the last year"
+            state = _("given up on {day}", day=format_day(key.forgotten_at))
+        use = _("used in the last year") if key.in_use else _("not used in the last year")
         console.print(
-            f"[bold]{key.fingerprint}[/] since {format_day(key.first_seen_at)}: {state}, {use}"
+            _(
+                "{key} since {day}: {state}, {use}",
+                key=f"[bold]{key.fingerprint}[/]",
+                day=format_day(key.first_seen_at),
+                state=state,
+                use=use,
+            )
         )
 
 
@@ -55,10 +62,10 @@ def list_known(context: typer.Context, json: Json = False) -> None:
 def forget(
     context: typer.Context,
     fingerprint: str,
-    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
     as_: As = None,
 ) -> None:
-    """Go on without a key: links in mails that it signed lead nowhere from now on."""
+    """Give up a key: links in emails signed with it stop working."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.operations.signing_keys import forget_key
 
@@ -72,10 +79,13 @@ def dkim(
     domain: Annotated[str, typer.Argument(help="The domain of the sender address.")],
     selector: Annotated[str, typer.Argument(help="A name for this key, such as nl2026.")],
     ed25519: Annotated[
-        bool, typer.Option("--ed25519", help="Ed25519, beside an RSA key, never alone.")
+        bool,
+        typer.Option(
+            "--ed25519", help="Create an Ed25519 key, to be used in addition to an RSA key."
+        ),
     ] = False,
 ) -> None:
-    """Make a DKIM key, and say what to put into DNS and into the settings."""
+    """Create a DKIM key, and show what to add to DNS and to the settings."""
     from newsletter.cli.console import console
     from newsletter.message.dkim import make_key
 
@@ -92,8 +102,8 @@ def dkim(
             remedy=msg("Choose another name."),
         ) from None
     path.write_bytes(key.to_pem())
-    console.print("Put this TXT record into DNS:")
+    console.print(_("Add this TXT record to DNS:"))
     console.print(f"  {selector}._domainkey.{domain}", style="bold")
     console.print(f"  {key.dns_record()}", soft_wrap=True, markup=False, highlight=False)
-    console.print("When it is there, add this to DKIM_KEYS in the settings of all workers:")
+    console.print(_("Once it is published, add this to DKIM_KEYS in the settings of all workers:"))
     console.print(f"  {domain}:{selector}:{path}", soft_wrap=True, markup=False, highlight=False)

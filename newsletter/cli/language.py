@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from functools import cache
 
-from newsletter.i18n.catalogue import SOURCE_LANGUAGE
+from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.values import Worded
 
@@ -18,6 +19,33 @@ def terminal_language() -> Language:
     return nearest_language(chosen.partition(".")[0].replace("_", "-"), SOURCE_LANGUAGE)
 
 
-def text(words: Worded | str) -> str:
+@cache
+def _words() -> Words:
+    return Words(terminal_language())
+
+
+def gettext(words: str, /, **values: object) -> str:
+    """Return a text in the terminal's language, with its values put in."""
+    return _words().gettext(words, **values)
+
+
+def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
+    """Return the form of a text that fits a number, which is ``{count}`` in it."""
+    return _words().ngettext(one, many, number, **values)
+
+
+def pgettext(context: str, words: str, /, **values: object) -> str:
+    """Return a text that has several meanings, told apart by ``context``."""
+    return _words().pgettext(context, words, **values)
+
+
+def text(words: Worded | str | None) -> str:
     """Return a message in the terminal's language; plain text as it is."""
-    return words.in_language(terminal_language()) if isinstance(words, Worded) else words
+    return words.in_language(terminal_language()) if isinstance(words, Worded) else words or ""
+
+
+def label(word: StrEnum) -> str:
+    """Return what a word of the vocabulary is called, as it stands within a line."""
+    from newsletter.database.words import name_of
+
+    return text(name_of(word)).lower()

@@ -33,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Write an issue, send it to a list, lose nobody, mail nobody twice.",
+    help="Write newsletters and send them reliably.",
 )
 bounce_app.add_typer(feedback.app)
 bounce_app.command("listen")(bounces.listen_for_bounces)
@@ -75,7 +75,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     env_file: Annotated[
-        Path | None, typer.Option(help="The file of settings, in place of .env here.")
+        Path | None, typer.Option(help="The settings file, instead of .env in this folder.")
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -87,9 +87,11 @@ def options(
 
 def run() -> None:
     """Run the command line; what goes wrong is said without a stack trace."""
+    from newsletter.cli import usage
+
     write_privately()
     try:
-        app()
+        usage.run(app)
     except NewsletterError as error:
         _end(error)
     except Exception as error:  # noqa: BLE001 - the last edge before a person

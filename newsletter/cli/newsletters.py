@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Visibility
@@ -25,12 +26,12 @@ def init(
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
     visibility: Annotated[
-        Visibility, typer.Option(help="Who may read it on the web; its settings change it.")
+        Visibility, typer.Option(help="Who may read it on the web.")
     ] = Visibility.PRIVATE,
 ) -> None:
-    """Write .env with a new key if no key is set, and create a newsletter.
+    """Create a newsletter, and .env with a new key if no key is set.
 
-    What is not given is asked for.
+    Missing values are asked for.
     """
     from rich.markup import escape
 
@@ -40,11 +41,11 @@ def init(
     from newsletter.newsletters.actions import create_newsletter
     from newsletter.newsletters.publications import NewsletterDraft
 
-    slug = slug or ask("Short name (a-z, 0-9, -)", option="--slug")
-    name = name or ask("Name of the newsletter", option="--name")
-    from_address = from_address or ask("Sender address", option="--from-address")
+    slug = slug or ask(_("Short name (a-z, 0-9, -)"), option="--slug")
+    name = name or ask(_("Name of the newsletter"), option="--name")
+    from_address = from_address or ask(_("Sender address"), option="--from-address")
     postal_address = postal_address or ask(
-        "Postal address of the sender", option="--postal-address"
+        _("Postal address of the sender"), option="--postal-address"
     )
     env_file = Path(".env")
     settings = settings_of(context)
@@ -52,7 +53,7 @@ def init(
     if is_bare and not settings.secret_keys:
         env_file.touch(mode=0o600)
         env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
-        console.print("Wrote .env with a new signing key; .env.example explains all settings.")
+        console.print(_("Wrote .env with a new signing key; .env.example explains all settings."))
     draft = NewsletterDraft(
         slug=slug,
         name=name,
@@ -68,5 +69,8 @@ def init(
     with transaction(engine) as session:
         create_newsletter(session, actor, draft)
     console.print(
-        f"Newsletter [bold]{escape(slug)}[/] is there. Next: newsletter issue import FILE"
+        _(
+            "The newsletter {slug} was created. Next: newsletter issue import FILE",
+            slug=f"[bold]{escape(slug)}[/]",
+        )
     )

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label, ngettext
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
+from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,20 +25,22 @@ if TYPE_CHECKING:
     from newsletter.operations.overview import Overview
 
 mailings = typer.Typer(
-    no_args_is_help=True, help="Hold, resume, cancel a mailing; settle what is in doubt."
+    no_args_is_help=True, help="Pause, resume and cancel mailings; settle uncertain deliveries."
 )
-relays = typer.Typer(no_args_is_help=True, help="See, hold and let go the relays.")
-domains = typer.Typer(no_args_is_help=True, help="See, hold and let go recipient domains.")
-suppressions = typer.Typer(no_args_is_help=True, help="See why an address gets no mail; lift it.")
+relays = typer.Typer(no_args_is_help=True, help="List, hold and release relays.")
+domains = typer.Typer(no_args_is_help=True, help="List, hold and release recipient domains.")
+suppressions = typer.Typer(
+    no_args_is_help=True, help="Show why an address is suppressed; lift a suppression."
+)
 
-Reason = Annotated[str, typer.Option(help="Why, for whoever looks next.")]
+Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
 
 
 @mailings.command()
 def pause(
     context: typer.Context, mailing: int, reason: Reason = "held by command", as_: As = None
 ) -> None:
-    """Hold a mailing; workers stop within two seconds."""
+    """Pause a mailing; workers stop within two seconds."""
     from newsletter.mailings.actions import pause as pause_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
@@ -48,12 +53,15 @@ def resume(
     mailing: int,
     even_twice: Annotated[
         bool,
-        typer.Option("--even-twice", help="After a restore: also to whom may have got it."),
+        typer.Option(
+            "--even-twice",
+            help="After a restore: also send to people who may have received it already.",
+        ),
     ] = False,
     reason: Reason = "by command",
     as_: As = None,
 ) -> None:
-    """Let a held mailing go on."""
+    """Resume a paused mailing."""
     from newsletter.mailings.actions import resume as resume_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
@@ -64,7 +72,7 @@ def resume(
 def cancel(
     context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
 ) -> None:
-    """End a mailing; whoever did not get it yet is skipped."""
+    """Cancel a mailing; those who have not received it yet are skipped."""
     from newsletter.mailings.actions import cancel as cancel_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
@@ -98,7 +106,7 @@ def show_deliveries(
     limit: Annotated[int, typer.Option(min=1)] = 1000,
     json: Json = False,
 ) -> None:
-    """List a mailing's deliveries in one state, with why: uncertain, failed, skipped and others."""
+    """List the deliveries of a mailing in one state, with the reason."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -133,7 +141,7 @@ def show_deliveries(
     for one in found:
         known = f"<{ids.get(one.position, '')}> {one.queue_id} {one.reply}"
         console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
-    console.print(f"{len(found):,} {state.value}")
+    console.print(_("{count} {state}", count=Number(len(found)), state=label(state)))
 
 
 @mailings.command()
@@ -141,11 +149,13 @@ def settle(
     context: typer.Context,
     mailing: int,
     resend: Annotated[
-        bool | None, typer.Option("--resend/--leave", help="Send again, or take as arrived.")
+        bool | None, typer.Option("--resend/--leave", help="Send again, or mark as received.")
     ] = None,
     journals: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="A worker host's DATA_DIR/journals."),
+        typer.Option(
+            exists=True, file_okay=False, help="The folder DATA_DIR/journals of a worker host."
+        ),
     ] = None,
     log: Annotated[
         Path | None,
@@ -154,10 +164,9 @@ def settle(
     reason: Reason = "by command",
     as_: As = None,
 ) -> None:
-    """Settle what is uncertain, by evidence or by your word.
+    """Settle uncertain deliveries, by records or by decision.
 
-    Journals and the relay's log prove what was taken; they tell also whom a restored database does
-    not know to have got the mailing.
+    Journals and the relay's log prove what was accepted, also what a restored database lost.
     """
     from newsletter.cli.console import console
     from newsletter.mailings.actions import settle as settle_mailing
@@ -167,13 +176,25 @@ def settle(
     if journals is not None or log is not None:
         key = build_services(settings_of(context), engine).message_id_key
         count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
-        console.print(f"{count:,} settled by what was logged")
+        console.print(
+            ngettext(
+                "{count} delivery settled by the records",
+                "{count} deliveries settled by the records",
+                count,
+            )
+        )
     elif resend is None:
-        raise typer.BadParameter("say --resend, --leave, --journals FOLDER or --log FILE")
+        raise typer.BadParameter(_("Use --resend, --leave, --journals FOLDER or --log FILE."))
     if resend is None:
         return
     count = settle_mailing(engine, actor, mailing, resend=resend, reason=reason)
-    console.print(f"{count:,} {'sent again' if resend else 'taken as arrived'}")
+    console.print(
+        _again(count)
+        if resend
+        else ngettext(
+            "{count} delivery marked as received", "{count} deliveries marked as received", count
+        )
+    )
 
 
 def _prove(
@@ -205,18 +226,24 @@ def _prove(
 def retry(
     context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
 ) -> None:
-    """Send what failed once more."""
+    """Send failed deliveries again."""
     from newsletter.cli.console import console
     from newsletter.mailings.actions import retry as retry_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
     count = retry_mailing(engine, actor, mailing, reason=reason)
-    console.print(f"{count:,} sent again")
+    console.print(_again(count))
+
+
+def _again(count: int) -> str:
+    return ngettext(
+        "{count} delivery will be sent again", "{count} deliveries will be sent again", count
+    )
 
 
 @relays.command("list")
 def list_relays(context: typer.Context, json: Json = False) -> None:
-    """Show the relays that take nothing now."""
+    """List the relays that accept no mail at present."""
     from newsletter.cli.console import console, print_json
     from newsletter.mailings.relays import resting_relays
 
@@ -236,14 +263,14 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
     elif found:
         show_relays(found)
     else:
-        console.print("No relay is held, and none refuses mail.")
+        console.print(_("No relay is on hold, and none refuses mail."))
 
 
 @relays.command()
 def hold(
     context: typer.Context, name: str, reason: Reason = "held by command", as_: As = None
 ) -> None:
-    """Send nothing by a relay, such as smtp:mail.example.jp:587, until it is let go."""
+    """Hold a relay, such as smtp:mail.example.jp:587, until it is released."""
     from newsletter.operations.actions import hold_relay
     from workers.transports import relay_names
 
@@ -256,7 +283,7 @@ def hold(
 def release(
     context: typer.Context, name: str, reason: Reason = "by command", as_: As = None
 ) -> None:
-    """Send by a relay again."""
+    """Send through a relay again."""
     from newsletter.operations.actions import release_relay
 
     engine, actor = _on_all(context, as_)
@@ -270,13 +297,17 @@ def show_relays(found: Sequence[RelayState]) -> None:
     from newsletter.cli.console import console, format_clock
 
     for relay in found:
-        until = "held" if relay.held else f"asked again {format_clock(relay.retry_at)}"
+        until = (
+            _("on hold")
+            if relay.held
+            else _("next attempt at {time}", time=format_clock(relay.retry_at))
+        )
         console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
 
 
 @domains.command("list")
 def list_domains(context: typer.Context, json: Json = False) -> None:
-    """Show the recipient domains that are held."""
+    """List the recipient domains that are on hold."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment, print_json
@@ -290,17 +321,17 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
             [{"domain": one.domain, "reason": one.reason, "since": one.since} for one in found]
         )
     for one in found if not json else ():
-        since = f"since {format_moment(one.since)}"
-        console.print(f"[bold]{escape(one.domain)}[/] held {since}: {escape(one.reason)}")
+        since = _("on hold since {moment}", moment=format_moment(one.since))
+        console.print(f"[bold]{escape(one.domain)}[/] {since}: {escape(one.reason)}")
     if not found and not json:
-        console.print("No domain is held.")
+        console.print(_("No domain is on hold."))
 
 
 @domains.command("hold")
 def hold_one(
     context: typer.Context, domain: str, reason: Reason = "held by command", as_: As = None
 ) -> None:
-    """Send nothing to a recipient domain until it is let go; it is looked at each minute."""
+    """Hold a recipient domain: nothing is sent to it until it is released."""
     from newsletter.operations.actions import hold_domain
 
     engine, actor = _on_all(context, as_)
@@ -311,7 +342,7 @@ def hold_one(
 def release_one(
     context: typer.Context, domain: str, reason: Reason = "by command", as_: As = None
 ) -> None:
-    """Send to a recipient domain again; what waited goes on within a minute."""
+    """Release a recipient domain; waiting deliveries continue within a minute."""
     from newsletter.operations.actions import release_domain
 
     engine, actor = _on_all(context, as_)
@@ -320,12 +351,16 @@ def release_one(
 
 def drain(
     context: typer.Context,
-    worker: Annotated[str, typer.Argument(help="Its name, such as bulk@host; see status.")],
-    undo: Annotated[bool, typer.Option("--undo", help="Let it take batches again.")] = False,
+    worker: Annotated[
+        str, typer.Argument(help="The worker's name, such as bulk@host; see newsletter status.")
+    ],
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let the worker take batches again.")
+    ] = False,
     reason: Reason = "by command",
     as_: As = None,
 ) -> None:
-    """Let a worker finish its messages in flight and take no new batch, until --undo."""
+    """Drain a worker: it finishes its current messages and takes no new batches, until --undo."""
     from newsletter.operations.actions import drain_worker, undrain_worker
 
     engine, actor = _on_all(context, as_)
@@ -335,7 +370,7 @@ def drain(
 
 @suppressions.command("show")
 def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
-    """Show why an address gets no mail."""
+    """Show why an address is suppressed."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment, print_json
@@ -365,24 +400,24 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
         )
         return
     for one in found:
-        scope = one.newsletter or "all newsletters"
-        words = escape(one.reply or one.evidence or "no evidence kept")
+        scope = one.newsletter or _("all newsletters")
+        words = escape(one.reply or one.evidence or _("no evidence kept"))
         console.print(
-            f"[bold]{one.suppression_id}[/] {one.reason.value}, {escape(scope)}, "
+            f"[bold]{one.suppression_id}[/] {label(one.reason)}, {escape(scope)}, "
             f"{format_moment(one.since)}: {words}"
         )
     if not found:
-        console.print("Nothing suppresses this address.")
+        console.print(_("This address is not suppressed."))
 
 
 @suppressions.command("lift")
 def lift(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(help="Its number, from newsletter suppression show.")],
-    reason: Annotated[str, typer.Option(help="Why, for whoever looks next.")],
+    number: Annotated[int, typer.Argument(help="The number shown by newsletter suppression show.")],
+    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
     as_: As = None,
 ) -> None:
-    """Let a suppressed address get mail again."""
+    """Lift the suppression of an address."""
     from newsletter.operations.actions import lift_suppression
 
     engine, actor = _on_all(context, as_)
@@ -391,13 +426,14 @@ def lift(
 
 def status(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(help="How many mailings.")] = 5,
+    limit: Annotated[int, typer.Option(help="The number of mailings.")] = 5,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show all of operations, live, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", "-w", help="Show the live overview of operations until Ctrl-C."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show whether something is wrong, and where the newest mailings stand."""
+    """Show the state of the system and the progress of the newest mailings."""
     from newsletter.cli import overview
     from newsletter.cli.console import console, print_json
     from newsletter.cli.send import as_json, show
@@ -426,4 +462,4 @@ def status(
     if found:
         show(*found)
     else:
-        console.print("Nothing was sent yet. Send the newest issue: newsletter send")
+        console.print(_("Nothing has been sent yet. Send the newest issue with: newsletter send"))

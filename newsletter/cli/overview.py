@@ -15,7 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from newsletter.cli.console import console, format_moment
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label, ngettext, text
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
+from newsletter.database.words import name_of
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number, Size
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Alarm, Severity
 from newsletter.operations.attention import UnsettledMailing
@@ -26,6 +31,11 @@ _STYLES = {
     Severity.CRITICAL: "bold white on red",
     Severity.WARNING: "black on yellow",
     Severity.NOTE: "black on cyan",
+}
+_SEVERITIES = {
+    Severity.CRITICAL: msg("Critical"),
+    Severity.WARNING: msg("Warning"),
+    Severity.NOTE: msg("Note"),
 }
 _STATES = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 _SHOWN_DOMAINS = 8
@@ -79,15 +89,16 @@ def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
     clock = f"[dim]{format_moment(seen.taken_at, seconds=True)}[/]"
     grave = [alarm for alarm in alarms if alarm.severity is not Severity.NOTE]
     if not grave:
-        return Text.from_markup(f"[black on green] All is well [/]  {clock}")
+        return Text.from_markup(f"[black on green] {_('All systems normal')} [/]  {clock}")
     worst = grave[0].severity
-    return Text.from_markup(f"[{_STYLES[worst]}] {len(grave)} to look at [/]  {clock}")
+    count = ngettext("{count} needs attention", "{count} need attention", len(grave))
+    return Text.from_markup(f"[{_STYLES[worst]}] {count} [/]  {clock}")
 
 
 def _alarm_line(alarm: Alarm) -> RenderableType:
-    line = Text.assemble((f" {alarm.severity.value} ", _STYLES[alarm.severity]), " ")
-    line.append(str(alarm.what), style="bold")
-    line.append(f"  {alarm.remedy}", style="dim")
+    line = Text.assemble((f" {text(_SEVERITIES[alarm.severity])} ", _STYLES[alarm.severity]), " ")
+    line.append(text(alarm.what), style="bold")
+    line.append(f"  {text(alarm.remedy)}", style="dim")
     return line
 
 
@@ -95,35 +106,43 @@ def _figures(seen: Overview) -> RenderableType:
     work = seen.backlog
     table = Table.grid(padding=(0, 3))
     day = ", ".join(
-        f"{seen.day.get(state, 0):,} {state.value}"
+        _("{count} {state}", count=Number(seen.day.get(state, 0)), state=label(state))
         for state in DeliveryState
         if seen.day.get(state)
     )
-    table.add_row("[dim]rate[/]", f"[bold]{_rate(seen.per_minute)}[/] a minute, last 5 min")
-    table.add_row("[dim]24 hours[/]", day or "nothing sent")
-    waits = [f"[bold]{work.due:,}[/] batches due"]
+    rate = f"[bold]{_rate(seen.per_minute)}[/]"
+    table.add_row(_dim(_("Rate")), _("{rate} a minute, last 5 minutes", rate=rate))
+    table.add_row(_dim(_("24 hours")), day or _("nothing sent"))
+    waits = [_("{count} batches due", count=f"[bold]{text(Number(work.due))}[/]")]
     if work.oldest_due_at is not None:
-        waits.append(f"the oldest for {_age(seen.taken_at, work.oldest_due_at)}")
-    waits += [f"{work.leased:,} being sent", f"{work.later:,} later"]
+        waits.append(_("the oldest for {age}", age=_age(seen.taken_at, work.oldest_due_at)))
+    waits += [
+        _("{count} being sent", count=Number(work.leased)),
+        _("{count} later", count=Number(work.later)),
+    ]
     if work.urgent_due:
-        waits.append(f"[bold]{work.urgent_due:,}[/] urgent")
-    table.add_row("[dim]queue[/]", ", ".join(waits))
-    table.add_row("[dim]database[/]", f"{seen.database.kind}, {seen.database.milliseconds:.1f} ms")
-    table.add_row("[dim]redis[/]", _broker_words(seen))
+        waits.append(_("{count} urgent", count=f"[bold]{text(Number(work.urgent_due))}[/]"))
+    table.add_row(_dim(_("Queue")), ", ".join(waits))
+    table.add_row(_dim(_("Database")), f"{seen.database.kind}, {seen.database.milliseconds:.1f} ms")
+    table.add_row(_dim("Redis"), _broker_words(seen))
     round_at = seen.round_at
-    table.add_row("[dim]last round[/]", "never" if round_at is None else _ago(seen, round_at))
+    table.add_row(_dim(_("Last round")), _("never") if round_at is None else _ago(seen, round_at))
     return table
 
 
 def _broker_words(seen: Overview) -> str:
     broker = seen.broker
     if broker is None:
-        return "[dim]none set: the parts start by themselves[/]"
+        return _dim(_("not configured: the parts start by themselves"))
     if broker.problem:
         return f"[red]{escape(broker.problem)}[/]"
     depths = ", ".join(f"{name} {depth:,}" for name, depth in broker.depths.items())
-    used = f"{broker.used_memory / 1_000_000:.1f} MB"
-    return f"{broker.milliseconds:.1f} ms, {used}, {broker.policy or 'policy unknown'}; {depths}"
+    used = text(Size(broker.used_memory))
+    return f"{broker.milliseconds:.1f} ms, {used}, {broker.policy or _('policy unknown')}; {depths}"
+
+
+def _dim(words: str) -> str:
+    return f"[dim]{words}[/]"
 
 
 def _table(title: str, *columns: str, numbers: int = 0) -> Table:
@@ -135,18 +154,25 @@ def _table(title: str, *columns: str, numbers: int = 0) -> Table:
 
 
 def _processes(seen: Overview) -> RenderableType:
-    table = _table("Workers and beat", "worker", "pid", "state", "sends", "version", "seen")
+    table = _table(
+        _("Workers and beat"),
+        *(_("Worker"), "PID", _("State"), _("Activity"), _("Version"), _("Last report")),
+    )
     for each in seen.processes:
         process, activity = each.process, each.activity
         if each.lost:
-            state = "[red]lost[/]"
+            state = f"[red]{_('not responding')}[/]"
         elif each.draining:
-            state = "[cyan]draining[/]"
+            state = f"[cyan]{_('draining')}[/]"
         else:
-            state = "[green]alive[/]"
-        sends = "–" if process.kind is ProcessKind.BEAT else "waits"
+            state = f"[green]{_('running')}[/]"
+        sends = "–" if process.kind is ProcessKind.BEAT else _("waiting")
         if activity.mailing_id is not None:
-            sends = f"mailing {activity.mailing_id}, batch {activity.batch_number}"
+            sends = _(
+                "mailing {mailing}, batch {batch}",
+                mailing=activity.mailing_id,
+                batch=activity.batch_number,
+            )
         table.add_row(
             escape(process.node or f"beat@{process.host}"),
             str(process.pid),
@@ -156,38 +182,42 @@ def _processes(seen: Overview) -> RenderableType:
             _ago(seen, each.seen_at),
         )
     if not seen.processes:
-        table.add_row("[dim]none[/]")
+        table.add_row(_dim(_("none")))
     return table
 
 
 def _relays(seen: Overview) -> RenderableType:
-    names = [f"{state.value} 24 h" for state in _STATES]
-    table = _table("Relays", "relay", "state", "a minute", *names, numbers=4)
+    names = [_("{state} (24 h)", state=text(name_of(state))) for state in _STATES]
+    table = _table(_("Relays"), _("Relay"), _("State"), _("Per minute"), *names, numbers=4)
     for relay in seen.relays:
-        state = "[green]takes mail[/]"
+        state = f"[green]{_('accepting mail')}[/]"
         if relay.resting is not None:
-            word = "held" if relay.resting.held else "takes nothing"
+            word = _("on hold") if relay.resting.held else _("not accepting mail")
             state = f"[yellow]{word}[/] {escape(relay.resting.reason)[:60]}"
         table.add_row(
             escape(relay.name), state, _rate(relay.tally.per_minute), *_counts(relay.tally.day)
         )
     if not seen.relays:
-        table.add_row("[dim]nothing was sent yet[/]")
+        table.add_row(_dim(_("Nothing has been sent yet.")))
     return table
 
 
 def _domains(seen: Overview) -> RenderableType:
-    names = [f"{state.value} 24 h" for state in _STATES]
-    table = _table("Recipient domains", "domain", "state", "deferred lately", *names, numbers=4)
+    names = [_("{state} (24 h)", state=text(name_of(state))) for state in _STATES]
+    table = _table(
+        _("Recipient domains"), _("Domain"), _("State"), _("Recently deferred"), *names, numbers=4
+    )
     for domain in seen.domains[:_SHOWN_DOMAINS]:
-        state = "[cyan]held[/]" if domain.held is not None else ""
+        state = f"[cyan]{_('on hold')}[/]" if domain.held is not None else ""
         share = f"{domain.tally.share(DeliveryState.DEFERRED):.0%}"
         table.add_row(escape(domain.name), state, share, *_counts(domain.tally.day))
     return table
 
 
 def _deferred(seen: Overview) -> RenderableType:
-    table = _table("Deferred, and why", "code", "about", "example", "count", numbers=1)
+    table = _table(
+        _("Deferred, by reason"), _("Code"), _("About"), _("Example"), _("Number"), numbers=1
+    )
     for group in seen.deferred:
         table.add_row(
             group.status or "–",
@@ -199,7 +229,9 @@ def _deferred(seen: Overview) -> RenderableType:
 
 
 def _unsettled(seen: Overview) -> RenderableType:
-    table = _table("Waits for a decision", "mailing", "what", "command", "count", numbers=1)
+    table = _table(
+        _("Needs a decision"), _("Mailing"), _("What"), _("Command"), _("Number"), numbers=1
+    )
 
     def add(mailing: UnsettledMailing, what: str, command: str) -> None:
         name = f"{mailing.mailing_id} {escape(mailing.subject)[:40]}"
@@ -207,10 +239,14 @@ def _unsettled(seen: Overview) -> RenderableType:
 
     for mailing in seen.uncertain:
         add(
-            mailing, "uncertain", f"newsletter mailing settle {mailing.mailing_id} --resend|--leave"
+            mailing,
+            label(DeliveryState.UNCERTAIN),
+            f"newsletter mailing settle {mailing.mailing_id} --resend|--leave",
         )
     for mailing in seen.failed:
-        what = f"failed, {mailing.poison} poison" if mailing.poison else "failed"
+        what = label(DeliveryState.FAILED)
+        if mailing.poison:
+            what = _("{state}, {count} unsendable", state=what, count=mailing.poison)
         add(mailing, what, f"newsletter mailing retry {mailing.mailing_id}")
     return table
 
@@ -224,11 +260,13 @@ def _rate(per_minute: float) -> str:
 
 
 def _ago(seen: Overview, moment: datetime) -> str:
-    return f"{_age(seen.taken_at, moment)} ago"
+    return _("{age} ago", age=_age(seen.taken_at, moment))
 
 
 def _age(moment: datetime, since: datetime) -> str:
     seconds = max(0, round((moment - since).total_seconds()))
     if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"  # noqa: PLR2004
+        return _("{count} s", count=seconds)
+    if seconds < 7200:  # noqa: PLR2004 - two hours
+        return _("{count} min", count=seconds // 60)
+    return _("{count} h", count=seconds // 3600)

@@ -8,13 +8,21 @@ from typing import Any
 from rich.markup import escape
 
 from newsletter.cli.console import console, errors
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import ngettext, text
 from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
-from newsletter.i18n.messages import in_each_language, msg
+from newsletter.i18n.messages import in_each_language, msg, pmsg
 from newsletter.issues.findings import Finding, Severity
 from newsletter.rendering.preflight import Preflight
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HINT: "dim"}
+
+_SEVERITIES = {
+    Severity.ERROR: pmsg("finding", "error"),
+    Severity.WARNING: pmsg("finding", "warning"),
+    Severity.HINT: pmsg("finding", "hint"),
+}
 
 
 def show_findings(
@@ -26,13 +34,22 @@ def show_findings(
     for finding in findings:
         colour = _COLOURS[finding.severity]
         first, last = lines_of(finding)
-        line = f", line {first}" if first == last else f", lines {first} to {last}"
-        where = escape(str(finding.place.described())) + (line if first else "")
+        line = (
+            _(", line {line}", line=first)
+            if first == last
+            else _(", lines {first} to {last}", first=first, last=last)
+        )
+        where = escape(text(finding.place.described())) + (line if first else "")
         console.print(
-            f"[{colour}]{finding.severity.value}[/] {where}: {escape(str(finding.message))}",
+            _(
+                "{severity} {where}: {message}",
+                severity=f"[{colour}]{text(_SEVERITIES[finding.severity])}[/]",
+                where=where,
+                message=escape(text(finding.message)),
+            ),
             soft_wrap=True,
         )
-        console.print(f"      [dim]{escape(str(finding.remedy))}[/]", soft_wrap=True)
+        console.print(f"      [dim]{escape(text(finding.remedy))}[/]", soft_wrap=True)
 
 
 def findings_json(
@@ -78,5 +95,11 @@ def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
             remedy=blocking[0].remedy,
         )
     if warnings and not yes:
-        errors.print(f"Preflight found {len(warnings)} warning(s).")
-        confirm("Send all the same?", option="--yes")
+        errors.print(
+            ngettext(
+                "Preflight found {count} warning.",
+                "Preflight found {count} warnings.",
+                len(warnings),
+            )
+        )
+        confirm(_("Send it anyway?"), option="--yes")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.cli.language import gettext as _
 from newsletter.cli.state import Json, environment_of, open_with_keys, settings_of
 from newsletter.database.vocabulary import ProcessKind
+from newsletter.database.words import name_of
 from newsletter.errors import Place, SettingError, UnavailableError
 from newsletter.i18n.messages import msg
 from workers.command import WorkerRole
@@ -23,20 +25,18 @@ _WORKER_STOP_SECONDS = 60.0
 def worker(
     context: typer.Context,
     role: Annotated[
-        WorkerRole | None, typer.Option(help="Only this part of the work; both if not named.")
+        WorkerRole | None, typer.Option(help="Run this role only; both if omitted.")
     ] = None,
-    beat: Annotated[
-        bool, typer.Option(help="Run beat, too; one must run, more do no harm.")
-    ] = True,
+    beat: Annotated[bool, typer.Option(help="Run beat as well; at least one must run.")] = True,
 ) -> None:
-    """Run the Celery workers that send, on as many hosts as you like."""
+    """Run the Celery workers that send email; any number of hosts may do so."""
     from newsletter.cli.embedded import ALL_ROLES
 
     _run(context, roles=ALL_ROLES if role is None else (role,), beat=beat)
 
 
 def beat(context: typer.Context) -> None:
-    """Run beat alone, where the workers run elsewhere; more than one do no harm."""
+    """Run beat only, where the workers run elsewhere; several may run at once."""
     _run(context, roles=(), beat=True)
 
 
@@ -68,14 +68,16 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
 
 
 def alive(context: typer.Context, kind: ProcessKind) -> None:
-    """Tell by the exit code whether a worker, or beat, lives on this host; for health checks."""
+    """Report by the exit code whether a worker or beat runs on this host; for health checks."""
     from newsletter.operations.heartbeats import lives_here
     from newsletter.services import connect
 
     engine = connect(settings_of(context))
     if not lives_here(engine, kind):
         raise UnavailableError(
-            msg("The {process} on this host has not reported for 12 seconds.", process=kind.value)
+            msg(
+                "The {process} on this host has not reported for 12 seconds.", process=name_of(kind)
+            )
         )
 
 
@@ -92,18 +94,20 @@ def web(context: typer.Context) -> None:
         token = first_link(session)
     engine.dispose()
     if token is not None:
-        errors.print("Nobody administers this yet. Open, once and within 24 hours:")
+        errors.print(_("There is no administrator yet. Open this link, once and within 24 hours:"))
         errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
     serve(settings)
 
 
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="End after the sending.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop after sending.")] = False,
     json: Json = False,
     port_base: Annotated[
         int | None, typer.Option(min=1024, max=65_000, help="The first of three ports to use.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs kept.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete the data of earlier runs.")
+    ] = False,
 ) -> None:
     """Send the sample issue to 1,000 sample subscribers on this machine."""
     from newsletter.cli.demo import run_demo

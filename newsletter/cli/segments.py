@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import ngettext
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
@@ -37,7 +39,11 @@ def add(
     with transaction(engine) as session:
         query = save_segment(session, actor, row.id, name=name, query=query).query
         count = count_segment(session, row, query)
-    console.print(f"{escape(name)}: {escape(query)}\n{count:,} subscribers now")
+    console.print(f"{escape(name)}: {escape(query)}\n{_now(count)}")
+
+
+def _now(count: int) -> str:
+    return ngettext("{count} subscriber now", "{count} subscribers now", count)
 
 
 @app.command("list")
@@ -56,22 +62,24 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     if json:
         print_json([{"name": row.name, "query": row.query} for row in rows])
         return
-    table = Table("name", "query", box=None)
+    table = Table(_("Name"), _("Query"), box=None)
     for row in rows:
         table.add_row(escape(row.name), escape(row.query))
-    console.print(table if rows else "There is no segment yet.")
+    console.print(table if rows else _("There is no segment yet."))
 
 
 @app.command()
 def show(
     context: typer.Context,
-    segment: Annotated[str, typer.Argument(help="A saved segment's name, or a query.")],
+    segment: Annotated[str, typer.Argument(help="The name of a saved segment, or a query.")],
     newsletter: NewsletterName = None,
-    count: Annotated[bool, typer.Option("--count", help="Say how many it finds now.")] = False,
-    sample: Annotated[int, typer.Option(min=0, max=1000, help="Show so many addresses.")] = 0,
+    count: Annotated[
+        bool, typer.Option("--count", help="Show how many subscribers match now.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=0, max=1000, help="Show this many addresses.")] = 0,
     json: Json = False,
 ) -> None:
-    """Show a segment, whom it finds, and how many; nothing is changed."""
+    """Show a segment and who matches it; nothing is changed."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -89,7 +97,7 @@ def show(
         return
     console.print(escape(query))
     if found is not None:
-        console.print(f"{found:,} subscribers now")
+        console.print(_now(found))
     for address in people:
         console.print(f"  {escape(address)}")
 
@@ -98,7 +106,7 @@ def show(
 def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
-    """Delete a saved segment; mailings keep the text they were made with."""
+    """Delete a saved segment; existing mailings keep its query."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label, ngettext, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -22,6 +24,7 @@ from newsletter.cli.state import (
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ExitCode
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -36,42 +39,45 @@ if TYPE_CHECKING:
 
 def send(
     context: typer.Context,
-    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
     newsletter: NewsletterName = None,
     segment: Annotated[
-        str, typer.Option(help="Only these: a saved segment's name, or a query (docs/lists.md).")
+        str,
+        typer.Option(
+            help="Only these people: the name of a saved segment, or a query (docs/lists.md)."
+        ),
     ] = "",
     at: Annotated[
         str | None,
-        typer.Option(help="2026-12-01 08:00 on the newsletter's clock; now if not said."),
+        typer.Option(help="When to send, such as 2026-12-01 08:00 (newsletter's time zone)."),
     ] = None,
     everywhere: Annotated[
-        bool, typer.Option("--everywhere", help="--at is the time on each subscriber's own clock.")
+        bool, typer.Option("--everywhere", help="Apply --at in each subscriber's own time zone.")
     ] = False,
     over: Annotated[
-        float, typer.Option(min=0, max=168, help="Spread the sending over so many hours.")
+        float, typer.Option(min=0, max=168, help="Spread the sending over this many hours.")
     ] = 0,
     uncertain: Annotated[
         UncertainPolicy,
-        typer.Option(help="What becomes of mail of which nobody can tell whether it arrived."),
+        typer.Option(help="What to do with deliveries whose outcome is uncertain."),
     ] = UncertainPolicy.ASK,
     again: Annotated[
-        bool, typer.Option("--again", help="Send it though it was sent before.")
+        bool, typer.Option("--again", help="Send it even if it was sent before.")
     ] = False,
     key: Annotated[
         str | None,
         typer.Option(
-            help="16 to 64 characters; however often it is used, the mailing is made once."
+            help="An idempotency key of 16 to 64 characters: repeated use creates one mailing only."
         ),
     ] = None,
     as_: As = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     json: Json = False,
 ) -> None:
-    """Send an issue to everybody subscribed, now or at a time.
+    """Send an issue to all subscribers, now or at a given time.
 
-    Without REDIS_URL, the parts that are needed run for as long as this command does; without
-    MAIL_TRANSPORTS, mail goes into a mailbox on this machine.
+    Without REDIS_URL, the necessary parts run as long as this command; without MAIL_TRANSPORTS,
+    email is delivered to a mailbox on this machine.
     """
     from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.tokens import new_token
@@ -151,16 +157,16 @@ def send(
 
 def send_test(
     context: typer.Context,
-    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
     newsletter: NewsletterName = None,
-    to: Annotated[list[str] | None, typer.Option(help="An address; once for each.")] = None,
-    group: Annotated[str, typer.Option(help="A test group's name, in place of --to.")] = "",
+    to: Annotated[list[str] | None, typer.Option(help="An address; repeat for more.")] = None,
+    group: Annotated[str, typer.Option(help="The name of a test group, instead of --to.")] = "",
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Send an issue to a few people, marked as a test, before it goes to all.
+    """Send an issue to a few people as a test.
 
-    What is needed and not set is started as by ``newsletter send``.
+    Missing parts are started as by newsletter send.
     """
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import print_json
@@ -171,7 +177,7 @@ def send_test(
     from newsletter.services import build_services
 
     if bool(to) == bool(group):
-        raise typer.BadParameter("say --to ADDRESS, or --group NAME")
+        raise typer.BadParameter(_("Use either --to ADDRESS or --group NAME."))
     settings = settings_of(context)
     engine = open_with_keys(settings)
     with reading(engine) as session:
@@ -206,7 +212,7 @@ def _say_scheduled(now: Progress, *, json: bool) -> None:
         print_json(as_json(now))
         return
     show(now)
-    console.print("It goes out by itself while newsletter worker runs.")
+    console.print(_("It will be sent automatically while a worker is running."))
 
 
 def _confirm(
@@ -243,27 +249,41 @@ def _confirm(
         return again
     people = review.audience.value.included
     console.print(f"{escape(newsletter.name)}: [bold]{escape(issue.title)}[/]")
-    within = f"whoever fits {escape(query)}" if query else "everybody subscribed"
-    console.print(f"To {within}: {people:,} {'person' if people == 1 else 'people'}.")
-    console.print(f"{_in_words(schedule, newsletter.time_zone)}.")
+    within = (
+        _("subscribers matching {query}", query=escape(query)) if query else _("all subscribers")
+    )
+    console.print(
+        ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
+    )
+    console.print(_in_words(schedule, newsletter.time_zone))
     if earlier is not None:
         at = earlier.created_at
-        console.print(f"It was sent before: mailing {earlier.id}, {format_moment(at)}.")
+        console.print(
+            _(
+                "It was sent before: mailing {mailing}, {moment}.",
+                mailing=earlier.id,
+                moment=format_moment(at),
+            )
+        )
     if earlier is not None:
-        confirm("Send it again?", option="--again and --yes")
+        confirm(_("Send it again?"), option="--again --yes")
     else:
-        confirm("Send it?", option="--yes")
+        confirm(_("Send it?"), option="--yes")
     return True
 
 
 def _in_words(schedule: Schedule, zone: str) -> str:
-    if schedule.hour is None:
-        moment = "At once"
+    hour = f"{schedule.hour:%Y-%m-%d %H:%M}" if schedule.hour else ""
+    if not hour:
+        moment = _("Immediately.")
+    elif schedule.everywhere:
+        moment = _("At {time} in each subscriber’s own time zone.", time=hour)
     else:
-        clock = "on each subscriber's own clock" if schedule.everywhere else f"in {zone}"
-        moment = f"At {schedule.hour:%Y-%m-%d %H:%M} {clock}"
+        moment = _("At {time} ({zone}).", time=hour, zone=zone)
     hours = schedule.spread.total_seconds() / 3600
-    return f"{moment}, spread over {hours:g} hours" if hours else moment
+    if not hours:
+        return moment
+    return _("{moment} Spread over {hours} hours.", moment=moment, hours=f"{hours:g}")
 
 
 def _start_missing_parts(
@@ -281,7 +301,9 @@ def _start_missing_parts(
     mailbox = folder / "mailbox.sqlite3"
     if not settings.mail_transports:
         environment["MAIL_TRANSPORTS"] = f"smtp://127.0.0.1:{smtp_port}"
-        errors.print(f"MAIL_TRANSPORTS is not set: mail goes into {mailbox}.")
+        errors.print(
+            _("MAIL_TRANSPORTS is not set: email is delivered to {mailbox}.", mailbox=mailbox)
+        )
     supervisor = stack.enter_context(supervised(folder, environment))
     supervisor.start_valkey(environment["REDIS_URL"])
     if not settings.mail_transports:
@@ -301,7 +323,7 @@ def watch_mailing(
     from newsletter.cli.console import progress_bar
     from newsletter.mailings.mailings import progress
 
-    with progress_bar("Sending", quiet=quiet) as bar:
+    with progress_bar(_("Sending"), quiet=quiet) as bar:
         # The clock runs from the first message on: before, the workers only start and plan.
         task = bar.add_task("", total=None, start=False)
         while True:
@@ -337,19 +359,30 @@ def show(*mailings: Progress) -> None:
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment
-    from newsletter.cli.language import text
 
     for now in mailings:
         console.print(
-            f"[bold]{escape(now.subject)}[/]  mailing {now.mailing_id}, [bold]{now.state.value}[/]"
+            _(
+                "{subject}  mailing {mailing}, {state}",
+                subject=f"[bold]{escape(now.subject)}[/]",
+                mailing=now.mailing_id,
+                state=f"[bold]{label(now.state)}[/]",
+            )
         )
         counted = [
-            f"{count:,} {state.value}"
+            _("{count} {state}", count=Number(count), state=label(state))
             for state in DeliveryState
             if (count := now.counts.get(state))
         ]
-        console.print(f"  {now.planned:,} planned: {', '.join(counted) or 'none yet'}")
+        console.print(
+            "  "
+            + _(
+                "{count} planned: {states}",
+                count=Number(now.planned),
+                states=", ".join(counted) or _("none yet"),
+            )
+        )
         if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
-            console.print(f"  due {format_moment(now.scheduled_at)}")
+            console.print("  " + _("due {moment}", moment=format_moment(now.scheduled_at)))
         if now.halt_reason:
             console.print(f"  {escape(text(now.halt_reason))}")

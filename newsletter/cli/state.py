@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from newsletter.settings import Settings
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NewsletterName = Annotated[
-    str | None, typer.Option("--newsletter", "-n", help="Which newsletter, when there are several.")
+    str | None, typer.Option("--newsletter", "-n", help="The newsletter, if there are several.")
 ]
 As = Annotated[
     str | None,
-    typer.Option("--as", help="The account that does it, by its address; else this user."),
+    typer.Option("--as", help="The address of the account that acts; this system user if omitted."),
 ]
 
 

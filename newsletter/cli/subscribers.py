@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.language import terminal_language, text
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
-from newsletter.i18n.values import Listing
+from newsletter.i18n.values import Listing, Number
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,7 +41,7 @@ class OnExisting(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 
-Basis = Annotated[str, typer.Option(help="What they consented by, such as 'web form 2026'.")]
+Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web form 2026'.")]
 
 
 @app.command()
@@ -48,7 +49,9 @@ def add(
     context: typer.Context,
     address: str,
     basis: Basis,
-    name: Annotated[str, typer.Option(help="How the newsletter addresses them.")] = "",
+    name: Annotated[
+        str, typer.Option(help="The name by which the newsletter addresses them.")
+    ] = "",
     language: Annotated[str, typer.Option(help="A language tag, such as en-US.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA name, such as Asia/Tokyo.")] = "",
     newsletter: NewsletterName = None,
@@ -87,8 +90,8 @@ def import_list(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.jsonl, .ndjson).")],
     basis: Basis,
-    wording: Annotated[str, typer.Option(help="The words that they consented to.")] = "",
-    source: Annotated[str, typer.Option(help="Where the list is from; the file if not set.")] = "",
+    wording: Annotated[str, typer.Option(help="The wording that they consented to.")] = "",
+    source: Annotated[str, typer.Option(help="The source of the list; the file if omitted.")] = "",
     columns: Annotated[
         list[str] | None,
         typer.Option("--map", help="COLUMN=address, name, language, tags, attributes.NAME …"),
@@ -98,19 +101,19 @@ def import_list(
     ] = False,
     tag: Annotated[list[str] | None, typer.Option(help="Tag everybody on the list.")] = None,
     on_existing: Annotated[
-        OnExisting, typer.Option(help="Keep what is known of a person, or update it.")
+        OnExisting, typer.Option(help="Keep the existing data of known people, or update it.")
     ] = OnExisting.KEEP,
     report: Annotated[
-        Path | None, typer.Option(help="Write every problem to this CSV: line, field, value.")
+        Path | None, typer.Option(help="Write all problems to this CSV file.")
     ] = None,
     newsletter: NewsletterName = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Say what would happen, and change nothing.")
+        bool, typer.Option(help="Show what would happen without changing anything.")
     ] = False,
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Import people who have consented; killed it goes on, and again it does no harm."""
+    """Import people who have consented; an interrupted import can be run again."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
     from newsletter.database.engine import reading, transaction
@@ -159,7 +162,7 @@ def import_list(
             digest=digest_of(stream, *how),
             pseudonyms=build_services(settings, engine).pseudonyms,
         )
-        bar = stack.enter_context(progress_bar("Importing", quiet=json, octets=True))
+        bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
         done = import_records(
             engine,
@@ -183,7 +186,11 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
         nonlocal rows
         rows += count
         rate = rows / max(time.monotonic() - began, 0.001)
-        bar.update(task, completed=stream.tell(), description=f"{rows:,} rows, {rate:,.0f}/s")
+        bar.update(
+            task,
+            completed=stream.tell(),
+            description=_("{rows} rows, {rate}/s", rows=Number(rows), rate=Number(round(rate))),
+        )
 
     return advance
 
@@ -210,14 +217,20 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
 @app.command("export")
 def export_list(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="Where to; standard output if none.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="The file to write; standard output if omitted.")
+    ] = None,
     newsletter: NewsletterName = None,
-    segment: Annotated[str, typer.Option(help="A saved segment's name, or a query.")] = "",
-    state: Annotated[SubscriptionState | None, typer.Option(help="Only of this state.")] = None,
-    json_lines: Annotated[bool, typer.Option("--json-lines", help="Not CSV.")] = False,
+    segment: Annotated[str, typer.Option(help="The name of a saved segment, or a query.")] = "",
+    state: Annotated[
+        SubscriptionState | None, typer.Option(help="Only subscriptions in this state.")
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json-lines", help="JSON lines instead of CSV.")
+    ] = False,
     as_: As = None,
 ) -> None:
-    """Export subscribers with their consent; spreadsheet formulas are defused in CSV."""
+    """Export subscribers with their consent records; formulas in CSV are defused."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import errors
     from newsletter.database.engine import reading
@@ -242,7 +255,7 @@ def export_list(
             msg("The file cannot be opened: {reason}.", reason=error.strerror),
             place=Place(source=str(file)),
         ) from None
-    errors.print(f"{count:,} exported")
+    errors.print(ngettext("{count} subscriber exported", "{count} subscribers exported", count))
 
 
 def _finish(report: ImportReport, *, json: bool) -> None:
@@ -261,21 +274,44 @@ def _finish(report: ImportReport, *, json: bool) -> None:
         )
     else:
         for row in report.refused[:_SHOWN]:
-            where = f"line {row.line}[/]{f' {escape(row.address)}' if row.address.strip() else ''}"
-            console.print(f"[yellow]{where}: {escape(text(row.reason))}")
+            where = f"[yellow]{_('line {line}', line=row.line)}[/]"
+            if row.address.strip():
+                where += f" {escape(row.address)}"
+            console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
         if report.refusals > _SHOWN:
-            console.print(f"… and {report.refusals - _SHOWN:,} more; --report FILE has them all.")
+            console.print(
+                _(
+                    "… and {count} more; --report FILE lists them all.",
+                    count=Number(report.refusals - _SHOWN),
+                )
+            )
         if report.resumed_after:
-            console.print(f"Went on after {report.resumed_after:,} rows done before.")
+            console.print(
+                _(
+                    "Continued after {count} rows that were done before.",
+                    count=Number(report.resumed_after),
+                )
+            )
         console.print(
-            f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
-            f"{report.warnings:,} with a warning, {report.refusals:,} refused"
+            _(
+                "{added} added, {updated} updated, {unchanged} unchanged, {warnings} with a "
+                "warning, {refused} refused",
+                added=Number(report.added),
+                updated=Number(report.updated),
+                unchanged=Number(report.unchanged),
+                warnings=Number(report.warnings),
+                refused=Number(report.refusals),
+            )
         )
         if report.unsubscribed or report.pending or report.suppressed:
             console.print(
-                "By what the list says, these get no mail: "
-                f"{report.unsubscribed:,} who left, {report.pending:,} not confirmed; "
-                f"{report.suppressed:,} addresses suppressed"
+                _(
+                    "According to the list, these receive no email: {unsubscribed} unsubscribed, "
+                    "{pending} not confirmed; {suppressed} addresses suppressed",
+                    unsubscribed=Number(report.unsubscribed),
+                    pending=Number(report.pending),
+                    suppressed=Number(report.suppressed),
+                )
             )
     if report.refusals:
         raise typer.Exit(ExitCode.INCOMPLETE)
@@ -285,7 +321,7 @@ def _finish(report: ImportReport, *, json: bool) -> None:
 def show_subscribers(
     context: typer.Context,
     newsletter: NewsletterName = None,
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(help="The maximum number.")] = 50,
     json: Json = False,
 ) -> None:
     """List subscribers with the state of their subscription."""
@@ -305,13 +341,13 @@ def show_subscribers(
             [{"address": row[0] or None, "name": row[1], "state": row[2].value} for row in rows]
         )
         return
-    table = Table("address", "name", "state", box=None)
+    table = Table(_("Address"), _("Name"), _("State"), box=None)
     for address, name, state in rows:
-        table.add_row(escape(address or "(erased)"), escape(name), state.value)
-    console.print(table if rows else "There is no subscriber yet.")
+        table.add_row(escape(address or _("(erased)")), escape(name), label(state))
+    console.print(table if rows else _("There is no subscriber yet."))
 
 
-Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
 
 
 @app.command()
@@ -323,7 +359,7 @@ def remove(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Unsubscribe somebody from a newsletter, or from all; doing it twice does no harm."""
+    """Unsubscribe a person from one newsletter or from all."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
@@ -343,7 +379,11 @@ def remove(
     if json:
         print_json({"left": names})
     else:
-        console.print(f"Left: {', '.join(names)}." if names else "There was nothing to leave.")
+        console.print(
+            _("Unsubscribed from: {names}.", names=Listing(tuple(names)))
+            if names
+            else _("There was no subscription.")
+        )
 
 
 @app.command()
@@ -354,7 +394,7 @@ def suppress(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Let an address get no mail of a newsletter any more; see newsletter suppression."""
+    """Suppress an address for a newsletter; see newsletter suppression."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
@@ -368,7 +408,7 @@ def suppress(
     actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
     with transaction(engine) as session:
         suppress_person(session, actor, newsletter_id, number, reason=reason)
-    console.print("Suppressed.")
+    console.print(_("The address was suppressed."))
 
 
 def _number_of(engine: Engine, address: str) -> int:
@@ -387,10 +427,10 @@ def _number_of(engine: Engine, address: str) -> int:
 def erase(
     context: typer.Context,
     address: str,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_: As = None,
 ) -> None:
-    """Erase somebody for good; a keyed hash keeps any list from bringing them back."""
+    """Erase a person's data permanently; a keyed hash prevents imports from adding them again."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
@@ -401,7 +441,9 @@ def erase(
     engine = open_database(settings)
     number = _number_of(engine, address)
     if not yes:
-        confirm(f"Erase {address} and all that names them?", option="--yes")
+        confirm(
+            _("Erase {address} and all data about this person?", address=address), option="--yes"
+        )
     actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         erase_person(
@@ -412,4 +454,4 @@ def erase(
             way=UnsubscribeWay.OPERATOR,
             lists=settings.lists_dir,
         )
-    console.print("Erased.")
+    console.print(_("The person’s data was erased."))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
+from newsletter.cli.catalogues import problems, update
 from newsletter.errors import SignInError
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
-from newsletter.i18n.update import problems, update
 
 JAPANESE = FOLDER / "ja.po"
 

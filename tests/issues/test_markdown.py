@@ -213,7 +213,10 @@ def test_html_is_text_like_any_other() -> None:
             HEAD + (f"{'|a' * 100}|\n{'|-' * 100}|\n" + "|\n" * 60 + "\n") * 2,
             r"issue\.md:68: The tables have more than 10,000 cells",
         ),
-        (HEAD + "|![a](https://e.jp/p)|\n|---|\n", r"issue\.md:5: There is a picture in a table cell"),
+        (
+            HEAD + "|![a](https://e.jp/p)|\n|---|\n",
+            r"issue\.md:5: There is a picture in a table cell",
+        ),
         (HEAD + "a <!-- b\n\nc -->\n", r"issue\.md:5: A comment does not end"),
         (HEAD + "a\n\n" + "> " * 60 + "b\n", r"issue\.md:7: .* too deep"),
         (HEAD + "a\n\n" + "*a **b " * 60 + "c" + "** c*" * 60, r"issue\.md:7: .* too deep"),

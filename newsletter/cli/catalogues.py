@@ -13,6 +13,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from newsletter.cli.main import app
+from newsletter.cli.usage import help_texts
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE
 from newsletter.i18n.language import Language
 
@@ -20,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _METHODS = [
     ("newsletter/**.py", "python"),
     ("subscribers/**.py", "python"),
-    ("newsletter/rendering/client_features.toml", "newsletter.i18n.update:remedies_of"),
+    ("newsletter/rendering/client_features.toml", "newsletter.cli.catalogues:remedies_of"),
     ("workers/**.py", "python"),
     ("templates/**.html", "jinja2"),
     ("templates/**.j2", "jinja2"),
@@ -43,6 +45,8 @@ def words_in_source() -> Catalog:
             directory_filter=lambda path: not Path(path).name.startswith("."),
         ):
             found.add(words, locations=[(f"{folder}/{Path(name).as_posix()}", 0)], context=context)
+    for words in help_texts(app):
+        found.add(words, locations=[("newsletter/cli", 0)])
     return found
 
 

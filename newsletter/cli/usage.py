@@ -1,0 +1,149 @@
+"""Help and errors of use in the terminal's language; Typer has them in English alone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from typer import Abort, Typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from newsletter.cli.language import gettext, terminal_language, text
+from newsletter.i18n.catalogue import SOURCE_LANGUAGE
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: The titles and signs of Typer's help, by the names of its constants.
+_OF_TYPER = {
+    "ARGUMENTS_PANEL_TITLE": msg("Arguments"),
+    "OPTIONS_PANEL_TITLE": msg("Options"),
+    "COMMANDS_PANEL_TITLE": msg("Commands"),
+    "ERRORS_PANEL_TITLE": msg("Error"),
+    "ABORTED_TEXT": msg("Aborted."),
+    "REQUIRED_LONG_STRING": msg("[required]"),
+    "DEFAULT_STRING": msg("[default: {}]"),
+    "RICH_HELP": msg("Try [blue]'{command_path} {help_option}'[/] for help."),
+}
+_HELP = msg("Show this message and exit.")
+_NO_COMMAND = re.compile(r"No such command '(.+?)'")
+_MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.DOTALL)
+
+
+def run(app: Typer) -> NoReturn:
+    """Run the command line in the language of the terminal."""
+    command: Any = get_command(app)
+    if terminal_language() is not SOURCE_LANGUAGE:
+        _translate(command)
+    try:
+        code = command(standalone_mode=False)
+    except TyperException as error:
+        from typer.rich_utils import rich_format_error
+
+        if terminal_language() is not SOURCE_LANGUAGE:
+            words = text(_worded(error))
+            setattr(error, "format_message", lambda: words)  # noqa: B010 - a method of Typer's
+        # Every error of use is of this private kind.
+        rich_format_error(cast("Any", error))
+        code = getattr(error, "exit_code", 2)
+    except Abort:
+        from typer.rich_utils import rich_abort_error
+
+        rich_abort_error()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def help_texts(app: Typer) -> Iterator[str]:
+    """Yield every text of the help of every command."""
+    for holder, name in _helpful(get_command(app)):
+        yield getattr(holder, name)
+
+
+def _translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of command are private
+    from typer import rich_utils
+
+    setattr(rich_utils, "Table", _folding_table())  # noqa: B010 - private to Typer
+    for name, words in _OF_TYPER.items():
+        setattr(rich_utils, name, text(words))
+    for holder, name in _helpful(command):
+        setattr(holder, name, gettext(getattr(holder, name)))
+    for each in _commands(command):
+        option = each.get_help_option(each.context_class(each))
+        if option is not None:
+            option.help = text(_HELP)
+
+
+def _folding_table() -> type[Table]:
+    """Return a table that breaks words, as Japanese has no blanks to break lines at."""
+    from rich.table import Table
+
+    class Folding(Table):
+        def add_row(self, *args: Any, **more: Any) -> None:
+            super().add_row(*args, **more)
+            for column in self.columns:
+                column.overflow = "fold"
+
+    return Folding
+
+
+def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    yield command
+    for inner in getattr(command, "commands", {}).values():
+        yield from _commands(inner)
+
+
+def _helpful(command: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - as above
+    """Yield what has a text of help, and what the attribute with it is called."""
+    for each in _commands(command):
+        for holder in (each, *each.params):
+            for name in ("help", "rich_help_panel"):
+                if getattr(holder, name, None):
+                    yield holder, name
+
+
+def _worded(error: TyperException) -> Message | str:
+    given: Any = error
+    hint = given.param.get_error_hint() if getattr(given, "param", None) else ""
+    match type(error).__name__:
+        case "MissingParameter":
+            return msg("{name} is missing.", name=hint)
+        case "BadParameter":
+            return _bad_value(hint, given)
+        case "NoSuchOption":
+            return _no_option(given.option_name, given.possibilities)
+        case "BadOptionUsage":
+            return msg("The option {name} is not used correctly.", name=given.option_name)
+        case _:
+            return _by_words(error.format_message())
+
+
+def _no_option(name: str, possibilities: Sequence[str] | None) -> Message:
+    if not possibilities:
+        return msg("There is no option {name}.", name=name)
+    near = Listing(tuple(sorted(possibilities)))
+    return msg("There is no option {name}. Similar: {near}.", name=name, near=near)
+
+
+def _by_words(message: str) -> Message:
+    if found := _NO_COMMAND.match(message):
+        return msg("There is no command {name}.", name=found[1])
+    if found := _MORE_ARGUMENTS.match(message):
+        return msg("These arguments are not expected: {names}", names=found[1])
+    return msg("The command is incomplete or not correct.")
+
+
+def _bad_value(hint: str, error: Any) -> Message | str:  # noqa: ANN401 - as above
+    if not error.message.isascii():
+        # One of our own, worded where it was raised.
+        return str(error.message)
+    choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None)
+    if choices:
+        names = Listing(tuple(str(getattr(each, "value", each)) for each in choices))
+        return msg("The value of {name} must be one of: {names}.", name=hint, names=names)
+    return msg("The value of {name} is not valid.", name=hint)

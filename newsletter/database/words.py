@@ -1,0 +1,88 @@
+"""What the words of the vocabulary are called, for whoever reads a page or a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from newsletter.database.vocabulary import (
+    BounceKind,
+    DeliveryState,
+    FeedbackAction,
+    IncidentResolution,
+    MailingState,
+    ProcessKind,
+    Role,
+    SubscriptionState,
+    SuppressionReason,
+)
+from newsletter.i18n.messages import Message, msg, pmsg, written
+
+_NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
+    DeliveryState: {
+        "queued": msg("Queued"),
+        "sending": msg("Sending"),
+        "accepted": msg("Accepted"),
+        "deferred": msg("Deferred"),
+        "rejected": msg("Rejected"),
+        "failed": msg("Failed"),
+        "skipped": msg("Skipped"),
+        "uncertain": msg("Uncertain"),
+    },
+    MailingState: {
+        "draft": msg("Draft"),
+        "scheduled": msg("Scheduled"),
+        "planning": msg("Planning"),
+        "sending": pmsg("mailing", "Sending"),
+        "paused": msg("Paused"),
+        "cancelled": msg("Cancelled"),
+        "finished": msg("Finished"),
+    },
+    SubscriptionState: {
+        "pending": msg("Unconfirmed"),
+        "confirmed": msg("Subscribed"),
+        "unsubscribed": msg("Unsubscribed"),
+    },
+    SuppressionReason: {
+        "hard-bounce": msg("Hard bounce"),
+        "soft-bounces": msg("Repeated soft bounces"),
+        "complaint": msg("Complaint"),
+        "manual": msg("By hand"),
+        "erased": msg("Erased"),
+    },
+    BounceKind: {
+        "hard": msg("Hard bounce"),
+        "soft": msg("Soft bounce"),
+        "complaint": msg("Complaint"),
+        "delay": msg("Delay"),
+        "auto-reply": msg("Automatic reply"),
+        "unsubscribe": msg("Unsubscribe request"),
+        "unknown": msg("Unreadable"),
+    },
+    FeedbackAction: {
+        "suppressed": msg("Suppressed"),
+        "unsubscribed": msg("Unsubscribed"),
+        "counted": msg("Counted"),
+        "held": msg("On hold"),
+        "excused": msg("Not counted"),
+        "noted": msg("Recorded"),
+        "unmatched": msg("No delivery found"),
+        "forged": msg("Forged"),
+    },
+    IncidentResolution: {
+        "genuine": msg("Genuine bounces"),
+        "outage": msg("Outage"),
+    },
+    Role: {
+        "editor": msg("Editor"),
+        "approver": msg("Approver"),
+        "operator": msg("Operator"),
+        "administrator": msg("Administrator"),
+    },
+    ProcessKind: {"worker": msg("worker"), "beat": written("beat")},
+}
+
+
+def name_of(word: StrEnum) -> Message:
+    """Return what a word of the vocabulary is called."""
+    return _NAMES[type(word)][word.value]
