@@ -17,7 +17,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from types import ModuleType
 
 #: The titles and signs of Typer's help, by the names of its constants.
 _OF_TYPER = {
@@ -68,7 +68,7 @@ def help_texts(app: Typer) -> Iterator[str]:
 def _translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of command are private
     from typer import rich_utils
 
-    setattr(rich_utils, "Table", _folding_table())  # noqa: B010 - private to Typer
+    _break_words(rich_utils)
     for name, words in _OF_TYPER.items():
         setattr(rich_utils, name, text(words))
     for holder, name in _helpful(command):
@@ -79,17 +79,27 @@ def _translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of com
             option.help = text(_HELP)
 
 
-def _folding_table() -> type[Table]:
-    """Return a table that breaks words, as Japanese has no blanks to break lines at."""
+def _break_words(rich_utils: ModuleType) -> None:
+    """Let help break words at the end of lines: Japanese has no blanks to break them at."""
+    from rich.columns import Columns
     from rich.table import Table
+    from rich.text import Text
 
-    class Folding(Table):
-        def add_row(self, *args: Any, **more: Any) -> None:
-            super().add_row(*args, **more)
+    class FoldingTable(Table):
+        def add_row(self, *cells: Any, **more: Any) -> None:  # noqa: ANN401 - as in Rich
+            super().add_row(*cells, **more)
             for column in self.columns:
                 column.overflow = "fold"
 
-    return Folding
+    class FoldingColumns(Columns):
+        def __init__(self, items: Any = None, *more: Any, **how: Any) -> None:  # noqa: ANN401
+            for item in items or ():
+                if isinstance(item, Text):
+                    item.overflow = "fold"
+            super().__init__(items, *more, **how)
+
+    for name, kind in (("Table", FoldingTable), ("Columns", FoldingColumns)):
+        setattr(rich_utils, name, kind)
 
 
 def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - as above

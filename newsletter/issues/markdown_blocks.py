@@ -15,10 +15,10 @@ from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Choice
 from newsletter.issues.events import read_typed_moment, read_typed_span
 from newsletter.issues.files import read_kind, read_size
 from newsletter.issues.markdown_fences import Fence
-from newsletter.i18n.values import Choice
 from newsletter.issues.markdown_syntax import OPEN_COMMENT, Parsed
 from newsletter.issues.markup_checks import find_placeholders
 from newsletter.issues.model import (

@@ -24,9 +24,9 @@ from markdown_it.tree import SyntaxTreeNode
 from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.errors import ContentError, Place
-from newsletter.issues.markdown_fences import FenceError, read_fences
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
+from newsletter.issues.markdown_fences import FenceError, read_fences
 from newsletter.issues.markdown_inline import (
     domain_at,
     mailbox_before,

@@ -19,11 +19,10 @@ from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import Language, language_name
-from newsletter.i18n.messages import Message
+from newsletter.i18n.values import Worded
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
-from newsletter.i18n.values import Worded
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
 from newsletter.web.deeds import DEEDS
