@@ -221,7 +221,7 @@ def render(
 
     rendered = _render(read_file(file), settings_of(context), template)
     url = "https://example.jp/"
-    slots = {slot: url for slot in Slot if slot.value.endswith("_url")}
+    slots: dict[str, str] = {slot: url for slot in Slot if slot.value.endswith("_url")}
     frame = MessageFrame.compile(
         rendered,
         Identity(

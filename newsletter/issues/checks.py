@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from newsletter.i18n.messages import msg
+from newsletter.issues.block_checks import check_blocks
 from newsletter.issues.characters import find_character_faults, mend_characters
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import check_links
@@ -189,6 +190,7 @@ _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     check_markup,
     check_links,
     _check_pictures,
+    check_blocks,
     _check_contents,
     _check_preheader,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NUMBER = re.compile(r"[+(]?[0-9][-0-9.() ]{6,}[0-9]")
+#: A number in full, or one of the short ones that public services have, such as 188 and #7119.
+_NUMBER = re.compile(r"[+(]?[0-9][-0-9.() ]{6,}[0-9]|(?<![-0-9])#?[0-9]{3,4}(?![-0-9])")
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"
 )
@@ -22,7 +23,7 @@ def dialled(phone: str) -> str:
     Words around it, such as an extension, are no part of it.
     """
     found = _NUMBER.search(_plain(phone))
-    return re.sub(r"[^+0-9]", "", found[0]) if found else ""
+    return re.sub(r"[^+0-9#]", "", found[0]).replace("#", "%23") if found else ""
 
 
 def is_email(text: str) -> bool:

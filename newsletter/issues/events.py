@@ -58,14 +58,16 @@ def read_span(event: Event) -> Span | None:
     ends = read_moment(event.ends) if event.ends else None
     if starts is None or (event.ends and ends is None):
         return None
-    if ends is not None and (isinstance(ends, datetime) != isinstance(starts, datetime)):
+    if ends is not None and isinstance(ends, datetime) != isinstance(starts, datetime):
         return None
-    span = Span(starts=starts, ends=ends)
-    return None if ends is not None and _is_before(ends, starts) else span
+    if ends is not None and ends.isoformat() < starts.isoformat():
+        return None
+    return Span(starts=starts, ends=ends)
 
 
-def _is_before(one: Moment, other: Moment) -> bool:
-    return one.isoformat() < other.isoformat()
+def has_hour_alone(text: str) -> bool:
+    """Whether a text is an hour without its day."""
+    return bool(_TYPED_HOUR.match(unicodedata.normalize("NFKC", text).strip()))
 
 
 def read_typed_moment(text: str) -> str:

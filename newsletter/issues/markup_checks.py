@@ -182,6 +182,12 @@ _KINDS = (
         severity=Severity.HINT,
     ),
     _Kind(
+        code="block-literal",
+        find=_at_start(re.compile(r":{3,}[ \t]*\S{0,20}")),
+        message=msg("This line was probably meant to begin or end a block"),
+        remedy=msg("Write ::: and the name of a block, such as :::event, or take it out."),
+    ),
+    _Kind(
         code="mark-literal",
         find=_loose_marks,
         message=msg("A mark of Markdown will reach readers as it stands"),

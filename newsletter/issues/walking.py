@@ -322,10 +322,14 @@ def walk_placed_blocks(issue: Issue) -> Iterator[tuple[IssuePlace, Block]]:
 
 
 def rewrite_issue(
-    issue: Issue, *, text: Rewrite = lambda text: text, url: Rewrite = lambda url: url
+    issue: Issue,
+    *,
+    text: Rewrite = lambda text: text,
+    url: Rewrite = lambda url: url,
+    field: Callable[[MergeField], Inline] = lambda field: field,
 ) -> Issue:
-    """Return the issue with every text and every URL rewritten."""
-    rewriter = _Rewriter(text, url)
+    """Return the issue with every text, every URL and every field of the reader rewritten."""
+    rewriter = _Rewriter(text, url, field)
     return replace(
         issue,
         title=text(issue.title),
@@ -345,6 +349,7 @@ def rewrite_issue(
 class _Rewriter:
     text: Rewrite
     url: Rewrite
+    field: Callable[[MergeField], Inline]
 
     def chapter(self, chapter: Chapter) -> Chapter:
         return replace(
@@ -461,7 +466,7 @@ class _Rewriter:
                     url=self.url(url), content=self._runs(content), title=self.text(title)
                 )
             case MergeField(fallback=fallback):
-                return replace(run, fallback=self.text(fallback))
+                return self.field(replace(run, fallback=self.text(fallback)))
             case LineBreak() | Comment():
                 return run
             case _:

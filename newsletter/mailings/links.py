@@ -35,7 +35,7 @@ class DeliveryLinks:
         """Return the links of a preview: nobody leaves by trying them, and anchors lead within."""
         return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="")
 
-    def slots(self, *, name: str, address: str, action: str = "") -> dict[Slot, str]:
+    def slots(self, *, name: str, address: str, action: str = "") -> dict[str, str]:
         """Return what differs from one recipient to the next, in mail and preview alike."""
         return {
             Slot.UNSUBSCRIBE_URL: self.unsubscribe_url,

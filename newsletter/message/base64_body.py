@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as escape_html
 
-from newsletter.rendering.model import Slot, SlottedText, SlotUse
+from newsletter.rendering.model import SlottedText, SlotUse
 
 _LINE_CHARACTERS = 76
 _GROUP = 3
@@ -54,15 +54,15 @@ class _Run:
 
     def __init__(self, first: SlotUse) -> None:
         #: Each slot with its octets of fixed text before it.
-        self._parts = [(b"", first.slot, first.escape)]
+        self._parts = [(b"", first.slot, first.escape, first.fallback)]
 
     def extend(self, between: bytes, use: SlotUse) -> None:
-        self._parts.append((between, use.slot, use.escape))
+        self._parts.append((between, use.slot, use.escape, use.fallback))
 
-    def octets(self, slots: Mapping[Slot, str]) -> bytes:
+    def octets(self, slots: Mapping[str, str]) -> bytes:
         octets = b""
-        for before, slot, escape in self._parts:
-            text = slots.get(slot, "")
+        for before, slot, escape, fallback in self._parts:
+            text = slots.get(slot) or fallback
             octets += before + (escape_html(text) if escape else text).encode()
         return octets
 
@@ -89,8 +89,8 @@ class Base64Body:
         self._encoded: dict[tuple[int, int], bytes] = {}
         self._plans: dict[tuple[int, ...], _Plan] = {}
 
-    def append_to(self, out: list[bytes], slots: Mapping[Slot, str]) -> None:
-        """Append the encoded body with its slots filled; a missing value is an empty one."""
+    def append_to(self, out: list[bytes], slots: Mapping[str, str]) -> None:
+        """Append the encoded body with its slots filled, or fallbacks where values are empty."""
         values = [run.octets(slots) for run in self._runs]
         phases = tuple([len(octets) % _GROUP for octets in values])
         plan = self._plans.get(phases)

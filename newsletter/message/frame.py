@@ -14,7 +14,7 @@ from newsletter.i18n.messages import msg
 from newsletter.message import headers
 from newsletter.message.base64_body import Base64Body
 from newsletter.message.dkim import DkimKey, HeaderSigner
-from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
+from newsletter.rendering.model import RenderedIssue, SlotUse
 from newsletter.rendering.slots import fill
 
 
@@ -54,7 +54,7 @@ class Recipient:
     message_id: str
     unsubscribe_url: str
     unsubscribe_token: str
-    slots: Mapping[Slot, str]
+    slots: Mapping[str, str]
     html: bool = True
 
 

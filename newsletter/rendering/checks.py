@@ -65,7 +65,7 @@ class _Mail:
 
 
 def _filled(slotted: SlottedText) -> str:
-    return map_slots(slotted, lambda slot: _STAND_IN if slot.value.endswith("_url") else "")
+    return map_slots(slotted, lambda slot: _STAND_IN if slot.endswith("_url") else "")
 
 
 def check_mail(rendered: RenderedIssue, publisher: Publisher) -> tuple[Finding, ...]:
@@ -213,7 +213,10 @@ def _check_slots(mail: _Mail) -> Iterator[Finding]:
                     remedy=msg("Give slots that may be empty, such as a name, other words."),
                 )
     for slotted in (mail.rendered.subject, mail.rendered.html):
-        if any(isinstance(part, SlotUse) and part.slot is Slot.SUBSCRIBER_NAME for part in slotted):
+        if any(
+            isinstance(part, SlotUse) and part.slot == Slot.SUBSCRIBER_NAME and not part.fallback
+            for part in slotted
+        ):
             yield Finding(
                 code="slot-name",
                 severity=Severity.HINT,

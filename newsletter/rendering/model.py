@@ -23,10 +23,17 @@ class Slot(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlotUse:
-    """A place where a recipient's value goes; ``escape`` says it lands in HTML or an attribute."""
+    """A place where a recipient's value goes.
 
-    slot: Slot
+    Attributes:
+        slot: A `Slot`, or the name of another field of readers.
+        escape: Whether it lands in HTML or an attribute.
+        fallback: What stands there for a recipient without a value.
+    """
+
+    slot: str
     escape: bool
+    fallback: str = ""
 
 
 #: Literal text and slots in the order they are read.

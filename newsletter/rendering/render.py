@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lxml import html as lxml_html
@@ -13,7 +14,8 @@ from lxml import html as lxml_html
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import IssueField
-from newsletter.issues.model import Anchor, Contents, Inline, Issue
+from newsletter.issues.merge_fields import MERGE_FIELDS
+from newsletter.issues.model import Anchor, Contents, Inline, Issue, MergeField, Text
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
@@ -49,6 +51,8 @@ def render_issue(
     templates.check(template)
     marks = SlotMarks()
     issue = rewrite_issue(issue, text=without_controls)
+    preheader = issue.preheader or derived_preheader(issue)
+    issue = rewrite_issue(issue, field=partial(_marked, marks))
     contents = table_of_contents(issue)
     placed = any(isinstance(block, Contents) for _place, block in walk_placed_blocks(issue))
     values: dict[str, object] = {
@@ -57,7 +61,7 @@ def render_issue(
         "setting": Setting(
             language=issue.language, contents=contents, page=marks.as_mapping()[Slot.VIEW_URL]
         ),
-        "preheader": issue.preheader or derived_preheader(issue),
+        "preheader": preheader,
         "publisher": publisher,
         "look": publisher.theme,
         "slots": marks.as_mapping(),
@@ -77,6 +81,12 @@ def render_issue(
     require_slots(rendered.html, _MUST_OFFER, template=f"{template}/{BODY}")
     require_slots(rendered.text, _MUST_OFFER, template=f"{template}/{TEXT}")
     return rendered
+
+
+def _marked(marks: SlotMarks, field: MergeField) -> Inline:
+    """Return the mark of what differs from reader to reader, as text that is kept."""
+    kind = MERGE_FIELDS.get(field.field)
+    return Text(text=marks.use(kind.slot, field.fallback) if kind else field.fallback)
 
 
 def derived_preheader(issue: Issue) -> str:

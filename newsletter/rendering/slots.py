@@ -15,6 +15,9 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import msg
 from newsletter.rendering.model import Slot, SlottedText, SlotUse
 
+#: The mark of any rendering.
+SLOT_MARK = re.compile("slot[0-9a-f]{16}x[0-9]+x")
+
 
 class SlotMarks:
     """The marks of one rendering; templates read them as ``slots.unsubscribe_url``."""
@@ -22,35 +25,44 @@ class SlotMarks:
     def __init__(self) -> None:
         nonce = secrets.token_hex(8)
         self._marks = {slot: f"slot{nonce}x{index}x" for index, slot in enumerate(Slot)}
-        self._slots = {mark: slot for slot, mark in self._marks.items()}
+        self._nonce = nonce
+        self._uses = {mark: (slot.value, "") for slot, mark in self._marks.items()}
         self._pattern = re.compile(f"(slot{nonce}x[0-9]+x)")
 
     def as_mapping(self) -> dict[str, str]:
         """Return the marks by slot name, as templates see them."""
         return {slot.value: mark for slot, mark in self._marks.items()}
 
+    def use(self, slot: str, fallback: str) -> str:
+        """Return a mark for a slot with words for those who have no value for it."""
+        mark = f"slot{self._nonce}x{len(self._uses)}x"
+        self._uses[mark] = (slot, fallback)
+        return mark
+
     def split(self, text: str, *, escape: bool) -> SlottedText:
         """Turn marked text into segments and slots."""
         return tuple(
-            SlotUse(self._slots[part], escape) if part in self._slots else part
+            SlotUse(slot=self._uses[part][0], escape=escape, fallback=self._uses[part][1])
+            if part in self._uses
+            else part
             for part in self._pattern.split(text)
             if part
         )
 
 
-def fill(slotted: SlottedText, values: Mapping[Slot, str]) -> str:
-    """Put values in, escaped where they stand in HTML; a missing value is an empty one."""
+def fill(slotted: SlottedText, values: Mapping[str, str]) -> str:
+    """Put values in, escaped where they stand in HTML; where one is missing or empty, fallbacks."""
     return map_slots(slotted, lambda slot: values.get(slot, ""))
 
 
-def map_slots(slotted: SlottedText, value: Callable[[Slot], str]) -> str:
-    """Put in what ``value`` returns for each slot."""
+def map_slots(slotted: SlottedText, value: Callable[[str], str]) -> str:
+    """Put in what ``value`` returns for each slot, or else its fallback."""
     parts = []
     for part in slotted:
         if isinstance(part, str):
             parts.append(part)
         else:
-            found = value(part.slot)
+            found = value(part.slot) or part.fallback
             parts.append(escape_html(found, quote=True) if part.escape else found)
     return "".join(parts)
 

@@ -13,6 +13,8 @@ from itertools import groupby
 
 from wcwidth import iter_graphemes, wcswidth
 
+from newsletter.rendering.slots import SLOT_MARK
+
 #: Columns of a line; mail programs show 72 to 80.
 COLUMNS = 70
 _NO_START = frozenset(
@@ -21,6 +23,8 @@ _NO_START = frozenset(
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ…‥"
 )
 _NO_END = frozenset("‘“(〔[{〈《「『【¥$#\uff08\uff3b\uff5b\uffe5\uff04\uff03")
+#: As wide as a name is, which stands where a slot is marked.
+_NAME = "n" * 8
 _URL = r"https?://[^\s<>「」『』()、。]+"
 #: The blank that keeps Japanese from an address opens no line in front of a mark that closes.
 _ADDRESS = re.compile(rf"({_URL}(?: [{re.escape(''.join(sorted(_NO_START)))}]+)?)")
@@ -35,6 +39,7 @@ def width(text: str) -> int:
 
     Japanese fonts draw what Unicode calls ambiguous (■, ─, …) two columns wide.
     """
+    text = SLOT_MARK.sub(_NAME, text) if "slot" in text else text
     columns = wcswidth(text, ambiguous_width=2)
     return columns if columns >= 0 else len(text)
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.servers
 TEMPLATES = Settings(_env_file=None).templates_dir
 SITE = "https://news.example.jp"
 TOKEN = "A" * 38
-SLOTS = {
+SLOTS: dict[str, str] = {
     Slot.UNSUBSCRIBE_URL: f"{SITE}/u/{TOKEN}",
     Slot.PREFERENCES_URL: f"{SITE}/p/{TOKEN}",
     Slot.VIEW_URL: f"{SITE}/v/{TOKEN}",

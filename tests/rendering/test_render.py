@@ -34,7 +34,7 @@ PUBLISHER = Publisher(
     sender_address="digest@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
 )
-URLS = {
+URLS: dict[str, str] = {
     Slot.UNSUBSCRIBE_URL: "https://news.example.jp/u/token",
     Slot.PREFERENCES_URL: "https://news.example.jp/p/token",
     Slot.VIEW_URL: "https://news.example.jp/v/token",

@@ -104,7 +104,7 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             issue, content = find_publication(session, newsletter.id, issue_slug)
         here = f"{site}/archive/{slug}/{issue_slug}"
         manage = f"{site}/subscribe/{slug}"
-        links = {
+        links: dict[str, str] = {
             Slot.VIEW_URL: here,
             Slot.UNSUBSCRIBE_URL: f"{manage}#leave",
             Slot.PREFERENCES_URL: f"{manage}#leave",

@@ -49,7 +49,7 @@ class Reception:
             contents = [load_content(session, row.id) for row in self.notices()]
         return [fill(one.rendered.text, self._action(one)) for one in contents]
 
-    def _action(self, content: MailingContent) -> dict[Slot, str]:
+    def _action(self, content: MailingContent) -> dict[str, str]:
         """Sign where the button leads, as is done when the message is composed."""
         if content.action is None:
             return {}

@@ -1,0 +1,82 @@
+"""What preflight says of blocks: each kind's own faults, with the line they stand in."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.issues.block_checks import check_blocks
+from newsletter.issues.finding_lines import find_lines
+from newsletter.issues.markdown import read_markdown
+from newsletter.issues.model import Issue
+
+HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n前文\n\n"
+EVENT = ":::event\nname: 講座\n{}\n:::"
+CONTACT = ":::contact\n{}\n:::"
+PICTURE = "![図](https://example.jp/{}.png)"
+
+
+def _issue(body: str) -> tuple[str, Issue]:
+    text = HEAD + body
+    return text, read_markdown(text, source="typed")[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "body"),
+    [
+        ("button-address", 8, ":::button [申し込む](<>)"),
+        ("button-label", 8, ":::button [](https://example.jp/)"),
+        ("file-size", 9, ":::file\nname: 要項\nurl: https://example.jp/a.pdf\ntype: PDF\n:::"),
+        ("file-address", 9, ":::file\nname: 要項\ntype: PDF\nsize: 1 KB\n:::"),
+        ("event-date", 9, EVENT.format("place: 役場")),
+        ("event-date", 10, EVENT.format("date: 10:00")),
+        ("event-date", 10, EVENT.format("date: 来週の木曜")),
+        ("event-date", 10, EVENT.format("date: 2026-02-30")),
+        ("event-date", 9, EVENT.format("date: 2026-12-03 10:00-9:00")),
+        ("event-date", 9, EVENT.format("date: 2026-12-03 10:00 - 2026-12-04")),
+        ("event-past", 9, EVENT.format("date: 2026-11-30 10:00-12:00")),
+        ("contact-phone", 9, CONTACT.format("phone: 03-123")),
+        ("contact-email", 9, CONTACT.format("email: 総務課@example.jp")),
+        ("contact-empty", 8, CONTACT.format("")),
+        ("gallery-count", 9, f":::gallery\n{PICTURE.format(1)}\n:::"),
+        ("gallery-count", 8, ":::gallery\n:::"),
+        ("columns-empty", 8, ":::columns\n左\n+++\n:::"),
+        ("contents-empty", 8, ":::contents"),
+        ("contents-place", 10, "# 章\n\n:::contents"),
+        ("snippet-unknown", 8, ":::snippet 窓口"),
+        ("field-fallback", 8, ":field[name]様"),
+        ("field-unknown", 8, ":field[birthday|誕生日]"),
+    ],
+)
+def test_a_fault_of_a_block_is_named_with_its_line(code: str, line: int, body: str) -> None:
+    text, issue = _issue(body)
+
+    (finding,) = check_blocks(issue)
+
+    assert finding.code == code
+    assert find_lines(text, finding) == (line, line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ":::button [申し込む](https://example.jp/)",
+        ":::button [電話する](tel:188)",
+        EVENT.format("date: 2026-12-01"),
+        EVENT.format("date: 2026年12月3日（木）10時〜11時30分"),
+        EVENT.format("date: 2026-12-03 22:00 - 2026-12-04 02:00"),
+        EVENT.format("date: 2026-11-01 - 2026-12-20"),
+        CONTACT.format("phone: 消費者ホットライン 188"),
+        CONTACT.format("phone: ０４２（０００）００００ 内線 12\nemail: a@example.jp"),
+        f":::gallery\n{PICTURE.format(1)}\n{PICTURE.format(2)}\n:::",
+        ":::contents\n\n# 章",
+        ":field[name|読者]様",
+    ],
+)
+def test_a_block_that_is_whole_is_left_alone(body: str) -> None:
+    assert not list(check_blocks(_issue(body)[1]))
+
+
+def test_two_faulty_blocks_of_one_kind_in_two_parts_are_two_findings() -> None:
+    _text, issue = _issue("# 一\n\n:::button [送る](<>)\n\n# 二\n\n:::button [送る](<>)")
+
+    assert [finding.place.chapter for finding in check_blocks(issue)] == [1, 2]
