@@ -58,6 +58,20 @@ def _short_day(day: date, language: Language, *, year: bool) -> str:
     return format_skeleton("yMMMd" if year else "MMMd", day, locale=locale_of(language))
 
 
+def format_month(day: date, language: Language) -> str:
+    """Return the month of a day in short: ``Dec``, ``12月``."""
+    from babel.dates import format_date  # noqa: PLC0415 - as above
+
+    return format_date(day, "MMM", locale=locale_of(language))
+
+
+def format_weekday(day: date, language: Language) -> str:
+    """Return the day of the week in full: ``Tuesday``, ``火曜日``."""
+    from babel.dates import format_date  # noqa: PLC0415 - as above
+
+    return format_date(day, "EEEE", locale=locale_of(language))
+
+
 def format_number(value: float, language: Language) -> str:
     """Return a number with its thousands apart; small fractions keep one digit."""
     from babel.numbers import format_decimal  # noqa: PLC0415 - as above

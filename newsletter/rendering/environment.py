@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from newsletter.errors import NotFoundError, Place, TemplateError
+from newsletter.i18n import formats
+from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
@@ -47,6 +50,36 @@ def _text(context: Context, blocks: Iterable[Block]) -> str:
     return blocks_text(blocks, _setting(context))
 
 
+@pass_context
+def _gettext(context: Context, words: str, /, **values: object) -> str:
+    return Words(Language(context["lang"])).gettext(words, **values)
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, number: int, /, **values: object) -> str:
+    return Words(Language(context["lang"])).ngettext(one, many, number, **values)
+
+
+@pass_context
+def _pgettext(context: Context, meaning: str, words: str, /, **values: object) -> str:
+    return Words(Language(context["lang"])).pgettext(meaning, words, **values)
+
+
+@pass_context
+def _full_day(context: Context, day: date) -> str:
+    return formats.format_day(day, Language(context["lang"]))
+
+
+@pass_context
+def _month_name(context: Context, day: date) -> str:
+    return formats.format_month(day, Language(context["lang"]))
+
+
+@pass_context
+def _weekday_name(context: Context, day: date) -> str:
+    return formats.format_weekday(day, Language(context["lang"]))
+
+
 @cache
 def templates_in(templates_dir: Path) -> MailTemplates:
     """Return the templates of a folder, compiled once; what changes on disk is compiled anew."""
@@ -75,6 +108,9 @@ class MailTemplates:
             short_url=short_url,
             font_family=font_family,
             outlook_font=outlook_font,
+            full_day=_full_day,
+            month_name=_month_name,
+            weekday_name=_weekday_name,
         )
         self._checked: dict[str, tuple[float, ...]] = {}
         self._idle: dict[str, list[tuple[Message, Place]]] = {}
@@ -83,6 +119,10 @@ class MailTemplates:
             section_anchor=section_anchor,
             item_anchor=item_anchor,
             rule=rule,
+            _=_gettext,
+            gettext=_gettext,
+            ngettext=_ngettext,
+            pgettext=_pgettext,
         )
 
     def names(self) -> list[str]:

@@ -97,7 +97,6 @@ def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...])
         "person": draft.person,
         "words": draft.words,
         "lang": draft.language.value,
-        "ja": draft.language is Language.JAPANESE,
         "slots": marks.as_mapping(),
     }
     folder = f"_notice/{draft.template}"
