@@ -83,7 +83,13 @@ def _by_turns(frame: MessageFrame, people: Sequence[int]) -> Callable[[], bytes]
 
 
 def _recipient(number: int) -> Recipient:
-    ref = DeliveryRef(newsletter_id=1, mailing_id=1, subscriber_id=number)
+    ref = DeliveryRef(
+        newsletter_id=1,
+        mailing_id=1,
+        subscriber_id=number,
+        subscriber_mark=number * 7919 % 2**21,
+        mailing_mark=9_001,
+    )
     links = DeliveryLinks.of("https://news.example.jp", _SIGNER, ref)
     name = _SURNAMES[number % len(_SURNAMES)]
     address = f"reader{number}@example.jp"

@@ -3,6 +3,9 @@
 A token is URL-safe base64 of ``version | purpose | numbers | signature``: a few integers under an
 HMAC-SHA256 (RFC 2104) cut to 16 octets. It names rows by number, so no address stands in a URL,
 and carries no date, so links of years ago keep working while their key is still listed.
+
+Once a backup is restored, numbers are given out again. So a token also carries marks of the rows
+that it was signed for: whoever acts on one compares them with the rows of today.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import binascii
 import hashlib
 import hmac
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from newsletter.errors import TokenError
@@ -21,6 +26,8 @@ from newsletter.i18n.messages import msg
 
 _VERSION = 1
 _SIGNATURE_OCTETS = 16
+#: A local part has room for no more; 96 bits cannot be guessed at a server that is asked by mail.
+_RETURN_PATH_SIGNATURE_OCTETS = 12
 #: Version and purpose stand before the numbers.
 _HEAD_OCTETS = 2
 #: LEB128 keeps seven bits in an octet and says in the eighth that more follow.
@@ -35,9 +42,11 @@ class Purpose(IntEnum):
     PREFERENCES = 2
     CONFIRM = 3
     VIEW = 4
-    RETURN_PATH = 5
+    #: As return paths were signed before they carried marks; only read.
+    FORMER_RETURN_PATH = 5
     CLICK = 6
     ACCOUNT = 7
+    RETURN_PATH = 8
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -47,11 +56,43 @@ _HEADS = {purpose: bytes((_VERSION, purpose)) for purpose in Purpose}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryRef:
-    """The numbers a delivery's links and return path carry."""
+    """The numbers a delivery's links and return path carry.
+
+    Attributes:
+        mailing_id: 0 for none.
+        subscriber_mark: See `mark_of`; of the newsletter and the subscriber. None in a token that
+            was signed before there were marks.
+        mailing_mark: See `mark_of_mailing`; None as above.
+    """
 
     newsletter_id: int
     mailing_id: int
     subscriber_id: int
+    subscriber_mark: int | None = None
+    mailing_mark: int | None = None
+
+
+#: Bits of a mark: three octets of a token, and two where less hangs on it.
+_MARK_BITS, _MAILING_MARK_BITS = 21, 14
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def mark_of(*created_at: datetime) -> int:
+    """Return what tells rows from others that got the same numbers after a restore.
+
+    Of two million such others one has the same mark.
+
+    Args:
+        created_at: When each row was made; nothing that is made later has the same microsecond.
+    """
+    moments = " ".join([str((moment - _EPOCH) // _MICROSECOND) for moment in created_at])
+    return zlib.crc32(moments.encode()) >> (32 - _MARK_BITS)
+
+
+def mark_of_mailing(identity: str) -> int:
+    """Return what tells a mailing from a later one of its number; 0 for none."""
+    return zlib.crc32(identity.encode()) >> (32 - _MAILING_MARK_BITS) if identity else 0
 
 
 class KeyedHash:
@@ -89,8 +130,21 @@ def _varint(number: int) -> bytes:
     return bytes(octets)
 
 
-def _numbers(ref: DeliveryRef) -> bytes:
-    return _varint(ref.newsletter_id) + _varint(ref.mailing_id) + _varint(ref.subscriber_id)
+def numbers_of(ref: DeliveryRef) -> tuple[int, ...]:
+    """Return what a token about a delivery holds."""
+    numbers = (ref.newsletter_id, ref.mailing_id, ref.subscriber_id)
+    if ref.subscriber_mark is None:
+        return numbers
+    return (*numbers, ref.subscriber_mark, ref.mailing_mark or 0)
+
+
+def _encoded(numbers: Iterable[int]) -> bytes:
+    return b"".join([_varint(number) for number in numbers])
+
+
+def _signature_octets(purpose: Purpose) -> int:
+    is_short = purpose is Purpose.RETURN_PATH
+    return _RETURN_PATH_SIGNATURE_OCTETS if is_short else _SIGNATURE_OCTETS
 
 
 def _read_varints(data: bytes) -> list[int]:
@@ -125,11 +179,11 @@ class TokenSigner:
 
     def sign(self, purpose: Purpose, *numbers: int) -> str:
         """Return a token for natural ``numbers``: ASCII, URL-safe, without padding."""
-        return self._sign(purpose, b"".join(map(_varint, numbers)))
+        return self._sign(purpose, _encoded(numbers))
 
     def _sign(self, purpose: Purpose, numbers: bytes) -> str:
         body = _HEADS[purpose] + numbers
-        signature = self._hashes[0].digest(body)[:_SIGNATURE_OCTETS]
+        signature = self._hashes[0].digest(body)[: _signature_octets(purpose)]
         encoded = binascii.b2a_base64(body + signature, newline=False)
         return encoded.translate(_URL_SAFE, b"=").decode("ascii")
 
@@ -146,10 +200,10 @@ class TokenSigner:
             )
         except (binascii.Error, UnicodeEncodeError) as error:
             raise TokenError(msg("The link is damaged.")) from error
-        body, signature = raw[:-_SIGNATURE_OCTETS], raw[-_SIGNATURE_OCTETS:]
+        octets = _signature_octets(purpose)
+        body, signature = raw[:-octets], raw[-octets:]
         if len(body) < _HEAD_OCTETS or not any(
-            hmac.compare_digest(keyed.digest(body)[:_SIGNATURE_OCTETS], signature)
-            for keyed in self._hashes
+            hmac.compare_digest(keyed.digest(body)[:octets], signature) for keyed in self._hashes
         ):
             raise TokenError(msg("The link is damaged, or was signed with a key no longer in use."))
         if body[0] != _VERSION or body[1] != purpose:
@@ -158,25 +212,32 @@ class TokenSigner:
 
     def sign_delivery(self, purpose: Purpose, ref: DeliveryRef) -> str:
         """Return a token for one delivery; mailing 0 stands for none."""
-        return self._sign(purpose, _numbers(ref))
+        return self._sign(purpose, _encoded(numbers_of(ref)))
 
     def sign_deliveries(self, purposes: Iterable[Purpose], ref: DeliveryRef) -> list[str]:
         """Return a token for each purpose, of one delivery."""
-        numbers = _numbers(ref)
+        numbers = _encoded(numbers_of(ref))
         return [self._sign(purpose, numbers) for purpose in purposes]
 
     def read_delivery(self, purpose: Purpose, token: str) -> DeliveryRef:
-        """Return the delivery a token names.
+        """Return the delivery a token names, with the marks to compare it by.
 
         Raises:
             TokenError: See `read`.
         """
-        numbers = self.read(purpose, token)
-        if len(numbers) != 3:  # noqa: PLR2004 - the fields of DeliveryRef
-            raise TokenError(msg("This link is for a different purpose."))
-        newsletter_id, mailing_id, subscriber_id = numbers
+        match self.read(purpose, token):
+            case (newsletter_id, mailing_id, subscriber_id):
+                person = mailing = None
+            case (newsletter_id, mailing_id, subscriber_id, person, mailing):
+                pass
+            case _:
+                raise TokenError(msg("This link is for a different purpose."))
         return DeliveryRef(
-            newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=subscriber_id
+            newsletter_id=newsletter_id,
+            mailing_id=mailing_id,
+            subscriber_id=subscriber_id,
+            subscriber_mark=person,
+            mailing_mark=mailing,
         )
 
 
@@ -186,7 +247,7 @@ WITHHELD = "[…]"
 _BREAK = r"(?:=?\r?\n[ \t>]{0,8})?"
 #: Version and purpose make the first two characters and bound the third; with the shortest numbers
 #: and the signature it has 26. What stands before it may be of the same letters: ``%20``, ``2F``.
-_TOKEN = re.compile(rf"A{_BREAK}Q{_BREAK}[E-Za-f](?:{_BREAK}[A-Za-z0-9_-]){{23,80}}[A-Za-z0-9_-]*")
+_TOKEN = re.compile(rf"A{_BREAK}Q{_BREAK}[E-Za-j](?:{_BREAK}[A-Za-z0-9_-]){{23,80}}[A-Za-z0-9_-]*")
 
 
 def without_tokens(text: str) -> str:

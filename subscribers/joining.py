@@ -23,6 +23,7 @@ from newsletter.database.vocabulary import ConsentStep, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.tokens import Purpose, TokenSigner, mark_of
 from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
@@ -48,9 +49,13 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinRequest:
-    """What was written down of a request; ``confirmed`` says there is nothing to confirm."""
+    """What was written down of a request; ``confirmed`` says there is nothing to confirm.
 
-    consent_id: int
+    Attributes:
+        numbers: What the token of its confirmation link holds.
+    """
+
+    numbers: tuple[int, int]
     subscriber_id: int
     confirmed: bool
 
@@ -126,18 +131,21 @@ def request_join(
         )
     ).one()
     return JoinRequest(
-        consent_id=consent.id,
+        numbers=(consent.id, mark_of(consent.occurred_at)),
         subscriber_id=person.id,
         confirmed=state is SubscriptionState.CONFIRMED,
     )
 
 
-def find_invitation(session: Session, consent_id: int, *, days: int) -> Invitation:
+def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: int) -> Invitation:
     """Return what a confirmation link is about; it holds for ``days``, and not beyond leaving.
 
     Raises:
-        NotFoundError: There is no such request, or the person was erased.
+        TokenError: See `TokenSigner.read`.
+        NotFoundError: There is no such request, not even if another has its number since a backup
+            was restored; or the person was erased.
     """
+    consent_id, *mark = signer.read(Purpose.CONFIRM, token)
     row = session.execute(
         select(ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow)
         .join(NewsletterRow, NewsletterRow.id == ConsentRow.newsletter_id)
@@ -149,7 +157,7 @@ def find_invitation(session: Session, consent_id: int, *, days: int) -> Invitati
         )
         .where(ConsentRow.id == consent_id, SubscriberRow.address_key.is_not(None))
     ).one_or_none()
-    if row is None:
+    if row is None or mark not in ([], [mark_of(row[0].occurred_at)]):
         raise NotFoundError(msg("This request no longer exists."))
     consent, newsletter, person, subscription = row
     left_since = (
@@ -173,17 +181,18 @@ def find_invitation(session: Session, consent_id: int, *, days: int) -> Invitati
 
 
 def confirm_join(
-    session: Session, consent_id: int, *, days: int, source: str, network: str
+    session: Session, signer: TokenSigner, token: str, *, days: int, source: str, network: str
 ) -> Invitation:
     """Begin a subscription; a second time, or by a link that no longer holds, nothing changes.
 
     Raises:
+        TokenError: See `find_invitation`.
         NotFoundError: See `find_invitation`.
     """
-    invitation = find_invitation(session, consent_id, days=days)
+    invitation = find_invitation(session, signer, token, days=days)
     if invitation.standing is not Standing.OPEN:
         return invitation
-    asked = session.get_one(ConsentRow, consent_id)
+    asked = session.get_one(ConsentRow, invitation.consent_id)
     subscribe(
         session,
         newsletter_id=asked.newsletter_id,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,17 +13,50 @@ from hypothesis import strategies as st
 
 from newsletter.errors import TokenError
 from newsletter.message.identifiers import delivery_message_id
-from newsletter.tokens import DeliveryRef, KeyedHash, Purpose, TokenSigner
+from newsletter.tokens import (
+    DeliveryRef,
+    KeyedHash,
+    Purpose,
+    TokenSigner,
+    mark_of,
+    mark_of_mailing,
+)
 
 OLD, NEW = b"o" * 32, b"n" * 32
 numbers = st.integers(min_value=0, max_value=2**63 - 1)
 
 
-@given(st.builds(DeliveryRef, newsletter_id=numbers, mailing_id=numbers, subscriber_id=numbers))
+_REFS = st.builds(
+    DeliveryRef,
+    newsletter_id=numbers,
+    mailing_id=numbers,
+    subscriber_id=numbers,
+    subscriber_mark=st.integers(0, 2**21 - 1),
+    mailing_mark=st.integers(0, 2**14 - 1),
+)
+_REFS_OF_BEFORE = st.builds(
+    DeliveryRef, newsletter_id=numbers, mailing_id=numbers, subscriber_id=numbers
+)
+
+
+@given(_REFS | _REFS_OF_BEFORE)
 def test_a_delivery_reads_back_from_its_token(ref: DeliveryRef) -> None:
     signer = TokenSigner([NEW])
     token = signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
     assert signer.read_delivery(Purpose.UNSUBSCRIBE, token) == ref
+
+
+def test_a_mark_is_of_the_instant_in_whatever_zone() -> None:
+    moment = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+    assert mark_of(moment) == mark_of(moment.astimezone(ZoneInfo("Asia/Tokyo")))
+
+
+def test_marks_of_a_thousand_instants_are_as_good_as_all_different() -> None:
+    """Of a thousand pairs of two million values, half a pair is expected to meet."""
+    first = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+    moments = [first + timedelta(microseconds=number) for number in range(1000)]
+    assert len({mark_of(first, moment) for moment in moments}) > 990
+    assert len({mark_of_mailing(uuid4().hex) for _ in range(100)}) > 90
 
 
 def test_a_token_signed_with_a_retired_key_still_reads() -> None:

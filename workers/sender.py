@@ -22,7 +22,7 @@ from newsletter.mailings.outcomes import Outcome
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
-from newsletter.tokens import DeliveryRef
+from newsletter.tokens import DeliveryRef, mark_of_mailing
 from workers import stopping
 from workers.batch_run import BatchRun, Desk
 from workers.composition import Services
@@ -153,7 +153,7 @@ def _desk(
     is_signed = services.settings.signed_return_path and fits_return_path(content.bounce_address)
 
     def path(delivery: ClaimedDelivery) -> str:
-        ref = _ref(claim.mailing_id, delivery, content)
+        ref = _ref(claim, delivery, content)
         address = content.bounce_address
         return return_path(services.signer, address, ref) if address and is_signed else address
 
@@ -178,7 +178,7 @@ def _desk(
 def _recipient(
     services: Services, claim: Claim, delivery: ClaimedDelivery, content: MailingContent
 ) -> Recipient:
-    ref = _ref(claim.mailing_id, delivery, content)
+    ref = _ref(claim, delivery, content)
     public_url, signer = services.settings.public_url, services.signer
     links = DeliveryLinks.of(public_url, signer, ref)
     action = content.action.url(public_url, signer) if content.action else ""
@@ -201,11 +201,13 @@ def _recipient(
     )
 
 
-def _ref(mailing_id: int, delivery: ClaimedDelivery, content: MailingContent) -> DeliveryRef:
+def _ref(claim: Claim, delivery: ClaimedDelivery, content: MailingContent) -> DeliveryRef:
     return DeliveryRef(
         newsletter_id=content.newsletter_id,
-        mailing_id=mailing_id,
+        mailing_id=claim.mailing_id,
         subscriber_id=delivery.subscriber_id,
+        subscriber_mark=delivery.mark,
+        mailing_mark=mark_of_mailing(claim.identity),
     )
 
 
@@ -243,6 +245,7 @@ def _frame(services: Services, mailing_id: int, identity: str) -> MessageFrame:
         rendered = with_counted_links(
             rendered,
             mailing_id=mailing_id,
+            identity=identity,
             public_url=services.settings.public_url,
             signer=services.signer,
         )

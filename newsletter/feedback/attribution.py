@@ -20,9 +20,10 @@ from newsletter.addresses import parse_address
 from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
 from newsletter.database.vocabulary import BounceSource, MailingKind
 from newsletter.errors import ListError
+from newsletter.mailings.links import compare
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import claims_delivery, read_return_path
-from newsletter.tokens import TokenSigner
+from newsletter.tokens import DeliveryRef, TokenSigner
 
 _MESSAGE_ID = re.compile(r"<?(\d{1,18})\.([a-z2-7]{24})@", re.IGNORECASE)
 
@@ -68,16 +69,31 @@ def attribute(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[i
     """Return by bounce id whom each is about."""
     by_address = _subscribers_by_address(session, rows)
     by_message_id = _deliveries_by_message_id(session, rows, keys, by_address)
+    signed = {row.id: read_return_path(keys.signer, row.return_path) for row in rows}
+    today = compare(session, {ref for ref in signed.values() if ref is not None})
     found = {
-        row.id: _attribute_one(row, keys.signer, by_address.get(row.id), by_message_id.get(row.id))
+        row.id: _of_return_path(today[ref])
+        if (ref := signed[row.id]) is not None and row.source is not BounceSource.SMTP
+        else _attribute_one(row, by_address.get(row.id), by_message_id.get(row.id))
         for row in rows
     }
     return _complete(session, found)
 
 
+def _of_return_path(ref: DeliveryRef | None) -> Attribution:
+    """Return whom a genuine return path names today; nobody where a restore lost them."""
+    if ref is None:
+        return Attribution(proof=Proof.RETURN_PATH)
+    return Attribution(
+        proof=Proof.RETURN_PATH,
+        newsletter_id=ref.newsletter_id,
+        mailing_id=ref.mailing_id or None,
+        subscriber_id=ref.subscriber_id,
+    )
+
+
 def _attribute_one(
     row: BounceRow,
-    signer: TokenSigner,
     by_address: int | None,
     by_message_id: tuple[int, int] | None,
 ) -> Attribution:
@@ -87,14 +103,6 @@ def _attribute_one(
             newsletter_id=row.newsletter_id,
             mailing_id=row.mailing_id,
             subscriber_id=row.subscriber_id,
-        )
-    ref = read_return_path(signer, row.return_path)
-    if ref is not None:
-        return Attribution(
-            proof=Proof.RETURN_PATH,
-            newsletter_id=ref.newsletter_id,
-            mailing_id=ref.mailing_id or None,
-            subscriber_id=ref.subscriber_id,
         )
     provider = row.source is BounceSource.WEBHOOK
     if claims_delivery(row.return_path) and not provider:
@@ -187,7 +195,11 @@ def _digest(keys: Keys, identity: str, subscriber_id: int) -> str:
 
 def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attribution]:
     """Add the newsletter of each mailing; without a mailing, take the person's newest issue."""
-    lost = {a.subscriber_id for a in found.values() if a.subscriber_id and not a.mailing_id}
+    lost = {
+        one.subscriber_id
+        for one in found.values()
+        if one.subscriber_id and not one.mailing_id and one.proof is not Proof.RETURN_PATH
+    }
     newest = {
         row[0]: row[1]
         for row in session.execute(
@@ -201,7 +213,9 @@ def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attr
     completed = {
         row_id: replace(
             one,
-            mailing_id=one.mailing_id or newest.get(one.subscriber_id or 0),
+            mailing_id=one.mailing_id
+            if one.mailing_id or one.proof is Proof.RETURN_PATH
+            else newest.get(one.subscriber_id or 0),
             subscriber_id=one.subscriber_id if one.subscriber_id in real else None,
         )
         for row_id, one in found.items()

@@ -21,6 +21,7 @@ from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError, TokenError
 from newsletter.feedback.attribution import Keys, mailing_of_message_id
 from newsletter.mailings.content import load_content
+from newsletter.mailings.links import read_link, refer
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.leaving import unsubscribe
@@ -45,7 +46,7 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
         keys: What our signatures are checked with.
         answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
     """
-    ref = _by_token(mail, keys)
+    ref = _by_token(session, mail, keys)
     if ref is None and not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}:
         ref = _by_reply(session, mail, keys)
     if ref is None:
@@ -60,12 +61,12 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
     return True
 
 
-def _by_token(mail: Mail, keys: Keys) -> DeliveryRef | None:
+def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     found = _TOKEN.search(mail.subject)
     if found is None:
         return None
     try:
-        return keys.signer.read_delivery(Purpose.UNSUBSCRIBE, found[1])
+        return read_link(session, keys.signer, Purpose.UNSUBSCRIBE, found[1])
     except TokenError:
         return None
 
@@ -89,9 +90,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
             select(MailingRow.newsletter_id).where(MailingRow.id == mailing_id)
         )
         if newsletter_id is not None:
-            return DeliveryRef(
-                newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=person.id
-            )
+            return refer(session, newsletter_id, person.id, mailing_id)
     return None
 
 

@@ -21,7 +21,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_urls
 from newsletter.rendering.model import RenderedIssue, SlottedText
-from newsletter.tokens import Purpose, TokenSigner
+from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 
 #: A link that stands in the mail as it is; one that holds a slot is personal, and not counted.
 _HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
@@ -51,11 +51,12 @@ def keep_links(session: Session, mailing_id: int, html: SlottedText) -> None:
 
 
 def with_counted_links(
-    rendered: RenderedIssue, *, mailing_id: int, public_url: str, signer: TokenSigner
+    rendered: RenderedIssue, *, mailing_id: int, identity: str, public_url: str, signer: TokenSigner
 ) -> RenderedIssue:
     """Return the mail with its links leading through ours; the plain text keeps its own."""
+    base, mark = f"{public_url.rstrip('/')}/r/", mark_of_mailing(identity)
     counted = {
-        url: f"{public_url.rstrip('/')}/r/{signer.sign(Purpose.CLICK, mailing_id, number)}"
+        url: base + signer.sign(Purpose.CLICK, mailing_id, number, mark)
         for number, url in enumerate(counted_urls(rendered.html), start=1)
     }
     lead = _leading(counted)
@@ -71,18 +72,26 @@ def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) ->
     """Return where a counted link leads, and add one to its sum.
 
     Raises:
-        TokenError: The token is none of ours, or its mailing is gone.
+        TokenError: The token is none of ours, or its mailing is gone; its number may be another's.
     """
-    numbers = signer.read(Purpose.CLICK, token)
-    if len(numbers) != 2:  # noqa: PLR2004 - mailing and link
-        raise TokenError(msg("This link is for a different purpose."))
-    row = (MailingLinkRow.mailing_id == numbers[0], MailingLinkRow.number == numbers[1])
-    url = session.scalar(select(MailingLinkRow.url).where(*row))
-    if url is None:
+    match signer.read(Purpose.CLICK, token):
+        case (mailing_id, number):
+            mark = None
+        case (mailing_id, number, mark):
+            pass
+        case _:
+            raise TokenError(msg("This link is for a different purpose."))
+    row = (MailingLinkRow.mailing_id == mailing_id, MailingLinkRow.number == number)
+    found = session.execute(
+        select(MailingLinkRow.url, MailingRow.identity)
+        .join(MailingRow, MailingRow.id == MailingLinkRow.mailing_id)
+        .where(*row)
+    ).one_or_none()
+    if found is None or mark not in {None, mark_of_mailing(found.identity)}:
         raise TokenError(msg("The mailing that this link belongs to no longer exists."))
     if count:
         session.execute(update(MailingLinkRow).where(*row).values(clicks=MailingLinkRow.clicks + 1))
-    return url
+    return str(found.url)
 
 
 def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:

@@ -17,11 +17,12 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.i18n.language import Language
 from newsletter.mailings.content import NoticeAction
+from newsletter.mailings.links import refer
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
-from newsletter.tokens import Pseudonyms, Purpose
+from newsletter.tokens import Pseudonyms, Purpose, numbers_of
 from subscribers.join_limits import JoinLimits, count_address, count_sender
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
@@ -49,7 +50,10 @@ def send_settings_link(
         subscriber_id=subscriber_id,
         rendered=render_notice(draft, templates_dir=templates_dir),
         kind=template.value,
-        action=NoticeAction(purpose=Purpose.PREFERENCES, numbers=(newsletter.id, 0, subscriber_id)),
+        action=NoticeAction(
+            purpose=Purpose.PREFERENCES,
+            numbers=numbers_of(refer(session, newsletter.id, subscriber_id)),
+        ),
     )
 
 
@@ -145,5 +149,5 @@ class JoinDesk:
             subscriber_id=request.subscriber_id,
             rendered=render_notice(draft, templates_dir=self.templates_dir),
             kind=template.value,
-            action=NoticeAction(purpose=Purpose.CONFIRM, numbers=(request.consent_id,)),
+            action=NoticeAction(purpose=Purpose.CONFIRM, numbers=request.numbers),
         )

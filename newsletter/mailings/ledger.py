@@ -41,6 +41,7 @@ from newsletter.database.tables import (
     DeliveryRow,
     HeldDomainRow,
     MailingRow,
+    NewsletterRow,
     RelayRow,
     SubscriberRow,
     SubscriptionRow,
@@ -60,6 +61,7 @@ from newsletter.mailings.database_history import (
     demand_continuity,
 )
 from newsletter.mailings.states import CLAIMABLE
+from newsletter.tokens import mark_of
 from subscribers.suppression import is_suppressed
 
 #: What is said of deliveries of which nothing is known.
@@ -72,10 +74,11 @@ _HELD_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedDelivery:
-    """One recipient as a worker needs it."""
+    """One recipient as a worker needs it; ``mark`` is what `newsletter.tokens.mark_of` makes."""
 
     position: int
     subscriber_id: int
+    mark: int
     address: str
     domain: str
     name: str
@@ -173,6 +176,7 @@ def claim_batch(
             select(
                 DeliveryRow.position,
                 SubscriberRow.id,
+                SubscriberRow.created_at,
                 SubscriberRow.address,
                 SubscriberRow.domain,
                 SubscriptionRow.name,
@@ -190,6 +194,7 @@ def claim_batch(
             .order_by(DeliveryRow.position)
         ).all()
         last_reached = rows[: reach or None][-1][0] if rows else first
+        newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         reached = set(
             session.scalars(
                 _change_deliveries()
@@ -207,17 +212,18 @@ def claim_batch(
             token=token,
             deliveries=tuple(
                 ClaimedDelivery(
-                    position=position,
-                    subscriber_id=subscriber_id,
-                    address=address or "",
-                    domain=domain,
-                    name=name or "",
-                    html=form != "text",
-                    attempts=attempts,
+                    position=row.position,
+                    subscriber_id=row.id,
+                    mark=mark_of(newsletter.created_at, row.created_at),
+                    address=row.address or "",
+                    domain=row.domain,
+                    name=row.name or "",
+                    html=row.format != "text",
+                    attempts=row.attempts,
                 )
-                for position, subscriber_id, address, domain, name, form, attempts in rows
+                for row in rows
                 # What a lost worker said meanwhile may have settled one.
-                if position in reached or position > last_reached
+                if row.position in reached or row.position > last_reached
             ),
             reached=len(reached),
             # Last, so that it is held for the shortest time.

@@ -1,11 +1,23 @@
-"""What is personal in one delivery: its links, signed and without personal data, and its slots."""
+"""What is personal in one delivery: its links, signed and without personal data, and its slots.
+
+A link holds numbers of rows, which are given out again once a backup is restored. So who reads one
+compares its marks with the rows of today, and acts on nobody else.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow
+from newsletter.errors import NotFoundError, TokenError
+from newsletter.i18n.messages import msg
 from newsletter.rendering.model import Slot
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner, mark_of, mark_of_mailing
 
 _PURPOSES = (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW)
 
@@ -45,3 +57,93 @@ class DeliveryLinks:
             Slot.SUBSCRIBER_ADDRESS: address,
             Slot.ACTION_URL: action,
         }
+
+
+def refer(
+    session: Session, newsletter_id: int, subscriber_id: int, mailing_id: int = 0
+) -> DeliveryRef:
+    """Return what to sign for a person, with the marks of today; mailing 0 stands for none.
+
+    Raises:
+        NotFoundError: There is no such newsletter or person.
+    """
+    bare = DeliveryRef(
+        newsletter_id=newsletter_id, mailing_id=mailing_id, subscriber_id=subscriber_id
+    )
+    ref = _Rows.of(session, [bare]).marked(bare)
+    if ref.subscriber_mark is None:
+        raise NotFoundError(msg("This subscription no longer exists."))
+    return ref
+
+
+def read_link(session: Session, signer: TokenSigner, purpose: Purpose, token: str) -> DeliveryRef:
+    """Return whom a link is about; of a mailing that is another one's now, 0 stands in its place.
+
+    Raises:
+        TokenError: See `TokenSigner.read`; or its numbers are those of others since a restore.
+    """
+    signed = signer.read_delivery(purpose, token)
+    ref = compare(session, [signed])[signed]
+    if ref is None:
+        raise TokenError(msg("This link is no longer valid."))
+    return ref
+
+
+def compare(
+    session: Session, refs: Collection[DeliveryRef]
+) -> Mapping[DeliveryRef, DeliveryRef | None]:
+    """Return what each reference that somebody signed is about today.
+
+    None where newsletter or subscriber are others of the same number; without its mailing where
+    that is another. A reference of before there were marks is taken at its word.
+    """
+    rows = _Rows.of(session, refs)
+    return {ref: rows.compared(ref) for ref in refs}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rows:
+    """What marks are made of, by number."""
+
+    newsletters: Mapping[int, datetime]
+    subscribers: Mapping[int, datetime]
+    mailings: Mapping[int, str]
+
+    @classmethod
+    def of(cls, session: Session, refs: Collection[DeliveryRef]) -> _Rows:
+        newsletters = select(NewsletterRow.id, NewsletterRow.created_at).where(
+            NewsletterRow.id.in_({ref.newsletter_id for ref in refs})
+        )
+        subscribers = select(SubscriberRow.id, SubscriberRow.created_at).where(
+            SubscriberRow.id.in_({ref.subscriber_id for ref in refs})
+        )
+        mailings = select(MailingRow.id, MailingRow.identity).where(
+            MailingRow.id.in_({ref.mailing_id for ref in refs} - {0})
+        )
+        return cls(
+            newsletters={row[0]: row[1] for row in session.execute(newsletters)},
+            subscribers={row[0]: row[1] for row in session.execute(subscribers)},
+            mailings={row[0]: row[1] for row in session.execute(mailings)},
+        )
+
+    def marked(self, ref: DeliveryRef) -> DeliveryRef:
+        """Return a reference with the marks of today, and with none where a row is gone."""
+        newsletter = self.newsletters.get(ref.newsletter_id)
+        subscriber = self.subscribers.get(ref.subscriber_id)
+        if newsletter is None or subscriber is None:
+            return replace(ref, subscriber_mark=None, mailing_mark=None)
+        return replace(
+            ref,
+            subscriber_mark=mark_of(newsletter, subscriber),
+            mailing_mark=mark_of_mailing(self.mailings.get(ref.mailing_id, "")),
+        )
+
+    def compared(self, ref: DeliveryRef) -> DeliveryRef | None:
+        today = self.marked(ref)
+        if ref.subscriber_mark is None:
+            return today
+        if today.subscriber_mark != ref.subscriber_mark:
+            return None
+        if today.mailing_mark != ref.mailing_mark:
+            return replace(today, mailing_id=0, mailing_mark=0)
+        return today

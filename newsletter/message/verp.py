@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import suppress
 
 from newsletter.errors import MessageError, TokenError
 from newsletter.i18n.messages import msg
@@ -17,10 +18,11 @@ from newsletter.tokens import WITHHELD, DeliveryRef, Purpose, TokenSigner
 
 #: RFC 5321 section 4.5.3.1.1.
 _LOCAL_OCTETS = 64
-#: What leaves room for the plus sign and the token of a delivery with large numbers.
+#: What leaves room for the plus sign and the token of a delivery with large numbers: 18 octets of
+#: numbers and marks, two before and a signature of twelve behind them, in base32.
 _LONGEST_LOCAL = 11
-#: The shortest token: five octets under a signature of sixteen, in base32.
-_SHORTEST = 34
+#: The shortest token: five octets under a signature of twelve, in base32.
+_SHORTEST = 28
 _SIGNED = re.compile(rf"\+([A-Za-z2-7]{{{_SHORTEST},{_LOCAL_OCTETS}}})@[^@\s]+\Z")
 
 
@@ -47,7 +49,10 @@ def fits_return_path(bounce_address: str) -> bool:
 
 
 def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
-    """Return the delivery that an address names; None when it is foreign or forged."""
+    """Return the delivery that an address names; None when it is foreign or forged.
+
+    Whose numbers these are today says `newsletter.mailings.links.compare`.
+    """
     found = _SIGNED.search(address)
     if found is None:
         return None
@@ -56,9 +61,12 @@ def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
         # The last letter has bits to spare, in which a forged one may hide.
         if _to_base32(token) != found[1].lower():
             return None
-        return signer.read_delivery(Purpose.RETURN_PATH, token)
-    except (TokenError, binascii.Error):
+    except binascii.Error:
         return None
+    for purpose in (Purpose.RETURN_PATH, Purpose.FORMER_RETURN_PATH):
+        with suppress(TokenError):
+            return signer.read_delivery(purpose, token)
+    return None
 
 
 def claims_delivery(address: str) -> bool:
@@ -69,8 +77,8 @@ def claims_delivery(address: str) -> bool:
     return _SIGNED.search(address) is not None
 
 
-#: Version and purpose of `Purpose.RETURN_PATH`, in base32.
-_TOKEN = re.compile(r"(?<=\+)aec[q-z2-7][a-z2-7]{30,}(?=@|=40|%40)", re.IGNORECASE)
+#: Version and purpose of `Purpose.RETURN_PATH`, or of the former one, in base32.
+_TOKEN = re.compile(r"(?<=\+)(?:aee[a-p]|aec[q-z2-7])[a-z2-7]{24,}(?=@|=40|%40)", re.IGNORECASE)
 
 
 def without_return_paths(text: str) -> str:

@@ -18,6 +18,7 @@ from newsletter.database.tables import BounceRow, SubscriptionRow, UnsubscribeEv
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.feedback.attribution import Keys
 from newsletter.mailings.ledger import identity_of
+from newsletter.mailings.links import refer
 from newsletter.mailings.planning import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
@@ -43,11 +44,9 @@ class Post:
 
     @property
     def ref(self) -> DeliveryRef:
-        return DeliveryRef(
-            newsletter_id=self.stage.newsletter_id,
-            mailing_id=self.mailing_id,
-            subscriber_id=self.stage.subscriber_id(READER),
-        )
+        person = self.stage.subscriber_id(READER)
+        with reading(self.engine) as session:
+            return refer(session, self.stage.newsletter_id, person, self.mailing_id)
 
     @property
     def path(self) -> str:

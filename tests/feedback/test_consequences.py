@@ -37,6 +37,7 @@ from newsletter.feedback.consequences import judge_again
 from newsletter.feedback.log import FeedbackEvent, mail_event
 from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
 from newsletter.mailings.ledger import identity_of
+from newsletter.mailings.links import refer
 from newsletter.mailings.planning import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
@@ -66,11 +67,9 @@ class Court:
         return self.mailing
 
     def verp(self, address: str = READER) -> str:
-        ref = DeliveryRef(
-            newsletter_id=self.stage.newsletter_id,
-            mailing_id=self.mailing,
-            subscriber_id=self.stage.subscriber_id(address),
-        )
+        person = self.stage.subscriber_id(address)
+        with reading(self.stage.engine) as session:
+            ref = refer(session, self.stage.newsletter_id, person, self.mailing)
         return return_path(KEYS.signer, "bounces@example.jp", ref)
 
     def message_id(self) -> str:

@@ -7,11 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import MessageError
-from newsletter.message.verp import claims_delivery, read_return_path, return_path
+from newsletter.message.verp import (
+    claims_delivery,
+    read_return_path,
+    return_path,
+    without_return_paths,
+)
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 
 SIGNER = TokenSigner([b"k" * 32])
-REF = DeliveryRef(newsletter_id=3, mailing_id=1204, subscriber_id=987_654)
+REF = DeliveryRef(
+    newsletter_id=3,
+    mailing_id=1204,
+    subscriber_id=987_654,
+    subscriber_mark=2_000_001,
+    mailing_mark=15_000,
+)
 PATH = return_path(SIGNER, "bounces@example.jp", REF)
 
 REFS = st.builds(
@@ -19,12 +30,14 @@ REFS = st.builds(
     newsletter_id=st.integers(0, 2**21 - 1),
     mailing_id=st.integers(0, 2**28 - 1),
     subscriber_id=st.integers(0, 2**42 - 1),
+    subscriber_mark=st.integers(0, 2**21 - 1),
+    mailing_mark=st.integers(0, 2**14 - 1),
 )
 
 
 @given(ref=REFS)
 def test_what_is_written_is_read_back(ref: DeliveryRef) -> None:
-    path = return_path(SIGNER, "bounces@example.jp", ref)
+    path = return_path(SIGNER, "elevenchars@example.jp", ref)
     assert read_return_path(SIGNER, path) == ref
     assert len(path.rpartition("@")[0]) <= 64
 
@@ -76,6 +89,17 @@ def test_an_old_key_still_reads() -> None:
 def test_a_bounce_address_too_long_is_refused_with_a_remedy() -> None:
     with pytest.raises(MessageError, match="eleven characters"):
         return_path(SIGNER, "a-very-long-bounce-address-of-ours@example.jp", REF)
+
+
+def test_a_path_of_before_there_were_marks_still_reads() -> None:
+    old = "bounces+aecqhnajq2sdyncu4b27mx5emvghdbjyox6xgey@example.jp"
+    ref = DeliveryRef(newsletter_id=3, mailing_id=1204, subscriber_id=987_654)
+    assert read_return_path(SIGNER, old) == ref
+    assert without_return_paths(f"<{old}>") == "<bounces+[…]@example.jp>"
+
+
+def test_a_path_is_withheld_from_what_is_shown() -> None:
+    assert without_return_paths(f"<{PATH}>") == "<bounces+[…]@example.jp>"
 
 
 def test_a_prefix_by_which_a_gateway_tags_it_is_passed_over() -> None:

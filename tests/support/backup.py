@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, delete, insert, select
+from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, text
 
 from newsletter.database.tables import Base
 
@@ -15,29 +15,45 @@ _TABLES = ("mailing", "mailing_content", "batch", "delivery", "pulse")
 
 @dataclass(frozen=True)
 class Backup:
-    """The rows of an instant, on either database."""
+    """The rows of an instant, on either database, and where counting stood."""
 
     engine: Engine
     rows: dict[str, Sequence[Row[Any]]]
+    sequences: dict[str, int | None]
 
     def restore(self) -> None:
         """Put all back; what came since is gone."""
         with self.engine.begin() as connection:
-            for name in reversed(_TABLES):
+            if self.sequences:
+                # As pg_restore does, which is asked by no trigger and no constraint.
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for name in reversed(self.rows):
                 connection.execute(delete(_table(name)))
-            for name in _TABLES:
-                if self.rows[name]:
-                    values = [row._asdict() for row in self.rows[name]]
-                    connection.execute(insert(_table(name)), values)
+            for name, rows in self.rows.items():
+                if rows:
+                    connection.execute(insert(_table(name)), [row._asdict() for row in rows])
+            for name, last in self.sequences.items():
+                connection.execute(select(func.setval(name, last or 1, last is not None)))
 
 
 def _table(name: str) -> Table:
     return Base.metadata.tables[name]
 
 
-def back_up(engine: Engine) -> Backup:
+def back_up(engine: Engine, *, whole: bool = False) -> Backup:
+    """Keep what mailings consist of, or the whole database with the numbers that come next."""
+    names = [table.name for table in Base.metadata.sorted_tables] if whole else _TABLES
     with engine.connect() as connection:
         return Backup(
             engine=engine,
-            rows={name: connection.execute(select(_table(name))).all() for name in _TABLES},
+            rows={name: connection.execute(select(_table(name))).all() for name in names},
+            sequences=_sequences(connection) if whole else {},
         )
+
+
+def _sequences(connection: Connection) -> dict[str, int | None]:
+    """Return the last number of each sequence, None before its first; SQLite counts from rows."""
+    if connection.dialect.name != "postgresql":
+        return {}
+    query = text("SELECT sequencename, last_value FROM pg_sequences")
+    return {row[0]: row[1] for row in connection.execute(query)}

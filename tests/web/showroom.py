@@ -186,10 +186,11 @@ def _confirmations(
     found = {}
     for standing, who in asked.items():
         request = request_join(session, newsletter, parse_address(who), name="", origin=origin)
-        found[standing] = signer.sign(Purpose.CONFIRM, request.consent_id)
+        consent_id = request.numbers[0]
+        found[standing] = signer.sign(Purpose.CONFIRM, consent_id)
         if standing == "expired":
             long_ago = now() - timedelta(days=400)
-            session.get_one(ConsentRow, request.consent_id).occurred_at = long_ago
+            session.get_one(ConsentRow, consent_id).occurred_at = long_ago
     return found
 
 

@@ -18,7 +18,7 @@ from newsletter.mailings.archive import (
     list_publications,
 )
 from newsletter.mailings.content import load_content
-from newsletter.mailings.links import DeliveryLinks
+from newsletter.mailings.links import DeliveryLinks, read_link
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
@@ -147,8 +147,8 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
 
     @router.get("/v/{token}")
     def personal(token: str) -> HTMLResponse:
-        ref = signer.read_delivery(Purpose.VIEW, token)
         with reading(engine) as session:
+            ref = read_link(session, signer, Purpose.VIEW, token)
             content = load_content(session, ref.mailing_id)
             name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
         links = DeliveryLinks.of(settings.public_url, signer, ref)

@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
+from newsletter.mailings.links import refer
 from newsletter.settings import Settings
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.join import client_of
@@ -32,16 +33,12 @@ def confirming_router(
     router = Router()
 
     def _find(token: str) -> Invitation:
-        (consent_id,) = signer.read(Purpose.CONFIRM, token)
         with reading(engine) as session:
-            return find_invitation(session, consent_id, days=settings.confirm_days)
+            return find_invitation(session, signer, token, days=settings.confirm_days)
 
     def _show(name: str, invitation: Invitation) -> HTMLResponse:
-        ref = DeliveryRef(
-            newsletter_id=invitation.newsletter.id,
-            mailing_id=0,
-            subscriber_id=invitation.subscriber_id,
-        )
+        with reading(engine) as session:
+            ref = refer(session, invitation.newsletter.id, invitation.subscriber_id)
         return pages.show(
             f"reader/{name}",
             language=invitation.language,
@@ -57,11 +54,11 @@ def confirming_router(
 
     @router.post("/c/{token}")
     def confirm(token: str, request: Request) -> Response:
-        (consent_id,) = signer.read(Purpose.CONFIRM, token)
         with transaction(engine) as session:
             confirm_join(
                 session,
-                consent_id,
+                signer,
+                token,
                 days=settings.confirm_days,
                 source="link in the confirmation mail",
                 network=kept_network(client_of(request), settings.consent_network),

@@ -9,8 +9,9 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.mailings.join_requests import send_settings_link
+from newsletter.mailings.links import read_link
 from newsletter.settings import Settings
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
@@ -25,12 +26,12 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     """Return the routes of leaving."""
     router = Router()
 
-    def _relation(ref: DeliveryRef) -> Relation:
+    def _relation(token: str) -> Relation:
         with reading(engine) as session:
-            return find_relation(session, ref)
+            return find_relation(session, read_link(session, signer, Purpose.UNSUBSCRIBE, token))
 
-    def _show(name: str, ref: DeliveryRef, token: str, **values: object) -> HTMLResponse:
-        relation = _relation(ref)
+    def _show(name: str, token: str, **values: object) -> HTMLResponse:
+        relation = _relation(token)
         return pages.show(
             f"reader/{name}",
             language=relation.language,
@@ -44,14 +45,14 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
 
     @router.get("/u/{token}")
     def ask(token: str) -> HTMLResponse:
-        return _show("unsubscribe.html", signer.read_delivery(Purpose.UNSUBSCRIBE, token), token)
+        return _show("unsubscribe.html", token)
 
     @router.post("/u/{token}")
     def leave(token: str, form: SubmittedForm) -> Response:
-        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
         one_click = form.get("List-Unsubscribe") == "One-Click"
         way = UnsubscribeWay.ONE_CLICK if one_click else UnsubscribeWay.PAGE
         with transaction(engine) as session:
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             unsubscribe(
                 session,
                 newsletter_id=ref.newsletter_id,
@@ -61,25 +62,24 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             )
         if one_click:
             return PlainTextResponse("unsubscribed")
-        return _show("left.html", ref, token, everything=False)
+        return _show("left.html", token, everything=False)
 
     @router.post("/u/{token}/all")
     def leave_all(token: str) -> HTMLResponse:
-        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
         with transaction(engine) as session:
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             unsubscribe_from_all(
                 session,
                 subscriber_id=ref.subscriber_id,
                 mailing_id=ref.mailing_id or None,
                 way=UnsubscribeWay.PAGE,
             )
-        return _show("left.html", ref, token, everything=True)
+        return _show("left.html", token, everything=True)
 
     @router.post("/u/{token}/settings")
     def mail_settings(token: str) -> HTMLResponse:
         """Mail the way to the settings: this link went through mail servers and their logs."""
-        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
-        relation = _relation(ref)
+        relation = _relation(token)
         limits = JoinLimits(
             address=settings.join_limit_address,
             network=settings.join_limit_network,
@@ -92,22 +92,22 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 send_settings_link(
                     session,
                     relation.newsletter,
-                    ref.subscriber_id,
+                    relation.ref.subscriber_id,
                     language=relation.language,
                     templates_dir=settings.templates_dir,
                 )
-        return _show("settings_mailed.html", ref, token)
+        return _show("settings_mailed.html", token)
 
     @router.post("/u/{token}/pause")
     def hold(token: str) -> HTMLResponse:
-        ref = signer.read_delivery(Purpose.UNSUBSCRIBE, token)
         with transaction(engine) as session:
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             until = pause(
                 session,
                 ref.subscriber_id,
                 weeks=_PAUSE_WEEKS,
                 newsletter_ids=[ref.newsletter_id],
             )
-        return _show("paused.html", ref, token, until=until)
+        return _show("paused.html", token, until=until)
 
     return router

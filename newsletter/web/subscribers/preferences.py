@@ -7,11 +7,13 @@ import json
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.mailings.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
@@ -37,12 +39,12 @@ def preferences_router(
     """Return the routes of choosing."""
     router = Router()
 
-    def _read(token: str) -> DeliveryRef:
-        return signer.read_delivery(Purpose.PREFERENCES, token)
+    def _read(session: Session, token: str) -> DeliveryRef:
+        return read_link(session, signer, Purpose.PREFERENCES, token)
 
     def _show(name: str, token: str, **values: object) -> HTMLResponse:
-        ref = _read(token)
         with reading(engine) as session:
+            ref = _read(session, token)
             reader = find_reader(session, ref.subscriber_id)
             choices = list_choices(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
@@ -71,7 +73,6 @@ def preferences_router(
 
     @router.post("/p/{token}")
     def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        ref = _read(token)
         spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
         ticked = [str(value) for value in form.getlist("newsletter")]
         wishes = Wishes(
@@ -83,6 +84,7 @@ def preferences_router(
             weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
         )
         with transaction(engine) as session:
+            ref = _read(session, token)
             save_wishes(
                 session,
                 ref.subscriber_id,
@@ -101,7 +103,7 @@ def preferences_router(
     @router.get("/p/{token}/data.json")
     def download(token: str) -> Response:
         with reading(engine) as session:
-            held = data_held(session, _read(token).subscriber_id)
+            held = data_held(session, _read(session, token).subscriber_id)
         return Response(
             json.dumps(held, ensure_ascii=False, indent=2),
             media_type="application/json",
@@ -114,10 +116,10 @@ def preferences_router(
 
     @router.post("/p/{token}/erase")
     def erase_reader(token: str, form: SubmittedForm) -> HTMLResponse:
-        ref = _read(token)
         if form.get("sure") != "yes":
             return _show("erase.html", token, unsure=True)
         with reading(engine) as session:
+            ref = _read(session, token)
             find_reader(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)

@@ -15,6 +15,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.mailings.clicks import clicks_of, counted_urls, with_counted_links
 from newsletter.mailings.content import load_content
+from newsletter.mailings.ledger import identity_of
 from newsletter.mailings.planning import plan_mailing
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill
@@ -35,6 +36,10 @@ def _sums(stage: Stage, mailing: int) -> dict[str, int]:
         return {link.url: link.clicks for link in clicks_of(session, mailing)}
 
 
+def _identity(stage: Stage, mailing: int) -> str:
+    return identity_of(stage.engine, mailing) or ""
+
+
 def test_without_the_rule_nothing_is_counted(stage: Stage) -> None:
     number = stage.mail()
     with reading(stage.engine) as session:
@@ -48,7 +53,13 @@ def test_a_click_leads_on_and_adds_one(stage: Stage, site: str) -> None:
     number = stage.mail()
     with reading(stage.engine) as session:
         rendered = load_content(session, number).rendered
-    mail = with_counted_links(rendered, mailing_id=number, public_url=site, signer=SIGNER)
+    mail = with_counted_links(
+        rendered,
+        mailing_id=number,
+        identity=_identity(stage, number),
+        public_url=site,
+        signer=SIGNER,
+    )
     links = re.findall(rf'href="({site}/r/[^"]+)"', fill(mail.html, {}))
     target = counted_urls(rendered.html)[0]
 
@@ -86,13 +97,17 @@ def test_personal_links_and_plain_text_keep_their_own() -> None:
         language=Language.JAPANESE,
     )
     counted = with_counted_links(
-        rendered, mailing_id=7, public_url="https://news.example.jp/", signer=SIGNER
+        rendered,
+        mailing_id=7,
+        identity="a",
+        public_url="https://news.example.jp/",
+        signer=SIGNER,
     )
     hrefs = re.findall(r'href="([^"]*)"', fill(counted.html, {Slot.UNSUBSCRIBE_URL: "/u/x"}))
 
     assert counted_urls(rendered.html) == ("https://example.jp/?a=1&b=2",)
     token = unescape(hrefs[0]).removeprefix("https://news.example.jp/r/")
-    assert SIGNER.read(Purpose.CLICK, token) == (7, 1)
+    assert SIGNER.read(Purpose.CLICK, token)[:2] == (7, 1)
     assert hrefs[1:] == ["/u/x", "#c1", "mailto:a@example.jp"]
     assert counted.text == rendered.text
 
