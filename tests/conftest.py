@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from argon2 import PasswordHasher
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
 
@@ -48,6 +49,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     with kept_to(item):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Hash passwords with little work: tests make hundreds, and tell nobody any that matters.
+
+    In what strength they are kept is tests/accounts/test_passwords.py's to say.
+    """
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("newsletter.accounts.passwords._hasher", cheap)
         yield
 
 
@@ -127,8 +140,10 @@ def smtp_server(_servers: None) -> Iterator[SmtpServer]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+def _chromium() -> Iterator[Browser]:
+    # The shell is the same engine without windows, for half of the processor time.
+    known = map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))
+    executable = next(filter(None, known), None)
     if executable is None:
         missing("Chromium")
     with sync_playwright() as playwright:
@@ -138,6 +153,14 @@ def browser() -> Iterator[Browser]:
         )
         yield running
         running.close()
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Iterator[Browser]:
+    """Chromium, whose windows are closed when the test is over."""
+    yield _chromium
+    for context in _chromium.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

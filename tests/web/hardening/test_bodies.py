@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from newsletter.accounts.passwords import hash_password, password_matches
 from newsletter.database.engine import open_engine
@@ -147,7 +148,8 @@ def test_json_is_not_parsed_without_the_token_and_not_said_again(house: House) -
     assert "no address" not in without.text + refused.text
 
 
-def test_passwords_are_looked_at_by_few_at_once() -> None:
+def test_passwords_are_looked_at_by_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("newsletter.accounts.passwords._hasher", PasswordHasher())
     stored = hash_password("four words, quite long")
     outcomes: list[object] = []
 

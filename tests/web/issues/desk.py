@@ -8,10 +8,18 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.invitations import invite
+from newsletter.accounts.invitations import accept, invite
 from newsletter.accounts.roles import Grant
+from newsletter.accounts.sessions import open_session
+from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
+from newsletter.i18n.language import Language
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.sources import read_issue
+from newsletter.newsletters.publications import find_newsletter
+
+_PASSWORD = "four words, quite long"
 
 PLAIN = """---
 title: 十二月号
@@ -33,14 +41,30 @@ class Desk:
     url: str
 
     def sign_in(self, page: Page, address: str = "editor@example.jp") -> None:
+        """Let an editor be signed in; how that is done is tests/web/accounts' to say."""
         with transaction(self.engine) as session:
             grants = [Grant(role=Role.EDITOR)]
             token = invite(session, COMMAND_LINE, address=address, grants=grants)
-        page.goto(f"{self.url}/welcome/{token}")
-        page.get_by_label("Your name").fill("蓮")
-        page.get_by_label("Password").fill("four words, quite long")
-        page.get_by_role("button", name="Continue").click()
-        page.get_by_role("button", name="Sign out").wait_for()
+        with transaction(self.engine) as session:
+            account = accept(
+                session,
+                COMMAND_LINE,
+                token,
+                name="蓮",
+                password=_PASSWORD,
+                language=Language.ENGLISH,
+            )
+            begun = open_session(session, account, Browser(), verified=True)
+        page.context.add_cookies([{"name": "session", "value": begun, "url": self.url}])
+
+    def start(self, page: Page, text: str, *, view: str = "Markdown") -> None:
+        """Open a draft of ``text`` that lies there already."""
+        content = read_issue(text.encode(), source="draft").issue
+        with transaction(self.engine) as session:
+            newsletter = find_newsletter(session, "digest")
+            draft = start_from(session, newsletter.id, content, author="蓮")
+        path = f"{self.url}/newsletters/digest/drafts/{draft.id}"
+        page.goto(path if view == "Markdown" else f"{path}/blocks")
 
     def bring_in(self, page: Page, text: str, *, view: str = "Markdown") -> None:
         page.goto(f"{self.url}/newsletters/digest/issues/new")

@@ -68,14 +68,15 @@ def kept(desk: Desk) -> dict[str, object]:
 
 @pytest.fixture
 def blocks(desk: Desk, page: Page) -> Page:
-    desk.bring_in(page, BLOCKS, view="blocks")
+    desk.start(page, BLOCKS, view="blocks")
     expect(page.frame_locator("#mail").get_by_text("二月から始まります。")).to_be_visible()
     return page
 
 
-def test_an_imported_text_is_shown_in_blocks(blocks: Page) -> None:
-    assert headings(blocks) == ORDER
-    expect(blocks.get_by_text("How the text was read")).to_be_visible()
+def test_an_imported_text_is_shown_in_blocks(desk: Desk, page: Page) -> None:
+    desk.bring_in(page, BLOCKS, view="blocks")
+    assert headings(page) == ORDER
+    expect(page.get_by_text("How the text was read")).to_be_visible()
 
 
 def test_a_digest_becomes_blocks(desk: Desk, page: Page, digest: bytes) -> None:

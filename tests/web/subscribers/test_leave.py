@@ -78,6 +78,7 @@ def site(engine: Engine) -> Iterator[Site]:
     thread.join()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_reader_leaves_by_the_button(site: Site, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(site.leave)
@@ -88,6 +89,7 @@ def test_a_reader_leaves_by_the_button(site: Site, browser: Browser) -> None:
     assert site.ways() == [UnsubscribeWay.PAGE]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_web_view_is_laid_out_by_the_standard(site: Site, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 375, "height": 720})
     page.goto(site.link(Purpose.VIEW, "v"))
@@ -95,6 +97,7 @@ def test_the_web_view_is_laid_out_by_the_standard(site: Site, browser: Browser) 
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_reader_of_english_is_asked_in_english(site: Site, browser: Browser) -> None:
     with transaction(site.stage.engine) as session:
         relation = (site.ref.newsletter_id, site.ref.subscriber_id)
@@ -156,6 +159,7 @@ def test_a_link_to_read_by_does_not_let_leave(site: Site) -> None:
     assert site.state() is SubscriptionState.CONFIRMED
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_reader_chooses_plain_text(site: Site, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(site.link(Purpose.PREFERENCES, "p"))
