@@ -15,6 +15,7 @@ from newsletter.cli import (
     feedback,
     issues,
     keys,
+    looks,
     operations,
     running,
     segments,
@@ -44,6 +45,7 @@ app.add_typer(issues.app, name="issue", rich_help_panel=_WRITE)
 app.command(rich_help_panel=_WRITE)(send)
 issues.app.command("test")(send_test)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)

@@ -25,6 +25,9 @@ def init(
     language: Annotated[Language, typer.Option()] = Language.JAPANESE,
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
+    design: Annotated[
+        str, typer.Option(help="What its look begins with: newsletter look designs.")
+    ] = "standard",
     visibility: Annotated[
         Visibility, typer.Option(help="Who may read it on the web.")
     ] = Visibility.PRIVATE,
@@ -62,6 +65,7 @@ def init(
         language=language,
         time_zone=time_zone,
         template=template,
+        design=design,
         visibility=visibility,
     )
     engine = open_database(settings_of(context))

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Visibility
-from newsletter.errors import ConflictError, ListError
+from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.feedback.policy import (
     MOST_DAYS,
     MOST_SOFT,
@@ -25,6 +25,7 @@ from newsletter.feedback.policy import (
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.newsletters.actions import change_settings, create_newsletter
+from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.publications import (
     Newsletter,
     NewsletterDraft,
@@ -45,6 +46,7 @@ class _Form(BaseModel):
     """The settings as they were typed; what is wrong with them is told beside their fields."""
 
     slug: _Text = ""
+    design: _Text = "standard"
     name: _Text = ""
     from_name: _Text = ""
     from_address: _Text = ""
@@ -81,7 +83,13 @@ class _Page:
 
     def faults(self, wanted: NewsletterSettings) -> dict[str, Message]:
         """Return what is wrong, by the field's name."""
-        return find_faults(wanted) | _template_fault(wanted, self._templates.names())
+        faults = find_faults(wanted) | _template_fault(wanted, self._templates.names())
+        if isinstance(wanted, NewsletterDraft):
+            try:
+                find_design(wanted.design)
+            except NotFoundError as error:
+                faults["design"] = error.message
+        return faults
 
     def show(
         self,
@@ -109,6 +117,7 @@ class _Page:
             },
             templates=[(name, name) for name in self._templates.names()],
             zones=sorted(available_timezones()),
+            designs=DESIGNS,
             saved=request.query_params.get("said") == "saved",
         )
 
@@ -161,7 +170,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
     @router.post("/newsletters/{newsletter}/settings")
     def change(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
         values = form.values()
-        del values["slug"]
+        del values["slug"], values["design"]
         wanted = NewsletterSettings(**values)
         faults = page.faults(wanted)
         with transaction(engine) as session:

@@ -1,0 +1,162 @@
+"""The form of a look: what was typed, and the look it stands for."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from newsletter.i18n.messages import Message
+from newsletter.newsletters.look.designs import find_design
+from newsletter.newsletters.look.model import Look, LookPicture, look_to_json, read_look
+from newsletter.rendering.palette import light_scheme
+
+_Short = Annotated[str, Field(max_length=300)]
+_Long = Annotated[str, Field(max_length=6000)]
+#: What a link is called where no name is given, by the host it leads to.
+_SERVICES = {
+    "x.com": "X",
+    "twitter.com": "X",
+    "facebook.com": "Facebook",
+    "instagram.com": "Instagram",
+    "youtube.com": "YouTube",
+    "line.me": "LINE",
+    "lin.ee": "LINE",
+    "note.com": "note",
+    "github.com": "GitHub",
+    "bsky.app": "Bluesky",
+    "mastodon.social": "Mastodon",
+    "threads.net": "Threads",
+    "tiktok.com": "TikTok",
+    "linkedin.com": "LinkedIn",
+}
+_HOST = re.compile(r"https?://(?:www\.|m\.)?([^/?#:]+)", re.IGNORECASE)
+_COLOURS = ("accent", "head", "page", "card", "text", "link")
+
+
+class LookForm(BaseModel):
+    """A look as its form has it; ``text_own`` and ``link_own`` say that a colour was chosen."""
+
+    design: _Short = "standard"
+    accent: _Short = ""
+    head: _Short = ""
+    page: _Short = ""
+    card: _Short = ""
+    text: _Short = ""
+    text_own: bool = False
+    link: _Short = ""
+    link_own: bool = False
+    font: _Short = ""
+    heading_font: _Short = ""
+    size: _Short = ""
+    radius: _Short = ""
+    width: _Short = ""
+    masthead: _Short = ""
+    items: _Short = ""
+    headings: _Short = ""
+    tagline: _Short = ""
+    footer: _Long = ""
+    social: _Long = ""
+    logo_url: _Short = ""
+    logo_alt: _Short = ""
+    logo_width: _Short = ""
+    header_url: _Short = ""
+    header_alt: _Short = ""
+
+    @classmethod
+    def of(cls, look: Look) -> LookForm:
+        """Return the form as it is shown for a look; derived colours as they come out."""
+        scheme = light_scheme(look.palette)
+        kept = look_to_json(look)
+        own = {name: bool(kept["palette"][name]) for name in ("text", "link")}
+        derived = {"text": scheme.text, "link": scheme.link}
+        values = {name: kept["palette"][name] or derived.get(name, "") for name in _COLOURS}
+        for name in ("design", "font", "heading_font", "masthead", "items", "headings"):
+            values[name] = kept[name]
+        return cls(
+            **values,
+            text_own=own["text"],
+            link_own=own["link"],
+            size=str(look.size),
+            radius=str(look.radius),
+            width=str(look.width),
+            tagline=look.tagline,
+            footer=look.footer,
+            social="\n".join(f"{link.label} {link.url}" for link in look.social),
+            logo_url=look.logo.url if look.logo else "",
+            logo_alt=look.logo.alt if look.logo else "",
+            logo_width=str(look.logo.width) if look.logo else "",
+            header_url=look.header.url if look.header else "",
+            header_alt=look.header.alt if look.header else "",
+        )
+
+    def in_design(self, name: str) -> LookForm:
+        """Return the form in a design's colours, fonts and forms, its texts and pictures kept.
+
+        Raises:
+            NotFoundError: There is no such design.
+        """
+        begun = LookForm.of(find_design(name).look)
+        kept = ("tagline", "footer", "social", "logo_url", "logo_alt", "logo_width", "header_url")
+        return begun.model_copy(
+            update={field: getattr(self, field) for field in (*kept, "header_alt")}
+        )
+
+    def with_picture(self, name: str, picture: LookPicture) -> LookForm:
+        """Return the form with a picture that was brought in, as ``logo`` or ``header``."""
+        values = {f"{name}_url": picture.url, f"{name}_alt": picture.alt}
+        if name == "logo":
+            values["logo_width"] = str(picture.width)
+        return self.model_copy(update=values)
+
+    def without_picture(self, name: str) -> LookForm:
+        """Return the form without its logo or its header picture."""
+        return self.model_copy(update={f"{name}_url": "", f"{name}_alt": ""})
+
+    def read(self) -> tuple[Look, dict[str, Message]]:
+        """Return the look, and by field what is wrong with it; the default where anything is."""
+        palette: dict[str, Any] = {name: self._colour(name) for name in _COLOURS}
+        value: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("design", "font", "heading_font", "masthead", "items", "headings")
+        }
+        value |= {name: _number(getattr(self, name)) for name in ("size", "radius", "width")}
+        value |= {
+            "palette": palette,
+            "tagline": self.tagline.strip(),
+            "footer": self.footer.replace("\r\n", "\n").strip(),
+            "social": [_link(line) for line in self.social.splitlines() if line.strip()],
+        }
+        if self.logo_url:
+            value["logo"] = {
+                "url": self.logo_url,
+                "alt": self.logo_alt.strip(),
+                "width": _number(self.logo_width),
+            }
+        if self.header_url:
+            value["header"] = {
+                "url": self.header_url,
+                "alt": self.header_alt.strip(),
+                "width": value["width"],
+            }
+        return read_look(value)
+
+    def _colour(self, name: str) -> str:
+        if name in {"text", "link"} and not getattr(self, f"{name}_own"):
+            return ""
+        return str(getattr(self, name)).strip().lower()
+
+
+def _number(typed: str) -> int | str:
+    return int(typed) if re.fullmatch(r"[0-9]{1,4}", typed.strip()) else typed
+
+
+def _link(line: str) -> dict[str, str]:
+    """Read ``名前 https://…``; without a name the service's, or else the host, is taken."""
+    label, _, url = line.strip().rpartition(" ")
+    if not label:
+        label, _, url = line.strip().rpartition("\u3000")
+    found = _HOST.match(url)
+    host = found[1].lower() if found else ""
+    return {"label": label.strip() or _SERVICES.get(host, host)[:40] or url[:40], "url": url}

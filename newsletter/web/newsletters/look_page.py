@@ -1,0 +1,312 @@
+"""The page on which a newsletter's look is chosen, changed and seen, with or without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from fastapi import Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import Field
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ContentError, TemplateError
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, pmsg
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.sources import read_issue
+from newsletter.issues.store import list_issues
+from newsletter.mailings.mailings import publisher_of
+from newsletter.newsletters.look.actions import change_look, find_look_faults, keep_look_picture
+from newsletter.newsletters.look.contrast import find_unreadable
+from newsletter.newsletters.look.designs import DESIGNS, find_design
+from newsletter.newsletters.look.model import (
+    LARGEST_FILE,
+    LOGO_WIDTHS,
+    Look,
+    look_from_file,
+    look_of,
+    look_to_file,
+    theme_of,
+)
+from newsletter.newsletters.publications import Newsletter
+from newsletter.rendering.model import Publisher, RenderedIssue
+from newsletter.rendering.render import render_issue
+from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead, Theme
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.newsletters.look_form import LookForm
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+
+#: Octets; one more than the store of pictures takes.
+_LARGEST_PICTURE = 10_000_001
+_Word = TypeVar("_Word", bound=StrEnum)
+_FONTS: Mapping[Font, Message] = {
+    Font.GOTHIC: pmsg("font", "Gothic"),
+    Font.MINCHO: pmsg("font", "Mincho (serif)"),
+    Font.ROUNDED: pmsg("font", "Rounded gothic"),
+    Font.UD: pmsg("font", "UD (universal design)"),
+    Font.MONO: pmsg("font", "Fixed width"),
+}
+_MASTHEADS: Mapping[Masthead, Message] = {
+    Masthead.BAND: pmsg("masthead", "Coloured band"),
+    Masthead.RULE: pmsg("masthead", "Large name under a rule"),
+    Masthead.CENTRED: pmsg("masthead", "Centred"),
+    Masthead.PICTURE: pmsg("masthead", "Header picture"),
+    Masthead.DATE: pmsg("masthead", "Day in large figures"),
+    Masthead.PLAIN: pmsg("masthead", "Plain"),
+}
+_ITEMS: Mapping[ItemStyle, Message] = {
+    ItemStyle.PLAIN: pmsg("items", "Set apart by space"),
+    ItemStyle.RULE: pmsg("items", "Set apart by rules"),
+    ItemStyle.CARD: pmsg("items", "Each in a box"),
+}
+_HEADINGS: Mapping[HeadingStyle, Message] = {
+    HeadingStyle.TINTED: pmsg("headings", "Coloured, sections tinted"),
+    HeadingStyle.BAR: pmsg("headings", "With a bar at the left"),
+    HeadingStyle.FILLED: pmsg("headings", "Filled"),
+    HeadingStyle.UNDERLINE: pmsg("headings", "Underlined"),
+    HeadingStyle.CENTRED: pmsg("headings", "Centred between rules"),
+}
+
+
+@lru_cache(maxsize=64)
+def _sample_mail(theme: Theme, language: Language, templates_dir: Path) -> RenderedIssue:
+    """Render the sample issue in a design, once: thumbnails of all designs are on one page."""
+    issue = _sample(language)
+    publisher = Publisher(
+        name=issue.masthead,
+        sender_name=issue.masthead,
+        sender_address="newsletter@example.jp",
+        postal_address="〒100-0000",
+        theme=theme,
+    )
+    return render_issue(issue, template="digest", templates_dir=templates_dir, publisher=publisher)
+
+
+@lru_cache(maxsize=4)
+def _sample(language: Language) -> Issue:
+    return read_issue(sample_issue(language), source="sample").issue
+
+
+class _Sent(LookForm):
+    """The form as it is sent: with pictures, and which of its buttons was pressed."""
+
+    verb: Annotated[str, Field(max_length=50)] = "save"
+    dark: bool = False
+    logo_file: UploadFile | None = None
+    header_file: UploadFile | None = None
+
+
+class _LookPage:
+    """Shows the page, and the mail in the look that stands in the form."""
+
+    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
+        self._settings, self._engine, self._pages = settings, engine, pages
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        form: LookForm | None = None,
+        *,
+        faults: Mapping[str, Message] | None = None,
+        notice: str = "",
+    ) -> HTMLResponse:
+        """Show what is kept, or what was typed."""
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+        form = form or LookForm.of(look_of(row))
+        look, _ = form.read()
+        language = visit.language
+        return self._pages.show_to(
+            visit,
+            request,
+            "newsletters/look.html",
+            status=400 if faults else 200,
+            newsletter=row,
+            typed=form,
+            look=look,
+            designs=DESIGNS,
+            forms=[LookForm.of(design.look) for design in DESIGNS],
+            fonts=_choices(_FONTS, language),
+            mastheads=_choices(_MASTHEADS, language),
+            item_styles=_choices(_ITEMS, language),
+            heading_styles=_choices(_HEADINGS, language),
+            logo_widths=LOGO_WIDTHS,
+            faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
+            unreadable={each.field: each for each in find_unreadable(look.palette)},
+            notice=notice or request.query_params.get("said", ""),
+        )
+
+    def render(self, session: Session, row: Newsletter, look: Look) -> RenderedIssue:
+        """Render the last issue in a look; the sample where there is none.
+
+        Raises:
+            TemplateError: Neither can be rendered.
+        """
+        issues = list_issues(session, row.id)
+        return render_issue(
+            issue_from_json(issues[0].content) if issues else _sample(row.language),
+            template=(issues[0].template if issues else "") or row.template,
+            templates_dir=self._settings.templates_dir,
+            publisher=replace(publisher_of(row), theme=theme_of(look)),
+        )
+
+    def keep_pictures(self, visit: Visit, form: _Sent) -> tuple[LookForm, dict[str, Message]]:
+        """Keep the pictures that came with the form, and put them into it."""
+        faults: dict[str, Message] = {}
+        shown: LookForm = form
+        for name, file in (("logo", form.logo_file), ("header", form.header_file)):
+            if file is None or not file.filename:
+                continue
+            try:
+                with transaction(self._engine) as session:
+                    picture = keep_look_picture(
+                        session,
+                        newsletter_of(session, visit).id,
+                        file.file.read(_LARGEST_PICTURE),
+                        source=file.filename[:100],
+                        alt=getattr(form, f"{name}_alt"),
+                        site=self._settings.public_url,
+                    )
+            except ContentError as error:
+                faults[name] = error.message
+            else:
+                shown = shown.with_picture(name, picture)
+        return shown, faults
+
+    def save(self, visit: Visit, request: Request, form: LookForm) -> Response:
+        """Save what was typed, or show what is wrong with it."""
+        look, faults = form.read()
+        with transaction(self._engine) as session:
+            row = newsletter_of(session, visit)
+            faults = faults or find_look_faults(session, look)
+            if not faults:
+                change_look(session, visit.actor, row.id, look)
+        if faults:
+            return self.show(visit, request, form, faults=faults)
+        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+
+
+def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
+    """Return the routes of a newsletter's look."""
+    router = Router(prefix="/newsletters/{newsletter}/look")
+    page = _LookPage(settings, engine, pages)
+
+    @router.get("")
+    def show_look(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        return page.show(visit, request)
+
+    @router.post("", response_model=None, dependencies=[up_to(3 * _LARGEST_PICTURE)])
+    def change(
+        visit: AdministratorVisit, request: Request, sent: Annotated[_Sent, Form()]
+    ) -> Response:
+        """Save; or do to the form, unsaved, what another of its buttons says."""
+        form, faults = page.keep_pictures(visit, sent)
+        if faults:
+            return page.show(visit, request, form, faults=faults)
+        what, _, name = sent.verb.partition(":")
+        match what:
+            case "design":
+                return page.show(visit, request, form.in_design(name), notice="unsaved")
+            case "remove" if name in {"logo", "header"}:
+                return page.show(visit, request, form.without_picture(name), notice="unsaved")
+            case "upload":
+                return page.show(visit, request, form, notice="unsaved")
+            case _:
+                return page.save(visit, request, form)
+
+    _add_preview(router, settings, engine, page)
+    _add_files(router, engine, page)
+    return router
+
+
+def _add_preview(router: Router, settings: Settings, engine: Engine, page: _LookPage) -> None:
+    @router.post("/preview", response_model=None, dependencies=[up_to(3 * _LARGEST_PICTURE)])
+    def preview(
+        visit: AdministratorVisit,
+        request: Request,
+        form: Annotated[_Sent, Form()],
+    ) -> Response:
+        """Show the last issue in what was typed: to scripts with what is wrong, else the mail."""
+        look, faults = form.read()
+        by_script = "application/json" in request.headers.get("accept", "")
+        language = visit.language
+        found = {name: fault.in_language(language) for name, fault in faults.items()}
+        if faults and by_script:
+            return JSONResponse({"faults": found, "unreadable": []})
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            try:
+                rendered = page.render(session, row, look_of(row) if faults else look)
+            except TemplateError:
+                rendered = _sample_mail(theme_of(look), row.language, settings.templates_dir)
+        reader = SAMPLE_READERS[language]
+        if not by_script:
+            return mail_frame(rendered, reader)
+        unreadable = [
+            {
+                "field": each.field,
+                "nearest": each.nearest,
+                "refused": each.refused,
+                "words": each.message.in_language(language),
+            }
+            for each in find_unreadable(look.palette)
+        ]
+        html = show_to_reader(rendered, reader, dark=form.dark).html
+        return JSONResponse({"html": html, "faults": {}, "unreadable": unreadable})
+
+    @router.get("/mail")
+    def mail(visit: AdministratorVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            rendered = page.render(session, row, look_of(row))
+        return mail_frame(rendered, SAMPLE_READERS[visit.language])
+
+
+def _add_files(router: Router, engine: Engine, page: _LookPage) -> None:
+    @router.get("/export")
+    def export(visit: AdministratorVisit) -> Response:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+        headers = {"Content-Disposition": f'attachment; filename="{row.slug}-look.json"'}
+        return Response(look_to_file(look_of(row)), media_type="application/json", headers=headers)
+
+    @router.post("/import", response_model=None, dependencies=[up_to(2 * LARGEST_FILE)])
+    def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
+        """Show a look from a file, to be seen and then saved."""
+        name = (file.filename or "")[:100]
+        try:
+            look = look_from_file(file.file.read(LARGEST_FILE + 1), source=name)
+        except ContentError as error:
+            return page.show(visit, request, faults={"file": error.message})
+        return page.show(visit, request, LookForm.of(look), notice="unsaved")
+
+
+def designs_router(settings: Settings) -> Router:
+    """Return the route of the designs' thumbnails."""
+    router = Router(prefix="/designs")
+
+    @router.get("/{name}")
+    def thumbnail(visit: AdministratorVisit, name: str) -> HTMLResponse:
+        theme = theme_of(find_design(name).look)
+        rendered = _sample_mail(theme, visit.language, settings.templates_dir)
+        shown = mail_frame(rendered, SAMPLE_READERS[visit.language])
+        shown.headers["Cache-Control"] = "private, max-age=3600"
+        return shown
+
+    return router
+
+
+def _choices(words: Mapping[_Word, Message], language: Language) -> list[tuple[str, str]]:
+    return [(str(value), message.in_language(language)) for value, message in words.items()]

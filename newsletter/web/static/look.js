@@ -1,0 +1,149 @@
+/* The page of a look: shows the mail as it is changed, takes designs, undoes; without it forms do. */
+const form = document.getElementById("look"), frame = document.getElementById("preview");
+const state = document.getElementById("look-state");
+const undo = document.getElementById("undo"), redo = document.getElementById("redo");
+const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(tagline|footer|social|logo_.*|header_.*)$/;
+let view = "desktop", waiting = false, asking = false;
+
+/** What the form holds, without files and what names its sender. */
+const values = () => {
+  const fields = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    if (!FILES.includes(name) && name !== "csrf") fields.append(name, value);
+  }
+  return fields;
+};
+const past = [values().toString()];
+let at = 0;
+const saved = document.querySelector(".notice.warn, .notice.bad") ? "" : past[0];
+
+/* Preview: one question at a time; what changed meanwhile is asked about next. */
+const draw = (html) => {
+  const inner = frame.contentDocument;
+  if (!inner || inner.URL === "about:blank") return;
+  const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
+  inner.documentElement.innerHTML = html;
+  if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
+};
+const note = (field, words, nearest, refused) => {
+  const place = document.getElementById(`${field}-note`) || document.getElementById(`${field}-fault`);
+  if (!place) return;
+  const line = document.createElement("span");
+  line.className = refused ? "error" : "quiet";
+  line.textContent = words;
+  place.replaceChildren(line);
+  if (nearest && refused) {
+    const take = document.createElement("button");
+    take.type = "button";
+    take.className = "second small";
+    take.textContent = `${form.dataset.take} ${nearest}`;
+    take.addEventListener("click", () => { form.elements[field].value = nearest; changed(); });
+    place.append(document.createElement("br"), take);
+  }
+};
+const preview = async () => {
+  waiting = true;
+  if (asking) return;
+  asking = true;
+  while (waiting) {
+    waiting = false;
+    const fields = values();
+    if (view === "dark") fields.set("dark", "true");
+    try {
+      const answer = await fetch(`${form.dataset.here}/preview`, {
+        method: "POST", body: fields,
+        headers: { "X-CSRF-Token": form.elements.csrf.value, Accept: "application/json" },
+      });
+      if (!answer.ok) throw new Error(answer.status);
+      const told = await answer.json();
+      document.querySelectorAll(".note").forEach((each) => each.replaceChildren());
+      for (const each of told.unreadable) note(each.field, each.words, each.nearest, each.refused);
+      for (const [field, words] of Object.entries(told.faults)) note(field, words, "", true);
+      if (told.html) draw(told.html);
+      mark();
+    } catch { state.textContent = form.dataset.offline; }
+  }
+  asking = false;
+};
+let timer;
+const previewSoon = () => { clearTimeout(timer); timer = setTimeout(preview, 120); };
+
+/* What was typed, kept for undoing; a design counts as one step. */
+const mark = () => {
+  const now = values().toString();
+  state.textContent = now === saved ? "" : form.dataset.unsaved;
+  undo.disabled = at === 0;
+  redo.disabled = at === past.length - 1;
+  document.querySelectorAll(".colour").forEach((each) => {
+    each.querySelector("output").value = each.querySelector('input[type="color"]').value;
+  });
+  document.querySelectorAll(".design").forEach((each) => {
+    const button = each.querySelector("button"), is = button.value === `design:${form.elements.design.value}`;
+    each.classList.toggle("chosen", is);
+    button.setAttribute("aria-pressed", String(is));
+  });
+};
+const keep = () => {
+  const now = values().toString();
+  if (now === past[at]) return;
+  past.splice(at + 1);
+  past.push(now);
+  at = past.length - 1;
+};
+const changed = () => { keep(); mark(); previewSoon(); };
+const fill = (given) => {
+  for (const field of form.elements) {
+    if (!field.name || field.type === "file" || field.name === "csrf" || field.name === "verb") continue;
+    if (field.type === "checkbox") field.checked = given.get(field.name) === "1";
+    else if (given.has(field.name)) {
+      const value = given.get(field.name);
+      if (field.tagName === "SELECT" && ![...field.options].some((each) => each.value === value)) field.add(new Option(`${value} px`, value));
+      field.value = value;
+    }
+  }
+};
+const goTo = (place) => { at = place; fill(new URLSearchParams(past[at])); mark(); previewSoon(); };
+
+let typing;
+form.addEventListener("input", (event) => {
+  if (event.target.type === "file") return;
+  const own = event.target.type === "color" && form.elements[`${event.target.name}_own`];
+  if (own) own.checked = true;
+  mark();
+  previewSoon();
+  clearTimeout(typing);
+  typing = setTimeout(() => { keep(); mark(); }, 400);
+});
+form.addEventListener("click", (event) => {
+  const button = event.target.closest('button[value^="design:"]');
+  if (!button) return;
+  const source = document.querySelector(`button[data-values][value="${CSS.escape(button.value)}"]`);
+  if (!source) return;
+  event.preventDefault();
+  const given = new URLSearchParams(values());
+  for (const [name, value] of Object.entries(JSON.parse(source.dataset.values))) {
+    if (KEPT_TEXTS.test(name)) continue;
+    if (typeof value === "boolean") { if (value) given.set(name, "1"); else given.delete(name); } else given.set(name, value);
+  }
+  fill(given);
+  changed();
+});
+undo.addEventListener("click", () => { keep(); if (at > 0) goTo(at - 1); });
+redo.addEventListener("click", () => { if (at < past.length - 1) goTo(at + 1); });
+undo.hidden = redo.hidden = false;
+document.getElementById("refresh").hidden = true;
+const views = document.querySelector(".views");
+views.hidden = false;
+views.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-view]");
+  if (!button) return;
+  view = button.dataset.view;
+  views.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+  frame.classList.toggle("phone", view === "phone");
+  preview();
+});
+let leaving = false;
+form.addEventListener("submit", () => { leaving = true; });
+addEventListener("beforeunload", (event) => { if (!leaving && values().toString() !== saved) event.preventDefault(); });
+frame.addEventListener("load", () => { if (values().toString() !== saved) previewSoon(); });
+mark();

@@ -1,0 +1,200 @@
+"""A look is chosen and changed in the browser, by forms alone, and by command."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from newsletter.cli.main import app
+from newsletter.database.engine import reading
+from newsletter.database.tables import AuditEventRow, NewsletterRow
+from newsletter.database.vocabulary import Role
+from newsletter.mailings.planning import plan_mailing
+from newsletter.newsletters.look.designs import find_design
+from newsletter.newsletters.look.model import Look, look_of, look_to_file
+from newsletter.web.newsletters.look_form import LookForm
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+_LOOK = "/newsletters/digest/look"
+
+
+def _kept(stage: Stage) -> Look:
+    with reading(stage.engine) as session:
+        row = session.get_one(NewsletterRow, stage.newsletter_id)
+        return look_of(row)
+
+
+def _form(look: Look = Look(), **typed: str) -> dict[str, str]:  # noqa: B008 - frozen
+    shown = LookForm.of(look).model_dump()
+    fields = {name: "1" if value is True else value for name, value in shown.items() if value}
+    return fields | typed
+
+
+def _logo() -> bytes:
+    output = BytesIO()
+    Image.new("RGB", (300, 100), "#c8102e").save(output, "PNG")
+    return output.getvalue()
+
+
+def test_a_look_is_saved_with_its_entry_in_the_audit_log(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    typed = _form(
+        accent="#7A1F2B",
+        masthead="centred",
+        tagline="毎週木曜",
+        social="LINE https://line.me/machi\nhttps://www.youtube.com/@machi",
+    )
+
+    answer = client.post(_LOOK, data=typed | {"csrf": csrf})
+
+    assert answer.status_code == 200
+    look = _kept(stage)
+    assert (look.palette.accent, look.masthead, look.tagline) == ("#7a1f2b", "centred", "毎週木曜")
+    assert [(link.label, link.url) for link in look.social] == [
+        ("LINE", "https://line.me/machi"),
+        ("YouTube", "https://www.youtube.com/@machi"),
+    ]
+    with reading(stage.engine) as session:
+        query = select(AuditEventRow).where(AuditEventRow.action == "newsletter.look")
+        event = session.scalars(query).one()
+    assert event.details["masthead"] == ["band", "centred"]
+    assert "font" not in event.details
+
+
+def test_what_cannot_be_read_is_not_saved_and_the_nearest_colour_is_told(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+
+    page = client.post(_LOOK, data=_form(link="#ffcc00", link_own="1", csrf=csrf))
+
+    assert page.status_code == 400
+    assert re.search(r'id="link-note".*?1\.\d:1.*?#[0-9a-f]{6}', page.text)
+    assert _kept(stage) == Look()
+
+
+def test_buttons_work_by_forms_alone(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+
+    page = client.post(_LOOK, data=_form(tagline="残る", csrf=csrf, verb="design:museum")).text
+    assert 'value="#7a1f2b"' in page
+    assert 'value="残る"' in page
+    mail = client.post(f"{_LOOK}/preview", data=_form(accent="#123456", csrf=csrf))
+    assert "#123456" in mail.text
+    assert "script-src" not in mail.headers["content-security-policy"]
+    assert _kept(stage) == Look()
+
+
+def test_a_logo_asks_for_its_words_and_is_shown_where_the_look_is(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    file = {"logo_file": ("logo.png", _logo(), "image/png")}
+
+    refused = client.post(_LOOK, data=_form(csrf=csrf, verb="upload"), files=file)
+    taken = client.post(_LOOK, data=_form(csrf=csrf, logo_alt="例町"), files=file)
+
+    assert refused.status_code == 400
+    assert taken.status_code == 200
+    logo = _kept(stage).logo
+    assert logo is not None
+    assert (logo.alt, logo.width) == ("例町", 160)
+    assert f'src="{logo.path}" alt="例町"' in client.get("/subscribe/digest").text
+    assert f'src="{logo.url}" alt="例町"' in client.get(f"{_LOOK}/mail").text
+
+
+def test_a_picture_that_is_not_kept_here_is_refused(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    elsewhere = f"https://other.example/images/{'0' * 64}-100w.png"
+
+    page = client.post(
+        _LOOK, data=_form(csrf=csrf, logo_url=elsewhere, logo_alt="x", logo_width="100")
+    )
+
+    assert page.status_code == 400
+    assert _kept(stage) == Look()
+
+
+def test_a_look_goes_from_one_place_to_another_as_a_file(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    file = {"file": ("look.json", look_to_file(find_design("events").look), "application/json")}
+
+    page = client.post(f"{_LOOK}/import", data={"csrf": csrf}, files=file).text
+
+    assert 'value="#6b2fa0"' in page
+    assert _kept(stage) == Look()
+    assert client.get(f"{_LOOK}/export").json()["design"] == "standard"
+
+
+def test_only_administrators_change_a_look(sign_in: SignIn, stage: Stage) -> None:
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    assert client.get(_LOOK).status_code == 403
+    assert client.post(_LOOK, data=_form(accent="#123456")).status_code == 403
+    assert _kept(stage) == Look()
+
+
+def test_a_command_changes_a_look_by_the_same_rule(
+    stage: Stage, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SECRET_KEYS", "k" * 40)
+    run = CliRunner()
+
+    done = run.invoke(app, ["look", "set", "design=museum", "radius=6", "tagline=毎月"])
+    assert done.exit_code == 0, done.output
+    look = _kept(stage)
+    assert (look.design, look.radius, look.tagline) == ("museum", 6, "毎月")
+    shown = json.loads(run.invoke(app, ["look", "show", "--json"]).stdout)
+    assert shown["palette"]["accent"] == "#7a1f2b"
+    refused = run.invoke(app, ["look", "set", "link=#ffcc00"])
+    assert refused.exit_code != 0
+    assert "4.5" in str(refused.exception)
+    assert _kept(stage) == look
+
+
+def test_a_story_of_choosing_changing_seeing_and_publishing(
+    stage: Stage, sign_in: SignIn, site: str, browser: Browser
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    context = browser.new_context()
+    context.add_cookies([{"name": n, "value": v, "url": site} for n, v in client.cookies.items()])
+    page = context.new_page()
+    page.goto(site + _LOOK)
+    mail = page.frame_locator("#preview")
+    expect(mail.locator(".title")).to_be_visible()
+
+    page.click('button[value="design:museum"]')
+    expect(mail.locator(".title")).to_have_css("text-align", "center")
+    page.fill("#accent", "#0a5c36")
+    expect(mail.locator("h2.chapter").first).to_have_css("color", "rgb(10, 92, 54)")
+    page.click("#undo")
+    expect(mail.locator("h2.chapter").first).to_have_css("color", "rgb(122, 31, 43)")
+    page.click("#redo")
+    expect(mail.locator("h2.chapter").first).to_have_css("color", "rgb(10, 92, 54)")
+    page.click('.save-bar button[value="save"]')
+    expect(page.locator(".notice.good")).to_be_visible()
+    stage.subscribe("a@example.jp")
+    plan_mailing(stage.engine, stage.mail())
+
+    page.goto(f"{site}/archive/digest/{stage.issue}")
+    expect(page.locator("h2.chapter").first).to_have_css("color", "rgb(10, 92, 54)")
+    page.goto(f"{site}/subscribe/digest")
+    expect(page.locator("main button")).to_have_css("background-color", "rgb(10, 92, 54)")
+    context.close()
