@@ -115,7 +115,10 @@ def export_look(
     try:
         file.write_bytes(data)
     except OSError as error:
-        raise ContentError(f"{error.strerror}.", place=Place(source=str(file))) from None
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None
 
 
 @app.command("import")
@@ -132,7 +135,10 @@ def import_look(
         with file.open("rb") as opened:
             data = opened.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise ContentError(f"{error.strerror}.", place=Place(source=str(file))) from None
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None
     _save(context, newsletter, as_, look_from_file(data, source=str(file)))
 
 
