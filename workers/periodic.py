@@ -19,6 +19,8 @@ from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.feedback.log import forget_old_bounces
 from newsletter.i18n.messages import msg
 from newsletter.mailings import database_history
+from newsletter.mailings.approval_notices import Post
+from newsletter.mailings.comments import mail_comments
 from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.planning import plan_mailing, plan_restored
@@ -37,6 +39,8 @@ _log = logging.getLogger(__name__)
 #: About every ten minutes.
 _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
+#: About every minute.
+_COMMENT_ROUNDS = 30
 #: About every hour.
 _TIDY_ROUNDS = 1800
 
@@ -61,6 +65,9 @@ def go(services: Services) -> None:
         )
     with apart("the judgement of bounces"):
         _judge_bounces(services)
+    if mark.rounds % _COMMENT_ROUNDS == 0:
+        with apart("the mail about comments"):
+            mail_comments(services.engine, _post(services))
     if mark.rounds % _RETENTION_ROUNDS == 0:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
@@ -70,6 +77,11 @@ def go(services: Services) -> None:
         with apart("the summing up of tallies"):
             condense(services.engine)
             forget_the_gone(services.engine)
+
+
+def _post(services: Services) -> Post:
+    settings = services.settings
+    return Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
 
 
 def _forget_old_bounces(services: Services) -> None:

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     ASK_APPROVAL = "ask for approval"
     SEND = "send"
     APPROVE = "approve, or send back with words"
+    COMMENT = "comment on parts of an issue"
     HOLD = "pause, resume and cancel mailings"
     SEE_MISSED = "download who was missed"
     SEE_SUBSCRIBERS = "see and import subscribers"
@@ -35,6 +36,7 @@ PERMISSIONS: Mapping[Permission, frozenset[Role]] = {
     Permission.ASK_APPROVAL: frozenset({Role.EDITOR}),
     Permission.SEND: frozenset({Role.EDITOR}),
     Permission.APPROVE: frozenset({Role.APPROVER}),
+    Permission.COMMENT: frozenset({Role.EDITOR, Role.APPROVER}),
     Permission.HOLD: frozenset({Role.EDITOR, Role.OPERATOR}),
     Permission.SEE_MISSED: frozenset({Role.EDITOR}),
     Permission.SEE_SUBSCRIBERS: frozenset({Role.OPERATOR}),

@@ -36,6 +36,22 @@ def sent_as(session: Session, issue_id: int) -> Sequence[MailingRow]:
     ).all()
 
 
+def last_sent(session: Session, newsletter_id: int, *, besides: int) -> IssueRow | None:
+    """Return the issue that a newsletter's readers got last, other than a certain one."""
+    return session.scalars(
+        select(IssueRow)
+        .join(MailingRow, MailingRow.issue_id == IssueRow.id)
+        .where(
+            IssueRow.newsletter_id == newsletter_id,
+            IssueRow.id != besides,
+            MailingRow.started_at.is_not(None),
+            keeps_its_issue(),
+        )
+        .order_by(MailingRow.started_at.desc(), MailingRow.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def refuse_change(session: Session, issue: IssueRow) -> None:
     """Refuse to change an issue that was sent or is about to be.
 

@@ -112,17 +112,16 @@ def last_returned(session: Session, issue_id: int) -> ApprovalRow | None:
     return row if row is not None and state_of(row) is ApprovalState.RETURNED else None
 
 
-def approved_before(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
-    """Return what of an issue was approved last, other than the content of a digest."""
+def version_before(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
+    """Return what of an issue was asked for last, whatever the answer, other than a digest's."""
     return session.scalars(
         select(ApprovalRow)
         .where(
             ApprovalRow.issue_id == issue_id,
-            ApprovalRow.approved_by.is_not(None),
             ApprovalRow.digest != besides,
             ApprovalRow.content.is_not(None),
         )
-        .order_by(ApprovalRow.approved_at.desc())
+        .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
         .limit(1)
     ).one_or_none()
 

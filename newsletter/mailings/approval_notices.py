@@ -1,4 +1,4 @@
-"""Mail about approvals: to those who are asked, and to whoever asked; its link opens the page."""
+"""Mail about approvals and comments: to those concerned; its link opens the page."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from newsletter.mailings.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from subscribers.people import find_or_add_person
 
+#: What leads to the page where an issue is looked at as a whole.
+_OF_REVIEW = frozenset({NoticeTemplate.APPROVAL_REQUEST, NoticeTemplate.COMMENTS})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Post:
@@ -26,7 +29,7 @@ class Post:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApprovalNews:
-    """What happened: who asked for approval, gave it, or sent an issue back with words."""
+    """What happened: who asked for approval, gave it, sent an issue back, or commented on it."""
 
     template: NoticeTemplate
     issue: IssueRow
@@ -42,7 +45,7 @@ def tell_by_mail(
     The link opens a page behind the sign-in: it is no secret, and lasts.
     """
     newsletter = session.get_one(NewsletterRow, news.issue.newsletter_id)
-    page = "review" if news.template is NoticeTemplate.APPROVAL_REQUEST else ""
+    page = "review" if news.template in _OF_REVIEW else ""
     path = f"/newsletters/{newsletter.slug}/issues/{news.issue.id}/send/{page}".rstrip("/")
     for account in recipients:
         if account.disabled_at is not None:

@@ -26,6 +26,7 @@ class NoticeTemplate(StrEnum):
     APPROVAL_REQUEST = "approval-request"
     APPROVAL_GIVEN = "approval-given"
     APPROVAL_RETURNED = "approval-returned"
+    COMMENTS = "comments"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,7 @@ from newsletter.web.feedback.webhooks import webhooks_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
+from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import desk_router
 from newsletter.web.issues.history import past_router
@@ -42,12 +43,13 @@ from newsletter.web.issues.issue_list import shelf_router
 from newsletter.web.issues.pictures import pictures_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.sent import sent_router
+from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
-from newsletter.web.mailings import sending_router
 from newsletter.web.mailings.archive import archive_router
 from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.mailings.sending import sending_router
 from newsletter.web.newsletters.look_files import look_files_router
 from newsletter.web.newsletters.look_page import designs_router, look_router
 from newsletter.web.newsletters.settings import newsletters_router
@@ -87,20 +89,20 @@ def create_app(
     app.state.is_ending, app.state.streams = (lambda: False), Counter[int]()
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
     _include_accounts(app, settings, engine, sealer, signer, pages)
-    sending = SendingPage(settings=settings, engine=engine, figures=figures, pages=pages)
+    workspace = Workspace(settings=settings, engine=engine, figures=figures)
+    sending = SendingPage(workspace=workspace, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
-    app.include_router(mailings_router(settings, engine, figures, pages))
+    app.include_router(mailings_router(workspace, pages))
     _include_lists(app, settings, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
     _include_newsletters(app, settings, engine, pages)
-    _include_writing(app, settings, engine, pages)
+    _include_writing(app, sending, pseudonyms, pages)
     app.include_router(leaving_router(settings, engine, signer, pages))
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
     _include_feedback(app, settings, engine, figures, pages, fetch)
     app.include_router(archive_router(settings, engine, signer, pages))
-    app.include_router(images_router(engine))
     app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages))
@@ -201,12 +203,17 @@ def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages
     app.include_router(look_files_router(engine))
 
 
-def _include_writing(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
-    drafts = DraftPages(engine, settings, pages)
+def _include_writing(
+    app: FastAPI, sending: SendingPage, pseudonyms: Pseudonyms, pages: Pages
+) -> None:
+    workspace, engine = sending.workspace, sending.engine
+    drafts = DraftPages(workspace, pages)
     app.include_router(shelf_router(engine, pages))
     # Behind the shelf, whose new issue it would take for a number.
-    app.include_router(sent_router(engine, pages))
+    app.include_router(sent_router(workspace, pages))
+    app.include_router(deciding_router(sending, drafts, pseudonyms))
     app.include_router(desk_router(engine, drafts))
     app.include_router(viewing_router(engine, pages, drafts))
-    app.include_router(pictures_router(engine, settings, drafts))
+    app.include_router(pictures_router(engine, workspace.settings, drafts))
     app.include_router(past_router(engine, pages, drafts))
+    app.include_router(images_router(engine))

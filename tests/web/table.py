@@ -90,7 +90,7 @@ FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbo
 
 NOT_PAGES = {
     "/audit.csv": "a file",
-    "/newsletters/{newsletter}/issues/{issue_id}/send/audience": "a part of the sending page",
+    "/newsletters/{newsletter}/audience": "a part of the sending page",
     "/newsletters/{newsletter}/mailings/{number}/events": "a stream",
     "/newsletters/{newsletter}/subscribers.csv": "a file",
     "/newsletters/{newsletter}/subscribers/import/{token}/problems.csv": "a file",

@@ -33,7 +33,12 @@ from newsletter.database.tables.operation import (
     TallyRow,
     UnknownJournalRow,
 )
-from newsletter.database.tables.sending import ApprovalRow, MailingOrderRow, TestGroupRow
+from newsletter.database.tables.sending import (
+    ApprovalRow,
+    IssueCommentRow,
+    MailingOrderRow,
+    TestGroupRow,
+)
 from newsletter.database.tables.signing_key import SigningKeyRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
@@ -62,6 +67,7 @@ __all__ = [
     "ImageRow",
     "IncidentRow",
     "InvitationRow",
+    "IssueCommentRow",
     "IssueRow",
     "JoinTallyRow",
     "ListImportRow",

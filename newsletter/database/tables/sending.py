@@ -69,3 +69,29 @@ class TestGroupRow(Base):
     newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"))
     name: Mapped[str] = mapped_column(String(64))
     addresses: Mapped[str] = mapped_column(Text)
+
+
+class IssueCommentRow(Base):
+    """Something said about a part of an issue before it is sent; answers name their thread.
+
+    Attributes:
+        thread_id: The comment that it answers; None for one that begins a thread.
+        anchor: The part's anchor in mail and editor, or ``lead``; empty for the whole issue.
+        heading: What the part was called then: it may move, and its anchor with it.
+        resolved_at: When the thread was settled; of the comment that begins it alone.
+        mailed_at: When those concerned were told of it.
+    """
+
+    __tablename__ = "issue_comment"
+
+    id: Mapped[PrimaryKey]
+    issue_id: Mapped[int] = mapped_column(BigId, ForeignKey("issue.id"), index=True)
+    thread_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("issue_comment.id"))
+    anchor: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    heading: Mapped[str] = mapped_column(Text, default="", server_default="")
+    author_id: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    words: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[Instant] = mapped_column(default=now)
+    resolved_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    resolved_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    mailed_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), index=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -14,17 +15,21 @@ from newsletter.issues.drafts import Draft, DraftConflictError, find_import_repo
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.markdown_writer import to_markdown
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.standing import NextStep, Standing
+from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
-from newsletter.settings import Settings
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.proof import SAMPLE_READERS, Marked, Proof, make_proof, show_to_reader
 from newsletter.web.issues.submission import Written
+from newsletter.web.issues.workspace import Workspace
+from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
 
 _VIEW_COOKIE = "view"
@@ -34,9 +39,10 @@ _YEAR_SECONDS = 365 * 86_400
 class DraftPages:
     """Shows drafts."""
 
-    def __init__(self, engine: Engine, settings: Settings, pages: Pages) -> None:
-        self._engine, self._settings, self._pages = engine, settings, pages
-        self._picture_base = settings.public_url.rstrip("/") + "/images/"
+    def __init__(self, workspace: Workspace, pages: Pages) -> None:
+        self._engine, self._settings = workspace.engine, workspace.settings
+        self._workspace, self._pages = workspace, pages
+        self._picture_base = workspace.settings.public_url.rstrip("/") + "/images/"
 
     def proof_of(self, visit: Visit, draft: Draft, written: Written) -> Proof:
         """Read, render and check what was written.
@@ -81,8 +87,9 @@ class DraftPages:
         *,
         status: int = 200,
         error: NewsletterError | None = None,
+        choice: Choice | None = None,
     ) -> HTMLResponse:
-        """Show the write page with what was typed."""
+        """Show the write page with what was typed, and whom and when it is to be sent to."""
         proof: Proof | None = None
         try:
             proof = self.proof_of(visit, draft, written)
@@ -92,6 +99,10 @@ class DraftPages:
             row = newsletter_of(session, visit)
             report = find_import_report(session, draft)
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
+            beside = self._beside(session, visit, row, draft, proof)
+            chosen = choice or Choice.asked_in(request)
+            beside |= self._workspace.panel(session, visit, row, chosen)
+            beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
         rendered = proof.preflight.rendered if proof else None
         reader = SAMPLE_READERS[visit.language]
         undo = request.query_params.get("undo", "")
@@ -118,7 +129,20 @@ class DraftPages:
             marked=proof.marked if proof else (),
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
+            panel_first=_first_part(beside["standing"], proof),
+            view="/blocks" if written.in_blocks else "",
+            **beside,
         )
+
+    def _beside(
+        self, session: Session, visit: Visit, row: Newsletter, draft: Draft, proof: Proof | None
+    ) -> dict[str, Any]:
+        """Return the line of states: of the issue made of the draft, where it says the same."""
+        preflight = proof.preflight if proof else None
+        issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
+        if proof and issue is not None and issue.content == issue_to_json(proof.issue):
+            preflight = self._workspace.preflight(session, issue, row)
+        return self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
 
     def blocks(self, visit: Visit, draft: Draft, *, said: str, undo: str) -> str:
         """Return the block view by itself, as the draft stands."""
@@ -151,6 +175,15 @@ class DraftPages:
             lines=difference(conflict.theirs.issue, conflict.mine),
             text=to_markdown(conflict.mine, template=conflict.theirs.template),
         )
+
+
+def _first_part(standing: Standing, proof: Proof | None) -> str:
+    """Return the panel's part that is open at first: what to mend, or what is next."""
+    if proof is None or proof.marked:
+        return "checks"
+    if standing.step in {NextStep.ASK, NextStep.APPROVE}:
+        return "approval" if standing.returned or standing.step is NextStep.APPROVE else "send"
+    return "send" if standing.step is NextStep.SEND else "checks"
 
 
 def _errors(proof: Proof | None) -> list[Marked]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
 
-from fastapi import Form, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -23,15 +22,13 @@ from newsletter.issues.drafts import (
     save_draft,
 )
 from newsletter.issues.sent import IssueSentError, sent_as
-from newsletter.newsletters.issue_actions import duplicate_issue, publish_draft
+from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, remember_view, to_draft
-from newsletter.web.issues.proof import Proof
 from newsletter.web.issues.submission import Written, WrittenForm, told
 from newsletter.web.routing import Router
 
-_Revision = Annotated[int, Form(ge=0)]
 _SENT_MEANWHILE = IssueSentError(
     msg("This issue was sent in the meantime, so this change was not saved."),
     remedy=msg("Choose Save to continue in a new issue."),
@@ -149,31 +146,6 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             }
         return answer
 
-    @router.post("/publish", response_model=None)
-    def publish(
-        newsletter: str,
-        number: int,
-        visit: EditorVisit,
-        revision: _Revision,
-        view: Annotated[str, Form(max_length=20)] = "",
-    ) -> Response:
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        in_blocks = view == "blocks"
-        try:
-            _demand_sound(shown.proof_of(visit, draft, Written.of(draft, in_blocks=in_blocks)))
-            with transaction(engine) as session:
-                began = began_with(get_draft(session, own(visit), number), revision)
-                target = publish_draft(session, visit.actor, began).id
-        except DraftConflictError:
-            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?said=changed")
-        except IssueSentError:
-            return to_draft(newsletter, number, in_blocks=in_blocks)
-        except NewsletterError:
-            # The page finds what is in the way anew, so that it can be loaded again.
-            return to_draft(newsletter, number, in_blocks=in_blocks, tail="?sending=1")
-        return RedirectResponse(f"/newsletters/{newsletter}/issues/{target}/send", status_code=303)
-
     return router
 
 
@@ -188,8 +160,3 @@ def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
 def began_with(draft: Draft, revision: int) -> Draft:
     """Return the draft as the page's form knew it, so that a later save is seen as a conflict."""
     return replace(draft, revision=revision)
-
-
-def _demand_sound(proof: Proof) -> None:
-    if proof.preflight.blocked:
-        raise ContentError(msg("Preflight found errors."), remedy=msg("Correct them first."))

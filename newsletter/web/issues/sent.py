@@ -1,4 +1,4 @@
-"""Sent issues: shown as they went out, never changed, and what a new issue begins with."""
+"""Sent issues: shown as they went out with their report, and what a new issue begins with."""
 
 from __future__ import annotations
 
@@ -6,54 +6,75 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import MailingState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
+from newsletter.mailings.clicks import clicks_of
 from newsletter.mailings.content import load_content
+from newsletter.mailings.reports import measure_pace, summarise
 from newsletter.newsletters.issue_actions import duplicate_issue
-from newsletter.web.access import EditorVisit, newsletter_of, own
+from newsletter.web.access import EditorVisit, SeeingVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
+_MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
-def sent_router(engine: Engine, pages: Pages) -> Router:
+
+def sent_router(workspace: Workspace, pages: Pages) -> Router:
     """Return the routes of issues as they were sent."""
     router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
+    engine, figures = workspace.engine, workspace.figures
 
     @router.get("")
-    def show_sent(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+    def show_sent(newsletter: str, number: int, visit: SeeingVisit, request: Request) -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, own(visit), number)
             draft = stored_draft_of(session, number)
             mailings = sent_as(session, number)
             if not mailings:
-                to = f"drafts/{draft.id}{last_view(request)}" if draft else f"issues/{number}/send"
+                writes = draft and visit.may(Permission.WRITE)
+                to = f"drafts/{draft.id}{last_view(request)}" if draft and writes else ""
+                to = to or f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
-            content = load_content(session, mailings[0].id)
-        reader = SAMPLE_READERS[visit.language]
-        return pages.show_to(
-            visit,
-            request,
-            "issues/sent.html",
-            newsletter=row,
-            issue=issue,
-            mailings=mailings,
-            content=content,
-            shown=show_to_reader(content.rendered, reader, dark=False),
-            draft=draft if draft and draft.content != issue.content else None,
-        )
+            newest = mailings[0]
+            content = load_content(session, newest.id)
+            summary = summarise(session, row.id, newest.id, figures)
+            return pages.show_to(
+                visit,
+                request,
+                "issues/sent.html",
+                newsletter=row,
+                issue=issue,
+                mailings=mailings,
+                sent=newest,
+                mailing=summary,
+                pace=measure_pace(session, summary, figures),
+                clicks=clicks_of(session, newest.id),
+                moving=newest.state in _MOVING,
+                reasons=(),
+                content=content,
+                shown=show_to_reader(content.rendered, SAMPLE_READERS[visit.language], dark=False),
+                draft=draft if draft and draft.content != issue.content else None,
+                at=request.query_params.get("at", ""),
+                may_write=visit.may(Permission.WRITE),
+                may_send=visit.may(Permission.SEND),
+                may_settle=visit.may(Permission.OPERATE),
+                **workspace.line(session, visit, row, issue.id, None),
+            )
 
     @router.get("/mail")
-    def show_mail(number: int, visit: EditorVisit) -> HTMLResponse:
+    def show_mail(number: int, visit: SeeingVisit) -> HTMLResponse:
         with reading(engine) as session:
             issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)

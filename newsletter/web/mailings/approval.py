@@ -9,16 +9,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
-from newsletter.issues.difference import difference
+from newsletter.issues.difference import Changed, DifferenceLine, difference
 from newsletter.issues.findings import Severity
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.sent import last_sent
 from newsletter.mailings.approval import (
     Approval,
     ApprovalState,
-    SendingPlan,
     approve,
-    approved_before,
     content_digest,
     find_approval,
     people_of,
@@ -26,6 +26,7 @@ from newsletter.mailings.approval import (
     request_approval,
     send_back,
     state_of,
+    version_before,
 )
 from newsletter.mailings.approval_notices import Post
 from newsletter.mailings.audience import audience_figure
@@ -38,9 +39,9 @@ from newsletter.web.access import (
     Visit,
 )
 from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
-    Choice,
     SendingPage,
     address_of,
     back_to_page,
@@ -69,30 +70,23 @@ def approval_router(page: SendingPage) -> Router:
     def show_mail(issue_id: int, visit: SeeingVisit) -> HTMLResponse:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            rendered = page.preflight(session, issue, newsletter).rendered
+            rendered = page.workspace.preflight(session, issue, newsletter).rendered
         return mail_frame(rendered, SAMPLE_READERS[visit.language])
 
     @router.post(PATH + "/approval")
-    def ask_approval(  # noqa: PLR0917 - the form's fields
+    def ask_approval(
         issue_id: int,
         visit: SenderVisit,
         request: Request,
+        choice: ChoiceForm,
         digest: _Field = "",
-        segment: _Field = "",
-        when: _Field = "",
-        hour: _Field = "",
-        everywhere: _Field = "",
-        over: _Field = "0",
         asked: Annotated[list[int] | None, Form()] = None,
     ) -> Response:
-        choice = Choice(
-            segment=segment, when=when or "now", hour=hour, everywhere=bool(everywhere), over=over
-        )
         try:
-            plan = SendingPlan(segment=segment, schedule=choice.schedule()) if when else None
+            plan = choice.plan()
             with transaction(engine) as session:
                 newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.preflight(session, issue, newsletter).rendered
+                rendered = page.workspace.preflight(session, issue, newsletter).rendered
                 request_approval(
                     session,
                     visit.actor,
@@ -105,7 +99,7 @@ def approval_router(page: SendingPage) -> Router:
                 )
         except (ConflictError, ListError) as error:
             return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
-        return back_to_page(request, "asked", cut="/approval", choice=choice if when else None)
+        return back_to_page(request, "asked", cut="/approval", choice=choice)
 
     @router.post(PATH + "/approve")
     def give_approval(
@@ -114,7 +108,7 @@ def approval_router(page: SendingPage) -> Router:
         try:
             with transaction(engine) as session:
                 newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.preflight(session, issue, newsletter).rendered
+                rendered = page.workspace.preflight(session, issue, newsletter).rendered
                 approve(session, visit.actor, issue, rendered, digest, post=post)
         except ConflictError as error:
             return _show_review(page, visit, request, issue_id, error=error)
@@ -131,7 +125,7 @@ def approval_router(page: SendingPage) -> Router:
         try:
             with transaction(engine) as session:
                 newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.preflight(session, issue, newsletter).rendered
+                rendered = page.workspace.preflight(session, issue, newsletter).rendered
                 send_back(session, visit.actor, issue, rendered, digest, because=because, post=post)
         except (ConflictError, ListError) as error:
             return _show_review(page, visit, request, issue_id, error=error, because=because)
@@ -166,11 +160,13 @@ def _show_review(
     """Show an approver what readers would get, who they are, and what changed since last time."""
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        preflight = page.preflight(session, issue, newsletter)
+        preflight = page.workspace.preflight(session, issue, newsletter)
         rendered = preflight.rendered
         digest = content_digest(newsletter, rendered) if rendered else ""
         approval = find_approval(session, issue.id, digest)
-        before = approved_before(session, issue.id, besides=digest)
+        before = version_before(session, issue.id, besides=digest)
+        content = issue_from_json(issue.content)
+        last = last_sent(session, newsletter.id, besides=issue.id)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
         reader = SAMPLE_READERS[visit.language]
@@ -193,15 +189,23 @@ def _show_review(
             plan=plan,
             count=audience_figure(session, newsletter, query, page.figures),
             before=before,
-            lines=difference(issue_from_json(before.content), issue_from_json(issue.content))
-            if before and before.content
-            else (),
+            lines=_changes(before.content, content) if before else (),
+            last_issue=last,
+            last_lines=_changes(last.content, content) if last else (),
             error=error.in_language(visit.language) if error else "",
             because=because,
             said=request.query_params.get("said", ""),
             may_answer=_may_answer(visit, approval),
             may_send=visit.may(Permission.SEND),
+            **page.workspace.line(session, visit, newsletter, issue.id, preflight),
+            **page.workspace.comments(session, visit, issue.id, content),
         )
+
+
+def _changes(before: JsonObject | None, after: Issue) -> tuple[DifferenceLine, ...]:
+    """Return both versions line by line; nothing where they say the same."""
+    lines = difference(issue_from_json(before), after) if before else ()
+    return lines if any(line.changed is not Changed.SAME for line in lines) else ()
 
 
 def _may_answer(visit: Visit, approval: Approval | None) -> bool:

@@ -12,15 +12,15 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
-from newsletter.mailings.approval import SendingPlan, find_approval, plan_of
+from newsletter.mailings.approval import find_approval, plan_of
 from newsletter.mailings.audience import audience_figure
 from newsletter.mailings.orders import Order, place_order, review_order
 from newsletter.mailings.readiness import check_stored
-from newsletter.web.access import SeeingVisit, SenderVisit, Visit
+from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import SAMPLE_READERS, show_to_reader
+from newsletter.web.mailings.choice import Choice, ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
-    Choice,
     SendingPage,
     address_of,
     find_issue_of,
@@ -44,12 +44,10 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
             return RedirectResponse(f"{request.url.path}/review", status_code=303)
         return page.show(visit, request, issue_id)
 
-    @router.get(PATH + "/audience")
-    def show_audience(
-        issue_id: int, visit: SeeingVisit, request: Request, segment: _Asked = ""
-    ) -> HTMLResponse:
+    @router.get("/audience")
+    def show_audience(visit: SeeingVisit, request: Request, segment: _Asked = "") -> HTMLResponse:
         with reading(engine) as session:
-            newsletter, _ = find_issue_of(session, visit, issue_id)
+            newsletter = newsletter_of(session, visit)
             try:
                 query = segment_text(session, newsletter.id, segment)
                 count, error = audience_figure(session, newsletter, query, figures), ""
@@ -64,15 +62,8 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         issue_id: int,
         visit: SenderVisit,
         request: Request,
-        segment: _Asked = "",
-        when: _Asked = "now",
-        hour: _Asked = "",
-        everywhere: _Asked = "",
-        over: _Asked = "0",
     ) -> HTMLResponse:
-        choice = Choice(
-            segment=segment, when=when, hour=hour, everywhere=bool(everywhere), over=over
-        )
+        choice = Choice.asked_in(request)
         try:
             found = _last_look(page, visit, issue_id, choice)
         except NotFoundError:
@@ -84,23 +75,16 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         )
 
     @router.post(PATH)
-    def send(  # noqa: PLR0917 - the form's fields
+    def send(
         issue_id: int,
         visit: SenderVisit,
         request: Request,
+        choice: ChoiceForm,
         key: _Field = "",
         digest: _Field = "",
-        segment: _Field = "",
-        when: _Field = "now",
-        hour: _Field = "",
-        everywhere: _Field = "",
-        over: _Field = "0",
         warnings: _Field = "",
         again: _Field = "",
     ) -> Response:
-        choice = Choice(
-            segment=segment, when=when, hour=hour, everywhere=bool(everywhere), over=over
-        )
         confirmed = _Confirmed(
             choice=choice, key=key, digest=digest, warnings=bool(warnings), again=bool(again)
         )
@@ -124,11 +108,12 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         schedule = choice.schedule()
+        preflight = page.workspace.preflight(session, issue, newsletter)
         review = review_order(
             session,
             newsletter,
             issue,
-            page.preflight(session, issue, newsletter),
+            preflight,
             segment=segment_text(session, newsletter.id, choice.segment),
             schedule=schedule,
             figures=page.figures,
@@ -137,8 +122,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
         plan = plan_of(approval) if approval and approval.approved_by else None
         reader = SAMPLE_READERS[visit.language]
         return {
-            "other_plan": plan
-            not in {None, SendingPlan(segment=choice.segment, schedule=schedule)},
+            "other_plan": plan not in {None, choice.plan()},
             "text": show_to_reader(review.rendered, reader, dark=False).text,
             "newsletter": newsletter,
             "issue": issue,
@@ -150,6 +134,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             "warnings": review.warnings,
             "earlier": review.earlier,
             "digest": review.digest,
+            **page.workspace.line(session, visit, newsletter, issue.id, preflight),
         }
 
 
@@ -172,7 +157,7 @@ class _Confirmed:
 
 
 def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> str:
-    """Order the mailing; return its page's path.
+    """Order the mailing; return the path of the issue's page, which shows how it goes.
 
     Raises:
         NewsletterError: It cannot be sent like this.
@@ -180,7 +165,7 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         query = segment_text(session, newsletter.id, said.choice.segment)
-    number = place_order(
+    place_order(
         page.engine,
         visit.actor,
         issue,
@@ -195,4 +180,4 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
         ),
         batch_size=page.settings.batch_size,
     )
-    return f"/newsletters/{newsletter.slug}/mailings/{number}"
+    return f"/newsletters/{newsletter.slug}/issues/{issue.id}"

@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
@@ -20,7 +19,6 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings import actions as operations
 from newsletter.mailings.audience import audience_figure
-from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.clicks import LinkClicks, clicks_of
 from newsletter.mailings.reports import (
     MailingSummary,
@@ -36,7 +34,6 @@ from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.alarms import judge_flow
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
-from newsletter.settings import Settings
 from newsletter.web.access import (
     EditorVisit,
     HolderVisit,
@@ -48,6 +45,7 @@ from newsletter.web.access import (
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
+from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
@@ -70,9 +68,10 @@ _LIVE = "mailings/_progress.html"
 
 
 def mailings_router(  # noqa: C901, PLR0915 - a list of routes
-    settings: Settings, engine: Engine, figures: Figures, pages: Pages
+    workspace: Workspace, pages: Pages
 ) -> Router:
     """Return the routes of mailings under way and past."""
+    settings, engine, figures = workspace.settings, workspace.engine, workspace.figures
     router = Router(prefix="/newsletters/{newsletter}/mailings")
     outer = Router()
 
@@ -139,6 +138,9 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             audience = None
             if mailing.state in _TO_COME:
                 audience = audience_figure(session, row, mailing.segment, figures)
+            line = {}
+            if mailing.issue_id is not None:
+                line = workspace.line(session, visit, row, mailing.issue_id, None)
         return pages.show_to(
             visit,
             request,
@@ -163,6 +165,8 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             reasons=_reasons(mailing),
             audience=audience,
             error=error,
+            has_line=bool(line),
+            **line,
         )
 
     @router.get("/{number}/events")

@@ -120,13 +120,13 @@ def test_send_with_an_error_says_so_on_top_at_an_address_that_can_be_loaded_agai
     empty = {"csrf": csrf_of(page.text), "title": "十二月号", "date": "2026-12-01"}
     draft = client.post(f"{BASE}/issues/new", data=empty)
     path = draft.url.path.removesuffix("/blocks")
-    fields = {"csrf": csrf_of(draft.text), "revision": "1", "view": "blocks"}
-    refused = client.post(f"{path}/publish", data=fields)
+    fields = {"csrf": csrf_of(draft.text), "revision": "1"}
+    refused = client.post(f"{path}/order", data=fields)
 
     assert refused.url.path == f"{path}/blocks"
     assert 'id="barred"' in refused.text
     assert "It cannot be sent yet" in client.get(str(refused.url)).text
-    again = client.get(f"{path}/publish", headers=HTML)
+    again = client.get(f"{path}/order", headers=HTML)
     assert again.url.path == path
 
 

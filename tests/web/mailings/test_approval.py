@@ -19,6 +19,7 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.vocabulary import MailingKind, Role
+from newsletter.issues.drafts import open_issue
 from newsletter.mailings.content import load_content
 from newsletter.rendering.slots import fill
 from tests.support.stage import Stage
@@ -61,8 +62,7 @@ def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
 ) -> None:
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
-    planned = editor.get(send, params={"when": "later", "hour": "2999-12-01T08:00"})
-    editor.post(f"{send}/approval", data=fields_of(planned.text))
+    _ask(editor, send, when="later", hour="2999-12-01T08:00")
 
     ((address, kind, text),) = _notices(stage)
     assert (address, kind) == ("approver@example.jp", "approval-request")
@@ -165,3 +165,55 @@ def test_the_sending_page_counts_whom_was_chosen_and_offers_to_ask(
     assert "<dd>1<small>" in refused.text
     assert "Ask for approval" in refused.text
     assert "Back to the text" in refused.text
+
+
+def test_approval_asked_from_the_text_says_to_whom_and_when(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        draft = open_issue(session, stage.newsletter_id, stage.issue, author="葵").id
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    text = f"/newsletters/digest/drafts/{draft}"
+    page = editor.get(f"{text}/blocks")
+    assert "It is checked. A second person has to approve it." in page.text
+    plan = {"when": "later", "hour": "2999-12-01T08:00", "segment": 'domain = "example.jp"'}
+    asked = editor.post(f"{text}/approval", data=fields_of(page.text) | plan)
+    assert asked.url.path.startswith(text)
+    assert "Next is up to: approver" in asked.text
+
+    review = approver.get(f"{send}/review").text
+    assert "2999-12-01 08:00" in review
+    assert "domain = &#34;example.jp&#34;" in review
+    assert "asks for your approval" in review
+    answered = approver.post(f"{send}/approve", data=fields_of(review))
+    assert "Next is up to: editor" in answered.text
+    looked = editor.post(f"{text}/order", data=fields_of(editor.get(text).text) | plan)
+    assert looked.url.path == f"{send}/confirm"
+
+
+def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        draft = open_issue(session, stage.newsletter_id, stage.issue, author="葵").id
+    text = f"/newsletters/digest/drafts/{draft}/blocks"
+    comments = send.removesuffix("/send") + "/comments"
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    _ask(editor, send)
+    form = {"csrf": csrf_of(approver.get(f"{send}/review").text), "anchor": "c1"}
+    said = approver.post(comments, data=form | {"words": "<b>日付</b>を確かめてください。"})
+    assert said.url.path == f"{send}/review"
+    assert "&lt;b&gt;日付&lt;/b&gt;" in said.text
+
+    page = editor.get(text).text
+    assert "を確かめてください。" in page
+    assert 'data-block="c1"' in page
+    done = {"csrf": csrf_of(page), "back": "draft"}
+    settled = editor.post(f"{comments}/1/resolve", data=done)
+    assert settled.url.path == text
+    assert "Resolved by editor" in settled.text
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    form = {"csrf": csrf_of(operator.get("/account").text), "words": "x"}
+    assert operator.post(comments, data=form).status_code == 403

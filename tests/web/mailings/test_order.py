@@ -90,7 +90,7 @@ def test_the_same_form_sent_twice_is_one_mailing(
         answer = client.post(
             f"/newsletters/digest/issues/{issue_id}/send", data=form, follow_redirects=False
         )
-        assert answer.headers["location"] == "/newsletters/digest/mailings/1"
+        assert answer.headers["location"] == f"/newsletters/digest/issues/{issue_id}"
     assert _mailings(stage) == 1
 
 

@@ -50,7 +50,11 @@ def test_an_editor_sends_watches_and_reads(
         if page.get_by_label("Send with these warnings").count():
             page.get_by_label("Send with these warnings").check()
         page.get_by_role("button", name="Send it").click()
-        page.get_by_text("Finished", exact=True).wait_for(timeout=60_000)
+        page.get_by_text("Finished", exact=True).first.wait_for(timeout=60_000)
+        page.reload()
+        page.get_by_role("button", name="Start the next issue from this").wait_for()
+        assert violations(page) == []
+        page.get_by_role("link", name="Full report").click()
         page.get_by_role("img", name="Deliveries, one bar").wait_for()
         page.get_by_role("cell", name="example0.jp").wait_for()
         assert violations(page) == []

@@ -54,6 +54,7 @@ _TABLES = (
     "mailing_order",
     "unsubscribe_event",
     "bounce_decision",
+    "issue_comment",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -528,6 +529,35 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
         sa.UniqueConstraint("issue_id", "digest", name=op.f("uq_approval_issue_id_digest")),
+    )
+    op.create_table(
+        "issue_comment",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("issue_id", _ID, nullable=False),
+        sa.Column("thread_id", _ID, nullable=True),
+        sa.Column("anchor", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("heading", sa.Text(), server_default="", nullable=False),
+        sa.Column("author_id", _ID, nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_by", _ID, nullable=True),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["account.id"], name=op.f("fk_issue_comment_author_id")
+        ),
+        sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_issue_comment_issue_id")),
+        sa.ForeignKeyConstraint(
+            ["resolved_by"], ["account.id"], name=op.f("fk_issue_comment_resolved_by")
+        ),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["issue_comment.id"], name=op.f("fk_issue_comment_thread_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_comment")),
+    )
+    op.create_index(op.f("ix_issue_comment_issue_id"), "issue_comment", ["issue_id"], unique=False)
+    op.create_index(
+        op.f("ix_issue_comment_mailed_at"), "issue_comment", ["mailed_at"], unique=False
     )
     op.create_table(
         "draft",

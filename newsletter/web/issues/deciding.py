@@ -1,0 +1,135 @@
+"""From the draft's page on: approval asked for, the last look before sending, a test mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, NewsletterError
+from newsletter.issues.drafts import DraftConflictError, get_draft
+from newsletter.issues.sent import IssueSentError
+from newsletter.mailings.approval_notices import Post
+from newsletter.mailings.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.test_mails import order_test
+from newsletter.newsletters.issue_actions import publish_draft
+from newsletter.tokens import Pseudonyms
+from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
+from newsletter.web.issues.draft_pages import DraftPages, last_view, to_draft
+from newsletter.web.issues.editor import began_with
+from newsletter.web.issues.submission import Written
+from newsletter.web.mailings.choice import Choice, ChoiceForm
+from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.routing import Router
+
+_Field = Annotated[str, Form(max_length=4000)]
+_Revision = Annotated[int, Form(ge=0)]
+
+
+def deciding_router(  # noqa: C901 - a list of routes
+    page: SendingPage, shown: DraftPages, pseudonyms: Pseudonyms
+) -> Router:
+    """Return the routes by which a draft is decided on."""
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+    engine, settings = page.engine, page.settings
+    post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+
+    def _or_back(
+        visit: Visit, request: Request, number: int, choice: Choice, act: Callable[[], Response]
+    ) -> Response:
+        """Act; where that cannot be, lead back to the draft, which says why."""
+        slug, in_blocks = request.path_params["newsletter"], last_view(request) == "/blocks"
+        more = f"&{choice.query()}" if choice.query() else ""
+        try:
+            return act()
+        except DraftConflictError:
+            return to_draft(slug, number, in_blocks=in_blocks, tail=f"?said=changed{more}")
+        except IssueSentError:
+            return to_draft(slug, number, in_blocks=in_blocks)
+        except ConflictError:
+            # The page finds what is in the way anew, so that it can be loaded again.
+            return to_draft(slug, number, in_blocks=in_blocks, tail=f"?sending=1{more}")
+        except NewsletterError as error:
+            with reading(engine) as session:
+                draft = get_draft(session, own(visit), number)
+            written = Written.of(draft, in_blocks=in_blocks)
+            return shown.show(
+                visit, request, draft, written, status=409, error=error, choice=choice
+            )
+
+    @router.post("/approval", response_model=None)
+    def ask_approval(
+        newsletter: str,
+        number: int,
+        visit: SenderVisit,
+        request: Request,
+        revision: _Revision,
+        choice: ChoiceForm,
+        asked: Annotated[list[int] | None, Form()] = None,
+    ) -> Response:
+        def act() -> Response:
+            plan = choice.plan()
+            with transaction(engine) as session:
+                draft = began_with(get_draft(session, own(visit), number), revision)
+                ask_approval_of_draft(
+                    session, visit.actor, draft, settings, post=post, plan=plan, asked=asked or ()
+                )
+            in_blocks = last_view(request) == "/blocks"
+            more = f"&{choice.query()}" if choice.query() else ""
+            return to_draft(newsletter, number, in_blocks=in_blocks, tail=f"?said=asked{more}")
+
+        return _or_back(visit, request, number, choice, act)
+
+    @router.post("/order", response_model=None)
+    def look_once_more(
+        newsletter: str,
+        number: int,
+        visit: SenderVisit,
+        request: Request,
+        revision: _Revision,
+        choice: ChoiceForm,
+    ) -> Response:
+        def act() -> Response:
+            choice.schedule()
+            with transaction(engine) as session:
+                draft = began_with(get_draft(session, own(visit), number), revision)
+                issue, _ = ready_draft(session, visit.actor, draft, settings)
+                path = f"/newsletters/{newsletter}/issues/{issue.id}/send/confirm"
+            return RedirectResponse(f"{path}?{choice.query()}", status_code=303)
+
+        return _or_back(visit, request, number, choice, act)
+
+    @router.post("/test", response_model=None)
+    def send_test(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        revision: _Revision,
+        group: _Field = "",
+    ) -> Response:
+        def act() -> Response:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                draft = began_with(get_draft(session, own(visit), number), revision)
+                issue = publish_draft(session, visit.actor, draft)
+            order_test(
+                engine,
+                visit.actor,
+                row,
+                issue,
+                group=group,
+                to=visit.address,
+                settings=settings,
+                pseudonyms=pseudonyms,
+            )
+            return to_draft(
+                newsletter, number, in_blocks=last_view(request) == "/blocks", tail="?said=test"
+            )
+
+        return _or_back(visit, request, number, Choice(), act)
+
+    return router

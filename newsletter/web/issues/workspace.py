@@ -1,0 +1,116 @@
+"""The issue's workspace: what stands above and beside the mail on every page of an issue.
+
+The line of states with the one next step, and the panel: whom approval is asked of, to whom, when
+and how it is sent, test mails, and where it was sent already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.permissions import Permission
+from newsletter.errors import NewsletterError
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts import stored_draft_of
+from newsletter.issues.model import Issue
+from newsletter.issues.store import StoredIssue
+from newsletter.mailings.approval import approvers, people_of
+from newsletter.mailings.audience import AudienceCount, audience_figure
+from newsletter.mailings.cached_figures import Figure, Figures
+from newsletter.mailings.comments import parts_of, threads_of
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.standing import Viewer, standing_of
+from newsletter.mailings.test_mails import list_groups
+from newsletter.newsletters.publications import Newsletter
+from newsletter.rendering.preflight import Preflight
+from newsletter.settings import Settings
+from newsletter.web.access import Visit
+from newsletter.web.mailings.choice import Choice
+from subscribers.segments.saved import list_segments, segment_text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """Looks up what the pages of an issue have in common."""
+
+    settings: Settings
+    engine: Engine
+    figures: Figures
+
+    def preflight(self, session: Session, issue: StoredIssue, newsletter: Newsletter) -> Preflight:
+        """Check what is shown; what is sent is checked once more, at that moment."""
+        sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
+        key = ("preflight", issue.id, issue.version, *sender)
+        return self.figures.of(
+            session, key, lambda _session: check_stored(issue, newsletter, self.settings)
+        ).value
+
+    def line(
+        self,
+        session: Session,
+        visit: Visit,
+        newsletter: Newsletter,
+        issue_id: int | None,
+        preflight: Preflight | None,
+        draft_id: int | None = None,
+    ) -> dict[str, Any]:
+        """Return the values of the line of states."""
+        viewer = Viewer(account_id=visit.account_id, rights=visit.rights)
+        standing = standing_of(session, newsletter, issue_id, preflight, viewer)
+        to_send = standing
+        if standing.mailing is not None:
+            to_send = standing_of(session, newsletter, issue_id, preflight, viewer, anew=True)
+        if draft_id is None and issue_id is not None:
+            found = stored_draft_of(session, issue_id)
+            draft_id = found.id if found else None
+        return {
+            "standing": standing,
+            "standing_to_send": to_send,
+            "line_issue": issue_id,
+            "line_draft": draft_id,
+            "approval_people": people_of(session, to_send.approval, to_send.returned),
+        }
+
+    @staticmethod
+    def comments(
+        session: Session, visit: Visit, issue_id: int | None, content: Issue
+    ) -> dict[str, Any]:
+        """Return the values of the comments on an issue, as it is edited now."""
+        return {
+            "threads": threads_of(session, issue_id, content) if issue_id else (),
+            "comment_parts": list(parts_of(content).items()),
+            "may_comment": visit.may(Permission.COMMENT),
+        }
+
+    def panel(
+        self, session: Session, visit: Visit, newsletter: Newsletter, choice: Choice
+    ) -> dict[str, Any]:
+        """Return the values of the panel's forms."""
+        count, fault = self._count(session, newsletter, choice, visit.language)
+        return {
+            "choice": choice,
+            "segments": list_segments(session, newsletter.id),
+            "count": count,
+            "fault": fault,
+            "groups": list_groups(session, newsletter.id),
+            "approvers": approvers(session, newsletter.id, besides=visit.account_id),
+            "may_edit": visit.may(Permission.SEND),
+            "may_write": visit.may(Permission.WRITE),
+            "may_approve": visit.may(Permission.APPROVE),
+            "may_rule": visit.may(Permission.ADMINISTER),
+        }
+
+    def _count(
+        self, session: Session, newsletter: Newsletter, choice: Choice, language: Language
+    ) -> tuple[Figure[AudienceCount] | None, str]:
+        """Count whom the audience chosen holds; or say why that cannot be told."""
+        try:
+            query = segment_text(session, newsletter.id, choice.segment)
+            return audience_figure(session, newsletter, query, self.figures), ""
+        except NewsletterError as error:
+            return None, error.in_language(language)

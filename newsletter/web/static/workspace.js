@@ -1,0 +1,24 @@
+/* The panel beside the text: one part at a time, opened by its tab or by what is next. */
+const panel = document.getElementById("panel");
+const parts = [...panel.querySelectorAll(":scope > section")];
+const named = (name) => parts.find((part) => part.id === `panel-${name}`);
+const open = (name) => {
+  const chosen = named(name) || parts[0];
+  for (const part of parts) part.hidden = part !== chosen;
+  for (const tab of panel.querySelectorAll(".panel-tabs [data-panel]"))
+    if (`panel-${tab.dataset.panel}` === chosen.id) tab.setAttribute("aria-current", "true");
+    else tab.removeAttribute("aria-current");
+  return chosen;
+};
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-panel]");
+  if (!link || !named(link.dataset.panel)) return;
+  event.preventDefault();
+  const chosen = open(link.dataset.panel);
+  if (link.closest(".panel-tabs")) return;
+  chosen.scrollIntoView({ block: "nearest" });
+  const first = chosen.querySelector("select, input:not([type=hidden]), button, a");
+  if (first) first.focus({ preventScroll: true });
+});
+const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
+open(named(asked) ? asked : panel.dataset.first);

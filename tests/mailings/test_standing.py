@@ -1,0 +1,177 @@
+"""How far an issue has come, and what is next for whom: read from preflight, approval, mailings."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.roles import rights_of
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow, RoleGrantRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState, Role
+from newsletter.mailings.approval import approve, content_digest, request_approval, send_back
+from newsletter.mailings.approval_notices import Post
+from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.schedule import Schedule, read_hour
+from newsletter.mailings.standing import NextStep, Stage, Standing, Viewer, standing_of
+from newsletter.rendering.preflight import Preflight
+from newsletter.settings import Settings
+from tests.support.stage import Stage as Scene
+from tests.support.stage import set_stage
+
+SETTINGS = Settings(_env_file=None)
+POST = Post(templates_dir=SETTINGS.templates_dir, public_url="https://news.example.jp")
+
+
+@pytest.fixture
+def scene(engine: Engine) -> Scene:
+    return set_stage(engine)
+
+
+@pytest.fixture
+def people(scene: Scene) -> dict[str, int]:
+    """An editor, two approvers and an operator, by name."""
+    roles = {"葵": Role.EDITOR, "蓮": Role.APPROVER, "凪": Role.APPROVER, "湊": Role.OPERATOR}
+    found = {}
+    with transaction(scene.engine) as session:
+        for number, (name, role) in enumerate(roles.items()):
+            address = f"p{number}@example.jp"
+            account = AccountRow(
+                address=address, address_key=address, name=name, password_hash="unused"
+            )
+            session.add(account)
+            session.flush()
+            session.add(RoleGrantRow(account_id=account.id, role=role))
+            found[name] = account.id
+    return found
+
+
+def _rule(scene: Scene) -> None:
+    with transaction(scene.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+
+
+def _checked(scene: Scene) -> tuple[IssueRow, Preflight, str]:
+    with reading(scene.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    preflight = check_stored(issue, newsletter, SETTINGS)
+    digest = content_digest(newsletter, preflight.rendered) if preflight.rendered else ""
+    return issue, preflight, digest
+
+
+def _standing(scene: Scene, account: int) -> Standing:
+    issue, preflight, _ = _checked(scene)
+    with reading(scene.engine) as session:
+        viewer = Viewer(account_id=account, rights=rights_of(session, account))
+        newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+        return standing_of(session, newsletter, issue.id, preflight, viewer)
+
+
+def _actor(account: int) -> Actor:
+    return Actor(account_id=account, name="somebody@example.jp")
+
+
+def _answer(scene: Scene, account: int, *, words: str = "") -> None:
+    _, preflight, digest = _checked(scene)
+    with transaction(scene.engine) as session:
+        issue, actor = session.scalars(select(IssueRow)).one(), _actor(account)
+        if words:
+            send_back(session, actor, issue, preflight.rendered, digest, because=words, post=POST)
+        else:
+            approve(session, actor, issue, preflight.rendered, digest, post=POST)
+
+
+def _ask(scene: Scene, account: int, *asked: int) -> None:
+    _, preflight, digest = _checked(scene)
+    with transaction(scene.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        request_approval(
+            session,
+            _actor(account),
+            issue,
+            preflight.rendered,
+            digest,
+            post=POST,
+            asked=asked,
+        )
+
+
+def test_without_the_rule_a_sound_issue_passes_no_approval(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    standing = _standing(scene, people["葵"])
+    assert Stage.APPROVED not in standing.stages
+    assert (standing.stage, standing.step, standing.may) == (Stage.CHECKED, NextStep.SEND, True)
+    others = _standing(scene, people["蓮"])
+    assert (others.step, others.may, others.who) == (NextStep.SEND, False, ("葵",))
+
+
+def test_an_issue_with_an_error_stays_a_draft(scene: Scene, people: dict[str, int]) -> None:
+    with transaction(scene.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        issue.content = issue.content | {"title": ""}
+    standing = _standing(scene, people["葵"])
+    assert (standing.stage, standing.step) == (Stage.DRAFT, NextStep.MEND)
+    assert standing.errors > 0
+
+
+def test_approval_is_asked_answered_and_void_once_the_content_changes(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    assert _standing(scene, people["葵"]).step is NextStep.ASK
+
+    _ask(scene, people["葵"], people["凪"])
+    editors = _standing(scene, people["葵"])
+    assert (editors.step, editors.may, editors.who) == (NextStep.APPROVE, False, ("凪",))
+    assert not _standing(scene, people["蓮"]).may
+    assert _standing(scene, people["凪"]).may
+
+    _answer(scene, people["凪"], words="日付を直してください。")
+    returned = _standing(scene, people["葵"])
+    assert returned.step is NextStep.ASK
+    assert returned.returned is not None
+
+    _ask(scene, people["葵"])
+    _answer(scene, people["蓮"])
+    approved = _standing(scene, people["葵"])
+    assert (approved.stage, approved.step) == (Stage.APPROVED, NextStep.SEND)
+
+    with transaction(scene.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        issue.content = issue.content | {"title": "別の件名"}
+    assert _standing(scene, people["葵"]).stage is Stage.CHECKED
+
+
+_BY_MAILING = (
+    (MailingState.SCHEDULED, Stage.SCHEDULED, NextStep.WATCH),
+    (MailingState.PLANNING, Stage.SENDING, NextStep.WATCH),
+    (MailingState.SENDING, Stage.SENDING, NextStep.WATCH),
+    (MailingState.PAUSED, Stage.SCHEDULED, NextStep.WATCH),
+    (MailingState.FINISHED, Stage.SENT, NextStep.DUPLICATE),
+)
+
+
+def test_a_mailing_says_how_far_its_issue_is(scene: Scene, people: dict[str, int]) -> None:
+    scene.mail(schedule=Schedule(hour=read_hour("2999-01-01T08:00")))
+    for state, stage, step in _BY_MAILING:
+        with transaction(scene.engine) as session:
+            session.execute(update(MailingRow).values(state=state))
+        standing = _standing(scene, people["葵"])
+        assert (standing.stage, standing.step) == (stage, step)
+        assert _standing(scene, people["湊"]).may is (step is NextStep.WATCH)
+
+
+def test_what_is_sent_at_once_is_not_scheduled_and_what_was_cancelled_before_it_began_is_a_draft(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    scene.mail()
+    with transaction(scene.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.SENDING, started_at=now()))
+    assert Stage.SCHEDULED not in _standing(scene, people["葵"]).stages
+    with transaction(scene.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.CANCELLED, started_at=None))
+    assert _standing(scene, people["葵"]).stage is Stage.CHECKED
