@@ -68,7 +68,7 @@ def render_notice(
 
     def bind(slotted: SlottedText) -> SlottedText:
         return tuple(
-            action_url if isinstance(part, SlotUse) and part.slot is Slot.ACTION_URL else part
+            action_url if isinstance(part, SlotUse) and part.slot == Slot.ACTION_URL else part
             for part in slotted
         )
 
