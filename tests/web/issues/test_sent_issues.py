@@ -87,7 +87,7 @@ def test_a_save_into_an_issue_sent_meanwhile_becomes_a_new_draft(
         f"{BASE}/drafts/{draft}", data=typed, headers={"accept": "application/json"}
     )
     assert by_script.status_code == 422
-    assert "was sent meanwhile" in by_script.json()["what"]
+    assert "was sent in the meantime" in by_script.json()["what"]
 
     kept = client.post(f"{BASE}/drafts/{draft}", data=typed)
     assert "kept as the draft of a new one" in kept.text
