@@ -306,14 +306,7 @@ def bring_picture(
 
     settings = settings_of(context)
     alt = alt or ask(_("What does the picture show?"), option="--alt")
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None
-    encoded = encode_image(data, source=str(file))
+    encoded = encode_image(_octets_of(file), source=str(file))
     with transaction(open_database(settings)) as session:
         path = keep_image(session, find_newsletter(session, newsletter).id, encoded, alt=alt)
     url = f"{settings.public_url}{path}"
@@ -323,3 +316,47 @@ def bring_picture(
         print_json({"url": url, "markdown": markdown} | size)
         return
     console.print(markdown, markup=False, soft_wrap=True)
+
+
+@app.command("file")
+def bring_file(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="PDF, Word, Excel, PowerPoint or CSV, at most 10 MB.")
+    ],
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """Add a file, and print the Markdown that offers it in an issue."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import transaction
+    from newsletter.issues.markdown_writer import blocks_to_markdown
+    from newsletter.issues.stored_files import file_block, keep_file, read_upload
+    from newsletter.newsletters.publications import find_newsletter
+
+    settings = settings_of(context)
+    upload = read_upload(_octets_of(file), name=file.name)
+    with transaction(open_database(settings)) as session:
+        path = keep_file(session, find_newsletter(session, newsletter).id, upload)
+    block = file_block(upload, f"{settings.public_url}{path}")
+    markdown = blocks_to_markdown((block,))
+    if json:
+        kind = {"media_type": block.media_type, "octets": block.size}
+        print_json({"url": block.url, "markdown": markdown} | kind)
+        return
+    console.print(markdown, markup=False, soft_wrap=True)
+
+
+def _octets_of(file: Path) -> bytes:
+    """Read a file that was named.
+
+    Raises:
+        ContentError: It cannot be opened.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from newsletter.i18n.formats import locale_of
 from newsletter.i18n.language import Language
 from newsletter.issues.model import Event
 
@@ -125,34 +126,40 @@ def when_words(event: Event, language: Language) -> str:
     span = read_span(event)
     if span is None:
         return " - ".join(filter(None, (event.starts, event.ends)))
-    dash = "〜" if language is Language.JAPANESE else " – "
+    to = "〜" if language is Language.JAPANESE else "–"
     starts, ends = span.starts, span.ends
     first = _moment_words(starts, language)
     if ends is None or ends == starts:
         return first
-    if isinstance(starts, datetime) and isinstance(ends, datetime) and _same_evening(starts, ends):
-        return f"{first}{dash if language is Language.JAPANESE else '–'}{_hour(ends.time())}"
-    return f"{first}{dash}{_moment_words(ends, language, after=starts)}"
+    if isinstance(ends, datetime) and _day(starts) == _day(ends):
+        return f"{first}{to}{_hour(ends)}"
+    parted = to if language is Language.JAPANESE else f" {to} "
+    return f"{first}{parted}{_moment_words(ends, language, after=starts)}"
 
 
-def _same_evening(starts: datetime, ends: datetime) -> bool:
-    return starts.date() == ends.date()
+def day_words(moment: Moment, language: Language) -> tuple[str, str, str]:
+    """Return month, day of the month and weekday, each as short as a language writes it."""
+    from babel.dates import format_date  # noqa: PLC0415 - issues without events do without it
+
+    month, weekday = (
+        format_date(_day(moment), pattern, locale=locale_of(language)) for pattern in ("LLL", "ccc")
+    )
+    return month, str(moment.day), weekday
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _moment_words(moment: Moment, language: Language, *, after: Moment | None = None) -> str:
-    from babel.dates import format_skeleton  # noqa: PLC0415 - issues without events do without it
+    from babel.dates import format_skeleton  # noqa: PLC0415 - as above
 
     skeleton = "MMMEd" if after is not None and after.year == moment.year else "yMMMEd"
-    day = moment.date() if isinstance(moment, datetime) else moment
-    words: str = format_skeleton(skeleton, day, locale=_LOCALES[language])
-    return f"{words} {_hour(moment.time())}" if isinstance(moment, datetime) else words
+    words: str = format_skeleton(skeleton, _day(moment), locale=locale_of(language))
+    return f"{words} {_hour(moment)}" if isinstance(moment, datetime) else words
 
 
-#: English with the day before the month, as the rest of the mail writes it.
-_LOCALES = {Language.JAPANESE: "ja", Language.ENGLISH: "en_GB"}
-
-
-def _hour(moment: time) -> str:
+def _hour(moment: datetime) -> str:
     return f"{moment.hour}:{moment.minute:02}"
 
 

@@ -426,6 +426,15 @@ class Issue:
 _ADAPTER: TypeAdapter[Issue] = TypeAdapter(Issue)
 
 
+_BLOCK_ADAPTER: TypeAdapter[Block] = TypeAdapter(Block)
+
+
+def block_to_json(block: Block) -> dict[str, Any]:
+    """Return a block as JSON-ready values."""
+    value: dict[str, Any] = _BLOCK_ADAPTER.dump_python(block, mode="json")
+    return value
+
+
 def issue_to_json(issue: Issue) -> dict[str, Any]:
     """Return an issue as JSON-ready values."""
     value: dict[str, Any] = _ADAPTER.dump_python(issue, mode="json")

@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.model import issue_from_json
+from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
@@ -73,6 +74,7 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         postal_address=newsletter.postal_address,
         website_url=newsletter.website_url,
         contact_url=newsletter.contact_url,
+        time_zone=newsletter.time_zone,
         theme=theme_of(look_of(newsletter)),
     )
 
@@ -190,6 +192,7 @@ def freeze_content(
         action=action,
     )
     save_content(session, mailing_id, content)
+    keep_calendars(session, newsletter.id, rendered.calendars)
     if content.counts_clicks:
         keep_links(session, mailing_id, rendered.html)
 

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from newsletter.i18n.messages import Message
 from newsletter.issues.contacts import dialled, is_email
-from newsletter.issues.events import when_words
+from newsletter.issues.events import day_words, read_span, when_words
 from newsletter.issues.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
@@ -93,12 +93,21 @@ _CELL = Markup(
 )
 _PANEL = Markup(
     '<table class="panel {}" role="presentation" width="100%" border="0" cellspacing="0" '
-    'cellpadding="0"><tr><td class="panel-cell">{}</td></tr></table>'
+    'cellpadding="0"><tr>{}<td class="panel-cell">{}</td></tr></table>'
 )
 
 
-def _panel(kind: str, inner: Markup) -> Markup:
-    return _PANEL.format(kind, inner)
+_FACTS = Markup(
+    '<table class="facts" role="presentation" border="0" cellspacing="0" cellpadding="0">{}</table>'
+)
+
+
+def _panel(kind: str, inner: Markup, *, before: Markup = Markup("")) -> Markup:  # noqa: B008 - a constant
+    return _PANEL.format(kind, before, inner)
+
+
+def _named(name: str) -> Markup:
+    return Markup('<p class="panel-name">{}</p>').format(_lines(name)) if name else Markup("")
 
 
 def _linked(words: str, url: str) -> Markup:
@@ -260,22 +269,29 @@ class _Writer:
         name = Markup('<a class="link file-name" href="{}">{}</a>').format(
             file.url, _lines(file.name) or short_url(file.url)
         )
-        return _panel("file", Markup('<p class="fact">{}{}</p>').format(name, facts))
+        return _panel("file", Markup('<p class="file-line">{}{}</p>').format(name, facts))
 
     def _event(self, event: Event) -> Markup:
-        when = when_words(event, self.setting.language)
-        links = [(REGISTER, event.url), (CALENDAR, self.setting.calendars.get(event, ""))]
-        return _panel(
-            "event",
-            self._panel_name(event.name)
-            + self._fact(WHEN, escape(when))
-            + self._fact(WHERE, _lines(event.place))
-            + self._fact(CAPACITY, _lines(event.capacity))
-            + self._panel_links(links),
+        facts = self._facts(
+            (WHEN, escape(when_words(event, self.setting.language))),
+            (WHERE, _lines(event.place)),
+            (CAPACITY, _lines(event.capacity)),
         )
+        links = [(REGISTER, event.url), (CALENDAR, self.setting.calendars.get(event, ""))]
+        told = _named(event.name) + facts + self._panel_links(links)
+        return _panel("event", told, before=self._day(event))
 
-    def _panel_name(self, name: str) -> Markup:
-        return Markup('<p class="panel-name">{}</p>').format(_lines(name)) if name else Markup("")
+    def _day(self, event: Event) -> Markup:
+        """Return an event's first day as a leaf of a calendar; its words say the same in full."""
+        span = read_span(event)
+        if span is None:
+            return Markup("")
+        month, day, weekday = day_words(span.starts, self.setting.language)
+        return Markup(
+            '<td class="day-cell" width="64" align="center" valign="top" aria-hidden="true">'
+            '<span class="day-month">{}</span><br /><span class="day-number">{}</span><br />'
+            '<span class="day-month">{}</span></td>'
+        ).format(month, day, weekday)
 
     def _panel_links(self, links: Iterable[tuple[Message, str]]) -> Markup:
         shown = [
@@ -289,31 +305,35 @@ class _Writer:
             else Markup("")
         )
 
-    def _fact(self, name: Message, value: Markup) -> Markup:
-        if not value:
-            return Markup("")
-        return Markup('<p class="fact"><span class="fact-name">{}</span> {}</p>').format(
-            self.setting.say(name), value
+    def _facts(self, *facts: tuple[Message, Markup]) -> Markup:
+        """Return what has a value behind its name, values below each other."""
+        rows = Markup("").join(
+            Markup(
+                '<tr><td class="fact-name" valign="top">{}</td><td class="fact">{}</td></tr>'
+            ).format(self.setting.say(name), value)
+            for name, value in facts
+            if value
         )
+        return _FACTS.format(rows) if rows else Markup("")
 
     def _contact(self, contact: Contact) -> Markup:
         number = dialled(contact.phone)
         email = contact.email if is_email(contact.email) else ""
-        return _panel(
-            "contact",
-            self._panel_name("\n".join(filter(None, (contact.department, contact.name))))
-            + self._fact(ADDRESS, _lines(contact.address))
-            + self._fact(PHONE, _linked(contact.phone, number and f"tel:{number}"))
-            + self._fact(EMAIL, _linked(contact.email, email and f"mailto:{email}"))
-            + self._fact(HOURS, _lines(contact.hours))
-            + self._fact(WEBSITE, _linked(short_url(contact.url), contact.url)),
+        name = "\n".join(filter(None, (contact.department, contact.name)))
+        facts = self._facts(
+            (ADDRESS, _lines(contact.address)),
+            (PHONE, _linked(contact.phone, number and f"tel:{number}")),
+            (EMAIL, _linked(contact.email, email and f"mailto:{email}")),
+            (HOURS, _lines(contact.hours)),
+            (WEBSITE, _linked(short_url(contact.url), contact.url)),
         )
+        return _panel("contact", _named(name) + facts)
 
     def _contents(self) -> Markup:
         """Return the table of contents, as the template has it at its own place."""
         if not self.setting.contents:
             return Markup("")
-        head = Markup('<h2 class="chapter" id="contents">{}</h2>').format(
+        head = Markup('<h2 class="chapter contents-head" id="contents">{}</h2>').format(
             self.setting.say(CONTENTS)
         )
         return head + Markup("").join(map(self._contents_line, self.setting.contents))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.i18n.language import Language
+from newsletter.issues.calendars import CalendarFile
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
 
 
@@ -48,6 +49,8 @@ class RenderedIssue:
     html: SlottedText
     text: SlottedText
     language: Language
+    #: The calendar files of its events, which its links lead to.
+    calendars: tuple[CalendarFile, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,4 +69,5 @@ class Publisher:
     postal_address: str
     website_url: str = ""
     contact_url: str = ""
+    time_zone: str = "Asia/Tokyo"
     theme: Theme = DEFAULT_THEME

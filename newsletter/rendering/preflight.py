@@ -55,7 +55,11 @@ def run_preflight(
     findings = [*check_issue(issue), *more]
     try:
         rendered = render_issue(
-            issue, template=template, templates_dir=templates_dir, publisher=publisher
+            issue,
+            template=template,
+            templates_dir=templates_dir,
+            publisher=publisher,
+            site=own_site.rstrip("/"),
         )
     except TemplateError as error:
         findings.append(_template_finding(error))

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
+from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.findings import IssueField
 from newsletter.issues.merge_fields import MERGE_FIELDS
-from newsletter.issues.model import Anchor, Contents, Inline, Issue, MergeField, Text
+from newsletter.issues.model import Anchor, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
@@ -39,9 +41,9 @@ _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
 
 
 def render_issue(
-    issue: Issue, *, template: str, templates_dir: Path, publisher: Publisher
+    issue: Issue, *, template: str, templates_dir: Path, publisher: Publisher, site: str = ""
 ) -> RenderedIssue:
-    """Render an issue once for all recipients.
+    """Render an issue once for all recipients; ``site`` is where its events' calendars lie.
 
     Raises:
         NotFoundError: There is no such template.
@@ -55,11 +57,15 @@ def render_issue(
     issue = rewrite_issue(issue, field=partial(_marked, marks))
     contents = table_of_contents(issue)
     placed = any(isinstance(block, Contents) for _place, block in walk_placed_blocks(issue))
+    calendars = _calendars(issue, publisher, site) if site else {}
     values: dict[str, object] = {
         "issue": issue,
         "contents": () if placed else contents,
         "setting": Setting(
-            language=issue.language, contents=contents, page=marks.as_mapping()[Slot.VIEW_URL]
+            language=issue.language,
+            contents=contents,
+            page=marks.as_mapping()[Slot.VIEW_URL],
+            calendars={event: f"{site}{file.path}" for event, file in calendars.items()},
         ),
         "preheader": preheader,
         "publisher": publisher,
@@ -77,10 +83,27 @@ def render_issue(
         html=marks.split(html, escape=True),
         text=marks.split(text, escape=False),
         language=issue.language,
+        calendars=tuple(calendars.values()),
     )
     require_slots(rendered.html, _MUST_OFFER, template=f"{template}/{BODY}")
     require_slots(rendered.text, _MUST_OFFER, template=f"{template}/{TEXT}")
     return rendered
+
+
+def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, CalendarFile]:
+    """Return the calendar file of each event whose date can be read."""
+    files = {
+        block: calendar_file(
+            block,
+            zone=publisher.time_zone,
+            issued=issue.issue_date,
+            publisher=publisher.name,
+            host=urlsplit(site).hostname or "",
+        )
+        for _place, block in walk_placed_blocks(issue)
+        if isinstance(block, Event)
+    }
+    return {event: file for event, file in files.items() if file}
 
 
 def _marked(marks: SlotMarks, field: MergeField) -> Inline:

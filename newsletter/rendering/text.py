@@ -191,9 +191,7 @@ class _Writer:
     def _event(self, event: Event, columns: int) -> str:
         calendar = self.setting.calendars.get(event, "")
         return _lined(
-            wrap(f"《{event.name}》" if self._is_japanese else event.name, columns=columns)
-            if event.name
-            else "",
+            wrap(self._titled(event.name), columns=columns),
             self._fact(WHEN, when_words(event, self.setting.language), columns),
             self._fact(WHERE, event.place, columns),
             self._fact(CAPACITY, event.capacity, columns),
@@ -203,14 +201,17 @@ class _Writer:
 
     def _contact(self, contact: Contact, columns: int) -> str:
         return _lined(
-            wrap(contact.department, columns=columns),
-            wrap(contact.name, columns=columns),
+            wrap(self._titled(contact.department or contact.name), columns=columns),
+            wrap(contact.name if contact.department else "", columns=columns),
             self._fact(ADDRESS, contact.address, columns),
             self._fact(PHONE, contact.phone, columns),
             self._fact(EMAIL, contact.email, columns),
             self._fact(HOURS, contact.hours, columns),
             contact.url,
         )
+
+    def _titled(self, name: str) -> str:
+        return f"《{name}》" if name and self._is_japanese else name
 
     @property
     def _is_japanese(self) -> bool:
@@ -230,7 +231,9 @@ class _Writer:
             wrap(_contents_words(line, self.point), columns=columns)
             for line in self.setting.contents
         ]
-        return _lined(self.setting.say(CONTENTS), *lines) if lines else ""
+        head = self.setting.say(CONTENTS)
+        title = (f"【{head}】",) if self._is_japanese else (head, "-" * len(head))
+        return _lined(*title, *lines) if lines else ""
 
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
         """Yield a list's lines; further ones of an item stand under its first word."""

@@ -37,6 +37,7 @@ from newsletter.web.hosts import Hosts
 from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import desk_router
+from newsletter.web.issues.files import files_router, uploads_router
 from newsletter.web.issues.history import past_router
 from newsletter.web.issues.images import images_router
 from newsletter.web.issues.issue_list import shelf_router
@@ -215,5 +216,7 @@ def _include_writing(
     app.include_router(desk_router(engine, drafts))
     app.include_router(viewing_router(engine, pages, drafts))
     app.include_router(pictures_router(engine, workspace.settings, drafts))
+    app.include_router(uploads_router(engine, workspace.settings, drafts))
+    app.include_router(files_router(engine))
     app.include_router(past_router(engine, pages, drafts))
     app.include_router(images_router(engine))

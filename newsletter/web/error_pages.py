@@ -45,6 +45,7 @@ _OF_READERS = (
     "/archive",
     "/subscribe",
     "/static",
+    "/files",
     "/images",
     "/looks",
     "/c/",

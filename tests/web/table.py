@@ -105,6 +105,7 @@ NOT_PAGES = {
     "/archive/{slug}/feed.atom": "a feed",
     "/sitemap.xml": "for machines",
     "/robots.txt": "for machines",
+    "/files/{name}": "a file",
     "/images/{name}": "a picture",
     "/designs/{name}": "the sample mail in the gallery's frame",
     "/looks/{slug}/social.png": "a picture",

@@ -20,6 +20,7 @@ from newsletter.database.tables.feedback import (
     FeedbackPolicyRow,
     IncidentRow,
 )
+from newsletter.database.tables.file import FileRow
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
@@ -40,6 +41,7 @@ from newsletter.database.tables.sending import (
     TestGroupRow,
 )
 from newsletter.database.tables.signing_key import SigningKeyRow
+from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
     SubscriptionRow,
@@ -63,6 +65,7 @@ __all__ = [
     "DraftRow",
     "DrainedWorkerRow",
     "FeedbackPolicyRow",
+    "FileRow",
     "HeldDomainRow",
     "ImageRow",
     "IncidentRow",
@@ -83,6 +86,7 @@ __all__ = [
     "SegmentRow",
     "SignInLimitRow",
     "SigningKeyRow",
+    "SnippetRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",

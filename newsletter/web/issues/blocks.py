@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.form import LEAD, Card, Sheet, bare_outline
-from newsletter.issues.model import Issue, Picture
+from newsletter.issues.model import Block, Issue, Picture
 from newsletter.issues.outline import (
     Level,
     Outline,
@@ -204,14 +204,14 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
     )
 
 
-def place_picture(issue: Issue, anchor: str, picture: Picture) -> Issue:
-    """Return the issue with a picture at the end of a part's text; of the lead's for any other."""
+def place_block(issue: Issue, anchor: str, block: Block) -> Issue:
+    """Return the issue with a block at the end of a part's text; of the lead's for any other."""
     outline = to_outline(issue)
     for index, known in enumerate(outline_anchors(outline)):
         if known == anchor:
-            part = replace(outline[index], body=(*outline[index].body, picture))
+            part = replace(outline[index], body=(*outline[index].body, block))
             return with_outline(issue, (*outline[:index], part, *outline[index + 1 :]))
-    return replace(issue, lead=(*issue.lead, picture))
+    return replace(issue, lead=(*issue.lead, block))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,6 +76,7 @@ class DraftPages:
             template=template or row.template,
             templates_dir=self._settings.templates_dir,
             publisher=publisher_of(row),
+            site=self._settings.public_url.rstrip("/"),
         )
 
     def show(

@@ -16,7 +16,7 @@ from newsletter.issues.markdown_writer import blocks_to_markdown
 from newsletter.issues.model import Picture
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, own
-from newsletter.web.issues.blocks import place_picture
+from newsletter.web.issues.blocks import place_block
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.submission import Written, told
@@ -38,7 +38,7 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Ro
         return Picture(source=settings.public_url.rstrip("/") + path, alt=alt.strip())
 
     def _place(visit: Visit, draft: Draft, revision: int, place: str, picture: Picture) -> None:
-        issue = place_picture(draft.issue, place, picture)
+        issue = place_block(draft.issue, place, picture)
         with transaction(engine) as session:
             save_draft(session, began_with(draft, revision), issue, author=visit.address)
 

@@ -34,6 +34,7 @@ PUBLIC = {
     "/archive/{slug}": "the archive",
     "/archive/{slug}/feed.atom": "the archive",
     "/archive/{slug}/{issue_slug}": "the archive",
+    "/files/{name}": "files and calendars that mail leads to",
     "/images/{name}": "pictures of the archive and of mail",
     "/sitemap.xml": "the archive",
     "/robots.txt": "the archive",

@@ -31,6 +31,7 @@ _TABLES = (
     "account_session",
     "consent",
     "feedback_policy",
+    "file",
     "image",
     "invitation",
     "issue",
@@ -38,6 +39,7 @@ _TABLES = (
     "recovery_code",
     "role_grant",
     "segment",
+    "snippet",
     "subscription",
     "suppression",
     "test_group",
@@ -329,6 +331,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_feedback_policy")),
     )
     op.create_table(
+        "file",
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_file_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", "newsletter_id", name=op.f("pk_file")),
+    )
+    op.create_index(op.f("ix_file_newsletter_id"), "file", ["newsletter_id"], unique=False)
+    op.create_table(
         "image",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("newsletter_id", _ID, nullable=False),
@@ -434,6 +451,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_segment_newsletter_id_name")),
+    )
+    op.create_table(
+        "snippet",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_snippet_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snippet")),
+        sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_snippet_newsletter_id_name")),
     )
     op.create_table(
         "subscription",

@@ -1,0 +1,108 @@
+"""Events as calendar files (RFC 5545), made from nothing but the event and its newsletter.
+
+The same event makes the same octets, so that the digest of them is an address that never changes.
+Hours are written in UTC, which needs no table of time zones in the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from newsletter.issues.events import Moment, read_span
+from newsletter.issues.model import Event
+
+MEDIA_TYPE = "text/calendar"
+#: Octets of a line without its end, by section 3.1.
+_LINE = 75
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalendarFile:
+    """A calendar with one event, and the path under which the web application serves it."""
+
+    path: str
+    content: str
+
+
+def calendar_file(
+    event: Event, *, zone: str, issued: date, publisher: str, host: str
+) -> CalendarFile | None:
+    """Return the file of an event; None where its date cannot be read.
+
+    Args:
+        event: The event.
+        zone: The IANA name of the newsletter's time zone, in which the event has its hours.
+        issued: The day of the issue, which stands for when the file was written.
+        publisher: Who announces it.
+        host: Whose names the event's identifier is one of.
+    """
+    span = read_span(event)
+    if span is None:
+        return None
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//newsletter//events//EN",
+        "METHOD:PUBLISH",
+        "BEGIN:VEVENT",
+        f"UID:{_identifier(event, zone)}@{host or 'localhost'}",
+        f"DTSTAMP:{issued:%Y%m%d}T000000Z",
+        *_when(span.starts, span.ends, ZoneInfo(zone)),
+        f"SUMMARY:{_text(event.name or publisher)}",
+    ]
+    if event.place:
+        lines.append(f"LOCATION:{_text(event.place)}")
+    if described := "\n".join(filter(None, (event.capacity, event.url, publisher))):
+        lines.append(f"DESCRIPTION:{_text(described)}")
+    if event.url:
+        lines.append(f"URL:{event.url}")
+    lines += ["END:VEVENT", "END:VCALENDAR"]
+    content = "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+    digest = hashlib.sha256(content.encode()).hexdigest()[:32]
+    return CalendarFile(path=f"/files/{digest}.ics", content=content)
+
+
+def _identifier(event: Event, zone: str) -> str:
+    """Return what stays the same where the event is announced again."""
+    named = "\0".join((event.name, event.starts, event.ends or "", event.place, zone))
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def _when(starts: Moment, ends: Moment | None, zone: ZoneInfo) -> Iterator[str]:
+    """Yield both ends; the end of a day is the beginning of the next, by section 3.6.1."""
+    if isinstance(starts, datetime):
+        yield f"DTSTART:{_instant(starts, zone)}"
+        if isinstance(ends, datetime) and ends > starts:
+            yield f"DTEND:{_instant(ends, zone)}"
+        return
+    yield f"DTSTART;VALUE=DATE:{starts:%Y%m%d}"
+    last = starts if ends is None or isinstance(ends, datetime) else ends
+    if last < date.max:
+        yield f"DTEND;VALUE=DATE:{last + timedelta(days=1):%Y%m%d}"
+
+
+def _instant(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.replace(tzinfo=zone).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _text(value: str) -> str:
+    """Escape a text by section 3.3.11."""
+    escaped = value.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return escaped.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")
+
+
+def _folded(line: str) -> Iterator[str]:
+    """Yield a line in pieces of 75 octets, further ones behind a space; no letter is parted."""
+    piece, room = "", _LINE
+    for letter in line:
+        octets = len(letter.encode())
+        if octets > room:
+            yield piece
+            piece, room = " ", _LINE - 1
+        piece += letter
+        room -= octets
+    yield piece

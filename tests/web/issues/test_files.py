@@ -1,0 +1,36 @@
+"""A file is brought into an issue, and whoever has its address can open it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.web.issues.desk import PLAIN, Desk
+
+PDF = b"%PDF-1.4\n% \xe8\xa6\x81\xe9\xa0\x85\n"
+
+
+def _add(page: Page, name: str, data: bytes) -> None:
+    page.get_by_text("Add a file").click()
+    box = page.locator("#file-box")
+    box.get_by_label("File").set_input_files({"name": name, "mimeType": "x/y", "buffer": data})
+    box.get_by_role("button", name="Add it").click()
+
+
+def test_a_pdf_is_offered_with_its_kind_and_size(desk: Desk, page: Page) -> None:
+    desk.bring_in(page, PLAIN)
+    _add(page, "募集要項.pdf", PDF + b"x" * 1_234_000)
+
+    link = page.frame_locator("#mail").get_by_role("link", name="募集要項")
+    expect(link).to_be_visible()
+    expect(page.frame_locator("#mail").get_by_text("PDF・1.2 MB")).to_be_visible()
+    answer = page.request.get(str(link.get_attribute("href")))
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.body().startswith(PDF)
+    assert "%E5%8B%9F%E9%9B%86" in answer.headers["content-disposition"]
+
+
+def test_a_program_that_calls_itself_pdf_is_refused(desk: Desk, page: Page) -> None:
+    desk.bring_in(page, PLAIN)
+    _add(page, "要項.pdf", b"MZ\x90\x00")
+
+    expect(page.get_by_text("This kind of file cannot be offered in a mail.")).to_be_visible()
