@@ -12,6 +12,7 @@ from newsletter import __version__
 from newsletter.cli import (
     accounts,
     bounces,
+    decisions,
     feedback,
     issues,
     keys,
@@ -44,6 +45,10 @@ bounce_app.command("receive")(bounces.receive_bounce)
 app.add_typer(issues.app, name="issue", rich_help_panel=_WRITE)
 app.command(rich_help_panel=_WRITE)(send)
 issues.app.command("test")(send_test)
+issues.app.command("duplicate")(decisions.duplicate)
+issues.app.command("ask")(decisions.ask_approval)
+issues.app.command("approve")(decisions.give_approval)
+issues.app.command("return")(decisions.return_issue)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow
+from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
@@ -17,12 +17,14 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
-from newsletter.issues.sent import refuse_change
+from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
 from newsletter.issues.store import default_slug, find_issue, save_issue
 
 #: Saves that an editor's page makes by itself within this time are one revision.
 _ONE_SITTING = timedelta(minutes=5)
+#: Of drafts that were never sent, so many of the newest are looked at for what is due.
+_MOST_OPEN = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +137,27 @@ def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
     )
     return [_draft(row) for row in rows.all()]
+
+
+def due_drafts(
+    session: Session, newsletter_ids: Collection[int], until: date, *, limit: int
+) -> Sequence[Draft]:
+    """Return what should have been sent by a day and was not, the earliest first."""
+    rows = session.scalars(
+        select(DraftRow)
+        .where(
+            DraftRow.newsletter_id.in_(newsletter_ids),
+            DraftRow.issue_id.is_(None) | DraftRow.issue_id.not_in(_kept_issues()),
+        )
+        .order_by(DraftRow.id.desc())
+        .limit(_MOST_OPEN)
+    )
+    found = [draft for draft in map(_draft, rows) if draft.issue.issue_date <= until]
+    return sorted(found, key=lambda draft: (draft.issue.issue_date, draft.id))[:limit]
+
+
+def _kept_issues() -> Select[int | None]:
+    return select(MailingRow.issue_id).where(MailingRow.issue_id.is_not(None), keeps_its_issue())
 
 
 def save_draft(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape, unescape
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, MailingLinkRow, MailingRow
@@ -105,6 +105,13 @@ def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
     return [
         LinkClicks(url=url, clicks=clicks, headline=headlines.get(url, "")) for url, clicks in rows
     ]
+
+
+def count_clicks(session: Session, mailing_id: int) -> int | None:
+    """Return how often any link of a mailing was followed; None where it counts none."""
+    return session.scalar(
+        select(func.sum(MailingLinkRow.clicks)).where(MailingLinkRow.mailing_id == mailing_id)
+    )
 
 
 def _headlines(session: Session, mailing_id: int) -> dict[str, str]:

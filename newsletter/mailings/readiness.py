@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.issues.drafts import Draft
 from newsletter.issues.findings import Finding
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.mailings import publisher_of
@@ -29,6 +30,21 @@ def check_stored(
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
         more=_judge_sender(domain, settings) if asked else [],
+        own_site=settings.public_url,
+    )
+
+
+def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> Preflight:
+    """Check a draft as it was saved, without asking DNS.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    return run_preflight(
+        draft.issue,
+        template=draft.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
         own_site=settings.public_url,
     )
 

@@ -160,7 +160,6 @@ def _include_accounts(
     signer: TokenSigner,
     pages: Pages,
 ) -> None:
-    app.include_router(home_router(engine, pages))
     app.include_router(signing_in_router(settings, engine, sealer, signer, pages))
     app.include_router(forgetting_router(settings, engine, pages))
     app.include_router(account_router(settings, engine, sealer, pages))
@@ -209,6 +208,7 @@ def _include_writing(
 ) -> None:
     workspace, engine = sending.workspace, sending.engine
     drafts = DraftPages(workspace, pages)
+    app.include_router(home_router(workspace, pages))
     app.include_router(shelf_router(engine, pages))
     # Behind the shelf, whose new issue it would take for a number.
     app.include_router(sent_router(workspace, pages))

@@ -68,3 +68,29 @@ def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
                     )
                 )
     return Chart(pieces=pieces, top=top)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A line over an axis that begins at zero, as SVG has its points."""
+
+    points: str
+    area: str
+    last: tuple[float, float]
+    top: int
+    width: int = 320
+    height: int = 84
+
+
+def line_chart(counts: Sequence[int]) -> Line:
+    """Lay a line out from left to right; all of it lies on the axis where there is nothing."""
+    width, height, room = 320, 84, 70
+    top = max((*counts, 1))
+    step = (width - 8) / max(len(counts) - 1, 1)
+    places = [
+        (round(4 + place * step, 1), round(height - 6 - room * count / top, 1))
+        for place, count in enumerate(counts)
+    ]
+    points = " ".join(f"{x},{y}" for x, y in places)
+    area = f"4,{height - 6} {points} {places[-1][0]},{height - 6}" if places else ""
+    return Line(points=points, area=area, last=places[-1] if places else (0, 0), top=top)

@@ -1,21 +1,27 @@
-"""Home: what waits for whoever signed in, what goes out next, what went out last, and writing."""
+"""Home: what waits for whoever signed in, what is due, how it went, and writing at one press."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.issues.drafts import Draft, list_drafts
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.issues.drafts import Draft, due_drafts, list_drafts
+from newsletter.issues.findings import Severity
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import returned_to, waiting_for
-from newsletter.mailings.reports import list_past, list_upcoming
+from newsletter.mailings.clicks import count_clicks
+from newsletter.mailings.comments import open_threads
+from newsletter.mailings.readiness import check_draft
+from newsletter.mailings.reports import MailingSummary, list_past, list_upcoming, summarise
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.operations.attention import (
     HaltedMailing,
@@ -24,20 +30,54 @@ from newsletter.operations.attention import (
     uncertain_mailings,
 )
 from newsletter.web.access import SignedInVisit, Visit
+from newsletter.web.charts import Line, line_chart
 from newsletter.web.issues.draft_pages import last_view
+from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from subscribers.growth import Growth, measure_growth
 
 _SHOWN = 5
+#: A draft is due from so many days before its date.
+_DUE = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Draft:
-    newsletter: str
+    """A draft with what waits in it."""
+
+    newsletter: Newsletter
     draft: Draft
+    errors: int = 0
+    comments: int = 0
+    late: bool = False
 
 
-def home_router(engine: Engine, pages: Pages) -> Router:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    """A mailing that has ended, with its figures; no clicks where none are counted."""
+
+    newsletter: Newsletter
+    summary: MailingSummary
+    clicks: int | None
+
+    @property
+    def undelivered(self) -> int:
+        """How many were refused at once, or came back."""
+        refused = self.summary.of(DeliveryState.REJECTED) + self.summary.of(DeliveryState.FAILED)
+        return refused + self.summary.bounced
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Readers:
+    """A newsletter's readers over twelve weeks, as a line."""
+
+    newsletter: Newsletter
+    growth: Growth
+    line: Line
+
+
+def home_router(workspace: Workspace, pages: Pages) -> Router:
     """Return the route of the first page."""
     router = Router()
 
@@ -45,7 +85,7 @@ def home_router(engine: Engine, pages: Pages) -> Router:
     def home(visit: SignedInVisit, request: Request) -> HTMLResponse:
         if not visit.rights.grants:
             return pages.show_to(visit, request, "accounts/no_roles.html")
-        with reading(engine) as session:
+        with reading(workspace.engine) as session:
             rows = list_newsletters(session)
             seen = _where(visit, rows, Permission.SEE_MAILINGS)
             written = [row for row in rows if visit.rights.may(Permission.WRITE, row.id)]
@@ -60,10 +100,12 @@ def home_router(engine: Engine, pages: Pages) -> Router:
                 returned=returned_to(session, visit.account_id),
                 halted=halted,
                 uncertain=uncertain,
+                due=_due(session, workspace, written),
                 slugs={row.id: row.slug for row in rows},
                 drafts=_drafts(session, written),
                 upcoming=list_upcoming(session, seen, limit=_SHOWN),
-                past=list_past(session, seen, limit=_SHOWN),
+                outcomes=_outcomes(session, workspace, rows, seen),
+                readers=_readers(session, workspace, [row for row in rows if row.id in seen]),
                 written=written,
                 view=last_view(request),
                 may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
@@ -88,10 +130,36 @@ def _unsettled(
     return halted, uncertain
 
 
+def _due(session: Session, workspace: Workspace, written: Sequence[Newsletter]) -> list[_Draft]:
+    """Return the drafts whose day is near or past, with what is in their way."""
+    by_id = {row.id: row for row in written}
+    today = now().date()
+    return [
+        _judged(session, workspace, by_id[draft.newsletter_id], draft)
+        for draft in due_drafts(session, list(by_id), today + _DUE, limit=_SHOWN)
+    ]
+
+
+def _judged(session: Session, workspace: Workspace, newsletter: Newsletter, draft: Draft) -> _Draft:
+    key = ("draft errors", draft.id, draft.revision, newsletter.template, newsletter.from_address)
+    errors = workspace.figures.of(
+        session,
+        key,
+        lambda _session: len(check_draft(draft, newsletter, workspace.settings).of(Severity.ERROR)),
+    )
+    return _Draft(
+        newsletter=newsletter,
+        draft=draft,
+        errors=errors.value,
+        comments=open_threads(session, draft.issue_id) if draft.issue_id else 0,
+        late=draft.issue.issue_date < now().date(),
+    )
+
+
 def _drafts(session: Session, written: Sequence[Newsletter]) -> list[_Draft]:
     """Return the drafts edited last that may still be written on."""
     found = [
-        _Draft(newsletter=row.slug, draft=draft)
+        _Draft(newsletter=row, draft=draft)
         for row in written
         for draft in list_drafts(session, row.id)[:_SHOWN]
     ]
@@ -101,3 +169,34 @@ def _drafts(session: Session, written: Sequence[Newsletter]) -> list[_Draft]:
         for entry in found
         if entry.draft.issue_id is None or not sent_as(session, entry.draft.issue_id)
     ][:_SHOWN]
+
+
+def _outcomes(
+    session: Session, workspace: Workspace, rows: Sequence[Newsletter], seen: Collection[int]
+) -> list[_Outcome]:
+    by_slug = {row.slug: row for row in rows}
+    found = []
+    for headline in list_past(session, seen, limit=_SHOWN):
+        newsletter = by_slug[headline.newsletter]
+        number = headline.mailing_id
+        found.append(
+            _Outcome(
+                newsletter=newsletter,
+                summary=summarise(session, newsletter.id, number, workspace.figures),
+                clicks=count_clicks(session, number),
+            )
+        )
+    return found
+
+
+def _readers(session: Session, workspace: Workspace, rows: Sequence[Newsletter]) -> list[_Readers]:
+    return [_readers_of(session, workspace, row) for row in rows[:_SHOWN]]
+
+
+def _readers_of(session: Session, workspace: Workspace, row: Newsletter) -> _Readers:
+    def count(counting: Session) -> Growth:
+        return measure_growth(counting, row.id, now())
+
+    growth = workspace.figures.of(session, ("growth", row.id), count).value
+    line = line_chart([readers for _, readers in growth.counts])
+    return _Readers(newsletter=row, growth=growth, line=line)

@@ -1,0 +1,90 @@
+"""Deciding on an issue from a terminal: the next one started, approval requested and given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from typer.testing import CliRunner
+
+from newsletter.cli.main import app
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.tables import (
+    AccountRow,
+    ApprovalRow,
+    DraftRow,
+    NewsletterRow,
+    RoleGrantRow,
+)
+from newsletter.database.vocabulary import Role
+from tests.support.stage import set_stage
+
+
+@pytest.fixture
+def runner(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    engine = open_engine(sqlite_url)
+    set_stage(engine)
+    with transaction(engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+        for name, role in (("editor", Role.EDITOR), ("approver", Role.APPROVER)):
+            address = f"{name}@example.jp"
+            row = AccountRow(
+                address=address, address_key=address, name=name, password_hash="unused"
+            )
+            session.add(row)
+            session.flush()
+            session.add(RoleGrantRow(account_id=row.id, role=role))
+    engine.dispose()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SECRET_KEYS", "k" * 40)
+    return CliRunner()
+
+
+def test_approval_goes_from_one_account_to_another(runner: CliRunner, sqlite_url: str) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        found = runner.invoke(app, ["issue", *words])
+        return found.exit_code, found.output + str(found.exception or "")
+
+    nobody, said = run("ask")
+    assert nobody != 0
+    assert "--as" in said
+    other, said = run("ask", "--of", "nobody@example.jp", "--as", "editor@example.jp")
+    assert other != 0
+    assert "approver@example.jp" in said
+    asked = run(
+        "ask",
+        "--of",
+        "approver@example.jp",
+        "--at",
+        "2999-12-01 08:00",
+        "--as",
+        "editor@example.jp",
+    )
+    assert asked[0] == 0, asked
+    assert run("return", "--because", "日付", "--as", "approver@example.jp")[0] == 0
+    assert run("ask", "--as", "editor@example.jp")[0] == 0
+    assert run("approve", "--as", "editor@example.jp")[0] != 0
+    assert run("approve", "--as", "approver@example.jp")[0] == 0
+    engine = open_engine(sqlite_url)
+    with reading(engine) as session:
+        approval = session.scalars(select(ApprovalRow)).one()
+    engine.dispose()
+    assert approval.approved_by is not None
+    assert approval.returned_because == "日付"
+
+
+def test_the_next_issue_is_started_from_the_last(runner: CliRunner, sqlite_url: str) -> None:
+    found = runner.invoke(app, ["issue", "duplicate", "--json"])
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.output)
+    engine = open_engine(sqlite_url)
+    with reading(engine) as session:
+        draft = session.scalars(select(DraftRow)).one()
+    engine.dispose()
+    assert (told["draft"], told["title"]) == (draft.id, draft.content["title"])
+    assert "2026年12月号" in told["title"]
+    assert told["number"] == "第9号"

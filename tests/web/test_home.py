@@ -1,0 +1,59 @@
+"""Home: what is due with what is in its way, how mailings went, and how readers grow."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import (
+    DeliveryRow,
+    MailingLinkRow,
+    MailingRow,
+    NewsletterRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts import create_draft
+from newsletter.issues.model import Issue
+from newsletter.mailings.planning import plan_mailing
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def test_home_tells_what_is_due_how_it_went_and_how_readers_grow(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("a@example.jp", "b@example.jp", "c@example.jp")
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    number = stage.mail()
+    plan_mailing(stage.engine, number)
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED, settled_at=now()))
+        session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.position == 1)
+            .values(state=DeliveryState.REJECTED)
+        )
+        session.execute(update(MailingRow).values(state=MailingState.FINISHED, finished_at=now()))
+        for link in session.scalars(select(MailingLinkRow)):
+            link.clicks = 7 if link.number == 1 else 0
+        empty = Issue(title="遅れている号", issue_date=now().date(), language=Language.JAPANESE)
+        late = create_draft(session, stage.newsletter_id, empty, author="葵").id
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    home = editor.get("/home").text
+    needs, went = home.split('id="last"')
+    assert f"/drafts/{late}" in needs
+    assert "error" in needs
+    assert ">2<" in went.replace(" ", "")
+    assert "33.3%" in went
+    assert 'data-label="Clicks" class="number">7<' in went
+    assert "Readers of まちのデジタル便り over twelve weeks" in went
+    assert "/newsletters/digest/issues/new" in needs
+
+    operator = sign_in("operator@example.jp", Role.OPERATOR).get("/home").text
+    assert f"/drafts/{late}" not in operator
