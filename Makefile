@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick unit test coverage soak bench check docs lock words migration clean
+.PHONY: help setup demo quick unit test coverage soak bench check docs lock words bundle bundle-check migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-from-lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Create .venv with the locked dependencies
 
@@ -62,6 +62,13 @@ lock: setup ## Write the lock files anew from pyproject.toml
 
 words: setup ## Bring the catalogues in newsletter/i18n up to date with source and templates
 	@$(BIN)/python -m newsletter.cli.catalogues
+
+bundle: ## Build the editor of issues from frontend/ (needs Node.js; running the product does not)
+	@cd frontend && npm ci --silent --no-audit --no-fund && node build.mjs
+
+bundle-check: ## Build the editor anew, and compare it with what is kept
+	@cd frontend && npm ci --silent --no-audit --no-fund && node build.mjs ../build/editor
+	@diff -r build/editor newsletter/web/static/vendor/editor && echo "The editor's bundle is what frontend/ makes."
 
 migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
 	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"

@@ -14,6 +14,8 @@ from newsletter.issues.outline import chapter_anchor, item_anchor, section_ancho
 _FENCE = "---"
 _SIGNS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+#: A field of front matter that begins on its line.
+_FIELD = re.compile(r"[\"']?([A-Za-z]+)[\"']?\s*:")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 
@@ -44,6 +46,17 @@ def find_line(
         if (index := _best(lines, indices, about, within, last=last)) is not None:
             return index + 1
     return start + 1
+
+
+def part_at(text: str, line: int) -> str:
+    """Return the anchor of the part that a line, from 1, belongs to; or the field that it is."""
+    if line <= _matter_end(_lines(text)) + 1:
+        for index in range(min(line, len(_lines(text))) - 1, -1, -1):
+            if field := _FIELD.match(_lines(text)[index]):
+                return field[1].lower()
+        return IssueField.TITLE.value
+    parts = [(at, anchor) for anchor, at in _heading_lines(text).items() if at < line]
+    return max(parts)[1] if parts else IssueField.LEAD.value
 
 
 def _best(

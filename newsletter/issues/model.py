@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from operator import not_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -335,6 +335,16 @@ Block = Annotated[
     | Snippet,
     Field(discriminator="kind"),
 ]
+
+
+#: What every kind of block and run is called in JSON.
+KINDS: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        kind.__dataclass_fields__["kind"].default
+        for union in (Block, Inline)
+        for kind in get_args(get_args(union)[0])
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,6 @@ from newsletter.operations.attention import (
 )
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.charts import Line, line_chart
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -107,7 +106,6 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 outcomes=_outcomes(session, workspace, rows, seen),
                 readers=_readers(session, workspace, [row for row in rows if row.id in seen]),
                 written=written,
-                view=last_view(request),
                 may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
                 sees_mailings=bool(seen),
             )

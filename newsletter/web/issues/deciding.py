@@ -18,7 +18,7 @@ from newsletter.mailings.test_mails import order_test
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
-from newsletter.web.issues.draft_pages import DraftPages, last_view, to_draft
+from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.submission import Written
 from newsletter.web.mailings.choice import Choice, ChoiceForm
@@ -41,21 +41,21 @@ def deciding_router(  # noqa: C901 - a list of routes
         visit: Visit, request: Request, number: int, choice: Choice, act: Callable[[], Response]
     ) -> Response:
         """Act; where that cannot be, lead back to the draft, which says why."""
-        slug, in_blocks = request.path_params["newsletter"], last_view(request) == "/blocks"
+        slug = request.path_params["newsletter"]
         more = f"&{choice.query()}" if choice.query() else ""
         try:
             return act()
         except DraftConflictError:
-            return to_draft(slug, number, in_blocks=in_blocks, tail=f"?said=changed{more}")
+            return to_draft(slug, number, in_blocks=False, tail=f"?said=changed{more}")
         except IssueSentError:
-            return to_draft(slug, number, in_blocks=in_blocks)
+            return to_draft(slug, number, in_blocks=False)
         except ConflictError:
             # The page finds what is in the way anew, so that it can be loaded again.
-            return to_draft(slug, number, in_blocks=in_blocks, tail=f"?sending=1{more}")
+            return to_draft(slug, number, in_blocks=False, tail=f"?sending=1{more}")
         except NewsletterError as error:
             with reading(engine) as session:
                 draft = get_draft(session, own(visit), number)
-            written = Written.of(draft, in_blocks=in_blocks)
+            written = Written.of(draft, in_blocks=False)
             return shown.show(
                 visit, request, draft, written, status=409, error=error, choice=choice
             )
@@ -77,9 +77,8 @@ def deciding_router(  # noqa: C901 - a list of routes
                 ask_approval_of_draft(
                     session, visit.actor, draft, settings, post=post, plan=plan, asked=asked or ()
                 )
-            in_blocks = last_view(request) == "/blocks"
             more = f"&{choice.query()}" if choice.query() else ""
-            return to_draft(newsletter, number, in_blocks=in_blocks, tail=f"?said=asked{more}")
+            return to_draft(newsletter, number, in_blocks=False, tail=f"?said=asked{more}")
 
         return _or_back(visit, request, number, choice, act)
 
@@ -126,9 +125,7 @@ def deciding_router(  # noqa: C901 - a list of routes
                 settings=settings,
                 pseudonyms=pseudonyms,
             )
-            return to_draft(
-                newsletter, number, in_blocks=last_view(request) == "/blocks", tail="?said=test"
-            )
+            return to_draft(newsletter, number, in_blocks=False, tail="?said=test")
 
         return _or_back(visit, request, number, Choice(), act)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -15,7 +17,7 @@ from newsletter.issues.drafts import Draft, DraftConflictError, find_import_repo
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.markdown_writer import to_markdown
-from newsletter.issues.model import Issue, issue_to_json
+from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
@@ -31,9 +33,6 @@ from newsletter.web.issues.submission import Written
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
-
-_VIEW_COOKIE = "view"
-_YEAR_SECONDS = 365 * 86_400
 
 
 class DraftPages:
@@ -128,10 +127,12 @@ class DraftPages:
             parts=part_names(draft.issue),
             error=error,
             marked=proof.marked if proof else (),
+            value=_value(written, proof),
+            kinds=KINDS,
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
             panel_first=_first_part(beside["standing"], proof),
-            view="/blocks" if written.in_blocks else "",
+            view="/blocks" if written.in_cards else "",
             **beside,
         )
 
@@ -144,21 +145,6 @@ class DraftPages:
         if proof and issue is not None and issue.content == issue_to_json(proof.issue):
             preflight = self._workspace.preflight(session, issue, row)
         return self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
-
-    def blocks(self, visit: Visit, draft: Draft, *, said: str, undo: str) -> str:
-        """Return the block view by itself, as the draft stands."""
-        sheet = Written.of(draft, in_blocks=True).sheet
-        assert sheet is not None  # noqa: S101 - asked for in blocks
-        return self._pages.render(
-            "issues/blocks.html",
-            language=visit.language,
-            draft=draft,
-            sheet=sheet,
-            cards=cards_of(sheet),
-            said=said,
-            undo=undo,
-            picture_base=self._picture_base,
-        )
 
     def conflict(
         self, visit: Visit, request: Request, conflict: DraftConflictError
@@ -176,6 +162,18 @@ class DraftPages:
             lines=difference(conflict.theirs.issue, conflict.mine),
             text=to_markdown(conflict.mine, template=conflict.theirs.template),
         )
+
+
+def _value(written: Written, proof: Proof | None) -> dict[str, Any] | None:
+    """Return the issue for the page's script; None where what was typed is no issue yet."""
+    if written.value is not None:
+        text, template = written.value
+        with suppress(ValueError, RecursionError):
+            return {"issue": json.loads(text), "template": template}
+        return None
+    if proof is None:
+        return None
+    return {"issue": issue_to_json(proof.issue), "template": proof.template}
 
 
 def _first_part(standing: Standing, proof: Proof | None) -> str:
@@ -218,17 +216,6 @@ def part_names(issue: Issue) -> list[tuple[str, str]]:
         (anchor, "\u3000" * (part.level - 1) + part.heading)
         for anchor, part in zip(outline_anchors(outline), outline, strict=True)
     ]
-
-
-def remember_view(page: Response, *, in_blocks: bool) -> None:
-    """Keep which view was written in, for the list to open it again."""
-    view = "blocks" if in_blocks else "markdown"
-    page.set_cookie(_VIEW_COOKIE, view, max_age=_YEAR_SECONDS, httponly=True, samesite="lax")
-
-
-def last_view(request: Request) -> str:
-    """Return the end of the path of the view written in last; of the blocks for anybody new."""
-    return "" if request.cookies.get(_VIEW_COOKIE) == "markdown" else "/blocks"
 
 
 def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -> RedirectResponse:

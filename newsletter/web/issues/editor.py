@@ -21,11 +21,13 @@ from newsletter.issues.drafts import (
     restore_revision,
     save_draft,
 )
+from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.model import issue_to_json
 from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
-from newsletter.web.issues.draft_pages import DraftPages, remember_view, to_draft
+from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.submission import Written, WrittenForm, told
 from newsletter.web.routing import Router
 
@@ -68,9 +70,7 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
                 return RedirectResponse(
                     f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
                 )
-        page = shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
-        remember_view(page, in_blocks=in_blocks)
-        return page
+        return shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
 
     @router.post("", response_model=None)
     def save(
@@ -90,15 +90,17 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
                 return _go_on_apart(newsletter, visit, draft, written)
             return shown.show(visit, request, draft, written, status=422, error=error)
         if by_script:
-            return JSONResponse(_answer(visit, saved))
+            answer: dict[str, object] = {"revision": saved.draft.revision}
+            return JSONResponse(answer | both_forms(saved.draft) if written.fix else answer)
         focus = saved.changed.focus if saved.changed else ""
         tail = (f"?undo={saved.undo}" if saved.undo else "") + (f"#block-{focus}" if focus else "")
-        return to_draft(newsletter, number, in_blocks=written.in_blocks, tail=tail)
+        return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
     def _save(visit: Visit, draft: Draft, written: Written, *, by_itself: bool) -> _Saved:
         """Keep what was typed, and then do what was pressed, in one transaction."""
         pressed = Pressed.read(written.press) if written.press else None
         issue, template = written.read(draft, visit.language)
+        by_itself = by_itself and not written.kept
         kind = RevisionKind.AUTOSAVED if by_itself or pressed else RevisionKind.SAVED
         if written.fix:
             found = shown.proof_of(visit, draft, written).preflight.findings
@@ -133,20 +135,29 @@ def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR
             begun = duplicate_issue(
                 session, visit.actor, draft.newsletter_id, issue, template=template
             )
-        return to_draft(newsletter, begun.id, in_blocks=written.in_blocks, tail="?said=apart")
+        return to_draft(newsletter, begun.id, in_blocks=written.in_cards, tail="?said=apart")
 
-    def _answer(visit: Visit, saved: _Saved) -> dict[str, object]:
-        answer: dict[str, object] = {"revision": saved.draft.revision}
-        if saved.changed is not None:
-            said = saved.changed.said.in_language(visit.language)
-            answer |= {
-                "said": said,
-                "focus": saved.changed.focus,
-                "blocks": shown.blocks(visit, saved.draft, said=said, undo=saved.undo),
-            }
-        return answer
+    @router.post("/value", response_model=None)
+    def convert(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:
+        """Read what is typed in one view for the other; nothing is saved."""
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+        try:
+            issue, template = written.read(draft, visit.language)
+        except ContentError as error:
+            return JSONResponse(told(error, visit.language), status_code=422)
+        return JSONResponse(both_forms(replace(draft, issue=issue, template=template)))
 
     return router
+
+
+def both_forms(draft: Draft) -> dict[str, object]:
+    """Return a draft as the page's script takes it: the value, and its Markdown."""
+    return {
+        "issue": issue_to_json(draft.issue),
+        "text": to_markdown(draft.issue, template=draft.template),
+        "template": draft.template,
+    }
 
 
 def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:

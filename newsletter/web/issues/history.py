@@ -66,13 +66,13 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
                 restore_revision(session, visit.actor, draft, at)
         except DraftConflictError as conflict:
             return shown.conflict(visit, request, conflict)
-        return to_draft(newsletter, number, in_blocks=True)
+        return to_draft(newsletter, number, in_blocks=False)
 
     @router.post("/report")
     def drop_report(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
         with transaction(engine) as session:
             drop_import_report(session, get_draft(session, own(visit), number))
-        return to_draft(newsletter, number, in_blocks=True)
+        return to_draft(newsletter, number, in_blocks=False)
 
     @router.post("/delete")
     def delete(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:

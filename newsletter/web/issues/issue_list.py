@@ -26,7 +26,6 @@ from newsletter.issues.store import get_issue
 from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
@@ -74,7 +73,6 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             newsletter=row,
             lines=lines,
             may_rule=may_rule,
-            view=last_view(request),
         )
 
     def _show_new(
@@ -113,7 +111,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 draft = create_draft(session, visit.actor, row.id, issue)
         except ContentError as error:
             return _show_new(visit, request, error, title=title, date=date)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
     @router.post(
         "/newsletters/{newsletter}/issues/import",
@@ -137,12 +135,10 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 draft = import_draft(session, visit.actor, row.id, read)
         except ContentError as error:
             return _show_new(visit, request, error, text=text)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}/blocks")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
     @router.post("/newsletters/{newsletter}/issues/{number}/open")
-    def open_for_editing(
-        newsletter: str, number: int, visit: EditorVisit, request: Request
-    ) -> RedirectResponse:
+    def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
         """Open an issue's draft; of one that was sent, the page that shows it."""
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
@@ -150,7 +146,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             if sent_as(session, number):
                 return _go(f"/newsletters/{newsletter}/issues/{number}")
             draft = open_issue(session, row.id, issue.slug, author=visit.address)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}{last_view(request)}")
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
     return router
 

@@ -54,7 +54,7 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Ro
         place: _Field = "",
         view: _Field = "",
     ) -> Response:
-        """Put a picture at the end of a part; to a script, which places it, tell its Markdown."""
+        """Put a picture at the end of a part; tell a script, which places it, its address."""
         by_script = "application/json" in request.headers.get("accept", "")
         in_blocks = view == "blocks"
         with reading(engine) as session:
@@ -62,7 +62,8 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Ro
         try:
             picture = _keep(draft, file, alt)
             if by_script:
-                return JSONResponse({"markdown": blocks_to_markdown([picture])})
+                markdown = blocks_to_markdown([picture])
+                return JSONResponse({"source": picture.source, "markdown": markdown})
             _place(visit, draft, revision, place, picture)
         except DraftConflictError as conflict:
             return shown.conflict(visit, request, conflict)

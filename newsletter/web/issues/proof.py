@@ -63,9 +63,14 @@ class Marked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
-    """An issue checked, with its mail; no mail where the template fails."""
+    """An issue checked, with its mail; no mail where the template fails.
+
+    Attributes:
+        template: The template that the issue names; empty for the newsletter's.
+    """
 
     issue: Issue
+    template: str
     preflight: Preflight
     marked: tuple[Marked, ...]
 
@@ -127,7 +132,7 @@ def make_proof(
         )
         for finding in preflight.findings
     )
-    return Proof(issue=issue, preflight=preflight, marked=marked)
+    return Proof(issue=issue, template=template, preflight=preflight, marked=marked)
 
 
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:

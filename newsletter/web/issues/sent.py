@@ -21,7 +21,6 @@ from newsletter.mailings.content import load_content
 from newsletter.mailings.reports import measure_pace, summarise
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, newsletter_of, own
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
@@ -44,7 +43,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             mailings = sent_as(session, number)
             if not mailings:
                 writes = draft and visit.may(Permission.WRITE)
-                to = f"drafts/{draft.id}{last_view(request)}" if draft and writes else ""
+                to = f"drafts/{draft.id}" if draft and writes else ""
                 to = to or f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             newest = mailings[0]
@@ -105,7 +104,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 source=issue.slug,
             )
         return RedirectResponse(
-            f"/newsletters/{newsletter}/drafts/{begun.id}/blocks?said=duplicated", status_code=303
+            f"/newsletters/{newsletter}/drafts/{begun.id}?said=duplicated", status_code=303
         )
 
     return router

@@ -1,4 +1,4 @@
-"""What an editor's page submits, in either view: read into an issue, or shown again as typed."""
+"""What an editor's page submits, in any view: read into an issue, or shown again as typed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts import Draft
 from newsletter.issues.form import Sheet, read_sheet, sheet_of_fields, to_sheet
+from newsletter.issues.json_source import read_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue
 from newsletter.web.issues.proof import read_text
@@ -29,23 +30,32 @@ class Written:
     """A submitted form.
 
     Attributes:
-        text: The Markdown; None from the block view.
-        sheet: The fields of the block view; None from the Markdown view.
+        text: The Markdown; None from another view.
+        sheet: The fields of the block view; None from another view.
+        value: The issue as JSON with the template's name; None from another view.
         revision: What the draft was when the page was made.
         fix: The finding to mend, by its key.
         press: The block view's button; see `Pressed`.
+        kept: Whether a person asked for it to be saved, and not the page by itself.
     """
 
     text: str | None = None
     sheet: Sheet | None = None
+    value: tuple[str, str] | None = None
     revision: int = 0
     fix: str = ""
     press: str = ""
+    kept: bool = False
+
+    @property
+    def in_cards(self) -> bool:
+        """Whether the forms of blocks sent it."""
+        return self.sheet is not None
 
     @property
     def in_blocks(self) -> bool:
-        """Whether the block view sent it."""
-        return self.sheet is not None
+        """Whether it names parts by their blocks and not by lines."""
+        return self.sheet is not None or self.value is not None
 
     def read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
         """Return the issue and the template it names.
@@ -55,6 +65,9 @@ class Written:
         """
         if self.sheet is not None:
             return read_sheet(self.sheet, draft.issue, template=draft.template), draft.template
+        if self.value is not None:
+            text, template = self.value
+            return read_json(text, template=template), template
         return read_text(self.text or "", language)
 
     @classmethod
@@ -75,13 +88,15 @@ async def read_written(
     if sum(len(value) for _, value in fields) > _LONGEST:
         raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
     named = dict(fields)
-    revision = named.get("revision", "")
+    revision, view = named.get("revision", ""), named.get("view", "")
     return Written(
-        text=None if named.get("view") == "blocks" else named.get("text", ""),
-        sheet=sheet_of_fields(fields) if named.get("view") == "blocks" else None,
+        text=None if view in {"blocks", "mail"} else named.get("text", ""),
+        sheet=sheet_of_fields(fields) if view == "blocks" else None,
+        value=(named.get("issue", ""), named.get("template", "")) if view == "mail" else None,
         revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
         fix=named.get("fix", ""),
         press=named.get("press", ""),
+        kept=named.get("kept") == "1",
     )
 
 

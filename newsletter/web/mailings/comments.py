@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,6 @@ from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.comments import settle_thread, write_comment
 from newsletter.web.access import CommenterVisit, Visit
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.mailings.send_page import SendingPage, address_of, find_issue_of
 from newsletter.web.routing import Router
 
@@ -33,7 +32,6 @@ def commenting_router(page: SendingPage) -> Router:
     def write(
         issue_id: int,
         visit: CommenterVisit,
-        request: Request,
         words: _Words = "",
         anchor: _Short = "",
         thread: Annotated[int | None, Form()] = None,
@@ -51,7 +49,7 @@ def commenting_router(page: SendingPage) -> Router:
             text = _text_of(session, visit, issue) if back == "draft" else ""
             place = f"#comment-{thread or number}" if number else ""
             target = text or f"{address_of(newsletter, issue)}/review{place}"
-        return _back(request, target)
+        return _back(target)
 
     @router.post("/{number}/{verb}", response_model=None)
     def settle(
@@ -59,7 +57,6 @@ def commenting_router(page: SendingPage) -> Router:
         number: int,
         verb: str,
         visit: CommenterVisit,
-        request: Request,
         back: _Short = "",
     ) -> Response:
         if verb not in _SETTLING:
@@ -69,7 +66,7 @@ def commenting_router(page: SendingPage) -> Router:
             settle_thread(session, visit.actor, issue, number, resolved=_SETTLING[verb])
             text = _text_of(session, visit, issue) if back == "draft" else ""
             target = text or f"{address_of(newsletter, issue)}/review#comment-{number}"
-        return _back(request, target)
+        return _back(target)
 
     return router
 
@@ -82,6 +79,6 @@ def _text_of(session: Session, visit: Visit, issue: StoredIssue) -> str:
     return f"{visit.path.split('/issues/')[0]}/drafts/{draft.id}"
 
 
-def _back(request: Request, target: str) -> RedirectResponse:
-    tail = f"{last_view(request)}#panel-approval" if "/drafts/" in target else ""
+def _back(target: str) -> RedirectResponse:
+    tail = "#panel-approval" if "/drafts/" in target else ""
     return RedirectResponse(target + tail, status_code=303)

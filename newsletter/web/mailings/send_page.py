@@ -19,7 +19,6 @@ from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
 from newsletter.web.access import Visit, own
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.issues.proof import SAMPLE_READERS, show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
@@ -79,7 +78,6 @@ class SendingPage:
                 text=show_to_reader(rendered, reader, dark=False).text if rendered else "",
                 errors=preflight.of(Severity.ERROR),
                 warnings=preflight.of(Severity.WARNING),
-                view=last_view(request),
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
                 said=request.query_params.get("said", ""),

@@ -58,17 +58,21 @@ class Desk:
         page.context.add_cookies([{"name": "session", "value": begun, "url": self.url}])
 
     def start(self, page: Page, text: str, *, view: str = "Markdown") -> None:
-        """Open a draft of ``text`` that lies there already."""
+        """Open a draft of ``text`` that lies there already: in the mail, Markdown, or forms."""
         content = read_issue(text.encode(), source="draft").issue
         with transaction(self.engine) as session:
             newsletter = find_newsletter(session, "digest")
             draft = start_from(session, newsletter.id, content, author="蓮")
         path = f"{self.url}/newsletters/digest/drafts/{draft.id}"
-        page.goto(path if view == "Markdown" else f"{path}/blocks")
+        page.goto(f"{path}/blocks" if view == "blocks" else path)
+        if view == "Markdown":
+            page.get_by_role("tab", name="Markdown").click()
 
     def bring_in(self, page: Page, text: str, *, view: str = "Markdown") -> None:
         page.goto(f"{self.url}/newsletters/digest/issues/new")
         page.get_by_label("Paste the text").fill(text)
         page.get_by_role("button", name="Bring it in").click()
         if "/drafts/" in page.url and view == "Markdown":
-            page.get_by_role("link", name="Markdown").click()
+            page.get_by_role("tab", name="Markdown").click()
+        if "/drafts/" in page.url and view == "blocks":
+            page.goto(page.url.partition("?")[0] + "/blocks")

@@ -1,0 +1,245 @@
+/** What keys, buttons and the list of blocks do to the document. */
+import { chainCommands, createParagraphNear, deleteSelection, exitCode, joinBackward, joinForward, liftEmptyBlock, newlineInCode, selectNodeBackward, selectNodeForward, setBlockType, splitBlock, toggleMark, wrapIn, lift } from "prosemirror-commands";
+import { redo, undo } from "prosemirror-history";
+import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
+import { NodeSelection, Selection, TextSelection } from "prosemirror-state";
+import { goToNextCell, isInTable } from "prosemirror-tables";
+import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
+import { schema } from "./schema.js";
+
+const { nodes, marks } = schema;
+const within = ($pos, ...names) => { for (let depth = $pos.depth; depth > 0; depth -= 1) if (names.includes($pos.node(depth).type.name)) return depth; return 0; };
+
+/** Whether the caret is in a node of one of these names. */
+export const isIn = (state, ...names) => within(state.selection.$from, ...names) > 0;
+
+/** Put a paragraph behind what the caret is in, at the level that takes one. */
+function leaveDown(depthOf) {
+  return (state, dispatch) => {
+    const { $from, empty } = state.selection, depth = depthOf($from);
+    if (!depth || !empty) return false;
+    if (dispatch) {
+      const at = $from.after(depth), tr = state.tr.insert(at, nodes.paragraph.create());
+      dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)).scrollIntoView());
+    }
+    return true;
+  };
+}
+
+/** From a line of the head into the next; from the title into the text. */
+const intoNext = (state, dispatch) => {
+  const { $from } = state.selection;
+  if (!within($from, "masthead", "title")) return false;
+  if (dispatch) dispatch(state.tr.setSelection(Selection.near(state.doc.resolve($from.after(1)), 1)).scrollIntoView());
+  return true;
+};
+
+export const insertBreak = (state, dispatch) => {
+  if (!state.selection.$from.parent.inlineContent || !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)) return false;
+  if (dispatch) dispatch(state.tr.replaceSelectionWith(nodes.break.create()).scrollIntoView());
+  return true;
+};
+const breakInCell = (state, dispatch, view) => within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch, view);
+
+/** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
+const enter = chainCommands(
+  intoNext,
+  breakInCell,
+  newlineInCode,
+  leaveDown(($from) => within($from, "link", "button")),
+  leaveDown(($from) => { const depth = within($from, "gallery") || within($from, "picture"); return depth; }),
+  leaveDown(($from) => (within($from, "quotation_source") ? within($from, "quotation") : 0)),
+  splitListItem(nodes.list_item),
+  createParagraphNear,
+  liftEmptyBlock,
+  splitBlock,
+);
+
+/** At the start of a heading, the heading becomes text; at the flow's start nothing goes up. */
+const backIntoText = (state, dispatch) => {
+  const { $from, empty } = state.selection;
+  if (!empty || $from.parentOffset || !$from.parent.isTextblock) return false;
+  const name = $from.parent.type.name;
+  if (["chapter", "section", "item", "heading"].includes(name)) return setBlockType(nodes.paragraph)(state, dispatch);
+  if (["verbatim", "comment"].includes(name) && !$from.parent.content.size) return setBlockType(nodes.paragraph)(state, dispatch);
+  if (["link", "button", "picture"].includes(name) && !$from.parent.content.size) {
+    if ($from.depth > 1 && name === "picture") return true;
+    if (dispatch) {
+      const tr = state.tr.replaceWith($from.before(), $from.after(), nodes.paragraph.create());
+      dispatch(tr.setSelection(TextSelection.create(tr.doc, $from.before() + 1)).scrollIntoView());
+    }
+    return true;
+  }
+  if (["link", "button", "picture", "masthead", "title"].includes(name)) return true;
+  if (name === "credit" && !$from.index(1)) return true;
+  return $from.depth === 1 && $from.index(0) === FLOW_START && ($from.parent.content.size > 0 || flowEnd(state.doc) - FLOW_START === 1);
+};
+
+const backspace = chainCommands(deleteSelection, backIntoText, liftFirstItem, joinBackward, selectNodeBackward);
+const forwards = chainCommands(deleteSelection, keepFromBelow, joinForward, selectNodeForward);
+
+/** At the start of a list's item, Backspace takes the item out of the list. */
+function liftFirstItem(state, dispatch) {
+  const { $from, empty } = state.selection;
+  if (!empty || $from.parentOffset || $from.depth < 2 || $from.node(-1).type !== nodes.list_item || $from.index(-1)) return false;
+  return liftListItem(nodes.list_item)(state, dispatch);
+}
+
+/** Delete at the end of a text joins no heading, link or picture to it. */
+function keepFromBelow(state, dispatch) {
+  const { $from, empty } = state.selection;
+  if (!empty || $from.parentOffset < $from.parent.content.size || $from.depth !== 1) return false;
+  const next = $from.index(0) + 1 < state.doc.childCount ? state.doc.child($from.index(0) + 1) : null;
+  if (!next || !["chapter", "section", "item", "link", "button", "picture", "credits"].includes(next.type.name)) return false;
+  if (!$from.parent.content.size && $from.index(0) >= FLOW_START && next.type.name !== "credits") {
+    if (dispatch) {
+      const tr = state.tr.delete($from.before(), $from.after());
+      dispatch(tr.setSelection(Selection.near(tr.doc.resolve($from.before()), 1)));
+    }
+  }
+  return true;
+}
+
+const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) : other(state, dispatch, view));
+
+/** Keys by their names; the page adds those that open forms. */
+export const KEYS = {
+  Enter: enter,
+  "Shift-Enter": chainCommands(exitCode, insertBreak),
+  "Mod-Enter": chainCommands(exitCode, leaveDown(() => 1)),
+  Backspace: backspace,
+  "Mod-Backspace": backspace,
+  "Shift-Backspace": backspace,
+  Delete: forwards,
+  "Mod-Delete": forwards,
+  Tab: cellOr(1, sinkListItem(nodes.list_item)),
+  "Shift-Tab": cellOr(-1, liftListItem(nodes.list_item)),
+  "Mod-b": toggleMark(marks.strong),
+  "Mod-i": toggleMark(marks.emphasis),
+  "Mod-Shift-x": toggleMark(marks.strikethrough),
+  "Mod-e": toggleMark(marks.code),
+  "Mod-z": undo,
+  "Mod-Shift-z": redo,
+  "Mod-y": redo,
+  "Alt-ArrowUp": move(true),
+  "Alt-ArrowDown": move(false),
+  "Mod-Alt-0": setBlockType(nodes.paragraph),
+  "Mod-Alt-1": (state, dispatch, view) => become("chapter")(state, dispatch, view),
+  "Mod-Alt-2": setBlockType(nodes.section),
+  "Mod-Alt-3": setBlockType(nodes.item),
+  "Mod-Alt-4": setBlockType(nodes.heading, { level: 4 }),
+  "Mod-Shift-7": toggleList(nodes.ordered_list),
+  "Mod-Shift-8": toggleList(nodes.bullet_list),
+  "Mod-Shift-9": toggleQuotation,
+};
+
+/** Make a list of the chosen blocks, another kind of list, or text again. */
+export function toggleList(type) {
+  return (state, dispatch) => {
+    const depth = within(state.selection.$from, "bullet_list", "ordered_list");
+    if (!depth) return wrapInList(type)(state, dispatch);
+    const list = state.selection.$from.node(depth);
+    if (list.type === type) return liftListItem(nodes.list_item)(state, dispatch);
+    if (dispatch) dispatch(state.tr.setNodeMarkup(state.selection.$from.before(depth), type, { start: 1 }));
+    return true;
+  };
+}
+
+export function toggleQuotation(state, dispatch) {
+  return within(state.selection.$from, "quotation") ? lift(state, dispatch) : wrapIn(nodes.quotation)(state, dispatch);
+}
+
+/** Make the block that the caret is in another kind of text. */
+export const become = (name, attrs = null) => (state, dispatch, view) => {
+  const type = nodes[name];
+  const given = name === "chapter" && !attrs ? { number: nextNumber(state.doc) } : attrs;
+  if (isIn(state, "list_item", "quotation") && levelOf({ type })) {
+    let lifted = false;
+    if (!dispatch) return true;
+    for (let tries = 0; tries < 8 && isIn(view.state, "list_item", "quotation"); tries += 1) {
+      lifted = chainCommands(liftListItem(nodes.list_item), lift)(view.state, view.dispatch) || lifted;
+    }
+    return setBlockType(type, given)(view.state, view.dispatch) || lifted;
+  }
+  return setBlockType(type, given)(state, dispatch);
+};
+
+/** Put a block where the caret is: instead of an empty paragraph, or behind what it stands in. */
+export function insert(node, { select = true } = {}) {
+  return (state, dispatch) => {
+    const { $from } = state.selection;
+    const tr = state.tr;
+    const isEmptyText = $from.parent.type === nodes.paragraph && !$from.parent.content.size;
+    let at = null;
+    if (isEmptyText && $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)) {
+      at = $from.before();
+      tr.replaceWith(at, $from.after(), node);
+    } else {
+      for (let depth = $from.depth; depth >= 1 && at === null; depth -= 1) {
+        const parent = $from.node(depth - 1), index = $from.indexAfter(depth - 1);
+        if (parent.type !== nodes.list_item && parent.canReplaceWith(index, index, node.type)) at = $from.after(depth);
+      }
+      if (at === null) at = positionOf(state.doc, Math.max(FLOW_START + 1, Math.min($from.index(0) + 1, flowEnd(state.doc))));
+      if ($from.index(0) < FLOW_START) at = positionOf(state.doc, FLOW_START);
+      tr.insert(at, node);
+    }
+    if (select) {
+      const inside = node.isAtom || node.type.name === "rule" ? null : Selection.findFrom(tr.doc.resolve(at + 1), 1, true);
+      if (node.type.name === "rule") {
+        const next = at + node.nodeSize;
+        if (!tr.doc.nodeAt(next) || !tr.doc.nodeAt(next).isTextblock || tr.doc.nodeAt(next).type.name === "credits") tr.insert(next, nodes.paragraph.create());
+        tr.setSelection(Selection.near(tr.doc.resolve(next + 1)));
+      } else tr.setSelection(inside && inside.from < at + node.nodeSize ? inside : NodeSelection.create(tr.doc, at));
+    }
+    if (dispatch) dispatch(tr.scrollIntoView());
+    return true;
+  };
+}
+
+/** Begin a new part behind the one that the caret is in. */
+export function addPart(name) {
+  return (state, dispatch) => {
+    const { doc } = state;
+    let index = flowIndex(state.selection.$from);
+    if (index < 0) index = flowEnd(doc) - 1;
+    const level = levelOf({ type: nodes[name] });
+    let owner = index;
+    while (owner >= FLOW_START && !(levelOf(doc.child(owner)) && levelOf(doc.child(owner)) <= level)) owner -= 1;
+    let end = owner >= FLOW_START && levelOf(doc.child(owner)) === level ? endOf(doc, owner) : index + 1;
+    while (end < flowEnd(doc) && !levelOf(doc.child(end))) end += 1;
+    if (dispatch) {
+      const at = positionOf(doc, end), tr = state.tr;
+      const node = nodes[name].create(name === "chapter" ? { number: nextNumber(doc) } : null);
+      tr.insert(at, [node, nodes.paragraph.create()]);
+      dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)).scrollIntoView());
+    }
+    return true;
+  };
+}
+
+/** A table of empty cells under a head. */
+export function freshTable(rows, columns) {
+  const row = (type) => nodes.table_row.create(null, Array.from({ length: columns }, () => type.create()));
+  return nodes.table.create(null, [row(nodes.table_header), ...Array.from({ length: rows }, () => row(nodes.table_cell))]);
+}
+
+/** Set how the columns of the chosen cells stand. */
+export function align(value) {
+  return (state, dispatch) => {
+    const depth = within(state.selection.$from, "table_cell", "table_header");
+    if (!depth) return false;
+    const column = state.selection.$from.index(depth - 1), table = state.selection.$from.node(depth - 2), start = state.selection.$from.start(depth - 2);
+    if (dispatch) {
+      const tr = state.tr;
+      table.forEach((row, offset) => {
+        let pos = start + offset + 1;
+        row.forEach((cell, _, at) => {
+          if (at === column) tr.setNodeMarkup(pos, null, { ...cell.attrs, align: value });
+          pos += cell.nodeSize;
+        });
+      });
+      dispatch(tr);
+    }
+    return true;
+  };
+}

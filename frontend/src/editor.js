@@ -1,0 +1,187 @@
+/** The mail as it is written in: the document's view with all that belongs to it. */
+import { baseKeymap, selectParentNode } from "prosemirror-commands";
+import { dropCursor } from "prosemirror-dropcursor";
+import { gapCursor } from "prosemirror-gapcursor";
+import { history } from "prosemirror-history";
+import { keymap } from "prosemirror-keymap";
+import { DOMParser as ContentParser } from "prosemirror-model";
+import { EditorState, Plugin, TextSelection, Selection } from "prosemirror-state";
+import { tableEditing } from "prosemirror-tables";
+import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
+import { KEYS } from "./commands.js";
+import { findingMarks } from "./findings.js";
+import { openLink } from "./forms.js";
+import { toDocument, toIssue } from "./issue.js";
+import { NODE_VIEWS } from "./node_views.js";
+import { FLOW_START, renumbered, flowEnd, positionOf } from "./outline.js";
+import { announce, desk, say } from "./page.js";
+import { cleanHtml, fitSlice } from "./paste.js";
+import { addPictures, choosePictures, picturesIn } from "./pictures.js";
+import { markdownSigns } from "./rules.js";
+import { schema } from "./schema.js";
+import { slashMenu } from "./slash.js";
+import { addressOf } from "./dialogs.js";
+
+/** Words where nothing is written yet. */
+function placeholders() {
+  const empty = (node) => node.isTextblock && !node.content.size;
+  const wordsOf = (node, index, doc, $from) => {
+    const name = node.type.name;
+    if (name === "masthead") return desk.dataset.newsletter || say("masthead");
+    if (["title", "chapter", "section", "item", "heading"].includes(name)) return say(`empty.${name}`);
+    const isAlone = flowEnd(doc) - FLOW_START === 1;
+    if (name === "paragraph" && (isAlone || ($from.depth === 1 && $from.index(0) === index))) return say(isAlone ? "empty.text" : "empty.paragraph");
+    return "";
+  };
+  return new Plugin({
+    props: {
+      decorations(state) {
+        const found = [], { doc, selection: { $from } } = state;
+        doc.forEach((node, pos, index) => {
+          if (!empty(node)) return;
+          const words = wordsOf(node, index, doc, $from);
+          if (words) found.push(Decoration.node(pos, pos + node.nodeSize, { class: "is-empty", "data-placeholder": words }));
+        });
+        const credits = doc.lastChild;
+        if (credits.childCount === 1 && !credits.firstChild.content.size) {
+          const pos = positionOf(doc, flowEnd(doc)) + 1;
+          found.push(Decoration.node(pos, pos + 2, { class: "is-empty", "data-placeholder": say("empty.credit") }));
+        }
+        return DecorationSet.create(doc, found);
+      },
+    },
+  });
+}
+
+/** What always holds: chapters that are counted are counted on, the date is not lost. */
+function order() {
+  return new Plugin({
+    appendTransaction(transactions, before, state) {
+      if (!transactions.some((tr) => tr.docChanged) || transactions.some((tr) => tr.getMeta("given"))) return null;
+      const line = state.doc.child(2), held = before.doc.child(2);
+      if (!line.attrs.issue_date && held.attrs.issue_date) return state.tr.setNodeMarkup(positionOf(state.doc, 2), null, held.attrs);
+      if (transactions.some((tr) => tr.getMeta("history$"))) return null;
+      return renumbered(before.doc, state);
+    },
+  });
+}
+
+/** The last block of the flow can always be left downwards. */
+function roomBelow() {
+  return new Plugin({
+    props: {
+      handleClick(view, pos, event) {
+        const { doc } = view.state, last = doc.child(flowEnd(doc) - 1);
+        if (event.target !== view.dom || ["paragraph", "chapter", "section", "item"].includes(last.type.name)) return false;
+        const at = positionOf(doc, flowEnd(doc)), tr = view.state.tr.insert(at, schema.nodes.paragraph.create());
+        view.dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)));
+        return true;
+      },
+    },
+  });
+}
+
+/** Addresses pasted over chosen words make them a link. */
+function pasteAddress(view, event) {
+  const text = event.clipboardData ? event.clipboardData.getData("text/plain").trim() : "";
+  const { empty, $from, from, to } = view.state.selection;
+  if (!/^(https?:\/\/|mailto:|tel:)\S+$/i.test(text) || !addressOf(text) || !$from.parent.type.allowsMarkType(schema.marks.anchor)) return false;
+  const mark = schema.marks.anchor.create({ url: text });
+  const tr = empty ? view.state.tr.replaceSelectionWith(schema.text(text, [mark]), false) : view.state.tr.removeMark(from, to, schema.marks.anchor).addMark(from, to, mark);
+  view.dispatch(tr.removeStoredMark(schema.marks.anchor).scrollIntoView());
+  return true;
+}
+
+/** Words as they are pasted without formats: a blank line parts paragraphs, a line end is a break. */
+function readPlain(text, $context) {
+  const paragraphs = text.replace(/\r\n?/g, "\n").split(/\n{2,}/);
+  const page = document.createElement("div");
+  for (const each of paragraphs) {
+    const p = document.createElement("p");
+    each.split("\n").forEach((line, at) => { if (at) p.append(document.createElement("br")); p.append(line); });
+    page.append(p);
+  }
+  return ContentParser.fromSchema(schema).parseSlice(page, { preserveWhitespace: "full", context: $context });
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {any} issue
+ * @param {{changed: () => void, selected: () => void, tell: (told: any) => void}} heard
+ */
+export function openEditor(place, issue, heard) {
+  const tellLoss = (sentence) => { announce(sentence); heard.tell({ what: sentence, remedy: "" }); };
+  const state = EditorState.create({
+    doc: toDocument(issue),
+    plugins: [
+      slashMenu(),
+      markdownSigns(),
+      keymap({ ...KEYS, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
+      keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
+      keymap({ Escape: selectParentNode }),
+      history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
+      placeholders(), order(), roomBelow(), findingMarks(),
+    ],
+  });
+  const view = new EditorView(place, {
+    state,
+    nodeViews: NODE_VIEWS,
+    attributes: { class: "mail", role: "textbox", "aria-multiline": "true", "aria-label": say("mail"), spellcheck: "true", lang: issue.language },
+    transformPastedHTML: cleanHtml,
+    transformPasted: (slice) => fitSlice(slice, tellLoss),
+    clipboardTextParser: (text, $context) => readPlain(text, $context),
+    handlePaste(each, event) {
+      const files = picturesIn(event.clipboardData);
+      if (files.length && !event.clipboardData.getData("text/html")) { addPictures(each, files, heard); return true; }
+      return pasteAddress(each, event);
+    },
+    handleDrop(each, event) {
+      const files = picturesIn(event.dataTransfer);
+      if (!files.length) return false;
+      event.preventDefault();
+      const at = each.posAtCoords({ left: event.clientX, top: event.clientY });
+      if (at) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(at.pos))));
+      addPictures(each, files, heard);
+      return true;
+    },
+    handleClickOn(each, pos, node, nodePos, event) {
+      // A link in the text is written in, not followed; with Ctrl it is opened.
+      const link = event.target instanceof Element && event.target.closest("a[href]");
+      if (link && (event.ctrlKey || event.metaKey)) { window.open(link.href, "_blank", "noopener"); return true; }
+      return false;
+    },
+    dispatchTransaction(tr) {
+      view.updateState(view.state.apply(tr));
+      if (tr.docChanged) heard.changed();
+      heard.selected();
+    },
+  });
+  view.dom.addEventListener("choose-picture", (event) => {
+    const gallery = Boolean(event.detail && event.detail.gallery);
+    choosePictures(true, (files) => addPictures(view, files, { ...heard, gallery }));
+  });
+  return view;
+}
+
+/** Take an issue that came from the server, changing no more than differs, so that it can be undone. */
+export function takeIssue(view, issue) {
+  const doc = toDocument(issue), now = view.state.doc;
+  const tr = view.state.tr.setMeta("given", true);
+  const start = now.content.findDiffStart(doc.content);
+  if (start !== null) {
+    let { a, b } = now.content.findDiffEnd(doc.content);
+    const overlap = start - Math.min(a, b);
+    if (overlap > 0) { a += overlap; b += overlap; }
+    tr.replace(start, a, doc.slice(start, b));
+  }
+  for (const name of ["language", "preheader", "contents"]) {
+    if (JSON.stringify(now.attrs[name]) !== JSON.stringify(doc.attrs[name])) tr.setDocAttribute(name, doc.attrs[name]);
+  }
+  if (!tr.docChanged) return;
+  if (tr.doc.eq(doc)) { view.dispatch(tr); return; }
+  const whole = view.state.tr.setMeta("given", true).replaceWith(0, now.content.size, doc.content);
+  for (const name of ["language", "preheader", "contents"]) whole.setDocAttribute(name, doc.attrs[name]);
+  view.dispatch(whole);
+}
+
+export { toDocument, toIssue };

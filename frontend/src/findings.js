@@ -1,0 +1,102 @@
+/** Preflight's findings at the blocks they are about; a finding in the panel leads to its block. */
+import { Plugin, PluginKey, TextSelection, Selection } from "prosemirror-state";
+import { Decoration, DecorationSet } from "prosemirror-view";
+import { anchorsOf } from "./issue.js";
+import { FLOW_START, flowEnd, levelOf, positionOf } from "./outline.js";
+import { element } from "./page.js";
+
+const key = new PluginKey("findings");
+const RANKS = ["error", "warning", "hint"];
+
+/** The findings that the server listed, by the name of their block. */
+export function readFindings(list) {
+  const found = new Map();
+  list.querySelectorAll("li[data-block]").forEach((line) => {
+    const block = line.dataset.block, sentence = (line.querySelector("p") || line).textContent.trim();
+    const severity = RANKS.find((each) => line.classList.contains(each)) || "hint";
+    if (!found.has(block)) found.set(block, []);
+    found.get(block).push({ severity, sentence, about: line.dataset.about || "" });
+  });
+  return found;
+}
+
+/** Where a block of this name begins; null for what is not in the text. */
+export function placeOf(doc, name, about = "") {
+  let start = null, end = flowEnd(doc);
+  if (name === "title") return { pos: positionOf(doc, 1) };
+  if (name === "masthead") return { pos: 0 };
+  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, 2) };
+  if (name === "credits") return { pos: positionOf(doc, flowEnd(doc)) };
+  if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = FLOW_START;
+  else {
+    const part = anchorsOf(doc).find((each) => each.anchor === name);
+    if (!part) return null;
+    start = doc.resolve(part.pos).index(0);
+  }
+  if (about) {
+    for (let at = start; at < end && (at === start || !levelOf(doc.child(at))); at += 1) {
+      const node = doc.child(at);
+      if (holds(node, about)) return { pos: positionOf(doc, at) };
+    }
+  }
+  return { pos: positionOf(doc, start) };
+}
+
+/** Whether a block says it, or leads there. */
+function holds(node, about) {
+  if (node.textContent.includes(about) || Object.values(node.attrs).some((each) => each === about)) return true;
+  let found = false;
+  node.descendants((inner) => {
+    found = found || inner.marks.some((mark) => mark.attrs.url === about) || Object.values(inner.attrs).some((each) => each === about) || JSON.stringify(inner.attrs.value || "").includes(about);
+    return !found;
+  });
+  return found;
+}
+
+/** Put the caret where a finding is. */
+export function goTo(view, name, about = "") {
+  const place = placeOf(view.state.doc, name, about);
+  if (!place) return false;
+  const $pos = view.state.doc.resolve(place.pos + 1);
+  const selection = $pos.parent.inlineContent ? TextSelection.create(view.state.doc, place.pos + 1) : Selection.near($pos, 1);
+  view.dispatch(view.state.tr.setSelection(selection));
+  view.focus();
+  const dom = view.nodeDOM(place.pos);
+  if (dom instanceof HTMLElement) dom.scrollIntoView({ block: "center" });
+  return true;
+}
+
+/** Show the findings; they are drawn once no input method is composing. */
+export const setFindings = (view, found) => view.dispatch(view.state.tr.setMeta(key, found).setMeta("addToHistory", false));
+
+export function findingMarks() {
+  return new Plugin({
+    key,
+    state: {
+      init: () => DecorationSet.empty,
+      apply(tr, set) {
+        const found = tr.getMeta(key);
+        return found ? draw(tr.doc, found) : set.map(tr.mapping, tr.doc);
+      },
+    },
+    props: { decorations: (state) => key.getState(state) },
+  });
+}
+
+function draw(doc, found) {
+  const places = new Map();
+  for (const [name, entries] of found) {
+    for (const entry of entries) {
+      const place = placeOf(doc, name, entry.about);
+      if (!place) continue;
+      if (!places.has(place.pos)) places.set(place.pos, []);
+      places.get(place.pos).push(entry);
+    }
+  }
+  return DecorationSet.create(doc, [...places].map(([pos, entries]) => {
+    const severity = RANKS.find((rank) => entries.some((entry) => entry.severity === rank));
+    const sentences = entries.map((entry) => entry.sentence).join("\n");
+    return Decoration.widget(pos, () => element("span", { class: `finding-dot ${severity}`, role: "img", tabindex: "0", "aria-label": sentences, contenteditable: "false" },
+      element("span", { class: "finding-words", "aria-hidden": "true" }, sentences)), { side: -1, key: `${severity}|${sentences}`, ignoreSelection: true, stopEvent: () => true });
+  }));
+}

@@ -1,0 +1,142 @@
+/** Forms of what stands in the document: each changes the node that it was opened for. */
+import { NodeSelection, TextSelection } from "prosemirror-state";
+import { ask } from "./dialogs.js";
+import { kindOf } from "./kinds.js";
+import { desk, say } from "./page.js";
+import { schema } from "./schema.js";
+
+const rectOf = (view, pos) => {
+  const dom = view.nodeDOM(pos);
+  if (dom instanceof HTMLElement) return dom.getBoundingClientRect();
+  const at = view.coordsAtPos(pos);
+  return new DOMRect(at.left, at.top, 1, at.bottom - at.top);
+};
+const listOf = (name) => { try { return JSON.parse(desk.dataset[name] || "[]"); } catch { return []; } };
+
+/** Whether a node has a form. */
+export const hasForm = (node) => Boolean(FORMS[node.type.name]) || Boolean(kindOf(node) && kindOf(node).fields && kindOf(node).fields.length);
+
+/** Open the form of the node at a position, and keep what was answered. */
+export async function openForm(view, pos, { fresh = false } = {}) {
+  const node = view.state.doc.nodeAt(pos);
+  if (!node || !hasForm(node)) return;
+  const form = FORMS[node.type.name] || generic(node);
+  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: rectOf(view, pos), act: say(fresh ? "insert" : "apply"), remove: form.keeps ? "" : say("delete") });
+  view.focus();
+  const now = view.state.doc.nodeAt(pos);
+  if (!now || now.type !== node.type) return;
+  if (answer === "remove" || (answer === null && fresh)) { view.dispatch(view.state.tr.delete(pos, pos + now.nodeSize)); return; }
+  if (answer) view.dispatch(form.apply(view.state.tr, pos, now, answer).scrollIntoView());
+}
+
+/** The form of a kind of block, by its fields in the table of kinds. */
+function generic(node) {
+  const { kind, fields } = kindOf(node);
+  const isFormed = Boolean(node.attrs.value);
+  return {
+    title: `kind.${kind}`,
+    fields: () => fields.map((field) => (field.list ? { ...field, options: listOf(field.list) } : field)),
+    values: () => (isFormed ? node.attrs.value : { ...node.attrs, label: node.textContent }),
+    apply: (tr, pos, now, answer) => {
+      if (isFormed) return tr.setNodeMarkup(pos, null, { value: { ...now.attrs.value, ...answer } });
+      const attrs = { ...now.attrs };
+      for (const field of fields) if (!field.content) attrs[field.name] = answer[field.name];
+      const held = fields.find((field) => field.content);
+      if (!held) return tr.setNodeMarkup(pos, null, attrs);
+      return tr.replaceWith(pos, pos + now.nodeSize, now.type.create(attrs, answer[held.name] ? schema.text(answer[held.name]) : null));
+    },
+  };
+}
+
+const plainText = (runs) => runs.map((run) => run.text || (run.kind === "break" ? "\n" : plainText(run.content || []))).join("");
+const asRuns = (text) => text.split("\n").flatMap((line, at) => [...(at ? [{ kind: "break" }] : []), ...(line ? [{ kind: "text", text: line }] : [])]);
+
+/** @type {Record<string, any>} */
+const FORMS = {
+  link: {
+    title: "kind.link",
+    fields: () => [{ name: "url", word: "address", type: "url", required: true }, { name: "label", word: "linkWords", hint: "linkWordsHint" }],
+    values: (node) => ({ url: node.attrs.url, label: node.textContent }),
+    apply: (tr, pos, node, { url, label }) => tr.replaceWith(pos, pos + node.nodeSize, node.type.create({ url }, label ? schema.text(label) : null)),
+  },
+  dateline: {
+    title: "dateAndNumber", keeps: true,
+    fields: () => [{ name: "issue_date", word: "date", type: "date", required: true }, { name: "number", word: "number", hint: "numberHint" }],
+    values: (node) => node.attrs,
+    apply: (tr, pos, node, answer) => tr.setNodeMarkup(pos, null, answer),
+  },
+  footnote: {
+    title: "kind.footnote",
+    fields: () => [{ name: "text", word: "noteWords", type: "text-area", required: true }],
+    values: (node) => ({ text: plainText(node.attrs.content) }),
+    apply: (tr, pos, node, { text }) => (text === plainText(node.attrs.content) ? tr : tr.setNodeMarkup(pos, null, { content: asRuns(text) })),
+  },
+  remark: {
+    title: "kind.comment",
+    fields: () => [{ name: "text", word: "remarkWords", type: "text-area", required: true }],
+    values: (node) => ({ text: node.attrs.text.trim() }),
+    apply: (tr, pos, node, { text }) => (text === node.attrs.text.trim() ? tr : tr.setNodeMarkup(pos, null, { text: ` ${text} ` })),
+  },
+  field: {
+    title: "kind.field",
+    fields: () => [{ name: "field", word: "fieldName", type: "select", choices: fieldsOfReaders() }, { name: "fallback", word: "fallback", hint: "fallbackHint" }],
+    values: (node) => node.attrs,
+    apply: (tr, pos, node, answer) => tr.setNodeMarkup(pos, null, answer),
+  },
+};
+
+/** The fields that a reader can be addressed with, by name and word. */
+export function fieldsOfReaders() {
+  const known = listOf("fields");
+  return known.length ? known : [["name", say("readersName")]];
+}
+export const fieldWord = (name) => (fieldsOfReaders().find(([key]) => key === name) || [name, name])[1];
+
+/** Ctrl+K: the address of the chosen words, of the link at the caret, or of the block's. */
+export async function openLink(view) {
+  const { state } = view, { $from, from, to, empty } = state.selection;
+  if (state.selection instanceof NodeSelection && hasForm(state.selection.node)) { openForm(view, from); return; }
+  if (["link", "button", "picture"].includes($from.parent.type.name) && empty) { openForm(view, $from.before()); return; }
+  if (!$from.parent.inlineContent || !$from.parent.type.allowsMarkType(schema.marks.anchor)) return;
+  const held = rangeOfLink(state);
+  const range = held || { from, to };
+  const before = held ? held.mark.attrs : { url: "", title: "" };
+  const fields = [{ name: "url", word: "address", type: "url", required: true }];
+  if (range.from === range.to) fields.push({ name: "label", word: "linkWords", hint: "linkWordsHint" });
+  const at = view.coordsAtPos(range.from);
+  const answer = await ask({ title: say("kind.anchor"), fields, values: before, near: new DOMRect(at.left, at.top, 1, at.bottom - at.top), remove: held ? say("unlink") : "" });
+  view.focus();
+  if (!answer) return;
+  const tr = view.state.tr;
+  if (answer === "remove") { view.dispatch(tr.removeMark(range.from, range.to, schema.marks.anchor)); return; }
+  const mark = schema.marks.anchor.create({ url: answer.url, title: before.title || "" });
+  if (range.from === range.to) {
+    tr.insert(range.from, schema.text(answer.label || answer.url, [...state.storedMarks || $from.marks(), mark].filter((each) => each.type !== schema.marks.anchor).concat(mark)));
+    tr.removeStoredMark(schema.marks.anchor);
+  } else {
+    tr.removeMark(range.from, range.to, schema.marks.anchor).addMark(range.from, range.to, mark);
+    tr.setSelection(TextSelection.create(tr.doc, range.to));
+  }
+  view.dispatch(tr.scrollIntoView());
+}
+
+/** The link that the caret stands in, or that the chosen words have part in. */
+export function rangeOfLink(state) {
+  const { $from, from, to } = state.selection;
+  const type = schema.marks.anchor;
+  let found = null;
+  $from.parent.forEach((node, offset) => {
+    const start = $from.start() + offset, end = start + node.nodeSize, mark = type.isInSet(node.marks);
+    if (!mark) return;
+    if (found && found.to === start && found.mark.eq(mark)) { found.to = end; return; }
+    if (found && found.to >= from && found.from <= to) return;
+    found = { from: start, to: end, mark };
+  });
+  return found && found.from <= from && found.to >= to ? found : null;
+}
+
+export const removeLink = (view) => {
+  const held = rangeOfLink(view.state);
+  if (held) view.dispatch(view.state.tr.removeMark(held.from, held.to, schema.marks.anchor));
+};
+

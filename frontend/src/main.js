@@ -1,0 +1,192 @@
+/** The write page: the mail that is written in, its Markdown, its previews; all show one value. */
+import { fillToolbar } from "./toolbar.js";
+import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
+import { goTo, readFindings, setFindings } from "./findings.js";
+import { addHandle } from "./handle.js";
+import { openMarkdown } from "./markdown.js";
+import { after, byId, desk, form, given, inJapanese, post, say } from "./page.js";
+import { openPreview } from "./preview.js";
+import { keepSaved } from "./saving.js";
+import { schema } from "./schema.js";
+import { addPictures, choosePictures } from "./pictures.js";
+import { FLOW_START, flowEnd, positionOf } from "./outline.js";
+
+/* What is wrong, and the way to its place */
+function tell(told) {
+  const fault = byId("fault");
+  fault.hidden = !told;
+  fault.replaceChildren();
+  if (!told) return;
+  if ((told.line && holder === "markdown") || told.block) {
+    const link = document.createElement("a");
+    if (told.block) { link.href = `#block-${told.block}`; link.dataset.block = told.block; link.textContent = say("here"); }
+    else { link.href = "#text"; link.dataset.line = told.line; link.textContent = inJapanese ? `${told.line}${say("line")}` : `${say("line")} ${told.line}`; }
+    fault.append(link, ": ");
+  }
+  fault.append(`${told.what} ${told.remedy}`);
+}
+
+/* Which view holds the value: the other one is told when it is opened. */
+let holder = "mail", shown = "", template = given ? given.template : "", markdownVersion = 0, view = null, composed = false;
+const paper = byId("paper"), box = byId("markdown-box"), mailBox = byId("mail-box");
+
+const source = {
+  fields: () => (holder === "mail" ? { view: "mail", issue: JSON.stringify(toIssue(view.state.doc)), template } : { text: markdown.text() }),
+  version: () => (holder === "mail" ? view.state.doc : markdownVersion),
+  busy: () => Boolean(view && view.composing),
+  tell,
+  checked: () => whenSettled(markFindings),
+};
+/** Do something to the document that is not typing, but never amid a composition. */
+const waitingFor = [];
+function whenSettled(act) {
+  if (!view) return;
+  if (view.composing) { waitingFor.push(act); return; }
+  act();
+}
+const markFindings = () => setFindings(view, readFindings(byId("findings")));
+
+const changed = () => { saving.changed(); preview.changed(); fillFieldsSoon(); };
+const markdown = openMarkdown(() => { markdownVersion += 1; changed(); });
+view = openEditor(paper, given ? given.issue : blank(), {
+  changed: () => changed(), tell,
+  selected: () => { if (toolbar) toolbar.update(view.state); if (handle) handle.follow(); },
+});
+view.dom.addEventListener("compositionend", () => setTimeout(() => { if (!view.composing) waitingFor.splice(0).forEach((act) => act()); }, 80));
+const saving = keepSaved(source), preview = openPreview(source);
+let toolbar = null, handle = null;
+toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePictures(true, (files) => addPictures(view, files, { tell })) });
+handle = addHandle(view, mailBox);
+toolbar.update(view.state);
+
+function blank() {
+  return { title: "", issue_date: "", language: document.documentElement.lang, masthead: "", number: "", preheader: "", lead: [], contents: [], chapters: [], credits: [] };
+}
+
+/* Views */
+const tabs = [...document.querySelectorAll("[data-view]")];
+async function open(name) {
+  if (name === shown) return true;
+  if ((name === "mail" || name === "markdown") && name !== holder && !(await hand(name))) return false;
+  shown = name;
+  mailBox.hidden = name !== "mail";
+  byId("toolbar").hidden = name !== "mail";
+  box.hidden = name !== "markdown";
+  byId("preview-box").hidden = name === "mail" || name === "markdown";
+  tabs.forEach((tab) => { const is = tab.dataset.view === name; tab.setAttribute("aria-selected", String(is)); tab.tabIndex = is ? 0 : -1; });
+  preview.show(name === "mail" || name === "markdown" ? "" : name);
+  if (name === "mail") whenSettled(markFindings);
+  return true;
+}
+/** Hand the value from one view to the other; the server reads the one and writes the other. */
+async function hand(name) {
+  const wasTyped = saving.isTyped();
+  const answer = await post("/value", new URLSearchParams(source.fields())).catch(() => null);
+  if (!answer) { byId("state").textContent = say("offline"); return false; }
+  const told = await answer.json();
+  if (!answer.ok) { tell(told); return false; }
+  tell(null);
+  template = told.template;
+  holder = name;
+  if (name === "mail") takeIssue(view, told.issue);
+  else { markdown.set(told.text); markdownVersion += 1; }
+  if (!wasTyped) saving.settle();
+  preview.check();
+  return true;
+}
+byId("views").addEventListener("click", (event) => {
+  const tab = event.target instanceof Element && event.target.closest("[data-view]");
+  if (tab) open(tab.dataset.view);
+});
+byId("views").addEventListener("keydown", (event) => {
+  const at = tabs.indexOf(document.activeElement), by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (at < 0 || !by) return;
+  event.preventDefault();
+  tabs[(at + by + tabs.length) % tabs.length].focus();
+  tabs[(at + by + tabs.length) % tabs.length].click();
+});
+
+/* Fields of the issue that stand elsewhere on the page are the same value. */
+const ATTRS = { preheader: "doc", number: "line", issue_date: "line", masthead: 0, title: 1, credits: "credits" };
+const lineOf = (name) => {
+  const { doc } = view.state;
+  switch (ATTRS[name]) {
+    case "doc": return doc.attrs[name];
+    case "line": return doc.child(2).attrs[name];
+    case "credits": return doc.lastChild.children.map((each) => each.textContent).filter(Boolean).join("\n");
+    default: return doc.child(ATTRS[name]).textContent;
+  }
+};
+function fillFields() {
+  document.querySelectorAll("[data-issue-field]").forEach((input) => {
+    if (input === document.activeElement || !(input.dataset.issueField in ATTRS)) return;
+    const value = lineOf(input.dataset.issueField);
+    if (input.value !== value) input.value = value;
+  });
+}
+const fillFieldsSoon = after(150, () => { if (holder === "mail") fillFields(); });
+const setField = (name, value) => {
+  const { tr, doc } = view.state;
+  if (lineOf(name) === value) return;
+  switch (ATTRS[name]) {
+    case "doc": tr.setDocAttribute(name, value); break;
+    case "line": tr.setNodeMarkup(positionOf(doc, 2), null, { ...doc.child(2).attrs, [name]: value }); break;
+    case "credits": {
+      const at = positionOf(doc, flowEnd(doc));
+      tr.replaceWith(at + 1, at + doc.lastChild.nodeSize - 1, value.split("\n").map((line) => schema.nodes.credit.create(null, line ? schema.text(line) : null)));
+      break;
+    }
+    default: {
+      const at = positionOf(doc, ATTRS[name]) + 1;
+      tr.replaceWith(at, at + doc.child(ATTRS[name]).content.size, value ? schema.text(value) : []);
+    }
+  }
+  view.dispatch(tr);
+};
+document.addEventListener("input", async (event) => {
+  const input = event.target;
+  if (!(input instanceof HTMLElement) || !input.dataset.issueField || event.isComposing) return;
+  if (holder !== "mail" && !(await hand("mail"))) return;
+  setField(input.dataset.issueField, input.value);
+});
+document.addEventListener("compositionend", (event) => {
+  if (event.target instanceof HTMLInputElement && event.target.dataset.issueField) event.target.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
+/* Ways from findings, faults and comments to their places */
+document.addEventListener("click", async (event) => {
+  const link = event.target instanceof Element && event.target.closest("a[data-block], a[data-line]");
+  if (!link) return;
+  event.preventDefault();
+  if (link.dataset.block && (await open("mail")) && goTo(view, link.dataset.block, link.dataset.about || "")) return;
+  if (link.dataset.line && (await open("markdown"))) markdown.goToLine(link.dataset.line);
+});
+byId("findings").addEventListener("click", async (event) => {
+  const button = event.target instanceof Element && event.target.closest('button[name="fix"]');
+  if (!button) return;
+  event.preventDefault();
+  const told = await saving.mend(button.value);
+  if (!told) return;
+  if (holder === "mail") takeIssue(view, told.issue);
+  else { markdown.set(told.text); markdownVersion += 1; }
+  saving.settle();
+  preview.check();
+});
+
+/* Saving by hand */
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "s" || event.isComposing) return;
+  event.preventDefault();
+  saving.keep();
+});
+byId("save").addEventListener("click", (event) => { event.preventDefault(); saving.keep(); });
+
+document.documentElement.classList.add("scripted");
+document.querySelectorAll(".as-script").forEach((each) => { each.hidden = false; });
+fillFields();
+if (!given) holder = "markdown";
+open(given ? "mail" : "markdown").then(() => preview.check());
+const barred = document.querySelector("#barred a");
+if (barred && barred.dataset.block) goTo(view, barred.dataset.block);
+
+export { toDocument, toIssue, view };

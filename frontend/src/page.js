@@ -1,0 +1,52 @@
+/** What the page hands the editor: its elements, words, addresses. */
+export const byId = (id) => document.getElementById(id);
+const read = (id) => { const held = byId(id); return held ? JSON.parse(held.textContent || "null") : null; };
+
+export const desk = byId("desk");
+export const form = /** @type {HTMLFormElement} */ (byId("write"));
+export const given = read("issue-value");
+/** @type {Record<string, string>} */
+export const words = read("editor-words") || {};
+export const inJapanese = document.documentElement.lang === "ja";
+
+/** Fill a sentence's braces. */
+export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
+
+/** Tell people who hear the page. */
+export function announce(sentence) {
+  const region = byId("said");
+  if (!region || !sentence) return;
+  region.textContent = "";
+  requestAnimationFrame(() => { region.textContent = sentence; });
+}
+
+/** Ask the server, by the draft's own addresses. */
+export const post = (path, body) => fetch(desk.dataset.here + path, {
+  method: "POST", body, headers: { "X-CSRF-Token": form.elements.namedItem("csrf").value, Accept: "application/json" },
+});
+
+/** Do something once nothing was asked of it for a while. */
+export const after = (wait, act) => { let timer; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };
+
+/** Make an element; `on…` names are listeners, others are attributes. */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children.filter((each) => each !== null && each !== undefined));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+/** Draw one of the icons, each a path in a square of 24. */
+export function icon(path) {
+  const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}

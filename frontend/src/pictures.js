@@ -1,0 +1,49 @@
+/** Pictures: dropped, pasted or chosen, kept by the server, and described before they go in. */
+import { insert } from "./commands.js";
+import { ask } from "./dialogs.js";
+import { element, post, say } from "./page.js";
+import { schema } from "./schema.js";
+
+const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => TYPES.includes(file.type));
+
+/**
+ * Ask what each shows, keep it, and put it where the caret is.
+ *
+ * @param {import("prosemirror-view").EditorView} view
+ * @param {File[]} files
+ */
+export async function addPictures(view, files, { tell, gallery = false }) {
+  const made = [];
+  for (const file of files) {
+    const shown = URL.createObjectURL(file);
+    const answer = await ask({
+      title: say("kind.picture"), act: say("insert"), values: {},
+      fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", type: "url" }],
+      extra: element("img", { class: "asked-picture", src: shown, alt: "" }),
+    });
+    URL.revokeObjectURL(shown);
+    if (!answer || answer === "remove") continue;
+    const fields = new FormData();
+    fields.set("file", file);
+    fields.set("alt", answer.alt);
+    fields.set("revision", "0");
+    const kept = await post("/pictures", fields).catch(() => null);
+    if (!kept) { tell({ what: say("offline"), remedy: "" }); continue; }
+    const told = await kept.json().catch(() => null);
+    if (!kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); continue; }
+    made.push(schema.nodes.picture.create({ source: told.source, alt: answer.alt, url: answer.url }));
+  }
+  view.focus();
+  if (gallery && made.length > 1) insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
+  else made.forEach((node) => insert(node)(view.state, view.dispatch));
+}
+
+/** Let a person choose files. */
+export function choosePictures(multiple, act) {
+  const input = element("input", { type: "file", accept: TYPES.join(","), multiple, class: "hidden-visually", "aria-label": say("kind.picture"), tabindex: "-1" });
+  input.addEventListener("change", () => { input.remove(); act([...input.files]); });
+  input.addEventListener("cancel", () => input.remove());
+  document.body.append(input);
+  input.click();
+}

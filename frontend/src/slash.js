@@ -1,0 +1,219 @@
+/** The list of blocks: opened by / in an empty place or by its button, found by typing. */
+import { Plugin, PluginKey } from "prosemirror-state";
+import { addPart, become, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
+import { hasForm, openForm } from "./forms.js";
+import { flowIndex } from "./outline.js";
+import { announce, desk, element, say } from "./page.js";
+import { schema } from "./schema.js";
+
+const { nodes } = schema;
+const key = new PluginKey("slash");
+const run = (command) => (view) => command(view.state, view.dispatch, view);
+
+/** Put a block in, and open its form where it has one. */
+const filled = (make) => (view) => {
+  insert(make())(view.state, view.dispatch);
+  const { selection } = view.state;
+  const pos = selection.node ? selection.from : selection.$from.before();
+  if (hasForm(view.state.doc.nodeAt(pos))) openForm(view, pos, { fresh: true });
+};
+const chip = (make) => (view) => {
+  const pos = view.state.selection.from;
+  view.dispatch(view.state.tr.insert(pos, make()));
+  if (hasForm(view.state.doc.nodeAt(pos))) openForm(view, pos, { fresh: true });
+};
+const atom = (name) => filled(() => nodes[name].create());
+
+/** Each entry: its name in the catalogue, what else people type for it, whether the issue knows it. */
+const ENTRIES = [
+  { name: "paragraph", terms: "text paragraph 本文 ほんぶん 段落 だんらく honbun", act: run(become("paragraph")) },
+  { name: "chapter", terms: "h1 chapter heading 章 しょう みだし shou", act: run((...given) => (isEmptyText(given[0]) ? become("chapter") : addPart("chapter"))(...given)) },
+  { name: "section", terms: "h2 section heading 節 せつ みだし setsu", act: run((...given) => (isEmptyText(given[0]) ? become("section") : addPart("section"))(...given)) },
+  { name: "item", terms: "h3 item news article headline 記事 きじ みだし kiji", act: run((...given) => (isEmptyText(given[0]) ? become("item") : addPart("item"))(...given)) },
+  { name: "heading", terms: "h4 subheading heading 小見出し こみだし komidashi", kind: "heading", act: run(become("heading", { level: 4 })) },
+  { name: "bullets", terms: "list bullets unordered 箇条書き かじょうがき リスト kajou", kind: "list", act: run(toggleList(nodes.bullet_list)) },
+  { name: "numbers", terms: "list numbered ordered 番号 ばんごう リスト bangou", kind: "list", act: run(toggleList(nodes.ordered_list)) },
+  { name: "picture", terms: "picture image photo 画像 がぞう 写真 しゃしん gazou", kind: "picture", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })) },
+  { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
+  { name: "link", terms: "link read more リンク りんく 続きを読む つづき", act: filled(() => nodes.link.create()) },
+  { name: "button", terms: "button call action ボタン ぼたん botan", kind: "button", act: atom("button") },
+  { name: "table", terms: "table grid 表 ひょう テーブル hyou", kind: "table", act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch) },
+  { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
+  { name: "quotation", terms: "quote quotation 引用 いんよう inyou", kind: "quotation", act: run(toggleQuotation) },
+  { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
+  { name: "event", terms: "event date place イベント 催し もよおし 日時 にちじ ibento", kind: "event", act: atom("event") },
+  { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
+  { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: atom("file") },
+  { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
+  { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", act: atom("snippet") },
+  { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
+  { name: "footnote", terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu", kind: "footnote", act: chip(() => nodes.footnote.create()) },
+  { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
+  { name: "verbatim", terms: "code preformatted verbatim そのまま 整形済み せいけい", kind: "verbatim", act: run(become("verbatim")) },
+];
+
+function isEmptyText(state) {
+  const { $from } = state.selection;
+  return $from.parent.type === nodes.paragraph && !$from.parent.content.size;
+}
+
+let known = null;
+/** What this server's issues know, in the order of the list. */
+const offered = () => {
+  known = known || new Set(JSON.parse(desk.dataset.kinds || "[]"));
+  return ENTRIES.filter((entry) => !entry.kind || known.has(entry.kind));
+};
+const folded = (text) => text.normalize("NFKC").toLowerCase();
+const matching = (query) => {
+  const wanted = folded(query);
+  if (!wanted) return offered();
+  const all = offered().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
+  const begins = all.filter(({ label, terms }) => label.startsWith(wanted) || terms.some((term) => term.startsWith(wanted)));
+  const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(wanted) || each.terms.some((term) => term.includes(wanted))));
+  return [...begins, ...holds].map(({ entry }) => entry);
+};
+
+/** Whether a slash typed here asks for the list: where text begins, or behind a space. */
+function asks(state, pos) {
+  const $pos = state.doc.resolve(pos);
+  if ($pos.parent.type !== nodes.paragraph || flowIndex($pos) < 0) return false;
+  const before = $pos.parent.textBetween(0, $pos.parentOffset, "\n", "\ufffc");
+  return !before || /[\s\u3000]$/.test(before);
+}
+
+/** The list beside the caret; `from` is where the slash stands, null when a button opened it. */
+class Menu {
+  constructor(view) {
+    this.view = view;
+    this.box = element("div", { class: "slash", id: "slash", role: "listbox", "aria-label": say("blocks"), hidden: true });
+    this.box.addEventListener("mousedown", (event) => event.preventDefault());
+    this.box.addEventListener("click", (event) => {
+      const chosen = event.target instanceof Element && event.target.closest("[role=option]");
+      if (chosen) this.choose(Number(chosen.getAttribute("data-at")));
+    });
+    (document.querySelector("main") || document.body).append(this.box);
+    this.at = 0;
+    this.shown = [];
+    this.query = null;
+  }
+
+  get open() { return !this.box.hidden; }
+
+  update(view) {
+    const state = key.getState(view.state);
+    if (!state) { this.close(); return; }
+    if (this.query === state.query && this.open) return;
+    this.query = state.query;
+    this.shown = matching(state.query);
+    this.at = 0;
+    this.draw(state.from);
+  }
+
+  draw(from) {
+    const { view } = this;
+    if (!this.shown.length) { this.box.replaceChildren(element("p", { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" }, say("noBlock"))); } else {
+      this.box.replaceChildren(...this.shown.map((entry, at) => element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(`hint.${entry.name}`)))));
+    }
+    this.box.hidden = false;
+    const at = view.coordsAtPos(from), height = this.box.offsetHeight, room = (window.visualViewport || window).height || window.innerHeight;
+    const top = at.bottom + 4 + height < room || at.top < height ? at.bottom + 4 : at.top - height - 4;
+    this.box.style.top = `${Math.max(4, top)}px`;
+    this.box.style.left = `${Math.max(4, Math.min(at.left, window.innerWidth - this.box.offsetWidth - 8))}px`;
+    view.dom.setAttribute("aria-controls", "slash");
+    view.dom.setAttribute("aria-haspopup", "listbox");
+    document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "true"));
+    this.mark();
+  }
+
+  mark() {
+    this.box.querySelectorAll("[role=option]").forEach((option, at) => option.setAttribute("aria-selected", String(at === this.at)));
+    const chosen = this.box.querySelector(`#slash-${this.at}`);
+    if (!chosen) { this.view.dom.removeAttribute("aria-activedescendant"); return; }
+    this.view.dom.setAttribute("aria-activedescendant", chosen.id);
+    chosen.scrollIntoView({ block: "nearest" });
+    announce(chosen.firstChild.textContent);
+  }
+
+  step(by) { this.at = (this.at + by + this.shown.length) % Math.max(1, this.shown.length); this.mark(); }
+
+  choose(at) {
+    const entry = this.shown[at], { view } = this, state = key.getState(view.state);
+    if (!entry || !state) return;
+    const tr = view.state.tr.setMeta(key, { close: true });
+    if (state.from < view.state.selection.from) tr.delete(state.from, view.state.selection.from);
+    view.dispatch(tr);
+    view.focus();
+    entry.act(view);
+  }
+
+  close() {
+    if (!this.open) return;
+    this.box.hidden = true;
+    this.query = null;
+    this.view.dom.removeAttribute("aria-activedescendant");
+    this.view.dom.removeAttribute("aria-controls");
+    document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "false"));
+  }
+
+  destroy() { this.box.remove(); }
+}
+
+/** Open the list by its button, at the caret; what is typed then narrows it. */
+export function openBlocks(view) {
+  view.focus();
+  view.dispatch(view.state.tr.setMeta(key, { open: view.state.selection.from, typed: false }));
+}
+
+export function slashMenu() {
+  let menu = null;
+  const close = (view) => { if (key.getState(view.state)) view.dispatch(view.state.tr.setMeta(key, { close: true })); };
+  return new Plugin({
+    key,
+    state: {
+      init: () => null,
+      apply(tr, held, _, state) {
+        const told = tr.getMeta(key);
+        if (told && told.close) return null;
+        if (told) return { from: told.open, typed: told.typed, query: "" };
+        if (!held) return null;
+        const from = tr.mapping.map(held.from, -1), { $from, empty } = state.selection;
+        if (!empty || $from.pos < from || from < $from.start()) return null;
+        const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
+        if (held.typed && !/^[/／]/.test(text)) return null;
+        const query = held.typed ? text.slice(1) : text;
+        return /\s/.test(query) || query.length > 16 ? null : { ...held, from, query };
+      },
+    },
+    view(view) {
+      menu = new Menu(view);
+      return menu;
+    },
+    props: {
+      handleTextInput(view, from, to, text) {
+        if (view.composing || !["/", "／"].includes(text) || !asks(view.state, from)) return false;
+        view.dispatch(view.state.tr.insertText(text, from, to).setMeta(key, { open: from, typed: true }));
+        return true;
+      },
+      handleKeyDown(view, event) {
+        if (!menu || !menu.open || event.isComposing) return false;
+        if (event.key === "ArrowDown" || event.key === "ArrowUp") { menu.step(event.key === "ArrowDown" ? 1 : -1); return true; }
+        if (event.key === "Enter" || event.key === "Tab") { if (menu.shown.length) menu.choose(menu.at); else close(view); return true; }
+        if (event.key === "Escape") { close(view); return true; }
+        return false;
+      },
+      handleDOMEvents: {
+        blur(view) { setTimeout(() => { if (!view.hasFocus()) close(view); }, 100); return false; },
+        // The slash of a Japanese keyboard comes as a composition of its own.
+        compositionend(view) {
+          setTimeout(() => {
+            const { $from, empty } = view.state.selection;
+            if (view.composing || !empty || !$from.parent.isTextblock || !$from.parentOffset) return;
+            const at = $from.pos - 1;
+            if (["/", "／"].includes(view.state.doc.textBetween(at, $from.pos)) && asks(view.state, at)) view.dispatch(view.state.tr.setMeta(key, { open: at, typed: true }));
+          }, 60);
+          return false;
+        },
+      },
+    },
+  });
+}

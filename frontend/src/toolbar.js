@@ -1,0 +1,98 @@
+/** The toolbar: one stop for Tab, arrows within; each button says whether it is on. */
+import { toggleMark } from "prosemirror-commands";
+import { redo, undo } from "prosemirror-history";
+import { addColumnAfter, addRowAfter, deleteColumn, deleteRow, deleteTable, isInTable } from "prosemirror-tables";
+import { align, become, isIn, toggleList, toggleQuotation } from "./commands.js";
+import { openLink, rangeOfLink } from "./forms.js";
+import { ICONS } from "./icons.js";
+import { duplicate, move, remove } from "./outline.js";
+import { element, icon, say } from "./page.js";
+import { schema } from "./schema.js";
+import { openBlocks } from "./slash.js";
+
+const { nodes, marks } = schema;
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+const keyWords = (keys) => keys && (isMac ? keys.replace("Ctrl+", "⌘").replace("Shift+", "⇧").replace("Alt+", "⌥") : keys);
+const marked = (type) => (state) => {
+  const { from, to, empty, $from } = state.selection;
+  return empty ? Boolean(type.isInSet(state.storedMarks || $from.marks())) : state.doc.rangeHasMark(from, to, type);
+};
+const styles = ["paragraph", "chapter", "section", "item", "heading"];
+
+/** @param {HTMLElement} bar @param {import("prosemirror-view").EditorView} view */
+export function fillToolbar(bar, view, { choosePicture }) {
+  const act = (command) => () => { command(view.state, view.dispatch, view); view.focus(); };
+  const button = (name, does, { keys = "", on = null, can = null, opens = "", only = null } = {}) => {
+    const words = say(`tool.${name}`), hint = keys ? `${words} (${keyWords(keys)})` : words;
+    const made = element("button", {
+      type: "button", class: "tool", "aria-label": words, title: hint, "aria-keyshortcuts": keys ? keys.replace("Ctrl", isMac ? "Meta" : "Control") : undefined,
+      "data-opens": opens || undefined, "aria-haspopup": opens ? "listbox" : undefined, "aria-expanded": opens ? "false" : undefined,
+      "aria-pressed": on ? "false" : undefined, onmousedown: (event) => event.preventDefault(), onclick: does,
+    }, icon(ICONS[name] || ICONS.edit));
+    updates.push((state) => {
+      if (on) made.setAttribute("aria-pressed", String(on(state)));
+      if (can) made.setAttribute("aria-disabled", String(!can(state)));
+      if (only) made.hidden = !only(state);
+    });
+    return made;
+  };
+  const updates = [];
+  const style = element("select", { class: "tool-style", "aria-label": say("tool.style"), onchange: () => {
+    become(style.value, style.value === "heading" ? { level: 4 } : null)(view.state, view.dispatch, view);
+    view.focus();
+  } }, ...styles.map((name) => element("option", { value: name }, say(`kind.${name}`))));
+  updates.push((state) => {
+    const name = state.selection.$from.parent.type.name;
+    const can = styles.includes(name);
+    style.disabled = !can;
+    style.value = can ? name : "paragraph";
+  });
+  const inTable = (state) => isInTable(state);
+  const group = (...inner) => element("span", { class: "tool-group", role: "group" }, ...inner);
+  bar.append(
+    group(button("add", () => openBlocks(view), { opens: "slash" }), style),
+    group(
+      button("strong", act(toggleMark(marks.strong)), { keys: "Ctrl+B", on: marked(marks.strong) }),
+      button("emphasis", act(toggleMark(marks.emphasis)), { keys: "Ctrl+I", on: marked(marks.emphasis) }),
+      button("strikethrough", act(toggleMark(marks.strikethrough)), { keys: "Ctrl+Shift+X", on: marked(marks.strikethrough) }),
+      button("anchor", () => openLink(view), { keys: "Ctrl+K", on: (state) => Boolean(rangeOfLink(state)) }),
+    ),
+    group(
+      button("bullets", act(toggleList(nodes.bullet_list)), { keys: "Ctrl+Shift+8", on: (state) => isIn(state, "bullet_list") }),
+      button("numbers", act(toggleList(nodes.ordered_list)), { keys: "Ctrl+Shift+7", on: (state) => isIn(state, "ordered_list") }),
+      button("quotation", act(toggleQuotation), { keys: "Ctrl+Shift+9", on: (state) => isIn(state, "quotation") }),
+      button("picture", choosePicture),
+    ),
+    group(
+      button("row", act(addRowAfter), { only: inTable }), button("noRow", act(deleteRow), { only: inTable }),
+      button("column", act(addColumnAfter), { only: inTable }), button("noColumn", act(deleteColumn), { only: inTable }),
+      button("left", act(align("left")), { only: inTable }), button("center", act(align("center")), { only: inTable }), button("right", act(align("right")), { only: inTable }),
+      button("noTable", act(deleteTable), { only: inTable }),
+    ),
+    group(
+      button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
+      button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
+    ),
+    group(
+      button("undo", act(undo), { keys: "Ctrl+Z", can: (state) => undo(state) }),
+      button("redo", act(redo), { keys: "Ctrl+Shift+Z", can: (state) => redo(state) }),
+    ),
+  );
+  roving(bar);
+  return { update: (state) => updates.forEach((each) => each(state)) };
+}
+
+/** One stop for Tab; arrows, Home and End go from button to button, Escape back to the text. */
+function roving(bar) {
+  const stops = () => [...bar.querySelectorAll("button, select")].filter((each) => !each.hidden && !each.disabled);
+  const settle = (chosen) => bar.querySelectorAll("button, select").forEach((each) => { each.tabIndex = each === chosen ? 0 : -1; });
+  settle(stops()[0]);
+  bar.addEventListener("focusin", (event) => settle(event.target));
+  bar.addEventListener("keydown", (event) => {
+    const all = stops(), at = all.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (to === undefined || event.isComposing) return;
+    event.preventDefault();
+    all[(to + all.length) % all.length].focus();
+  });
+}
