@@ -290,11 +290,6 @@ class Settings(BaseSettings):
         return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
-    def lists_dir(self) -> Path:
-        """Where lists that were brought by a browser are kept until they are imported."""
-        return self.data_dir / "lists"
-
-    @property
     def effective_database_url(self) -> str:
         """The database URL, with the SQLite file in ``data_dir`` when none is set."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"

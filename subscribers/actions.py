@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -21,6 +20,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
+from subscribers.lists.uploads import ImportTerms, Upload, cancel_upload, order_upload
 from subscribers.record import Standing, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress
@@ -128,13 +128,9 @@ def erase_person(
     pseudonyms: Pseudonyms,
     *,
     way: UnsubscribeWay,
-    lists: Path,
 ) -> bool:
-    """Erase a person; return False when that was done before.
-
-    The audit log keeps the number alone. ``lists`` is where lists brought by a browser are kept.
-    """
-    if not erase(session, subscriber_id, pseudonyms, way=way, lists=lists):
+    """Erase a person; return False when that was done before. The audit log keeps the number."""
+    if not erase(session, subscriber_id, pseudonyms, way=way):
         return False
     _record(session, actor, Action.SUBSCRIBER_ERASE, subscriber_id, details={"way": way.value})
     return True
@@ -199,6 +195,41 @@ def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str
         Action.SEGMENT_DELETE,
         object=f"segment {name}",
         newsletter_id=newsletter_id,
+    )
+
+
+def order_list_import(
+    session: Session, actor: Actor, upload: Upload, terms: ImportTerms | None
+) -> None:
+    """Let workers import a list that was brought; None goes on by its terms of before.
+
+    Raises:
+        ConflictError: It is being imported already, or is done.
+    """
+    ordered = order_upload(session, upload, terms)
+    record_import(
+        session,
+        actor,
+        upload.newsletter_id,
+        name=upload.name,
+        basis=ordered.basis,
+        rows=upload.rows,
+    )
+
+
+def cancel_list_import(session: Session, actor: Actor, upload: Upload) -> None:
+    """Let a list be imported no further; what was imported stays.
+
+    Raises:
+        ConflictError: It is neither waiting nor being imported.
+    """
+    cancel_upload(session, upload)
+    record_event(
+        session,
+        actor,
+        Action.SUBSCRIBER_IMPORT_CANCEL,
+        object=upload.name,
+        newsletter_id=upload.newsletter_id,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -48,7 +47,6 @@ def erase(
     pseudonyms: Pseudonyms,
     *,
     way: UnsubscribeWay,
-    lists: Path | None = None,
 ) -> bool:
     """Erase a person; return False when that was done before.
 
@@ -60,7 +58,6 @@ def erase(
         subscriber_id: Whom.
         pseudonyms: By which the address stays known.
         way: By which way they leave.
-        lists: Where lists are kept that were brought by a browser.
     """
     person = session.scalars(
         select(SubscriberRow).where(SubscriberRow.id == subscriber_id).with_for_update()
@@ -76,8 +73,7 @@ def erase(
         _erase_from_texts(session, column, traces)
     _erase_from_encoded(session, traces)
     _erase_from_groups(session, names)
-    if lists is not None:
-        forget_address(lists, names)
+    forget_address(session, names)
     # Replies of relays tend to repeat the address.
     session.execute(
         update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)

@@ -29,8 +29,9 @@ from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
-from workers import batches, liveness, periodic, stopping
-from workers.command import WorkerRole
+from subscribers.lists.runs import next_upload
+from workers import batches, lists, liveness, periodic, stopping
+from workers.command import LISTS, WorkerRole
 from workers.composition import Services, build
 from workers.intervals import Steadily
 from workers.isolation import AWAY
@@ -108,6 +109,17 @@ def _register(app: Celery) -> None:
             periodic.go(current)
             _hint(current, send_batch)
             finish_mailings(current.engine)
+            _hint_at_list(current, import_list)
+
+    @app.task(name="newsletter.import_list")
+    def import_list(upload_id: int) -> None:
+        """Import a list that somebody brought by a browser, then see which is next."""
+        with _unless_the_database_is_away(), bound(list=upload_id):
+            current = services()
+            if stopping.is_asked():
+                return
+            lists.import_list(current, upload_id)
+            _hint_at_list(current, import_list)
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
@@ -152,6 +164,14 @@ def _hint(
         room = count_processes(current.engine, worker) + 1 - _depth(task.app, queue)
         for hint in take_due_batches(current.engine, urgent=urgent, room=room):
             task.apply_async(args=(hint.mailing_id, hint.number, urgent), queue=queue)
+
+
+def _hint_at_list(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+    """Publish a hint at the list that is to be imported next, if none is under way."""
+    assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
+    upload_id = next_upload(current.engine)
+    if upload_id is not None:
+        task.apply_async(args=(upload_id,), queue=LISTS)
 
 
 #: Which worker's processes take the hints of a queue.

@@ -9,16 +9,18 @@ from enum import StrEnum
 class WorkerRole(StrEnum):
     """What a worker works on."""
 
-    #: Rounds of the ledger, and urgent mail such as confirmations.
+    #: Rounds of the ledger, urgent mail such as confirmations, and imports of lists.
     CONTROL = "control"
     #: Batches of mailings.
     BULK = "bulk"
 
 
 _CELERY = (sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app")
-_QUEUES = {WorkerRole.CONTROL: "control,urgent", WorkerRole.BULK: "bulk"}
-#: A round must not wait while a relay hangs over an urgent message.
-_CONTROL_PROCESSES = 2
+#: The queue of lists to be imported, one at a time.
+LISTS = "lists"
+_QUEUES = {WorkerRole.CONTROL: f"control,urgent,{LISTS}", WorkerRole.BULK: "bulk"}
+#: A round must not wait while a relay hangs over an urgent message and a list is imported.
+_CONTROL_PROCESSES = 3
 
 
 def worker_command(role: WorkerRole, *, processes: int, log_level: str) -> list[str]:

@@ -22,6 +22,7 @@ class Services(services.Services):
     routes: tuple[Route, ...]
     dkim_keys: tuple[DkimKey, ...] = ()
     watch: LeaseWatch = field(default_factory=LeaseWatch)
+    list_watch: LeaseWatch = field(default_factory=LeaseWatch)
     #: The loop that the transports' connections live in, kept from batch to batch.
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-from newsletter.mailings.ledger import Lease
+from typing import Protocol, TypeVar
 
 #: Between two looks at most so many seconds count; for the rest nobody looked.
 _LONGEST_STEP = 5.0
@@ -26,6 +25,21 @@ class _Silence:
     seconds: float = 0.0
 
 
+class Held(Protocol):
+    """A lease that is held: what names it, and its holder's last word."""
+
+    @property
+    def token(self) -> str:
+        """What names it."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when its holder said that it holds."""
+
+
+_Held = TypeVar("_Held", bound=Held)
+
+
 class LeaseWatch:
     """Remembers each lease's last word from look to look."""
 
@@ -33,14 +47,14 @@ class LeaseWatch:
         self._clock = clock
         self._silences: dict[str, _Silence] = {}
 
-    def lost(self, leases: Iterable[Lease], *, seconds: float) -> Sequence[Lease]:
+    def lost(self, leases: Iterable[_Held], *, seconds: float) -> Sequence[_Held]:
         """Return those of the leases held now that were silent for so many seconds."""
         moment = self._clock()
         held = list(leases)
         self._silences = {lease.token: self._look(lease, moment) for lease in held}
         return [lease for lease in held if self._silences[lease.token].seconds >= seconds]
 
-    def _look(self, lease: Lease, moment: float) -> _Silence:
+    def _look(self, lease: Held, moment: float) -> _Silence:
         before = self._silences.get(lease.token)
         if before is None or before.expires_at != lease.expires_at:
             return _Silence(expires_at=lease.expires_at, seen_at=moment)

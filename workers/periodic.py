@@ -29,7 +29,7 @@ from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.lists.uploads import forget_old
-from workers import recovery
+from workers import lists, recovery
 from workers.composition import Services
 from workers.database_memory import Memory, recall, remember
 from workers.isolation import apart
@@ -52,6 +52,8 @@ def go(services: Services) -> None:
     remember(services.settings.data_dir, mark)
     with apart("the sweep"):
         recovery.sweep(services)
+    with apart("the sweep of imports"):
+        lists.sweep(services)
     with apart("the start of what is due"):
         start_due_mailings(
             services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
@@ -72,7 +74,7 @@ def go(services: Services) -> None:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
         with apart("the forgetting of old lists"):
-            forget_old(services.settings.lists_dir)
+            forget_old(services.engine)
     if mark.rounds % _TIDY_ROUNDS == 0:
         with apart("the summing up of tallies"):
             condense(services.engine)

@@ -81,6 +81,7 @@ class Action(StrEnum):
     SUBSCRIBER_ERASE = "subscriber.erase"
     SUBSCRIBER_EXPORT = "subscriber.export"
     SUBSCRIBER_IMPORT = "subscriber.import"
+    SUBSCRIBER_IMPORT_CANCEL = "subscriber.import-cancel"
     SUBSCRIBER_LIFT = "subscriber.lift"
     SUBSCRIBER_SUPPRESS = "subscriber.suppress"
     SUBSCRIBER_UNSUBSCRIBE = "subscriber.unsubscribe"

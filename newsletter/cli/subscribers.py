@@ -452,6 +452,5 @@ def erase(
             number,
             build_services(settings, engine).pseudonyms,
             way=UnsubscribeWay.OPERATOR,
-            lists=settings.lists_dir,
         )
     console.print(_("The person’s data was erased."))

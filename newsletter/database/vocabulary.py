@@ -166,6 +166,21 @@ class InvitationPurpose(StrEnum):
     RESET = "reset"
 
 
+class ListUploadState(StrEnum):
+    """How far a list has come that was brought by a browser."""
+
+    #: Kept; nobody said yet how it is to be taken.
+    BROUGHT = "brought"
+    #: Waiting for a worker.
+    QUEUED = "queued"
+    IMPORTING = "importing"
+    FINISHED = "finished"
+    #: It cannot be imported further as it is.
+    FAILED = "failed"
+    #: A person stopped it.
+    CANCELLED = "cancelled"
+
+
 class ProcessKind(StrEnum):
     """What gives a sign of life."""
 

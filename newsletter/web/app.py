@@ -94,7 +94,7 @@ def create_app(
     sending = SendingPage(workspace=workspace, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(workspace, pages))
-    _include_lists(app, settings, engine, figures, pseudonyms, pages)
+    _include_lists(app, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
     _include_newsletters(app, settings, engine, pages)
@@ -169,13 +169,12 @@ def _include_accounts(
 
 def _include_lists(
     app: FastAPI,
-    settings: Settings,
     engine: Engine,
     figures: Figures,
     pseudonyms: Pseudonyms,
     pages: Pages,
 ) -> None:
-    desk = ImportDesk(folder=settings.lists_dir, engine=engine, pseudonyms=pseudonyms, pages=pages)
+    desk = ImportDesk(engine=engine, pseudonyms=pseudonyms, pages=pages)
     # Before the page of a person: it would take the word for a number.
     app.include_router(importing_router(desk))
     app.include_router(subscribers_router(engine, figures, pages))

@@ -63,6 +63,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.SESSION_REVOKE: msg("Session revoked"),
     Action.SUBSCRIBER_ERASE: msg("Subscriber erased"),
     Action.SUBSCRIBER_EXPORT: msg("Subscribers exported"),
+    Action.SUBSCRIBER_IMPORT_CANCEL: msg("Import cancelled"),
     Action.SUBSCRIBER_IMPORT: msg("List imported"),
     Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
     Action.SUBSCRIBER_SUPPRESS: pmsg("audit", "Suppressed"),

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.errors import ListError
+from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
@@ -100,6 +100,23 @@ class ImportOptions:
     pseudonyms: Pseudonyms | None = None
 
 
+def _nothing(_connection: Connection, _records: int = 0) -> None:
+    """Write nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChunkHooks:
+    """What is written in the transactions of an import, beside its rows.
+
+    Attributes:
+        take: Called at a chunk's end, with how many records are done then.
+        finish: Called in the transaction that ends the import.
+    """
+
+    take: Callable[[Connection, int], None] = _nothing
+    finish: Callable[[Connection], None] = _nothing
+
+
 def import_csv(
     engine: Engine,
     newsletter_id: int,
@@ -125,6 +142,7 @@ def import_records(
     *,
     progress: Callable[[int], None] = lambda _rows: None,
     on_problem: Callable[[Problem], None] = lambda _problem: None,
+    hooks: ChunkHooks | None = None,
 ) -> ImportReport:
     """Import people who have consented, on the ground that ``options.basis`` names.
 
@@ -135,7 +153,9 @@ def import_records(
 
     Raises:
         ListError: The list has no column of addresses or cannot be read, or no basis is given.
+        ConflictError: Another process imports the same list.
     """
+    hooks = hooks or ChunkHooks()
     if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
         raise ListError(
             msg("An import needs the basis of consent, in up to 64 characters."),
@@ -156,12 +176,15 @@ def import_records(
             for chunk in chunks:
                 with connection.begin() as open_transaction:
                     run.take(connection, chunk)
+                    hooks.take(connection, run.report.records)
                     if options.dry_run:
                         open_transaction.rollback()
                 progress(chunk.records - chunk.headers)
         if not run.report.records:
             judge.find_form([])
-        run.finish(connection)
+        with connection.begin():
+            run.finish(connection)
+            hooks.finish(connection)
     return run.report
 
 
@@ -185,6 +208,8 @@ class _Run:
         self._options = options
         self._on_problem = on_problem
         self._row_id: int | None = None
+        #: How many records the checkpoint says are done.
+        self._known = 0
         self.zone = ZoneInfo("UTC")
         self._terms = Terms(
             newsletter_id=newsletter_id,
@@ -211,9 +236,12 @@ class _Run:
         )
         with connection.begin():
             found = connection.execute(
-                select(ListImportRow.id, ListImportRow.counts, ListImportRow.finished_at).where(
-                    *where
-                )
+                select(
+                    ListImportRow.id,
+                    ListImportRow.records,
+                    ListImportRow.counts,
+                    ListImportRow.finished_at,
+                ).where(*where)
             ).one_or_none()
             if found is None:
                 values = {
@@ -225,7 +253,7 @@ class _Run:
                 connection.execute(insert(ListImportRow).values(values))
                 self._row_id = connection.scalar(select(ListImportRow.id).where(*where))
                 return 0
-            self._row_id = found.id
+            self._row_id, self._known = found.id, found.records
             if found.finished_at is not None:
                 return 0
             for name, number in found.counts.items():
@@ -266,20 +294,27 @@ class _Run:
     def _checkpoint(self, connection: Connection) -> None:
         if self._row_id is not None:
             counts = {name: getattr(self.report, name) for name in asdict(Counts())}
+            moved = connection.execute(
+                update(ListImportRow)
+                .where(ListImportRow.id == self._row_id, ListImportRow.records == self._known)
+                .values(records=self.report.records, counts=counts, finished_at=None)
+                .returning(ListImportRow.id)
+            ).first()
+            if moved is None:
+                raise ConflictError(
+                    msg("Another process is importing the same list."),
+                    remedy=msg("Wait until it has finished."),
+                )
+            self._known = self.report.records
+
+    def finish(self, connection: Connection) -> None:
+        """Say within the transaction that is open that all is done."""
+        if self._row_id is not None:
             connection.execute(
                 update(ListImportRow)
                 .where(ListImportRow.id == self._row_id)
-                .values(records=self.report.records, counts=counts, finished_at=None)
+                .values(finished_at=now())
             )
-
-    def finish(self, connection: Connection) -> None:
-        if self._row_id is not None:
-            with connection.begin():
-                connection.execute(
-                    update(ListImportRow)
-                    .where(ListImportRow.id == self._row_id)
-                    .values(finished_at=now())
-                )
 
 
 _Item = TypeVar("_Item")

@@ -1,47 +1,78 @@
-"""Lists brought in by a browser: kept on disk until they are imported, their report a week longer.
+"""Lists brought in by a browser: kept in the database until a worker has imported them.
 
-Whoever imports one holds a lock on it, which the kernel drops with the process: a list that is
-neither locked nor done was cut short, and goes on from its checkpoint.
+Every host reads the same database, so whichever worker is free takes a list up, and another goes on
+where it died. A list is kept in deflated pieces, one of which is in memory at a time.
 """
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
+import io
 import json
 import re
 import secrets
-import time
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from itertools import islice
-from pathlib import Path
-from shutil import rmtree
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from newsletter.database.engine import reading
-from newsletter.database.tables import ListImportRow
-from newsletter.errors import ListError, NewsletterError, NotFoundError
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    ListImportRow,
+    ListPieceRow,
+    ListProblemsRow,
+    ListUploadRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ListUploadState
+from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import guess_columns, list_records
+from subscribers.lists.columns import Problem, guess_columns, list_records
 from subscribers.lists.exports import problem_writer
-from subscribers.lists.files import Record, digest_of, is_json
+from subscribers.lists.files import Record, is_json
 from subscribers.lists.formats import recognise
 from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 #: Octets; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000
 #: Of a longer list, a trial looks at the beginning alone.
 TRIED = 20_000
 _GLANCE = 5
-_SEARCHED = 1 << 20
-_KEPT_SECONDS = 7 * 86_400
+#: Octets of a list in one row, before they are deflated.
+_PIECE = 1 << 18
+_KEPT = timedelta(days=7)
 _TOKEN = re.compile(r"[\w-]{22}")
+
+#: From which states a list comes into each.
+_MOVES: Mapping[ListUploadState, frozenset[ListUploadState]] = {
+    ListUploadState.BROUGHT: frozenset(),
+    ListUploadState.QUEUED: frozenset(
+        {
+            ListUploadState.BROUGHT,
+            ListUploadState.IMPORTING,
+            ListUploadState.FAILED,
+            ListUploadState.CANCELLED,
+        }
+    ),
+    ListUploadState.IMPORTING: frozenset({ListUploadState.QUEUED}),
+    ListUploadState.FINISHED: frozenset({ListUploadState.IMPORTING}),
+    ListUploadState.FAILED: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
+    ListUploadState.CANCELLED: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,23 +94,22 @@ class Upload:
     Attributes:
         name: The file's own name, for people.
         lines: How many it has, the header too.
+        pieces: In how many rows it is kept; 0 once it is forgotten.
         terms: None until it is to be imported; ``digest`` then names its checkpoint.
         error: Why it could not be imported to its end.
     """
 
+    id: int
     token: str
-    folder: Path
     newsletter_id: int
     name: str
     lines: int
+    pieces: int
+    content: str
+    state: ListUploadState
     terms: ImportTerms | None = None
     digest: str = ""
     error: Message | None = None
-
-    @property
-    def is_there(self) -> bool:
-        """Whether the list itself is still kept."""
-        return self._list.exists()
 
     @property
     def headings(self) -> int:
@@ -91,146 +121,344 @@ class Upload:
         """How many rows it has."""
         return max(self.lines - self.headings, 0)
 
-    @property
-    def report(self) -> Path:
-        """Its problems as CSV, row by row."""
-        return self.folder / "problems.csv"
-
-    @property
-    def _list(self) -> Path:
-        return self.folder / "list"
-
     @contextmanager
-    def records(self) -> Iterator[Iterator[Record]]:
+    def records(self, engine: Engine) -> Iterator[Iterator[Record]]:
         """Open its records.
 
         Raises:
-            ListError: It cannot be read.
+            ListError: It cannot be read, or is kept no more.
         """
-        with self._list.open("rb") as stream:
-            yield list_records(stream, file_name=self.name, source=self.name)
+        with io.BufferedReader(_Pieces(engine, self.id, self.pieces), _PIECE) as stream:
+            yield list_records(cast("BinaryIO", stream), file_name=self.name, source=self.name)
 
-    def save(self) -> None:
-        """Write down what is known of it, at once or not at all."""
-        known = asdict(replace(self, error=None)) | {
-            "folder": "",
-            "token": "",
-            "error": dump_message(self.error) if self.error else "",
-        }
-        draft = self.folder / "upload.draft"
-        draft.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
-        draft.replace(self.folder / "upload.json")
+    def options(self, language: Language, pseudonyms: Pseudonyms) -> ImportOptions:
+        """Return how its terms want it taken."""
+        terms = self.terms or ImportTerms(basis="")
+        return ImportOptions(
+            source=self.name,
+            file_name=self.name,
+            basis=terms.basis,
+            wording=terms.wording,
+            language=language,
+            columns=terms.columns,
+            keep_others=terms.keep_others,
+            update=terms.update,
+            tags=terms.tags,
+            digest=self.digest,
+            pseudonyms=pseudonyms,
+        )
 
-    def forget_list(self) -> None:
-        """Remove the list itself, which holds people's addresses."""
-        self._list.unlink(missing_ok=True)
+
+def upload_of(row: ListUploadRow) -> Upload:
+    """Return a list as its row has it."""
+    terms = (
+        None if row.terms is None else ImportTerms(**row.terms | {"tags": tuple(row.terms["tags"])})
+    )
+    return Upload(
+        id=row.id,
+        token=row.token,
+        newsletter_id=row.newsletter_id,
+        name=row.name,
+        lines=row.lines,
+        pieces=row.pieces,
+        content=row.content,
+        state=row.state,
+        terms=terms,
+        digest=row.digest,
+        error=load_message(row.error) if row.error else None,
+    )
 
 
-def keep_upload(folder: Path, chunks: Iterable[bytes], *, name: str, newsletter_id: int) -> Upload:
-    """Keep a list that somebody brings.
+class _Pieces(io.RawIOBase):
+    """A list's octets as one stream, read from the database piece by piece."""
+
+    def __init__(self, engine: Engine, upload_id: int, count: int) -> None:
+        super().__init__()
+        self._engine, self._upload_id, self._count = engine, upload_id, count
+        self._position = 0
+        self._number, self._octets = -1, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = offset + (self._position if whence == io.SEEK_CUR else 0)
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        number, begins = divmod(self._position, _PIECE)
+        if number >= self._count:
+            return 0
+        if number != self._number:
+            self._number, self._octets = number, self._load(number)
+        part = self._octets[begins : begins + len(view)]
+        view[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def _load(self, number: int) -> bytes:
+        with reading(self._engine) as session:
+            octets = session.scalar(
+                select(ListPieceRow.octets).where(
+                    ListPieceRow.upload_id == self._upload_id, ListPieceRow.number == number
+                )
+            )
+        if octets is None:
+            raise ListError(msg("This list is not kept any more."), remedy=msg("Upload it again."))
+        return zlib.decompress(octets)
+
+
+def keep_upload(
+    engine: Engine, chunks: Iterable[bytes], *, name: str, newsletter_id: int
+) -> Upload:
+    """Keep a list that somebody brings; each piece by a transaction of its own.
 
     Raises:
         ListError: It is empty or too large.
     """
-    forget_old(folder)
-    token = secrets.token_urlsafe(16)
-    own = folder / token
-    own.mkdir(parents=True, mode=0o700)
-    try:
-        lines = _write_down(own / "list", chunks)
-    except BaseException:
-        rmtree(own, ignore_errors=True)
-        raise
     shown = "".join(filter(str.isprintable, name))[-100:] or "list.csv"
-    upload = Upload(token=token, folder=own, newsletter_id=newsletter_id, name=shown, lines=lines)
-    upload.save()
-    return upload
+    row = ListUploadRow(token=secrets.token_urlsafe(16), newsletter_id=newsletter_id, name=shown)
+    with transaction(engine) as session:
+        session.add(row)
+        session.flush()
+        upload_id = row.id
+    try:
+        return _keep_pieces(engine, upload_id, chunks)
+    except BaseException:
+        with transaction(engine) as session:
+            _forget(session, upload_id)
+        raise
 
 
-def _write_down(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write a list; return how many lines it has."""
-    size, lines, returns = 0, 0, 0
-    with path.open("wb") as file:
-        for chunk in chunks:
-            size += len(chunk)
-            lines += chunk.count(b"\n")
-            returns += chunk.count(b"\r")
-            if size > LARGEST:
-                raise ListError(
-                    msg("The list is larger than {size}.", size=Size(LARGEST)),
-                    remedy=msg("Import it with: newsletter subscriber import."),
-                )
-            file.write(chunk)
+def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> Upload:
+    size, lines, returns, count = 0, 0, 0, 0
+    content = hashlib.sha256()
+    for piece in _resized(chunks, _PIECE):
+        size += len(piece)
+        if size > LARGEST:
+            raise ListError(
+                msg("The list is larger than {size}.", size=Size(LARGEST)),
+                remedy=msg("Import it with: newsletter subscriber import."),
+            )
+        lines += piece.count(b"\n")
+        returns += piece.count(b"\r")
+        content.update(piece)
+        with transaction(engine) as session:
+            session.add(
+                ListPieceRow(upload_id=upload_id, number=count, octets=zlib.compress(piece, 1))
+            )
+        count += 1
     if not size:
         raise ListError(msg("The list is empty."), remedy=msg("Choose a file."))
-    return lines or returns
+    with transaction(engine) as session:
+        row = session.get_one(ListUploadRow, upload_id)
+        row.pieces, row.lines, row.content = count, lines or returns, content.hexdigest()
+        session.flush()
+        return upload_of(row)
 
 
-def forget_address(folder: Path, addresses: Iterable[str]) -> None:
-    """Remove the lists that hold one of these addresses, and their lines from the reports.
+def _resized(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the same octets in pieces of one size, the last perhaps shorter."""
+    rest = bytearray()
+    for chunk in chunks:
+        rest += chunk
+        while len(rest) >= size:
+            yield bytes(rest[:size])
+            del rest[:size]
+    if rest:
+        yield bytes(rest)
+
+
+def find_upload(session: Session, token: str, newsletter_id: int) -> Upload:
+    """Return a list that was brought for a newsletter.
+
+    Raises:
+        NotFoundError: There is none, or no longer.
+    """
+    row = (
+        session.scalar(select(ListUploadRow).where(ListUploadRow.token == token))
+        if _TOKEN.fullmatch(token)
+        else None
+    )
+    is_whole = row is not None and (row.pieces or row.state is not ListUploadState.BROUGHT)
+    if row is None or not is_whole or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("This list no longer exists."))
+    return upload_of(row)
+
+
+def move(to: ListUploadState) -> ReturningUpdate[int]:
+    """Begin an UPDATE of lists into a state; those that may not come into it are left alone."""
+    return (
+        update(ListUploadRow)
+        .where(ListUploadRow.state.in_(_MOVES[to]))
+        .values(state=to, lease_token=None, lease_expires_at=None)
+        .returning(ListUploadRow.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) -> ImportTerms:
+    """Let workers import a list by ``terms``, or by those of before; return them.
+
+    The same list in the same way has one checkpoint.
+
+    Raises:
+        ConflictError: It is being imported already, or is done.
+    """
+    how = terms or upload.terms
+    if how is None:
+        raise ConflictError(msg("It is not yet said how this list is to be imported."))
+    known = asdict(how)
+    digest = hashlib.sha256(f"{upload.content}\0{json.dumps(known, sort_keys=True)}".encode())
+    moved = session.scalars(
+        move(ListUploadState.QUEUED)
+        .where(
+            ListUploadRow.id == upload.id,
+            ListUploadRow.state != ListUploadState.IMPORTING,
+            ListUploadRow.pieces > 0,
+        )
+        .values(terms=known, digest=digest.hexdigest(), error="", tries=0, ordered_at=now())
+    ).all()
+    if not moved:
+        raise ConflictError(
+            msg("This list is already being imported, or was imported."),
+            remedy=msg("Reload the page."),
+        )
+    return how
+
+
+def cancel_upload(session: Session, upload: Upload) -> None:
+    """Let a list be imported no further; what was imported stays.
+
+    Raises:
+        ConflictError: It is neither waiting nor being imported.
+    """
+    if not session.scalars(
+        move(ListUploadState.CANCELLED).where(ListUploadRow.id == upload.id)
+    ).all():
+        raise ConflictError(msg("This import has ended already."), remedy=msg("Reload the page."))
+
+
+def forget_address(session: Session, addresses: Iterable[str]) -> None:
+    """Remove the lists that hold one of these addresses, and their lines from the problems.
 
     Such a list was brought and not, or not wholly, imported: it must be brought again.
     """
     octets = tuple(address.lower().encode() for address in addresses)
     forms = {form for one in octets for form in (one, one.decode().encode("utf-16-le"))}
-    for own in folder.iterdir() if folder.is_dir() else ():
-        kept, report = own / "list", own / "problems.csv"
-        if kept.is_file() and _holds(kept, forms):
-            kept.unlink(missing_ok=True)
-        if report.is_file() and _holds(report, forms):
-            lines = report.read_bytes().splitlines(keepends=True)
-            draft = own / "problems.draft"
-            clear = (line for line in lines if not any(one in line.lower() for one in octets))
-            draft.write_bytes(b"".join(clear))
-            draft.replace(report)
+    kept = select(ListUploadRow.id).where(ListUploadRow.pieces > 0)
+    for upload_id in session.scalars(kept).all():
+        if _holds(session, upload_id, forms):
+            why = msg("The list was removed, as it held the address of somebody who was erased.")
+            session.execute(
+                move(ListUploadState.FAILED)
+                .where(ListUploadRow.id == upload_id)
+                .values(error=dump_message(why))
+            )
+            forget_pieces(session, upload_id)
+    for row in session.scalars(select(ListProblemsRow)):
+        lines = json.loads(zlib.decompress(row.problems))
+        clear = [one for one in lines if not any(form in _folded(one) for form in octets)]
+        if len(clear) < len(lines):
+            row.problems = _deflated(clear)
+    session.flush()
 
 
-def _holds(path: Path, forms: Collection[bytes]) -> bool:
+def _holds(session: Session, upload_id: int, forms: Collection[bytes]) -> bool:
     longest = max(map(len, forms))
     rest = b""
-    with path.open("rb") as file:
-        while chunk := file.read(_SEARCHED):
-            text = rest + chunk.lower()
+    pieces = (
+        select(ListPieceRow.octets)
+        .where(ListPieceRow.upload_id == upload_id)
+        .order_by(ListPieceRow.number)
+        .execution_options(yield_per=1)
+    )
+    with closing(session.scalars(pieces)) as found:
+        for octets in found:
+            text = rest + zlib.decompress(octets).lower()
             if any(form in text for form in forms):
                 return True
             rest = text[-longest:]
     return False
 
 
-def forget_old(folder: Path) -> None:
-    """Remove what was brought more than a week ago, lists and reports."""
-    for own in folder.iterdir() if folder.is_dir() else ():
-        if time.time() - own.stat().st_mtime > _KEPT_SECONDS:
-            rmtree(own, ignore_errors=True)
+def _folded(line: Sequence[object]) -> bytes:
+    return json.dumps(line, ensure_ascii=False).lower().encode()
 
 
-def find_upload(folder: Path, token: str, newsletter_id: int) -> Upload:
-    """Return a list that was brought for a newsletter.
+def forget_pieces(session: Session | Connection, upload_id: int) -> None:
+    """Remove a list itself, which holds people's addresses; what became of it stays."""
+    session.execute(delete(ListPieceRow).where(ListPieceRow.upload_id == upload_id))
+    session.execute(update(ListUploadRow).where(ListUploadRow.id == upload_id).values(pieces=0))
 
-    Raises:
-        NotFoundError: There is none, or no longer.
+
+def forget_old(engine: Engine) -> None:
+    """Remove what was brought more than a week ago, lists and problems."""
+    is_old = ListUploadRow.created_at < now() - _KEPT
+    at_rest = ListUploadRow.state.not_in([ListUploadState.QUEUED, ListUploadState.IMPORTING])
+    with reading(engine) as session:
+        old = session.scalars(select(ListUploadRow.id).where(is_old, at_rest)).all()
+    for upload_id in old:
+        with transaction(engine) as session:
+            _forget(session, upload_id)
+
+
+def _forget(session: Session, upload_id: int) -> None:
+    for table in (ListPieceRow, ListProblemsRow):
+        session.execute(delete(table).where(table.upload_id == upload_id))
+    session.execute(delete(ListUploadRow).where(ListUploadRow.id == upload_id))
+
+
+def keep_problems(
+    connection: Connection, upload_id: int, records: int, problems: Sequence[Problem]
+) -> None:
+    """Keep what was wrong within a chunk, in the chunk's transaction.
+
+    Args:
+        connection: The chunk's.
+        upload_id: The list's.
+        records: How many of its records are done with this chunk.
+        problems: What is wrong, in the order of the lines.
     """
-    own = folder / token
-    if not _TOKEN.fullmatch(token) or not (own / "upload.json").is_file():
-        raise NotFoundError(msg("This list no longer exists."))
-    known = json.loads((own / "upload.json").read_text(encoding="utf-8"))
-    terms = known.pop("terms")
-    if terms is not None:
-        terms = ImportTerms(**terms | {"tags": tuple(terms["tags"])})
-    error = load_message(known["error"]) if known["error"] else None
-    found = Upload(**known | {"folder": own, "token": token, "terms": terms, "error": error})
-    if found.newsletter_id != newsletter_id:
-        raise NotFoundError(msg("This list no longer exists."))
-    return found
+    lines = [
+        (one.line, one.field, one.value, dump_message(one.problem), one.address) for one in problems
+    ]
+    if lines:
+        values = {"upload_id": upload_id, "number": records, "problems": _deflated(lines)}
+        connection.execute(insert(ListProblemsRow).values(values))
 
 
-def order_import(upload: Upload, terms: ImportTerms) -> Upload:
-    """Write down how a list is to be imported; the same list in the same way has one checkpoint."""
-    with (upload.folder / "list").open("rb") as stream:
-        digest = digest_of(stream, json.dumps(asdict(terms), sort_keys=True))
-    ordered = replace(upload, terms=terms, digest=digest, error=None)
-    ordered.save()
-    return ordered
+def problem_lines(engine: Engine, upload: Upload, language: Language) -> Iterator[str]:
+    """Yield the problems of a list as lines of CSV, the header first."""
+    text = io.StringIO()
+    write = problem_writer(text, language)
+    last = -1
+    while True:
+        with reading(engine) as session:
+            row = session.scalar(
+                select(ListProblemsRow)
+                .where(ListProblemsRow.upload_id == upload.id, ListProblemsRow.number > last)
+                .order_by(ListProblemsRow.number)
+                .limit(1)
+            )
+        for line, name, value, problem, _ in (
+            json.loads(zlib.decompress(row.problems)) if row else ()
+        ):
+            write(Problem(line=line, field=name, value=value, problem=load_message(problem)))
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+        if row is None:
+            return
+        last = row.number
+
+
+def _deflated(lines: Sequence[object]) -> bytes:
+    return zlib.compress(json.dumps(lines, ensure_ascii=False).encode(), 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,13 +475,13 @@ class Glance:
     system: str = ""
 
 
-def look_into(upload: Upload) -> Glance:
+def look_into(engine: Engine, upload: Upload) -> Glance:
     """Look at the first rows.
 
     Raises:
         ListError: It cannot be read.
     """
-    with upload.records() as records:
+    with upload.records(engine) as records:
         first = list(islice(records, _GLANCE + 1))
     names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
     found = guess_columns(names)
@@ -286,74 +514,18 @@ def try_upload(
     language: Language,
     pseudonyms: Pseudonyms,
 ) -> Trial:
-    """Do all but keep it.
+    """Do all but keep it, with the beginning of a longer list alone.
 
     Raises:
         ListError: It cannot be read, or has no column of addresses.
     """
-    options = _options(upload, terms, language, pseudonyms)
-    with upload.records() as records:
+    options = replace(upload, terms=terms).options(language, pseudonyms)
+    with upload.records(engine) as records:
         begun = islice(records, TRIED + 1)
-        report = import_records(engine, upload.newsletter_id, begun, replace(options, dry_run=True))
+        options = replace(options, digest="", dry_run=True)
+        report = import_records(engine, upload.newsletter_id, begun, options)
         whole = next(records, None) is None
     return Trial(report=report, whole=whole)
-
-
-def import_upload(
-    engine: Engine, upload: Upload, *, language: Language, pseudonyms: Pseudonyms
-) -> None:
-    """Import a list by its terms, from where it was cut short; does nothing while another does."""
-    if upload.terms is None:
-        return
-    with _alone(upload) as is_alone:
-        if not is_alone or not upload.is_there:
-            return
-        options = _options(upload, upload.terms, language, pseudonyms)
-        options = replace(options, digest=upload.digest)
-        try:
-            with (
-                upload.report.open("a", encoding="utf-8", newline="") as report,
-                upload.records() as records,
-            ):
-                import_records(
-                    engine,
-                    upload.newsletter_id,
-                    records,
-                    options,
-                    on_problem=problem_writer(report, language),
-                )
-        except NewsletterError as error:
-            replace(upload, error=error.whole).save()
-            return
-        upload.forget_list()
-
-
-def _options(
-    upload: Upload, terms: ImportTerms, language: Language, pseudonyms: Pseudonyms
-) -> ImportOptions:
-    return ImportOptions(
-        source=upload.name,
-        file_name=upload.name,
-        basis=terms.basis,
-        wording=terms.wording,
-        language=language,
-        columns=terms.columns,
-        keep_others=terms.keep_others,
-        update=terms.update,
-        tags=terms.tags,
-        pseudonyms=pseudonyms,
-    )
-
-
-@contextmanager
-def _alone(upload: Upload) -> Iterator[bool]:
-    with (upload.folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,32 +533,28 @@ class Progress:
     """How far an import has come.
 
     Attributes:
-        running: Whether a process is at it now.
         counts: What became of the rows so far, by the names of `Counts`.
+        has_problems: Whether anything was refused or odd.
     """
 
-    running: bool
-    finished: bool
     rows: int
     counts: Mapping[str, int]
+    has_problems: bool
 
 
-def progress_of(engine: Engine, upload: Upload) -> Progress:
+def progress_of(session: Session, upload: Upload) -> Progress:
     """Return how far a list's import has come."""
-    with _alone(upload) as is_alone:
-        running = not is_alone
-    with reading(engine) as session:
-        row = session.scalar(
-            select(ListImportRow).where(
-                ListImportRow.newsletter_id == upload.newsletter_id,
-                ListImportRow.digest == upload.digest,
-            )
+    row = session.scalar(
+        select(ListImportRow).where(
+            ListImportRow.newsletter_id == upload.newsletter_id,
+            ListImportRow.digest == upload.digest,
         )
+    )
     # Nothing is counted before the first rows, and older imports counted less.
     counts = asdict(Counts()) | (dict(row.counts) if row is not None else {})
+    problems = select(exists().where(ListProblemsRow.upload_id == upload.id))
     return Progress(
-        running=running,
-        finished=not upload.is_there and upload.terms is not None,
         rows=max(row.records - upload.headings, 0) if row is not None else 0,
         counts=counts,
+        has_problems=bool(session.scalar(problems)),
     )

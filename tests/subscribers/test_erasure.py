@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from itertools import count
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
@@ -20,6 +17,8 @@ from newsletter.database.tables import (
     Base,
     BounceRow,
     IncidentRow,
+    ListPieceRow,
+    ListUploadRow,
     SegmentRow,
     SubscriberRow,
     SubscriptionRow,
@@ -32,15 +31,18 @@ from newsletter.database.vocabulary import (
     BounceKind,
     BounceSource,
     IncidentKind,
+    ListUploadState,
     SuppressionReason,
     UnsubscribeWay,
 )
+from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
 from subscribers.lists.exports import csv_lines, exported
-from subscribers.lists.uploads import forget_old, keep_upload
+from subscribers.lists.uploads import forget_old, keep_upload, problem_lines
 from subscribers.preferences import data_held
+from tests.support.imports import again, order, work_on
 from tests.support.stage import Stage, set_stage
 
 _ADDRESS = "Erika.Muster@gdpr.example"
@@ -55,7 +57,7 @@ def stage(engine: Engine) -> Stage:
     return found
 
 
-def _erase(stage: Stage, folder: Path) -> None:
+def _erase(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         erase_person(
             session,
@@ -63,7 +65,6 @@ def _erase(stage: Stage, folder: Path) -> None:
             stage.subscriber_id(_KEY),
             _PSEUDONYMS,
             way=UnsubscribeWay.OPERATOR,
-            lists=folder,
         )
 
 
@@ -88,7 +89,7 @@ def _report(address: str) -> str:
     return message.as_string()
 
 
-def test_an_address_goes_from_whatever_others_wrote(stage: Stage, tmp_path: Path) -> None:
+def test_an_address_goes_from_whatever_others_wrote(stage: Stage) -> None:
     upper, verp = _ADDRESS.upper(), _ADDRESS.replace("@", "=")
     with transaction(stage.engine) as session:
         for number, raw in enumerate(
@@ -119,7 +120,7 @@ def test_an_address_goes_from_whatever_others_wrote(stage: Stage, tmp_path: Path
         session.add(TestGroupRow(newsletter_id=stage.newsletter_id, name="t", addresses=lines))
         query = f'name = "{upper}"'
         session.add(SegmentRow(newsletter_id=stage.newsletter_id, name="s", query=query))
-    _erase(stage, tmp_path)
+    _erase(stage)
     assert _left_in_database(stage.engine, _ADDRESS, verp, "erika") == []
     encoded = base64.b64encode(_ADDRESS.encode()).decode()[4:20]
     with reading(stage.engine) as session:
@@ -134,25 +135,36 @@ def test_an_address_goes_from_whatever_others_wrote(stage: Stage, tmp_path: Path
     assert len(events) == 1
 
 
-def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage, tmp_path: Path) -> None:
-    holds = keep_upload(
-        tmp_path, [f"email\n{_ADDRESS.upper()}\n".encode("utf-16")], name="a.csv", newsletter_id=1
-    )
-    other = keep_upload(tmp_path, [b"email\nother@example.jp\n"], name="b.csv", newsletter_id=1)
-    other.report.write_text(f"2,address,{_ADDRESS},x\n3,address,bad,y\n", encoding="utf-8")
-    _erase(stage, tmp_path)
-    assert (holds.is_there, other.is_there) == (False, True)
-    assert other.report.read_text(encoding="utf-8") == "3,address,bad,y\n"
+def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage) -> None:
+    engine = stage.engine
+    far = b"email\n" + b"r@example.jp\n" * 30_000 + f"{_ADDRESS.upper()}\n".encode()
+    holds = [
+        order(engine, 1, octets)
+        for octets in (f"email\n{_ADDRESS.upper()}\n".encode("utf-16"), far)
+    ]
+    other = order(engine, 1, b"email\nother@example.jp\nbad\n")
+    wrong = order(engine, 1, f"email\n{_ADDRESS} x\nbad\n".encode())
+    work_on(engine, wrong)
+    _erase(stage)
+    assert [again(engine, one).state for one in holds] == [ListUploadState.FAILED] * 2
+    assert [again(engine, one).pieces for one in (*holds, other)] == [0, 0, 1]
+    _, *problems = "".join(problem_lines(engine, wrong, Language.ENGLISH)).splitlines()
+    assert [line.split(",")[0] for line in problems] == ["3"]
 
 
-def test_lists_that_were_brought_are_kept_a_week(tmp_path: Path) -> None:
-    upload = keep_upload(tmp_path, [b"email\n"], name="a.csv", newsletter_id=1)
-    forget_old(tmp_path)
-    assert upload.is_there
-    week_ago = time.time() - 8 * 86_400
-    os.utime(upload.folder, (week_ago, week_ago))
-    forget_old(tmp_path)
-    assert not upload.folder.exists()
+def test_lists_that_were_brought_are_kept_a_week(stage: Stage) -> None:
+    upload = keep_upload(stage.engine, [b"email\n"], name="a.csv", newsletter_id=1)
+    forget_old(stage.engine)
+    assert again(stage.engine, upload).pieces == 1
+    with transaction(stage.engine) as session:
+        session.get_one(ListUploadRow, upload.id).created_at = now() - timedelta(days=8)
+    forget_old(stage.engine)
+    with reading(stage.engine) as session:
+        left = [
+            session.scalar(select(func.count()).select_from(t))
+            for t in (ListUploadRow, ListPieceRow)
+        ]
+    assert left == [0, 0]
 
 
 #: What is not erased, exported or shown, and why.
@@ -239,7 +251,7 @@ def _fill(stage: Stage) -> dict[str, str]:
 
 
 def test_each_column_of_a_subscriber_is_held_exported_and_erased_or_excused(
-    stage: Stage, tmp_path: Path
+    stage: Stage,
 ) -> None:
     shown = _fill(stage)
     number = stage.subscriber_id(_KEY)
@@ -251,7 +263,7 @@ def test_each_column_of_a_subscriber_is_held_exported_and_erased_or_excused(
     for what, text_of in (("held", held), ("exported", str(line)), ("exported", as_csv)):
         missing = {place for place, value in shown.items() if value not in text_of}
         assert missing - _EXCUSED[what].keys() == set(), what
-    _erase(stage, tmp_path)
+    _erase(stage)
     with reading(stage.engine) as session:
         relation = session.get_one(SubscriptionRow, (stage.newsletter_id, number))
         person = session.get_one(SubscriberRow, number)

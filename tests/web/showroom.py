@@ -41,13 +41,8 @@ from newsletter.newsletters.publications import NewsletterDraft, create_newslett
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.joining import Origin, request_join
-from subscribers.lists.uploads import (
-    ImportTerms,
-    Upload,
-    import_upload,
-    keep_upload,
-    order_import,
-)
+from subscribers.lists.uploads import keep_upload
+from tests.support.imports import order, work_on
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -120,23 +115,19 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 grants=[Grant(role=Role.EDITOR)],
                 language=language,
             )
-    lists = _lists(engine, folder, stage.newsletter_id, signer)
+    lists = _lists(engine, stage.newsletter_id)
     for known in places.values():
         known.update(lists)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
         yield Showroom(url=url, places=places, sessions=sessions)
 
 
-def _lists(engine: Engine, folder: Path, newsletter_id: int, signer: TokenSigner) -> dict[str, str]:
+def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:
     """Bring a list, and import another."""
     octets = "会員番号,メール,お名前\n1,list@example.jp,花\n2,no address,太郎\n".encode()
-
-    def bring() -> Upload:
-        return keep_upload(folder / "lists", [octets], name="会員.csv", newsletter_id=newsletter_id)
-
-    imported = order_import(bring(), ImportTerms(basis="form 2026"))
-    import_upload(engine, imported, language=Language.JAPANESE, pseudonyms=signer.pseudonyms)
-    return {"list": bring().token, "imported": imported.token}
+    imported = work_on(engine, order(engine, newsletter_id, octets, name="会員.csv"))
+    brought = keep_upload(engine, [octets], name="会員.csv", newsletter_id=newsletter_id)
+    return {"list": brought.token, "imported": imported.token}
 
 
 def _send(stage: Stage) -> int:

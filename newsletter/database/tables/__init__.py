@@ -24,7 +24,14 @@ from newsletter.database.tables.file import FileRow
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
-from newsletter.database.tables.lists import ListImportRow, SegmentRow, TagRow
+from newsletter.database.tables.lists import (
+    ListImportRow,
+    ListPieceRow,
+    ListProblemsRow,
+    ListUploadRow,
+    SegmentRow,
+    TagRow,
+)
 from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
 from newsletter.database.tables.newsletter import NewsletterRow
 from newsletter.database.tables.operation import (
@@ -74,6 +81,9 @@ __all__ = [
     "IssueRow",
     "JoinTallyRow",
     "ListImportRow",
+    "ListPieceRow",
+    "ListProblemsRow",
+    "ListUploadRow",
     "MailingContentRow",
     "MailingLinkRow",
     "MailingOrderRow",

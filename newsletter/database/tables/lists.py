@@ -1,12 +1,30 @@
-"""Lists at scale: tags, saved segments, and how far an import has come."""
+"""Lists at scale: tags, saved segments, lists brought by a browser, how far an import has come."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, UtcDateTime, now
+from newsletter.database.types import (
+    BigId,
+    Instant,
+    JsonObject,
+    PrimaryKey,
+    UtcDateTime,
+    Vocabulary,
+    now,
+)
+from newsletter.database.vocabulary import ListUploadState
 
 
 class TagRow(Base):
@@ -60,3 +78,65 @@ class ListImportRow(Base):
     counts: Mapped[JsonObject]
     started_at: Mapped[Instant] = mapped_column(default=now)
     finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class ListUploadRow(Base):
+    """A list that somebody brought by a browser, until it is imported and a week longer.
+
+    Attributes:
+        name: The file's own name, for people.
+        lines: How many it has; ``pieces`` in how many rows it is kept, 0 once it is forgotten.
+        content: SHA-256 of its octets.
+        terms: How it is to be taken; None until somebody said so.
+        digest: Of the checkpoint, see `ListImportRow`.
+        error: Why it could not be imported to its end: a message as JSON.
+        tries: How often a worker took it up since the last rows were done.
+        hinted_at: When a task for it was last published.
+    """
+
+    __tablename__ = "list_upload"
+    __table_args__ = (Index("ix_list_upload_state", "state", "ordered_at"),)
+
+    id: Mapped[PrimaryKey]
+    token: Mapped[str] = mapped_column(String(32), unique=True)
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    lines: Mapped[int] = mapped_column(BigId, default=0)
+    pieces: Mapped[int] = mapped_column(default=0)
+    content: Mapped[str] = mapped_column(String(64), default="")
+    terms: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[ListUploadState] = mapped_column(
+        Vocabulary(ListUploadState), default=ListUploadState.BROUGHT
+    )
+    error: Mapped[str] = mapped_column(Text, default="")
+    tries: Mapped[int] = mapped_column(default=0)
+    hinted_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    ordered_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    created_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class ListPieceRow(Base):
+    """Some octets of a list, deflated; all but the last piece are of one size."""
+
+    __tablename__ = "list_piece"
+
+    upload_id: Mapped[int] = mapped_column(BigId, ForeignKey("list_upload.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    octets: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ListProblemsRow(Base):
+    """What was wrong in one chunk of a list, as deflated JSON.
+
+    Attributes:
+        number: How many records of the list were done with the chunk.
+    """
+
+    __tablename__ = "list_problems"
+
+    upload_id: Mapped[int] = mapped_column(BigId, ForeignKey("list_upload.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigId, primary_key=True)
+    problems: Mapped[bytes] = mapped_column(LargeBinary)

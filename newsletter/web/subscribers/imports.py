@@ -1,26 +1,23 @@
-"""A list brought in by a browser: columns chosen, tried, imported, its problems to download."""
+"""A list brought in by a browser: columns chosen, tried, ordered, its problems to download."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import Form, Request, UploadFile
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.errors import ListError, NotFoundError
+from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import OperatorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
-from subscribers.actions import record_import
+from subscribers.actions import cancel_list_import, order_list_import
 from subscribers.lists.columns import KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
@@ -30,10 +27,9 @@ from subscribers.lists.uploads import (
     Trial,
     Upload,
     find_upload,
-    import_upload,
     keep_upload,
     look_into,
-    order_import,
+    problem_lines,
     progress_of,
     try_upload,
 )
@@ -73,9 +69,8 @@ _TermsForm = Annotated[_Form, Form()]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportDesk:
-    """Shows lists, and takes them; ``folder`` is where they are kept."""
+    """Shows lists, and takes them."""
 
-    folder: Path
     engine: Engine
     pseudonyms: Pseudonyms
     pages: Pages
@@ -102,7 +97,7 @@ class ImportDesk:
         chunks = iter(lambda: file.file.read(_CHUNK), b"")
         try:
             upload = keep_upload(
-                self.folder, chunks, name=file.filename or "", newsletter_id=row.id
+                self.engine, chunks, name=file.filename or "", newsletter_id=row.id
             )
         except ListError as error:
             return self.begin(visit, request, error)
@@ -114,14 +109,15 @@ class ImportDesk:
             return self.ask(visit, request, upload)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
+            progress = progress_of(session, upload)
         return self.pages.show_to(
             visit,
             request,
             "subscribers/import_progress.html",
             newsletter=row,
             upload=upload,
-            progress=progress_of(self.engine, upload),
-            reported=upload.report.exists(),
+            state=upload.state.value,
+            progress=progress,
         )
 
     def ask(
@@ -136,7 +132,7 @@ class ImportDesk:
     ) -> HTMLResponse:
         """Ask how a list is to be taken."""
         try:
-            glance = look_into(upload)
+            glance = look_into(self.engine, upload)
         except ListError as unreadable:
             return self.begin(visit, request, unreadable)
         with reading(self.engine) as session:
@@ -156,20 +152,6 @@ class ImportDesk:
             known=FIELDS,
         )
 
-    def order(self, visit: Visit, upload: Upload, terms: ImportTerms) -> Upload:
-        """Write down that a list is to be imported, and by whom."""
-        ordered = order_import(upload, terms)
-        with transaction(self.engine) as session:
-            record_import(
-                session,
-                visit.actor,
-                upload.newsletter_id,
-                name=upload.name,
-                basis=terms.basis,
-                rows=upload.rows,
-            )
-        return ordered
-
     def find(self, visit: Visit, token: str) -> Upload:
         """Return a list of the newsletter visited.
 
@@ -177,7 +159,7 @@ class ImportDesk:
             NotFoundError: There is none, or no longer.
         """
         with reading(self.engine) as session:
-            return find_upload(self.folder, token, newsletter_of(session, visit).id)
+            return find_upload(session, token, newsletter_of(session, visit).id)
 
     def language(self, visit: Visit) -> Language:
         """Return what people get who say nothing of theirs."""
@@ -204,33 +186,39 @@ def importing_router(desk: ImportDesk) -> Router:
 
     @router.post("/{token}")
     def take(visit: OperatorVisit, request: Request, token: str, form: _TermsForm) -> Response:
-        upload, language = desk.find(visit, token), desk.language(visit)
+        upload, terms = desk.find(visit, token), None
         if upload.terms is None:
             terms = form.terms()
             try:
                 trial = try_upload(
-                    desk.engine, upload, terms, language=language, pseudonyms=desk.pseudonyms
+                    desk.engine,
+                    upload,
+                    terms,
+                    language=desk.language(visit),
+                    pseudonyms=desk.pseudonyms,
                 )
             except ListError as error:
                 return desk.ask(visit, request, upload, terms=terms, error=error)
             if form.verb != "import":
                 return desk.ask(visit, request, upload, terms=terms, trial=trial)
-            upload = desk.order(visit, upload, terms)
-        threading.Thread(
-            target=import_upload,
-            args=(desk.engine, upload),
-            kwargs={"language": language, "pseudonyms": desk.pseudonyms},
-            daemon=True,
-        ).start()
+        with transaction(desk.engine) as session:
+            order_list_import(session, visit.actor, upload, terms)
         return RedirectResponse(request.url.path, status_code=303)
 
-    @router.get("/{token}/problems.csv")
-    def problems(visit: OperatorVisit, token: str) -> FileResponse:
+    @router.post("/{token}/cancel")
+    def cancel(visit: OperatorVisit, request: Request, token: str) -> RedirectResponse:
         upload = desk.find(visit, token)
-        if not upload.report.exists():
-            raise NotFoundError(msg("There is no report yet."))
-        return FileResponse(
-            upload.report, media_type="text/csv; charset=utf-8", filename="problems.csv"
+        with transaction(desk.engine) as session:
+            cancel_list_import(session, visit.actor, upload)
+        return RedirectResponse(request.url.path.removesuffix("/cancel"), status_code=303)
+
+    @router.get("/{token}/problems.csv")
+    def problems(visit: OperatorVisit, token: str) -> StreamingResponse:
+        lines = problem_lines(desk.engine, desk.find(visit, token), visit.language)
+        return StreamingResponse(
+            lines,
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="problems.csv"'},
         )
 
     return router

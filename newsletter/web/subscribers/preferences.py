@@ -130,7 +130,6 @@ def preferences_router(
                 ref.subscriber_id,
                 pseudonyms,
                 way=UnsubscribeWay.PAGE,
-                lists=settings.lists_dir,
             )
         language = nearest_language(known.language, newsletter.language)
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)

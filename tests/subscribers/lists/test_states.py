@@ -7,7 +7,6 @@ import json
 import string
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,12 +26,12 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
-from newsletter.tokens import Pseudonyms
 from subscribers.leaving import may_be_taken_back
 from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
-from subscribers.lists.uploads import ImportTerms, import_upload, keep_upload, order_import
+from subscribers.lists.uploads import ImportTerms
+from tests.support.imports import order, work_on
 from tests.support.stage import Stage, set_stage
 
 _C, _P, _U = (
@@ -367,19 +366,16 @@ def test_an_export_imported_into_an_empty_instance_is_the_same(
     assert _exported(sqlite_stage) == before
 
 
-def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage, tmp_path: Path) -> None:
+def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
     text = "email,name,status,tags\na@x.example,=葵,active,press\nb@x.example,,pending,\n"
     _import(stage, (text + "c@x.example,,cleaned,\nd@x.example,,left,\n").encode())
     before = _exported(stage)
     out = io.StringIO(newline="")
     write_csv(exported(stage.engine, _newsletter(stage)), out)
     _empty(stage)
-    upload = keep_upload(
-        tmp_path, [out.getvalue().encode()], name="digest.csv", newsletter_id=stage.newsletter_id
-    )
-    upload = order_import(upload, ImportTerms(basis="moved"))
-    language = _newsletter(stage).language
-    import_upload(stage.engine, upload, language=language, pseudonyms=Pseudonyms((b"k" * 32,)))
+    octets, terms = out.getvalue().encode(), ImportTerms(basis="moved")
+    upload = order(stage.engine, stage.newsletter_id, octets, name="digest.csv", terms=terms)
+    work_on(stage.engine, upload)
     assert _exported(stage) == before
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import subprocess
-import sys
-from pathlib import Path
-
 import httpx
 import pytest
 from sqlalchemy import select
@@ -14,25 +9,18 @@ from sqlalchemy import select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
+    ListPieceRow,
+    ListUploadRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
     TagRow,
 )
 from newsletter.database.vocabulary import Role, SuppressionReason
-from newsletter.errors import ListError
+from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.tokens import Pseudonyms
-from subscribers.lists.uploads import (
-    ImportTerms,
-    find_upload,
-    import_upload,
-    keep_upload,
-    look_into,
-    order_import,
-    progress_of,
-)
-from tests.support.ports import await_condition
+from subscribers.lists.uploads import find_upload, keep_upload, look_into, problem_lines, upload_of
+from tests.support.imports import order, progress, work_on
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -40,7 +28,6 @@ pytestmark = pytest.mark.servers
 
 _BASE = "/newsletters/digest/subscribers/import"
 _LIST = "連絡先,お名前,会員番号\nanna@example.jp,安奈,1\nbad,悪,2\nben@example.jp,弁,3\n"
-_PSEUDONYMS = Pseudonyms([b"k" * 40])
 
 
 def _bring(client: httpx.Client, octets: bytes, name: str = "会員.csv") -> httpx.Response:
@@ -60,6 +47,14 @@ def _form(page: httpx.Response, **more: object) -> dict[str, object]:
     }
 
 
+def _work(stage: Stage) -> None:
+    """Do what a worker does with the list that waits."""
+    with reading(stage.engine) as session:
+        row = session.scalars(select(ListUploadRow)).one()
+        upload = upload_of(row)
+    work_on(stage.engine, upload)
+
+
 def _addresses(stage: Stage) -> set[str | None]:
     with reading(stage.engine) as session:
         return set(session.scalars(select(SubscriberRow.address)))
@@ -75,13 +70,14 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
 
     tried = client.post(str(page.url), data=_form(page, verb="try"))
     assert "nothing is changed yet" in tried.text
-    assert "is no mail address" in tried.text
+    assert "is not an email address" in tried.text
     assert _addresses(stage) == set()
 
-    client.post(str(page.url), data=_form(tried, verb="import"))
-    await_condition(
-        lambda: ">Done<" in client.get(str(page.url)).text, seconds=20, what="the import"
-    )
+    waiting = client.post(str(page.url), data=_form(tried, verb="import"))
+    assert ">Waiting<" in waiting.text
+    assert _addresses(stage) == set()
+    _work(stage)
+    assert ">Done<" in client.get(str(page.url)).text
     assert _addresses(stage) == {"anna@example.jp", "ben@example.jp"}
     with reading(stage.engine) as session:
         person = session.scalars(
@@ -143,107 +139,71 @@ def test_a_list_that_is_not_there_is_not_found(sign_in: SignIn, token: str) -> N
     assert client.get(f"{_BASE}/{token}").status_code == 404
 
 
-def test_another_newsletter_s_list_is_not_found(tmp_path: Path) -> None:
-    upload = keep_upload(tmp_path, [b"email\n"], name="a.csv", newsletter_id=1)
-    assert find_upload(tmp_path, upload.token, 1).name == "a.csv"
-    with pytest.raises(Exception, match="list no longer exists"):
-        find_upload(tmp_path, upload.token, 2)
+def test_another_newsletter_s_list_is_not_found(stage: Stage) -> None:
+    upload = keep_upload(stage.engine, [b"email\n"], name="a.csv", newsletter_id=1)
+    with reading(stage.engine) as session:
+        assert find_upload(session, upload.token, 1).name == "a.csv"
+        with pytest.raises(NotFoundError):
+            find_upload(session, upload.token, 2)
+
+
+def test_a_list_cut_short_on_its_way_in_is_not_found(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        session.add(ListUploadRow(token="A" * 22, newsletter_id=1, name="a.csv"))
+    with reading(stage.engine) as session, pytest.raises(NotFoundError):
+        find_upload(session, "A" * 22, 1)
 
 
 def test_a_list_that_is_too_large_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.lists.uploads.LARGEST", 10)
+    monkeypatch.setattr("subscribers.lists.uploads.LARGEST", 300_000)
     with pytest.raises(ListError):
-        keep_upload(tmp_path, [b"email\n", b"anna@example.jp\n"], name="a.csv", newsletter_id=1)
-    assert list(tmp_path.iterdir()) == []
+        keep_upload(stage.engine, [b"x" * 200_000] * 2, name="a.csv", newsletter_id=1)
+    with reading(stage.engine) as session:
+        assert session.scalars(select(ListUploadRow)).all() == []
+        assert session.scalars(select(ListPieceRow)).all() == []
 
 
-_IMPORT_APART = """
-import sys
-from pathlib import Path
-from newsletter.database.engine import open_engine
-from newsletter.i18n.language import Language
-from newsletter.tokens import Pseudonyms
-from subscribers.lists.uploads import find_upload, import_upload
-url, folder, token, newsletter = sys.argv[1:]
-upload = find_upload(Path(folder), token, int(newsletter))
-import_upload(
-    open_engine(url), upload, language=Language.JAPANESE, pseudonyms=Pseudonyms([b"k" * 40])
-)
-"""
-
-
-def test_one_whose_process_is_killed_is_shown_as_stopped_and_goes_on_where_it_was(
-    stage: Stage, database_url: str, tmp_path: Path
-) -> None:
-    people = 60_000
-    lines = b"email\n" + b"".join(b"r%d@example.jp\n" % number for number in range(people))
-    upload = keep_upload(tmp_path, [lines], name="a.csv", newsletter_id=stage.newsletter_id)
-    ordered = order_import(upload, ImportTerms(basis="form"))
-    words = (database_url, str(tmp_path), ordered.token, str(stage.newsletter_id))
-    command = [sys.executable, "-c", _IMPORT_APART, *words]
-    process = subprocess.Popen(command)  # noqa: S603 - our own program
-    await_condition(
-        lambda: progress_of(stage.engine, ordered).counts.get("added", 0) > 0,
-        seconds=30,
-        what="the first rows",
-    )
-    assert progress_of(stage.engine, ordered).running
-    process.kill()
-    process.wait()
-    stopped = progress_of(stage.engine, ordered)
-    assert (stopped.running, stopped.finished) == (False, False)
-    assert 0 < stopped.counts["added"] < people
-
-    import_upload(stage.engine, ordered, language=Language.JAPANESE, pseudonyms=_PSEUDONYMS)
-    done = progress_of(stage.engine, ordered)
-    assert (done.finished, done.counts["added"]) == (True, people)
-    assert not ordered.is_there
-
-
-def test_two_at_once_import_it_once(stage: Stage, tmp_path: Path) -> None:
-    upload = keep_upload(
-        tmp_path, [b"email\na@example.jp\n"], name="a.csv", newsletter_id=stage.newsletter_id
-    )
-    ordered = order_import(upload, ImportTerms(basis="form"))
-    with (ordered.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        import_upload(stage.engine, ordered, language=Language.JAPANESE, pseudonyms=_PSEUDONYMS)
-        assert progress_of(stage.engine, ordered).running
+def test_an_import_is_cancelled_and_goes_on(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _LIST.encode())
+    waiting = client.post(str(page.url), data=_form(page, verb="import"))
+    cancelled = client.post(f"{page.url}/cancel", data={"csrf": csrf_of(waiting.text)})
+    assert ">Cancelled<" in cancelled.text
+    _work(stage)
     assert _addresses(stage) == set()
+    client.post(str(page.url), data={"csrf": csrf_of(cancelled.text)})
+    _work(stage)
+    assert _addresses(stage) == {"anna@example.jp", "ben@example.jp"}
+    with reading(stage.engine) as session:
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
+    assert actions[-3:] == ["subscriber.import", "subscriber.import-cancel", "subscriber.import"]
 
 
-def test_who_is_suppressed_is_refused_and_counted(stage: Stage, tmp_path: Path) -> None:
+def test_who_is_suppressed_is_refused_and_counted(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         session.add(SuppressionRow(address_key="gone@example.jp", reason=SuppressionReason.MANUAL))
-    upload = keep_upload(
-        tmp_path,
-        [b"email\ngone@example.jp\nnew@example.jp\n"],
-        name="a.csv",
-        newsletter_id=stage.newsletter_id,
-    )
-    ordered = order_import(upload, ImportTerms(basis="form"))
-    import_upload(stage.engine, ordered, language=Language.JAPANESE, pseudonyms=_PSEUDONYMS)
+    ordered = order(stage.engine, stage.newsletter_id, b"email\ngone@example.jp\nnew@example.jp\n")
+    work_on(stage.engine, ordered)
     assert _addresses(stage) == {"new@example.jp"}
-    assert progress_of(stage.engine, ordered).counts["refusals"] == 1
-    assert "suppressed" in ordered.report.read_text(encoding="utf-8")
+    assert progress(stage.engine, ordered).counts["refusals"] == 1
+    assert "suppressed" in "".join(problem_lines(stage.engine, ordered, Language.ENGLISH))
 
 
-def test_json_lines_are_looked_into_too(tmp_path: Path) -> None:
+def test_json_lines_are_looked_into_too(stage: Stage) -> None:
     upload = keep_upload(
-        tmp_path, [b'{"mail": "a@example.jp", "age": 3}\n'], name="a.jsonl", newsletter_id=1
+        stage.engine, [b'{"mail": "a@example.jp", "age": 3}\n'], name="a.jsonl", newsletter_id=1
     )
-    glance = look_into(upload)
+    glance = look_into(stage.engine, upload)
     assert glance.columns == {"mail": "address", "age": ""}
     assert glance.rows == [["a@example.jp", "3"]]
 
 
 def test_an_import_that_has_not_come_to_its_first_rows_shows_what_it_will_count(
-    stage: Stage, tmp_path: Path
+    stage: Stage,
 ) -> None:
-    octets = b"email\nanna@example.jp\n"
-    upload = keep_upload(tmp_path, [octets], name="a.csv", newsletter_id=stage.newsletter_id)
-    counts = progress_of(stage.engine, upload).counts
+    upload = order(stage.engine, stage.newsletter_id, b"email\nanna@example.jp\n")
+    counts = progress(stage.engine, upload).counts
     assert {"added", "unsubscribed", "pending", "suppressed", "refusals"} <= set(counts)
     assert not any(counts.values())

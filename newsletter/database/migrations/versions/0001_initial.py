@@ -36,6 +36,7 @@ _TABLES = (
     "invitation",
     "issue",
     "list_import",
+    "list_upload",
     "recovery_code",
     "role_grant",
     "segment",
@@ -57,6 +58,8 @@ _TABLES = (
     "unsubscribe_event",
     "bounce_decision",
     "issue_comment",
+    "list_piece",
+    "list_problems",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -414,6 +417,55 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.UniqueConstraint(
             "newsletter_id", "digest", name=op.f("uq_list_import_newsletter_id_digest")
         ),
+    )
+    op.create_table(
+        "list_upload",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("lines", _ID, nullable=False),
+        sa.Column("pieces", sa.Integer(), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.Column("terms", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("hinted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.String(length=32), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_list_upload_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_upload")),
+        sa.UniqueConstraint("token", name=op.f("uq_list_upload_token")),
+    )
+    op.create_index("ix_list_upload_state", "list_upload", ["state", "ordered_at"], unique=False)
+    op.create_index(
+        op.f("ix_list_upload_newsletter_id"), "list_upload", ["newsletter_id"], unique=False
+    )
+    op.create_table(
+        "list_piece",
+        sa.Column("upload_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("octets", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["upload_id"], ["list_upload.id"], name=op.f("fk_list_piece_upload_id")
+        ),
+        sa.PrimaryKeyConstraint("upload_id", "number", name=op.f("pk_list_piece")),
+    )
+    op.create_table(
+        "list_problems",
+        sa.Column("upload_id", _ID, nullable=False),
+        sa.Column("number", _ID, nullable=False),
+        sa.Column("problems", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["upload_id"], ["list_upload.id"], name=op.f("fk_list_problems_upload_id")
+        ),
+        sa.PrimaryKeyConstraint("upload_id", "number", name=op.f("pk_list_problems")),
     )
     op.create_table(
         "recovery_code",

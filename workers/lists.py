@@ -1,0 +1,36 @@
+"""Lists that were brought by a browser, as workers import them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from subscribers.lists.runs import ImportRun, claim_upload, held_uploads, release_upload
+from workers import stopping
+from workers.composition import Services
+
+
+def import_list(services: Services, upload_id: int) -> None:
+    """Import a list that waits; does nothing where another worker has it.
+
+    Raises:
+        SQLAlchemyError: The database is away.
+    """
+    token, seconds = uuid4().hex, services.settings.lease_seconds
+    upload = claim_upload(services.engine, upload_id, token=token, lease_seconds=seconds)
+    if upload is None:
+        return
+    ImportRun(
+        engine=services.engine,
+        upload=upload,
+        token=token,
+        lease_seconds=seconds,
+        pseudonyms=services.signer.pseudonyms,
+        stopping=stopping.is_asked,
+    ).go()
+
+
+def sweep(services: Services) -> None:
+    """Let lists whose worker gave no sign of life for a lease's time be taken up again."""
+    held = held_uploads(services.engine)
+    for lease in services.list_watch.lost(held, seconds=services.settings.lease_seconds):
+        release_upload(services.engine, lease.upload_id, lease.token)
