@@ -82,16 +82,12 @@ class Invitation:
 
 def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
     """Return the words a form shows, and the consent record keeps."""
-    if language is Language.JAPANESE:
-        return (
-            f"「{newsletter.name}」({newsletter.from_name} 発行)を"
-            "メールで受け取ることに同意します。"
-            "配信は、どのメールからでもいつでも停止できます。"
-        )
-    return (
-        f"I agree to receive {newsletter.name}, published by {newsletter.from_name}, by mail. "
-        "I can leave at any time from any of its mails."
-    )
+    return msg(
+        "I agree to receive {newsletter}, published by {publisher}, by email. I can unsubscribe at "
+        "any time from any of its emails.",
+        newsletter=newsletter.name,
+        publisher=newsletter.from_name,
+    ).in_language(language)
 
 
 def request_join(

@@ -26,8 +26,9 @@ from rich.progress import (
 from rich.text import Text
 
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import pgettext, text
+from newsletter.cli.language import pgettext, terminal_language, text
 from newsletter.errors import NewsletterError
+from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg
 
 #: Columns where neither a terminal nor COLUMNS says how many: a pipe must cut no address off.
@@ -54,18 +55,19 @@ def _plain(value: object) -> str:
 
 def format_moment(moment: datetime, *, seconds: bool = False) -> str:
     """Return an aware moment as the terminal shows all of them: with its zone."""
-    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
-    return f"{moment.astimezone(UTC).strftime(form)} UTC"
+    shown = formats.format_moment(moment, terminal_language(), UTC, seconds=seconds)
+    return f"{shown} UTC"
 
 
 def format_clock(moment: datetime) -> str:
     """Return an aware moment of today to the second, with its zone."""
-    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
+    local = moment.astimezone(UTC)
+    return f"{formats.format_clock(local, terminal_language(), seconds=True)} UTC"
 
 
 def format_day(moment: datetime) -> str:
     """Return the day of an aware moment, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+    return formats.format_day(moment.astimezone(UTC), terminal_language())
 
 
 def print_error(error: NewsletterError) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, text
+from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -23,6 +23,7 @@ from newsletter.cli.state import (
 )
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ExitCode
+from newsletter.i18n import formats
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 
@@ -273,7 +274,7 @@ def _confirm(
 
 
 def _in_words(schedule: Schedule, zone: str) -> str:
-    hour = f"{schedule.hour:%Y-%m-%d %H:%M}" if schedule.hour else ""
+    hour = formats.format_wall_time(schedule.hour, terminal_language()) if schedule.hour else ""
     if not hour:
         moment = _("Immediately.")
     elif schedule.everywhere:

@@ -39,7 +39,7 @@ def run(app: Typer) -> NoReturn:
     """Run the command line in the language of the terminal."""
     command: Any = get_command(app)
     if terminal_language() is not SOURCE_LANGUAGE:
-        _translate(command)
+        translate(command)
     try:
         code = command(standalone_mode=False)
     except TyperException as error:
@@ -65,7 +65,8 @@ def help_texts(app: Typer) -> Iterator[str]:
         yield getattr(holder, name)
 
 
-def _translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of command are private
+def translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of command are private
+    """Put the help of a command, and of those below it, into the language of the terminal."""
     from typer import rich_utils
 
     _break_words(rich_utils)

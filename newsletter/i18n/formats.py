@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
 
 from newsletter.i18n.language import Language
 
@@ -38,11 +37,23 @@ def format_day(day: date, language: Language, *, weekday: bool = False) -> str:
 
 
 def format_moment(
-    moment: datetime, language: Language, zone: ZoneInfo | None, *, year: bool = True
+    moment: datetime,
+    language: Language,
+    zone: tzinfo | None,
+    *,
+    year: bool = True,
+    seconds: bool = False,
 ) -> str:
-    """Return an instant by the clock of a zone (None: this machine's) to the minute."""
+    """Return an instant by the clock of a zone (None: this machine's)."""
     local = moment.astimezone(zone)
-    return f"{_short_day(local, language, year=year)} {format_clock(local, language)}"
+    clock = format_clock(local, language, seconds=seconds)
+    joined = str(locale_of(language).datetime_formats["medium"])
+    return joined.format(clock, _short_day(local, language, year=year))
+
+
+def format_wall_time(local: datetime, language: Language) -> str:
+    """Return a time of day on a day that belongs to no zone yet, such as 08:00 everywhere."""
+    return format_moment(local.replace(tzinfo=UTC), language, UTC)
 
 
 def format_clock(local: datetime, language: Language, *, seconds: bool = False) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
+from typing import TypeVar
 from zoneinfo import available_timezones
 
 #: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
@@ -31,16 +33,26 @@ _USUAL = {
 
 
 class Language(StrEnum):
-    """A language by its BCP 47 tag."""
+    """A language that pages and mails speak, by its BCP 47 tag."""
 
     JAPANESE = "ja"
     ENGLISH = "en"
+    #: And whatever else has a catalogue beside this module.
+    _ignore_ = "_tag"
+    for _tag in sorted(path.stem for path in Path(__file__).parent.glob("*.po")):
+        if _tag != JAPANESE:
+            vars()[_tag.upper().replace("-", "_")] = _tag
 
 
-def nearest_language(tag: str, fallback: Language) -> Language:
+_Fallback = TypeVar("_Fallback")
+
+
+def nearest_language(tag: str, fallback: _Fallback) -> Language | _Fallback:
     """Return what somebody is written to who asked for ``tag``: ``en`` for ``en-US``."""
-    primary = tag.partition("-")[0].lower()
-    return Language(primary) if primary in set(Language) else fallback
+    known = {language.value.lower(): language for language in Language}
+    parts = tag.lower().split("-")
+    tags = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((known[each] for each in tags if each in known), fallback)
 
 
 def language_name(tag: str, speaker: Language) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from newsletter.accounts.audit import Action
-from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.database.vocabulary import Role
+from newsletter.database.words import name_of
+from newsletter.i18n.messages import Message, msg, pmsg, written
 
 DEEDS: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),
@@ -73,3 +75,72 @@ DEEDS: Mapping[Action, Message] = {
     Action.WORKER_DRAIN: msg("Worker drained"),
     Action.WORKER_UNDRAIN: msg("Worker goes on"),
 }
+
+#: What was acted on: the log keeps a kind and a name, such as ``mailing 12``.
+_OBJECTS: Mapping[str, Callable[[str], Message]] = {
+    "account": lambda name: msg("account {name}", name=name),
+    "bounce": lambda name: msg("bounce {name}", name=name),
+    "domain": lambda name: msg("domain {name}", name=name),
+    "draft": lambda name: msg("draft {name}", name=name),
+    "incident": lambda name: msg("incident {name}", name=name),
+    "issue": lambda name: msg("issue {name}", name=name),
+    "key": lambda name: msg("key {name}", name=name),
+    "mailing": lambda name: msg("mailing {name}", name=name),
+    "newsletter": lambda name: msg("newsletter {name}", name=name),
+    "relay": lambda name: msg("relay {name}", name=name),
+    "segment": lambda name: msg("segment {name}", name=name),
+    "subscriber": lambda name: msg("subscriber {name}", name=name),
+    "suppression": lambda name: msg("suppression {name}", name=name),
+    "worker": lambda name: msg("worker {name}", name=name),
+}
+#: What the product itself writes for a person or a reason, by the code that the log keeps.
+_CODES: Mapping[str, Message] = {
+    "command line": msg("Command line"),
+    "not signed in": msg("Not signed in"),
+    "reader": msg("Reader"),
+    "by one-time link": msg("By one-time link"),
+    "by command": msg("By command"),
+    "held by command": msg("Put on hold by command"),
+    "asked to leave": msg("Asked to unsubscribe"),
+    **{role.value: name_of(role) for role in Role},
+}
+_DETAILS: Mapping[str, Message] = {
+    "address": msg("Address"),
+    "addresses": msg("Addresses"),
+    "action": msg("Action"),
+    "after": pmsg("audit", "After"),
+    "basis": msg("Basis of consent"),
+    "before": pmsg("audit", "Before"),
+    "counted": msg("Clicks counted"),
+    "digest": msg("Checksum"),
+    "format": msg("Format"),
+    "from": msg("Source"),
+    "issue": msg("Issue"),
+    "query": msg("Query"),
+    "recipients": msg("Recipients"),
+    "required": msg("Approval required"),
+    "resolution": msg("Resolution"),
+    "revision": msg("Revision"),
+    "roles": msg("Roles"),
+    "rows": msg("Rows"),
+    "segment": msg("Segment"),
+    "state": msg("State"),
+    "title": msg("Title"),
+    "way": msg("By way of"),
+}
+
+
+def object_of(recorded: str) -> Message:
+    """Return what was acted on; as it is recorded where its kind has no name."""
+    kind, _, name = recorded.partition(" ")
+    return _OBJECTS[kind](name) if name and kind in _OBJECTS else written(recorded)
+
+
+def recorded_words(recorded: str) -> Message:
+    """Return what somebody gave as a reason, or what the product wrote by itself."""
+    return _CODES.get(recorded) or written(recorded)
+
+
+def detail_name(key: str) -> Message:
+    """Return what a detail of an event is called."""
+    return _DETAILS.get(key) or written(key)

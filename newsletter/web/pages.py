@@ -17,15 +17,16 @@ from markupsafe import Markup
 from newsletter.accounts.audit import Action
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
+from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
-from newsletter.i18n.language import Language, language_name
+from newsletter.i18n.language import Language, language_name, nearest_language
 from newsletter.i18n.values import Worded
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
-from newsletter.web.deeds import DEEDS
+from newsletter.web.deeds import DEEDS, detail_name, object_of, recorded_words
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 
@@ -56,10 +57,14 @@ class Pages:
         )
         environment.filters.update(
             moment=_moment,
+            wall_time=_wall_time,
             day=_day,
             number=_number,
             worded=_worded,
             deed=_deed,
+            audited_object=object_of,
+            recorded_words=recorded_words,
+            detail_name=detail_name,
             language_name=_language_name,
             look=look_of,
             scheme=light_scheme,
@@ -135,10 +140,10 @@ class Pages:
         named = request.query_params.get("lang", "")
         if (chosen := named or request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
             return Language(chosen)
-        for part in request.headers.get("accept-language", "").lower().split(","):
-            for language in Language:
-                if part.strip().startswith(language.value):
-                    return language
+        for part in request.headers.get("accept-language", "").split(","):
+            tag = part.partition(";")[0].strip()
+            if (asked := nearest_language(tag, None)) is not None:
+                return asked
         return fallback
 
 
@@ -172,18 +177,21 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
         return Markup("–")
     zone = _zone_of(context)
     local, today = value.astimezone(zone), now().astimezone(zone)
-    clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    language = Language(context["lang"])
     if seconds and local.date() == today.date():
-        shown = clock
-    elif context["lang"] == Language.JAPANESE:
-        year = f"{local.year}年" if local.year != today.year else ""
-        shown = f"{year}{local.month}月{local.day}日 {clock}"
+        shown = formats.format_clock(local, language, seconds=True)
     else:
-        year = f" {local.year}" if local.year != today.year else ""
-        shown = f"{local.day} {local:%b}{year}, {clock}"
+        year = local.year != today.year
+        shown = formats.format_moment(local, language, zone, year=year, seconds=seconds)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
     )
+
+
+@pass_context
+def _wall_time(context: Context, value: datetime) -> str:
+    """Write an hour that is meant by each reader's own clock, or named with its zone."""
+    return formats.format_wall_time(value, Language(context["lang"]))
 
 
 def _zone_of(context: Context) -> ZoneInfo | None:
@@ -199,10 +207,7 @@ def _day(context: Context, value: date | str) -> Markup:
     """Write a day in full; an instant (also in ISO 8601) falls on a day of the reader's zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     found = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
-    if context["lang"] == Language.JAPANESE:
-        shown = f"{found.year}年{found.month}月{found.day}日"
-    else:
-        shown = f"{found.day} {found:%B} {found.year}"
+    shown = formats.format_day(found, Language(context["lang"]))
     return Markup('<time datetime="{}">{}</time>').format(f"{found:%Y-%m-%d}", shown)
 
 
@@ -218,8 +223,7 @@ def _look_sheet(context: Context, newsletter: Newsletter) -> str:
     return look_sheet_path(newsletter, Language(context["lang"]))
 
 
-def _number(value: float) -> str:
+@pass_context
+def _number(context: Context, value: float) -> str:
     """Write a number with its thousands apart; small fractions keep one digit."""
-    if value < 10 and value != int(value):  # noqa: PLR2004
-        return f"{value:.1f}"
-    return f"{round(value):,}"
+    return formats.format_number(value, Language(context["lang"]))

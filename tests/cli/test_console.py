@@ -11,7 +11,7 @@ _NEW_YEAR = datetime(2027, 1, 1, 8, 30, 15, tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
 def test_a_moment_of_another_zone_is_shown_in_utc_and_says_so() -> None:
-    assert format_moment(_NEW_YEAR) == "2026-12-31 23:30 UTC"
-    assert format_moment(_NEW_YEAR, seconds=True) == "2026-12-31 23:30:15 UTC"
+    assert format_moment(_NEW_YEAR) == "31 Dec 2026, 23:30 UTC"
+    assert format_moment(_NEW_YEAR, seconds=True) == "31 Dec 2026, 23:30:15 UTC"
     assert format_clock(_NEW_YEAR) == "23:30:15 UTC"
-    assert format_day(_NEW_YEAR) == "2026-12-31"
+    assert format_day(_NEW_YEAR) == "31 December 2026"

@@ -65,7 +65,7 @@ def _join(house: House, page: Page, address: str) -> None:
     page.get_by_label("メールアドレス").fill(address)
     page.get_by_role("button", name="購読を申し込む").click()
     expect(page.get_by_role("status")).to_contain_text(address)
-    page.goto(link_after("日以内):", house.await_mail(address)))
+    page.goto(link_after("日以内）：", house.await_mail(address)))
     page.get_by_role("button", name="購読を始める").click()
     expect(page.get_by_role("heading", name="購読を始めました")).to_be_visible()
 

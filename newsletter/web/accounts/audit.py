@@ -13,6 +13,7 @@ from newsletter.accounts.audit import AuditFilter, export_csv, list_events
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.deeds import DEEDS
 from newsletter.web.pages import Pages
@@ -69,7 +70,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
 
 def _choices(language: Language) -> list[tuple[str, str]]:
     named = sorted((name.in_language(language), action) for action, name in DEEDS.items())
-    everything = "すべて" if language is Language.JAPANESE else "Everything"
+    everything = msg("All actions").in_language(language)
     return [("", everything), *((action, name) for name, action in named)]
 
 

@@ -28,7 +28,7 @@ from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
-from newsletter.web.issues.proof import SAMPLE_READERS, Marked, Proof, make_proof, show_to_reader
+from newsletter.web.issues.proof import Marked, Proof, make_proof, sample_reader, show_to_reader
 from newsletter.web.issues.submission import Written
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
@@ -104,7 +104,7 @@ class DraftPages:
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
         rendered = proof.preflight.rendered if proof else None
-        reader = SAMPLE_READERS[visit.language]
+        reader = sample_reader(visit.language)
         undo = request.query_params.get("undo", "")
         return self._pages.show_to(
             visit,

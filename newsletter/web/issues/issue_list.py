@@ -14,7 +14,6 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import ContentError, Place
-from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.days import check_day
 from newsletter.issues.drafts import open_issue
@@ -195,7 +194,7 @@ def _pasted(text: str) -> bytes:
 
 
 def _pasted_name(visit: Visit) -> str:
-    return "貼り付けた本文" if visit.language is Language.JAPANESE else "the pasted text"
+    return msg("the pasted text").in_language(visit.language)
 
 
 def _excerpt(text: str, error: ContentError | None) -> str:

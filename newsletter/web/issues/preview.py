@@ -18,7 +18,7 @@ from newsletter.errors import ContentError, ListError, NotFoundError, TemplateEr
 from newsletter.issues.drafts import get_draft
 from newsletter.web.access import EditorVisit, Visit, own, settings_path
 from newsletter.web.issues.draft_pages import DraftPages
-from newsletter.web.issues.proof import SAMPLE_READERS, Reader, mail_frame, show_to_reader
+from newsletter.web.issues.proof import Reader, mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.submission import Written, WrittenForm, told
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -84,7 +84,7 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         proof = shown.proof_of(visit, draft, Written.of(draft, in_blocks=True))
-        return mail_frame(proof.preflight.rendered, SAMPLE_READERS[visit.language])
+        return mail_frame(proof.preflight.rendered, sample_reader(visit.language))
 
     @router.post("/readers")
     def suggest_readers(
@@ -107,7 +107,7 @@ def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
 
 def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
     """Return one of the newsletter's subscribers by address; a sample for any other."""
-    sample = SAMPLE_READERS[visit.language]
+    sample = sample_reader(visit.language)
     try:
         key = parse_address(typed).key
     except ListError:

@@ -11,7 +11,7 @@ from lxml import html as lxml_html
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import msg, pmsg
 from newsletter.issues.finding_lines import find_lines
 from newsletter.issues.findings import Finding
 from newsletter.issues.markdown import looks_like_markdown, read_markdown
@@ -41,10 +41,10 @@ class Reader:
     address: str
 
 
-SAMPLE_READERS = {
-    Language.JAPANESE: Reader(name="見本 花子", address="reader@example.jp"),
-    Language.ENGLISH: Reader(name="Jane Sample", address="reader@example.jp"),
-}
+def sample_reader(language: Language) -> Reader:
+    """Return a reader who is nobody."""
+    name = pmsg("a name", "Jane Sample").in_language(language)
+    return Reader(name=name, address="reader@example.jp")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
     Raises:
         ContentError: It is no issue; the place names the line.
     """
-    source = "本文" if language is Language.JAPANESE else "text"
+    source = pmsg("issue", "text").in_language(language)
     plain = without_controls(text.replace("\r\n", "\n"))
     if not looks_like_markdown(plain):
         raise ContentError(

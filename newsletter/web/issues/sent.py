@@ -21,7 +21,7 @@ from newsletter.mailings.content import load_content
 from newsletter.mailings.reports import measure_pace, summarise
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, newsletter_of, own
-from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -63,7 +63,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 moving=newest.state in _MOVING,
                 reasons=(),
                 content=content,
-                shown=show_to_reader(content.rendered, SAMPLE_READERS[visit.language], dark=False),
+                shown=show_to_reader(content.rendered, sample_reader(visit.language), dark=False),
                 draft=draft if draft and draft.content != issue.content else None,
                 at=request.query_params.get("at", ""),
                 may_write=visit.may(Permission.WRITE),
@@ -80,7 +80,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             if not mailings:
                 raise NotFoundError(msg("This issue was not sent."))
             content = load_content(session, mailings[0].id)
-        return mail_frame(content.rendered, SAMPLE_READERS[visit.language])
+        return mail_frame(content.rendered, sample_reader(visit.language))
 
     @router.post("/duplicate")
     def duplicate(

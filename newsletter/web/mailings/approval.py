@@ -38,7 +38,7 @@ from newsletter.web.access import (
     SenderVisit,
     Visit,
 )
-from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -71,7 +71,7 @@ def approval_router(page: SendingPage) -> Router:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             rendered = page.workspace.preflight(session, issue, newsletter).rendered
-        return mail_frame(rendered, SAMPLE_READERS[visit.language])
+        return mail_frame(rendered, sample_reader(visit.language))
 
     @router.post(PATH + "/approval")
     def ask_approval(
@@ -169,7 +169,7 @@ def _show_review(
         last = last_sent(session, newsletter.id, besides=issue.id)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
-        reader = SAMPLE_READERS[visit.language]
+        reader = sample_reader(visit.language)
         return page.pages.show_to(
             visit,
             request,

@@ -17,7 +17,7 @@ from newsletter.mailings.audience import audience_figure
 from newsletter.mailings.orders import Order, place_order, review_order
 from newsletter.mailings.readiness import check_stored
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import SAMPLE_READERS, show_to_reader
+from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.mailings.choice import Choice, ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -120,7 +120,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
         )
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
-        reader = SAMPLE_READERS[visit.language]
+        reader = sample_reader(visit.language)
         return {
             "other_plan": plan not in {None, choice.plan()},
             "text": show_to_reader(review.rendered, reader, dark=False).text,

@@ -19,7 +19,7 @@ from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
 from newsletter.web.access import Visit, own
-from newsletter.web.issues.proof import SAMPLE_READERS, show_to_reader
+from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
@@ -65,7 +65,7 @@ class SendingPage:
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             preflight = self.workspace.preflight(session, issue, newsletter)
-            rendered, reader = preflight.rendered, SAMPLE_READERS[visit.language]
+            rendered, reader = preflight.rendered, sample_reader(visit.language)
             return self.pages.show_to(
                 visit,
                 request,

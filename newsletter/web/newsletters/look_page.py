@@ -42,7 +42,7 @@ from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead, 
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import SAMPLE_READERS, mail_frame, show_to_reader
+from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
 from newsletter.web.newsletters.look_form import LookForm
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
@@ -251,7 +251,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
                 rendered = page.render(session, row, look_of(row) if faults else look)
             except TemplateError:
                 rendered = _sample_mail(theme_of(look), row.language, settings.templates_dir)
-        reader = SAMPLE_READERS[language]
+        reader = sample_reader(language)
         if not by_script:
             return mail_frame(rendered, reader)
         unreadable = [
@@ -271,7 +271,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             rendered = page.render(session, row, look_of(row))
-        return mail_frame(rendered, SAMPLE_READERS[visit.language])
+        return mail_frame(rendered, sample_reader(visit.language))
 
 
 def _add_files(router: Router, engine: Engine, page: _LookPage) -> None:
@@ -301,7 +301,7 @@ def designs_router(settings: Settings) -> Router:
     def thumbnail(visit: AdministratorVisit, name: str) -> HTMLResponse:
         theme = theme_of(find_design(name).look)
         rendered = _sample_mail(theme, visit.language, settings.templates_dir)
-        shown = mail_frame(rendered, SAMPLE_READERS[visit.language])
+        shown = mail_frame(rendered, sample_reader(visit.language))
         shown.headers["Cache-Control"] = "private, max-age=3600"
         return shown
 

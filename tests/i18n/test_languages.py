@@ -1,0 +1,64 @@
+"""A language is a catalogue: one file more, and pages, mails and commands speak it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from newsletter.i18n.catalogue import FOLDER, Catalogue
+
+_PROGRAM = """
+import sys
+import newsletter
+newsletter.__path__.insert(0, sys.argv[1])
+from newsletter.errors import ListError
+from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
+from newsletter.web.pages import Pages
+from newsletter.settings import Settings
+
+korean = Language("ko")
+assert nearest_language("ko-KR", Language.ENGLISH) is korean
+print(ListError(msg("The list is empty."), remedy=msg("Choose a file.")).in_language(korean))
+pages = Pages(Settings(_env_file=None).templates_dir)
+print(pages.render("errors/failed.html", language=korean, kind="busy", said="")[:80])
+"""
+
+
+@pytest.mark.servers
+def test_another_language_is_one_catalogue(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "i18n")
+    (tmp_path / "i18n" / "ko.po").write_text(
+        'msgid ""\nmsgstr "Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
+        'msgid "The list is empty."\nmsgstr "목록이 비어 있습니다."\n',
+        encoding="utf-8",
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", _PROGRAM, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[0] == "목록이 비어 있습니다. Choose a file."
+
+
+def test_catalogues_are_read_as_babel_reads_them() -> None:
+    for path in FOLDER.glob("*.po"):
+        ours = Catalogue(path)
+        with path.open("rb") as source:
+            for entry in read_po(source, locale=path.stem):
+                if isinstance(entry.id, tuple):
+                    one, many = entry.id
+                    assert ours.ngettext(one, many, 5) == list(entry.string or [])[-1]
+                elif entry.id and entry.context:
+                    assert ours.pgettext(entry.context, str(entry.id)) == entry.string
+                elif entry.id:
+                    assert ours.gettext(str(entry.id)) == entry.string
