@@ -27,7 +27,7 @@ _ATTRIBUTES = ("placeholder", "aria-label", "title", "alt", "data-label")
 #: What is quoted as it is, or is marked as being in a language of its own.
 _QUOTED = {"code", "pre", "textarea", "script", "style", "time", "samp", "kbd"}
 #: Names, addresses, file names and terms that every language writes so.
-_ADDRESS = re.compile(r"\S*[@:/._=+]\S*|\b[A-Z0-9]{2,}s?\b|\b\w+-\w+\b")
+_ADDRESS = re.compile(r"#[0-9a-f]{6}\b|\S*[@:/._=+]\S*|\b[A-Z0-9]{2,}s?\b|\b\w+-\w+\b")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 #: What the showroom's people, mails and settings are called, and terms that no language translates.
 _DATA = {
