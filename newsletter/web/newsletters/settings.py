@@ -23,7 +23,7 @@ from newsletter.feedback.policy import (
     set_policy,
 )
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.publications import (
@@ -39,6 +39,11 @@ from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
+#: What the product's own templates are called; others by their folder's name.
+_STRUCTURES = {
+    "digest": pmsg("template", "Digest: a table of contents, chapters one below the other"),
+    "letter": pmsg("template", "Letter: one run of text"),
+}
 _Text = Annotated[str, Field(max_length=4000)]
 
 
@@ -115,7 +120,12 @@ class _Page:
             faults={
                 name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
             },
-            templates=[(name, name) for name in self._templates.names()],
+            templates=[
+                (name, _STRUCTURES[name].in_language(visit.language))
+                if name in _STRUCTURES
+                else (name, name)
+                for name in self._templates.names()
+            ],
             zones=sorted(available_timezones()),
             designs=DESIGNS,
             saved=request.query_params.get("said") == "saved",
