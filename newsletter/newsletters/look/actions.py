@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import NewsletterRow
-from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.images import encode_image, find_image, keep_image
 from newsletter.newsletters.look.contrast import find_unreadable
@@ -18,6 +18,7 @@ from newsletter.newsletters.look.model import (
     LookPicture,
     look_of,
     look_to_json,
+    look_version,
 )
 
 #: Pixels across that a logo is shown with at first, where it is not smaller.
@@ -38,8 +39,13 @@ def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
     return faults
 
 
-def change_look(session: Session, actor: Actor, newsletter_id: int, look: Look) -> bool:
+def change_look(
+    session: Session, actor: Actor, newsletter_id: int, look: Look, *, began_with: str = ""
+) -> bool:
     """Change a newsletter's look; return whether anything changed.
+
+    ``began_with`` is the version of the look that was seen when the change was begun; without it,
+    whatever is kept is replaced.
 
     Mail that was made stays as it is. An approval holds for the mail that was looked at: with
     another look it is another mail, which must be approved anew.
@@ -47,13 +53,22 @@ def change_look(session: Session, actor: Actor, newsletter_id: int, look: Look) 
     Raises:
         ContentError: A colour cannot be read on its background, or a picture is not kept here; the
             place names the field.
+        ConflictError: Somebody else changed the look since.
     """
     row = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     for field, fault in find_look_faults(session, look).items():
         raise ContentError(fault, place=Place(source="look", field=field))
-    before, after = look_to_json(look_of(row)), look_to_json(look)
+    kept = look_of(row)
+    before, after = look_to_json(kept), look_to_json(look)
     if before == after:
         return False
+    if began_with and look_version(kept) != began_with:
+        raise ConflictError(
+            msg("Somebody else changed the look meanwhile; yours is not saved."),
+            remedy=msg(
+                "Save once more to replace what they chose, or load the page again to see it."
+            ),
+        )
     row.look = after
     record_event(
         session,

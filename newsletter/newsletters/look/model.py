@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
@@ -216,6 +217,11 @@ def _shown(picture: LookPicture | None) -> ThemePicture | None:
     if picture is None:
         return None
     return ThemePicture(url=picture.url, alt=picture.alt, width=picture.width)
+
+
+def look_version(look: Look) -> str:
+    """Return what tells a look from every other."""
+    return sha256(json.dumps(look_to_json(look), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def look_of(newsletter: NewsletterRow) -> Look:

@@ -56,6 +56,7 @@ def _measures(look: Look, language: Language) -> dict[str, str]:
         "--mail-size": f"{look.size}px",
         "--mail-radius": f"{look.radius}px",
         "--mail-width": f"{look.width}px",
+        "--mail-logo-ground": look.palette.card,
     }
 
 

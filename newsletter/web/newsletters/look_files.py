@@ -6,7 +6,6 @@ Both have a version in their address: it changes with the look, so that browsers
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -17,7 +16,7 @@ from newsletter.database.engine import reading
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.images import find_image
-from newsletter.newsletters.look.model import LookPicture, look_of
+from newsletter.newsletters.look.model import LookPicture, look_of, look_version
 from newsletter.newsletters.look.properties import style_sheet
 from newsletter.newsletters.look.social_picture import social_picture
 from newsletter.newsletters.publications import Newsletter, find_newsletter
@@ -39,7 +38,7 @@ def look_picture_path(newsletter: Newsletter) -> str:
 
 
 def _picture_version(newsletter: Newsletter) -> str:
-    return sha256(repr(look_of(newsletter)).encode()).hexdigest()[:16]
+    return look_version(look_of(newsletter))
 
 
 def look_files_router(engine: Engine) -> Router:

@@ -9,7 +9,13 @@ from pydantic import BaseModel, Field
 
 from newsletter.i18n.messages import Message
 from newsletter.newsletters.look.designs import find_design
-from newsletter.newsletters.look.model import Look, LookPicture, look_to_json, read_look
+from newsletter.newsletters.look.model import (
+    Look,
+    LookPicture,
+    look_to_json,
+    look_version,
+    read_look,
+)
 from newsletter.rendering.palette import light_scheme
 
 _Short = Annotated[str, Field(max_length=300)]
@@ -36,8 +42,12 @@ _COLOURS = ("accent", "head", "page", "card", "text", "link")
 
 
 class LookForm(BaseModel):
-    """A look as its form has it; ``text_own`` and ``link_own`` say that a colour was chosen."""
+    """A look as its form has it; with the version of the look that it was begun from.
 
+    ``text_own`` and ``link_own`` say that a colour was chosen.
+    """
+
+    began: _Short = ""
     design: _Short = "standard"
     accent: _Short = ""
     head: _Short = ""
@@ -76,6 +86,7 @@ class LookForm(BaseModel):
             values[name] = kept[name]
         return cls(
             **values,
+            began=look_version(look),
             text_own=own["text"],
             link_own=own["link"],
             size=str(look.size),
@@ -91,6 +102,10 @@ class LookForm(BaseModel):
             header_alt=look.header.alt if look.header else "",
         )
 
+    def beginning_with(self, look: Look) -> LookForm:
+        """Return the form as a change of what is kept now."""
+        return self.model_copy(update={"began": look_version(look)})
+
     def in_design(self, name: str) -> LookForm:
         """Return the form in a design's colours, fonts and forms, its texts and pictures kept.
 
@@ -98,7 +113,16 @@ class LookForm(BaseModel):
             NotFoundError: There is no such design.
         """
         begun = LookForm.of(find_design(name).look)
-        kept = ("tagline", "footer", "social", "logo_url", "logo_alt", "logo_width", "header_url")
+        kept = (
+            "began",
+            "tagline",
+            "footer",
+            "social",
+            "logo_url",
+            "logo_alt",
+            "logo_width",
+            "header_url",
+        )
         return begun.model_copy(
             update={field: getattr(self, field) for field in (*kept, "header_alt")}
         )

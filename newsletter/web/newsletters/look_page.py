@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.errors import ContentError, TemplateError
+from newsletter.errors import ConflictError, ContentError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, pmsg
 from newsletter.issues.model import Issue, issue_from_json
@@ -121,6 +121,7 @@ class _LookPage:
         *,
         faults: Mapping[str, Message] | None = None,
         notice: str = "",
+        error: ConflictError | None = None,
     ) -> HTMLResponse:
         """Show what is kept, or what was typed."""
         with reading(self._engine) as session:
@@ -132,7 +133,8 @@ class _LookPage:
             visit,
             request,
             "newsletters/look.html",
-            status=400 if faults else 200,
+            status=409 if error else 400 if faults else 200,
+            error=error,
             newsletter=row,
             typed=form,
             look=look,
@@ -185,14 +187,22 @@ class _LookPage:
                 shown = shown.with_picture(name, picture)
         return shown, faults
 
+    def from_now_on(self, visit: Visit, form: LookForm) -> LookForm:
+        """Return a form as a change of what is kept now."""
+        with reading(self._engine) as session:
+            return form.beginning_with(look_of(newsletter_of(session, visit)))
+
     def save(self, visit: Visit, request: Request, form: LookForm) -> Response:
         """Save what was typed, or show what is wrong with it."""
         look, faults = form.read()
-        with transaction(self._engine) as session:
-            row = newsletter_of(session, visit)
-            faults = faults or find_look_faults(session, look)
-            if not faults:
-                change_look(session, visit.actor, row.id, look)
+        try:
+            with transaction(self._engine) as session:
+                row = newsletter_of(session, visit)
+                faults = faults or find_look_faults(session, look)
+                if not faults:
+                    change_look(session, visit.actor, row.id, look, began_with=form.began)
+        except ConflictError as error:
+            return self.show(visit, request, self.from_now_on(visit, form), error=error)
         if faults:
             return self.show(visit, request, form, faults=faults)
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
@@ -290,7 +300,8 @@ def _add_files(router: Router, engine: Engine, page: _LookPage) -> None:
             look = look_from_file(file.file.read(LARGEST_FILE + 1), source=name)
         except ContentError as error:
             return page.show(visit, request, faults={"file": error.message})
-        return page.show(visit, request, LookForm.of(look), notice="unsaved")
+        form = page.from_now_on(visit, LookForm.of(look))
+        return page.show(visit, request, form, notice="unsaved")
 
 
 def designs_router(settings: Settings) -> Router:

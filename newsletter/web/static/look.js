@@ -2,7 +2,7 @@
 const form = document.getElementById("look"), frame = document.getElementById("preview");
 const state = document.getElementById("look-state");
 const undo = document.getElementById("undo"), redo = document.getElementById("redo");
-const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(tagline|footer|social|logo_.*|header_.*)$/;
+const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
 let view = "desktop", waiting = false, asking = false;
 
 /** What the form holds, without files and what names its sender. */

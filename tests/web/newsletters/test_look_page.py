@@ -142,6 +142,23 @@ def test_a_look_goes_from_one_place_to_another_as_a_file(stage: Stage, sign_in: 
     assert client.get(f"{_LOOK}/export").json()["design"] == "standard"
 
 
+def test_who_saves_second_is_told_and_may_replace(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    mine = _form(accent="#0a5c36", csrf=csrf)
+    client.post(_LOOK, data=_form(accent="#7a1f2b", csrf=csrf))
+
+    told = client.post(_LOOK, data=mine)
+
+    assert told.status_code == 409
+    assert 'value="#0a5c36"' in told.text
+    assert _kept(stage).palette.accent == "#7a1f2b"
+    again = re.search(r'name="began" value="(\w+)"', told.text)
+    assert again is not None
+    assert client.post(_LOOK, data=mine | {"began": again[1]}).status_code == 200
+    assert _kept(stage).palette.accent == "#0a5c36"
+
+
 def test_only_administrators_change_a_look(sign_in: SignIn, stage: Stage) -> None:
     client = sign_in("editor@example.jp", Role.EDITOR)
     assert client.get(_LOOK).status_code == 403
