@@ -78,6 +78,8 @@ class Action(StrEnum):
     SESSION_END = "session.end"
     SESSION_REFUSE = "session.refuse"
     SESSION_REVOKE = "session.revoke"
+    SNIPPET_DELETE = "snippet.delete"
+    SNIPPET_SAVE = "snippet.save"
     SUBSCRIBER_ERASE = "subscriber.erase"
     SUBSCRIBER_EXPORT = "subscriber.export"
     SUBSCRIBER_IMPORT = "subscriber.import"

@@ -20,6 +20,7 @@ from newsletter.cli import (
     operations,
     running,
     segments,
+    snippets,
     subscribers,
 )
 from newsletter.cli.bounces import bounce_app
@@ -50,6 +51,7 @@ issues.app.command("ask")(decisions.ask_approval)
 issues.app.command("approve")(decisions.give_approval)
 issues.app.command("return")(decisions.return_issue)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)

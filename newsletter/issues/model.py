@@ -436,13 +436,18 @@ class Issue:
 _ADAPTER: TypeAdapter[Issue] = TypeAdapter(Issue)
 
 
-_BLOCK_ADAPTER: TypeAdapter[Block] = TypeAdapter(Block)
+_BLOCKS_ADAPTER: TypeAdapter[tuple[Block, ...]] = TypeAdapter(tuple[Block, ...])
 
 
-def block_to_json(block: Block) -> dict[str, Any]:
-    """Return a block as JSON-ready values."""
-    value: dict[str, Any] = _BLOCK_ADAPTER.dump_python(block, mode="json")
+def blocks_to_json(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
+    """Return blocks as JSON-ready values."""
+    value: list[dict[str, Any]] = _BLOCKS_ADAPTER.dump_python(blocks, mode="json")
     return value
+
+
+def blocks_from_json(value: object) -> tuple[Block, ...]:
+    """Return the blocks that `blocks_to_json` wrote."""
+    return _BLOCKS_ADAPTER.validate_python(value)
 
 
 def issue_to_json(issue: Issue) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
@@ -75,6 +75,9 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         website_url=newsletter.website_url,
         contact_url=newsletter.contact_url,
         time_zone=newsletter.time_zone,
+        snippets=tuple(
+            (row.name, blocks_from_json(row.content["blocks"])) for row in newsletter.snippets
+        ),
         theme=theme_of(look_of(newsletter)),
     )
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from newsletter.i18n.language import Language
 from newsletter.issues.calendars import CalendarFile
+from newsletter.issues.model import Block
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
 
 
@@ -70,4 +71,6 @@ class Publisher:
     website_url: str = ""
     contact_url: str = ""
     time_zone: str = "Asia/Tokyo"
+    #: Blocks that issues put in by name.
+    snippets: tuple[tuple[str, tuple[Block, ...]], ...] = ()
     theme: Theme = DEFAULT_THEME

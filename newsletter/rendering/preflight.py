@@ -12,6 +12,7 @@ from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import find_url_fault
 from newsletter.issues.model import Issue
+from newsletter.issues.snippets import resolve_snippets
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
@@ -52,6 +53,7 @@ def run_preflight(
     Raises:
         NotFoundError: There is no such template.
     """
+    issue = resolve_snippets(issue, dict(publisher.snippets))
     findings = [*check_issue(issue), *more]
     try:
         rendered = render_issue(

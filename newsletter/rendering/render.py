@@ -21,6 +21,7 @@ from newsletter.issues.model import Anchor, Contents, Event, Inline, Issue, Merg
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
+from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,
@@ -52,6 +53,7 @@ def render_issue(
     templates = templates_in(templates_dir)
     templates.check(template)
     marks = SlotMarks()
+    issue = resolve_snippets(issue, dict(publisher.snippets))
     issue = rewrite_issue(issue, text=without_controls)
     preheader = issue.preheader or derived_preheader(issue)
     issue = rewrite_issue(issue, field=partial(_marked, marks))

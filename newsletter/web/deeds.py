@@ -59,6 +59,8 @@ DEEDS: Mapping[Action, Message] = {
     Action.RELAY_RELEASE: msg("Relay let go"),
     Action.SEGMENT_DELETE: msg("Segment deleted"),
     Action.SEGMENT_SAVE: msg("Segment saved"),
+    Action.SNIPPET_DELETE: msg("Snippet deleted"),
+    Action.SNIPPET_SAVE: msg("Snippet saved"),
     Action.SESSION_BEGIN: msg("Signed in"),
     Action.SESSION_END: msg("Signed out"),
     Action.SESSION_REFUSE: msg("Sign-in refused"),

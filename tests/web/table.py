@@ -46,6 +46,7 @@ SIGNED_IN_PAGES = {
     "/newsletters": ["/newsletters"],
     "/newsletters/new": ["/newsletters/new"],
     "/newsletters/{newsletter}/settings": ["/newsletters/digest/settings"],
+    "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
     "/newsletters/{newsletter}/look": ["/newsletters/digest/look"],
     "/newsletters/{newsletter}/issues": [
         "/newsletters/digest/issues",

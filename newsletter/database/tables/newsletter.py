@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
+from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
@@ -50,3 +51,7 @@ class NewsletterRow(Base):
     count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
     look: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[Instant] = mapped_column(default=now)
+    #: Read with the newsletter: whatever renders an issue needs them, with or without a session.
+    snippets: Mapped[list[SnippetRow]] = relationship(
+        lazy="selectin", order_by=SnippetRow.name, viewonly=True
+    )

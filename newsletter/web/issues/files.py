@@ -15,7 +15,7 @@ from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
 from newsletter.issues.drafts import DraftConflictError, get_draft, save_draft
 from newsletter.issues.files import FILE_KINDS
 from newsletter.issues.markdown_writer import blocks_to_markdown
-from newsletter.issues.model import block_to_json
+from newsletter.issues.model import blocks_to_json
 from newsletter.issues.stored_files import (
     LARGEST_FILE,
     file_block,
@@ -90,7 +90,7 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
             block = file_block(upload, settings.public_url.rstrip("/") + path)
             if by_script:
                 written = blocks_to_markdown([block])
-                return JSONResponse({"markdown": written, "block": block_to_json(block)})
+                return JSONResponse({"markdown": written, "block": blocks_to_json((block,))[0]})
             issue = place_block(draft.issue, place, block)
             with transaction(engine) as session:
                 save_draft(session, began_with(draft, revision), issue, author=visit.address)

@@ -1,0 +1,99 @@
+"""``newsletter snippet``: blocks that issues put in by name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+
+app = typer.Typer(no_args_is_help=True, help="Keep snippets, which issues put in by name.")
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the snippets, and how many drafts and issues use each."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.snippets import list_snippets
+
+    with reading(open_database(settings_of(context))) as session:
+        found = list_snippets(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json([{"name": s.name, "text": s.text, "uses": len(s.uses)} for s in found])
+        return
+    table = Table(_("Name"), _("Uses"), box=None)
+    for snippet in found:
+        table.add_row(escape(snippet.name), str(len(snippet.uses)))
+    console.print(table if found else _("There is no snippet yet."))
+
+
+@app.command()
+def save(
+    context: typer.Context,
+    name: str,
+    file: Annotated[Path, typer.Argument(help="Its Markdown; - for standard input.")],
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Keep a snippet, in place of an earlier one of that name; what was sent stays as it was."""
+    from rich.markup import escape
+
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.snippets import find_snippet_number, save_snippet
+
+    text = _read(file)
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+        number = find_snippet_number(session, newsletter_id, name)
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        row = save_snippet(session, actor, newsletter_id, name=name, text=text, number=number)
+        kept = row.name
+    console.print(f":::snippet {escape(kept)}", markup=False)
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=str(error)),
+            place=Place(source=str(file)),
+        ) from None
+
+
+@app.command()
+def delete(
+    context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """Delete a snippet that no draft uses; what was sent stays as it was."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.snippets import delete_snippet, find_snippet_number
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+        number = find_snippet_number(session, newsletter_id, name)
+    if number is None:
+        raise NotFoundError(msg("There is no such snippet."))
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        delete_snippet(session, actor, newsletter_id, number)

@@ -1,0 +1,115 @@
+"""Snippets: blocks that a newsletter keeps under a name, put in where an issue names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from newsletter.errors import ContentError
+from newsletter.i18n.messages import msg
+from newsletter.issues.markdown import read_body
+from newsletter.issues.model import (
+    Block,
+    Button,
+    Columns,
+    Comment,
+    Contact,
+    Contents,
+    Event,
+    File,
+    Gallery,
+    Heading,
+    Issue,
+    ListBlock,
+    Paragraph,
+    Picture,
+    Quotation,
+    Snippet,
+    Table,
+    ThematicBreak,
+    Verbatim,
+)
+from newsletter.issues.outline import to_outline, with_outline
+from newsletter.issues.walking import walk_blocks, walk_placed_blocks
+
+Snippets = Mapping[str, tuple[Block, ...]]
+
+
+def read_snippet(text: str) -> tuple[Block, ...]:
+    """Read the Markdown of a snippet.
+
+    Raises:
+        ContentError: It is empty, or holds a heading of a part, a table of contents or a snippet;
+            so none can lead back to itself.
+    """
+    blocks = read_body(text, source="snippet")
+    if not blocks:
+        raise ContentError(msg("The snippet is empty."), remedy=msg("Write what it is to say."))
+    for block in walk_blocks(blocks):
+        if isinstance(block, Snippet | Contents):
+            raise ContentError(
+                msg("A snippet holds another snippet, or a table of contents."),
+                remedy=msg("Write its words themselves."),
+            )
+    return blocks
+
+
+def resolve_snippets(issue: Issue, snippets: Snippets) -> Issue:
+    """Return the issue with the blocks of each snippet in its place; unknown ones stay."""
+    if not any(isinstance(block, Snippet) for _place, block in walk_placed_blocks(issue)):
+        return issue
+    resolved = _Resolver(snippets)
+    parts = tuple(replace(part, body=resolved.blocks(part.body)) for part in to_outline(issue))
+    return with_outline(replace(issue, lead=resolved.blocks(issue.lead)), parts)
+
+
+class _Resolver:
+    def __init__(self, snippets: Snippets) -> None:
+        self._snippets = snippets
+
+    def blocks(self, blocks: Iterable[Block]) -> tuple[Block, ...]:
+        return tuple(inner for block in blocks for inner in self._block(block))
+
+    def _block(self, block: Block) -> Iterator[Block]:
+        match block:
+            case Snippet(name=name):
+                yield from self._snippets.get(name, (block,))
+            case Quotation(blocks=inner):
+                yield replace(block, blocks=self.blocks(inner))
+            case ListBlock(items=items):
+                yield replace(block, items=tuple(map(self.blocks, items)))
+            case Columns(left=left, right=right):
+                yield Columns(left=_single(self.blocks(left)), right=_single(self.blocks(right)))
+            case (
+                Paragraph()
+                | Heading()
+                | Picture()
+                | Gallery()
+                | Button()
+                | File()
+                | Event()
+                | Contact()
+                | Contents()
+                | Verbatim()
+                | ThematicBreak()
+                | Table()
+                | Comment()
+            ):
+                yield block
+            case _:
+                assert_never(block)
+
+
+def _single(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return what stands in a column; columns of a snippet go below each other there."""
+    return tuple(
+        inner
+        for block in blocks
+        for inner in ((*block.left, *block.right) if isinstance(block, Columns) else (block,))
+    )
+
+
+def names_snippet(issue: Issue, name: str) -> bool:
+    """Whether an issue puts a snippet in."""
+    return any(block == Snippet(name=name) for _place, block in walk_placed_blocks(issue))

@@ -1,0 +1,209 @@
+"""A newsletter's snippets: kept, listed, and where they are used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, cast, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
+from newsletter.database.types import now
+from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.markdown_writer import blocks_to_markdown
+from newsletter.issues.model import blocks_from_json, blocks_to_json, issue_from_json
+from newsletter.issues.snippets import names_snippet, read_snippet
+
+#: Characters of a name, and snippets of one newsletter.
+_LONGEST_NAME, _MOST = 80, 200
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """A draft or issue that puts a snippet in; a draft by its number, an issue by its slug."""
+
+    title: str
+    draft_id: int | None = None
+    issue: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptSnippet:
+    """A snippet with its Markdown; ``version`` is what the next change must name."""
+
+    id: int
+    name: str
+    text: str
+    version: int
+    uses: tuple[Use, ...]
+
+
+def list_snippets(session: Session, newsletter_id: int) -> tuple[KeptSnippet, ...]:
+    """Return a newsletter's snippets by name, with where each is used."""
+    rows = session.scalars(
+        select(SnippetRow)
+        .where(SnippetRow.newsletter_id == newsletter_id)
+        .order_by(SnippetRow.name, SnippetRow.id)
+    ).all()
+    return tuple(
+        KeptSnippet(
+            id=row.id,
+            name=row.name,
+            text=blocks_to_markdown(blocks_from_json(row.content["blocks"])),
+            version=row.version,
+            uses=find_uses(session, newsletter_id, row.name),
+        )
+        for row in rows
+    )
+
+
+def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[Use, ...]:
+    """Return the drafts and issues that put a snippet in, newest first."""
+    drafts = session.scalars(
+        select(DraftRow)
+        .where(DraftRow.newsletter_id == newsletter_id, _names_one(DraftRow.content))
+        .order_by(DraftRow.id.desc())
+    )
+    issues = session.scalars(
+        select(IssueRow)
+        .where(IssueRow.newsletter_id == newsletter_id, _names_one(IssueRow.content))
+        .order_by(IssueRow.id.desc())
+    )
+    return (
+        *(
+            Use(title=draft.content["title"], draft_id=draft.id)
+            for draft in drafts
+            if names_snippet(issue_from_json(draft.content), name)
+        ),
+        *(
+            Use(title=issue.title, issue=issue.slug)
+            for issue in issues
+            if names_snippet(issue_from_json(issue.content), name)
+        ),
+    )
+
+
+def _names_one(content: InstrumentedAttribute[dict[str, Any]]) -> ColumnElement[bool]:
+    """Whether an issue's JSON may have a snippet of any name in it."""
+    return cast(content, Text).like('%"snippet"%')
+
+
+def save_snippet(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    *,
+    name: str,
+    text: str,
+    number: int | None = None,
+    version: int | None = None,
+) -> SnippetRow:
+    """Keep a snippet, a new one or in place of that of a number; what was sent stays as it was.
+
+    An issue that was approved and puts it in is another mail from then on, which must be approved
+    anew.
+
+    Raises:
+        ContentError: Its name or its text is none; the place names the field.
+        ConflictError: Another has the name, somebody changed it since ``version``, drafts use it by
+            its old name, or there are too many.
+        NotFoundError: There is none of that number.
+    """
+    name = " ".join(_NOT_IN_NAMES.sub(" ", name).split())
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise ContentError(
+            msg("A snippet's name has 1 to {limit} characters.", limit=_LONGEST_NAME),
+            place=Place(source="snippet", field="name"),
+        )
+    content = {"blocks": blocks_to_json(read_snippet(text))}
+    # One at a time, or two of one name pass the check below.
+    session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+    row = _row_to_write(session, newsletter_id, number, version)
+    same_name = select(SnippetRow.id).where(
+        SnippetRow.newsletter_id == newsletter_id, SnippetRow.name == name
+    )
+    if (known := session.scalar(same_name)) is not None and known != row.id:
+        raise ConflictError(
+            msg("There is a snippet “{name}” already.", name=name),
+            remedy=msg("Change that one, or choose another name."),
+        )
+    if row.name and row.name != name:
+        _demand_unused(session, newsletter_id, row.name)
+    row.name, row.content, row.updated_at = name, content, now()
+    session.add(row)
+    session.flush()
+    record_event(
+        session,
+        actor,
+        Action.SNIPPET_SAVE,
+        object=f"snippet {name}",
+        newsletter_id=newsletter_id,
+        details={"text": text[:2000]},
+    )
+    return row
+
+
+def _row_to_write(
+    session: Session, newsletter_id: int, number: int | None, version: int | None
+) -> SnippetRow:
+    if number is None:
+        kept = select(SnippetRow.id).where(SnippetRow.newsletter_id == newsletter_id)
+        if len(session.scalars(kept).all()) >= _MOST:
+            raise ConflictError(msg("A newsletter has at most {limit} snippets.", limit=_MOST))
+        return SnippetRow(newsletter_id=newsletter_id, name="")
+    row = _find(session, newsletter_id, number)
+    if version is not None and row.version != version:
+        raise ConflictError(
+            msg("Somebody else changed this snippet in between."),
+            remedy=msg("Load the page again, and change what it says now."),
+        )
+    return row
+
+
+def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: int) -> None:
+    """Delete a snippet; what was sent stays as it was.
+
+    Raises:
+        ConflictError: A draft puts it in.
+        NotFoundError: There is none of that number.
+    """
+    row = _find(session, newsletter_id, number)
+    _demand_unused(session, newsletter_id, row.name)
+    session.delete(row)
+    record_event(
+        session,
+        actor,
+        Action.SNIPPET_DELETE,
+        object=f"snippet {row.name}",
+        newsletter_id=newsletter_id,
+    )
+
+
+def find_snippet_number(session: Session, newsletter_id: int, name: str) -> int | None:
+    """Return the number of the snippet of a name."""
+    return session.scalar(
+        select(SnippetRow.id).where(
+            SnippetRow.newsletter_id == newsletter_id, SnippetRow.name == name
+        )
+    )
+
+
+def _find(session: Session, newsletter_id: int, number: int) -> SnippetRow:
+    row = session.get(SnippetRow, number)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("There is no such snippet."))
+    return row
+
+
+def _demand_unused(session: Session, newsletter_id: int, name: str) -> None:
+    drafts = [use for use in find_uses(session, newsletter_id, name) if use.draft_id]
+    if drafts:
+        raise ConflictError(
+            msg("The draft “{title}” uses this snippet.", title=drafts[0].title),
+            remedy=msg("Take it out there first."),
+        )

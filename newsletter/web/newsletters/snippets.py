@@ -1,0 +1,90 @@
+"""A newsletter's snippets on one page: each can be changed, deleted, and a new one made."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, ContentError, NewsletterError
+from newsletter.newsletters.snippets import delete_snippet, list_snippets, save_snippet
+from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+_Name = Annotated[str, Form(max_length=200)]
+_Text = Annotated[str, Form(max_length=100_000)]
+
+
+def snippets_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of snippets."""
+    router = Router(prefix="/newsletters/{newsletter}/snippets")
+
+    def _show(
+        visit: Visit,
+        request: Request,
+        *,
+        error: NewsletterError | None = None,
+        typed: tuple[int | None, str, str] | None = None,
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            snippets = list_snippets(session, row.id)
+        return pages.show_to(
+            visit,
+            request,
+            "newsletters/snippets.html",
+            status=400 if error else 200,
+            newsletter=row,
+            snippets=snippets,
+            error=error,
+            typed=typed,
+            saved=request.query_params.get("said") == "saved",
+        )
+
+    @router.get("")
+    def show_snippets(visit: EditorVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request)
+
+    @router.post("")
+    def save(
+        newsletter: str,
+        visit: EditorVisit,
+        request: Request,
+        name: _Name = "",
+        text: _Text = "",
+        number: Annotated[int | None, Form(ge=1)] = None,
+        version: Annotated[int | None, Form(ge=1)] = None,
+    ) -> Response:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+        try:
+            with transaction(engine) as session:
+                save_snippet(
+                    session,
+                    visit.actor,
+                    row.id,
+                    name=name,
+                    text=text.replace("\r\n", "\n"),
+                    number=number,
+                    version=version,
+                )
+        except (ContentError, ConflictError) as error:
+            return _show(visit, request, error=error, typed=(number, name, text))
+        return RedirectResponse(f"/newsletters/{newsletter}/snippets?said=saved", status_code=303)
+
+    @router.post("/{number}/delete")
+    def delete(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+        try:
+            with transaction(engine) as session:
+                delete_snippet(session, visit.actor, row.id, number)
+        except ConflictError as error:
+            return _show(visit, request, error=error)
+        return RedirectResponse(f"/newsletters/{newsletter}/snippets", status_code=303)
+
+    return router

@@ -1,0 +1,56 @@
+"""An editor keeps a snippet, puts it into an issue by name, and sees where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from newsletter.database.engine import open_engine
+from newsletter.tokens import TokenSigner
+from tests.support.accessible import violations
+from tests.support.site import serving
+from tests.support.stage import set_stage
+from tests.web.issues.desk import PLAIN, Desk
+
+
+@pytest.fixture
+def desk(_servers: None, sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+    engine = open_engine(sqlite_url)
+    set_stage(engine)
+    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+        yield Desk(engine=engine, url=url)
+    engine.dispose()
+
+
+@pytest.fixture
+def page(desk: Desk, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="en")
+    opened = context.new_page()
+    desk.sign_in(opened)
+    yield opened
+    context.close()
+
+
+def test_a_snippet_is_kept_used_and_changed_on_one_page(desk: Desk, page: Page) -> None:
+    here = f"{desk.url}/newsletters/digest/snippets"
+    page.goto(here)
+    page.get_by_label("Name").fill("窓口")
+    page.get_by_label("Text (Markdown)").fill("# 見出し")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Text (Markdown)")).to_have_value("# 見出し")
+    page.get_by_label("Text (Markdown)").fill(":::contact\nphone: 042-000-0000\n:::")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Not used yet")).to_be_visible()
+
+    desk.bring_in(page, f"{PLAIN}\n:::snippet 窓口\n")
+    expect(page.frame_locator("#mail").get_by_role("link", name="042-000-0000")).to_be_visible()
+
+    page.goto(here)
+    expect(page.get_by_role("link", name="十二月号")).to_be_visible()
+    page.get_by_text("Delete 窓口").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("uses this snippet")).to_be_visible()
+    assert violations(page) == []
