@@ -27,6 +27,7 @@ from newsletter.mailings.planning import plan_mailing, plan_restored
 from newsletter.mailings.schedule import start_due_mailings
 from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
+from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.lists.uploads import forget_old
 from workers import lists, recovery
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
 #: About every minute.
-_COMMENT_ROUNDS = 30
+_MINUTE_ROUNDS = 30
 #: About every hour.
 _TIDY_ROUNDS = 1800
 
@@ -67,7 +68,9 @@ def go(services: Services) -> None:
         )
     with apart("the judgement of bounces"):
         _judge_bounces(services)
-    if mark.rounds % _COMMENT_ROUNDS == 0:
+    if mark.rounds % _MINUTE_ROUNDS == 0:
+        with apart("the drafts that open by themselves"):
+            open_due_drafts(services.engine)
         with apart("the mail about comments"):
             mail_comments(services.engine, _post(services))
     if mark.rounds % _RETENTION_ROUNDS == 0:

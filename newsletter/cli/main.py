@@ -18,6 +18,7 @@ from newsletter.cli import (
     keys,
     looks,
     operations,
+    reuse,
     running,
     segments,
     snippets,
@@ -50,6 +51,10 @@ issues.app.command("duplicate")(decisions.duplicate)
 issues.app.command("ask")(decisions.ask_approval)
 issues.app.command("approve")(decisions.give_approval)
 issues.app.command("return")(decisions.return_issue)
+issues.app.command("search")(reuse.search)
+issues.app.command("keep")(reuse.keep)
+issues.app.command("start")(reuse.start)
+issues.app.command("patterns")(reuse.show_patterns)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)

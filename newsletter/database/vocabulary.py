@@ -149,6 +149,17 @@ class RevisionKind(StrEnum):
     RESTORED = "restored"
 
 
+class Every(StrEnum):
+    """How often a newsletter appears."""
+
+    WEEK = "week"
+    TWO_WEEKS = "two-weeks"
+    #: On a day of the month, or its last where it is shorter.
+    MONTH_DAY = "month-day"
+    #: On a weekday of the month, such as the second Tuesday.
+    MONTH_WEEKDAY = "month-weekday"
+
+
 class Role(StrEnum):
     """What an account may do; each is granted for one newsletter or for all."""
 

@@ -17,6 +17,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.search import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
 from newsletter.issues.store import default_slug, find_issue, save_issue
@@ -89,6 +90,7 @@ def create_draft(
         newsletter_id=newsletter_id,
         issue_id=issue_id,
         content=issue_to_json(issue),
+        words=words_of(issue),
         template=template,
         author=author,
         import_report=report_to_json(report) if report else None,
@@ -181,6 +183,7 @@ def save_draft(
     """
     content, template = issue_to_json(issue), draft.template if template is None else template
     values = {"content": content, "template": template, "author": author, "updated_at": now()}
+    values["words"] = words_of(issue)
     if issue != draft.issue or template != draft.template:
         if draft.issue_id is not None:
             refuse_change(session, session.get_one(IssueRow, draft.issue_id))

@@ -14,13 +14,20 @@ from newsletter.issues.model import Issue
 
 
 def start_from(
-    session: Session, newsletter_id: int, issue: Issue, *, author: str, template: str = ""
+    session: Session,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    author: str,
+    template: str = "",
+    day: date | None = None,
 ) -> Draft:
     """Begin a draft with an issue's content, its date, number and title moved on.
 
-    See `following` for how; the table of contents and the template stay.
+    See `following` for how; the table of contents and the template stay. ``day`` is its date where
+    that is known already.
     """
-    moved = following(issue, _editions(session, newsletter_id))
+    moved = following(issue, _editions(session, newsletter_id), day=day)
     return create_draft(session, newsletter_id, moved, author=author, template=template)
 
 

@@ -30,7 +30,7 @@ class Edition:
     number: str
 
 
-def following(issue: Issue, editions: Sequence[Edition]) -> Issue:
+def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = None) -> Issue:
     """Return an issue as the newsletter's next edition.
 
     Date and number follow the newest edition, at the distance that is usual. Where title, masthead
@@ -39,10 +39,11 @@ def following(issue: Issue, editions: Sequence[Edition]) -> Issue:
     Args:
         issue: What the next one begins with.
         editions: All of the newsletter's, ``issue`` among them, in any order.
+        day: Its date; at the distance that is usual when None.
     """
     own = Edition(date=issue.issue_date, number=issue.number)
     known = sorted({*editions, own}, key=lambda edition: edition.date)
-    day = next_date([edition.date for edition in known])
+    day = day or next_date([edition.date for edition in known])
     latest = next((edition for edition in reversed(known) if edition.number), own)
     number = next_number(latest.number, before=latest.date, after=day)
 

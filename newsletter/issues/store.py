@@ -13,6 +13,7 @@ from newsletter.database.types import now
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_to_json
+from newsletter.issues.search import words_of
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
 
@@ -47,6 +48,7 @@ def save_issue(
     row.language = read.issue.language
     row.template = read.template
     row.content = issue_to_json(read.issue)
+    row.words = words_of(read.issue)
     row.source = read.text
     row.source_format = read.format.value
     row.updated_at = now()

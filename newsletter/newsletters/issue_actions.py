@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
-from newsletter.issues import drafts, duplicating, store
+from newsletter.issues import drafts, duplicating, patterns, store
 from newsletter.issues.drafts import Draft
 from newsletter.issues.import_report import report_on
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.patterns import Pattern
 from newsletter.issues.sources import ReadIssue
 
 
@@ -80,6 +81,56 @@ def duplicate_issue(
     details = {"from": source} if source else {}
     _record(session, actor, Action.ISSUE_DUPLICATE, begun, **details, title=begun.issue.title)
     return begun
+
+
+def keep_pattern(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    name: str,
+    issue: Issue,
+    *,
+    template: str = "",
+) -> Pattern:
+    """Keep an issue as a pattern, in place of an earlier one of the same name.
+
+    Raises:
+        ListError: The name is empty or too long.
+    """
+    kept = patterns.keep_pattern(
+        session, newsletter_id, name, issue, author=actor.name, template=template
+    )
+    _record_pattern(session, actor, Action.PATTERN_KEEP, kept)
+    return kept
+
+
+def start_from_pattern(session: Session, actor: Actor, pattern: Pattern) -> Draft:
+    """Begin a draft of the next issue with what a pattern says."""
+    return duplicate_issue(
+        session,
+        actor,
+        pattern.newsletter_id,
+        issue_from_json(pattern.content),
+        template=pattern.template,
+        source=pattern.name,
+    )
+
+
+def delete_pattern(session: Session, actor: Actor, pattern: Pattern) -> None:
+    """Take a pattern away; what was begun with it stays."""
+    _record_pattern(session, actor, Action.PATTERN_DELETE, pattern)
+    patterns.delete_pattern(session, pattern)
+
+
+def _record_pattern(session: Session, actor: Actor, action: Action, pattern: Pattern) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"pattern {pattern.id}",
+        newsletter_id=pattern.newsletter_id,
+        details={"name": pattern.name},
+    )
 
 
 def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:

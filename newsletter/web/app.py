@@ -43,6 +43,7 @@ from newsletter.web.issues.images import images_router
 from newsletter.web.issues.issue_list import shelf_router
 from newsletter.web.issues.pictures import pictures_router
 from newsletter.web.issues.preview import viewing_router
+from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
@@ -210,6 +211,7 @@ def _include_writing(
     workspace, engine = sending.workspace, sending.engine
     drafts = DraftPages(workspace, pages)
     app.include_router(home_router(workspace, pages))
+    app.include_router(reuse_router(engine, pages))
     app.include_router(shelf_router(engine, pages))
     # Behind the shelf, whose new issue it would take for a number.
     app.include_router(sent_router(workspace, pages))

@@ -88,3 +88,18 @@ def test_the_next_issue_is_started_from_the_last(runner: CliRunner, sqlite_url: 
     assert (told["draft"], told["title"]) == (draft.id, draft.content["title"])
     assert "2026年12月号" in told["title"]
     assert told["number"] == "第9号"
+
+
+def test_a_pattern_is_kept_found_and_started_from(runner: CliRunner) -> None:
+    def run(*words: str) -> object:
+        found = runner.invoke(app, ["issue", *words, "--json"])
+        assert found.exit_code == 0, found.output
+        return json.loads(found.output)
+
+    assert run("patterns") == []
+    run("keep", "定例号")
+    assert [row["name"] for row in run("patterns")] == ["定例号"]  # type: ignore[attr-defined]
+    begun = run("start", "定例号")
+    assert "2026年12月号" in str(begun)
+    assert "受付票" in str(run("search", "受付票"))
+    assert runner.invoke(app, ["issue", "start", "無い"]).exit_code != 0

@@ -52,6 +52,8 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/issues",
         "/newsletters/weekly/issues",
     ],
+    "/newsletters/{newsletter}/patterns": ["/newsletters/digest/patterns"],
+    "/newsletters/{newsletter}/search": ["/newsletters/digest/search?q=窓口"],
     "/newsletters/{newsletter}/issues/new": ["/newsletters/digest/issues/new"],
     "/newsletters/{newsletter}/issues/{number}": [_ISSUE],
     "/newsletters/{newsletter}/drafts/{number}": [_DRAFT],

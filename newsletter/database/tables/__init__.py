@@ -41,6 +41,7 @@ from newsletter.database.tables.operation import (
     TallyRow,
     UnknownJournalRow,
 )
+from newsletter.database.tables.reuse import IssuePatternRow, RhythmRow
 from newsletter.database.tables.sending import (
     ApprovalRow,
     IssueCommentRow,
@@ -78,6 +79,7 @@ __all__ = [
     "IncidentRow",
     "InvitationRow",
     "IssueCommentRow",
+    "IssuePatternRow",
     "IssueRow",
     "JoinTallyRow",
     "ListImportRow",
@@ -92,6 +94,7 @@ __all__ = [
     "PulseRow",
     "RecoveryCodeRow",
     "RelayRow",
+    "RhythmRow",
     "RoleGrantRow",
     "SegmentRow",
     "SignInLimitRow",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -23,6 +23,7 @@ class DraftRow(Base):
     Attributes:
         issue_id: The issue it was published as, or opened from.
         revision: Counts saves; whoever saves names the one they began with.
+        words: All that it says, folded for searching; see `newsletter.issues.search`.
         author: Who saved last.
         import_report: How its text was read; None once an editor has seen to it.
     """
@@ -35,6 +36,7 @@ class DraftRow(Base):
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
     revision: Mapped[int] = mapped_column(default=1)
     content: Mapped[JsonObject]
+    words: Mapped[str] = mapped_column(Text, default="", server_default="")
     template: Mapped[str] = mapped_column(String(64), default="")
     author: Mapped[str] = mapped_column(String(320))
     import_report: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))

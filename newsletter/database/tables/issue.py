@@ -14,7 +14,10 @@ from newsletter.i18n.language import Language
 
 
 class IssueRow(Base):
-    """One edition of a newsletter; ``template`` is empty for the newsletter's default."""
+    """One edition of a newsletter; ``template`` is empty for the newsletter's default.
+
+    ``words`` is all that it says, folded for searching; see `newsletter.issues.search`.
+    """
 
     __tablename__ = "issue"
     __table_args__ = (UniqueConstraint("newsletter_id", "slug"),)
@@ -26,6 +29,7 @@ class IssueRow(Base):
     issue_date: Mapped[date]
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
     template: Mapped[str] = mapped_column(String(64), default="")
+    words: Mapped[str] = mapped_column(Text, default="", server_default="")
     content: Mapped[JsonObject]
     source: Mapped[str] = mapped_column(Text)
     source_format: Mapped[str] = mapped_column(String(16))

@@ -19,9 +19,10 @@ from newsletter.issues.days import check_day
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
+from newsletter.issues.patterns import list_patterns
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources import ReadIssue, read_issue
-from newsletter.issues.store import get_issue
+from newsletter.issues.store import get_issue, list_issues
 from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
@@ -79,6 +80,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
+            patterns, issues = list_patterns(session, row.id), list_issues(session, row.id)
         values = {"title": "", "date": _today(row).isoformat(), "text": ""} | typed
         return pages.show_to(
             visit,
@@ -89,6 +91,8 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             error=error,
             excerpt=_excerpt(values["text"], error),
             typed=values,
+            patterns=patterns,
+            last=issues[0] if issues else None,
         )
 
     @router.get("/newsletters/{newsletter}/issues/new")

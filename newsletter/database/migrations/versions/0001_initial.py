@@ -60,6 +60,8 @@ _TABLES = (
     "issue_comment",
     "list_piece",
     "list_problems",
+    "issue_pattern",
+    "rhythm",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -389,6 +391,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("language", sa.String(32), nullable=False),
         sa.Column("template", sa.String(length=64), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("source_format", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -615,6 +618,42 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.UniqueConstraint("issue_id", "digest", name=op.f("uq_approval_issue_id_digest")),
     )
     op.create_table(
+        "issue_pattern",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("template", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_issue_pattern_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_pattern")),
+        sa.UniqueConstraint(
+            "newsletter_id", "name", name=op.f("uq_issue_pattern_newsletter_id_name")
+        ),
+    )
+    op.create_table(
+        "rhythm",
+        sa.Column("newsletter_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("every", sa.String(32), nullable=False),
+        sa.Column("weekday", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ordinal", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("days_before", sa.Integer(), server_default="7", nullable=False),
+        sa.Column("pattern_id", _ID, nullable=True),
+        sa.Column("next_on", sa.Date(), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_rhythm_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["pattern_id"], ["issue_pattern.id"], name=op.f("fk_rhythm_pattern_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_rhythm")),
+    )
+    op.create_index(op.f("ix_rhythm_next_on"), "rhythm", ["next_on"], unique=False)
+    op.create_table(
         "issue_comment",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("issue_id", _ID, nullable=False),
@@ -650,6 +689,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("issue_id", _ID, nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
         sa.Column("template", sa.String(length=64), nullable=False),
         sa.Column("author", sa.String(length=320), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,148 @@
+"""``newsletter issue search``, ``keep``, ``start``, ``patterns``: finding and reusing issues."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+
+PatternName = Annotated[str, typer.Argument(help="The pattern's name.")]
+
+
+def search(
+    context: typer.Context,
+    words: Annotated[str, typer.Argument(help="What the issue says; parts of words, too.")],
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """Search all issues and drafts, down to the item."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.issues.search import search_issues
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        hits = search_issues(session, find_newsletter(session, newsletter).id, words)
+    if json:
+        print_json(
+            [
+                {
+                    "title": hit.title,
+                    "date": hit.issue_date.isoformat(),
+                    "part": hit.anchor,
+                    "heading": hit.heading,
+                    "passage": "".join(hit.passage),
+                    "draft": hit.draft_id,
+                    "sent": hit.sent,
+                }
+                for hit in hits
+            ]
+        )
+        return
+    if not hits:
+        console.print(_("No issue contains this."))
+    for hit in hits:
+        before, found, after = map(escape, hit.passage)
+        console.print(f"{hit.issue_date} [bold]{escape(hit.heading or hit.title)}[/]")
+        console.print(f"  {before}[reverse]{found}[/]{after}")
+
+
+def keep(
+    context: typer.Context,
+    name: PatternName,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Keep an issue as a pattern that other issues begin with."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.model import issue_from_json
+    from newsletter.issues.store import find_issue
+    from newsletter.newsletters.issue_actions import keep_pattern
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+        stored = find_issue(session, row.id, issue)
+    actor = find_actor(engine, as_, Permission.WRITE, row.id)
+    with transaction(engine) as session:
+        kept = keep_pattern(
+            session,
+            actor,
+            row.id,
+            name,
+            issue_from_json(stored.content),
+            template=stored.template,
+        )
+        number, called = kept.id, kept.name
+    if json:
+        print_json({"pattern": number, "name": called})
+        return
+    console.print(_("Pattern {name} was kept.", name=called), markup=False)
+
+
+def start(
+    context: typer.Context,
+    name: PatternName,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Start the next issue as a draft from a pattern."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.patterns import find_pattern
+    from newsletter.newsletters.issue_actions import start_from_pattern
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, Permission.WRITE, row.id)
+    with transaction(engine) as session:
+        draft = start_from_pattern(session, actor, find_pattern(session, row.id, name))
+    if json:
+        print_json({"draft": draft.id, "title": draft.issue.title})
+        return
+    console.print(
+        _(
+            "Draft {draft} of {date}: {title}",
+            draft=draft.id,
+            date=draft.issue.issue_date,
+            title=draft.issue.title,
+        ),
+        markup=False,
+    )
+
+
+def show_patterns(
+    context: typer.Context, newsletter: NewsletterName = None, json: Json = False
+) -> None:
+    """List the patterns that issues can begin with."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.issues.patterns import list_patterns
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        rows = list_patterns(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json([{"pattern": row.id, "name": row.name, "author": row.author} for row in rows])
+        return
+    if not rows:
+        console.print(_("There is no pattern yet. Keep one: newsletter issue keep NAME"))
+    for row in rows:
+        console.print(row.name, markup=False)

@@ -1,0 +1,240 @@
+"""Rhythm: on which dates a newsletter appears, and the drafts that open by themselves before them.
+
+A draft opens in the transaction that moves the rhythm to its next date, and only where that still
+stands where it was read: of two hosts, or after a kill, each date opens exactly one draft.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, exists, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    DraftRow,
+    IssuePatternRow,
+    IssueRow,
+    NewsletterRow,
+    RhythmRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Every
+from newsletter.errors import ListError
+from newsletter.i18n.messages import msg
+from newsletter.issues.drafts import create_draft
+from newsletter.issues.duplicating import start_from
+from newsletter.issues.model import Issue, issue_from_json
+
+#: A rhythm as it is kept.
+Rhythm = RhythmRow
+_DAYS = 7
+_LAST_DAY = 31
+_EARLIEST = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """On which dates; see `RhythmRow` for its numbers.
+
+    Raises:
+        ListError: A number is out of its range.
+    """
+
+    every: Every
+    weekday: int = 0
+    ordinal: int = 1
+
+    def __post_init__(self) -> None:
+        by_day = self.every is Every.MONTH_DAY
+        fits = range(1, _LAST_DAY + 1) if by_day else (-1, 1, 2, 3, 4)
+        if self.weekday not in range(_DAYS) or self.ordinal not in fits:
+            raise ListError(msg("This rhythm has no dates."), remedy=msg("Choose another day."))
+
+    def first_from(self, day: date) -> date:
+        """Return the first date from a day on, that day included."""
+        if self.every in {Every.WEEK, Every.TWO_WEEKS}:
+            return day + timedelta(days=(self.weekday - day.weekday()) % _DAYS)
+        within = self._of_month(day.year, day.month)
+        if within >= day:
+            return within
+        year, month = divmod(day.year * 12 + day.month, 12)
+        return self._of_month(year, month + 1)
+
+    def after(self, day: date) -> date:
+        """Return the date that follows one of its dates."""
+        if self.every is Every.TWO_WEEKS:
+            return day + timedelta(days=2 * _DAYS)
+        return self.first_from(day + timedelta(days=1))
+
+    def _of_month(self, year: int, month: int) -> date:
+        length = calendar.monthrange(year, month)[1]
+        if self.every is Every.MONTH_DAY:
+            return date(year, month, min(self.ordinal, length))
+        if self.ordinal < 0:
+            last = date(year, month, length)
+            return last - timedelta(days=(last.weekday() - self.weekday) % _DAYS)
+        first = date(year, month, 1)
+        offset = (self.weekday - first.weekday()) % _DAYS
+        return first + timedelta(days=offset + _DAYS * (self.ordinal - 1))
+
+
+def rule_of(rhythm: Rhythm) -> Rule:
+    """Return the dates of a rhythm as it is kept."""
+    return Rule(every=rhythm.every, weekday=rhythm.weekday, ordinal=rhythm.ordinal)
+
+
+def find_rhythm(session: Session, newsletter_id: int) -> Rhythm | None:
+    """Return a newsletter's rhythm, if it has one."""
+    return session.get(Rhythm, newsletter_id)
+
+
+def set_rhythm(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    rule: Rule | None,
+    *,
+    days_before: int = 7,
+    pattern_id: int | None = None,
+    start: date | None = None,
+) -> None:
+    """Let drafts open by a rule from now on, or (None) no more.
+
+    Args:
+        session: A transaction.
+        actor: Who sets it.
+        newsletter: Whose drafts.
+        rule: On which dates its issues appear.
+        days_before: So many days before its date a draft opens.
+        pattern_id: What it begins with; None for the last issue.
+        start: The first date is looked for from this day on; today when None.
+
+    Raises:
+        ListError: The draft would open after its date, or more than two months before it.
+    """
+    if days_before not in range(_EARLIEST + 1):
+        raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
+    row = session.get(Rhythm, newsletter.id, with_for_update=True)
+    details: dict[str, object] = {"every": "never"}
+    if rule is None:
+        if row is not None:
+            session.delete(row)
+    else:
+        today = now().astimezone(ZoneInfo(newsletter.time_zone)).date()
+        first = rule.first_from(max(start or today, today))
+        if row is None:
+            row = Rhythm(newsletter_id=newsletter.id)
+            session.add(row)
+        row.every, row.weekday, row.ordinal = rule.every, rule.weekday, rule.ordinal
+        row.days_before, row.pattern_id = days_before, pattern_id
+        row.next_on, row.author = first, actor.name
+        details = {"every": rule.every.value, "next": first.isoformat(), "before": days_before}
+    session.flush()
+    record_event(
+        session,
+        actor,
+        Action.NEWSLETTER_RHYTHM,
+        object=newsletter.slug,
+        newsletter_id=newsletter.id,
+        details=details,
+    )
+
+
+def next_dates(session: Session, newsletter_ids: Sequence[int]) -> Sequence[tuple[int, date, date]]:
+    """Return newsletters with the date of their next issue and the day its draft opens."""
+    rows = session.scalars(
+        select(Rhythm).where(Rhythm.newsletter_id.in_(newsletter_ids)).order_by(Rhythm.next_on)
+    )
+    return [
+        (row.newsletter_id, row.next_on, row.next_on - timedelta(days=row.days_before))
+        for row in rows
+    ]
+
+
+def open_due_drafts(engine: Engine, moment: datetime | None = None) -> int:
+    """Open the drafts whose day has come; return how many."""
+    moment = moment or now()
+    with reading(engine) as session:
+        rows = session.execute(
+            select(Rhythm, NewsletterRow.time_zone).join(
+                NewsletterRow, NewsletterRow.id == Rhythm.newsletter_id
+            )
+        ).all()
+        due = [
+            row
+            for row, zone in rows
+            if row.next_on - timedelta(days=row.days_before)
+            <= moment.astimezone(ZoneInfo(zone)).date()
+        ]
+    return sum(_open(engine, row, moment) for row in due)
+
+
+def _open(engine: Engine, rhythm: Rhythm, moment: datetime) -> bool:
+    day, rule = rhythm.next_on, rule_of(rhythm)
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, rhythm.newsletter_id)
+        today = moment.astimezone(ZoneInfo(newsletter.time_zone)).date()
+        following = rule.after(day)
+        # Dates that passed while nothing ran are not made up for.
+        while following < today:
+            following = rule.after(following)
+        moved = session.scalar(
+            update(Rhythm)
+            .where(Rhythm.newsletter_id == newsletter.id, Rhythm.next_on == day)
+            .values(next_on=following)
+            .returning(Rhythm.newsletter_id)
+        )
+        if moved is None or day < today or _is_begun(session, newsletter.id, day):
+            return False
+        begun = _begin(session, newsletter, rhythm, day)
+        record_event(
+            session,
+            Actor(account_id=None, name=rhythm.author, door=""),
+            Action.ISSUE_OPEN,
+            object=f"draft {begun}",
+            newsletter_id=newsletter.id,
+            details={"date": day.isoformat()},
+        )
+    return True
+
+
+def _is_begun(session: Session, newsletter_id: int, day: date) -> bool:
+    """Return whether somebody began, or sent, the issue of a day already."""
+    written = session.scalars(
+        select(DraftRow.content).where(DraftRow.newsletter_id == newsletter_id)
+    )
+    if any(content.get("issue_date") == day.isoformat() for content in written):
+        return True
+    there = exists().where(IssueRow.newsletter_id == newsletter_id, IssueRow.issue_date == day)
+    return bool(session.scalar(select(there)))
+
+
+def _begin(session: Session, newsletter: NewsletterRow, rhythm: Rhythm, day: date) -> int:
+    source: IssuePatternRow | IssueRow | None = None
+    if rhythm.pattern_id is not None:
+        source = session.get(IssuePatternRow, rhythm.pattern_id)
+    if source is None:
+        source = session.scalars(
+            select(IssueRow)
+            .where(IssueRow.newsletter_id == newsletter.id)
+            .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+            .limit(1)
+        ).one_or_none()
+    if source is None:
+        empty = Issue(title=newsletter.name, issue_date=day, language=newsletter.language)
+        return create_draft(session, newsletter.id, empty, author=rhythm.author).id
+    return start_from(
+        session,
+        newsletter.id,
+        issue_from_json(source.content),
+        author=rhythm.author,
+        template=source.template,
+        day=day,
+    ).id

@@ -1,0 +1,188 @@
+"""What new issues begin with: patterns, the last issue, a rhythm; and searching in all of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import Every
+from newsletter.errors import ListError, NewsletterError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.issues.drafts import get_draft
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.overview import list_lines
+from newsletter.issues.patterns import get_pattern, list_patterns
+from newsletter.issues.search import search_issues
+from newsletter.issues.store import find_issue, get_issue
+from newsletter.newsletters.issue_actions import (
+    delete_pattern,
+    duplicate_issue,
+    keep_pattern,
+    start_from_pattern,
+)
+from newsletter.newsletters.rhythm import Rule, find_rhythm, set_rhythm
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.issues.draft_pages import last_view
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+_Short = Annotated[str, Form(max_length=300)]
+_Number = Annotated[int, Form()]
+
+
+def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+    """Return the routes of patterns, rhythm and search."""
+    router = Router(prefix="/newsletters/{newsletter}")
+
+    @router.get("/search")
+    def search(
+        visit: EditorVisit, request: Request, q: Annotated[str, Query(max_length=200)] = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            hits = search_issues(session, row.id, q)
+        return pages.show_to(
+            visit,
+            request,
+            "issues/search.html",
+            newsletter=row,
+            asked=q,
+            hits=hits,
+            view=last_view(request),
+        )
+
+    @router.get("/patterns")
+    def show_patterns(visit: EditorVisit, request: Request) -> HTMLResponse:
+        return _show(visit, request)
+
+    def _show(visit: Visit, request: Request, error: NewsletterError | None = None) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            return pages.show_to(
+                visit,
+                request,
+                "issues/patterns.html",
+                status=422 if error else 200,
+                newsletter=row,
+                patterns=list_patterns(session, row.id),
+                lines=list_lines(session, row.id),
+                rhythm=find_rhythm(session, row.id),
+                error=error.in_language(visit.language) if error else "",
+                said=request.query_params.get("said", ""),
+            )
+
+    @router.post("/patterns", response_model=None)
+    def keep(
+        newsletter: str,
+        visit: EditorVisit,
+        request: Request,
+        name: _Short = "",
+        source: _Short = "",
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                issue, template = _source(session, visit, source)
+                keep_pattern(session, visit.actor, own(visit), name, issue, template=template)
+        except ListError as error:
+            return _show(visit, request, error)
+        return _to_patterns(newsletter, "kept")
+
+    @router.post("/patterns/{number}/start", response_model=None)
+    def start(newsletter: str, number: int, visit: EditorVisit) -> Response:
+        with transaction(engine) as session:
+            begun = start_from_pattern(
+                session, visit.actor, get_pattern(session, own(visit), number)
+            )
+        return _to_draft(newsletter, begun.id)
+
+    @router.post("/patterns/{number}/delete", response_model=None)
+    def delete(newsletter: str, number: int, visit: EditorVisit) -> Response:
+        with transaction(engine) as session:
+            delete_pattern(session, visit.actor, get_pattern(session, own(visit), number))
+        return _to_patterns(newsletter, "deleted")
+
+    @router.post("/issues/next", response_model=None)
+    def start_next(newsletter: str, visit: EditorVisit) -> Response:
+        with transaction(engine) as session:
+            last = find_issue(session, own(visit), None)
+            begun = duplicate_issue(
+                session,
+                visit.actor,
+                own(visit),
+                issue_from_json(last.content),
+                template=last.template,
+                source=last.slug,
+            )
+        return _to_draft(newsletter, begun.id)
+
+    @router.post("/rhythm", response_model=None)
+    def change_rhythm(
+        newsletter: str,
+        visit: EditorVisit,
+        request: Request,
+        rule: Annotated[Rule | None, Depends(_read_rule)],
+        days_before: _Number = 7,
+        pattern: Annotated[int | None, Form()] = None,
+        start: Annotated[date | None, Form()] = None,
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                chosen = get_pattern(session, own(visit), pattern).id if pattern else None
+                set_rhythm(
+                    session,
+                    visit.actor,
+                    newsletter_of(session, visit),
+                    rule,
+                    days_before=days_before,
+                    pattern_id=chosen,
+                    start=start,
+                )
+        except ListError as error:
+            return _show(visit, request, error)
+        return _to_patterns(newsletter, "rhythm")
+
+    return router
+
+
+def _read_rule(
+    every: Annotated[Every | None, Form()] = None,
+    weekday: _Number = 0,
+    ordinal: _Number = 1,
+    day: _Number = 1,
+) -> Rule | None:
+    """Return the dates that a form chooses; None for none.
+
+    Raises:
+        ListError: There are no such dates.
+    """
+    if every is None:
+        return None
+    return Rule(every=every, weekday=weekday, ordinal=day if every is Every.MONTH_DAY else ordinal)
+
+
+def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
+    """Return the issue that a choice such as ``draft 3`` names, and its template."""
+    kind, _, number = source.partition(" ")
+    if number.isascii() and number.isdigit() and kind == "draft":
+        draft = get_draft(session, own(visit), int(number))
+        return draft.issue, draft.template
+    if number.isascii() and number.isdigit() and kind == "issue":
+        row = get_issue(session, own(visit), int(number))
+        return issue_from_json(row.content), row.template
+    raise NotFoundError(msg("There is no such issue."))
+
+
+def _to_draft(newsletter: str, number: int) -> RedirectResponse:
+    return RedirectResponse(
+        f"/newsletters/{newsletter}/drafts/{number}/blocks?said=duplicated", status_code=303
+    )
+
+
+def _to_patterns(newsletter: str, said: str) -> RedirectResponse:
+    return RedirectResponse(f"/newsletters/{newsletter}/patterns?said={said}", status_code=303)

@@ -1,0 +1,70 @@
+"""Searching what issues say: words however short, widths and case aside, down to the item."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.issues.drafts import create_draft, save_draft
+from newsletter.issues.markdown import read_markdown
+from newsletter.issues.search import Hit, search_issues
+from newsletter.mailings.planning import plan_mailing
+from tests.support.stage import Stage, set_stage
+
+TEXT = """---
+title: 一月号
+date: 2027-01-05
+---
+
+導入です。
+
+# 暮らし
+
+## 防災
+
+### 給水車が来ます
+
+断水の間、ＡＩチャットで場所を案内します。100%無料です。
+"""
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+def _search(stage: Stage, query: str) -> list[Hit]:
+    with reading(stage.engine) as session:
+        return list(search_issues(session, stage.newsletter_id, query))
+
+
+def test_two_letters_are_found_in_drafts_with_their_item(stage: Stage) -> None:
+    issue, _ = read_markdown(TEXT, source="text")
+    with transaction(stage.engine) as session:
+        draft = create_draft(session, stage.newsletter_id, issue, author="葵")
+    for query in ("断水", "ai", "ＡＩちゃっと"[:2], "給水 断水", "100%"):
+        (hit,) = _search(stage, query)
+        assert (hit.draft_id, hit.heading, hit.sent) == (draft.id, "給水車が来ます", False)
+        assert hit.anchor == "c1-s1-i1"
+    (hit,) = _search(stage, "断水")
+    assert hit.passage[1] == "断水"
+    assert hit.passage[2].startswith("の間、AIチャット")
+    assert _search(stage, "断木") == []
+    assert _search(stage, "  ") == []
+    assert _search(stage, "10_%") == []
+
+    changed, _ = read_markdown(TEXT.replace("断水", "停電"), source="text")
+    with transaction(stage.engine) as session:
+        save_draft(session, draft, changed, author="葵")
+    assert _search(stage, "断水") == []
+    assert len(_search(stage, "停電")) == 1
+
+
+def test_what_was_sent_is_found_as_sent_and_other_newsletters_are_not(stage: Stage) -> None:
+    stage.subscribe("a@example.jp")
+    assert [hit.sent for hit in _search(stage, "受付票")][:1] == [False]
+    plan_mailing(stage.engine, stage.mail())
+    assert {hit.sent for hit in _search(stage, "受付票")} == {True}
+    with reading(stage.engine) as session:
+        assert not search_issues(session, stage.newsletter_id + 1, "受付票")
