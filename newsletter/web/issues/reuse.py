@@ -28,7 +28,6 @@ from newsletter.newsletters.issue_actions import (
 )
 from newsletter.newsletters.rhythm import Rule, find_rhythm, set_rhythm
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
-from newsletter.web.issues.draft_pages import last_view
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -54,7 +53,6 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             newsletter=row,
             asked=q,
             hits=hits,
-            view=last_view(request),
         )
 
     @router.get("/patterns")
@@ -180,7 +178,7 @@ def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
 
 def _to_draft(newsletter: str, number: int) -> RedirectResponse:
     return RedirectResponse(
-        f"/newsletters/{newsletter}/drafts/{number}/blocks?said=duplicated", status_code=303
+        f"/newsletters/{newsletter}/drafts/{number}?said=duplicated", status_code=303
     )
 
 

@@ -22,3 +22,12 @@ document.addEventListener("click", (event) => {
 });
 const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
 open(named(asked) ? asked : panel.dataset.first);
+/* A link from a search leads to a part: the editor goes there as it does from a finding. */
+if (location.hash.startsWith("#block-")) addEventListener("load", () => {
+  const link = document.createElement("a");
+  link.href = location.hash;
+  link.dataset.block = location.hash.slice(7);
+  document.body.append(link);
+  link.click();
+  link.remove();
+});

@@ -51,5 +51,5 @@ def test_an_issue_is_kept_as_a_pattern_a_rhythm_opens_drafts_and_search_leads_to
 
     found = editor.get(f"{BASE}/search", params={"q": "受付票"}).text
     assert "<mark>受付票</mark>" in found
-    assert f"{BASE}/drafts/{draft}/blocks#block-c1" in found
+    assert f"{BASE}/drafts/{draft}#block-c1" in found
     assert "Found nowhere" in editor.get(f"{BASE}/search", params={"q": "<b>"}).text
