@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from newsletter.i18n.formats import format_size
+from newsletter.i18n.language import Language
+
 #: Media types by the name that readers know them by.
 FILE_KINDS = {
     "PDF": "application/pdf",
@@ -29,15 +32,6 @@ def read_kind(text: str) -> str:
     return _TYPES.get(text.strip().lower(), text.strip())
 
 
-def size_words(octets: int) -> str:
-    """Say how large a file is: ``340 KB``, ``1.2 MB``; empty for 0, which is not known."""
-    if octets <= 0:
-        return ""
-    if octets < 1_000_000:  # noqa: PLR2004 - a megabyte
-        return f"{max(round(octets / 1_000), 1)} KB"
-    return f"{octets / 1_000_000:.1f} MB"
-
-
 def read_size(text: str) -> int | None:
     """Return the octets of ``1234567`` or ``1.2 MB``; None for any other text."""
     found = _SIZE.fullmatch(text.strip())
@@ -47,6 +41,8 @@ def read_size(text: str) -> int | None:
     return round(float(found[1].replace(",", "")) * unit)
 
 
-def kind_and_size(media_type: str, octets: int) -> str:
-    """Say what opens behind a file's link: ``PDF・1.2 MB``."""
-    return "・".join(filter(None, (kind_name(media_type), size_words(octets))))
+def kind_and_size(media_type: str, octets: int, language: Language) -> str:
+    """Say what opens behind a file's link: ``PDF・1.2 MB``; without a size that is not known."""
+    size = format_size(octets, language) if octets > 0 else ""
+    between = "・" if language is Language.JAPANESE else ", "
+    return between.join(filter(None, (kind_name(media_type), size)))

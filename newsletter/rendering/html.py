@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup, escape
 
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import day_words, read_span, when_words
@@ -108,6 +109,14 @@ def _panel(kind: str, inner: Markup, *, before: Markup = Markup("")) -> Markup: 
 
 def _named(name: str) -> Markup:
     return Markup('<p class="panel-name">{}</p>').format(_lines(name)) if name else Markup("")
+
+
+def _when(event: Event, language: Language) -> Markup:
+    """Return when an event takes place, its hours on one line."""
+    day, space, hours = when_words(event, language).rpartition(" ")
+    if ":" not in hours:
+        return escape(day + space + hours)
+    return Markup('{}{}<span class="hours">{}</span>').format(day, space, hours)
 
 
 def _linked(words: str, url: str) -> Markup:
@@ -264,7 +273,7 @@ class _Writer:
 
     def _file(self, file: File) -> Markup:
         facts = Markup('<span class="file-kind">{}</span>').format(
-            kind_and_size(file.media_type, file.size)
+            kind_and_size(file.media_type, file.size, self.setting.language)
         )
         name = Markup('<a class="link file-name" href="{}">{}</a>').format(
             file.url, _lines(file.name) or short_url(file.url)
@@ -273,7 +282,7 @@ class _Writer:
 
     def _event(self, event: Event) -> Markup:
         facts = self._facts(
-            (WHEN, escape(when_words(event, self.setting.language))),
+            (WHEN, _when(event, self.setting.language)),
             (WHERE, _lines(event.place)),
             (CAPACITY, _lines(event.capacity)),
         )

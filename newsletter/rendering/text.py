@@ -111,7 +111,8 @@ class _Writer:
                 room = max(columns - 2, _NARROWEST)
                 lines = self.blocks(inner, room).split("\n")
                 if source:
-                    lines += _hung("― ", self.wrapped(source, room - 3), hang="   ")
+                    mark = "― " if self._is_japanese else "-- "
+                    lines += _hung(mark, self.wrapped(source, room - 3), hang="   ")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
             case Picture():
                 return self._picture(block, columns)
@@ -120,9 +121,9 @@ class _Writer:
             case Columns(left=left, right=right):
                 return self.blocks((*left, *right), columns)
             case Button(label=label, url=url):
-                return _lined(wrap(f"▼ {label}" if label else "", columns=columns), url)
+                return _lined(wrap(self._asked(label), columns=columns), url)
             case File(name=name, url=url):
-                kind = kind_and_size(block.media_type, block.size)
+                kind = kind_and_size(block.media_type, block.size, self.setting.language)
                 words = " ".join(filter(None, (name, f"({kind})" if kind else "")))
                 return _lined(wrap(words, columns=columns), url)
             case Event():
@@ -209,6 +210,11 @@ class _Writer:
             self._fact(HOURS, contact.hours, columns),
             contact.url,
         )
+
+    def _asked(self, label: str) -> str:
+        if not label:
+            return ""
+        return f"▼ {label}" if self._is_japanese else f"{label}:"
 
     def _titled(self, name: str) -> str:
         return f"《{name}》" if name and self._is_japanese else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -10,6 +11,11 @@ from hypothesis import strategies as st
 
 from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.model import Event
+
+#: Issues have no controls but line ends when they are rendered.
+TEXTS = st.text(
+    st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("\n,;\\"), max_size=200
+)
 
 
 def _file(event: Event, zone: str = "Asia/Tokyo") -> CalendarFile:
@@ -74,16 +80,13 @@ def test_an_event_without_a_date_has_no_calendar(starts: str) -> None:
     )
 
 
-@given(st.text(max_size=200), st.text(max_size=200))
+@given(TEXTS, TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_lines_are_folded_and_texts_come_back_whole(name: str, place: str) -> None:
-    def plain(text: str) -> str:
-        return text.replace("\r\n", "\n").replace("\r", "\n")
-
     file = _file(Event(name=name or "x", starts="2026-12-03", place=place))
 
     assert all(len(line.encode()) <= 75 for line in file.content.split("\r\n"))
     assert "\n" not in file.content.replace("\r\n", "")
     read = _lines(file).get("LOCATION", "")
-    unescaped = read.replace("\\\\", "\0").replace("\\n", "\n").replace("\\;", ";")
-    assert unescaped.replace("\\,", ",").replace("\0", "\\") == plain(place)
+    unescaped = re.sub(r"\\(.)", lambda sign: "\n" if sign[1] == "n" else sign[1], read)
+    assert unescaped == place

@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 
 from newsletter.errors import ContentError
+from newsletter.i18n.language import Language
 from newsletter.issues.files import kind_and_size, read_size
 from newsletter.issues.stored_files import LARGEST_FILE, file_block, read_upload
 
@@ -37,7 +38,8 @@ WORD = _archive("[Content_Types].xml", "word/document.xml")
 def test_a_file_is_what_its_content_says(data: bytes, name: str, kind: str) -> None:
     block = file_block(read_upload(data, name=name), "https://example.jp/f")
 
-    assert kind_and_size(block.media_type, block.size) == f"{kind}・1 KB"
+    assert kind_and_size(block.media_type, 1_234_000, Language.JAPANESE) == f"{kind}・1.2 MB"
+    assert kind_and_size(block.media_type, 0, Language.ENGLISH) == kind
     assert block.name == name.rpartition(".")[0]
 
 
