@@ -13,6 +13,7 @@ from markupsafe import Markup
 from newsletter.i18n.language import Language
 from newsletter.issues.markdown_inline import link_bare_addresses
 from newsletter.issues.model import Inline
+from newsletter.rendering.colours import BLACK, LARGE_TEXT, WHITE, ratio
 from newsletter.rendering.palette import Palette, Scheme, dark_scheme, light_scheme
 
 
@@ -67,6 +68,7 @@ _ROUNDED = (
     "'Hiragino Maru Gothic ProN','Zen Maru Gothic','M PLUS Rounded 1c','Kosugi Maru',"
     "HGMaruGothicMPRO"
 )
+_DARK_PLATE = "#1c1c1c"
 #: By typeface: the fonts of Japanese mail, then of mail in Latin letters; Japanese fonts stand in
 #: the latter, too, for names and words within.
 _STACKS = {
@@ -118,11 +120,16 @@ def outlook_font(context: Context, font: Font) -> Markup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThemePicture:
-    """A picture of the look; ``width`` in pixels of the mail."""
+    """A picture of the look; ``width`` in pixels of the mail.
+
+    Attributes:
+        ink: The colour of what it shows, where its ground is transparent; else empty.
+    """
 
     url: str
     alt: str
     width: int
+    ink: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +186,27 @@ class Theme:
         return self.masthead in {Masthead.BAND, Masthead.DATE} or (
             self.masthead is Masthead.PICTURE and not has_picture
         )
+
+    def logo_ground(self, *, dark: bool, on_card: bool = False) -> str:
+        """Return the colour of a plate behind the logo, empty where it is seen without one.
+
+        A plate that the light appearance needs stays in the dark one: a logo looks the same there.
+        """
+        if self.logo is None or not self.logo.ink:
+            return ""
+        on_head = self.is_banded and not on_card
+        schemes = (self.light, self.dark) if dark else (self.light,)
+        for scheme in schemes:
+            ground = scheme.head if on_head else scheme.card
+            if ratio(self.logo.ink, ground) < LARGE_TEXT:
+                plates = (self.palette.card, self.palette.head, WHITE, _DARK_PLATE)
+                return max(plates, key=lambda plate: ratio(self.logo_ink, plate))
+        return ""
+
+    @property
+    def logo_ink(self) -> str:
+        """The colour of what the logo shows; black where it is not known."""
+        return (self.logo.ink if self.logo else "") or BLACK
 
     @property
     def is_open(self) -> bool:

@@ -106,6 +106,23 @@ def test_any_look_makes_a_mail_that_reads_in_light_and_in_dark(look: Look) -> No
     assert look.tagline.strip() in lxml_html.document_fromstring(html).text_content()
 
 
+@given(
+    palette=_palettes,
+    ink=_colours,
+    masthead=st.sampled_from(Masthead),
+    dark=st.booleans(),
+    on_card=st.booleans(),
+)
+def test_a_logo_is_seen_on_its_ground_in_both_appearances(
+    palette: Palette, ink: str, masthead: Masthead, *, dark: bool, on_card: bool
+) -> None:
+    theme = theme_of(Look(palette=palette, masthead=masthead, logo=replace(_PICTURE, ink=ink)))
+    scheme = theme.dark if dark else theme.light
+    behind = scheme.head if theme.is_banded and not on_card else scheme.card
+    plate = theme.logo_ground(dark=dark, on_card=on_card)
+    assert ratio(ink, plate or behind) >= 3
+
+
 @given(_colours, _colours)
 def test_the_nearest_readable_colour_keeps_a_colour_that_is_readable(one: str, ground: str) -> None:
     found = readable(one, ground)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
+from PIL import Image
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
@@ -23,6 +25,8 @@ from newsletter.newsletters.look.model import (
 
 #: Pixels across that a logo is shown with at first, where it is not smaller.
 _LOGO = 160
+#: How a picture's ground is looked for: at this size, by alpha, as a share of all pixels.
+_SAMPLED, _SEEN, _LEAST_GROUND = (96, 96), 127, 0.02
 
 
 def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
@@ -101,4 +105,21 @@ def keep_look_picture(
         url=site.rstrip("/") + path,
         alt=" ".join(alt.split())[:200],
         width=max(min(encoded.width, _LOGO), LOGO_WIDTHS[0]),
+        ink=ink_of(encoded.content),
     )
+
+
+def ink_of(content: bytes) -> str:
+    """Return the mean colour of what a picture shows on a transparent ground; empty without one."""
+    with Image.open(BytesIO(content)) as opened:
+        if not opened.has_transparency_data:
+            return ""
+        small = opened.convert("RGBA")
+        small.thumbnail(_SAMPLED)
+    octets = small.tobytes()
+    pixels = [octets[at : at + 4] for at in range(0, len(octets), 4)]
+    inked = [pixel for pixel in pixels if pixel[3] > _SEEN]
+    if not inked or len(pixels) - len(inked) < len(pixels) * _LEAST_GROUND:
+        return ""
+    means = (round(sum(pixel[channel] for pixel in inked) / len(inked)) for channel in range(3))
+    return "#{:02x}{:02x}{:02x}".format(*means)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -14,6 +14,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.link_checks import find_url_fault
+from newsletter.rendering.colours import Hex
 from newsletter.rendering.palette import Palette
 from newsletter.rendering.theme import (
     Font,
@@ -41,11 +42,16 @@ def _line(longest: int) -> Any:  # noqa: ANN401 - what `Annotated` takes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookPicture:
-    """A picture of the store, with what it shows; ``width`` in pixels of the mail."""
+    """A picture of the store, with what it shows; ``width`` in pixels of the mail.
+
+    Attributes:
+        ink: The colour of what it shows, where its ground is transparent; else empty.
+    """
 
     url: Annotated[str, StringConstraints(pattern=_OWN_PICTURE)]
     alt: Annotated[str, StringConstraints(min_length=1), _line(_ALT)]
     width: Annotated[int, Field(ge=LOGO_WIDTHS[0], le=WIDTHS[1])] = 160
+    ink: Hex | Literal[""] = ""
 
     @property
     def path(self) -> str:
@@ -216,7 +222,7 @@ def theme_of(look: Look) -> Theme:
 def _shown(picture: LookPicture | None) -> ThemePicture | None:
     if picture is None:
         return None
-    return ThemePicture(url=picture.url, alt=picture.alt, width=picture.width)
+    return ThemePicture(url=picture.url, alt=picture.alt, width=picture.width, ink=picture.ink)
 
 
 def look_version(look: Look) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from newsletter.i18n.language import Language
-from newsletter.newsletters.look.model import Look
+from newsletter.newsletters.look.model import Look, theme_of
 from newsletter.rendering.palette import Scheme, dark_scheme, light_scheme
 from newsletter.rendering.theme import font_stack
 
@@ -56,8 +56,14 @@ def _measures(look: Look, language: Language) -> dict[str, str]:
         "--mail-size": f"{look.size}px",
         "--mail-radius": f"{look.radius}px",
         "--mail-width": f"{look.width}px",
-        "--mail-logo-ground": look.palette.card,
+        "--mail-logo-ground": _logo_ground(look),
     }
+
+
+def _logo_ground(look: Look) -> str:
+    theme = theme_of(look)
+    light, dark = (theme.logo_ground(dark=each) or "transparent" for each in (False, True))
+    return f"light-dark({light}, {dark})" if light != dark else light
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

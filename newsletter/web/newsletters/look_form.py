@@ -71,6 +71,7 @@ class LookForm(BaseModel):
     logo_url: _Short = ""
     logo_alt: _Short = ""
     logo_width: _Short = ""
+    logo_ink: _Short = ""
     header_url: _Short = ""
     header_alt: _Short = ""
 
@@ -98,6 +99,7 @@ class LookForm(BaseModel):
             logo_url=look.logo.url if look.logo else "",
             logo_alt=look.logo.alt if look.logo else "",
             logo_width=str(look.logo.width) if look.logo else "",
+            logo_ink=look.logo.ink if look.logo else "",
             header_url=look.header.url if look.header else "",
             header_alt=look.header.alt if look.header else "",
         )
@@ -124,14 +126,14 @@ class LookForm(BaseModel):
             "header_url",
         )
         return begun.model_copy(
-            update={field: getattr(self, field) for field in (*kept, "header_alt")}
+            update={field: getattr(self, field) for field in (*kept, "logo_ink", "header_alt")}
         )
 
     def with_picture(self, name: str, picture: LookPicture) -> LookForm:
         """Return the form with a picture that was brought in, as ``logo`` or ``header``."""
         values = {f"{name}_url": picture.url, f"{name}_alt": picture.alt}
         if name == "logo":
-            values["logo_width"] = str(picture.width)
+            values |= {"logo_width": str(picture.width), "logo_ink": picture.ink}
         return self.model_copy(update=values)
 
     def without_picture(self, name: str) -> LookForm:
@@ -157,6 +159,7 @@ class LookForm(BaseModel):
                 "url": self.logo_url,
                 "alt": self.logo_alt.strip(),
                 "width": _number(self.logo_width),
+                "ink": self.logo_ink,
             }
         if self.header_url:
             value["header"] = {

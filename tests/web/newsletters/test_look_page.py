@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import Look, look_of, look_to_file
+from newsletter.rendering.colours import ratio
 from newsletter.web.newsletters.look_form import LookForm
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -42,7 +43,9 @@ def _form(look: Look = Look(), **typed: str) -> dict[str, str]:  # noqa: B008 - 
 
 def _logo() -> bytes:
     output = BytesIO()
-    Image.new("RGB", (300, 100), "#c8102e").save(output, "PNG")
+    picture = Image.new("RGBA", (300, 100), (0, 0, 0, 0))
+    picture.paste((200, 16, 46, 255), (20, 20, 280, 80))
+    picture.save(output, "PNG")
     return output.getvalue()
 
 
@@ -113,6 +116,7 @@ def test_a_logo_asks_for_its_words_and_is_shown_where_the_look_is(
     logo = _kept(stage).logo
     assert logo is not None
     assert (logo.alt, logo.width) == ("例町", 160)
+    assert ratio(logo.ink, "#c8102e") < 1.05
     assert f'src="{logo.path}" alt="例町"' in client.get("/subscribe/digest").text
     assert f'src="{logo.url}" alt="例町"' in client.get(f"{_LOOK}/mail").text
 
