@@ -26,6 +26,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -127,6 +128,28 @@ def start(
     return WarmProcess(pid, await_code)
 
 
+def run(
+    module: str, *words: str, env: Mapping[str, str], answer: str = "", seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run one to its end, with ``answer`` as its standard input; return what it wrote."""
+    with ExitStack() as stack:
+        given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(answer.encode())
+        given.seek(0)
+        process = start(module, *words, env=env, stdin=given, stdout=out, stderr=err)
+        try:
+            code = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        for written in (out, err):
+            written.seek(0)
+        return subprocess.CompletedProcess(
+            [module, *words], code, out.read().decode(), err.read().decode()
+        )
+
+
 @lru_cache(maxsize=1)
 def _address() -> str:
     """Start the program that forks; it ends with this process, whose pipe it reads."""
@@ -210,14 +233,17 @@ def _become(command: Sequence[str], env: Mapping[str, str], streams: Sequence[in
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for place, stream in enumerate(streams):
         os.dup2(stream, place)
-        if stream > 2:
-            os.close(stream)
+    for stream in {*streams} - {0, 1, 2}:
+        os.close(stream)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the process lives
     sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False, buffering=1)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
+    # The command line looks at its environment while it is imported.
+    for name in [name for name in sys.modules if name.startswith("newsletter.cli")]:
+        del sys.modules[name]
     subprocess.Popen = _Forked  # type: ignore[assignment,misc]
     _show(command)
     options, (module, *words) = _split(command)
