@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
+from tests.support.folders import give_folder, quick_folder, take_folder_away
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.smtp import SmtpServer
 from tests.support.smtp import smtp_server as run_smtp_server
@@ -40,6 +41,15 @@ def missing(what: str) -> NoReturn:
     if IN_CI:
         pytest.fail(f"{what} is missing, and CI must not skip")
     pytest.skip(f"{what} is missing")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    give_folder(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    take_folder_away(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,12 +81,12 @@ def _servers() -> None:
 
 @pytest.fixture(scope="session")
 def postgres(_servers: None) -> Iterator[PostgresServer]:
-    # Not below pytest's folder: started as root, the server runs as a user of its own, and each
-    # pytest that starts closes that folder to everybody else, under the servers of those that run.
-    with tempfile.TemporaryDirectory(prefix="newsletter-tests-") as name:
+    # Not below pytest's folder, which is its user's alone: started as root, the server runs as a
+    # user of its own.
+    with tempfile.TemporaryDirectory(prefix="newsletter-tests-", dir=quick_folder()) as name:
         folder = Path(name) / "postgres"
         folder.mkdir()
-        with postgres_server(folder) as server:
+        with postgres_server(folder, durable=False) as server:
             yield server
 
 
