@@ -29,6 +29,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
+from types import GenericAlias
 from typing import IO, Any, NoReturn
 
 _POLL_SECONDS = 0.01
@@ -283,6 +284,9 @@ _cold = subprocess.Popen
 
 class _Forked(WarmProcess):
     """What a program of ours gets for ``subprocess.Popen`` of another: a fork, where it can be."""
+
+    # Annotations name Popen[bytes].
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __new__(cls, command: Sequence[str], **more: Any) -> Any:
         if command[0] != sys.executable or "-m" not in command:
