@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import assert_never
 from urllib.parse import unquote, urlsplit
 
-from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Choice
-from newsletter.issues.events import read_typed_moment, read_typed_span
-from newsletter.issues.files import read_kind, read_size
-from newsletter.issues.markdown_fences import Fence
+from newsletter.issues.markdown_fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
+from newsletter.issues.markdown_runs import (
+    SOURCE_MARKS,
+    caption_in,
+    joins_without_space,
+    merged,
+    merged_at_all,
+    paragraph_of,
+    shows,
+    source_start,
+    without_blank_edges,
+    without_mark,
+)
 from newsletter.issues.markdown_syntax import OPEN_COMMENT, Parsed
 from newsletter.issues.markup_checks import find_placeholders
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
-    Button,
     Cell,
     Code,
-    Columns,
     Comment,
-    Contact,
-    Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
-    Gallery,
     Heading,
     Inline,
     LineBreak,
@@ -46,7 +46,6 @@ from newsletter.issues.model import (
     Paragraph,
     Picture,
     Quotation,
-    Snippet,
     Strikethrough,
     Strong,
     Table,
@@ -55,10 +54,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.plain_text import inline_words
-from newsletter.issues.walking import walk_blocks, walk_runs
 
-_LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
-_PICTURE_SCHEMES = frozenset({"http", "https"})
 _TASK = re.compile(r"\[[ xX]\](?=[ \t\n])")
 #: How a task shows in a mail, where nothing can be ticked.
 OPEN_TASK, DONE_TASK = "\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}"
@@ -123,105 +119,16 @@ class BlockReader:
                 named = "" if node.info.isascii() else f"{node.info.strip()}\n"
                 yield Verbatim(text=named + node.content.removesuffix("\n"))
             case _:
-                yield self._fenced(node)
+                yield FencedReader(self).read(node)
 
-    def _fenced(self, node: SyntaxTreeNode) -> Block:  # noqa: PLR0911 - one a kind
-        """Read a block between lines of colons."""
-        match Fence(node.type):
-            case Fence.BUTTON:
-                return self._button(node)
-            case Fence.CONTENTS:
-                return Contents()
-            case Fence.SNIPPET:
-                return Snippet(name=str(node.meta["name"]))
-            case Fence.FILE:
-                return self._file(node, node.meta["fields"])
-            case Fence.EVENT:
-                return self._event(node, node.meta["fields"])
-            case Fence.CONTACT:
-                fields = dict(node.meta["fields"])
-                return Contact(**fields | {"url": self._address(fields, node)})
-            case Fence.GALLERY:
-                return self._gallery(node)
-            case Fence.COLUMNS:
-                return self._columns(node)
-            case kind:
-                assert_never(kind)
-
-    def _button(self, node: SyntaxTreeNode) -> Button:
-        match node.children[0].children:
-            case []:
-                return Button(label="")
-            case [link] if link.type == "link" and not _title(link):
-                words = inline_words(self._without_pictures(self._runs(link.children), node))
-                url = str(link.attrs["href"])
-                return Button(
-                    label=words, url=self._checked(url, _LINK_SCHEMES, node) if url else ""
-                )
-            case _:
-                raise ContentError(
-                    msg("A button is one link and nothing else."),
-                    place=self.place(node),
-                    remedy=msg("Write :::button [words](https://…)."),
-                )
-
-    def _address(self, fields: Mapping[str, str], node: SyntaxTreeNode) -> str:
-        url = normalizeLink("".join(fields.get("url", "").split()))
-        return self._checked(url, _PICTURE_SCHEMES, node) if url else ""
-
-    def _file(self, node: SyntaxTreeNode, fields: Mapping[str, str]) -> File:
-        size = read_size(fields.get("size", "0"))
-        if size is None:
-            raise ContentError(
-                msg("The size of the file cannot be read: {text}", text=fields["size"][:40]),
-                place=self.place(node),
-                remedy=msg("Write its octets, or as 340 KB or 1.2 MB."),
-            )
-        return File(
-            url=self._address(fields, node),
-            name=fields.get("name", ""),
-            media_type=read_kind(fields.get("type", "")),
-            size=size,
-        )
-
-    def _event(self, node: SyntaxTreeNode, fields: Mapping[str, str]) -> Event:
-        starts, ends = read_typed_span(fields.get("date", ""))
-        return Event(
-            name=fields.get("name", ""),
-            starts=read_typed_moment(fields.get("starts", "")) or starts,
-            ends=read_typed_moment(fields.get("ends", "")) or ends,
-            place=fields.get("place", ""),
-            capacity=fields.get("capacity", ""),
-            url=self._address(fields, node),
-        )
-
-    def _gallery(self, node: SyntaxTreeNode) -> Gallery:
-        pictures: list[Picture] = []
-        for child in node.children:
-            for block in self._block(child):
-                if not isinstance(block, Picture):
-                    raise ContentError(
-                        msg("A gallery holds something besides pictures."),
-                        place=self.place(child),
-                        remedy=msg("Put it above or below."),
-                    )
-                pictures.append(block)
-        return Gallery(pictures=tuple(pictures))
-
-    def _columns(self, node: SyntaxTreeNode) -> Columns:
-        left, right = (tuple(self.blocks(column.children)) for column in node.children)
-        if any(isinstance(block, Columns) for block in walk_blocks((*left, *right))):
-            raise ContentError(
-                msg("Columns stand within columns."),
-                place=self.place(node),
-                remedy=msg("Take the inner ones out, or put them below."),
-            )
-        return Columns(left=left, right=right)
+    def label(self, link: SyntaxTreeNode) -> str:
+        """Return the words of a link that can have no pictures in it."""
+        return inline_words(self._without_pictures(self._runs(link.children), link))
 
     def _quotation(self, node: SyntaxTreeNode) -> Quotation:
         """Read a quotation; a last line that begins with a dash says where it is from."""
         last = node.children[-1] if node.children else None
-        at = _source_start(last.children[0]) if last and last.type == "paragraph" else None
+        at = source_start(last.children[0]) if last and last.type == "paragraph" else None
         if last is None or at is None:
             return Quotation(blocks=tuple(self.blocks(node.children)))
         runs = last.children[0].children
@@ -230,7 +137,7 @@ class BlockReader:
             *self._pictured(self._runs(runs[: max(at - 1, 0)])),
         )
         source = [run for run in self._runs(runs[at:]) if not isinstance(run, Picture)]
-        content = _without_mark(tuple(_merged(source)), _SOURCE_MARKS)
+        content = without_mark(tuple(merged(source)), SOURCE_MARKS)
         if not (blocks and content):
             return Quotation(blocks=tuple(self.blocks(node.children)))
         return Quotation(blocks=blocks, source=content)
@@ -263,19 +170,19 @@ class BlockReader:
             if run is not None and not isinstance(run, Picture):
                 waiting.append(run)
                 continue
-            caption = _caption(waiting) if picture else ()
+            caption = caption_in(waiting) if picture else ()
             if picture:
                 yield replace(picture, caption=caption)
             if not caption:
-                yield from _words(waiting)
+                yield from paragraph_of(waiting)
             waiting.clear()
             picture = run
 
     def _heading(self, node: SyntaxTreeNode) -> Iterator[Block]:
         runs = list(self._runs(node.children, line_end=Text(text=" ")))
         words = [run for run in runs if not isinstance(run, Picture)]
-        content = _without_blank_edges(_merged(words))
-        if _shows(content):
+        content = without_blank_edges(merged(words))
+        if shows(content):
             yield Heading(level=int(node.tag[1:]), content=content)
         else:
             yield from (run for run in content if isinstance(run, Comment))
@@ -290,7 +197,7 @@ class BlockReader:
         words: list[str] = []
         links: list[Link] = []
         blocks: list[Block] = []
-        for run in _merged_at_all(self._runs(node.children, line_end=Text(text=" "))):
+        for run in merged_at_all(self._runs(node.children, line_end=Text(text=" "))):
             match run:
                 case Picture() | Comment():
                     blocks.append(run)
@@ -360,7 +267,7 @@ class BlockReader:
                     remedy=msg("Put it above or below."),
                 )
             found.append(run)
-        return _without_blank_edges(_merged(found))
+        return without_blank_edges(merged(found))
 
     def _runs(
         self,
@@ -380,7 +287,7 @@ class BlockReader:
                 soft = True
                 continue
             for run in self._run(node, url, line_end):
-                if soft and not (isinstance(line_end, Text) and _joins_without_space(before, run)):
+                if soft and not (isinstance(line_end, Text) and joins_without_space(before, run)):
                     yield line_end
                 soft = False
                 before = run
@@ -444,20 +351,20 @@ class BlockReader:
         """Read what a mark embraces; pictures step out of it, in order."""
         runs = list(self._runs(node.children, url=url, line_end=line_end))
         if not any(isinstance(run, Picture) for run in runs):
-            yield mark(tuple(_merged(runs)))
+            yield mark(tuple(merged(runs)))
             return
         for pictured, group in groupby(runs, lambda run: isinstance(run, Picture)):
             if pictured:
                 yield from group
-            elif _shows(content := _without_blank_edges(_merged(group))):
+            elif shows(content := without_blank_edges(merged(group))):
                 yield mark(content)
 
     def _link(self, node: SyntaxTreeNode, line_end: Inline) -> Iterator[Inline | Picture]:
-        url = self._checked(str(node.attrs["href"]), _LINK_SCHEMES, node)
+        url = self.checked(str(node.attrs["href"]), LINK_SCHEMES, node)
         title = _title(node)
         runs = list(self._marked(node, url, line_end, lambda content: _anchor(url, content, title)))
         match runs:
-            case [Anchor(content=content)] if not _shows(content):
+            case [Anchor(content=content)] if not shows(content):
                 yield _anchor(url, (Text(text=url),), title)
             case _:
                 # A link of pictures alone has its title on the first of them.
@@ -470,7 +377,7 @@ class BlockReader:
                         yield run
 
     def _picture(self, node: SyntaxTreeNode, url: str) -> Picture:
-        source = self._checked(str(node.attrs["src"]), _PICTURE_SCHEMES, node)
+        source = self.checked(str(node.attrs["src"]), PICTURE_SCHEMES, node)
         runs = self._runs(node.children, line_end=Text(text=" "))
         words = (run.alt if isinstance(run, Picture) else inline_words((run,)) for run in runs)
         alt = "".join(words)
@@ -515,7 +422,12 @@ class BlockReader:
             content.extend(self._without_pictures(self._runs(paragraph.children), definition))
         return tuple(content)
 
-    def _checked(self, url: str, schemes: frozenset[str], node: SyntaxTreeNode) -> str:
+    def checked(self, url: str, schemes: frozenset[str], node: SyntaxTreeNode) -> str:
+        """Return an address that may stand in a mail.
+
+        Raises:
+            ContentError: Its scheme is none of these.
+        """
         try:
             scheme = urlsplit(url).scheme.lower()
         except ValueError:
@@ -545,52 +457,6 @@ class BlockReader:
         return url
 
 
-#: What the last line of a quotation begins with that says where it is from.
-_SOURCE_MARKS = ("\N{EM DASH} ", "\N{HORIZONTAL BAR} ")
-_CAPTION_MARKS = (": ",)
-_LINE_ENDS = frozenset({"softbreak", "hardbreak"})
-
-
-def _source_start(inline: SyntaxTreeNode) -> int | None:
-    """Return which node begins the last line, where that is written with the mark of a source.
-
-    A reference to the mark, ``&#8212;``, is none; nor is a line with a picture in it.
-    """
-    if not inline.content.rpartition("\n")[2].startswith(_SOURCE_MARKS):
-        return None
-    nodes = inline.children
-    starts = [
-        at
-        for at, node in enumerate(nodes)
-        if node.type == "text"
-        and node.content.startswith(_SOURCE_MARKS)
-        and (at == 0 or nodes[at - 1].type in _LINE_ENDS)
-    ]
-    if not starts or any(
-        node.type == "image" for part in nodes[starts[-1] :] for node in part.walk()
-    ):
-        return None
-    return starts[-1]
-
-
-def _caption(runs: Sequence[Inline]) -> tuple[Inline, ...]:
-    match tuple(_merged(runs)):
-        case (LineBreak(), *rest):
-            return _without_mark(rest, _CAPTION_MARKS)
-        case _:
-            return ()
-
-
-def _without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline, ...]:
-    """Return what stands behind a mark; nothing where there is no mark."""
-    match runs:
-        case [Text(text=text), *rest] if text.startswith(marks):
-            content = _without_blank_edges((Text(text=text[len(marks[0]) :]), *rest))
-            return content if _shows(content) else ()
-        case _:
-            return ()
-
-
 def _title(node: SyntaxTreeNode) -> str:
     """Return the title of a link or picture on one line."""
     return " ".join(str(node.attrs.get("title", "")).split())
@@ -600,62 +466,3 @@ def _anchor(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
     """Return a link; a title that its words say themselves is none."""
     said = title in {url, inline_words(content)}
     return Anchor(url=url, content=content, title="" if said else title)
-
-
-def _words(runs: Iterable[Inline]) -> Iterator[Block]:
-    """Yield a paragraph; remarks alone are no paragraph, and blanks are nothing."""
-    content = _without_blank_edges(_merged(runs))
-    if _shows(content):
-        yield Paragraph(content=content)
-    else:
-        yield from (run for run in content if isinstance(run, Comment))
-
-
-def _shows(runs: Sequence[Inline]) -> bool:
-    return bool(inline_words(tuple(runs)).strip()) or any(
-        isinstance(run, Footnote | MergeField) for run in walk_runs(runs, notes=False)
-    )
-
-
-def _without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:
-    """Drop the blanks, and breaks beside them, that a picture leaves where it stood."""
-    content = list(runs)
-    for edge, strip in ((0, str.lstrip), (-1, str.rstrip)):
-        while content:
-            match content[edge]:
-                case Text(text=text) if (rest := strip(text, " \t\n")) != text:
-                    content[edge : edge + 1 or None] = [Text(text=rest)] if rest else []
-                case LineBreak():
-                    del content[edge]
-                case _:
-                    break
-    return tuple(content)
-
-
-def _merged(runs: Iterable[Inline | Picture]) -> Iterator[Inline]:
-    """Join neighbouring texts, so that one sentence is one value however its lines were broken."""
-    for run in _merged_at_all(runs):
-        assert not isinstance(run, Picture)  # noqa: S101 - none went in
-        yield run
-
-
-def _merged_at_all(runs: Iterable[Inline | Picture]) -> Iterator[Inline | Picture]:
-    waiting: list[str] = []
-    for run in runs:
-        if isinstance(run, Text):
-            waiting.append(run.text)
-            continue
-        if waiting:
-            yield Text(text="".join(waiting))
-            waiting.clear()
-        yield run
-    if waiting:
-        yield Text(text="".join(waiting))
-
-
-def _joins_without_space(before: Inline | Picture | None, after: Inline | Picture) -> bool:
-    """Whether a line's end in the source means nothing, as it does between Japanese characters."""
-    if before is None or isinstance(before, Picture) or isinstance(after, Picture):
-        return True
-    left, right = inline_words((before,))[-1:], inline_words((after,))[:1]
-    return all(char and unicodedata.east_asian_width(char) in "WF" for char in (left, right))

@@ -1,0 +1,129 @@
+"""Runs as they come out of Markdown: joined, stripped, and told apart by their first signs."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from markdown_it.tree import SyntaxTreeNode
+
+from newsletter.issues.model import (
+    Block,
+    Comment,
+    Footnote,
+    Inline,
+    LineBreak,
+    MergeField,
+    Paragraph,
+    Picture,
+    Text,
+)
+from newsletter.issues.plain_text import inline_words
+from newsletter.issues.walking import walk_runs
+
+#: What the last line of a quotation begins with that says where it is from.
+SOURCE_MARKS = ("\N{EM DASH} ", "\N{HORIZONTAL BAR} ")
+_CAPTION_MARKS = (": ",)
+_LINE_ENDS = frozenset({"softbreak", "hardbreak"})
+
+
+def source_start(inline: SyntaxTreeNode) -> int | None:
+    """Return which node begins the last line, where that is written with the mark of a source.
+
+    A reference to the mark, ``&#8212;``, is none; nor is a line with a picture in it.
+    """
+    if not inline.content.rpartition("\n")[2].startswith(SOURCE_MARKS):
+        return None
+    nodes = inline.children
+    starts = [
+        at
+        for at, node in enumerate(nodes)
+        if node.type == "text"
+        and node.content.startswith(SOURCE_MARKS)
+        and (at == 0 or nodes[at - 1].type in _LINE_ENDS)
+    ]
+    if not starts or any(
+        node.type == "image" for part in nodes[starts[-1] :] for node in part.walk()
+    ):
+        return None
+    return starts[-1]
+
+
+def caption_in(runs: Sequence[Inline]) -> tuple[Inline, ...]:
+    """Return the caption that stands below a picture; nothing where other words do."""
+    match tuple(merged(runs)):
+        case (LineBreak(), *rest):
+            return without_mark(rest, _CAPTION_MARKS)
+        case _:
+            return ()
+
+
+def without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline, ...]:
+    """Return what stands behind a mark; nothing where there is no mark."""
+    match runs:
+        case [Text(text=text), *rest] if text.startswith(marks):
+            content = without_blank_edges((Text(text=text[len(marks[0]) :]), *rest))
+            return content if shows(content) else ()
+        case _:
+            return ()
+
+
+def paragraph_of(runs: Iterable[Inline]) -> Iterator[Block]:
+    """Yield a paragraph; remarks alone are no paragraph, and blanks are nothing."""
+    content = without_blank_edges(merged(runs))
+    if shows(content):
+        yield Paragraph(content=content)
+    else:
+        yield from (run for run in content if isinstance(run, Comment))
+
+
+def shows(runs: Sequence[Inline]) -> bool:
+    """Whether a reader sees anything of it."""
+    return bool(inline_words(tuple(runs)).strip()) or any(
+        isinstance(run, Footnote | MergeField) for run in walk_runs(runs, notes=False)
+    )
+
+
+def without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:
+    """Drop the blanks, and breaks beside them, that a picture leaves where it stood."""
+    content = list(runs)
+    for edge, strip in ((0, str.lstrip), (-1, str.rstrip)):
+        while content:
+            match content[edge]:
+                case Text(text=text) if (rest := strip(text, " \t\n")) != text:
+                    content[edge : edge + 1 or None] = [Text(text=rest)] if rest else []
+                case LineBreak():
+                    del content[edge]
+                case _:
+                    break
+    return tuple(content)
+
+
+def merged(runs: Iterable[Inline | Picture]) -> Iterator[Inline]:
+    """Join neighbouring texts, so that one sentence is one value however its lines were broken."""
+    for run in merged_at_all(runs):
+        assert not isinstance(run, Picture)  # noqa: S101 - none went in
+        yield run
+
+
+def merged_at_all(runs: Iterable[Inline | Picture]) -> Iterator[Inline | Picture]:
+    """Join neighbouring texts, also between pictures."""
+    waiting: list[str] = []
+    for run in runs:
+        if isinstance(run, Text):
+            waiting.append(run.text)
+            continue
+        if waiting:
+            yield Text(text="".join(waiting))
+            waiting.clear()
+        yield run
+    if waiting:
+        yield Text(text="".join(waiting))
+
+
+def joins_without_space(before: Inline | Picture | None, after: Inline | Picture) -> bool:
+    """Whether a line's end in the source means nothing, as it does between Japanese characters."""
+    if before is None or isinstance(before, Picture) or isinstance(after, Picture):
+        return True
+    left, right = inline_words((before,))[-1:], inline_words((after,))[:1]
+    return all(char and unicodedata.east_asian_width(char) in "WF" for char in (left, right))
