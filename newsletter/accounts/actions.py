@@ -24,7 +24,7 @@ def read_reason(text: str, *, required: bool = True) -> str:
     """
     reason = "".join(filter(str.isprintable, text)).strip()
     if len(reason) > _LONGEST_REASON or (required and not reason):
-        raise OrderError(msg("Say why, in at most 500 characters."))
+        raise OrderError(msg("Give the reason in at most 500 characters."))
     return reason
 
 

@@ -35,7 +35,7 @@ def _turn() -> Iterator[None]:
         UnavailableError: Too many wait, or it does not come in time.
     """
     busy = UnavailableError(
-        msg("Too many people sign in at this moment."), remedy=msg("Try again in a minute.")
+        msg("Too many people are signing in at the moment."), remedy=msg("Try again in a minute.")
     )
     if not _places.acquire(blocking=False):
         raise busy

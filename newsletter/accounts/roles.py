@@ -50,11 +50,9 @@ class Rights:
             ForbiddenError: It is not.
         """
         if newsletter_id is None and not self.may_everywhere(permission):
-            raise ForbiddenError(
-                msg("This touches all newsletters; your roles do not reach that far.")
-            )
+            raise ForbiddenError(msg("This affects all newsletters; your roles do not permit it."))
         if not self.may(permission, newsletter_id):
-            raise ForbiddenError(msg("Your roles do not reach that far."))
+            raise ForbiddenError(msg("Your roles do not permit this."))
 
 
 #: What whoever has a shell on this machine may do.

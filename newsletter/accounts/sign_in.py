@@ -51,11 +51,11 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
     stored = account.password_hash if account else None
     if not password_matches(stored, password) or account is None or account.disabled_at:
         _log_failure(engine, account, browser, "password")
-        raise SignInError(msg("Address and password do not fit."))
+        raise SignInError(msg("The address or the password is not correct."))
     with transaction(engine) as session:
         account = session.get_one(AccountRow, account.id)
         if account.password_hash != stored:
-            raise SignInError(msg("Address and password do not fit."))
+            raise SignInError(msg("The address or the password is not correct."))
         if stored is not None and needs_new_hash(stored):
             account.password_hash = hash_password(password)
         complete = account.totp_secret is None
@@ -91,7 +91,7 @@ def bring_code(
             whole = open_session(session, account.id, browser, verified=True)
             return SignedIn(token=whole, complete=True, account_id=account.id)
     _log_failure(engine, found[1], browser, "second factor")
-    raise SignInError(msg("This code does not fit, or was used already."))
+    raise SignInError(msg("This code is not correct or has been used already."))
 
 
 def prove_password(engine: Engine, browser: Browser, account_id: int, password: str) -> None:
@@ -105,7 +105,7 @@ def prove_password(engine: Engine, browser: Browser, account_id: int, password: 
     _count(engine, Attempt.PASSWORD, account.address_key, browser, account)
     if not password_matches(account.password_hash, password):
         _log_failure(engine, account, browser, "password")
-        raise SignInError(msg("The password does not fit."))
+        raise SignInError(msg("The password is not correct."))
     with transaction(engine) as session:
         sign_in_limits.forgive(
             session, Attempt.PASSWORD, account=account.address_key, browser=browser
@@ -147,7 +147,7 @@ def _count(
     if not sign_in_limits.count_try(engine, attempt, account=name, browser=known, moment=now()):
         minutes = int(sign_in_limits.WINDOW.total_seconds()) // 60
         raise SignInError(
-            msg("This was tried too often."),
+            msg("There were too many attempts."),
             remedy=msg("Try again in {minutes} minutes.", minutes=minutes),
         )
 

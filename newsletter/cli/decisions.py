@@ -8,6 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask as ask_for
 from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from newsletter.rendering.model import RenderedIssue
     from newsletter.settings import Settings
 
-IssueName = Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")]
+IssueName = Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")]
 
 
 def duplicate(
@@ -64,7 +65,7 @@ def duplicate(
     console.print(
         _(
             "Draft {draft} of {date}: {title}",
-            draft=f"[bold]{draft.id}[/]",
+            draft=styled(draft.id),
             date=begun.issue_date,
             title=escape(begun.title),
         )
@@ -116,7 +117,7 @@ def ask_approval(
     if json:
         print_json({"issue": stored.slug, "digest": digest})
         return
-    console.print(_("Approval of issue {issue} was requested.", issue=f"[bold]{stored.slug}[/]"))
+    console.print(_("Approval of issue {issue} was requested.", issue=styled(stored.slug)))
 
 
 def give_approval(
@@ -142,15 +143,13 @@ def give_approval(
     if json:
         print_json({"issue": stored.slug, "digest": digest})
         return
-    console.print(_("Issue {issue} was approved.", issue=f"[bold]{stored.slug}[/]"))
+    console.print(_("Issue {issue} was approved.", issue=styled(stored.slug)))
 
 
 def return_issue(
     context: typer.Context,
     issue: IssueName = None,
-    because: Annotated[
-        str, typer.Option(help="What must be changed; prompted for without it.")
-    ] = "",
+    because: Annotated[str, typer.Option(help="What to change; asked for if omitted.")] = "",
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -161,7 +160,7 @@ def return_issue(
     from newsletter.mailings.approval import send_back
 
     settings = settings_of(context)
-    because = because or ask_for(_("What must be changed?"), option="--because")
+    because = because or ask_for(_("What needs to be changed?"), option="--because")
     engine = open_with_keys(settings)
     with reading(engine) as session:
         row, stored = _find(session, newsletter, issue)
@@ -172,7 +171,7 @@ def return_issue(
     if json:
         print_json({"issue": stored.slug, "digest": digest})
         return
-    console.print(_("Issue {issue} was returned.", issue=f"[bold]{stored.slug}[/]"))
+    console.print(_("Issue {issue} was returned.", issue=styled(stored.slug)))
 
 
 def _find(
@@ -199,7 +198,7 @@ def _person(
 
     if address is None:
         raise ListError(
-            msg("Approval is between people with an account."),
+            msg("Approval is possible only between people with an account."),
             remedy=msg("Name yours with --as ADDRESS."),
         )
     return find_actor(engine, address, permission, newsletter_id)

@@ -10,7 +10,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext
+from newsletter.cli.language import label, ngettext, styled
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.i18n.values import Number
@@ -139,10 +139,14 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
             undone = "  " + _("undone: {reason}", reason=decision["undone_because"])
         evidence = ", ".join(f"{name} {value}" for name, value in decision["evidence"].items())
         decided = f"{decision['action']}  {escape(evidence + undone)}"
-        console.print(_("{label} {value}", label=f"[dim]{_('decision'):12}[/]", value=decided))
+        console.print(
+            _("{label} {value}", label=styled(_("decision").ljust(12), "dim"), value=decided)
+        )
     for made in suppressions:
         reason = made["reason"]
-        console.print(_("{label} {value}", label=f"[dim]{_('suppression'):12}[/]", value=reason))
+        console.print(
+            _("{label} {value}", label=styled(_("suppression").ljust(12), "dim"), value=reason)
+        )
     console.print()
     console.print(escape(one.row.raw) or f"[dim]{_('The raw report is no longer kept.')}[/]")
 
@@ -200,7 +204,7 @@ def incidents(
             "{bounced} of {mailed} sent, usually {rate} %",
             bounced=Number(row.bounced),
             mailed=Number(row.mailed),
-            rate=f"{100 * row.usual_rate:.1f}",
+            rate=Number(100 * row.usual_rate),
         )
         console.print(f"[bold]{row.id}[/] {escape(row.subject)} ({state}): {share}")
         console.print(f"  [dim]{format_moment(row.opened_at)}  {escape(row.words[:200])}[/]")

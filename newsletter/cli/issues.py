@@ -11,7 +11,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import text
+from newsletter.cli.language import styled, text
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.errors import ContentError, ExitCode, Place
@@ -127,7 +127,7 @@ def import_issue(
         return
     _show_reading(read)
     console.print(
-        _("Issue {issue} was saved: {title}", issue=f"[bold]{row.slug}[/]", title=escape(row.title))
+        _("Issue {issue} was saved: {title}", issue=styled(row.slug), title=escape(row.title))
     )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.errors import ConflictError, Place
 from newsletter.i18n.messages import msg
@@ -50,7 +51,7 @@ def list_known(context: typer.Context, json: Json = False) -> None:
         console.print(
             _(
                 "{key} since {day}: {state}, {use}",
-                key=f"[bold]{key.fingerprint}[/]",
+                key=styled(key.fingerprint),
                 day=format_day(key.first_seen_at),
                 state=state,
                 use=use,

@@ -49,3 +49,8 @@ def label(word: StrEnum) -> str:
     from newsletter.database.words import name_of
 
     return text(name_of(word)).lower()
+
+
+def styled(words: object, style: str = "bold") -> str:
+    """Return what is marked up already in a style of Rich's, as a value of a text."""
+    return f"[{style}]{words}[/]"

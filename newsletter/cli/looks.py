@@ -74,7 +74,7 @@ def set_look(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Change values of a look; a design comes first, and keeps pictures and texts."""
+    """Change values of a look; a design is applied first and keeps pictures and texts."""
     from newsletter.newsletters.look.designs import with_design
     from newsletter.newsletters.look.model import look_from_json, look_to_json
 
@@ -91,7 +91,7 @@ def set_look(
             changed[name] = int(text) if text.isdecimal() else text
         elif name in {"logo", "header", "social", "palette"} or name not in changed:
             raise ContentError(
-                msg("A look has no value '{name}' that can be set here.", name=name),
+                msg("A look has no value “{name}” that can be set here.", name=name),
                 remedy=msg("See: newsletter look show. Pictures and links: in the browser."),
             )
         elif name != "design":
@@ -128,7 +128,7 @@ def import_look(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Take a look from a file."""
+    """Load a look from a file."""
     from newsletter.newsletters.look.model import LARGEST_FILE, look_from_file
 
     try:
@@ -146,7 +146,7 @@ def _pair(typed: str) -> tuple[str, str]:
     name, sign, text = typed.partition("=")
     if not sign:
         raise ContentError(
-            msg("'{typed}' names no value.", typed=typed),
+            msg("“{typed}” does not name a value.", typed=typed),
             remedy=msg("Write name=value, such as accent=#7a1f2b."),
         )
     return name.strip(), text.strip()

@@ -10,6 +10,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Visibility
@@ -75,6 +76,6 @@ def init(
     console.print(
         _(
             "The newsletter {slug} was created. Next: newsletter issue import FILE",
-            slug=f"[bold]{escape(slug)}[/]",
+            slug=styled(escape(slug)),
         )
     )

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from newsletter.cli.console import console, format_moment
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, text
+from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
@@ -113,7 +113,7 @@ def _figures(seen: Overview) -> RenderableType:
     rate = f"[bold]{_rate(seen.per_minute)}[/]"
     table.add_row(_dim(_("Rate")), _("{rate} a minute, last 5 minutes", rate=rate))
     table.add_row(_dim(_("24 hours")), day or _("nothing sent"))
-    waits = [_("{count} batches due", count=f"[bold]{text(Number(work.due))}[/]")]
+    waits = [_("{count} batches due", count=styled(text(Number(work.due))))]
     if work.oldest_due_at is not None:
         waits.append(_("the oldest for {age}", age=_age(seen.taken_at, work.oldest_due_at)))
     waits += [
@@ -121,7 +121,7 @@ def _figures(seen: Overview) -> RenderableType:
         _("{count} later", count=Number(work.later)),
     ]
     if work.urgent_due:
-        waits.append(_("{count} urgent", count=f"[bold]{text(Number(work.urgent_due))}[/]"))
+        waits.append(_("{count} urgent", count=styled(text(Number(work.urgent_due)))))
     table.add_row(_dim(_("Queue")), ", ".join(waits))
     table.add_row(_dim(_("Database")), f"{seen.database.kind}, {seen.database.milliseconds:.1f} ms")
     table.add_row(_dim("Redis"), _broker_words(seen))

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from newsletter.cli.console import console, errors
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import ngettext, text
+from newsletter.cli.language import ngettext, styled, text
 from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import in_each_language, msg, pmsg
@@ -43,7 +43,7 @@ def show_findings(
         console.print(
             _(
                 "{severity} {where}: {message}",
-                severity=f"[{colour}]{text(_SEVERITIES[finding.severity])}[/]",
+                severity=styled(text(_SEVERITIES[finding.severity]), colour),
                 where=where,
                 message=escape(text(finding.message)),
             ),

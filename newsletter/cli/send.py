@@ -11,7 +11,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, terminal_language, text
+from newsletter.cli.language import label, ngettext, styled, terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -365,9 +365,9 @@ def show(*mailings: Progress) -> None:
         console.print(
             _(
                 "{subject}  mailing {mailing}, {state}",
-                subject=f"[bold]{escape(now.subject)}[/]",
+                subject=styled(escape(now.subject)),
                 mailing=now.mailing_id,
-                state=f"[bold]{label(now.state)}[/]",
+                state=styled(label(now.state)),
             )
         )
         counted = [

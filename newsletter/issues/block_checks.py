@@ -125,14 +125,14 @@ def _check_button(button: Button, place: IssuePlace) -> Iterator[Finding]:
             place,
             button.label or _fence(Fence.BUTTON),
             msg("The button “{label}” has no address.", label=button.label),
-            msg("Say where it leads, or take it out."),
+            msg("Enter the destination, or remove the button."),
         )
     if not button.label.strip():
         yield _finding(
             "button-label",
             place,
             button.url or _fence(Fence.BUTTON),
-            msg("A button has no words."),
+            msg("A button has no label."),
             msg("Write what the reader is asked to do, such as “Register”."),
         )
 
@@ -153,7 +153,7 @@ def _check_file(file: File, place: IssuePlace) -> Iterator[Finding]:
             place,
             about,
             msg("Readers do not see the kind or the size of the file “{name}”.", name=file.name),
-            msg("Write both; who reads on a telephone wants to know before opening it."),
+            msg("Enter both; readers on phones want to know before opening it."),
             Severity.WARNING,
         )
     if not file.name.strip():
@@ -162,7 +162,7 @@ def _check_file(file: File, place: IssuePlace) -> Iterator[Finding]:
             place,
             about,
             msg("A file has no name."),
-            msg("Write what it is, such as “Application form”."),
+            msg("Describe what it is, such as “Application form”."),
             Severity.WARNING,
         )
 
@@ -189,7 +189,7 @@ def _check_event(event: Event, place: IssuePlace, issue: Issue) -> Iterator[Find
             place,
             named,
             msg("The event “{name}” is over when the issue appears.", name=event.name),
-            msg("See whether the date is right, or take it out."),
+            msg("Check the date, or remove the event."),
             Severity.WARNING,
         )
 
@@ -205,7 +205,7 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
         return event.starts, message, written
     for text in filter(None, (event.starts, event.ends)):
         if read_moment(text) is None:
-            return text, msg("This is no date: {text}", text=text), written
+            return text, msg("This is not a date: {text}", text=text), written
     if read_span(event) is not None:
         return None
     ends = event.ends or ""
@@ -218,7 +218,7 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
     return (
         "",
         msg("The event “{name}” ends before it starts.", name=event.name),
-        msg("See which of both dates is wrong."),
+        msg("Check which of the two dates is wrong."),
     )
 
 
@@ -229,7 +229,7 @@ def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
             place,
             _fence(Fence.CONTACT),
             msg("A contact box is empty."),
-            msg("Fill it in, or take it out."),
+            msg("Fill it in, or remove it."),
             Severity.WARNING,
         )
     if contact.phone and not dialled(contact.phone):
@@ -237,7 +237,7 @@ def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
             "contact-phone",
             place,
             contact.phone,
-            msg("This is no telephone number: {phone}", phone=contact.phone),
+            msg("This is not a telephone number: {phone}", phone=contact.phone),
             msg("Write it as 03-1234-5678."),
         )
     if contact.email and not is_email(contact.email):
@@ -245,7 +245,7 @@ def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
             "contact-email",
             place,
             contact.email,
-            msg("This is no mail address: {email}", email=contact.email),
+            msg("This is not an email address: {email}", email=contact.email),
             msg("Write it as office@example.jp, in ASCII letters."),
         )
 
@@ -257,12 +257,12 @@ def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
     about = gallery.pictures[0].source if count else _fence(Fence.GALLERY)
     if count == 0:
         message = msg("A gallery has no pictures.")
-        remedy = msg("Add two to four, or take it out.")
+        remedy = msg("Add two to four pictures, or remove the gallery.")
     elif count < _FEWEST:
         message = msg("A gallery has a single picture.")
         remedy = msg("Add another, or let the picture stand by itself.")
     else:
-        message = msg("A gallery has {count} pictures; they become too small.", count=count)
+        message = msg("A gallery has {count} pictures, which makes them too small.", count=count)
         remedy = msg("Make rows of two to four.")
     severity = Severity.WARNING if count else Severity.ERROR
     yield _finding("gallery-count", place, about, message, remedy, severity)
@@ -278,7 +278,7 @@ def _check_columns(columns: Columns, place: IssuePlace) -> Iterator[Finding]:
         msg("One of two columns is empty.")
         if columns.left or columns.right
         else msg("Both columns are empty."),
-        msg("Fill it, or let the text stand over the whole width."),
+        msg("Fill it, or use the full width for the text."),
         Severity.WARNING,
     )
 
@@ -290,8 +290,8 @@ def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Fi
             "contents-place",
             place,
             about,
-            msg("The contents stand twice, or below the first heading."),
-            msg("Keep them once, in the words before the first heading."),
+            msg("The contents appear twice, or below the first heading."),
+            msg("Keep them once, before the first heading."),
             Severity.WARNING,
         )
     elif not table_of_contents(issue):
@@ -300,7 +300,7 @@ def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Fi
             place,
             about,
             msg("The contents are empty: the issue has no headings."),
-            msg("Take them out, or give the parts headings."),
+            msg("Remove them, or give the parts headings."),
             Severity.WARNING,
         )
 
@@ -312,15 +312,15 @@ def _check_field(field: MergeField, place: IssuePlace) -> Iterator[Finding]:
             "field-unknown",
             place,
             about,
-            msg("Nothing is known of readers under “{name}”.", name=field.field),
-            msg("Known are: {names}.", names=", ".join(MERGE_FIELDS)),
+            msg("There is no reader field “{name}”.", name=field.field),
+            msg("The choices are: {names}.", names=", ".join(MERGE_FIELDS)),
         )
     if not field.fallback.strip():
         yield _finding(
             "field-fallback",
             place,
             about,
-            msg("Readers of whom “{name}” is not known see nothing there.", name=field.field),
+            msg("Readers without a value for “{name}” see nothing there.", name=field.field),
             msg("Write what they are to read instead, such as “reader”."),
             Severity.WARNING,
         )

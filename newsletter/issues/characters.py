@@ -42,14 +42,14 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.ERROR,
             CONTROLS,
             text,
-            msg("Control characters that no mail can carry"),
+            msg("Control characters that cannot be sent by email"),
         ),
         _seen(
             "character-bidi",
             Severity.ERROR,
             _BIDI,
             text,
-            msg("Controls that turn the writing direction"),
+            msg("Control characters that change the writing direction"),
         ),
         _seen(
             "character-invisible",
@@ -71,7 +71,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             Severity.ERROR,
             _PRIVATE,
             text,
-            msg("Private characters that no reader's font has"),
+            msg("Private-use characters that readers cannot see"),
             mendable=False,
         ),
         _seen(

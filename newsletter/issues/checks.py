@@ -65,9 +65,9 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=part.place,
                 message=msg("It has nothing below it."),
-                remedy=msg("Write it, or take it out."),
+                remedy=msg("Complete it, or remove it."),
                 fix=partial(_without_part, place=part.place),
-                act=msg("Take it out"),
+                act=msg("Remove"),
             )
         elif nameless and (part.place.item or part.place.section):
             yield Finding(
@@ -128,7 +128,7 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
                 place=place,
                 about=picture.source,
                 message=msg("The picture has no alternative text: {source}", source=picture.source),
-                remedy=msg("Say what it shows; many readers never see pictures."),
+                remedy=msg("Describe what it shows; many readers never see pictures."),
             )
 
 
@@ -142,13 +142,13 @@ def _check_characters(issue: Issue) -> Iterator[Finding]:
                 message=fault.message,
                 remedy=msg("Replace them with what was meant.")
                 if fault.mendable
-                else msg("Write the passage anew."),
+                else msg("Rewrite the passage."),
                 fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
                 act=msg("Replace them"),
             )
 
 
-_FROM_HEADINGS = msg("Derive them")
+_FROM_HEADINGS = msg("Create from headings")
 
 
 def _check_contents(issue: Issue) -> Iterator[Finding]:
@@ -173,8 +173,8 @@ def _check_contents(issue: Issue) -> Iterator[Finding]:
             code="contents-order",
             severity=Severity.WARNING,
             place=IssuePlace(field=IssueField.CONTENTS),
-            message=msg("The contents stand in another order."),
-            remedy=msg("Derive the contents from the headings."),
+            message=msg("The contents are in a different order."),
+            remedy=msg("Create the contents from the headings."),
             fix=_derive_contents,
             act=_FROM_HEADINGS,
         )

@@ -51,7 +51,7 @@ _FIELD_NAMES: dict[IssueField, Message] = {
 
 
 #: What a fix is called that needs no other name.
-MEND = msg("Mend it")
+MEND = msg("Correct")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,7 +44,7 @@ def read_json(text: str, *, template: str = "") -> Issue:
         )
     if len(issue.title) > _TITLE_LENGTH:
         raise ContentError(
-            msg("The title has {count} characters; 300 are the most.", count=len(issue.title)),
+            msg("The title has {count} characters; the limit is 300.", count=len(issue.title)),
             place=Place(source=SOURCE, field="title"),
             remedy=msg("Shorten it."),
         )

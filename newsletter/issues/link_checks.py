@@ -41,7 +41,7 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
             mended=trimmed,
         )
     if re.search(r"[\s\u3000<>\"\\^`{|}]", url):
-        return _malformed(url, msg("it holds a space or the like"))
+        return _malformed(url, msg("it contains a space or similar"))
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
@@ -50,9 +50,9 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
     if parts.scheme not in {"http", "https"}:
         return None
     if parts.username is not None:
-        return _malformed(url, msg("it carries a user name"))
+        return _malformed(url, msg("it contains a user name"))
     if re.search(r"https?://", url[8:]) and "?" not in url and "web.archive.org" not in host:
-        return _malformed(url, msg("two URLs run into each other"))
+        return _malformed(url, msg("two URLs are joined together"))
     return _host_fault(url, host)
 
 
@@ -86,7 +86,7 @@ def _malformed(url: str, why: Message) -> UrlFault:
 
 
 def _unreachable(url: str) -> UrlFault:
-    return UrlFault(message=msg("Readers cannot reach this host: {url}", url=url))
+    return UrlFault(message=msg("Readers cannot open this host: {url}", url=url))
 
 
 def check_links(issue: Issue) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 place=place,
                 about=url,
                 message=msg("The link is http, not encrypted: {url}", url=url),
-                remedy=msg("See whether https opens it, and change it."),
+                remedy=msg("Check whether it opens with https, and change it."),
                 fix=partial(_replace_url, before=url, after="https" + url[4:]),
                 act=msg("Make it https"),
             )
@@ -142,14 +142,14 @@ def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
             place=found[0],
             about=url,
             message=msg(
-                "The same URL stands in {count} places (last in {last}): {url}",
+                "The same URL appears in {count} places (last in {last}): {url}",
                 count=len(found),
                 last=last,
                 url=url,
             ),
-            remedy=msg("See whether one of them was meant to be another, or keep the first alone."),
+            remedy=msg("Check whether one of them should be different, or keep only the first."),
             fix=partial(_keep_first_link, url=url),
-            act=msg("Keep the first alone"),
+            act=msg("Keep only the first"),
         )
 
 
@@ -177,7 +177,7 @@ def _check_repeated_links(issue: Issue) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 place=part.at(IssueField.LINKS),
                 about=url,
-                message=msg("The same link stands twice: {url}", url=url),
+                message=msg("The same link appears twice: {url}", url=url),
                 remedy=msg("Keep one of them."),
                 fix=partial(_without_repeated, url=url),
                 act=msg("Keep one"),

@@ -219,7 +219,7 @@ class BlockReader:
                 return ""
             case MergeField():
                 raise ContentError(
-                    msg("A field of the reader stands in a heading."),
+                    msg("There is a merge field in a heading."),
                     place=self.place(node),
                     remedy=msg("Put it into the text below; contents and archive show headings."),
                 )
@@ -325,7 +325,7 @@ class BlockReader:
             case "merge_field":
                 if not node.meta:
                     raise ContentError(
-                        msg("This is no field of the reader: {text}", text=node.content),
+                        msg("This is not a reader field: {text}", text=node.content),
                         place=self.place(node),
                         remedy=msg(
                             "Write :field[name|fallback], or a backslash before the bracket."

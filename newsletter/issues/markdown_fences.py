@@ -120,7 +120,7 @@ def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
     if opened.rest:
         raise FenceError(
             start,
-            msg("Behind “:::{kind}” stands something.", kind=opened.kind.value),
+            msg("There is text after “:::{kind}”.", kind=opened.kind.value),
             msg("Write it on a line of its own."),
         )
     close, partings = _find_end(state, start, end, opened)
@@ -145,8 +145,8 @@ def _read_line(state: StateBlock, line: int, opened: _Opened) -> None:
     if kind is Fence.CONTENTS and opened.rest:
         raise FenceError(
             line,
-            msg("Behind “:::{kind}” stands something.", kind=kind.value),
-            msg("The contents are made from the headings; take it out."),
+            msg("There is text after “:::{kind}”.", kind=kind.value),
+            msg("The contents are created from the headings; remove the text."),
         )
     token = state.push(kind.value, "", 0)
     token.map = [line, line + 1]
@@ -182,7 +182,7 @@ def _find_end(
             )
     raise FenceError(
         start,
-        msg("“:::{kind}” does not end.", kind=opened.kind.value),
+        msg("“:::{kind}” is not closed.", kind=opened.kind.value),
         msg("Close it with a line of {colons}.", colons=close),
     )
 
@@ -196,8 +196,8 @@ def _read_held(
     if len(partings) > most:
         raise FenceError(
             partings[most],
-            msg("“{sign}” stands once too often.", sign="+" * opened.colons),
-            msg("Columns are two, with one such line between them."),
+            msg("There is one “{sign}” too many.", sign="+" * opened.colons),
+            msg("There are two columns, with one such line between them."),
         )
     state.push(f"{kind.value}_open", "", 1).map = [start, close + 1]
     edges = [start, *partings, close] if kind is Fence.COLUMNS else [start, close]
@@ -232,13 +232,13 @@ def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict
         if found is None or name not in FIELDS[kind]:
             raise FenceError(
                 line,
-                msg("This line of “:::{kind}” is no field: {text}", kind=kind, text=text[:40]),
+                msg("This line of “:::{kind}” is not a field: {text}", kind=kind, text=text[:40]),
                 msg("Its fields are {names}.", names=", ".join(FIELDS[kind])),
             )
         if name in fields:
             raise FenceError(
                 line,
-                msg("The field “{name}” stands twice.", name=name),
+                msg("The field “{name}” appears twice.", name=name),
                 msg("Keep one of them; indent a line that goes on with the one above."),
             )
         fields[name] = found[2].strip()

@@ -140,45 +140,45 @@ _KINDS = (
     _Kind(
         code="placeholder",
         find=find_placeholders,
-        message=msg("A field of another mail system will reach readers as it stands"),
-        remedy=msg("Write what was meant, or take it out."),
+        message=msg("A merge field of another mail system would reach readers as text"),
+        remedy=msg("Replace it with the intended text, or remove it."),
     ),
     _Kind(
         code="html-literal",
         find=_matches(_TAG),
         across=True,
-        message=msg("A tag of HTML will reach readers as text"),
-        remedy=msg("Take it out or write Markdown; put it in ` where readers are to see it."),
+        message=msg("An HTML tag would reach readers as text"),
+        remedy=msg("Remove it or write Markdown; put it in ` if readers should see it."),
     ),
     _Kind(
         code="link-broken",
         find=_matches(_BROKEN_LINK),
-        message=msg("This was probably meant to be a link, and is none"),
+        message=msg("This was probably meant to be a link, but is not"),
         remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
     ),
     _Kind(
         code="url-cut",
         find=_matches(_CUT_URL),
         message=msg("The link ends before the letters that follow this address"),
-        remedy=msg("Put the whole address into < and >; or put a blank behind it."),
+        remedy=msg("Put the whole address between < and >, or put a space after it."),
     ),
     _Kind(
         code="reference-unresolved",
         find=_matches(_REFERENCE),
         message=msg("A footnote or link refers to nothing here"),
-        remedy=msg("Write its definition into the same text, or take it out."),
+        remedy=msg("Define it in the same text, or remove it."),
     ),
     _Kind(
         code="heading-sign",
         find=_at_start(_HEADING),
         message=msg("This line was probably meant to be a heading"),
-        remedy=msg("Put a blank behind the ASCII # signs."),
+        remedy=msg("Put a space after the ASCII # signs."),
     ),
     _Kind(
         code="heading-sign",
         find=_at_start(_HASH),
         message=msg("This line may have been meant to be a heading"),
-        remedy=msg("Put a blank behind the # for a heading; leave it for a hashtag."),
+        remedy=msg("Put a space after the # for a heading; leave it as it is for a hashtag."),
         severity=Severity.HINT,
     ),
     _Kind(
@@ -190,8 +190,8 @@ _KINDS = (
     _Kind(
         code="mark-literal",
         find=_loose_marks,
-        message=msg("A mark of Markdown will reach readers as it stands"),
-        remedy=msg("Put it next to its word, give it its partner, or take it out."),
+        message=msg("A Markdown mark would reach readers as text"),
+        remedy=msg("Put it next to its word, add its counterpart, or remove it."),
     ),
 )
 
@@ -199,7 +199,7 @@ _KINDS = (
 _BARE = _Kind(
     code="link-broken",
     find=_matches(_BARE_HOST),
-    message=msg("This address is no link"),
+    message=msg("This address is not a link"),
     remedy=msg("Put https:// before it."),
 )
 _PRODUCT = _Kind(

@@ -34,7 +34,7 @@ def ready_draft(
     preflight = check_stored(issue, newsletter, settings, ask_dns=False)
     if preflight.blocked:
         raise ConflictError(
-            msg("Preflight found errors."), remedy=msg("Mend them first; they are listed below.")
+            msg("Preflight found errors."), remedy=msg("Correct them first; they are listed below.")
         )
     return issue, preflight
 

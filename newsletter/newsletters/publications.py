@@ -89,12 +89,13 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
         ZoneInfo(wanted.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults["time_zone"] = msg(
-            "There is no time zone '{time_zone}'. Use an IANA name, such as Asia/Tokyo.",
+            "There is no time zone “{time_zone}”. Use an IANA name, such as Asia/Tokyo.",
             time_zone=wanted.time_zone,
         )
     if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):
         faults["slug"] = msg(
-            "'{slug}' cannot name a newsletter. Use small letters, digits and hyphens.",
+            "“{slug}” cannot be used as the short name of a newsletter. Use "
+            "lower-case letters, digits and hyphens.",
             slug=wanted.slug,
         )
     return faults
@@ -107,7 +108,7 @@ def _text_fault(name: str, text: str) -> Message | None:
     if len(text) > longest:
         return msg("Keep it within {longest} characters.", longest=longest)
     if name != "postal_address" and not text.isprintable():
-        return msg("It cannot hold line ends or control characters.")
+        return msg("It cannot contain line breaks or control characters.")
     return None
 
 
@@ -115,13 +116,13 @@ def _address_fault(text: str) -> Message | None:
     try:
         parse_address(text)
     except ListError as error:
-        return msg("This is no mail address: {reason}", reason=error.message)
+        return msg("This is not an email address: {reason}", reason=error.message)
     return None
 
 
 def _url_fault(text: str) -> Message | None:
     if not text.startswith(("https://", "http://")):
-        return msg("Begin it with https://.")
+        return msg("It must begin with https://.")
     fault = find_url_fault(text)
     return fault.message if fault else None
 

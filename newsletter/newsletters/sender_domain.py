@@ -171,7 +171,7 @@ def _judge_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
                 "The sender's domain {domain} has neither MX nor A; some providers refuse it.",
                 domain=domain,
             ),
-            msg("Add an MX to DNS, for the server that takes replies."),
+            msg("Add an MX record to DNS for the server that receives replies."),
         )
 
 
@@ -189,7 +189,7 @@ def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
         yield _finding(
             "spf-all",
             Severity.WARNING,
-            msg("The SPF record lets anybody send."),
+            msg("The SPF record allows anybody to send."),
             msg("End it with -all or ~all."),
         )
 
@@ -215,7 +215,7 @@ def _judge_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
         yield _finding(
             "dmarc-none",
             Severity.HINT,
-            msg("DMARC is p=none, which stops no impersonation."),
+            msg("DMARC is p=none, which does not prevent impersonation."),
             msg("Read the reports, then change it to p=quarantine."),
         )
 
@@ -233,15 +233,15 @@ def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
         return _finding(
             f"{code}-unknown",
             Severity.HINT,
-            msg("DNS could not be asked for {what}.", what=what),
-            msg("See to the network and check again."),
+            msg("{what} could not be looked up in DNS.", what=what),
+            msg("Check the network and try again."),
         )
     return _finding(
         f"{code}-missing",
         Severity.WARNING,
         msg("The sender's domain has no {what}.", what=what),
         msg(
-            "Add it to DNS: {example}; large mailbox providers demand it of bulk senders.",
+            "Add it to DNS: {example}; large mailbox providers require it of bulk senders.",
             example=example,
         ),
     )

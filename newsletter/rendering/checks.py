@@ -111,8 +111,8 @@ def _check_subject(mail: _Mail) -> Iterator[Finding]:
                 count=format(columns / 2, ".0f"),
             ),
             remedy=msg(
-                "Put what matters first; {count} full-width characters are shown, twice as many "
-                "Latin.",
+                "Put the important part first; {count} full-width characters are "
+                "shown, twice as many in Latin script.",
                 count=_SUBJECT_SHOWN // 2,
             ),
         )
@@ -131,7 +131,7 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
                 place=_MAIL,
                 about=source,
                 message=msg("A picture has no alternative text: {source}", source=source),
-                remedy=msg("Say what it shows; give decoration an empty one."),
+                remedy=msg("Describe what it shows; leave it empty for decoration."),
             )
         ending = re.search(r"\.\w+$", source.lower().partition("?")[0])
         if ending and ending[0] in clients.lacks("picture"):
@@ -141,8 +141,10 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
             code="image-only",
             severity=Severity.ERROR,
             place=_MAIL,
-            message=msg("The mail is pictures with hardly any text."),
-            remedy=msg("Write what they say as text; filters take such mails for spam."),
+            message=msg("The email consists of pictures with hardly any text."),
+            remedy=msg(
+                "Add the content of the pictures as text; filters may classify such emails as spam."
+            ),
         )
 
 
@@ -160,7 +162,7 @@ def _check_links(mail: _Mail) -> Iterator[Finding]:
             yield _link_finding(
                 "link-empty",
                 url,
-                msg("A link leads nowhere."),
+                msg("A link has no destination."),
             )
         elif url.startswith("#"):
             if url[1:] not in anchors:
@@ -210,7 +212,7 @@ def _check_slots(mail: _Mail) -> Iterator[Finding]:
                     place=_MAIL,
                     about=tag,
                     message=msg("There is an empty <{tag}>.", tag=tag),
-                    remedy=msg("Give slots that may be empty, such as a name, other words."),
+                    remedy=msg("Provide a fallback for fields that may be empty, such as a name."),
                 )
     for slotted in (mail.rendered.subject, mail.rendered.html):
         if any(
@@ -221,7 +223,9 @@ def _check_slots(mail: _Mail) -> Iterator[Finding]:
                 code="slot-name",
                 severity=Severity.HINT,
                 place=_MAIL,
-                message=msg("The mail names its reader; who gave no name sees nothing there."),
+                message=msg(
+                    "The email uses the reader’s name; readers without a name see nothing there."
+                ),
                 remedy=msg("Preview it as a reader without a name."),
             )
 
@@ -245,7 +249,7 @@ def _check_duties(mail: _Mail) -> Iterator[Finding]:
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.SENDER),
             message=msg("The sender's postal address is missing."),
-            remedy=msg("The law asks for it; write it into the newsletter's settings."),
+            remedy=msg("Required by law; enter it in the newsletter’s settings."),
         )
 
 
@@ -290,7 +294,7 @@ def _lack(lack: clients.Lack) -> Finding:
         severity=lack.severity,
         place=_MAIL,
         about=lack.name,
-        message=msg("{who} lack “{lack}”.", who=who, lack=lack.name),
+        message=msg("{who} do not support “{lack}”.", who=who, lack=lack.name),
         remedy=lack.remedy,
     )
 

@@ -90,11 +90,11 @@ def _own_address(finding: Finding) -> Finding:
         place=finding.place,
         about=finding.about,
         message=msg(
-            "Only this machine reaches this address of the trial: {about}", about=finding.about
+            "This trial address can be reached only from this machine: {about}", about=finding.about
         ),
         remedy=msg(
-            "Before you send to readers, set PUBLIC_URL to an address they reach, and add the "
-            "picture again."
+            "Before you send to readers, set PUBLIC_URL to an address they can "
+            "reach, and add the picture again."
         ),
     )
 
@@ -107,7 +107,7 @@ def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
             place=IssuePlace(field=IssueField.MAIL),
             about=str(place),
             message=msg("An attribute of the template has no effect: {place}", place=place),
-            remedy=msg("Take the attribute out."),
+            remedy=msg("Remove the attribute."),
         )
 
 
@@ -118,9 +118,11 @@ def _template_finding(error: TemplateError) -> Finding:
             code="template",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.MAIL),
-            message=msg("Part of the text was lost on its way to HTML. {reason}", reason=said),
+            message=msg(
+                "Part of the text was lost in the conversion to HTML. {reason}", reason=said
+            ),
             remedy=msg(
-                "Write that passage in another way. The template is not at fault; please report it."
+                "Write that passage differently. The template is not at fault; please report it."
             ),
         )
     return Finding(
@@ -128,5 +130,5 @@ def _template_finding(error: TemplateError) -> Finding:
         severity=Severity.ERROR,
         place=IssuePlace(field=IssueField.MAIL),
         message=msg("The template cannot be rendered. {reason}", reason=said),
-        remedy=msg("Mend the template, or choose another."),
+        remedy=msg("Correct the template, or choose another."),
     )

@@ -220,7 +220,7 @@ class Requires:
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
         if self.permission and not visit.rights.may(self.permission, visit.newsletter_id):
-            raise ForbiddenError(msg("Your roles do not reach that far."))
+            raise ForbiddenError(msg("Your roles do not permit this."))
         request.state.visit = request.state.admitted = visit
         return visit
 

@@ -303,7 +303,7 @@ class _Run:
             if moved is None:
                 raise ConflictError(
                     msg("Another process is importing the same list."),
-                    remedy=msg("Wait until it has finished."),
+                    remedy=msg("Please wait until it has finished."),
                 )
             self._known = self.report.records
 

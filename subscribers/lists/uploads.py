@@ -208,7 +208,7 @@ class _Pieces(io.RawIOBase):
                 )
             )
         if octets is None:
-            raise ListError(msg("This list is not kept any more."), remedy=msg("Upload it again."))
+            raise ListError(msg("This list is no longer stored."), remedy=msg("Upload it again."))
         return zlib.decompress(octets)
 
 
@@ -311,7 +311,7 @@ def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) ->
     """
     how = terms or upload.terms
     if how is None:
-        raise ConflictError(msg("It is not yet said how this list is to be imported."))
+        raise ConflictError(msg("It has not been decided yet how to import this list."))
     known = asdict(how)
     digest = hashlib.sha256(f"{upload.content}\0{json.dumps(known, sort_keys=True)}".encode())
     moved = session.scalars(

@@ -118,7 +118,7 @@ def test_a_greeting_that_turns_us_away_says_nothing_of_the_reader(
     "words",
     [
         "521 5.3.2 System not accepting network messages",
-        "556 5.1.10 Domain takes no mail",
+        "556 5.1.10 Domain does not accept mail",
         f"550 5.7.27 <{READER}>... Host does not accept mail: {DOMAIN} (null MX)",
         "521 This host does not accept mail",
     ],

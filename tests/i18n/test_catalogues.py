@@ -89,7 +89,8 @@ def test_a_message_within_a_message_is_worded_in_the_same_language() -> None:
 
 def test_an_error_is_worded_where_it_is_shown_and_is_english_in_logs() -> None:
     error = SignInError(
-        msg("This was tried too often."), remedy=msg("Try again in {minutes} minutes.", minutes=5)
+        msg("There were too many attempts."),
+        remedy=msg("Try again in {minutes} minutes.", minutes=5),
     )
     assert str(error) == "This was tried too often. Try again in 5 minutes."
     assert error.message.in_language(Language.JAPANESE) == "試した回数が多すぎます。"

@@ -52,10 +52,10 @@ def test_an_editor_sends_a_digest(
     _mend_all(page)
     _demand_approval(house)
     page.reload()
-    page.get_by_role("link", name="Ask for approval…").click()
+    page.get_by_role("link", name="Request approval…").click()
     page.get_by_text("Test mail").click()
     page.get_by_role("button", name="Send the test").click()
-    page.get_by_text("The test mail is on its way.").wait_for()
+    page.get_by_text("The test email has been sent.").wait_for()
     # The first one told of the second factor.
     test_mail = house.await_mail(EDITOR, count=2)
     assert test_mail["Subject"].startswith("[test] ")
@@ -113,12 +113,12 @@ def _bring_in(house: House, page: Page, text: bytes, folder: Path) -> None:
     file.write_bytes(text)
     page.goto(f"{house.url}/newsletters/digest/issues/new")
     page.get_by_label("Or choose a file").set_input_files(file)
-    page.get_by_role("button", name="Bring it in").click()
-    report = page.get_by_role("region", name="How the text was read")
-    expect(report.locator("dl.figures > div").filter(has_text="Characters mended")).to_contain_text(
-        "37"
-    )
-    report.get_by_role("button", name="Seen to").click()
+    page.get_by_role("button", name="Import").click()
+    report = page.get_by_role("region", name="Import result")
+    expect(
+        report.locator("dl.figures > div").filter(has_text="Corrected characters")
+    ).to_contain_text("37")
+    report.get_by_role("button", name="Handled").click()
     page.get_by_role("link", name="Markdown", exact=True).click()
 
 
@@ -147,8 +147,8 @@ def _demand_approval(house: House) -> None:
 
 def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     """Ask; the approver follows the mail's link, sends it back, and approves at the second time."""
-    page.get_by_role("link", name="Ask for approval…").click()
-    page.get_by_role("button", name="Ask for approval").click()
+    page.get_by_role("link", name="Request approval…").click()
+    page.get_by_role("button", name="Request approval").click()
     page.get_by_text("Approval is asked for.").wait_for()
     told = house.await_mail("approver@example.jp")
     link = re.search(r"https?://\S+/review", text_of(told))
@@ -158,18 +158,18 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     expect(frame.get_by_text("地域デジタル化の動き").first).to_be_visible()
     expect(approver.get_by_text("60", exact=False).first).to_be_visible()
     approver.get_by_label("What to change").fill("発行日を確かめてください。")
-    approver.get_by_role("button", name="Send it back").click()
+    approver.get_by_role("button", name="Return").click()
     approver.get_by_text("Sent back.").wait_for()
 
     page.get_by_role("link", name="Home").click()
-    page.get_by_role("region", name="What needs you").get_by_role("link").first.click()
+    page.get_by_role("region", name="Needs your attention").get_by_role("link").first.click()
     expect(page.get_by_text("発行日を確かめてください。")).to_be_visible()
     assert "発行日を確かめてください。" in text_of(house.await_mail(EDITOR, count=3))
-    page.get_by_role("button", name="Ask for approval").click()
+    page.get_by_role("button", name="Request approval").click()
     page.get_by_text("Approval is asked for.").wait_for()
 
     approver.get_by_role("link", name="Home").click()
-    approver.get_by_role("region", name="What needs you").get_by_role("link").first.click()
+    approver.get_by_role("region", name="Needs your attention").get_by_role("link").first.click()
     approver.get_by_role("button", name="Approve").click()
     approver.get_by_text("Approved. Whoever asked").wait_for()
 

@@ -26,7 +26,7 @@ def test_a_person_is_told_in_their_language(broken_site: str) -> None:
     headers = {"accept": "text/html", "accept-language": "en"}
     answer = httpx.get(broken_site, headers=headers)
     assert answer.status_code == 500
-    assert "Sorry, something broke" in answer.text
+    assert "Sorry, something went wrong" in answer.text
     assert "Traceback" not in answer.text
     assert "sqlite" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]

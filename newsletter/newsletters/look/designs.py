@@ -33,7 +33,7 @@ DESIGNS = (
     ),
     Design(
         title=pmsg("design", "Letter"),
-        description=msg("White paper and text, nothing else. For words that one person writes."),
+        description=msg("White paper and text, nothing else. For personal letters."),
         look=Look(
             design="stationery",
             palette=Palette(
@@ -226,8 +226,8 @@ def find_design(name: str) -> Design:
         if design.name == name:
             return design
     raise NotFoundError(
-        msg("There is no design '{name}'.", name=name),
-        remedy=msg("There are: {names}.", names=", ".join(each.name for each in DESIGNS)),
+        msg("There is no design “{name}”.", name=name),
+        remedy=msg("The choices are: {names}.", names=", ".join(each.name for each in DESIGNS)),
     )
 
 

@@ -117,8 +117,8 @@ _ASKED: Mapping[str, Message] = {
     "logo": msg("Choose a picture, say what it shows, and how wide it is."),
     "header": msg("Choose a picture, and say what it shows."),
     "social": msg(
-        "Write one address a line, beginning with https://, with a name before it if you like; "
-        "{most} at most.",
+        "Write one address per line, beginning with https://, optionally with "
+        "a name before it; {most} at most.",
         most=MOST_SOCIAL,
     ),
     "palette": msg("Give a colour as six digits, such as #12406b."),
@@ -187,7 +187,7 @@ def look_from_file(data: bytes, *, source: str) -> Look:
         value = None
     if not isinstance(value, dict):
         raise ContentError(
-            msg("This is no look: it is not JSON, or no object."),
+            msg("This is not a look: it is not a JSON object."),
             place=place,
             remedy=msg("Choose a file that was exported from a look."),
         )

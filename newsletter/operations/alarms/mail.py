@@ -14,8 +14,9 @@ from newsletter.operations.overview import Overview
 _DUE_LATE, _DUE_STUCK = 120, 600
 
 _UNKNOWN = msg(
-    "If an older backup was restored, these were sent. Look before you send the same issue again; "
-    "then move the files out of DATA_DIR/journals/unknown."
+    "If an older backup was restored, these were sent. Check before you "
+    "send the same issue again; then move the files out of "
+    "DATA_DIR/journals/unknown."
 )
 
 
@@ -24,16 +25,18 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
     work = seen.backlog
     for kind, since, name in (
         ("urgent-waits", work.oldest_urgent_at, msg("Confirmation mail")),
-        ("mail-waits", work.oldest_due_at, msg("Mail that is due")),
+        ("mail-waits", work.oldest_due_at, msg("Email that is due")),
     ):
         if since is None or (age := (seen.taken_at - since).total_seconds()) < _DUE_LATE:
             continue
         minutes = _minutes(seen, since)
         answered = any(relay.tally.lately for relay in seen.relays)
         if work.leased and not answered:
-            remedy = msg("Workers hold batches, and no relay answers. See the relays.")
+            remedy = msg(
+                "Workers are processing batches, but no relay is responding. Check the relays."
+            )
         else:
-            remedy = msg("See workers and relays; add workers if they cannot keep up.")
+            remedy = msg("Check workers and relays; add workers if they cannot keep up.")
         flows = answered and kind == "mail-waits"
         yield alarm(
             Severity.CRITICAL if age > _DUE_STUCK and not flows else Severity.WARNING,
@@ -47,7 +50,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "lease-overdue",
             msg(
-                "{overdue_leases} batches are held by workers that fell silent",
+                "{overdue_leases} batches belong to workers that stopped responding",
                 overdue_leases=work.overdue_leases,
             ),
             msg("The next round takes them up; if this stays, see the control worker."),
@@ -63,8 +66,8 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "uncertain",
-            msg("{count} deliveries are in doubt and wait for a decision", count=count),
-            msg("Decide whether to send them again or to take them as arrived."),
+            msg("{count} deliveries are uncertain and need a decision", count=count),
+            msg("Decide whether to send them again or to mark them as received."),
             section="unsettled",
         )
     failed = sum(mailing.count for mailing in seen.failed)
@@ -73,8 +76,8 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "failed",
-            msg("{count} deliveries were given up", count=count),
-            msg("See why; retry them when the cause is mended."),
+            msg("{count} deliveries failed", count=count),
+            msg("Check the reasons; retry once the cause is resolved."),
             section="unsettled",
         )
 
@@ -114,11 +117,11 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "incident",
             msg(
-                "A wave of bounces: {subject} ({bounced})",
+                "Bounce incident: {subject} ({bounced})",
                 subject=incident.subject,
                 bounced=format(incident.bounced, ","),
             ),
-            msg("Say on the page of bounces whether it was an outage or genuine."),
+            msg("Decide on the bounces page whether it was an outage or genuine."),
             where=incident.subject,
             section="bounces",
         )

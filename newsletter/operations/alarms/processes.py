@@ -58,7 +58,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "no-rounds",
-            msg("The ledger is not being looked at: no round runs"),
+            msg("The periodic processing of the ledger has stopped"),
             msg("Start the control worker: newsletter worker."),
             section="workers",
         )
@@ -71,8 +71,8 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.NOTE,
             "worker-drained",
-            msg("{node} takes no new batch", node=node),
-            msg("Let it go on, or stop it, when you are done."),
+            msg("{node} takes no new batches", node=node),
+            msg("Resume or stop it when you are done."),
             where=node,
             section="workers",
         )
@@ -116,13 +116,13 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "worker-lost",
             nmsg(
-                "{name} lost {count} process (pid {pids})",
-                "{name} lost {count} processes (pid {pids})",
+                "{name}: {count} process stopped responding (PID {pids})",
+                "{name}: {count} processes stopped responding (PID {pids})",
                 count,
                 name=name,
                 pids=pids,
             ),
-            msg("See its log, and whether memory ran out. Others take up what it left."),
+            msg("Check its log and whether it ran out of memory. Other workers continue its work."),
             where=name,
             section="workers",
         )

@@ -23,8 +23,8 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-held",
-                msg("The relay {relay} is held", relay=relay.name),
-                msg("Let it go when you are done. ({reason})", reason=resting.reason),
+                msg("The relay {relay} is on hold", relay=relay.name),
+                msg("Release it when you are done. ({reason})", reason=resting.reason),
                 where=relay.name,
                 section="relays",
             )
@@ -33,11 +33,13 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-stuck",
                 msg(
-                    "The relay {relay} takes nothing ({failures} times in a row)",
+                    "The relay {relay} does not accept email ({failures} times in a row)",
                     relay=relay.name,
                     failures=resting.failures,
                 ),
-                msg("It is tried again by itself. It said: {reason}", reason=resting.reason),
+                msg(
+                    "It is retried automatically. The response was: {reason}", reason=resting.reason
+                ),
                 where=relay.name,
                 section="relays",
             )
@@ -49,11 +51,11 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 Severity.WARNING,
                 "relay-defers",
                 msg(
-                    "The relay {relay} puts {share} off",
+                    "The relay {relay} defers {share}",
                     relay=relay.name,
                     share=format(share, ".0%"),
                 ),
-                msg("See why, under what is deferred."),
+                msg("Check the reasons under deferred deliveries."),
                 where=relay.name,
                 section="deferred",
             )
@@ -71,7 +73,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
                 mailing_id=silence.mailing_id,
                 seconds=seconds,
             ),
-            msg("See whether the relay is well. Once it answers, sending goes on by itself."),
+            msg("Check the relay. Once it responds, sending continues automatically."),
             where=str(silence.mailing_id),
             section="relays",
         )
@@ -84,8 +86,8 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.NOTE,
                 "domain-held",
-                msg("Mail to {domain} is held", domain=domain.name),
-                msg("Let it go when you are done. ({reason})", reason=domain.held.reason),
+                msg("Sending to {domain} is on hold", domain=domain.name),
+                msg("Release it when you are done. ({reason})", reason=domain.held.reason),
                 where=domain.name,
                 section="domains",
             )
@@ -95,7 +97,7 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 Severity.WARNING,
                 "domain-defers",
-                msg("{domain} puts {share} off", domain=domain.name, share=format(share, ".0%")),
+                msg("{domain} defers {share}", domain=domain.name, share=format(share, ".0%")),
                 msg("Slow down by DOMAIN_RATES, or hold the domain for a while."),
                 where=domain.name,
                 section="domains",

@@ -19,8 +19,8 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.WARNING,
             "database-slow",
-            msg("The database is slow ({slow} ms)", slow=format(slow, ".0f")),
-            msg("See what burdens the database."),
+            msg("The database is responding slowly ({slow} ms)", slow=format(slow, ".0f")),
+            msg("Check the load of the database."),
             section="servers",
         )
     if seen.database.unsafe:
@@ -29,7 +29,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             Severity.WARNING,
             "database-unsafe",
             msg(
-                "The database may lose at a power cut what it said it has ({names} off)",
+                "The database may lose confirmed data in a power failure ({names} off)",
                 names=names,
             ),
             msg("Set it to on in PostgreSQL: of what is lost, people may get a second copy."),
@@ -42,8 +42,8 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             Severity.CRITICAL,
             "redis-down",
-            msg("Redis does not answer"),
-            msg("Start Redis and see REDIS_URL. Sending goes on by itself from the ledger."),
+            msg("Redis is not responding"),
+            msg("Start Redis and check REDIS_URL. Sending resumes automatically from the ledger."),
             section="servers",
         )
         return

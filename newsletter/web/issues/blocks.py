@@ -99,7 +99,7 @@ def press(issue: Issue, pressed: Pressed) -> Changed:
         case "unpicture", (index, number):
             return _without_picture(issue, outline, index, number)
         case "derive", ():
-            said = msg("The contents are made from the headings.")
+            said = msg("The contents were created from the headings.")
             return Changed(issue=replace(issue, contents=()), said=said, takes_away=True)
         case _:
             return Changed(issue=issue, said=Message(""))
@@ -142,7 +142,7 @@ def _standing(outline: Outline, index: int, *, still: bool) -> Message:
     part = outline[index]
     name = part.heading[:40]
     if still:
-        return msg("“{name}” can go no further that way.", name=name)
+        return msg("“{name}” cannot be moved any further.", name=name)
     owner = next((at for at in range(index - 1, -1, -1) if outline[at].level < part.level), None)
     first = 0 if owner is None else owner + 1
     ends = (at for at in range(index, len(outline)) if outline[at].level < part.level)
@@ -151,9 +151,11 @@ def _standing(outline: Outline, index: int, *, still: bool) -> Message:
     place, count = siblings.index(index) + 1, len(siblings)
     above = outline[owner].heading[:30] if owner is not None else ""
     if not above:
-        return msg("“{name}” is now {place} of {count}.", name=name, place=place, count=count)
+        return msg(
+            "“{name}” is now number {place} of {count}.", name=name, place=place, count=count
+        )
     return msg(
-        "“{name}” is now {place} of {count} in “{above}”.",
+        "“{name}” is now number {place} of {count} in “{above}”.",
         name=name,
         place=place,
         count=count,
@@ -169,7 +171,7 @@ def _added(issue: Issue, outline: Outline, level: Level, after: int | None = Non
     whole = with_outline(issue, added)
     return Changed(
         issue=whole,
-        said=msg("A new {kind} is there.", kind=kind),
+        said=msg("A new {kind} was added.", kind=kind),
         focus=outline_anchors(added)[at],
     )
 
@@ -179,7 +181,7 @@ def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
     name = outline[index].heading[:40] or _KINDS[outline[index].level]
     return Changed(
         issue=with_outline(issue, left),
-        said=msg("“{name}” is taken out.", name=name),
+        said=msg("“{name}” was removed.", name=name),
         takes_away=True,
     )
 

@@ -35,7 +35,7 @@ _SENT_MEANWHILE = IssueSentError(
     msg("This issue was sent in the meantime, so this change was not saved."),
     remedy=msg("Choose Save to continue in a new issue."),
 )
-_UNDONE = msg("Taken back.")
+_UNDONE = msg("Undone.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -167,7 +167,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             with transaction(engine) as session:
                 create_newsletter(session, visit.actor, draft)
         except ConflictError:
-            said = msg("There is a newsletter of this name already.")
+            said = msg("There is already a newsletter with this short name.")
             return page.show(visit, request, draft, faults={"slug": said})
         return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
 
@@ -229,5 +229,5 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
 def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Message]:
     if wanted.template in names:
         return {}
-    said = msg("There is no template '{template}'.", template=wanted.template)
+    said = msg("There is no template “{template}”.", template=wanted.template)
     return {"template": said}

@@ -52,68 +52,74 @@ class OrderForm:
 FORMS: Mapping[str, OrderForm] = {
     "relay-hold": OrderForm(
         noun="relay",
-        title=msg("Hold a relay"),
+        title=msg("Put a relay on hold"),
         effect=msg(
-            "Within two seconds nothing is sent by it. Other relays take over if there are any."
+            "Sending through it stops within two seconds. Other relays take over if there are any."
         ),
-        buttons={Action.RELAY_HOLD: msg("Hold it")},
+        buttons={Action.RELAY_HOLD: msg("Put on hold")},
     ),
     "relay-release": OrderForm(
         noun="relay",
-        title=msg("Let a relay go"),
-        effect=msg("It is tried again at once."),
-        buttons={Action.RELAY_RELEASE: msg("Let it go")},
+        title=msg("Release a relay"),
+        effect=msg("Sending is retried immediately."),
+        buttons={Action.RELAY_RELEASE: msg("Release")},
     ),
     "domain-hold": OrderForm(
         noun="domain",
-        title=msg("Hold a recipient domain"),
-        effect=msg("Within two seconds nothing is sent to it. What waits is not lost."),
-        buttons={Action.DOMAIN_HOLD: msg("Hold it")},
+        title=msg("Put a recipient domain on hold"),
+        effect=msg("Sending to it stops within two seconds. Waiting email is not lost."),
+        buttons={Action.DOMAIN_HOLD: msg("Put on hold")},
     ),
     "domain-release": OrderForm(
         noun="domain",
-        title=msg("Let a recipient domain go"),
-        effect=msg("What waited goes on within a minute."),
-        buttons={Action.DOMAIN_RELEASE: msg("Let it go")},
+        title=msg("Release a recipient domain"),
+        effect=msg("Waiting emails are sent within a minute."),
+        buttons={Action.DOMAIN_RELEASE: msg("Release")},
     ),
     "worker-drain": OrderForm(
         noun="worker",
         title=msg("Drain a worker"),
         effect=msg(
-            "It finishes its messages in flight and takes no new batch; others send the rest."
+            "It finishes its current messages and takes no new batches; other workers send the "
+            "rest."
         ),
         buttons={Action.WORKER_DRAIN: msg("Drain it")},
     ),
     "worker-undrain": OrderForm(
         noun="worker",
-        title=msg("Let a worker go on"),
+        title=msg("Let a worker continue"),
         effect=msg("It takes batches again within seconds."),
-        buttons={Action.WORKER_UNDRAIN: msg("Let it go on")},
+        buttons={Action.WORKER_UNDRAIN: msg("Resume")},
     ),
     "settle": OrderForm(
         noun="mailing",
-        title=msg("Settle what is in doubt"),
+        title=msg("Settle uncertain deliveries"),
         effect=msg(
-            "The connection ended before the reply, so nobody can tell whether it arrived. "
-            "Sent again, it may arrive twice, under the same Message-ID."
+            "The connection ended before the reply, so it is not known whether it arrived. If sent "
+            "again, it may arrive twice with the same Message-ID."
         ),
         buttons={
             Action.DELIVERY_RESEND: msg("Send again"),
-            Action.DELIVERY_LEAVE: msg("Take as arrived"),
+            Action.DELIVERY_LEAVE: msg("Mark as received"),
         },
         lists=DeliveryState.UNCERTAIN,
     ),
     "retry": OrderForm(
         noun="mailing",
         title=msg("Retry what failed"),
-        effect=msg("What you choose is sent once more. See first that its cause is mended."),
+        effect=msg(
+            "The selected deliveries are sent again. First make sure that the cause is resolved."
+        ),
         buttons={Action.DELIVERY_RETRY: msg("Send again")},
         lists=DeliveryState.FAILED,
     ),
     "lift": OrderForm(
         noun="suppression",
         title=msg("Lift a suppression"),
-        effect=msg("The address gets mail again. Do not lift what its owner's complaint led to."),
+        effect=msg(
+            "The address will receive email again. Do not lift a suppression that follows from the "
+            "person’s complaint."
+        ),
         buttons={Action.SUPPRESSION_LIFT: msg("Lift it")},
     ),
 }

@@ -62,7 +62,7 @@ def test_a_bounce_is_found_and_its_report_is_text(post: Post, operator: httpx.Cl
     number = _come_back(post, evil)
     found = operator.get("/bounces", params={"address": "reader", "kind": "hard"})
     assert f'href="/bounces/{number}"' in found.text
-    assert "Nothing matches" in operator.get("/bounces", params={"domain": "example.com"}).text
+    assert "No results" in operator.get("/bounces", params={"domain": "example.com"}).text
     shown = operator.get(f"/bounces/{number}").text
     assert "<script>alert(1)" not in shown
     assert "&lt;script&gt;alert(1)" in shown
@@ -84,7 +84,7 @@ def test_how_much_came_back_is_shown_by_mailing_and_by_domain(
     post: Post, operator: httpx.Client
 ) -> None:
     empty = operator.get("/bounces/rates").text
-    assert "Nothing came back." in empty
+    assert "Nothing was returned." in empty
     _come_back(post, notice(post.path))
     domain = READER.partition("@")[2]
     # A figure is shown again for twenty times as long as it took to count.
@@ -100,12 +100,12 @@ def test_undoing_wants_a_reason_and_is_audited(post: Post, operator: httpx.Clien
     number = _come_back(post, notice(post.path))
     page = operator.get(f"/bounces/{number}")
     token = csrf_of(page.text)
-    assert "This address gets no mail" in page.text
+    assert "This address receives no email" in page.text
     empty = operator.post(f"/bounces/{number}/undo", data={"csrf": token, "reason": " "})
     assert empty.status_code == 422
     data = {"csrf": token, "reason": "they wrote to us"}
     undone = operator.post(f"/bounces/{number}/undo", data=data)
-    assert "This address gets no mail" not in undone.text
+    assert "This address receives no email" not in undone.text
     assert operator.post(f"/bounces/{number}/undo", data=data).status_code == 409
     with reading(post.engine) as session:
         event = session.scalars(

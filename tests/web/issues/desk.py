@@ -71,7 +71,7 @@ class Desk:
     def bring_in(self, page: Page, text: str, *, view: str = "Markdown") -> None:
         page.goto(f"{self.url}/newsletters/digest/issues/new")
         page.get_by_label("Paste the text").fill(text)
-        page.get_by_role("button", name="Bring it in").click()
+        page.get_by_role("button", name="Import").click()
         if "/drafts/" in page.url and view == "Markdown":
             page.get_by_role("tab", name="Markdown").click()
         if "/drafts/" in page.url and view == "blocks":

@@ -52,8 +52,8 @@ def test_a_digest_becomes_blocks(desk: Desk, browser: Browser, digest: bytes) ->
     desk.bring_in(page, digest.decode(), view="blocks")
     expect(page.locator(".level-3")).to_have_count(24)
     expect(page.locator("#findings .error")).to_have_count(0)
-    page.get_by_role("button", name="Seen to").click()
-    expect(page.get_by_text("How the text was read")).to_have_count(0)
+    page.get_by_role("button", name="Handled").click()
+    expect(page.get_by_text("Import result")).to_have_count(0)
     context.close()
 
 

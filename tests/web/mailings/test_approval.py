@@ -163,7 +163,7 @@ def test_the_sending_page_counts_whom_was_chosen_and_offers_to_ask(
     refused = editor.get(f"{send}/confirm", params={"segment": 'domain = "example.com"'})
     assert refused.status_code == 409
     assert "<dd>1<small>" in refused.text
-    assert "Ask for approval" in refused.text
+    assert "Request approval" in refused.text
     assert "Back to the text" in refused.text
 
 

@@ -91,10 +91,10 @@ def test_a_scheduled_mailing_shows_what_will_go_to_whom(stage: Stage, sign_in: S
     stage.subscribe("a@example.jp", "b@example.jp")
     number = stage.mail(schedule=Schedule(hour=read_hour("2999-12-01 08:00")))
     page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
-    assert "What will go out" in page
+    assert "Planned mailings" in page
     assert "<strong>2</strong>" in page
     assert "1 Dec 2999, 08:00" in page
-    for words in ("Afterwards", "Over time", "Why some got none"):
+    for words in ("After sending", "Over time", "Why some did not receive it"):
         assert words not in page
 
 

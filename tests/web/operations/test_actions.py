@@ -155,7 +155,7 @@ def test_an_operator_of_one_newsletter_does_not_touch_what_all_share(
     with httpx.Client(base_url=site, follow_redirects=True) as client:
         form = {"address": "local@example.jp", "password": PASSWORD}
         client.post("/sign-in", data={"csrf": csrf_of(client.get("/sign-in").text), **form})
-        assert "Hold" not in client.get("/operate").text
+        assert "Put on hold" not in client.get("/operate").text
         assert _give(client, "relay-hold", RELAY, "relay.hold").status_code == 403
         _give(client, "settle", str(mailing), "delivery.leave", positions=(2, 3))
     assert resting_relays(stage.engine) == []

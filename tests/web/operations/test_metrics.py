@@ -145,7 +145,10 @@ def test_a_web_server_without_its_redis_is_not_ready_and_says_so(
     away = "redis://127.0.0.1:1/0"
     with serving(engine, signer, tmp_path, redis_url=away, secret_keys=("k" * 40,)) as lonely:
         answer = httpx.get(f"{lonely}/readyz")
-        assert (answer.status_code, answer.json()["problems"]) == (503, ["Redis does not answer."])
+        assert (answer.status_code, answer.json()["problems"]) == (
+            503,
+            ["Redis is not responding."],
+        )
         assert httpx.get(f"{lonely}/healthz").status_code == 200
 
 

@@ -70,13 +70,13 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     _sign_in(page, scene.site)
     page.goto(f"{scene.site}/operate")
     verdict = page.get_by_role("status", name="State")
-    expect(verdict).to_have_text(re.compile("All is well"), timeout=_PATIENCE)
+    expect(verdict).to_have_text(re.compile("All systems normal"), timeout=_PATIENCE)
     _is_accessible(page)
 
     # A domain that is held gets nothing, and the others do.
-    page.get_by_label("Hold a recipient domain").fill("example1.jp")
-    page.get_by_role("button", name="Go on").click()
-    _order(page, "Hold it", "they asked us to")
+    page.get_by_label("Put a recipient domain on hold").fill("example1.jp")
+    page.get_by_role("button", name="Continue").click()
+    _order(page, "Put on hold", "they asked us to")
     scene.stage.mail()
     await_condition(lambda: scene.relay.count() == 20, seconds=30, what="the others' mail")
     expect(page.get_by_role("cell", name="example0.jp", exact=True)).to_be_visible(
@@ -86,7 +86,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     expect(verdict).to_contain_text("Mail to example1.jp is held")
 
     page.get_by_role("link", name="Let go example1.jp").click()
-    _order(page, "Let it go", "agreed")
+    _order(page, "Release", "agreed")
 
     # A worker whose process was killed goes on with another; a relay that dies shows up.
     bulk = [each for each in scene.workers.descendants() if "bulk@" in " ".join(each.cmdline())]
@@ -96,7 +96,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     expect(verdict).to_contain_text("takes nothing", timeout=_PATIENCE)
     scene.relay.start()
     page.get_by_role("link", name=re.compile("^Let go smtp:")).click()
-    _order(page, "Let it go", "the host is up again")
+    _order(page, "Release", "the host is up again")
 
     # What is in doubt is settled.
     scene.stage.await_end(number, seconds=90)
@@ -133,9 +133,9 @@ def test_it_works_without_script_and_by_telephone(
         _sign_in(page, site)
         page.goto(f"{site}/operate")
         expect(page.get_by_text("No worker that sends mailings is running")).to_be_visible()
-        page.get_by_label("Hold a recipient domain").fill("example.jp")
-        page.get_by_role("button", name="Go on").click()
-        _order(page, "Hold it", "a test")
+        page.get_by_label("Put a recipient domain on hold").fill("example.jp")
+        page.get_by_role("button", name="Continue").click()
+        _order(page, "Put on hold", "a test")
         expect(page.get_by_role("link", name="Let go example.jp")).to_be_visible()
         context.close()
     engine.dispose()

@@ -168,7 +168,7 @@ def test_suppressions_of_other_newsletters_are_not_told(
     assert _SECRET not in page.text
     assert "ベータ" not in page.text
     other = client.post("/operate/suppressions", data={"csrf": csrf, "address": "other@example.jp"})
-    assert "Nothing suppresses it" in other.text
+    assert "The address is not suppressed" in other.text
 
 
 def _bounce(stage: Stage, scope: int | None) -> int:

@@ -44,7 +44,7 @@ def test_following_the_link_confirms_nothing_and_pressing_the_button_does(
     assert httpx.get(link).status_code == 200
     assert reception.state(NEW) is SubscriptionState.PENDING
     answer = httpx.post(link, follow_redirects=True)
-    assert "You are in" in answer.text
+    assert "You are subscribed" in answer.text
     assert reception.state(NEW) is SubscriptionState.CONFIRMED
 
 
