@@ -64,7 +64,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "unsubscribed": msg("Unsubscribed"),
         "counted": msg("Counted"),
         "held": msg("On hold"),
-        "excused": msg("Not counted"),
+        "excused": pmsg("bounce", "Not counted"),
         "noted": msg("Recorded"),
         "unmatched": msg("No delivery found"),
         "forged": msg("Forged"),

@@ -51,7 +51,7 @@ def test_send_refuses_an_error_even_with_yes() -> None:
     sent = _run("send", "--yes")
 
     assert isinstance(sent.exception, ContentError)
-    assert "Readers cannot reach" in str(sent.exception)
+    assert "Readers cannot open" in str(sent.exception)
 
 
 def test_send_asks_on_a_warning_and_no_means_no() -> None:

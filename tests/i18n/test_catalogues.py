@@ -92,7 +92,7 @@ def test_an_error_is_worded_where_it_is_shown_and_is_english_in_logs() -> None:
         msg("There were too many attempts."),
         remedy=msg("Try again in {minutes} minutes.", minutes=5),
     )
-    assert str(error) == "This was tried too often. Try again in 5 minutes."
-    assert error.message.in_language(Language.JAPANESE) == "試した回数が多すぎます。"
+    assert str(error) == "There were too many attempts. Try again in 5 minutes."
+    assert error.message.in_language(Language.JAPANESE) == "試行回数が多すぎます。"
     assert error.advice is not None
     assert error.advice.in_language(Language.JAPANESE) == "5分後にもう一度試してください。"

@@ -287,7 +287,7 @@ def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_plac
     ]
     (alarm,) = judge(replace(well, processes=(*well.processes, *born_before)))
     assert (alarm.kind, alarm.where) == ("worker-lost", "bulk@two")
-    assert "lost 3 processes" in str(alarm.what)
+    assert "3 processes stopped responding" in str(alarm.what)
     instead = [_process(ProcessKind.WORKER, "bulk@two") for _ in gone]
     assert judge(replace(well, processes=(*well.processes, *born_before, *instead))) == []
 

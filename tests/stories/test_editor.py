@@ -149,7 +149,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     """Ask; the approver follows the mail's link, sends it back, and approves at the second time."""
     page.get_by_role("link", name="Request approval…").click()
     page.get_by_role("button", name="Request approval").click()
-    page.get_by_text("Approval is asked for.").wait_for()
+    page.get_by_text("Approval was requested.").wait_for()
     told = house.await_mail("approver@example.jp")
     link = re.search(r"https?://\S+/review", text_of(told))
     assert link is not None
@@ -159,19 +159,19 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     expect(approver.get_by_text("60", exact=False).first).to_be_visible()
     approver.get_by_label("What to change").fill("発行日を確かめてください。")
     approver.get_by_role("button", name="Return").click()
-    approver.get_by_text("Sent back.").wait_for()
+    approver.get_by_text("Returned.").wait_for()
 
     page.get_by_role("link", name="Home").click()
     page.get_by_role("region", name="Needs your attention").get_by_role("link").first.click()
     expect(page.get_by_text("発行日を確かめてください。")).to_be_visible()
     assert "発行日を確かめてください。" in text_of(house.await_mail(EDITOR, count=3))
     page.get_by_role("button", name="Request approval").click()
-    page.get_by_text("Approval is asked for.").wait_for()
+    page.get_by_text("Approval was requested.").wait_for()
 
     approver.get_by_role("link", name="Home").click()
     approver.get_by_role("region", name="Needs your attention").get_by_role("link").first.click()
     approver.get_by_role("button", name="Approve").click()
-    approver.get_by_text("Approved. Whoever asked").wait_for()
+    approver.get_by_text("Approved. The person who requested").wait_for()
 
 
 def _start_the_next_one(house: House, page: Page) -> None:
@@ -182,7 +182,7 @@ def _start_the_next_one(house: House, page: Page) -> None:
     sent.get_by_role("link").first.click()
     expect(page.get_by_text("This issue was sent and cannot be changed")).to_be_visible()
     page.get_by_role("button", name="Start the next issue from this").click()
-    page.get_by_text("A new issue is begun.").wait_for()
+    page.get_by_text("A new issue was created.").wait_for()
     page.locator("[name=title]").fill("次の号")
     expect(page.locator("#state")).to_have_text("Saved")
     for place in ("/newsletters/digest/mailings", "/archive/digest"):

@@ -65,7 +65,7 @@ def test_blocks_work_without_scripts(desk: Desk, browser: Browser) -> None:
     page.locator(".heading").nth(3).fill("税の相談")
     page.get_by_role("button", name="Move “税の申告” up").click()
     expect_order(page, "お知らせ", "市役所", "税の相談", "窓口の時間")
-    page.get_by_role("button", name="Take “図書館” out").click()
+    page.get_by_role("button", name="Remove “図書館”").click()
     expect_order(page, "お知らせ", "市役所", "税の相談", "窓口の時間", "催し")
     page.get_by_role("button", name="Undo").click()
     expect_order(page, "お知らせ", "市役所", "税の相談", "窓口の時間", "図書館")

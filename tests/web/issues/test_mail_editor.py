@@ -215,7 +215,7 @@ def test_a_link_is_asked_for_beside_its_words(studio: Desk, mail: Page) -> None:
     address = mail.get_by_role("dialog").get_by_label("Address")
     address.fill("javascript:alert(1)")
     address.press("Enter")
-    expect(mail.get_by_role("alert").filter(has_text="This is no address")).to_be_visible()
+    expect(mail.get_by_role("alert").filter(has_text="This is not an address")).to_be_visible()
     assert violations(mail) == []
     address.fill("example.jp/festival")
     address.press("Enter")

@@ -62,7 +62,7 @@ def test_a_new_issue_is_started_from_a_sent_one(
     page = client.get(f"{BASE}/issues/{issue_id}")
     begun = client.post(f"{BASE}/issues/{issue_id}/duplicate", data={"csrf": csrf_of(page.text)})
     assert "/drafts/" in begun.url.path
-    assert "A new issue is begun" in begun.text
+    assert "A new issue was created" in begun.text
     with reading(stage.engine) as session:
         draft = session.scalars(select(DraftRow)).one()
         issue = session.scalars(select(IssueRow)).one()
@@ -90,7 +90,7 @@ def test_a_save_into_an_issue_sent_meanwhile_becomes_a_new_draft(
     assert "was sent in the meantime" in by_script.json()["what"]
 
     kept = client.post(f"{BASE}/drafts/{draft}", data=typed)
-    assert "kept as the draft of a new one" in kept.text
+    assert "saved as the draft of a new one" in kept.text
     assert "本文です。" in kept.text
     with reading(stage.engine) as session:
         assert len(session.scalars(select(DraftRow)).all()) == 2

@@ -125,7 +125,7 @@ def test_an_administrator_says_that_clicks_count_and_reads_the_sums(
     report = client.get(f"/newsletters/digest/mailings/{number}").text
     csv = client.get(f"/newsletters/digest/mailings/{number}/report.csv").text
 
-    assert "Sums of each link alone" in report
+    assert "Only totals per link" in report
     assert "\r\nclicks,https://" in csv
 
 

@@ -105,11 +105,11 @@ def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
     client = sign_in("operator@example.jp", Role.OPERATOR)
     address = f"/newsletters/digest/mailings/{number}"
     page = client.get(address).text
-    assert "3 recipients are not known to have got it" in page
+    assert "3 recipients have no record of receiving it" in page
     form = {"csrf": csrf_of(page)}
     refused = client.post(f"{address}/resume", data=form)
     assert refused.status_code == 409
-    assert "gets it twice" in refused.text
+    assert "receive it twice" in refused.text
     client.post(f"{address}/resume", data=form | {"twice": "yes"})
     assert progress(stage.engine, number).state is MailingState.SENDING
 

@@ -97,7 +97,7 @@ def test_a_relay_is_held_and_let_go_with_a_reason_each(
 ) -> None:
     _give(operator, "relay-hold", RELAY, "relay.hold")
     assert [(one.name, one.held) for one in resting_relays(stage.engine)] == [(RELAY, True)]
-    assert "The relay smtp:mail.example.jp:587 is held" in operator.get("/operate").text
+    assert "The relay smtp:mail.example.jp:587 is on hold" in operator.get("/operate").text
     _give(operator, "relay-release", RELAY, "relay.release", reason="done")
     assert resting_relays(stage.engine) == []
     assert _log(stage) == [
@@ -109,7 +109,7 @@ def test_a_relay_is_held_and_let_go_with_a_reason_each(
 def test_without_a_reason_nothing_is_done(stage: Stage, operator: httpx.Client) -> None:
     answer = _give(operator, "relay-hold", RELAY, "relay.hold", reason=" \t ")
     assert answer.status_code == 400
-    assert "Say why" in answer.text
+    assert "Give the reason" in answer.text
     assert (resting_relays(stage.engine), _log(stage)) == ([], [])
 
 

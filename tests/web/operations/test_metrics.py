@@ -195,6 +195,6 @@ def test_a_send_that_fails_is_logged_with_its_ids_and_names_nobody(
     lines = [
         json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")
     ]
-    told = [line for line in lines if "takes nothing" in line["message"]]
+    told = [line for line in lines if "does not accept email" in line["message"]]
     assert {(line["mailing"], line["batch"]) for line in told} == {(mailing, 1)}
     assert "somebody.real" not in json.dumps(lines)

@@ -83,7 +83,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
         timeout=_PATIENCE
     )
     assert {address.partition("@")[2] for address in scene.relay.accepted()} == {"example0.jp"}
-    expect(verdict).to_contain_text("Mail to example1.jp is held")
+    expect(verdict).to_contain_text("Sending to example1.jp is on hold")
 
     page.get_by_role("link", name="Let go example1.jp").click()
     _order(page, "Release", "agreed")
@@ -93,7 +93,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     bulk[-1].kill()
     scene.relay.kill()
     number = scene.stage.mail()
-    expect(verdict).to_contain_text("takes nothing", timeout=_PATIENCE)
+    expect(verdict).to_contain_text("does not accept email", timeout=_PATIENCE)
     scene.relay.start()
     page.get_by_role("link", name=re.compile("^Let go smtp:")).click()
     _order(page, "Release", "the host is up again")

@@ -69,7 +69,7 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert "anna@example.jp" in page.text
 
     tried = client.post(str(page.url), data=_form(page, verb="try"))
-    assert "nothing is changed yet" in tried.text
+    assert "nothing has been imported yet" in tried.text
     assert "is not an email address" in tried.text
     assert _addresses(stage) == set()
 
