@@ -57,7 +57,7 @@ def search(
 def keep(
     context: typer.Context,
     name: PatternName,
-    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if not named.")] = None,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
