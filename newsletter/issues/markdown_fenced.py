@@ -103,7 +103,7 @@ class FencedReader:
             raise ContentError(
                 msg("The size of the file cannot be read: {text}", text=fields["size"][:40]),
                 place=self._reader.place(node),
-                remedy=msg("Write its octets, or as 340 KB or 1.2 MB."),
+                remedy=msg("Write the number of bytes, or 340 KB or 1.2 MB."),
             )
         return File(
             url=self._address(fields, node),
@@ -129,7 +129,7 @@ class FencedReader:
             for block in self._reader.blocks([child]):
                 if not isinstance(block, Picture):
                     raise ContentError(
-                        msg("A gallery holds something besides pictures."),
+                        msg("A gallery contains something other than pictures."),
                         place=self._reader.place(child),
                         remedy=msg("Put it above or below."),
                     )
@@ -140,8 +140,8 @@ class FencedReader:
         left, right = (tuple(self._reader.blocks(column.children)) for column in node.children)
         if any(isinstance(block, Columns) for block in walk_blocks((*left, *right))):
             raise ContentError(
-                msg("Columns stand within columns."),
+                msg("There are columns inside columns."),
                 place=self._reader.place(node),
-                remedy=msg("Take the inner ones out, or put them below."),
+                remedy=msg("Remove the inner ones, or put them below."),
             )
         return Columns(left=left, right=right)
