@@ -16,7 +16,7 @@ import { NODE_VIEWS } from "./node_views.js";
 import { FLOW_START, renumbered, flowEnd, positionOf } from "./outline.js";
 import { announce, desk, say } from "./page.js";
 import { cleanHtml, fitSlice } from "./paste.js";
-import { addPictures, choosePictures, picturesIn } from "./pictures.js";
+import { FILES, addFile, addPictures, chooseFiles, filesIn, picturesIn } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
@@ -136,12 +136,12 @@ export function openEditor(place, issue, heard) {
       return pasteAddress(each, event);
     },
     handleDrop(each, event) {
-      const files = picturesIn(event.dataTransfer);
-      if (!files.length) return false;
+      const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
+      if (!files.length && !offered.length) return false;
       event.preventDefault();
       const at = each.posAtCoords({ left: event.clientX, top: event.clientY });
       if (at) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(at.pos))));
-      addPictures(each, files, heard);
+      addPictures(each, files, heard).then(() => offered.forEach((file) => addFile(each, file, heard)));
       return true;
     },
     handleClickOn(each, pos, node, nodePos, event) {
@@ -158,8 +158,9 @@ export function openEditor(place, issue, heard) {
   });
   view.dom.addEventListener("choose-picture", (event) => {
     const gallery = Boolean(event.detail && event.detail.gallery);
-    choosePictures(true, (files) => addPictures(view, files, { ...heard, gallery }));
+    chooseFiles(true, (files) => addPictures(view, files, { ...heard, gallery }));
   });
+  view.dom.addEventListener("choose-file", () => chooseFiles(false, ([file]) => addFile(view, file, heard), FILES));
   return view;
 }
 

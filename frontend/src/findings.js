@@ -20,6 +20,15 @@ export function readFindings(list) {
   return found;
 }
 
+/** The findings that the server listed, by their lines of the Markdown. */
+export function findingsByLine(list) {
+  return [...list.querySelectorAll("li")].filter((each) => each.querySelector("a[data-line]")).map((each) => ({
+    line: Number(each.querySelector("a[data-line]").dataset.line),
+    severity: RANKS.find((rank) => each.classList.contains(rank)) || "hint",
+    sentence: (each.querySelector("p") || each).textContent.trim(),
+  }));
+}
+
 /** Where a block of this name begins; null for what is not in the text. */
 export function placeOf(doc, name, about = "") {
   let start = null, end = flowEnd(doc);

@@ -145,7 +145,7 @@ export const KINDS = {
   button: {
     spec: {
       group: BLOCK, content: "text*", marks: "", isolating: true, draggable: true, attrs: { url: { default: "" } },
-      toDOM: () => ["div", { class: "button-line" }, ["span", { class: "mail-button" }, 0]],
+      toDOM: () => ["div", { class: "button-line" }, ["span", { class: "button-link" }, 0]],
     },
     read: (schema, block) => schema.nodes.button.create({ url: block.url }, text(schema, block.label)),
     write: (node) => ({ kind: "button", label: node.textContent, url: node.attrs.url }),
@@ -153,8 +153,8 @@ export const KINDS = {
   },
   columns: {
     nodes: {
-      columns: { group: BLOCK, content: "column column", isolating: true, draggable: true, toDOM: () => ["div", { class: "columns" }, 0] },
-      column: { content: "block+", isolating: true, toDOM: () => ["div", { class: "column" }, 0] },
+      columns: { group: BLOCK, content: "column column", isolating: true, draggable: true, toDOM: () => ["div", { class: "beside-columns" }, 0] },
+      column: { content: "block+", isolating: true, toDOM: () => ["div", { class: "side" }, 0] },
     },
     read: (schema, block) => schema.nodes.columns.create(null, [block.left, block.right].map((side) => schema.nodes.column.create(null, filled(schema, readBlocks(schema, side))))),
     write: (node) => ({ kind: "columns", left: writeBlocks(node.child(0).content), right: writeBlocks(node.child(1).content) }),

@@ -1,14 +1,14 @@
 /** The write page: the mail that is written in, its Markdown, its previews; all show one value. */
 import { fillToolbar } from "./toolbar.js";
 import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
-import { goTo, readFindings, setFindings } from "./findings.js";
+import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
 import { addHandle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
 import { after, byId, desk, form, given, inJapanese, post, say } from "./page.js";
 import { openPreview } from "./preview.js";
 import { keepSaved } from "./saving.js";
 import { schema } from "./schema.js";
-import { addPictures, choosePictures } from "./pictures.js";
+import { addPictures, chooseFiles } from "./pictures.js";
 import { FLOW_START, flowEnd, positionOf } from "./outline.js";
 
 /* What is wrong, and the way to its place */
@@ -33,9 +33,12 @@ const paper = byId("paper"), box = byId("markdown-box"), mailBox = byId("mail-bo
 const source = {
   fields: () => (holder === "mail" ? { view: "mail", issue: JSON.stringify(toIssue(view.state.doc)), template } : { text: markdown.text() }),
   version: () => (holder === "mail" ? view.state.doc : markdownVersion),
-  busy: () => Boolean(view && view.composing),
+  busy: () => Boolean(holder === "mail" ? view && view.composing : markdown.busy()),
   tell,
-  checked: () => whenSettled(markFindings),
+  checked: () => {
+    if (holder === "mail") whenSettled(markFindings);
+    else markdown.mark(findingsByLine(byId("findings")));
+  },
 };
 /** Do something to the document that is not typing, but never amid a composition. */
 const waitingFor = [];
@@ -55,7 +58,7 @@ view = openEditor(paper, given ? given.issue : blank(), {
 view.dom.addEventListener("compositionend", () => setTimeout(() => { if (!view.composing) waitingFor.splice(0).forEach((act) => act()); }, 80));
 const saving = keepSaved(source), preview = openPreview(source);
 let toolbar = null, handle = null;
-toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePictures(true, (files) => addPictures(view, files, { tell })) });
+toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => chooseFiles(true, (files) => addPictures(view, files, { tell })) });
 handle = addHandle(view, mailBox);
 toolbar.update(view.state);
 
@@ -68,6 +71,7 @@ const tabs = [...document.querySelectorAll("[data-view]")];
 async function open(name) {
   if (name === shown) return true;
   if ((name === "mail" || name === "markdown") && name !== holder && !(await hand(name))) return false;
+  if (name === "markdown") await markdown.open();
   shown = name;
   mailBox.hidden = name !== "mail";
   byId("toolbar").hidden = name !== "mail";
@@ -172,6 +176,14 @@ byId("findings").addEventListener("click", async (event) => {
   saving.settle();
   preview.check();
 });
+
+/* The toolbar of a telephone stands above the keyboard of its screen. */
+const seen = window.visualViewport;
+if (seen) {
+  const lift = () => document.documentElement.style.setProperty("--keyboard", `${Math.max(0, Math.round(window.innerHeight - seen.height - seen.offsetTop))}px`);
+  seen.addEventListener("resize", lift);
+  seen.addEventListener("scroll", lift);
+}
 
 /* Saving by hand */
 document.addEventListener("keydown", (event) => {

@@ -1,20 +1,25 @@
-/** The Markdown of the issue: the page's own box, until the editor of Markdown is there. */
+/** The Markdown of the issue: the page's own box, and the editor in its place once it is looked at. */
 import { byId } from "./page.js";
 
 /** @param {() => void} changed */
 export function openMarkdown(changed) {
   const box = /** @type {HTMLTextAreaElement} */ (byId("text"));
-  box.addEventListener("input", changed);
+  let editor = null;
+  box.addEventListener("input", () => { if (!editor) changed(); });
   return {
-    text: () => box.value,
-    set(text) { box.value = text; },
-    goToLine(line) {
-      const lines = box.value.split("\n"), index = Number(line) - 1;
-      const start = lines.slice(0, index).join("\n").length + (index ? 1 : 0);
-      box.focus();
-      box.setSelectionRange(start, start + (lines[index] || "").length);
-      box.scrollTop = Math.max(0, index - 4) * parseFloat(getComputedStyle(box).lineHeight);
+    /** Fetch the editor, which is as large as all else. */
+    async open() {
+      if (editor) return;
+      const { editMarkdown } = await import("./markdown_editor.js");
+      editor = editor || editMarkdown(box, changed);
     },
-    focus: () => box.focus(),
+    text: () => box.value,
+    set(text) {
+      box.value = text;
+      if (editor) editor.set(text);
+    },
+    busy: () => Boolean(editor && editor.busy()),
+    goToLine: (line) => editor && editor.goToLine(line),
+    mark: (found) => editor && editor.mark(found),
   };
 }

@@ -130,7 +130,7 @@ export const NODE_VIEWS = {
     return element("button", { type: "button", class: "date-button", title: say("dateAndNumber"), "aria-label": `${say("dateAndNumber")}: ${words}`, onmousedown: (event) => event.preventDefault(), onclick: () => openForm(view, getPos()) }, words);
   }, "p", "date"),
   link: addressed("p", "more", "", "link named"),
-  button: addressed("div", "button-line", "", "mail-button"),
+  button: addressed("div", "button-line", "", "button-link"),
   picture,
   file: card, event: card, contact: card, contents: card, snippet: card, sealed: card,
   footnote: chip("footnote", (node) => ({ text: "※", label: `${say("kind.footnote")}: ${plain(node.attrs.content)}` })),

@@ -39,9 +39,25 @@ export async function addPictures(view, files, { tell, gallery = false }) {
   else made.forEach((node) => insert(node)(view.state, view.dispatch));
 }
 
+/** Keep a file such as a PDF, and offer it where the caret is. */
+export async function addFile(view, file, { tell }) {
+  const fields = new FormData();
+  fields.set("file", file);
+  fields.set("revision", "0");
+  const kept = await post("/files", fields).catch(() => null);
+  const told = kept ? await kept.json().catch(() => null) : { what: say("offline"), remedy: "" };
+  if (!kept || !kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); return; }
+  view.focus();
+  insert(schema.nodes.file.create({ value: told.block }))(view.state, view.dispatch);
+}
+
+export const FILES = ".pdf,.docx,.xlsx,.pptx,.csv";
+/** The files among what is dropped that a mail can offer. */
+export const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name));
+
 /** Let a person choose files. */
-export function choosePictures(multiple, act) {
-  const input = element("input", { type: "file", accept: TYPES.join(","), multiple, class: "hidden-visually", "aria-label": say("kind.picture"), tabindex: "-1" });
+export function chooseFiles(multiple, act, accept = TYPES.join(",")) {
+  const input = element("input", { type: "file", accept, multiple, class: "hidden-visually", "aria-label": say("kind.file"), tabindex: "-1" });
   input.addEventListener("change", () => { input.remove(); act([...input.files]); });
   input.addEventListener("cancel", () => input.remove());
   document.body.append(input);

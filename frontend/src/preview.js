@@ -3,6 +3,18 @@ import { after, byId, post } from "./page.js";
 
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
 
+/** The tab of the findings says how many errors there are. */
+function countErrors() {
+  const tab = document.querySelector('a[data-panel="checks"]'), errors = byId("findings").querySelectorAll("li.error").length;
+  if (!tab || !tab.closest(".panel-tabs")) return;
+  tab.querySelectorAll(".count").forEach((each) => each.remove());
+  if (!errors) return;
+  const count = document.createElement("span");
+  count.className = "count bad";
+  count.textContent = String(errors);
+  tab.append(" ", count);
+}
+
 /** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void}} source */
 export function openPreview(source) {
   let look = "", shown = null, waiting = null, asking = false;
@@ -61,6 +73,7 @@ export function openPreview(source) {
     const answer = await post("/findings", new URLSearchParams(source.fields())).catch(() => null);
     if (!answer || !answer.ok) return;
     byId("findings").innerHTML = await answer.text();
+    countErrors();
     source.checked();
   };
   const checkSoon = after(400, check);

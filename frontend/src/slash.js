@@ -43,9 +43,9 @@ const ENTRIES = [
   { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
   { name: "event", terms: "event date place イベント 催し もよおし 日時 にちじ ibento", kind: "event", act: atom("event") },
   { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
-  { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: atom("file") },
+  { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
   { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
-  { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", act: atom("snippet") },
+  { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },
   { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
   { name: "footnote", terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu", kind: "footnote", act: chip(() => nodes.footnote.create()) },
   { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
@@ -61,7 +61,7 @@ let known = null;
 /** What this server's issues know, in the order of the list. */
 const offered = () => {
   known = known || new Set(JSON.parse(desk.dataset.kinds || "[]"));
-  return ENTRIES.filter((entry) => !entry.kind || known.has(entry.kind));
+  return ENTRIES.filter((entry) => (!entry.kind || known.has(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
 };
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 const matching = (query) => {
@@ -190,7 +190,8 @@ export function slashMenu() {
     },
     props: {
       handleTextInput(view, from, to, text) {
-        if (view.composing || !["/", "／"].includes(text) || !asks(view.state, from)) return false;
+        // What is typed fast comes in one piece with the slash.
+        if (view.composing || !/^[/／][^\s/]{0,12}$/.test(text) || !asks(view.state, from)) return false;
         view.dispatch(view.state.tr.insertText(text, from, to).setMeta(key, { open: from, typed: true }));
         return true;
       },

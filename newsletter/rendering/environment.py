@@ -32,6 +32,8 @@ from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
 
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+#: The styles of the mail for the page where it is written in.
+SURFACE = "_shared/surface.css.j2"
 
 
 def _setting(context: Context) -> Setting:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from lxml import html as lxml_html
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.findings import IssueField
@@ -30,7 +31,7 @@ from newsletter.issues.walking import (
     walk_texts,
     walk_urls,
 )
-from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
+from newsletter.rendering.environment import BODY, SUBJECT, SURFACE, TEXT, templates_in
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.setting import Setting
@@ -90,6 +91,16 @@ def render_issue(
     require_slots(rendered.html, _MUST_OFFER, template=f"{template}/{BODY}")
     require_slots(rendered.text, _MUST_OFFER, template=f"{template}/{TEXT}")
     return rendered
+
+
+def surface_styles(publisher: Publisher, *, language: Language, templates_dir: Path) -> str:
+    """Return the mail's own styles as CSS for the page where it is written in.
+
+    Raises:
+        TemplateError: A partial of one's own fails.
+    """
+    values: dict[str, object] = {"look": publisher.theme, "lang": language.value}
+    return templates_in(templates_dir).render(SURFACE, values)
 
 
 def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, CalendarFile]:

@@ -119,7 +119,7 @@ def _bring_in(house: House, page: Page, text: bytes, folder: Path) -> None:
         report.locator("dl.figures > div").filter(has_text="Corrected characters")
     ).to_contain_text("37")
     report.get_by_role("button", name="Handled").click()
-    page.get_by_role("link", name="Markdown", exact=True).click()
+    page.get_by_role("tab", name="Markdown").click()
 
 
 def _mend_all(page: Page) -> None:
@@ -127,7 +127,7 @@ def _mend_all(page: Page) -> None:
     findings = page.locator("#findings")
     expect(findings).to_contain_text("There is no preheader")
     text = page.locator("#text").input_value()
-    page.locator("#text").fill(
+    page.locator(".markdown-editor .cm-content").fill(
         text.replace("\n---\n", "\npreheader: 生成AIの利⽤など24件\n---\n", 1)
     )
     expect(findings).not_to_contain_text("There is no preheader")

@@ -104,6 +104,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/issues/{number}/mail": "the mail in a frame",
     "/newsletters/{newsletter}/issues/{issue_id}/send/mail": "the mail in a frame",
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
+    "/newsletters/{newsletter}/drafts/{number}/mail.css": "a style sheet",
     "/p/{token}/data.json": "a file",
     "/archive/{slug}/feed.atom": "a feed",
     "/sitemap.xml": "for machines",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -17,6 +18,7 @@ from newsletter.issues.drafts import Draft, DraftConflictError, find_import_repo
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.store import get_issue
@@ -42,6 +44,11 @@ class DraftPages:
         self._engine, self._settings = workspace.engine, workspace.settings
         self._workspace, self._pages = workspace, pages
         self._picture_base = workspace.settings.public_url.rstrip("/") + "/images/"
+
+    @property
+    def templates_dir(self) -> Path:
+        """The folder of the templates that mails are made with."""
+        return self._settings.templates_dir
 
     def proof_of(self, visit: Visit, draft: Draft, written: Written) -> Proof:
         """Read, render and check what was written.
@@ -129,6 +136,10 @@ class DraftPages:
             marked=proof.marked if proof else (),
             value=_value(written, proof),
             kinds=KINDS,
+            merge_fields=[
+                (name, kind.label.in_language(visit.language))
+                for name, kind in MERGE_FIELDS.items()
+            ],
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
             panel_first=_first_part(beside["standing"], proof),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from markupsafe import escape
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -16,7 +16,9 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
 from newsletter.issues.drafts import get_draft
-from newsletter.web.access import EditorVisit, Visit, own, settings_path
+from newsletter.mailings.mailings import publisher_of
+from newsletter.rendering.render import surface_styles
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.proof import Reader, mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.submission import Written, WrittenForm, told
@@ -85,6 +87,16 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
             draft = get_draft(session, own(visit), number)
         proof = shown.proof_of(visit, draft, Written.of(draft, in_blocks=True))
         return mail_frame(proof.preflight.rendered, sample_reader(visit.language))
+
+    @router.get("/mail.css")
+    def styles(number: int, visit: EditorVisit) -> Response:
+        """Return the mail's own styles, for what is typed to look as it is read."""
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            publisher = publisher_of(newsletter_of(session, visit))
+        folder = shown.templates_dir
+        text = surface_styles(publisher, language=draft.issue.language, templates_dir=folder)
+        return Response(text, media_type="text/css")
 
     @router.post("/readers")
     def suggest_readers(

@@ -68,6 +68,10 @@ class Desk:
         if view == "Markdown":
             page.get_by_role("tab", name="Markdown").click()
 
+    def write(self, page: Page, text: str) -> None:
+        """Write a text into the view of the Markdown."""
+        page.locator(".markdown-editor .cm-content").fill(text)
+
     def bring_in(self, page: Page, text: str, *, view: str = "Markdown") -> None:
         page.goto(f"{self.url}/newsletters/digest/issues/new")
         page.get_by_label("Paste the text").fill(text)

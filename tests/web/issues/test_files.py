@@ -10,15 +10,20 @@ PDF = b"%PDF-1.4\n% \xe8\xa6\x81\xe9\xa0\x85\n"
 
 
 def _add(page: Page, name: str, data: bytes) -> None:
-    page.get_by_text("Add a file").click()
-    box = page.locator("#file-box")
-    box.get_by_label("File").set_input_files({"name": name, "mimeType": "x/y", "buffer": data})
-    box.get_by_role("button", name="Add it").click()
+    page.locator(".mail").get_by_text("年末は二十八日までです。").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("/pdf")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("option", name="File").click()
+    chooser.value.set_files({"name": name, "mimeType": "x/y", "buffer": data})
 
 
 def test_a_pdf_is_offered_with_its_kind_and_size(desk: Desk, page: Page) -> None:
-    desk.bring_in(page, PLAIN)
+    desk.start(page, PLAIN, view="mail")
     _add(page, "募集要項.pdf", PDF + b"x" * 1_234_000)
+    expect(page.locator(".mail .block-card")).to_contain_text("募集要項")
+    page.get_by_role("tab", name="Telephone").click()
 
     link = page.frame_locator("#mail").get_by_role("link", name="募集要項")
     expect(link).to_be_visible()
@@ -30,7 +35,7 @@ def test_a_pdf_is_offered_with_its_kind_and_size(desk: Desk, page: Page) -> None
 
 
 def test_a_program_that_calls_itself_pdf_is_refused(desk: Desk, page: Page) -> None:
-    desk.bring_in(page, PLAIN)
+    desk.start(page, PLAIN, view="mail")
     _add(page, "要項.pdf", b"MZ\x90\x00")
 
     expect(page.get_by_text("This kind of file cannot be offered in a mail.")).to_be_visible()

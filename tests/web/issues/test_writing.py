@@ -10,12 +10,13 @@ from sqlalchemy import select
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, IssueRow
 from tests.support.accessible import violations
+from tests.support.stage import set_subscribers
 from tests.web.issues.desk import PLAIN, Desk
 
 
 def test_the_preview_follows_what_is_typed(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN)
-    page.locator("#text").fill(PLAIN.replace("二十八日", "二十九日"))
+    desk.write(page, PLAIN.replace("二十八日", "二十九日"))
     page.get_by_role("tab", name="Telephone").click()
     mail = page.frame_locator("#mail")
     expect(mail.get_by_text("年末は二十九日までです。")).to_be_visible()
@@ -25,7 +26,7 @@ def test_the_preview_follows_what_is_typed(desk: Desk, page: Page) -> None:
 
 def test_what_is_typed_is_saved_by_itself(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN)
-    page.locator("#text").fill(PLAIN.replace("十二月号", "師走号"))
+    desk.write(page, PLAIN.replace("十二月号", "師走号"))
     expect(page.locator("#state")).to_have_text("Saved")
     page.reload()
     expect(page.locator(".mail .title")).to_have_text("師走号")
@@ -33,15 +34,16 @@ def test_what_is_typed_is_saved_by_itself(desk: Desk, page: Page) -> None:
 
 def test_a_fault_names_its_line_and_leads_there(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN)
-    page.locator("#text").fill(PLAIN + "\n<!-- 閉じていない覚え書き\n")
+    desk.write(page, PLAIN + "\n<!-- 閉じていない覚え書き\n")
     page.locator("#fault").get_by_role("link", name="Line 13").click()
-    chosen = "e => e.value.slice(e.selectionStart, e.selectionEnd)"
-    assert page.locator("#text").evaluate(chosen) == "<!-- 閉じていない覚え書き"
+    chosen = "document.querySelector('.markdown-editor').shadowRoot.getSelection().toString()"
+    assert page.evaluate(chosen) == "<!-- 閉じていない覚え書き"
 
 
 def test_look_alikes_are_mended_by_one_click(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN)
-    page.locator("#text").fill(PLAIN.replace("時間", "時⽇"))
+    desk.write(page, PLAIN.replace("時間", "時⽇"))
+    page.get_by_role("link", name="Preflight").click()
     page.locator("#findings").get_by_role("button", name="Replace").first.click()
     expect(page.locator("#text")).to_have_value(re.compile("時日"))
 
@@ -55,9 +57,9 @@ def test_two_editors_never_overwrite_each_other_unseen(
     desk.sign_in(other, "other@example.jp")
     other.goto(page.url.split("?")[0])
     other.get_by_role("tab", name="Markdown").click()
-    other.locator("#text").fill(PLAIN.replace("十二月号", "相手の号"))
+    desk.write(other, PLAIN.replace("十二月号", "相手の号"))
     expect(other.locator("#state")).to_have_text("Saved")
-    page.locator("#text").fill(PLAIN.replace("十二月号", "私の号"))
+    desk.write(page, PLAIN.replace("十二月号", "私の号"))
     page.get_by_role("button", name="Compare").click()
     expect(page.locator(".removed").first).to_contain_text("相手の号")
     expect(page.locator(".added").first).to_contain_text("私の号")
@@ -68,7 +70,7 @@ def test_two_editors_never_overwrite_each_other_unseen(
 
 def test_an_earlier_revision_is_restored(desk: Desk, page: Page) -> None:
     desk.bring_in(page, PLAIN)
-    page.locator("#text").fill(PLAIN.replace("十二月号", "師走号"))
+    desk.write(page, PLAIN.replace("十二月号", "師走号"))
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#state")).to_have_text("Saved")
     page.get_by_role("link", name="History").click()
@@ -81,9 +83,11 @@ def test_an_earlier_revision_is_restored(desk: Desk, page: Page) -> None:
 
 
 def test_sending_begins_only_from_a_sound_issue(desk: Desk, page: Page) -> None:
-    desk.start(page, PLAIN)
-    page.get_by_role("button", name="Send…").click()
-    page.wait_for_url(re.compile(r"/issues/\d+/send$"))
+    set_subscribers(desk.engine, "digest", {"hanako@example.jp": "山田花子"})
+    desk.start(page, PLAIN, view="mail")
+    page.get_by_role("link", name="Send…").click()
+    page.get_by_role("button", name="Review and confirm").click()
+    page.wait_for_url(re.compile(r"/issues/\d+/send"))
     with reading(desk.engine) as session:
         assert session.scalar(select(IssueRow.id).where(IssueRow.title == "十二月号"))
 
