@@ -10,11 +10,16 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.issues.store import find_issue
+from newsletter.mailings.approval import content_digest
+from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
+from newsletter.newsletters.publications import get_newsletter
+from newsletter.settings import Settings
 from tests.support.stage import Stage
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -58,6 +63,22 @@ def test_what_was_sent_keeps_the_look_it_was_sent_with(stage: Stage, site: str) 
 
     assert "#12406b" in page
     assert "#7a1f2b" not in page
+
+
+def test_an_approval_is_for_the_look_that_the_mail_was_seen_in(stage: Stage) -> None:
+    def digest() -> str:
+        with reading(stage.engine) as session:
+            newsletter = get_newsletter(session, stage.newsletter_id)
+            issue = find_issue(session, newsletter.id, stage.issue)
+            folder = Settings(_env_file=None).templates_dir
+            return content_digest(
+                newsletter, render_stored(issue, newsletter, templates_dir=folder)
+            )
+
+    seen = digest()
+    assert digest() == seen
+    _take(stage, "museum")
+    assert digest() != seen
 
 
 def test_the_picture_for_networks_has_the_looks_colours(stage: Stage, site: str) -> None:
