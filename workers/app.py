@@ -25,6 +25,7 @@ from celery.worker.consumer import Consumer
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
+from newsletter.issues import opened_links
 from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
@@ -110,6 +111,14 @@ def _register(app: Celery) -> None:
             _hint(current, send_batch)
             finish_mailings(current.engine)
             _hint_at_list(current, import_list)
+            _hint_at_links(current, open_links)
+
+    @app.task(name="newsletter.open_links")
+    def open_links(draft_id: int) -> None:
+        """Open a draft's links, as an editor asked for."""
+        with _unless_the_database_is_away(), bound(draft=draft_id):
+            if not stopping.is_asked():
+                opened_links.open_links(services().engine, draft_id)
 
     @app.task(name="newsletter.import_list")
     def import_list(upload_id: int) -> None:
@@ -172,6 +181,14 @@ def _hint_at_list(current: Services, task: Task[[int], None] | Callable[[int], N
     upload_id = next_upload(current.engine)
     if upload_id is not None:
         task.apply_async(args=(upload_id,), queue=LISTS)
+
+
+def _hint_at_links(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+    """Publish a hint at the draft whose links are to be opened next, if one waits."""
+    assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
+    draft_id = opened_links.take_waiting(current.engine)
+    if draft_id is not None:
+        task.apply_async(args=(draft_id,), queue=LISTS)
 
 
 #: Which worker's processes take the hints of a queue.

@@ -9,7 +9,13 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import DraftRevisionRow, DraftRow, IssueRow, MailingRow
+from newsletter.database.tables import (
+    DraftRevisionRow,
+    DraftRow,
+    IssueRow,
+    LinkCheckRow,
+    MailingRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
@@ -375,4 +381,5 @@ def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
 def delete_draft(session: Session, draft: Draft) -> None:
     """Take a draft away with its history; the issue it was published as stays."""
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
+    session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))

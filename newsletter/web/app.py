@@ -41,6 +41,7 @@ from newsletter.web.issues.files import files_router, uploads_router
 from newsletter.web.issues.history import past_router
 from newsletter.web.issues.images import images_router
 from newsletter.web.issues.issue_list import shelf_router
+from newsletter.web.issues.links import links_router
 from newsletter.web.issues.pictures import pictures_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
@@ -212,6 +213,7 @@ def _include_writing(
     drafts = DraftPages(workspace, pages)
     app.include_router(home_router(workspace, pages))
     app.include_router(reuse_router(engine, pages))
+    app.include_router(links_router(engine, pages))
     app.include_router(shelf_router(engine, pages))
     # Behind the shelf, whose new issue it would take for a number.
     app.include_router(sent_router(workspace, pages))

@@ -94,6 +94,7 @@ FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbo
 NOT_PAGES = {
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/audience": "a part of the sending page",
+    "/newsletters/{newsletter}/drafts/{number}/links": "a part of the draft's page",
     "/newsletters/{newsletter}/mailings/{number}/events": "a stream",
     "/newsletters/{newsletter}/subscribers.csv": "a file",
     "/newsletters/{newsletter}/subscribers/import/{token}/problems.csv": "a file",

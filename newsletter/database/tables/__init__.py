@@ -13,7 +13,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
-from newsletter.database.tables.draft import DraftRevisionRow, DraftRow
+from newsletter.database.tables.draft import DraftRevisionRow, DraftRow, LinkCheckRow
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
     CallTokenRow,
@@ -82,6 +82,7 @@ __all__ = [
     "IssuePatternRow",
     "IssueRow",
     "JoinTallyRow",
+    "LinkCheckRow",
     "ListImportRow",
     "ListPieceRow",
     "ListProblemsRow",

@@ -11,6 +11,7 @@ from newsletter.database.types import (
     Instant,
     JsonObject,
     PrimaryKey,
+    UtcDateTime,
     Vocabulary,
     now,
 )
@@ -63,3 +64,24 @@ class DraftRevisionRow(Base):
     author: Mapped[str] = mapped_column(String(320))
     began_at: Mapped[Instant] = mapped_column(default=now)
     saved_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class LinkCheckRow(Base):
+    """A draft's links, opened for real because an editor asked for it.
+
+    Attributes:
+        urls: What was in the draft then.
+        started_at: When a worker was last told to; None while it waits for one.
+        results: By URL what became of it; see `newsletter.issues.opened_links`.
+    """
+
+    __tablename__ = "link_check"
+
+    draft_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("draft.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    urls: Mapped[list[str]] = mapped_column(JSON())
+    asked_at: Mapped[Instant] = mapped_column(default=now)
+    started_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    results: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))

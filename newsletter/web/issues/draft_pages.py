@@ -30,6 +30,7 @@ from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
+from newsletter.web.issues.links import links_of
 from newsletter.web.issues.proof import Marked, Proof, make_proof, sample_reader, show_to_reader
 from newsletter.web.issues.submission import Written
 from newsletter.web.issues.workspace import Workspace
@@ -110,6 +111,7 @@ class DraftPages:
             chosen = choice or Choice.asked_in(request)
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
+            beside |= links_of(session, draft)
         rendered = proof.preflight.rendered if proof else None
         reader = sample_reader(visit.language)
         undo = request.query_params.get("undo", "")

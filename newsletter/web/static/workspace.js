@@ -22,6 +22,8 @@ document.addEventListener("click", (event) => {
 });
 const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
 open(named(asked) ? asked : panel.dataset.first);
+/* The panel stands beside the text there: the line of states stays in sight. */
+if (named(asked) && matchMedia("(min-width: 64rem)").matches) addEventListener("load", () => scrollTo(0, 0));
 /* A link from a search leads to a part: the editor goes there as it does from a finding. */
 if (location.hash.startsWith("#block-")) addEventListener("load", () => {
   const link = document.createElement("a");

@@ -62,6 +62,7 @@ _TABLES = (
     "list_problems",
     "issue_pattern",
     "rhythm",
+    "link_check",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -872,6 +873,19 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         postgresql_where=sa.text("state IN ('deferred', 'failed', 'rejected', 'uncertain')"),
     )
     op.create_index(op.f("ix_delivery_subscriber_id"), "delivery", ["subscriber_id"], unique=False)
+    op.create_table(
+        "link_check",
+        sa.Column("draft_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("urls", sa.JSON(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("results", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["draft_id"], ["draft.id"], name=op.f("fk_link_check_draft_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("draft_id", name=op.f("pk_link_check")),
+    )
     op.create_table(
         "draft_revision",
         sa.Column("draft_id", _ID, nullable=False),

@@ -1,0 +1,241 @@
+"""The one HTTP client for addresses that people write: it asks no machine that is not public.
+
+A link in an issue may lead anywhere, also into our own network: to a database's port, a router, the
+service that hands out a cloud machine's credentials. So a host is resolved first, every address it
+has must be a public one (IPv4 written within IPv6 too), and the connection goes to that very
+address: a name that resolves differently a moment later changes nothing. Each redirect is looked
+at in the same way. No cookies, no credentials, no body is read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+import idna
+
+#: Seconds for connecting, and for each answer of the network.
+_PATIENCE = 8.0
+#: Seconds for one address with all its redirects: whoever answers a letter at a time ends here.
+_LONGEST = 20.0
+_MOST_REDIRECTS = 5
+_PORTS = frozenset({80, 443, 8080, 8443})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
+#: What servers say to HEAD that know it badly; they are asked once more, by GET.
+_ASK_AGAIN = range(400, 600)
+_AGENT = "Mozilla/5.0 (compatible; newsletter link check)"
+#: What is written as a public address of IPv6 and leads to one of IPv4 (RFC 6052, RFC 3056).
+_TRANSLATED, _SIX_TO_FOUR = ip_network("64:ff9b::/96"), ip_network("2002::/16")
+
+Address = IPv4Address | IPv6Address
+#: Returns the addresses of a host; raises OSError where it has none.
+Resolve = Callable[[str, int], Collection[Address]]
+
+
+class Outcome(StrEnum):
+    """What became of an address that was opened."""
+
+    FINE = "fine"
+    #: It leads on, for good, to another address.
+    MOVED = "moved"
+    #: 404, 410.
+    MISSING = "missing"
+    #: 401, 403, 429: programs are kept out, people may get in.
+    CLOSED = "closed"
+    #: Another 4xx, or 5xx.
+    FAILED = "failed"
+    UNKNOWN_HOST = "unknown-host"
+    #: It does not answer, or not in time.
+    SILENT = "silent"
+    #: Its certificate is not valid.
+    UNTRUSTED = "untrusted"
+    #: It leads into a private network, or to a port of no web server.
+    FORBIDDEN = "forbidden"
+    #: It redirects without end.
+    ASTRAY = "astray"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """An address that was opened; ``status`` is 0 where nothing answered."""
+
+    url: str
+    outcome: Outcome
+    status: int = 0
+    final: str = ""
+
+
+class _RefusedError(Exception):
+    """An address must not be asked."""
+
+
+class _UnknownHostError(Exception):
+    """A host has no address."""
+
+
+def is_public(address: Address) -> bool:
+    """Return whether an address lies in the public network, however it is written."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _TRANSLATED:
+            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+        if address in _SIX_TO_FOUR:
+            return is_public(IPv4Address(int(address) >> 80 & 0xFFFFFFFF))
+        if address.teredo is not None or address.is_site_local:
+            return False
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not address.is_unspecified
+    )
+
+
+def resolve(host: str, port: int) -> Collection[Address]:
+    """Return the addresses that the system knows of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def open_address(
+    url: str, *, resolving: Resolve = resolve, permitted: Callable[[Address], bool] = is_public
+) -> Opened:
+    """Open an address as a browser would, as far as its status, and say what became of it.
+
+    Args:
+        url: Of scheme http or https.
+        resolving: Finds a host's addresses.
+        permitted: Says which of them may be asked.
+    """
+    ends, here, moved = time.monotonic() + _LONGEST, url, False
+    for _ in range(_MOST_REDIRECTS + 1):
+        try:
+            status, onward = _ask(here, ends, resolving, permitted)
+        except _RefusedError:
+            return Opened(url=url, outcome=Outcome.FORBIDDEN, final=here)
+        except _UnknownHostError:
+            return Opened(url=url, outcome=Outcome.UNKNOWN_HOST, final=here)
+        except ssl.SSLError:
+            return Opened(url=url, outcome=Outcome.UNTRUSTED, final=here)
+        except (OSError, http.client.HTTPException, ValueError):
+            return Opened(url=url, outcome=Outcome.SILENT, final=here)
+        if status not in _REDIRECTS or not onward:
+            return Opened(url=url, outcome=_judge(status, moved), status=status, final=here)
+        moved = moved or status in _PERMANENT
+        here = urljoin(here, onward)
+    return Opened(url=url, outcome=Outcome.ASTRAY, final=here)
+
+
+def _judge(status: int, moved: bool) -> Outcome:  # noqa: FBT001 - two facts of one answer
+    if status < 400:  # noqa: PLR2004 - what HTTP counts as no error
+        return Outcome.MOVED if moved else Outcome.FINE
+    if status in {404, 410}:
+        return Outcome.MISSING
+    return Outcome.CLOSED if status in {401, 403, 405, 429, 999} else Outcome.FAILED
+
+
+def _ask(
+    url: str, ends: float, resolving: Resolve, permitted: Callable[[Address], bool]
+) -> tuple[int, str]:
+    """Return the status of one address, and where it leads on; by HEAD, then by GET."""
+    parts = urlsplit(url)
+    host, port = _host_of(parts)
+    try:
+        addresses = list(resolving(host, port))
+    except OSError as error:
+        raise _UnknownHostError from error
+    if not addresses:
+        raise _UnknownHostError
+    if not all(map(permitted, addresses)):
+        raise _RefusedError
+    status, onward = _request("HEAD", parts, host, port, addresses[0], ends)
+    if status in _ASK_AGAIN:
+        return _request("GET", parts, host, port, addresses[0], ends)
+    return status, onward
+
+
+def _host_of(parts: SplitResult) -> tuple[str, int]:
+    """Return a host in letters of ASCII, and the port.
+
+    Raises:
+        _RefusedError: It is no address of a web server.
+        ValueError: It is written wrongly.
+    """
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
+        raise _RefusedError
+    port = port or (443 if parts.scheme == "https" else 80)
+    if port not in _PORTS:
+        raise _RefusedError
+    if host.isascii():
+        return host, port
+    try:
+        return idna.encode(host, uts46=True).decode("ascii"), port
+    except idna.IDNAError as error:
+        raise _UnknownHostError from error
+
+
+def _request(
+    method: str, parts: SplitResult, host: str, port: int, address: Address, ends: float
+) -> tuple[int, str]:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection = _Pinned(host, port, address, secure=parts.scheme == "https")
+    watch = threading.Timer(left, connection.give_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        connection.request(method, _target(parts), headers={"User-Agent": _AGENT, "Accept": "*/*"})
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Location", "")
+    finally:
+        watch.cancel()
+        connection.close()
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    return f"{path}?{query}" if query else path
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to an address that was looked at; its name is for the server, and TLS."""
+
+    def __init__(self, host: str, port: int, address: Address, *, secure: bool) -> None:
+        super().__init__(host, port, timeout=_PATIENCE)
+        self._address, self._secure = address, secure
+        if port == (443 if secure else 80):
+            self.default_port = port
+
+    def connect(self) -> None:
+        """Connect to the address, whatever the name may mean by now."""
+        plain = socket.create_connection((str(self._address), self.port), self.timeout)
+        self.sock = plain
+        if self._secure:
+            self.sock = _context().wrap_socket(plain, server_hostname=self.host)
+
+    def give_up(self) -> None:
+        """End it from another thread."""
+        if self.sock is not None:
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+@lru_cache(maxsize=1)
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,150 @@
+"""The guarded HTTP client: which addresses it asks, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+
+import pytest
+
+from newsletter import fetching
+from newsletter.fetching import Address, Outcome, is_public, open_address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",  # noqa: S104 - an address to refuse
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::1",
+        "fec0::1",
+        "192.0.2.1",
+        "2001:db8::1",
+    ],
+)
+def test_what_is_not_public_is_known_however_it_is_written(text: str) -> None:
+    assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize("text", ["1.1.1.1", "2606:4700::1111", "64:ff9b::101:101"])
+def test_public_addresses_are_known(text: str) -> None:
+    assert is_public(ip_address(text))
+
+
+class _Site(BaseHTTPRequestHandler):
+    asked: list[str] = []  # noqa: RUF012 - one test's
+
+    def _answer(self) -> None:
+        _Site.asked.append(f"{self.command} {self.path} {self.headers['Host']}")
+        name = self.path.partition("?")[0].strip("/")
+        if name == "head" and self.command == "HEAD":
+            self.send_response(405)
+        elif name in {"head", "fine"}:
+            self.send_response(200)
+        elif name.startswith("to-"):
+            self.send_response(301 if name == "to-fine" else 302)
+            onward = {
+                "to-fine": "/fine",
+                "to-loop": "/to-loop",
+                "to-inner": "http://inner.example/",
+            }
+            self.send_header("Location", onward[name])
+        else:
+            self.send_response(int(name))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET = _answer  # noqa: N815 - the server's names
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port(_servers: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
+    number = int(server.server_address[1])
+    monkeypatch.setattr(fetching, "_PORTS", frozenset({80, number}))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    _Site.asked.clear()
+    yield number
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _resolve(host: str, _port: int) -> Collection[Address]:
+    known = {"site.example": ["127.0.0.1"], "inner.example": ["10.0.0.1"]}
+    known["mixed.example"] = ["127.0.0.1", "10.0.0.1"]
+    if host not in known:
+        raise OSError
+    return [ip_address(text) for text in known[host]]
+
+
+def _permitted(address: Address) -> bool:
+    return str(address) == "127.0.0.1"
+
+
+def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -> None:
+    def opened(path: str, host: str = "site.example") -> fetching.Opened:
+        url = f"http://{host}:{port}{path}"
+        return open_address(url, resolving=_resolve, permitted=_permitted)
+
+    wanted = {
+        "/fine": Outcome.FINE,
+        "/head": Outcome.FINE,
+        "/404": Outcome.MISSING,
+        "/410": Outcome.MISSING,
+        "/403": Outcome.CLOSED,
+        "/500": Outcome.FAILED,
+        "/to-fine": Outcome.MOVED,
+        "/to-loop": Outcome.ASTRAY,
+        "/to-inner": Outcome.FORBIDDEN,
+    }
+    assert {path: opened(path).outcome for path in wanted} == wanted
+    assert opened("/to-fine").final.endswith("/fine")
+    assert opened("/fine", "nowhere.example").outcome is Outcome.UNKNOWN_HOST
+    assert opened("/fine", "inner.example").outcome is Outcome.FORBIDDEN
+    assert opened("/fine", "mixed.example").outcome is Outcome.FORBIDDEN
+    assert f"HEAD /fine site.example:{port}" in _Site.asked
+    assert not any("inner.example" in line for line in _Site.asked)
+
+
+@pytest.mark.usefixtures("_servers")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://site.example/",
+        "file:///etc/passwd",
+        "http://user@site.example/",
+        "http://site.example:22/",
+        "http://127.0.0.1/",
+        "http://[::1]/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+    ],
+)
+def test_nothing_private_is_asked_by_any_spelling(url: str) -> None:
+    assert open_address(url).outcome in {Outcome.FORBIDDEN, Outcome.UNKNOWN_HOST}
