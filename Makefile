@@ -29,13 +29,13 @@ quick: setup ## Check the code and run the unit tests, in a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check unit
 
 unit: setup ## Run the tests that stay in their own process
-	@$(BIN)/python -m pytest -m unit -n 2 --dist loadgroup --quiet $(ARGS)
+	@$(BIN)/python -m pytest -m unit -n 2 --quiet $(ARGS)
 
 test: setup check docs ## Check the code and run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 coverage: setup ## Run every test and show which lines none of them reaches
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 soak: setup ## Run the fault tests long: 20,000 recipients, 50 deaths
 	@SOAK=1 $(BIN)/python -m pytest tests/faults -n 2 --timeout 3600 $(ARGS)

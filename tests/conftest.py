@@ -48,6 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
     give_folder(config)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> object:
+    # Imported where pytest-xdist is in use.
+    from tests.support.sharing import SharedServers  # noqa: PLC0415
+
+    config.option.loadscopereorder = False
+    return SharedServers(config)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     take_folder_away(config)
 

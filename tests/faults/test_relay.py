@@ -67,7 +67,6 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.xdist_group("relay")
 @pytest.mark.parametrize(("do", "steps"), HARMLESS, ids=[do for do, _ in HARMLESS])
 def test_what_goes_wrong_before_the_final_dot_costs_nobody_anything(
     scene: Scene, do: str, steps: tuple[str, ...]
@@ -85,7 +84,6 @@ DOUBTFUL = [
 ]
 
 
-@pytest.mark.xdist_group("relay")
 @pytest.mark.parametrize(("do", "steps"), DOUBTFUL, ids=[do for do, _ in DOUBTFUL])
 def test_what_goes_wrong_after_the_final_dot_is_in_doubt_and_nothing_else_is(
     scene: Scene, do: str, steps: tuple[str, ...]
@@ -107,7 +105,6 @@ def test_refusals_at_each_step_concern_one_recipient_each(set_scene: SetScene) -
     assert counts[DeliveryState.REJECTED] >= len(steps) * (PEOPLE // 100)
 
 
-@pytest.mark.xdist_group("relay")
 def test_a_relay_that_hangs_holds_up_its_connection_alone(scene: Scene) -> None:
     scene.relay.misbehave(*_faults("hang", "mail", "data", every=200))
     mailing = scene.stage.mail(batch_size=BATCH)

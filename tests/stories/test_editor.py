@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyotp
-import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
@@ -22,7 +21,6 @@ from subscribers.lists.imports import import_csv
 from tests.stories.house import PASSWORD, House, text_of
 
 #: Both stories in one process, which opens one house for them.
-pytestmark = pytest.mark.xdist_group("stories")
 
 DIGEST = NewsletterDraft(
     slug="digest",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.engine import transaction
@@ -19,8 +18,6 @@ from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.stories.house import House, link_after
 from tests.support.ports import await_condition
-
-pytestmark = pytest.mark.xdist_group("stories")
 
 WEEKLY = NewsletterDraft(
     slug="weekly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import time
@@ -12,12 +13,18 @@ _FIRST, _END = 15_000, 32_000
 out here cannot become the local end of somebody's connection before its server binds it."""
 
 _handed_out: set[int] = set()
+#: pytest-xdist's processes take every so manieth port each: what one probes, none other hands out.
+_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on, and that this process did not hand out before."""
+    """A port of loopback that nothing listens on, and that this process did not hand out before.
+
+    For servers that must be told their port; those that can choose one themselves bind port 0.
+    """
     while True:
-        port = random.randrange(_FIRST, _END)  # noqa: S311 - spread over the range, nothing secret
+        port = random.randrange(_FIRST + _ours, _END, _processes)  # noqa: S311 - nothing secret
         if port in _handed_out:
             continue
         with socket.socket() as probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
 from newsletter.web.feedback.sns import fetch
 from newsletter.web.serve import server_of
-from tests.support.ports import await_port, free_port
+from tests.support.ports import await_condition
 
 
 @contextmanager
@@ -31,19 +32,21 @@ def serving(
     **settings: object,
 ) -> Iterator[str]:
     """Serve the pages; yields their address. ``fetch`` asks Amazon SNS."""
-    port = free_port()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     chosen = Settings.model_validate({"public_url": url, "data_dir": folder, **settings})
     app = create_app(settings=chosen, engine=engine, signer=signer, mailbox=mailbox, fetch=fetch)
     server = server_of(app, host="127.0.0.1", port=port, trusted_proxies=chosen.trusted_proxies)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        await_port(port)
+        await_condition(lambda: server.started, seconds=20, what="the pages to be served")
         yield url
     finally:
         server.should_exit = True
         thread.join()
+        listener.close()
 
 
 def routes_of(app: FastAPI) -> list[APIRoute]:

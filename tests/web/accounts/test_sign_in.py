@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pyotp
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from playwright.sync_api import Browser, Page
@@ -24,8 +23,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import Requires, check_form
 from newsletter.web.app import create_app
-from tests.support.ports import await_port, free_port
-from tests.support.site import routes_of
+from tests.support.site import routes_of, serving
 
 PASSWORD = "four words, quite long"
 #: Routes for people who are not signed in, and why nobody need be.
@@ -76,16 +74,9 @@ def _app(engine: Engine, url: str) -> FastAPI:
 
 
 @pytest.fixture
-def site(_servers: None, engine: Engine) -> Iterator[str]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    server = uvicorn.Server(uvicorn.Config(_app(engine, url), port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    await_port(port)
-    yield url
-    server.should_exit = True
-    thread.join()
+def site(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[str]:
+    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+        yield url
 
 
 def _join(page: Page, site: str, engine: Engine) -> None:

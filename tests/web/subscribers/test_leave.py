@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser
 from sqlalchemy import Engine, select
 
@@ -16,10 +15,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.mailings.planning import plan_mailing
-from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from newsletter.web.app import create_app
-from tests.support.ports import await_port, free_port
+from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
 pytestmark = pytest.mark.servers
@@ -51,31 +48,23 @@ class Site:
 
 
 @pytest.fixture
-def site(engine: Engine) -> Iterator[Site]:
+def site(engine: Engine, tmp_path: Path) -> Iterator[Site]:
     stage = set_stage(engine)
     stage.subscribe(READER)
     mailing = stage.mail()
     plan_mailing(engine, mailing)
-    port = free_port()
     signer = TokenSigner([b"k" * 40])
-    settings = Settings(_env_file=None, public_url=f"http://127.0.0.1:{port}")
-    app = create_app(settings=settings, engine=engine, signer=signer, mailbox=None)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    await_port(port)
-    yield Site(
-        url=f"http://127.0.0.1:{port}",
-        stage=stage,
-        signer=signer,
-        ref=DeliveryRef(
-            newsletter_id=stage.newsletter_id,
-            mailing_id=mailing,
-            subscriber_id=stage.subscriber_id(READER),
-        ),
-    )
-    server.should_exit = True
-    thread.join()
+    with serving(engine, signer, tmp_path) as url:
+        yield Site(
+            url=url,
+            stage=stage,
+            signer=signer,
+            ref=DeliveryRef(
+                newsletter_id=stage.newsletter_id,
+                mailing_id=mailing,
+                subscriber_id=stage.subscriber_id(READER),
+            ),
+        )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
