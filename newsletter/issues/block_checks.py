@@ -8,7 +8,13 @@ from typing import assert_never
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.contacts import dialled, is_email
-from newsletter.issues.events import has_hour_alone, last_moment, read_moment, read_span
+from newsletter.issues.events import (
+    has_hour_alone,
+    is_day_or_minute,
+    last_moment,
+    read_moment,
+    read_span,
+)
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.markdown_fences import Fence
 from newsletter.issues.merge_fields import MERGE_FIELDS
@@ -205,7 +211,9 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
         return event.starts, message, written
     for text in filter(None, (event.starts, event.ends)):
         if read_moment(text) is None:
-            return text, msg("This is not a date: {text}", text=text), written
+            # A day that does not exist was read, and may stand there in other signs.
+            about = "" if is_day_or_minute(text) else text
+            return about, msg("This is not a date: {text}", text=text), written
     if read_span(event) is not None:
         return None
     ends = event.ends or ""

@@ -59,7 +59,7 @@ def calendar_file(
     if described := "\n".join(filter(None, (event.capacity, event.url, publisher))):
         lines.append(f"DESCRIPTION:{_text(described)}")
     if event.url:
-        lines.append(f"URL:{event.url}")
+        lines.append(f"URL:{''.join(event.url.split())}")
     lines += ["END:VEVENT", "END:VCALENDAR"]
     content = "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
     digest = hashlib.sha256(content.encode()).hexdigest()[:32]

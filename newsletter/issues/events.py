@@ -13,7 +13,9 @@ from newsletter.issues.model import Event
 
 Moment = date | datetime
 #: What an event's ``starts`` and ``ends`` are written in; without an hour it is the whole day.
-_WRITTEN = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}))?")
+_WRITTEN = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}))?", re.ASCII)
+#: Years that a date of an event is of; another is a mistake of typing.
+_YEARS = range(1900, 2200)
 _DAY = (
     r"(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
     r"|年\s*(?P<month2>\d{1,2})月\s*(?P<day2>\d{1,2})日)(?:\s*\([^()]{1,6}\))?"
@@ -44,10 +46,17 @@ def read_moment(text: str) -> Moment | None:
     if found is None:
         return None
     year, month, day, hour, minute = (int(part) if part else 0 for part in found.groups())
+    if year not in _YEARS:
+        return None
     try:
         return datetime(year, month, day, hour, minute) if found[4] else date(year, month, day)  # noqa: DTZ001 - local time of the newsletter
     except ValueError:
         return None
+
+
+def is_day_or_minute(text: str) -> bool:
+    """Whether a text has the form of a day or minute, be there such a one or not."""
+    return bool(_WRITTEN.fullmatch(text))
 
 
 def read_span(event: Event) -> Span | None:

@@ -21,6 +21,8 @@ from newsletter.issues.walking import rewrite_issue, walk_parts, walk_pictures, 
 #: What follows a URL in running Japanese text and is copied along with it.
 _TRAILING = ",.>\u3001\u3002\uff0c\uff0e\u300d\u300f\uff09\u3011\u3009\u300b"
 _LABEL_CHARACTERS = re.compile(r"[a-z0-9-]{1,63}")
+#: Schemes of addresses that are no web pages.
+_NOT_JUDGED = frozenset({"mailto", "tel"})
 _LOCAL_NAMES = ("localhost", ".local", ".internal", ".localdomain", ".test", ".invalid")
 
 
@@ -33,7 +35,7 @@ class UrlFault:
 
 
 def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
-    """Return what is wrong with an http(s) URL, or None; other schemes are not judged."""
+    """Return what is wrong with an http(s) URL, or None; mail and telephone are not judged."""
     trimmed = url.strip().rstrip(_TRAILING)
     if trimmed != url:
         return UrlFault(
@@ -47,8 +49,10 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         return _malformed(url, msg("its host or port is wrong"))
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme in _NOT_JUDGED:
         return None
+    if parts.scheme not in {"http", "https"}:
+        return _malformed(url, msg("it begins with neither https, http, mailto nor tel"))
     if parts.username is not None:
         return _malformed(url, msg("it contains a user name"))
     if re.search(r"https?://", url[8:]) and "?" not in url and "web.archive.org" not in host:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from newsletter.issues.block_checks import check_blocks
+from newsletter.issues.checks import check_issue
 from newsletter.issues.finding_lines import find_lines
+from newsletter.issues.findings import Severity
 from newsletter.issues.markdown import read_markdown
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Button, Issue
 
 HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n前文\n\n"
 EVENT = ":::event\nname: 講座\n{}\n:::"
@@ -30,7 +34,8 @@ def _issue(body: str) -> tuple[str, Issue]:
         ("event-date", 9, EVENT.format("place: 役場")),
         ("event-date", 10, EVENT.format("date: 10:00")),
         ("event-date", 10, EVENT.format("date: 来週の木曜")),
-        ("event-date", 10, EVENT.format("date: 2026-02-30")),
+        ("event-date", 9, EVENT.format("date: 2026年2月30日 10時")),
+        ("event-date", 9, EVENT.format("date: 0001-01-01 00:00")),
         ("event-date", 9, EVENT.format("date: 2026-12-03 10:00-9:00")),
         ("event-date", 9, EVENT.format("date: 2026-12-03 10:00 - 2026-12-04")),
         ("event-past", 9, EVENT.format("date: 2026-11-30 10:00-12:00")),
@@ -80,3 +85,11 @@ def test_two_faulty_blocks_of_one_kind_in_two_parts_are_two_findings() -> None:
     _text, issue = _issue("# 一\n\n:::button [送る](<>)\n\n# 二\n\n:::button [送る](<>)")
 
     assert [finding.place.chapter for finding in check_blocks(issue)] == [1, 2]
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "/kofu", "ftp://a.jp/"])
+def test_an_address_that_no_mail_may_open_forbids_sending(url: str) -> None:
+    """Markdown refuses it by itself; an issue may come by another door."""
+    issue = Issue(title="題", issue_date=date(2026, 12, 1), lead=(Button(label="送る", url=url),))
+
+    assert [f.code for f in check_issue(issue) if f.severity is Severity.ERROR] == ["url-malformed"]

@@ -71,7 +71,15 @@ def test_the_same_event_is_the_same_file_and_another_is_another() -> None:
     assert _file(event).path != _file(Event(name="講座", starts="2026-12-04", place="役場")).path
 
 
-@pytest.mark.parametrize("starts", ["", "10:00", "来週", "2026-02-30", "2026-12-03T25:00"])
+def test_an_address_adds_no_lines_of_its_own() -> None:
+    event = Event(name="講座", starts="2026-12-03", url="https://a.example/\r\nATTACH:x")
+
+    assert "\nATTACH" not in _file(event).content
+
+
+@pytest.mark.parametrize(
+    "starts", ["", "10:00", "来週", "2026-02-30", "2026-12-03T25:00", "0001-01-01T00:00"]
+)
 def test_an_event_without_a_date_has_no_calendar(starts: str) -> None:
     event = Event(name="講座", starts=starts)
 
