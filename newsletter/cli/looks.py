@@ -168,10 +168,11 @@ def _save(context: typer.Context, newsletter: str | None, as_: str | None, look:
     from newsletter.newsletters.look.actions import change_look
     from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_database(settings_of(context))
+    settings = settings_of(context)
+    engine = open_database(settings)
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
     actor = find_actor(engine, as_, Permission.ADMINISTER, newsletter_id)
     with transaction(engine) as session:
-        changed = change_look(session, actor, newsletter_id, look)
+        changed = change_look(session, actor, newsletter_id, look, site=settings.public_url)
     console.print("Saved. Mail made from now on has this look." if changed else "Nothing changed.")

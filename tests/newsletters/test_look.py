@@ -27,6 +27,7 @@ from newsletter.newsletters.look.model import (
     look_to_json,
     read_look,
     theme_of,
+    with_site,
 )
 from newsletter.newsletters.look.properties import look_properties, style_sheet
 from newsletter.rendering.colours import ratio, readable
@@ -159,6 +160,13 @@ def test_a_design_is_taken_without_losing_logo_and_texts() -> None:
     taken = with_design(own, "museum")
     assert (taken.logo, taken.tagline, taken.footer) == (_PICTURE, "毎週木曜", "転載自由")
     assert (taken.design, taken.font) == ("museum", Font.MINCHO)
+
+
+def test_pictures_are_asked_for_where_the_look_is_saved() -> None:
+    moved = with_site(Look(logo=_PICTURE), "https://new.example.jp/")
+    assert moved.logo is not None
+    assert moved.logo.url == f"https://new.example.jp{_PICTURE.path}"
+    assert look_from_json(look_to_json(moved)) == moved
 
 
 def test_a_colour_too_light_is_told_with_its_contrast_and_the_nearest_that_passes() -> None:

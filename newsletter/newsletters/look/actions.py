@@ -21,6 +21,7 @@ from newsletter.newsletters.look.model import (
     look_of,
     look_to_json,
     look_version,
+    with_site,
 )
 
 #: Pixels across that a logo is shown with at first, where it is not smaller.
@@ -44,10 +45,17 @@ def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
 
 
 def change_look(
-    session: Session, actor: Actor, newsletter_id: int, look: Look, *, began_with: str = ""
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    look: Look,
+    *,
+    site: str,
+    began_with: str = "",
 ) -> bool:
     """Change a newsletter's look; return whether anything changed.
 
+    ``site`` is where the store's pictures are served: readers' programs ask for them there.
     ``began_with`` is the version of the look that was seen when the change was begun; without it,
     whatever is kept is replaced.
 
@@ -62,7 +70,7 @@ def change_look(
     row = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     for field, fault in find_look_faults(session, look).items():
         raise ContentError(fault, place=Place(source="look", field=field))
-    kept = look_of(row)
+    kept, look = look_of(row), with_site(look, site)
     before, after = look_to_json(kept), look_to_json(look)
     if before == after:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
@@ -223,6 +223,15 @@ def _shown(picture: LookPicture | None) -> ThemePicture | None:
     if picture is None:
         return None
     return ThemePicture(url=picture.url, alt=picture.alt, width=picture.width, ink=picture.ink)
+
+
+def with_site(look: Look, site: str) -> Look:
+    """Return a look whose pictures are asked for at a site, wherever they were brought in."""
+    return replace(look, logo=_at(look.logo, site), header=_at(look.header, site))
+
+
+def _at(picture: LookPicture | None, site: str) -> LookPicture | None:
+    return picture and replace(picture, url=site.rstrip("/") + picture.path)
 
 
 def look_version(look: Look) -> str:

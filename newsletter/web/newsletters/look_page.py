@@ -200,7 +200,14 @@ class _LookPage:
                 row = newsletter_of(session, visit)
                 faults = faults or find_look_faults(session, look)
                 if not faults:
-                    change_look(session, visit.actor, row.id, look, began_with=form.began)
+                    change_look(
+                        session,
+                        visit.actor,
+                        row.id,
+                        look,
+                        site=self._settings.public_url,
+                        began_with=form.began,
+                    )
         except ConflictError as error:
             return self.show(visit, request, self.from_now_on(visit, form), error=error)
         if faults:
