@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from bench.measure import Row
 from newsletter.bounces.mail import open_mail
+from newsletter.bounces.phrase_tables import Vocabulary, phrases
 from newsletter.bounces.reading import read_report
 from newsletter.bounces.reasons import using
-from newsletter.bounces.vocabulary import Vocabulary, phrases
 from tests.bounces.replies import Counts, found, leaving_out, replies, wronged
 from tests.bounces.test_samples import DISPUTED, FOLDER
 

@@ -59,6 +59,7 @@ def erase(
         pseudonyms: By which the address stays known.
         way: By which way they leave.
     """
+    _hold_what_is_about(session, subscriber_id)
     person = session.scalars(
         select(SubscriberRow).where(SubscriberRow.id == subscriber_id).with_for_update()
     ).one_or_none()
@@ -91,6 +92,32 @@ def erase(
     )
     session.flush()
     return True
+
+
+def _hold_what_is_about(session: Session, subscriber_id: int) -> None:
+    """Hold a person's deliveries and bounces before the person, in the order that others have.
+
+    Who records a reply or acts on a bounce holds these first, and then whom they are about.
+    """
+    session.execute(
+        select(DeliveryRow.position)
+        .where(DeliveryRow.subscriber_id == subscriber_id)
+        .order_by(DeliveryRow.mailing_id, DeliveryRow.position)
+        .with_for_update()
+    )
+    named = (
+        select(func.lower(SubscriberRow.address))
+        .where(SubscriberRow.id == subscriber_id)
+        .scalar_subquery()
+    )
+    session.execute(
+        select(BounceRow.id)
+        .where(
+            (BounceRow.subscriber_id == subscriber_id) | (func.lower(BounceRow.address) == named)
+        )
+        .order_by(BounceRow.id)
+        .with_for_update()
+    )
 
 
 def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import MailingRow, SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from subscribers.people import hold_person
 
 #: Ways by which a subscription ends on somebody else's report.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
@@ -26,8 +27,10 @@ def unsubscribe(
     """End a subscription and log it; return whether there was one to end.
 
     Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
-    was used may be gone since, as links of years ago keep working.
+    was used may be gone since, as links of years ago keep working. The person is held before their
+    subscription, as whoever erases them does: of the two at once neither waits for the other.
     """
+    hold_person(session, subscriber_id)
     result = session.execute(
         update(SubscriptionRow)
         .where(

@@ -27,7 +27,7 @@ from workers import database_memory, periodic, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services
 from workers.journal import Journal
-from workers.sender import Lease, begin, open_routes, send
+from workers.sender import LeasedBatch, begin, open_routes, send
 
 _log = logging.getLogger(__name__)
 
@@ -92,9 +92,9 @@ class _Row:
     def __init__(self, services: Services, *, urgent: bool) -> None:
         self._services = services
         self._urgent = urgent
-        self._open: set[Lease] = set()
+        self._open: set[LeasedBatch] = set()
 
-    def take(self, mailing_id: int, number: int) -> Lease | None:
+    def take(self, mailing_id: int, number: int) -> LeasedBatch | None:
         """Claim one batch; None when another has it, or nothing in it may be sent now."""
         settings = self._services.settings
         routes = open_routes(self._services, mailing_id, number)
@@ -137,11 +137,11 @@ class _Row:
             journal.discard()
             return None
         database_memory.remember_claim(settings.data_dir, claim.mark)
-        lease = Lease(claim=claim, journal=journal, routes=routes)
+        lease = LeasedBatch(claim=claim, journal=journal, routes=routes)
         self._open.add(lease)
         return lease
 
-    def take_next(self) -> Lease | None:
+    def take_next(self) -> LeasedBatch | None:
         """Claim a batch of whoever's turn it is; None when there is none to go on with."""
         for _ in range(_TAKE_TRIES):
             turn = self._turn()
@@ -159,7 +159,7 @@ class _Row:
         while self._open:
             self._open.pop().journal.abandon()
 
-    async def send(self, first: Lease) -> int:
+    async def send(self, first: LeasedBatch) -> int:
         """Send a batch and those after it; return how many messages a relay answered for.
 
         Raises:
@@ -167,7 +167,7 @@ class _Row:
         """
         ends_at = time.monotonic() + (_LONGEST_URGENT_ROW if self._urgent else _LONGEST_ROW)
         batches: list[_Batch] = []
-        lease: Lease | None = first
+        lease: LeasedBatch | None = first
         try:
             while lease is not None:
                 run = begin(self._services, lease, self._hold_what_was_forgotten)
@@ -179,7 +179,7 @@ class _Row:
             ends = await asyncio.gather(*(each.task for each in batches), return_exceptions=True)
         return sum(_answered(end) for end in ends)
 
-    async def _next(self, batches: Sequence[_Batch], ends_at: float) -> Lease | None:
+    async def _next(self, batches: Sequence[_Batch], ends_at: float) -> LeasedBatch | None:
         """Claim another batch once there is room; None when there is none to go on with."""
         while _go_well(batches) and time.monotonic() < ends_at and not stopping.is_asked():
             open_ones = [each for each in batches if not each.task.done()]
@@ -235,11 +235,11 @@ class _Row:
             return False
         return turn.served_at is None or seconds >= _TURN_SECONDS
 
-    async def _send_one(self, lease: Lease, run: BatchRun) -> int:
+    async def _send_one(self, lease: LeasedBatch, run: BatchRun) -> int:
         with bound(mailing=lease.claim.mailing_id, batch=lease.claim.number):
             return await self._send_and_close(lease, run)
 
-    async def _send_and_close(self, lease: Lease, run: BatchRun) -> int:
+    async def _send_and_close(self, lease: LeasedBatch, run: BatchRun) -> int:
         try:
             await send(self._services, lease, run)
             is_closed = not run.is_lost and await asyncio.to_thread(

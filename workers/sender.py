@@ -39,7 +39,7 @@ _LAST_TRIES = 30
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Lease:
+class LeasedBatch:
     """A claimed batch, and what is needed to send it."""
 
     claim: Claim
@@ -62,7 +62,7 @@ def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Ro
     return routes
 
 
-def begin(services: Services, lease: Lease, forgotten: Callable[[str], None]) -> BatchRun:
+def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], None]) -> BatchRun:
     """Return the run of a claimed batch, before anything is sent.
 
     ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
@@ -76,7 +76,7 @@ def begin(services: Services, lease: Lease, forgotten: Callable[[str], None]) ->
     )
 
 
-async def send(services: Services, lease: Lease, run: BatchRun) -> None:
+async def send(services: Services, lease: LeasedBatch, run: BatchRun) -> None:
     """Send a batch by the first route that takes it, and record all that became of it.
 
     Raises:
@@ -142,7 +142,10 @@ def _throttle(services: Services, route: Route) -> Throttle:
 
 
 def _desk(
-    services: Services, lease: Lease, content: MailingContent, forgotten: Callable[[str], None]
+    services: Services,
+    lease: LeasedBatch,
+    content: MailingContent,
+    forgotten: Callable[[str], None],
 ) -> Desk:
     claim = lease.claim
     frame = _frame(services, claim.mailing_id, claim.identity)

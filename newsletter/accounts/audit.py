@@ -56,6 +56,7 @@ class Action(StrEnum):
     ISSUE_DUPLICATE = "issue.duplicate"
     ISSUE_IMPORT = "issue.import"
     ISSUE_OPEN = "issue.open"
+    ISSUE_PICTURE = "issue.picture"
     ISSUE_PUBLISH = "issue.publish"
     ISSUE_RESTORE = "issue.restore"
     ISSUE_TEST = "issue.test"

@@ -21,7 +21,7 @@ class Permission(StrEnum):
     SEND = "send"
     APPROVE = "approve, or send back with words"
     COMMENT = "comment on parts of an issue"
-    HOLD = "pause, resume and cancel mailings"
+    CONTROL_MAILINGS = "pause, resume and cancel mailings"
     SEE_MISSED = "download who was missed"
     SEE_SUBSCRIBERS = "see and import subscribers"
     SEE_BOUNCES = "see bounces and complaints"
@@ -37,7 +37,7 @@ PERMISSIONS: Mapping[Permission, frozenset[Role]] = {
     Permission.SEND: frozenset({Role.EDITOR}),
     Permission.APPROVE: frozenset({Role.APPROVER}),
     Permission.COMMENT: frozenset({Role.EDITOR, Role.APPROVER}),
-    Permission.HOLD: frozenset({Role.EDITOR, Role.OPERATOR}),
+    Permission.CONTROL_MAILINGS: frozenset({Role.EDITOR, Role.OPERATOR}),
     Permission.SEE_MISSED: frozenset({Role.EDITOR}),
     Permission.SEE_SUBSCRIBERS: frozenset({Role.OPERATOR}),
     Permission.SEE_BOUNCES: frozenset({Role.OPERATOR}),

@@ -69,18 +69,36 @@ def rights_of(session: Session, account_id: int) -> Rights:
     return Rights(grants=frozenset(Grant(role=role, newsletter_id=number) for role, number in rows))
 
 
-def holders_of(session: Session, role: Role, newsletter_id: int) -> Sequence[AccountRow]:
-    """Return who was given a role for a newsletter, or for all, and can sign in."""
-    held = exists().where(
-        RoleGrantRow.account_id == AccountRow.id,
-        RoleGrantRow.role == role,
-        or_(RoleGrantRow.newsletter_id.is_(None), RoleGrantRow.newsletter_id == newsletter_id),
-    )
-    return session.scalars(
-        select(AccountRow)
-        .where(held, AccountRow.disabled_at.is_(None), AccountRow.password_hash.is_not(None))
-        .order_by(AccountRow.name, AccountRow.id)
-    ).all()
+def holders_of(
+    session: Session, permission: Permission, newsletter_id: int, *, besides: int | None = None
+) -> Sequence[AccountRow]:
+    """Return who was given a role that allows something, and can sign in; else administrators.
+
+    Args:
+        session: The database.
+        permission: What is to be done.
+        newsletter_id: Where; a role for all newsletters reaches there, too.
+        besides: An account that is not meant.
+    """
+    for roles in (PERMISSIONS[permission], frozenset({Role.ADMINISTRATOR})):
+        held = exists().where(
+            RoleGrantRow.account_id == AccountRow.id,
+            RoleGrantRow.role.in_(roles),
+            or_(RoleGrantRow.newsletter_id.is_(None), RoleGrantRow.newsletter_id == newsletter_id),
+        )
+        found = session.scalars(
+            select(AccountRow)
+            .where(
+                held,
+                AccountRow.disabled_at.is_(None),
+                AccountRow.password_hash.is_not(None),
+                AccountRow.id != (besides or 0),
+            )
+            .order_by(AccountRow.name, AccountRow.id)
+        ).all()
+        if found:
+            return found
+    return []
 
 
 def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> None:

@@ -16,10 +16,10 @@ from newsletter.bounces.addresses import (
 )
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
+from newsletter.bounces.phrase_tables import tables
 from newsletter.bounces.refusal import Refusal
 from newsletter.bounces.replies import find_command, says_nobody_is_left
 from newsletter.bounces.tables import Layout, find_layout
-from newsletter.bounces.vocabulary import tables
 from newsletter.message.verp import claims_delivery
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")

@@ -17,9 +17,9 @@ from functools import lru_cache
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN, Parties
 from newsletter.bounces.model import PERMANENT, Reason
+from newsletter.bounces.phrase_tables import Pairs, Phrases, Vocabulary, pairs, patterns
 from newsletter.bounces.replies import find_reply
 from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
-from newsletter.bounces.vocabulary import Pairs, Phrases, Vocabulary, pairs, patterns
 
 _LOOKED_AT = 2_000
 #: What a system says of an address itself, without quoting a reply.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from newsletter.bounces.vocabulary import tables
+from newsletter.bounces.phrase_tables import tables
 
 _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")

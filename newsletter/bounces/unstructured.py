@@ -13,8 +13,8 @@ from newsletter.bounces.addresses import RECIPIENTS, find_address, is_system
 from newsletter.bounces.bounce_text import BounceText
 from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from newsletter.bounces.phrase_tables import phrases, tables
 from newsletter.bounces.refusal import classify_refusal
-from newsletter.bounces.vocabulary import phrases, tables
 
 _TABLES = tables("recognition")
 _REPLY_PREFIX = re.compile(r"^\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)

@@ -294,21 +294,28 @@ def bring_picture(
         typer.Option(help="The alternative text: what the picture shows; asked for if omitted."),
     ] = "",
     newsletter: NewsletterName = None,
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Add a picture, and print the Markdown that shows it in an issue."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
-    from newsletter.issues.images import encode_image, keep_image
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.images import encode_image
     from newsletter.issues.markdown_writer import blocks_to_markdown
     from newsletter.issues.model import Picture
+    from newsletter.newsletters.issue_actions import add_picture
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
     alt = alt or ask(_("What does the picture show?"), option="--alt")
     encoded = encode_image(_octets_of(file), source=str(file))
-    with transaction(open_database(settings)) as session:
-        path = keep_image(session, find_newsletter(session, newsletter).id, encoded, alt=alt)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        path = add_picture(session, actor, newsletter_id, encoded, alt=alt)
     url = f"{settings.public_url}{path}"
     markdown = blocks_to_markdown((Picture(source=url, alt=alt.strip()),))
     if json:

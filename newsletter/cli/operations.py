@@ -43,7 +43,7 @@ def pause(
     """Pause a mailing; workers stop within two seconds."""
     from newsletter.mailings.actions import pause as pause_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     pause_mailing(engine, actor, mailing, reason=reason)
 
 
@@ -64,7 +64,7 @@ def resume(
     """Resume a paused mailing."""
     from newsletter.mailings.actions import resume as resume_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
 
 
@@ -75,7 +75,7 @@ def cancel(
     """Cancel a mailing; those who have not received it yet are skipped."""
     from newsletter.mailings.actions import cancel as cancel_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.HOLD)
+    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     cancel_mailing(engine, actor, mailing, reason=reason)
 
 

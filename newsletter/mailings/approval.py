@@ -15,11 +15,11 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.approval_notices import ApprovalNews, Post, tell_by_mail
@@ -140,11 +140,7 @@ def approvers(
     session: Session, newsletter_id: int, *, besides: int | None = None
 ) -> Sequence[AccountRow]:
     """Return who is asked to approve: the approvers; where there are none, the administrators."""
-    for role in (Role.APPROVER, Role.ADMINISTRATOR):
-        found = [row for row in holders_of(session, role, newsletter_id) if row.id != besides]
-        if found:
-            return found
-    return []
+    return holders_of(session, Permission.APPROVE, newsletter_id, besides=besides)
 
 
 def waiting_for(

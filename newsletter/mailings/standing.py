@@ -11,10 +11,10 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.permissions import PERMISSIONS, Permission
+from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, holders_of
 from newsletter.database.tables import AccountRow, MailingRow, NewsletterRow
-from newsletter.database.vocabulary import MailingState, Role
+from newsletter.database.vocabulary import MailingState
 from newsletter.issues.findings import Severity
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import (
@@ -209,7 +209,7 @@ def _allowed(
     permission = _PERMISSION[step]
     may = viewer.rights.may(permission, newsletter.id)
     if step is not NextStep.APPROVE or approval is None:
-        return may, () if may else _names(_holders(session, permission, newsletter.id))
+        return may, () if may else _names(holders_of(session, permission, newsletter.id))
     able = [
         row
         for row in approvers(session, newsletter.id, besides=approval.requested_by)
@@ -220,13 +220,6 @@ def _allowed(
     if may and is_asked and approval.requested_by != own:
         return True, ()
     return False, _names(able)
-
-
-def _holders(session: Session, permission: Permission, newsletter_id: int) -> list[AccountRow]:
-    for role in (*PERMISSIONS[permission], Role.ADMINISTRATOR):
-        if found := holders_of(session, role, newsletter_id):
-            return list(found)
-    return []
 
 
 def _names(accounts: Iterable[AccountRow]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues import drafts, duplicating, patterns, store
 from newsletter.issues.drafts import Draft
+from newsletter.issues.images import Encoded, keep_image
 from newsletter.issues.import_report import report_on
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.patterns import Pattern
@@ -63,6 +64,26 @@ def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadI
         details={"title": row.title, "format": read.format.value},
     )
     return row
+
+
+def add_picture(
+    session: Session, actor: Actor, newsletter_id: int, encoded: Encoded, *, alt: str
+) -> str:
+    """Keep a picture for a newsletter's issues; return the path that shows it to everybody.
+
+    Raises:
+        ContentError: It has no alternative text.
+    """
+    path = keep_image(session, newsletter_id, encoded, alt=alt)
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_PICTURE,
+        object=path,
+        newsletter_id=newsletter_id,
+        details={"alt": alt.strip()[:200]},
+    )
+    return path
 
 
 def duplicate_issue(

@@ -286,12 +286,12 @@ def newsletter_of(session: Session, visit: Visit) -> Newsletter:
     return get_newsletter(session, own(visit))
 
 
-def operated(session: Session, visit: Visit) -> list[int] | None:
-    """Return the newsletters a visit operates; None for all, with what belongs to none."""
-    if visit.rights.may_everywhere(Permission.OPERATE):
+def newsletters_where(session: Session, visit: Visit, permission: Permission) -> list[int] | None:
+    """Return where a visit may do something; None for all, with what belongs to no newsletter."""
+    if visit.rights.may_everywhere(permission):
         return None
     rows = list_newsletters(session)
-    return [row.id for row in rows if visit.rights.may(Permission.OPERATE, row.id)]
+    return [row.id for row in rows if visit.rights.may(permission, row.id)]
 
 
 def own(visit: Visit) -> int:
@@ -315,6 +315,8 @@ SeeingVisit = Annotated[Visit, Depends(Requires(Permission.SEE_MAILINGS))]
 SenderVisit = Annotated[Visit, Depends(Requires(Permission.SEND))]
 ApproverVisit = Annotated[Visit, Depends(Requires(Permission.APPROVE))]
 CommenterVisit = Annotated[Visit, Depends(Requires(Permission.COMMENT))]
-HolderVisit = Annotated[Visit, Depends(Requires(Permission.HOLD))]
+MailingControlVisit = Annotated[Visit, Depends(Requires(Permission.CONTROL_MAILINGS))]
+SubscribersVisit = Annotated[Visit, Depends(Requires(Permission.SEE_SUBSCRIBERS))]
+BouncesVisit = Annotated[Visit, Depends(Requires(Permission.SEE_BOUNCES))]
 OperatorVisit = Annotated[Visit, Depends(Requires(Permission.OPERATE))]
 AdministratorVisit = Annotated[Visit, Depends(Requires(Permission.ADMINISTER))]

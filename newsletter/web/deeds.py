@@ -41,6 +41,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.ISSUE_DUPLICATE: msg("Issue duplicated"),
     Action.ISSUE_IMPORT: msg("Issue imported"),
     Action.ISSUE_OPEN: msg("Draft opened by the rhythm"),
+    Action.ISSUE_PICTURE: msg("Picture added"),
     Action.ISSUE_PUBLISH: msg("Issue prepared"),
     Action.ISSUE_RESTORE: msg("Revision restored"),
     Action.ISSUE_TEST: msg("Test sent"),

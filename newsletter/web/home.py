@@ -124,7 +124,7 @@ def _unsettled(
     session: Session, visit: Visit, rows: Sequence[Newsletter]
 ) -> tuple[list[HaltedMailing], list[UnsettledMailing]]:
     """Return what somebody may let go on, and what an operator must decide."""
-    held = _where(visit, rows, Permission.HOLD)
+    held = _where(visit, rows, Permission.CONTROL_MAILINGS)
     operated = _where(visit, rows, Permission.OPERATE)
     halted = [row for row in halted_mailings(session) if row.newsletter_id in held]
     uncertain = [row for row in uncertain_mailings(session) if row.newsletter_id in operated]

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from newsletter.bounces.phrase_tables import Vocabulary, phrases
 from newsletter.bounces.reasons import using
 from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.bounces.replies import find_status
-from newsletter.bounces.vocabulary import Vocabulary, phrases
 from tests.bounces.formats import OURS, READER
 from tests.bounces.sayings import SAYINGS
 

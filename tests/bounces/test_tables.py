@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from newsletter.bounces import tables, vocabulary
+from newsletter.bounces import phrase_tables, tables
 from newsletter.bounces.model import PERMANENT, Reason
 from newsletter.bounces.tables import Layout
 from newsletter.bounces.webhooks import adapters, model
@@ -19,7 +19,7 @@ from newsletter.bounces.webhooks import adapters, model
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Tables of our own in the place of the product's."""
     (tmp_path / "phrases").mkdir()
-    for module in (vocabulary, model):
+    for module in (phrase_tables, model):
         monkeypatch.setattr(module, "files", lambda _package: tmp_path)
     _forget()
     yield tmp_path
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    for cached in (vocabulary.tables, vocabulary.patterns, model._tables):
+    for cached in (phrase_tables.tables, phrase_tables.patterns, model._tables):
         cached.cache_clear()
 
 
@@ -41,14 +41,14 @@ def test_a_phrase_that_would_never_be_found_is_refused_by_its_name(
 ) -> None:
     (folder / "phrases" / "mine.toml").write_text(wrong)
     with pytest.raises(ValueError, match=r"mine\.toml, full"):
-        vocabulary.tables("mine")
+        phrase_tables.tables("mine")
 
 
 @pytest.mark.parametrize("wrong", ["person = ['(user']", "person = ['user', 'user']"])
 def test_a_pattern_that_is_none_is_refused_by_its_name(folder: Path, wrong: str) -> None:
     (folder / "phrases" / "mine.toml").write_text(wrong)
     with pytest.raises(ValueError, match=r"mine\.toml, person"):
-        vocabulary.patterns("mine")
+        phrase_tables.patterns("mine")
 
 
 @pytest.mark.parametrize(

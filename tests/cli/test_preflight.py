@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from newsletter.cli.main import app
+from newsletter.database.engine import reading
+from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, ExitCode
 from newsletter.issues.markdown import read_markdown
 from newsletter.issues.model import Picture
+from newsletter.services import connect
 from newsletter.settings import Settings
 
 _HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n\n# 章\n\n### 記事\n\n本文。\n\n"
@@ -29,6 +33,15 @@ def _newsletter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _run(*words: str, typed: str = "") -> Result:
     return CliRunner().invoke(app, words, input=typed)
+
+
+def _audited(action: str) -> list[dict[str, object]]:
+    engine = connect(Settings(_env_file=None))
+    with reading(engine) as session:
+        query = select(AuditEventRow.details).where(AuditEventRow.action == action)
+        found = list(session.scalars(query))
+    engine.dispose()
+    return found
 
 
 def _write(link: str) -> str:
@@ -69,6 +82,7 @@ def test_a_picture_becomes_markdown_that_reads_back() -> None:
 
     brought = _run("issue", "picture", "a.jpg", "--alt", "図 [1]")
 
+    assert _audited("issue.picture") == [{"alt": "図 [1]"}]
     issue, _template = read_markdown(_HEAD + brought.stdout, source="printed")
     (_text, picture) = issue.chapters[0].items[0].body
     assert isinstance(picture, Picture)

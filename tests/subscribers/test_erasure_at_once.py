@@ -14,23 +14,42 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.addresses import parse_address
 from newsletter.database.engine import open_engine, reading, transaction
-from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
-from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.database.tables import (
+    BounceRow,
+    ConsentRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.vocabulary import (
+    BounceKind,
+    BounceSource,
+    DeliveryState,
+    MailingState,
+    UnsubscribeWay,
+)
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.i18n.language import Language
 from newsletter.issues.store import find_issue
+from newsletter.mailings import recording
 from newsletter.mailings.join_requests import JoinDesk
 from newsletter.mailings.mailings import render_stored
+from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.test_mails import send_test
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
-from newsletter.tokens import Pseudonyms
+from newsletter.tokens import Pseudonyms, TokenSigner
 from subscribers.erasure import erase
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe_from_all
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from subscribers.preferences import Wishes, save_wishes
+from tests.support.ledger import claim
 from tests.support.ports import await_condition
 from tests.support.stage import Stage, set_stage
 
@@ -229,6 +248,101 @@ def test_wishes_saved_during_an_erasure_are_not_kept(stage: Stage, *, only_locke
             )
 
     assert isinstance(_while_erased(stage, save, only_locked=only_locked), NotFoundError)
+    assert _traces(stage) == []
+
+
+def _amid_erasure(stage: Stage, work: Callable[[], object]) -> BaseException | None:
+    """Begin work once an erasure holds the person, and let it go on when the work waits."""
+    number = stage.subscriber_id(_ADDRESS)
+    with ThreadPoolExecutor(1) as thread:
+        working: list[Future[object]] = []
+
+        @event.listens_for(stage.engine, "after_cursor_execute")
+        def begin(*execution: Any) -> None:
+            statement = str(execution[2])
+            if "FROM subscriber " in statement and "FOR UPDATE" in statement and not working:
+                working.append(thread.submit(work))
+                _await_lock(stage.engine, working[0])
+
+        with transaction(stage.engine) as session:
+            _erase(session, number)
+        return working[0].exception(timeout=30)
+
+
+def _leave(stage: Stage) -> Callable[[], object]:
+    number = stage.subscriber_id(_ADDRESS)
+
+    def leave() -> None:
+        with transaction(stage.engine) as session:
+            unsubscribe_from_all(
+                session, subscriber_id=number, mailing_id=None, way=UnsubscribeWay.PAGE
+            )
+
+    return leave
+
+
+def _act_on_a_complaint(stage: Stage) -> Callable[[], object]:
+    signer = TokenSigner([b"k" * 40])
+    keys = Keys(signer=signer, message_id_key=b"k" * 40)
+    with transaction(stage.engine) as session:
+        session.add(
+            BounceRow(
+                event_id="e",
+                source=BounceSource.WEBHOOK,
+                kind=BounceKind.COMPLAINT,
+                address=_ADDRESS,
+                domain="gdpr.example",
+                newsletter_id=stage.newsletter_id,
+                subscriber_id=stage.subscriber_id(_ADDRESS),
+            )
+        )
+
+    def act() -> None:
+        with transaction(stage.engine) as session:
+            act_on_new_bounces(session, keys)
+
+    return act
+
+
+def _record_a_refusal(stage: Stage) -> Callable[[], object]:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.get_one(MailingRow, mailing).state = MailingState.SENDING
+    claimed = claim(stage.engine, mailing, "t")
+    number = stage.subscriber_id(_ADDRESS)
+    position = next(one.position for one in claimed.deliveries if one.subscriber_id == number)
+    refused = Outcome(
+        position=position,
+        subscriber_id=number,
+        state=DeliveryState.REJECTED,
+        code=550,
+        status="5.1.1",
+        reply="550 5.1.1 nobody",
+        domain="gdpr.example",
+    )
+
+    def write_down() -> None:
+        recording.record(
+            stage.engine,
+            mailing_id=mailing,
+            identity=claimed.identity,
+            token="t",
+            outcomes=[refused],
+            retry_hours=1,
+            lease_seconds=60,
+        )
+
+    return write_down
+
+
+@pytest.mark.parametrize("prepare", [_leave, _act_on_a_complaint, _record_a_refusal])
+def test_who_waits_for_an_erasure_holds_nothing_that_it_waits_for(
+    stage: Stage, prepare: Callable[[Stage], Callable[[], object]]
+) -> None:
+    """Else PostgreSQL ends one of the two with a deadlock."""
+    work = prepare(stage)
+    assert _amid_erasure(stage, work) is None
     assert _traces(stage) == []
 
 

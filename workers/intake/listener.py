@@ -33,15 +33,47 @@ _LINE_OCTETS = 262_144
 _IDLE_SECONDS = 60
 #: Connections that may wait to be taken.
 _WAITING = 100
+#: Connections that are served at once: each may hold a mail of the largest size.
+_MOST_CONNECTIONS = 20
+#: Mails that are read at once: reading one takes several times its octets.
+_READ_AT_ONCE = 4
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
-class _Smtp(SMTP):
+class _Served:
+    """What is served, of which there may be so many at once."""
+
     line_length_limit = _LINE_OCTETS
+    #: Those of one listener.
+    served: set[object]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection."""
+        self.served.add(self)
+        super().connection_made(transport)  # type: ignore[misc]  # the server's
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Count it no more."""
+        self.served.discard(self)
+        super().connection_lost(error)  # type: ignore[misc]  # the server's
 
 
-class _Lmtp(LMTP):
-    line_length_limit = _LINE_OCTETS
+class _Smtp(_Served, SMTP):
+    """SMTP, bounded."""
+
+
+class _Lmtp(_Served, LMTP):
+    """LMTP, bounded."""
+
+
+class _Busy(asyncio.Protocol):
+    """Tells a connection beyond the bound to come again."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Answer, and end."""
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a stream server
+        transport.write(b"421 4.3.2 Too many connections; come again\r\n")
+        transport.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +118,7 @@ class Doorman:
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
         self._keys = keys
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
         self,
@@ -114,7 +147,8 @@ class Doorman:
         """Say 250 once the mail is committed."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
-            taken = await asyncio.to_thread(self._take, raw, envelope.rcpt_tos[0])
+            async with self._reading:
+                taken = await asyncio.to_thread(self._take, raw, envelope.rcpt_tos[0])
         except OperationalError:
             _log.warning("put a mail off: the database does not answer")
             return _AWAY
@@ -151,10 +185,12 @@ async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
         UnavailableError: The address is taken, or not ours to listen at.
     """
     kind = _Lmtp if door.protocol == "lmtp" else _Smtp
-    loop = asyncio.get_running_loop()
+    loop, served = asyncio.get_running_loop(), set[object]()
 
-    def protocol() -> SMTP:
-        return kind(
+    def protocol() -> asyncio.BaseProtocol:
+        if len(served) >= _MOST_CONNECTIONS:
+            return _Busy()
+        server = kind(
             doorman,
             data_size_limit=_MOST_OCTETS,
             enable_SMTPUTF8=True,
@@ -162,18 +198,20 @@ async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
             ident="newsletter",
             timeout=_IDLE_SECONDS,
         )
+        server.served = served
+        return server
 
     try:
         if door.path:
-            server: asyncio.Server = await loop.create_unix_server(
+            listening: asyncio.Server = await loop.create_unix_server(
                 protocol, door.path, backlog=_WAITING
             )
         else:
-            server = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
+            listening = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
     except OSError as error:
         raise UnavailableError(
             msg("Cannot listen on {address}: {reason}.", address=door, reason=error.strerror),
             remedy=msg("Set another address in BOUNCE_LISTEN."),
         ) from None
-    async with server:
+    async with listening:
         yield

@@ -16,10 +16,10 @@ from newsletter.bounces.webhooks.mailjet import Mailjet
 from newsletter.bounces.webhooks.mailtrap import Mailtrap
 from newsletter.bounces.webhooks.mandrill import Mandrill
 from newsletter.bounces.webhooks.model import (
+    LARGEST_CALL,
     Adapter,
     Call,
     Confirming,
-    ProvenWithin,
     ProviderEvent,
     RefusedCallError,
 )
@@ -33,10 +33,10 @@ from newsletter.bounces.webhooks.sparkpost import SparkPost
 from newsletter.bounces.webhooks.unisender_go import UnisenderGo
 
 __all__ = [
+    "LARGEST_CALL",
     "Adapter",
     "Call",
     "Confirming",
-    "ProvenWithin",
     "ProviderEvent",
     "RefusedCallError",
     "adapters",

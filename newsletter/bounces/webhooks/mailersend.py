@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     Call,
     ProviderEvent,
     meanings,
@@ -18,6 +19,8 @@ _REASONS = ("bounce_reason", "reject_reason", "suppression_reason", "unsubscribe
 
 class MailerSend:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is the webhook's signing secret."""

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 from newsletter.bounces.webhooks.model import (
     GONE,
+    LARGEST_UNPROVEN,
     SOFT,
     Call,
-    ProvenWithin,
     ProviderEvent,
     meanings,
 )
@@ -44,8 +44,10 @@ _REASONS = meanings("mailgun", "reasons")
 _OWN_CODES = {"600", "602", "603", "605", "606", "607", "608", "620", "621", "625", "650"}
 
 
-class Mailgun(ProvenWithin):
+class Mailgun:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is an HTTP webhook signing key."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     Call,
     ProviderEvent,
     meanings,
@@ -26,6 +27,8 @@ _CATEGORIES = meanings("mailtrap", "categories")
 
 class Mailtrap:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is the webhook's signature key."""

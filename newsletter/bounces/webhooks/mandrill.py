@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Sequence
 
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     UNKNOWN,
     Call,
     ProviderEvent,
@@ -33,6 +34,9 @@ _REJECTS = meanings("mandrill", "rejects")
 
 class Mandrill:
     """See `Adapter`."""
+
+    #: A form of up to 1,000 events, escaped twice.
+    LARGEST = 5 * LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is a webhook's key.

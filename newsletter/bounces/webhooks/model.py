@@ -60,14 +60,12 @@ class ProviderEvent:
     occurred_at: datetime | None = None
 
 
-class ProvenWithin:
-    """What adapters share whose proof stands within what they are told.
-
-    Anybody's call is parsed to find it, and JSON takes twenty times its octets of memory.
-    """
-
-    #: Octets of a call.
-    LARGEST = 1_000_000
+#: Octets of a call whose proof is over its body or within it: that is read before it is proven, and
+#: where it must be parsed, JSON takes twenty times its octets of memory. Providers that sign send
+#: one event, or batches below this: SendGrid's are of 768 KB at most, those of Amazon SNS of 256.
+LARGEST_UNPROVEN = 1_000_000
+#: Octets of any call; those of SparkPost are the largest, and stay below this.
+LARGEST_CALL = 12 * 1024 * 1024
 
 
 @runtime_checkable
@@ -83,7 +81,13 @@ class Confirming(Protocol):
 
 
 class Adapter(Protocol):
-    """What is known of one provider."""
+    """What is known of one provider.
+
+    Attributes:
+        LARGEST: Octets that a call may have.
+    """
+
+    LARGEST: int
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """Accept a call that one of the secrets proves.

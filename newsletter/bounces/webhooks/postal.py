@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     Call,
     ProviderEvent,
     RefusedCallError,
@@ -26,6 +27,8 @@ _EVENTS = meanings("postal", "events")
 
 class Postal:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is a public key, base64 of its DER, as in Postal's DKIM.

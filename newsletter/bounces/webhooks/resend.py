@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from newsletter.bounces.model import ReportKind
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     LEFT,
     UNDECIDED,
     UNKNOWN,
@@ -40,6 +41,8 @@ _BOUNCES = meanings("resend", "bounces")
 
 class Resend:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is ``whsec_`` and base64."""

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from newsletter.bounces.webhooks.model import (
     GONE,
+    LARGEST_UNPROVEN,
     UNKNOWN,
     Call,
     ProviderEvent,
@@ -37,6 +38,8 @@ _DROPPED = meanings("sendgrid", "dropped")
 
 class SendGrid:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is a public key, base64 of its DER."""

@@ -12,11 +12,11 @@ from newsletter.bounces.webhooks.model import (
     AUTO_REPLY,
     COMPLAINT,
     GONE,
+    LARGEST_UNPROVEN,
     UNDECIDED,
     UNKNOWN,
     Call,
     Meaning,
-    ProvenWithin,
     ProviderEvent,
     RefusedCallError,
     meanings,
@@ -45,8 +45,10 @@ _BOUNCES = meanings("ses", "bounces")
 _COMPLAINTS = meanings("ses", "complaints")
 
 
-class Ses(ProvenWithin):
+class Ses:
     """See `Adapter`; ``certificate`` fetches one from an address that was found to be Amazon's."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def __init__(self, certificate: Callable[[str], bytes]) -> None:
         self._certificate = certificate

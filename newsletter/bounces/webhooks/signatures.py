@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from newsletter.bounces.webhooks.model import Call, RefusedCallError
+from newsletter.bounces.webhooks.model import LARGEST_CALL, Call, RefusedCallError
 from newsletter.bounces.webhooks.payload import Foreign
 from newsletter.i18n.messages import msg
 
@@ -115,6 +115,8 @@ def octets_of(text: str) -> bytes:
 
 class Unsigned:
     """Proves a call by the secret it carries."""
+
+    LARGEST = LARGEST_CALL
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`."""

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 
 from newsletter.bounces.webhooks.model import (
+    LARGEST_UNPROVEN,
     Call,
-    ProvenWithin,
     ProviderEvent,
     meanings,
 )
@@ -26,8 +26,10 @@ _STATUSES = meanings("unisender_go", "statuses")
 _FAILURES = meanings("unisender_go", "failures")
 
 
-class UnisenderGo(ProvenWithin):
+class UnisenderGo:
     """See `Adapter`."""
+
+    LARGEST = LARGEST_UNPROVEN
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is the account's API key.

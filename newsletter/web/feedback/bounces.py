@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.bounces.model import Reason
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
@@ -30,7 +31,7 @@ from newsletter.feedback.search import (
     suppressions_of,
 )
 from newsletter.feedback.undo import undo_bounce
-from newsletter.web.access import OperatorVisit, Visit, operated
+from newsletter.web.access import BouncesVisit, Visit, newsletters_where
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -69,10 +70,10 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
 
     @router.get("")
     def show_log(
-        visit: OperatorVisit, request: Request, asked: Annotated[Asked, Query()]
+        visit: BouncesVisit, request: Request, asked: Annotated[Asked, Query()]
     ) -> HTMLResponse:
         with reading(engine) as session:
-            only = operated(session, visit)
+            only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
             wanted = asked.filter(visit.time_zone, only)
             found = list_bounces(session, wanted, before=asked.before, limit=_PAGE + 1)
             incidents = list_incidents(session) if only is None else incidents_of(session, only)
@@ -93,15 +94,21 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
         )
 
     @router.get("/{number}")
-    def show_bounce(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
+    def show_bounce(number: int, visit: BouncesVisit, request: Request) -> HTMLResponse:
         return _show(visit, request, number)
 
     def _show(
         visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
         with reading(engine) as session:
-            one = find_bounce(session, number, newsletter_ids=operated(session, visit))
-            made = suppressions_of(session, one.row, operated(session, visit))
+            one = find_bounce(
+                session,
+                number,
+                newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
+            )
+            made = suppressions_of(
+                session, one.row, newsletters_where(session, visit, Permission.SEE_BOUNCES)
+            )
         return pages.show_to(
             visit,
             request,
@@ -113,10 +120,14 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
         )
 
     @router.post("/{number}/undo")
-    def undo(number: int, visit: OperatorVisit, request: Request, reason: _Why = "") -> Response:
+    def undo(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
         try:
             with transaction(engine) as session:
-                find_bounce(session, number, newsletter_ids=operated(session, visit))
+                find_bounce(
+                    session,
+                    number,
+                    newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
+                )
                 undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
             return _show(
@@ -131,7 +142,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     @router.post("/incidents/{number}")
     def settle(
         number: int,
-        visit: OperatorVisit,
+        visit: BouncesVisit,
         resolution: Annotated[IncidentResolution, Form()],
         reason: _Why = "",
     ) -> Response:

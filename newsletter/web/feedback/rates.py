@@ -9,11 +9,12 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.types import now
 from newsletter.feedback.rates import Rate, rates_by_domain, rates_by_mailing
 from newsletter.mailings.cached_figures import Figure, Figures
-from newsletter.web.access import OperatorVisit, operated
+from newsletter.web.access import BouncesVisit, newsletters_where
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -26,9 +27,10 @@ def rates_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
     router = Router(prefix="/bounces")
 
     @router.get("/rates")
-    def show_rates(visit: OperatorVisit, request: Request) -> HTMLResponse:
+    def show_rates(visit: BouncesVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            mailings, domains = _rates(session, figures, operated(session, visit))
+            seen = newsletters_where(session, visit, Permission.SEE_BOUNCES)
+            mailings, domains = _rates(session, figures, seen)
         return pages.show_to(
             visit,
             request,

@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter.bounces.webhooks import (
+    LARGEST_CALL,
     Adapter,
     Call,
     Confirming,
-    ProvenWithin,
     RefusedCallError,
     adapters,
 )
@@ -27,12 +27,13 @@ from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.calls import take_call
 from newsletter.settings import Settings
+from newsletter.web.feedback.unproven import UnprovenCalls, network_of_request, read_body
 from newsletter.web.routing import Router, up_to
 
 _log = logging.getLogger(__name__)
 
-#: SparkPost's batches are the largest, and stay below this.
-_MOST_OCTETS = 12 * 1024 * 1024
+#: What `_refusal` answers.
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _AGAIN_SECONDS = "60"
 
 
@@ -41,6 +42,7 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
     router = Router(prefix="/webhooks")
     secrets = settings.webhook_secrets
     known = adapters(lru_cache(maxsize=16)(fetch))
+    unproven = UnprovenCalls()
     offered = {name: (known[name], keys) for name, keys in secrets.items()}
 
     @router.api_route("/{provider}", methods=["GET", "HEAD"])
@@ -50,7 +52,7 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             return _answer(404, "There is no such webhook.")
         return JSONResponse({"webhook": provider})
 
-    @router.post("/{provider}", dependencies=[up_to(_MOST_OCTETS)])
+    @router.post("/{provider}", dependencies=[up_to(LARGEST_CALL)])
     async def take(provider: str, request: Request) -> Response:
         if provider not in offered:
             return _answer(404, "There is no such webhook.")
@@ -68,11 +70,14 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             except RefusedCallError as error:
                 _log.warning("webhook %s refused: %s", provider, error.what)
                 return _refusal(call, error)
-        body = await request.body()
-        if isinstance(adapter, ProvenWithin) and len(body) > adapter.LARGEST:
-            return _answer(413, f"The call has more than {adapter.LARGEST:,} octets.")
-        call = replace(call, body=body)
-        return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
+            call = replace(call, body=await read_body(request, adapter.LARGEST))
+            return await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
+        network = network_of_request(request)
+        async with unproven.admitted(network):
+            call = replace(call, body=await read_body(request, adapter.LARGEST))
+            answer = await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
+        unproven.note(network, proven=answer.status_code not in _REFUSED)
+        return answer
 
     return router
 

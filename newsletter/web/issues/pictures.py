@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError
 from newsletter.issues.drafts import Draft, DraftConflictError, get_draft, save_draft
-from newsletter.issues.images import encode_image, keep_image
+from newsletter.issues.images import encode_image
 from newsletter.issues.markdown_writer import blocks_to_markdown
 from newsletter.issues.model import Picture
+from newsletter.newsletters import issue_actions
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import place_block
@@ -31,10 +32,12 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Ro
     """Return the route by which a picture comes in."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
-    def _keep(draft: Draft, file: UploadFile, alt: str) -> Picture:
+    def _keep(visit: Visit, draft: Draft, file: UploadFile, alt: str) -> Picture:
         encoded = encode_image(file.file.read(_LARGEST_PICTURE), source=(file.filename or "")[:100])
         with transaction(engine) as session:
-            path = keep_image(session, draft.newsletter_id, encoded, alt=alt)
+            path = issue_actions.add_picture(
+                session, visit.actor, draft.newsletter_id, encoded, alt=alt
+            )
         return Picture(source=settings.public_url.rstrip("/") + path, alt=alt.strip())
 
     def _place(visit: Visit, draft: Draft, revision: int, place: str, picture: Picture) -> None:
@@ -60,7 +63,7 @@ def pictures_router(engine: Engine, settings: Settings, shown: DraftPages) -> Ro
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         try:
-            picture = _keep(draft, file, alt)
+            picture = _keep(visit, draft, file, alt)
             if by_script:
                 markdown = blocks_to_markdown([picture])
                 return JSONResponse({"source": picture.source, "markdown": markdown})

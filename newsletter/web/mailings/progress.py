@@ -36,7 +36,7 @@ from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
 from newsletter.web.access import (
     EditorVisit,
-    HolderVisit,
+    MailingControlVisit,
     Requires,
     SeeingVisit,
     SignedInVisit,
@@ -160,7 +160,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             base=f"/newsletters/{row.slug}/mailings/{number}",
             may_edit=visit.may(Permission.SEE_MISSED),
             may_write=visit.may(Permission.WRITE),
-            may_move=visit.may(Permission.HOLD),
+            may_move=visit.may(Permission.CONTROL_MAILINGS),
             may_settle=visit.may(Permission.OPERATE),
             reasons=_reasons(mailing),
             audience=audience,
@@ -192,7 +192,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
     def move(
         number: int,
         verb: str,
-        visit: HolderVisit,
+        visit: MailingControlVisit,
         request: Request,
         reason: _Field = "",
         twice: _Field = "",

@@ -19,7 +19,7 @@ from newsletter.operations.alarms.model import Severity
 from newsletter.operations.overview import look
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import OperatorVisit, Requires, Visit, operated
+from newsletter.web.access import OperatorVisit, Requires, Visit, newsletters_where
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.operations.actions import (
     OrderForm,
@@ -51,7 +51,7 @@ def operating_router(  # noqa: C901 - a list of routes
     def _values(visit: Visit) -> dict[str, Any]:
         seen = look(engine, redis_url=settings.redis_url, relays=names)
         with reading(engine) as session:
-            only = operated(session, visit)
+            only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
             seen = seen.within(only)
         alarms = judge(seen)
@@ -187,9 +187,8 @@ def operating_router(  # noqa: C901 - a list of routes
         error, found = "", None
         try:
             with reading(engine) as session:
-                found = find_suppressions(
-                    session, address, pseudonyms, newsletter_ids=operated(session, visit)
-                )
+                seen = newsletters_where(session, visit, Permission.OPERATE)
+                found = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
         except ListError as fault:
             error = fault.in_language(visit.language)
         return pages.show_to(

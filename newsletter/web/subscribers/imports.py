@@ -14,7 +14,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import OperatorVisit, Visit, newsletter_of
+from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import
@@ -172,20 +172,20 @@ def importing_router(desk: ImportDesk) -> Router:
     router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
 
     @router.get("")
-    def show_begin(visit: OperatorVisit, request: Request) -> HTMLResponse:
+    def show_begin(visit: SubscribersVisit, request: Request) -> HTMLResponse:
         return desk.begin(visit, request)
 
     # A little more than a list may have: its bound is told on the page, with what to do.
     @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
-    def bring(visit: OperatorVisit, request: Request, file: UploadFile) -> Response:
+    def bring(visit: SubscribersVisit, request: Request, file: UploadFile) -> Response:
         return desk.bring(visit, request, file)
 
     @router.get("/{token}")
-    def show_list(visit: OperatorVisit, request: Request, token: str) -> HTMLResponse:
+    def show_list(visit: SubscribersVisit, request: Request, token: str) -> HTMLResponse:
         return desk.show(visit, request, desk.find(visit, token))
 
     @router.post("/{token}")
-    def take(visit: OperatorVisit, request: Request, token: str, form: _TermsForm) -> Response:
+    def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
         upload, terms = desk.find(visit, token), None
         if upload.terms is None:
             terms = form.terms()
@@ -206,14 +206,14 @@ def importing_router(desk: ImportDesk) -> Router:
         return RedirectResponse(request.url.path, status_code=303)
 
     @router.post("/{token}/cancel")
-    def cancel(visit: OperatorVisit, request: Request, token: str) -> RedirectResponse:
+    def cancel(visit: SubscribersVisit, request: Request, token: str) -> RedirectResponse:
         upload = desk.find(visit, token)
         with transaction(desk.engine) as session:
             cancel_list_import(session, visit.actor, upload)
         return RedirectResponse(request.url.path.removesuffix("/cancel"), status_code=303)
 
     @router.get("/{token}/problems.csv")
-    def problems(visit: OperatorVisit, token: str) -> StreamingResponse:
+    def problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
         lines = problem_lines(desk.engine, desk.find(visit, token), visit.language)
         return StreamingResponse(
             lines,

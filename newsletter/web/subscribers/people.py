@@ -17,7 +17,7 @@ from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderEr
 from newsletter.i18n.messages import msg
 from newsletter.mailings.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter, list_newsletters
-from newsletter.web.access import OperatorVisit, Visit, newsletter_of
+from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.actions import (
@@ -42,7 +42,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     outer = Router()
 
     @outer.get("/subscribers")
-    def choose_newsletter(visit: OperatorVisit, request: Request) -> Response:
+    def choose_newsletter(visit: SubscribersVisit, request: Request) -> Response:
         with reading(engine) as session:
             rows = [
                 row
@@ -55,7 +55,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
     @router.get("")
     def show_list(
-        visit: OperatorVisit,
+        visit: SubscribersVisit,
         request: Request,
         text: _Asked = "",
         tag: _Asked = "",
@@ -97,7 +97,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         )
 
     @router.get(".csv")
-    def export(visit: OperatorVisit, segment: _Asked = "", state: _Asked = "") -> Response:
+    def export(visit: SubscribersVisit, segment: _Asked = "", state: _Asked = "") -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
         people = export_people(engine, visit.actor, row, segment=segment, state=_state(state))
@@ -105,7 +105,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
     @router.post("/segments")
     def keep_segment(
-        visit: OperatorVisit, request: Request, name: _Field = "", query: _Field = ""
+        visit: SubscribersVisit, request: Request, name: _Field = "", query: _Field = ""
     ) -> Response:
         base = request.url.path.removesuffix("/segments")
         with transaction(engine) as session:
@@ -116,13 +116,13 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
                 return _refused(visit, request, error.in_language(visit.language), base)
         return RedirectResponse(base, status_code=303)
 
-    def _refused(visit: OperatorVisit, request: Request, error: str, back: str) -> HTMLResponse:
+    def _refused(visit: SubscribersVisit, request: Request, error: str, back: str) -> HTMLResponse:
         return pages.show_to(
             visit, request, "subscribers/refused.html", status=400, error=error, back=back
         )
 
     @router.get("/{number}")
-    def show_one(number: int, visit: OperatorVisit, request: Request) -> HTMLResponse:
+    def show_one(number: int, visit: SubscribersVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)
@@ -132,7 +132,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
     @router.post("/{number}/{verb}")
     def act(
-        number: int, verb: str, visit: OperatorVisit, request: Request, reason: _Field = ""
+        number: int, verb: str, visit: SubscribersVisit, request: Request, reason: _Field = ""
     ) -> Response:
         page = request.url.path.removesuffix(f"/{verb}")
         try:

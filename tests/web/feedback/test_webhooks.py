@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
 import shutil
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +18,10 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+from fastapi import HTTPException
 from sqlalchemy import Engine, delete, func, select
 
+from newsletter.bounces.webhooks import adapters
 from newsletter.bounces.webhooks.sns import is_amazons, is_certificate
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import BounceRow, CallTokenRow
@@ -24,6 +29,7 @@ from newsletter.database.vocabulary import BounceKind
 from newsletter.errors import UnavailableError
 from newsletter.tokens import TokenSigner
 from newsletter.web.feedback.sns import fetch
+from newsletter.web.feedback.unproven import UnprovenCalls
 from tests.bounces.signed_body_cases import PUBLIC_URL
 from tests.bounces.webhook_cases import (
     CERTIFICATE_URL,
@@ -45,7 +51,7 @@ from tests.bounces.webhook_model import (
     Signed,
     by_password,
 )
-from tests.support.ports import free_port
+from tests.support.ports import await_condition, free_port
 from tests.support.site import serving
 
 pytestmark = pytest.mark.servers
@@ -478,11 +484,105 @@ def test_a_call_beyond_the_bound_is_refused_unread(board: Switchboard) -> None:
     assert board.post("brevo", BY_NAME["brevo"].sign(body, timedelta())).status_code == 413
 
 
-@pytest.mark.parametrize("name", ["ses", "mailgun", "unisender_go"])
-def test_what_must_be_parsed_to_be_proven_has_a_narrower_bound(
+_SIGNED = [name for name, adapter in adapters(lambda _url: b"").items() if adapter.LARGEST < 10**7]
+
+
+@pytest.mark.parametrize("name", _SIGNED)
+def test_what_is_read_before_it_is_proven_has_a_narrower_bound(
     board: Switchboard, name: str
 ) -> None:
-    assert board.post(name, (b"[" + b"[]," * 400_000 + b"[]]", {})).status_code == 413
+    """A length beyond it is refused while no octet of the body has come."""
+    head = _head(name, length=5_000_001)
+    assert _answer_to(board, head).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_of_no_announced_length_is_read_to_its_bound(board: Switchboard) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 50_000_000:
+            sent += 100_000
+            yield b"x" * 100_000
+
+    with suppress(httpx.WriteError, httpx.RemoteProtocolError):
+        answer = httpx.post(f"{board.url}/webhooks/sendgrid", content=endless())
+        assert answer.status_code == 413
+    assert sent < 10_000_000
+
+
+def _head(name: str, *, length: int) -> bytes:
+    return (
+        f"POST /webhooks/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def _connect(board: Switchboard, head: bytes) -> socket.socket:
+    url = httpx.URL(board.url)
+    connection = socket.create_connection((url.host, url.port or 80), timeout=20)
+    connection.sendall(head)
+    return connection
+
+
+def _answer_to(board: Switchboard, head: bytes) -> bytes:
+    with _connect(board, head) as connection:
+        return connection.recv(4096)
+
+
+def test_one_address_has_few_bodies_read_at_once(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.web.feedback.unproven._PATIENCE", 0.3)
+    begun = _head("sendgrid", length=1000) + b"["
+    with ExitStack() as slow:
+        for _ in range(8):
+            slow.enter_context(_connect(board, begun))
+        await_condition(
+            lambda: _answer_to(board, begun).startswith(b"HTTP/1.1 503"),
+            seconds=10,
+            what="a refusal while eight are read",
+        )
+        # Whoever shows a password in the head is not among them.
+        hard = _hard(BY_NAME["brevo"])
+        assert board.post("brevo", BY_NAME["brevo"].call(hard.event)).status_code == 200
+    hard = _hard(BY_NAME["sendgrid"])
+    await_condition(
+        lambda: board.post("sendgrid", BY_NAME["sendgrid"].call(hard.event)).status_code == 200,
+        seconds=10,
+        what="room once they are gone",
+    )
+
+
+def test_after_many_calls_that_prove_nothing_no_body_of_that_address_is_read() -> None:
+    """A call that proves itself ends the row, and so does a minute."""
+    seconds = 0.0
+
+    async def judge() -> list[int]:
+        calls = UnprovenCalls(lambda: seconds)
+        found = []
+
+        async def ask(network: str) -> None:
+            try:
+                async with calls.admitted(network):
+                    found.append(200)
+            except HTTPException as refused:
+                found.append(refused.status_code)
+
+        nonlocal seconds
+        for _ in range(100):
+            calls.note("a", proven=False)
+        await ask("a")
+        await ask("b")
+        seconds = 61.0
+        await ask("a")
+        for _ in range(99):
+            calls.note("a", proven=False)
+        calls.note("a", proven=True)
+        calls.note("a", proven=False)
+        await ask("a")
+        return found
+
+    assert asyncio.run(judge()) == [429, 200, 200, 200]
 
 
 @pytest.mark.parametrize(

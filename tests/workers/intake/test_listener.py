@@ -57,6 +57,30 @@ def _reply(connection: smtplib.SMTP, to: str, mail: bytes) -> tuple[int, str]:
     return code, words.decode()
 
 
+def test_beyond_its_bound_a_connection_is_told_to_come_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.listener._MOST_CONNECTIONS", 3)
+    with _listening(post.engine) as first, ExitStack() as others:
+        assert first.sock is not None
+        port = first.sock.getpeername()[1]
+        second, _ = (others.enter_context(smtplib.LMTP("127.0.0.1", port)) for _ in range(2))
+        with pytest.raises(smtplib.SMTPConnectError) as refused:
+            smtplib.LMTP("127.0.0.1", port)
+        assert refused.value.smtp_code == 421
+        second.close()
+        assert _reply(first, post.path, notice())[0] == 250
+        await_condition(lambda: _is_served(port), seconds=10, what="room for another")
+
+
+def _is_served(port: int) -> bool:
+    try:
+        with smtplib.LMTP("127.0.0.1", port) as again:
+            return again.noop()[0] == 250
+    except smtplib.SMTPConnectError:
+        return False
+
+
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
 def test_mail_that_comes_back_is_in_the_log_once_it_is_acknowledged(
     post: Post, protocol: str

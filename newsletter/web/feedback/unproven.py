@@ -1,0 +1,114 @@
+"""What strangers may have read before anything proves that they are who they say.
+
+Where a signature covers the body, the body must be read to be proven. So each network of addresses
+has a few bodies read at once, each within its provider's bound, and no more after many in a row
+that proved nothing. Behind a proxy that `TRUSTED_PROXIES` does not name, all are one network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import HTTPException, Request
+
+from newsletter.accounts.sign_in_limits import network_of
+
+#: Bodies of one network that are read at once; one more waits for so many seconds.
+_AT_ONCE, _PATIENCE = 8, 10.0
+#: Refusals of one network in a row, and for how many seconds they count.
+_MOST_REFUSALS, _REMEMBERED = 100, 60.0
+#: Networks whose refusals are remembered; the longest unheard of is forgotten first.
+_MOST_NETWORKS = 10_000
+
+
+class UnprovenCalls:
+    """Keeps to the bounds above; one for a process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._reading: Counter[str] = Counter()
+        self._room = asyncio.Condition()
+        #: How many in a row, and when the first was.
+        self._refusals: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    @asynccontextmanager
+    async def admitted(self, network: str) -> AsyncIterator[None]:
+        """Wait for a place to read a body in, and keep it while the context lasts.
+
+        Raises:
+            HTTPException: The network has had too many refused, or all its places are taken.
+        """
+        if self._is_shut_out(network):
+            raise HTTPException(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "Too many calls that proved nothing.",
+                headers={"Retry-After": str(int(_REMEMBERED)), "Connection": "close"},
+            )
+        async with self._room:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._room.wait_for(lambda: self._reading[network] < _AT_ONCE)
+            except TimeoutError:
+                raise HTTPException(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "Too many calls at once.",
+                    headers={"Retry-After": str(int(_REMEMBERED)), "Connection": "close"},
+                ) from None
+            self._reading[network] += 1
+        try:
+            yield
+        finally:
+            async with self._room:
+                self._reading[network] -= 1
+                if not self._reading[network]:
+                    del self._reading[network]
+                self._room.notify_all()
+
+    def note(self, network: str, *, proven: bool) -> None:
+        """Count a refusal; a call that proves itself ends the row."""
+        if proven:
+            self._refusals.pop(network, None)
+            return
+        moment = self._clock()
+        count, since = self._refusals.pop(network, (0, moment))
+        if moment - since > _REMEMBERED:
+            count, since = 0, moment
+        self._refusals[network] = (count + 1, since)
+        while len(self._refusals) > _MOST_NETWORKS:
+            self._refusals.popitem(last=False)
+
+    def _is_shut_out(self, network: str) -> bool:
+        count, since = self._refusals.get(network, (0, 0.0))
+        return count >= _MOST_REFUSALS and self._clock() - since <= _REMEMBERED
+
+
+def network_of_request(request: Request) -> str:
+    """Return from which network a request comes."""
+    return network_of(request.client.host if request.client else "")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return a body of at most ``limit`` octets.
+
+    Raises:
+        HTTPException: It is larger; what is announced as such is not read at all.
+    """
+    announced = request.headers.get("content-length", "0")
+    body = bytearray()
+    if not announced.isdigit() or int(announced[:20]) <= limit:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                break
+        else:
+            return bytes(body)
+    raise HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"The call has more than {limit:,} octets.",
+        headers={"Connection": "close"},
+    )
