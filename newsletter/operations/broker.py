@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 #: The lists that tasks wait in, by what they carry.
-QUEUES = ("control", "urgent", "bulk")
+QUEUES = ("control", "urgent", "bulk", "lists")
 _TIMEOUT_SECONDS = 1.0
 
 
@@ -40,6 +40,11 @@ class BrokerHealth:
     def fullness(self) -> float:
         """Return which part of the memory that it may use is used."""
         return self.used_memory / self.max_memory if self.max_memory else 0.0
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether it refuses to write: its memory is full, and it throws nothing away."""
+        return self.policy == "noeviction" and self.fullness >= 1
 
 
 def look_at_broker(redis_url: str) -> BrokerHealth:

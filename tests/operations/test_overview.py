@@ -102,6 +102,13 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             ),
         ),
         (
+            "redis-out-of-memory",
+            "critical",
+            lambda o: replace(
+                o, broker=BrokerHealth(policy="noeviction", used_memory=11, max_memory=10)
+            ),
+        ),
+        (
             "database-slow",
             "warning",
             lambda o: replace(o, database=DatabaseHealth(kind="sqlite", milliseconds=900)),

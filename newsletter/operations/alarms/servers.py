@@ -55,7 +55,15 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             msg("Set maxmemory-policy noeviction."),
             section="servers",
         )
-    if broker.fullness > _FULL:
+    if broker.takes_nothing:
+        yield alarm(
+            Severity.CRITICAL,
+            "redis-out-of-memory",
+            msg("Redis is full and takes no new tasks"),
+            msg("Raise maxmemory. Nothing is lost; sending goes on by itself from the ledger."),
+            section="servers",
+        )
+    elif broker.fullness > _FULL:
         yield alarm(
             Severity.WARNING,
             "redis-full",
