@@ -280,9 +280,10 @@ def test_before_sending_it_is_asked_with_subject_count_and_hour() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0
     assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
-    hour = f"{now() + timedelta(days=30):%Y-%m-%d} 08:00"
-    asked = _run("send", "--at", hour, "--over", "3", answer="n\n")
-    for words in ("2026年11月号", "1 person", f"{hour} (Asia/Tokyo)", "over 3 hours"):
+    day = now() + timedelta(days=30)
+    asked = _run("send", "--at", f"{day:%Y-%m-%d} 08:00", "--over", "3", answer="n\n")
+    hour = f"{day.day} {day:%b %Y}, 08:00 (Asia/Tokyo)"
+    for words in ("2026年11月号", "1 person", hour, "over 3 hours"):
         assert words in asked.stdout
     status = _last(_run("status", "--json"))
     assert status["mailings"] == []
@@ -331,7 +332,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_starts_again() -> None
         children = psutil.Process(staying.pid).children()
         next(one for one in children if "--hostname=bulk@%h" in one.cmdline()).kill()
         await_condition(
-            lambda: "The worker-bulk was ended by signal 9; it is started again" in _flat(said()),
+            lambda: "The worker-bulk was ended by signal 9; it is being restarted" in _flat(said()),
             seconds=30,
             what="the worker to be started again",
         )

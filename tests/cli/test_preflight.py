@@ -72,7 +72,7 @@ def test_send_asks_on_a_warning_and_no_means_no() -> None:
 
     sent = _run("send", typed="n\n")
 
-    assert "Send all the same?" in sent.output
+    assert "Send it anyway?" in sent.output
     assert sent.exit_code != ExitCode.OK
     assert json.loads(_run("status", "--json").stdout)["mailings"] == []
 

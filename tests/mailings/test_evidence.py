@@ -180,7 +180,7 @@ def test_a_line_that_is_none_of_a_journals_is_refused_by_name(
 def test_what_is_no_file_is_no_journal(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "x.journal")
     assert list(read_orphans(tmp_path)) == []
-    with pytest.raises(OrderError, match=r"x\.journal: This is no file"):
+    with pytest.raises(OrderError, match=r"x\.journal: This is not a file"):
         list(outcomes_below(tmp_path, "seven"))
 
 

@@ -76,7 +76,7 @@ def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
     with reading(stage.engine) as session:
         title = session.scalars(select(IssueRow.title)).one()
     assert title in approver.get(f"{send}/mail").text
-    for words in (title, "Everyone", "2999-12-01 08:00", "digest@example.jp", "The plain text"):
+    for words in (title, "Everyone", "1 Dec 2999, 08:00", "digest@example.jp", "The plain text"):
         assert words in review
 
 
@@ -180,14 +180,14 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     plan = {"when": "later", "hour": "2999-12-01T08:00", "segment": 'domain = "example.jp"'}
     asked = editor.post(f"{text}/approval", data=fields_of(page.text) | plan)
     assert asked.url.path.startswith(text)
-    assert "Next is up to: approver" in asked.text
+    assert "Next step by: approver" in asked.text
 
     review = approver.get(f"{send}/review").text
-    assert "2999-12-01 08:00" in review
+    assert "1 Dec 2999, 08:00" in review
     assert "domain = &#34;example.jp&#34;" in review
     assert "asks for your approval" in review
     answered = approver.post(f"{send}/approve", data=fields_of(review))
-    assert "Next is up to: editor" in answered.text
+    assert "Next step by: editor" in answered.text
     looked = editor.post(f"{text}/order", data=fields_of(editor.get(text).text) | plan)
     assert looked.url.path == f"{send}/confirm"
 
