@@ -295,6 +295,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"
 
     @property
+    def account_mail_is_refused(self) -> bool:
+        """Whether a relay refuses mail to accounts: Amazon SES takes no null return path."""
+        hosts = (urlsplit(url.get_secret_value()).hostname or "" for url in self.mail_transports)
+        return not self.account_return_path and any(
+            host.endswith(".amazonaws.com") for host in hosts
+        )
+
+    @property
     def webhook_secrets(self) -> dict[str, tuple[str, ...]]:
         """What proves a webhook, by the providers that have one."""
         return {

@@ -133,3 +133,19 @@ def test_the_example_explains_every_setting_and_no_other() -> None:
 def test_the_example_can_be_used_as_it_stands() -> None:
     example = Path(__file__).resolve().parents[1] / ".env.example"
     assert load_settings(example) == load_settings()
+
+
+@pytest.mark.parametrize(
+    ("relay", "path", "refused"),
+    [
+        ("smtp://u:p@email-smtp.ap-northeast-1.amazonaws.com:587?tls=starttls", "", True),
+        ("smtp://u:p@email-smtp.ap-northeast-1.amazonaws.com:587", "accounts@example.jp", False),
+        ("smtp://relay.example.jp:25", "", False),
+        ("directory:///var/mail", "", False),
+    ],
+)
+def test_mail_to_accounts_needs_a_return_path_where_the_relay_takes_no_null_one(
+    relay: str, path: str, *, refused: bool
+) -> None:
+    settings = Settings.model_validate({"mail_transports": relay, "account_return_path": path})
+    assert settings.account_mail_is_refused is refused

@@ -446,7 +446,12 @@ def status(
     names = relay_names(settings)
 
     def look_now() -> Overview:
-        return look(engine, redis_url=settings.redis_url, relays=names)
+        return look(
+            engine,
+            redis_url=settings.redis_url,
+            relays=names,
+            account_mail_is_refused=settings.account_mail_is_refused,
+        )
 
     if watch:
         with suppress(KeyboardInterrupt):

@@ -28,6 +28,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from newsletter.issues.markdown_fences import FenceError, read_fences
 from newsletter.issues.markdown_inline import (
+    bound_labels,
     domain_at,
     mailbox_before,
     read_emphasis_in_japanese,
@@ -149,6 +150,7 @@ def _parser() -> MarkdownIt:
     read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
     read_emphasis_in_japanese(parser)
+    bound_labels(parser)
     parser.block.ruler.before(
         "paragraph", "comment", _comment_block, {"alt": ["paragraph", "reference", "blockquote"]}
     )

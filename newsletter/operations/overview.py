@@ -97,6 +97,7 @@ class Overview:
     incidents: Sequence[OpenIncident] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
+    account_mail_is_refused: bool = False
 
     @property
     def per_minute(self) -> float:
@@ -126,13 +127,20 @@ class Overview:
         )
 
 
-def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overview:
+def look(
+    engine: Engine,
+    *,
+    redis_url: str,
+    relays: Sequence[str] = (),
+    account_mail_is_refused: bool = False,
+) -> Overview:
     """Look at everything; bounded in time however long lists and ledger are.
 
     Args:
         engine: The database.
         redis_url: The broker; empty when there is none.
         relays: The names of the relays that settings name, also of those with nothing to tell.
+        account_mail_is_refused: See `Settings`.
     """
     broker = look_at_broker(redis_url) if redis_url else None
     beats = database_history.beats(engine)
@@ -156,6 +164,7 @@ def look(engine: Engine, *, redis_url: str, relays: Sequence[str] = ()) -> Overv
             incidents=tuple(attention.open_incidents(session)),
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
+            account_mail_is_refused=account_mail_is_refused,
         )
 
 

@@ -262,6 +262,25 @@ def test_signs_again_and_again_are_read_in_no_time(typed: str) -> None:
     assert process_time() - began < 2
 
 
+@pytest.mark.parametrize("end", ["", "]", "](https://example.jp/a.png)", " a]" * 100])
+@pytest.mark.parametrize("typed", ["![", "[", "[!["])
+def test_brackets_that_nothing_ends_take_as_long_as_other_text(typed: str, end: str) -> None:
+    began = process_time()
+    with contextlib.suppress(ContentError):
+        _read(typed * (60_000 // len(typed)) + end + "\n")
+
+    assert process_time() - began < 2.5
+
+
+def test_a_picture_within_a_link_among_brackets_is_still_one() -> None:
+    typed = "[[[[[[[[ [![図](https://example.jp/a.png)](https://example.jp/) と [記](https://example.jp/b)"
+    assert sorted(walked for _, walked in walk_urls(_read(typed + "\n"))) == [
+        "https://example.jp/",
+        "https://example.jp/a.png",
+        "https://example.jp/b",
+    ]
+
+
 @pytest.mark.parametrize(
     ("language", "nearest"),
     [

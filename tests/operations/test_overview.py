@@ -128,6 +128,11 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             lambda o: replace(o, round_at=o.taken_at - timedelta(minutes=2)),
         ),
         (
+            "account-mail-refused",
+            "critical",
+            lambda o: replace(o, account_mail_is_refused=True),
+        ),
+        (
             "worker-lost",
             "warning",
             lambda o: replace(

@@ -16,6 +16,14 @@ _DOMAIN_ATTEMPTS, _DOMAIN_SHARE = 20, 0.5
 
 def of_relays(seen: Overview) -> Iterator[Alarm]:
     """Return which relays are held, stuck or put much off."""
+    if seen.account_mail_is_refused:
+        yield alarm(
+            Severity.CRITICAL,
+            "account-mail-refused",
+            msg("Amazon SES refuses mail to accounts, which has no return path"),
+            msg("Set ACCOUNT_RETURN_PATH to a mailbox of your administrators."),
+            section="relays",
+        )
     working = [relay for relay in seen.relays if relay.resting is None]
     for relay in seen.relays:
         resting = relay.resting

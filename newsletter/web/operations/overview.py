@@ -49,7 +49,12 @@ def operating_router(  # noqa: C901 - a list of routes
     names = relay_names(settings)
 
     def _values(visit: Visit) -> dict[str, Any]:
-        seen = look(engine, redis_url=settings.redis_url, relays=names)
+        seen = look(
+            engine,
+            redis_url=settings.redis_url,
+            relays=names,
+            account_mail_is_refused=settings.account_mail_is_refused,
+        )
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
