@@ -8,12 +8,14 @@ const DROPPED = "style, script, meta, link, title, head, noscript, template, ifr
 
 /** @param {string} html @returns {string} */
 export function cleanHtml(html) {
-  const page = new DOMParser().parseFromString(html.replace(/<!--\[if[^]*?<!\[endif\]-->/g, ""), "text/html");
+  const page = new DOMParser().parseFromString(inert(html), "text/html");
   const { body } = page;
   body.querySelectorAll(DROPPED).forEach((each) => each.remove());
   comments(page, body).forEach((each) => each.remove());
   // Google wraps all in a <b> that is not bold.
-  body.querySelectorAll("b[id^=docs-internal-guid], b[style*='font-weight:normal'], b[style*='font-weight: normal']").forEach(unwrap);
+  body.querySelectorAll("b[id^=docs-internal-guid], b[data-style*='font-weight:normal'], b[data-style*='font-weight: normal']").forEach(unwrap);
+  // Between blocks, line ends of the clipboard are no text.
+  body.querySelectorAll(":scope > br").forEach((each) => each.remove());
   wordLists(page, body);
   body.querySelectorAll("p, span, div, font").forEach(marksOfStyle);
   body.querySelectorAll("a[href]").forEach((link) => {
@@ -26,14 +28,22 @@ export function cleanHtml(html) {
   body.querySelectorAll("td p, th p, td div, th div").forEach((each) => { if (each.nextElementSibling) each.after(page.createElement("br")); unwrap(each); });
   body.querySelectorAll("li > p:only-child").forEach(unwrap);
   body.querySelectorAll("span, font").forEach(unwrap);
-  body.querySelectorAll("[style], [class], [align]").forEach((each) => {
-    const align = each.matches("td, th") ? each.style.textAlign || each.getAttribute("align") : "";
-    ["style", "class", "align"].forEach((name) => each.removeAttribute(name));
+  body.querySelectorAll("[data-style], [class], [align]").forEach((each) => {
+    const align = each.matches("td, th") ? (/text-align:\s*(left|center|right)/i.exec(styleOf(each)) || [])[1] || each.getAttribute("align") : "";
+    ["data-style", "class", "align"].forEach((name) => each.removeAttribute(name));
     if (align) each.setAttribute("align", align);
   });
   body.querySelectorAll("p").forEach((each) => { if (!each.textContent.trim() && !each.querySelector("img, br + br")) each.remove(); });
   return body.innerHTML;
 }
+
+/**
+ * Styles and handlers are renamed before anything is parsed: the page's policy would refuse them, and
+ * what a style says could not be read any more.
+ */
+const inert = (html) => html.replace(/<!--\[if[^]*?<!\[endif\]-->/g, "").replace(/<style\b[^]*?<\/style\s*>/gi, "")
+  .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style=").replace(/\son[a-z]+\s*=/gi, " data-on="));
+const styleOf = (node) => node.getAttribute("data-style") || "";
 
 function comments(page, body) {
   const walker = page.createTreeWalker(body, NodeFilter.SHOW_COMMENT), found = [];
@@ -54,21 +64,24 @@ function target(url) {
 
 /** Word writes lists as paragraphs with their sign in a span; the level stands in the style. */
 function wordLists(page, body) {
-  const pattern = /mso-list:\s*l\d+\s+level(\d+)/i;
-  let stack = [];
+  const pattern = /mso-list:\s*l(\d+)\s+level(\d+)/i;
+  let stack = [], list = "";
   for (const line of [...body.querySelectorAll("p, div, h1, h2, h3, h4, h5, h6")]) {
-    const level = pattern.exec(line.getAttribute("style") || "");
+    const level = pattern.exec(styleOf(line));
     if (!level) { if (line.textContent.trim()) stack = []; continue; }
-    const sign = [...line.querySelectorAll("span")].find((each) => /mso-list:\s*ignore/i.test(each.getAttribute("style") || ""));
-    const ordered = Boolean(sign) && /^\s*[\(（]?([0-9０-９]+|[a-zA-Z]|[ivxIVX]+|[①-⑳])\s*[.)．）、]?/.test(sign.textContent) && !/^\s*[o·•§■●○▪◆Øü]\s*$/.test(sign.textContent.trim().slice(0, 1).concat(" "));
+    const sign = [...line.querySelectorAll("span")].find((each) => /mso-list:\s*ignore/i.test(styleOf(each)));
+    // A letter alone is a bullet of a font of signs; a number has its point or brackets.
+    const ordered = Boolean(sign) && /^\s*(?:[(（]?(?:[0-9０-９]+|[a-zA-Z]|[ivxIVX]+)\s*[.)．）、]|[①-⑳])/.test(sign.textContent);
     if (sign) sign.remove();
-    const depth = Math.min(Number(level[1]), stack.length + 1), name = ordered ? "ol" : "ul";
+    if (level[1] !== list && level[2] === "1") stack = [];
+    list = level[1];
+    const depth = Math.min(Number(level[2]), stack.length + 1), name = ordered ? "ol" : "ul";
     stack = stack.slice(0, depth);
     if (stack.length < depth || stack[depth - 1].localName !== name) {
-      const list = page.createElement(name);
-      if (depth > 1) stack[depth - 2].lastElementChild.append(list);
-      else line.before(list);
-      stack = [...stack.slice(0, depth - 1), list];
+      const made = page.createElement(name);
+      if (depth > 1) stack[depth - 2].lastElementChild.append(made);
+      else line.before(made);
+      stack = [...stack.slice(0, depth - 1), made];
     }
     const item = page.createElement("li");
     item.append(...line.childNodes);
@@ -79,12 +92,11 @@ function wordLists(page, body) {
 
 /** What a style says that is more than looks. */
 function marksOfStyle(node) {
-  const { fontWeight, fontStyle, textDecorationLine, textDecoration } = node.style;
-  const wanted = [];
+  const style = styleOf(node), wanted = [];
   if (node.localName !== "p" && node.localName !== "div") {
-    if (fontWeight === "bold" || Number(fontWeight) >= 600) wanted.push("strong");
-    if (fontStyle === "italic") wanted.push("em");
-    if (/line-through/.test(textDecorationLine || textDecoration)) wanted.push("s");
+    if (/font-weight:\s*(?:bold|[6-9]00)/i.test(style)) wanted.push("strong");
+    if (/font-style:\s*italic/i.test(style)) wanted.push("em");
+    if (/text-decoration[^;]*line-through/i.test(style)) wanted.push("s");
   }
   for (const name of wanted) {
     const made = node.ownerDocument.createElement(name);

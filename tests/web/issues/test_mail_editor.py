@@ -286,6 +286,55 @@ def test_a_dropped_picture_is_kept_and_described(studio: Desk, mail: Page) -> No
     assert (picture["kind"], picture["alt"]) == ("picture", "会場の地図")
 
 
+def paste(page: Page, name: str) -> list[dict[str, Any]]:
+    """Paste what another program puts on the clipboard; return the text of its part."""
+    write_in(page, "雨でも開きます。")
+    page.keyboard.press("Enter")
+    html = (Path(__file__).parent / "clipboard" / f"{name}.html").read_text()
+    page.evaluate(
+        """async (html) => {
+          const editor = await import("/static/vendor/editor/editor.js");
+          editor.view.pasteHTML(html);
+        }""",
+        html,
+    )
+    found: list[dict[str, Any]] = kept_now(page)["chapters"][1:]
+    return found
+
+
+def test_lists_tables_and_bold_come_from_word_without_its_styles(mail: Page) -> None:
+    (section,) = paste(mail, "word")[0]["sections"]
+
+    assert section["heading"] == "見出し"
+    words, bullets, numbers, table, link = section["body"]
+    assert [run["kind"] for run in words["content"]] == ["strong", "text", "emphasis", "text"]
+    assert (bullets["ordered"], numbers["ordered"]) == (False, True)
+    assert [block["kind"] for block in bullets["items"][0]] == ["paragraph", "list"]
+    assert table["rows"] == [[[{"kind": "text", "text": "未定"}], []]]
+    assert link["content"][0]["url"] == "https://example.jp/a"
+    expect(mail.locator("#fault")).to_contain_text("Pictures could not be pasted: 1")
+
+
+def test_google_documents_keep_bold_and_lose_googles_detour(mail: Page) -> None:
+    chapter = paste(mail, "google")[1]
+
+    assert chapter["heading"] == "大見出し"
+    words, bullets = chapter["body"]
+    assert [run["kind"] for run in words["content"]] == ["strong", "emphasis", "anchor"]
+    assert words["content"][2]["url"] == "https://example.jp/b"
+    assert len(bullets["items"]) == 2
+
+
+def test_web_pages_bring_no_scripts(mail: Page) -> None:
+    item = paste(mail, "page")[0]["items"][1]
+
+    assert item["headline"] == "記事"
+    kinds = [block["kind"] for block in item["body"]]
+    text, picture = ["paragraph", "paragraph"], ["picture"]
+    assert kinds == [*text, *picture, "quotation", "verbatim", "thematic-break", "list"]
+    assert "javascript" not in json.dumps(item)
+
+
 def test_both_views_show_one_value(studio: Desk, mail: Page) -> None:
     before = kept_now(mail)
     write_in(mail, "雨でも開きます。")
