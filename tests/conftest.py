@@ -49,12 +49,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> object:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     # Imported where pytest-xdist is in use.
     from tests.support.sharing import SharedServers  # noqa: PLC0415
 
     config.option.loadscopereorder = False
-    return SharedServers(config)
+    return SharedServers(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
