@@ -60,6 +60,8 @@ _LINE_START = re.compile(
     r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
 )
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+#: A footnote's sign that a colon follows, which would define the note.
+_NOTE_START = re.compile(r"^(\[\^\d+\]):")
 #: The sign that emphasis next to, or within, another takes.
 _OTHER = {"*": "_", "_": "*", "~": "*"}
 _AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
@@ -340,8 +342,8 @@ def _indented(mark: str, text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Keep a line of running text from being read as a list, heading, quotation or rule."""
-    edged = _escaped_edges(text)
+    """Keep a line of running text from being read as a list, heading, rule, note or the like."""
+    edged = _NOTE_START.sub(r"\1&#58;", _escaped_edges(text))
     escaped = _LIST_START.sub(r"\1\\\2", edged, count=1) if _LIST_START.match(edged) else edged
     return "\\" + escaped if _LINE_START.match(escaped) else escaped
 

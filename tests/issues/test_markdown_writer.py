@@ -238,6 +238,8 @@ def test_a_digest_becomes_markdown_and_back(each_digest: bytes) -> None:
         (Text(text="は"), Strong(content=(Text(text="「例」"),)), Text(text="は")),
         (Strong(content=(Text(text="a"),)), Emphasis(content=(Text(text="b"),))),
         (Text(text="　字下げ"),),
+        (Footnote(content=(Text(text="注"),)), Text(text=": 本文")),
+        (Text(text="a"), LineBreak(), Footnote(content=(Text(text="注"),)), Text(text=":")),
     ],
 )
 def test_emphasis_beside_brackets_and_indented_text_survive(content: tuple[Inline, ...]) -> None:
