@@ -20,6 +20,7 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
+from newsletter.issues.spelling import check_spelling
 from newsletter.issues.walking import (
     rewrite_issue,
     walk_parts,
@@ -193,4 +194,5 @@ _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     check_blocks,
     _check_contents,
     _check_preheader,
+    check_spelling,
 )
