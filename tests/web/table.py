@@ -53,7 +53,7 @@ SIGNED_IN_PAGES = {
         "/newsletters/weekly/issues",
     ],
     "/newsletters/{newsletter}/patterns": ["/newsletters/digest/patterns"],
-    "/newsletters/{newsletter}/search": ["/newsletters/digest/search?q=窓口"],
+    "/newsletters/{newsletter}/search": ["/newsletters/digest/search?q=%E7%AA%93%E5%8F%A3"],
     "/newsletters/{newsletter}/issues/new": ["/newsletters/digest/issues/new"],
     "/newsletters/{newsletter}/issues/{number}": [_ISSUE],
     "/newsletters/{newsletter}/drafts/{number}": [_DRAFT],

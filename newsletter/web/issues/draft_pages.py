@@ -24,7 +24,7 @@ from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.standing import NextStep, Standing
+from newsletter.mailings.standing import NextStep, Stage, Standing
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
@@ -191,11 +191,11 @@ def _value(written: Written, proof: Proof | None) -> dict[str, Any] | None:
 
 def _first_part(standing: Standing, proof: Proof | None) -> str:
     """Return the panel's part that is open at first: what to mend, or what is next."""
-    if proof is None or proof.marked:
-        return "checks"
-    if standing.step in {NextStep.ASK, NextStep.APPROVE}:
-        return "approval" if standing.returned or standing.step is NextStep.APPROVE else "send"
-    return "send" if standing.step is NextStep.SEND else "checks"
+    if standing.returned is not None or standing.step is NextStep.APPROVE:
+        return "approval"
+    if standing.stage is Stage.APPROVED:
+        return "send"
+    return "checks" if proof is None or proof.marked else "send"
 
 
 def _errors(proof: Proof | None) -> list[Marked]:
