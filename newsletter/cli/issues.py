@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,24 +17,30 @@ from newsletter.cli.state import As, Json, NewsletterName, open_database, settin
 from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
-from newsletter.rendering.model import Publisher
 
 if TYPE_CHECKING:
     from newsletter.issues.findings import Finding
     from newsletter.issues.sources import ReadIssue
-    from newsletter.rendering.model import RenderedIssue
+    from newsletter.rendering.model import Publisher, RenderedIssue
     from newsletter.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, check, render and list issues.")
 
 File = Annotated[Path, typer.Argument(help="Markdown with front matter, or a plain-text digest.")]
-#: Stands in for a newsletter's own when an issue is looked at before there is one.
-_PREVIEW = Publisher(
-    name="Newsletter",
-    sender_name="Newsletter",
-    sender_address="newsletter@example.jp",
-    postal_address="(postal address)",
-)
+
+
+@cache
+def _preview() -> Publisher:
+    """Return what stands in for a newsletter when an issue is looked at before there is one."""
+    from newsletter.rendering.model import Publisher
+
+    return Publisher(
+        name="Newsletter",
+        sender_name="Newsletter",
+        sender_address="newsletter@example.jp",
+        postal_address="(postal address)",
+    )
+
 
 #: What cannot be seen, by its name.
 _AFTER = {"": msg("removed"), " ": msg("a space"), "\n": written("U+000A")}
@@ -107,7 +113,7 @@ def import_issue(
         read.issue,
         template=read.template or "digest",
         templates_dir=settings.templates_dir,
-        publisher=_PREVIEW,
+        publisher=_preview(),
     )
     engine = open_database(settings)
     with reading(engine) as session:
@@ -146,7 +152,7 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         read.issue,
         template=read.template or "digest",
         templates_dir=settings_of(context).templates_dir,
-        publisher=_PREVIEW,
+        publisher=_preview(),
     )
     lines_of = partial(_lines_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
@@ -201,7 +207,7 @@ def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue
         read.issue,
         template=template or read.template or "digest",
         templates_dir=settings.templates_dir,
-        publisher=_PREVIEW,
+        publisher=_preview(),
     )
 
 
@@ -225,11 +231,11 @@ def render(
     frame = MessageFrame.compile(
         rendered,
         Identity(
-            from_name=_PREVIEW.sender_name,
-            from_address=_PREVIEW.sender_address,
+            from_name=_preview().sender_name,
+            from_address=_preview().sender_address,
             reply_to="",
             list_id="preview.example.jp",
-            list_name=_PREVIEW.name,
+            list_name=_preview().name,
             unsubscribe_address="unsubscribe@example.jp",
             feedback_id="mailing-0:list-preview:kind-issue:examplejp",
         ),

@@ -24,6 +24,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.errors import ForbiddenError, ListError, NotFoundError
+from newsletter.i18n.formats import format_list
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.outline import outline_anchors, to_outline
@@ -235,7 +236,7 @@ def _mail_those_of(session: Session, issue_id: int, post: Post, moment: datetime
         news = ApprovalNews(
             template=NoticeTemplate.COMMENTS,
             issue=issue,
-            person=("、" if account.language.value == "ja" else ", ").join(names),
+            person=format_list(names, account.language),
             words="\n\n".join(_told(row, author) for row, author in others),
         )
         tell_by_mail(session, news, [account], post)
