@@ -46,6 +46,7 @@ def test_a_snippet_is_kept_used_and_changed_on_one_page(desk: Desk, page: Page) 
     expect(page.get_by_text("Not used yet")).to_be_visible()
 
     desk.bring_in(page, f"{PLAIN}\n:::snippet 窓口\n")
+    page.get_by_role("tab", name="Telephone").click()
     expect(page.frame_locator("#mail").get_by_role("link", name="042-000-0000")).to_be_visible()
 
     page.goto(here)
