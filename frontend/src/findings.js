@@ -96,7 +96,8 @@ function draw(doc, found) {
   const places = new Map();
   for (const [name, entries] of found) {
     for (const entry of entries) {
-      const place = placeOf(doc, name, entry.about);
+      // What is about the whole mail has no block.
+      const place = name === "issue" ? null : placeOf(doc, name, entry.about);
       if (!place) continue;
       if (!places.has(place.pos)) places.set(place.pos, []);
       places.get(place.pos).push(entry);

@@ -26,6 +26,7 @@ from newsletter.issues.walking import walk_texts
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.standing import NextStep, Stage, Standing
 from newsletter.newsletters.publications import Newsletter
+from newsletter.newsletters.snippets import list_snippets
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import Visit, newsletter_of, settings_path
@@ -107,6 +108,7 @@ class DraftPages:
             row = newsletter_of(session, visit)
             report = find_import_report(session, draft)
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
+            snippets = [snippet.name for snippet in list_snippets(session, row.id)]
             beside = self._beside(session, visit, row, draft, proof)
             chosen = choice or Choice.asked_in(request)
             beside |= self._workspace.panel(session, visit, row, chosen)
@@ -138,6 +140,7 @@ class DraftPages:
             marked=proof.marked if proof else (),
             value=_value(written, proof),
             kinds=KINDS,
+            snippets=snippets,
             merge_fields=[
                 (name, kind.label.in_language(visit.language))
                 for name, kind in MERGE_FIELDS.items()
