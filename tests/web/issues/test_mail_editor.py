@@ -357,6 +357,7 @@ def test_a_finding_is_marked_at_its_block_and_leads_there(mail: Page) -> None:
     dot = mail.locator(".finding-dot")
     expect(dot).to_have_attribute("aria-label", re.compile("U\\+2F47"))
     write_in(mail, "雨でも開きます。")
+    mail.locator(".panel-tabs [data-panel=checks]").click()
     finding.get_by_role("link").click()
     mail.keyboard.type("新・")
     assert "新・税の申告の⽇" in lines(mail)
