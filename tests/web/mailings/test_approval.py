@@ -197,7 +197,7 @@ def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
 ) -> None:
     with transaction(stage.engine) as session:
         draft = open_issue(session, stage.newsletter_id, stage.issue, author="葵").id
-    text = f"/newsletters/digest/drafts/{draft}/blocks"
+    text = f"/newsletters/digest/drafts/{draft}"
     comments = send.removesuffix("/send") + "/comments"
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
