@@ -219,7 +219,7 @@ def _include_writing(
     app.include_router(sent_router(workspace, pages))
     app.include_router(deciding_router(sending, drafts, pseudonyms))
     app.include_router(desk_router(engine, drafts))
-    app.include_router(viewing_router(engine, pages, drafts))
+    app.include_router(viewing_router(engine, drafts))
     app.include_router(pictures_router(engine, workspace.settings, drafts))
     app.include_router(uploads_router(engine, workspace.settings, drafts))
     app.include_router(files_router(engine))

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.issues.difference import difference
@@ -23,6 +24,7 @@ from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
+from newsletter.mailings.approval import approvers
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.standing import NextStep, Stage, Standing
 from newsletter.newsletters.publications import Newsletter
@@ -151,6 +153,35 @@ class DraftPages:
             view="/blocks" if written.in_cards else "",
             **beside,
         )
+
+    def show_checked(
+        self, visit: Visit, request: Request, draft: Draft, written: Written
+    ) -> HTMLResponse:
+        """Show what a check finds, with all on the write page that depends on it.
+
+        Raises:
+            ContentError: What was written cannot be read.
+            NotFoundError: It names a template that does not exist.
+        """
+        proof = self.proof_of(visit, draft, written)
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            return self._pages.show_to(
+                visit,
+                request,
+                "issues/checked.html",
+                newsletter=row,
+                draft=draft,
+                written=written,
+                title=proof.issue.title,
+                marked=proof.marked,
+                barred=_errors(proof),
+                hindrance=_hindrance(session, draft),
+                settings_url=settings_path(visit),
+                approvers=approvers(session, row.id, besides=visit.account_id),
+                may_edit=visit.may(Permission.SEND),
+                **self._beside(session, visit, row, draft, proof),
+            )
 
     def _beside(
         self, session: Session, visit: Visit, row: Newsletter, draft: Draft, proof: Proof | None

@@ -18,11 +18,10 @@ from newsletter.errors import ContentError, ListError, NotFoundError, TemplateEr
 from newsletter.issues.drafts import get_draft
 from newsletter.mailings.mailings import publisher_of
 from newsletter.rendering.render import surface_styles
-from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.proof import Reader, mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.submission import Written, WrittenForm, told
-from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.search import find_reader_by_key, find_readers
 
@@ -37,7 +36,7 @@ class _Asked:
     dark: bool
 
 
-def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
+def viewing_router(engine: Engine, shown: DraftPages) -> Router:
     """Return the routes of the preview."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
@@ -65,21 +64,15 @@ def viewing_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         )
 
     @router.post("/findings")
-    def findings(number: int, visit: EditorVisit, written: WrittenForm) -> HTMLResponse:
+    def findings(
+        number: int, visit: EditorVisit, request: Request, written: WrittenForm
+    ) -> HTMLResponse:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         try:
-            proof = shown.proof_of(visit, draft, written)
+            return shown.show_checked(visit, request, draft, written)
         except (ContentError, NotFoundError) as error:
             return HTMLResponse(escape(error.in_language(visit.language)), status_code=422)
-        return pages.show(
-            "issues/findings.html",
-            language=visit.language,
-            marked=proof.marked,
-            language_of_findings=visit.language,
-            settings_url=settings_path(visit),
-            in_blocks=written.in_blocks,
-        )
 
     @router.get("/mail")
     def mail(number: int, visit: EditorVisit) -> HTMLResponse:

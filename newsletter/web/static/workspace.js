@@ -24,6 +24,31 @@ const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
 open(named(asked) ? asked : panel.dataset.first);
 /* The panel stands beside the text there: the line of states stays in sight. */
 if (named(asked) && matchMedia("(min-width: 64rem)").matches) addEventListener("load", () => scrollTo(0, 0));
+/* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
+   chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
+const findings = document.getElementById("findings");
+const redraw = (fresh) => {
+  const now = document.getElementById(fresh.id);
+  if (!now) return;
+  fresh.removeAttribute("autofocus");
+  for (const each of fresh.querySelectorAll("[autofocus]")) each.removeAttribute("autofocus");
+  if (now.innerHTML.trim() === fresh.innerHTML.trim()) return;
+  const chosen = new Set([...now.querySelectorAll("input:checked")].map((each) => `${each.name} ${each.value}`));
+  for (const each of fresh.querySelectorAll("input")) each.checked = chosen.has(`${each.name} ${each.value}`);
+  const held = now.contains(document.activeElement);
+  now.replaceChildren(...fresh.childNodes);
+  if (held && !now.contains(document.activeElement)) (now.querySelector("a, button:not([disabled])") || document.body).focus();
+};
+new MutationObserver(() => {
+  const answer = document.getElementById("checked");
+  if (!answer) return;
+  answer.remove();
+  const parts = [...answer.content.children];
+  document.title = parts.find((each) => each.id === "page-title").textContent;
+  for (const part of parts) redraw(part);
+  const barred = document.getElementById("barred");
+  if (barred && !parts.some((each) => each.id === "barred")) barred.remove();
+}).observe(findings, { childList: true });
 /* A link from a search leads to a part: the editor goes there as it does from a finding. */
 if (location.hash.startsWith("#block-")) addEventListener("load", () => {
   const link = document.createElement("a");

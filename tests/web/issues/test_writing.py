@@ -92,6 +92,33 @@ def test_sending_begins_only_from_a_sound_issue(desk: Desk, page: Page) -> None:
         assert session.scalar(select(IssueRow.id).where(IssueRow.title == "十二月号"))
 
 
+def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: Page) -> None:
+    set_subscribers(desk.engine, "digest", {"hanako@example.jp": "山田花子"})
+    empty = PLAIN.partition("# お知らせ")[0]
+    desk.start(page, empty)
+    state, count = page.locator(".stages [aria-current]"), page.locator("#checks-tab .count")
+    confirm = page.get_by_role("button", name="Review and confirm", include_hidden=True)
+    expect(count).to_have_text("1")
+    expect(state).to_have_text("Draft")
+    expect(confirm).to_be_disabled()
+
+    desk.write(page, PLAIN.replace("十二月号", "師走号"))
+    expect(count).to_have_count(0)
+    expect(state).not_to_have_text("Draft")
+    expect(confirm).to_be_enabled()
+    expect(page.get_by_role("heading", level=1)).to_have_text("師走号")
+    expect(page).to_have_title("師走号")
+
+    desk.write(page, empty)
+    expect(count).to_have_text("1")
+    expect(confirm).to_be_disabled()
+
+    desk.write(page, PLAIN)
+    page.get_by_role("link", name="Send…").click()
+    confirm.click()
+    page.wait_for_url(re.compile(r"/issues/\d+/send"))
+
+
 def test_it_works_without_scripts(desk: Desk, browser: Browser) -> None:
     context = browser.new_context(locale="en", java_script_enabled=False)
     page = context.new_page()
