@@ -164,7 +164,9 @@ def test_no_link_within_a_provider_s_event_is_kept(event: dict[str, object]) -> 
 def test_every_token_is_recognised_wherever_it_stands_and_breaks(
     purpose: Purpose, numbers: list[int], before: str, at: int, between: str
 ) -> None:
-    token = SIGNER.sign(purpose, *numbers)
+    # A return path always holds the five numbers of a delivery, under a shorter signature.
+    more = (0, 0, 0, 0) if purpose is Purpose.RETURN_PATH else ()
+    token = SIGNER.sign(purpose, *numbers, *more)
     kept = without_tokens(f"see {before}{token[:at]}{between}{token[at:]}. Next")
     assert kept == f"see {before}[…]. Next"
 

@@ -154,7 +154,7 @@ def test_the_log_is_searched_by_each_of_its_fields(post: Post, run: Run) -> None
 def test_each_time_in_the_list_has_its_zone(post: Post, run: Run) -> None:
     _come_back(post)
     _, row, *_ = run("list").stdout.splitlines()
-    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC ", row)
+    assert re.search(r"\d\d? \w{3} \d{4}, \d\d:\d\d UTC ", row)
 
 
 def test_one_is_shown_with_its_decision_evidence_and_raw_report(post: Post, run: Run) -> None:

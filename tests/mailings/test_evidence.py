@@ -172,7 +172,7 @@ def test_a_line_that_is_none_of_a_journals_is_refused_by_name(
     if kept:
         assert [len(each) for each in outcomes_below(tmp_path, "seven")] == [1]
         return
-    with pytest.raises(OrderError, match=r"a\.journal:3: This line is none of a journal's"):
+    with pytest.raises(OrderError, match=r"a\.journal:3: This line is not part of a journal"):
         list(outcomes_below(tmp_path, "seven"))
 
 

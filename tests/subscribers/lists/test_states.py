@@ -253,7 +253,7 @@ def test_a_state_that_comes_late_in_json_lines_counts(stage: Stage) -> None:
 def test_two_columns_for_one_thing_are_an_error_that_names_both(stage: Stage, header: str) -> None:
     with pytest.raises(ListError) as caught:
         _import(stage, f"{header}\na@x.example,b@x.example,葵\n".encode())
-    assert "'Email'" in str(caught.value) or "'email' and 'email (2)'" in str(caught.value)
+    assert "“Email”" in str(caught.value) or "“email” and “email (2)”" in str(caught.value)
     assert _states(stage.engine) == {}
 
 

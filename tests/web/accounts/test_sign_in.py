@@ -34,6 +34,8 @@ PUBLIC = {
     "/archive/{slug}/{issue_slug}": "the archive",
     "/files/{name}": "files and calendars that mail leads to",
     "/images/{name}": "pictures of the archive and of mail",
+    "/looks/{slug}/social.png": "a picture of what everybody may see",
+    "/looks/{slug}/{language}.css": "a style sheet of what everybody may see",
     "/sitemap.xml": "the archive",
     "/robots.txt": "the archive",
     "/r/{token}": "a signed link in a mail",

@@ -70,10 +70,10 @@ def test_strangers_tries_do_not_keep_the_owner_out(owned: Engine) -> None:
 
 def test_one_network_has_few_tries_and_all_together_have_an_end(owned: Engine) -> None:
     _fail(owned, times=8, networks=lambda _number: "203.0.113.1")
-    with pytest.raises(SignInError, match="too often"):
+    with pytest.raises(SignInError, match="too many attempts"):
         sign_in(owned, Browser(network="203.0.113.1"), address=OWNER, password=PASSWORD)
     _fail(owned, times=100, networks=lambda number: f"203.0.114.{number}")
-    with pytest.raises(SignInError, match="too often"):
+    with pytest.raises(SignInError, match="too many attempts"):
         sign_in(owned, Browser(network="198.51.100.2"), address=OWNER, password=PASSWORD)
 
 
@@ -86,14 +86,14 @@ def test_a_browser_that_signed_in_before_is_not_kept_out(owned: Engine) -> None:
     for _ in range(8):
         with pytest.raises(SignInError):
             sign_in(owned, known, address=OWNER, password="wrong, but long enough")
-    with pytest.raises(SignInError, match="too often"):
+    with pytest.raises(SignInError, match="too many attempts"):
         sign_in(owned, known, address=OWNER, password=PASSWORD)
 
 
 def test_a_browser_known_to_one_account_is_a_stranger_to_another(owned: Engine) -> None:
     _fail(owned, times=8, networks=lambda _number: "203.0.113.1")
     other = Browser(network="203.0.113.1", known="a browser", known_to=99)
-    with pytest.raises(SignInError, match="too often"):
+    with pytest.raises(SignInError, match="too many attempts"):
         sign_in(owned, other, address=OWNER, password=PASSWORD)
 
 
@@ -133,7 +133,7 @@ def test_a_second_factor_is_put_on_with_the_password_alone_and_told_by_mail(
     right = form | {"password": PASSWORD}
     assert client.post("/account/second-factor", data=right).status_code == 200
     assert _factors(house.engine) == ["factor@example.jp"]
-    assert "second factor of your account was turned on" in _newest_notice(house.engine)
+    assert "Two-factor authentication was turned on" in _newest_notice(house.engine)
 
 
 def test_an_administrator_takes_a_lost_factor_off_with_a_reason(house: House, enter: Enter) -> None:
@@ -154,7 +154,7 @@ def test_an_administrator_takes_a_lost_factor_off_with_a_reason(house: House, en
             select(AuditEventRow).where(AuditEventRow.action == "account.second-factor-reset")
         ).one()
     assert (event.actor, event.reason) == ("root@example.jp", "lost telephone, seen in person")
-    assert "took the second factor off" in _newest_notice(house.engine)
+    assert "reset the two-factor authentication of your account" in _newest_notice(house.engine)
 
 
 def _factors(engine: Engine) -> list[str]:
