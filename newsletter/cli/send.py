@@ -90,7 +90,7 @@ def send(
     from newsletter.mailings.cached_figures import Figures
     from newsletter.mailings.mailings import progress
     from newsletter.mailings.orders import Order, order_of, place_order, review_order
-    from newsletter.mailings.readiness import check_stored
+    from newsletter.mailings.readiness import check_stored, repeats_of
     from newsletter.mailings.schedule import Schedule, read_hour, read_spread
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
@@ -105,8 +105,9 @@ def send(
         issue_row = find_issue(session, newsletter_row.id, issue)
         query = segment_text(session, newsletter_row.id, segment) if segment else ""
         known = order_of(session, key) if key else None
+        repeats = repeats_of(session, issue_row)
     actor = find_actor(engine, as_, Permission.SEND, newsletter_row.id)
-    preflight = check_stored(issue_row, newsletter_row, settings)
+    preflight = check_stored(issue_row, newsletter_row, settings, repeats=repeats)
     if known is None:
         require_clear(preflight, yes=yes, quiet=json)
         with reading(engine) as session:

@@ -31,6 +31,16 @@ def start_from(
     return create_draft(session, newsletter_id, moved, author=author, template=template)
 
 
+def moved_on(before: Issue, after: Issue) -> tuple[str, ...]:
+    """Return which of date, number and title are others than in the issue begun from."""
+    pairs = {
+        "date": (before.issue_date, after.issue_date),
+        "number": (before.number, after.number),
+        "title": (before.title, after.title),
+    }
+    return tuple(name for name, (old, new) in pairs.items() if old != new)
+
+
 def _editions(session: Session, newsletter_id: int) -> list[Edition]:
     """Return the editions that there are; a draft of an issue stands for it while it is unsent."""
     contents = [

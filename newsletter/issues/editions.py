@@ -34,7 +34,8 @@ def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = N
     """Return an issue as the newsletter's next edition.
 
     Date and number follow the newest edition, at the distance that is usual. Where title, masthead
-    and preheader state the date or the number of ``issue``, they state the new ones.
+    and preheader state the date or the number of ``issue``, they state the new ones. One
+    without a number stays without.
 
     Args:
         issue: What the next one begins with.
@@ -45,7 +46,7 @@ def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = N
     known = sorted({*editions, own}, key=lambda edition: edition.date)
     day = day or next_date([edition.date for edition in known])
     latest = next((edition for edition in reversed(known) if edition.number), own)
-    number = next_number(latest.number, before=latest.date, after=day)
+    number = next_number(latest.number, before=latest.date, after=day) if issue.number else ""
 
     def moved(text: str) -> str:
         return restate(text, dates=(issue.issue_date, day), numbers=(issue.number, number))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.issues.drafts import Draft
 from newsletter.issues.findings import Finding
 from newsletter.issues.model import issue_from_json
+from newsletter.issues.repeats import find_repeats
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
 from newsletter.rendering.preflight import Preflight, run_preflight
@@ -13,9 +18,14 @@ from newsletter.settings import Settings
 
 
 def check_stored(
-    issue: IssueRow, newsletter: NewsletterRow, settings: Settings, *, ask_dns: bool = True
+    issue: IssueRow,
+    newsletter: NewsletterRow,
+    settings: Settings,
+    *,
+    ask_dns: bool = True,
+    repeats: Sequence[Finding] = (),
 ) -> Preflight:
-    """Check an issue in the database.
+    """Check an issue in the database; ``repeats`` are what `repeats_of` returns of it.
 
     Raises:
         NotFoundError: Its template does not exist.
@@ -29,9 +39,15 @@ def check_stored(
         template=issue.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=_judge_sender(domain, settings) if asked else [],
+        more=[*repeats, *(_judge_sender(domain, settings) if asked else [])],
         own_site=settings.public_url,
     )
+
+
+def repeats_of(session: Session, issue: IssueRow) -> Sequence[Finding]:
+    """Return warnings of what readers have had already of what an issue says."""
+    content = issue_from_json(issue.content)
+    return find_repeats(session, issue.newsletter_id, content, besides=issue.id)
 
 
 def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> Preflight:

@@ -109,7 +109,7 @@ def create_app(
     app.include_router(archive_router(settings, engine, signer, pages))
     app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
-        app.include_router(inbox_router(mailbox, pages))
+        app.include_router(inbox_router(mailbox, pages, public_url=settings.public_url))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
     registry = CollectorRegistry()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -15,15 +16,18 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
 _PAGE = 50
-#: The mail is shown in a frame without scripts; its links open beside the inbox.
+#: The mail is shown in a frame without scripts; its links open beside the inbox. Our pictures
+#: are shown as to readers; other hosts would learn from theirs that the mail is looked at.
 _FRAME_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src {ours} data:; base-uri 'self'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
 
-def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
-    """Return the routes of the inbox."""
+def inbox_router(mailbox: MailboxStore, pages: Pages, *, public_url: str) -> Router:
+    """Return the routes of the inbox; pictures below ``public_url`` are ours."""
+    own = urlsplit(public_url)
+    policy = _FRAME_POLICY.format(ours=f"{own.scheme}://{own.netloc}")
     router = Router(prefix="/inbox")
 
     def _get(number: int) -> Stored:
@@ -67,7 +71,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages) -> Router:
     def html(number: int) -> HTMLResponse:
         body = _part(_get(number).parsed(), "html")
         page = body.replace("<head>", '<head><base target="_blank">', 1)
-        return HTMLResponse(page, headers={"Content-Security-Policy": _FRAME_POLICY})
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
     return router
 

@@ -55,6 +55,12 @@ def test_a_number_follows_the_newest_edition_not_the_one_copied() -> None:
     assert (moved.title, moved.number, moved.issue_date) == ("第43号", "43", date(2026, 12, 1))
 
 
+def test_what_had_no_number_gets_none() -> None:
+    issue = Issue(title="特集", issue_date=date(2026, 11, 5))
+    moved = following(issue, [Edition(date=date(2026, 11, 1), number="第8号")])
+    assert (moved.title, moved.number) == ("特集", "")
+
+
 @pytest.mark.parametrize(
     ("known", "due"),
     [

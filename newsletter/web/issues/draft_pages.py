@@ -16,12 +16,14 @@ from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report, free_slug
+from newsletter.issues.duplicating import moved_on
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.repeats import find_repeats
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import approvers
@@ -64,10 +66,17 @@ class DraftPages:
         issue, template = written.read(draft, visit.language)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
+            repeats = find_repeats(session, row.id, issue, besides=draft.issue_id)
         folder = self._settings.templates_dir
         own = self._settings.public_url
         return make_proof(
-            issue, template, row, folder=folder, text=written.text or "", own_site=own
+            issue,
+            template,
+            row,
+            folder=folder,
+            text=written.text or "",
+            own_site=own,
+            repeats=repeats,
         )
 
     def render(self, visit: Visit, draft: Draft, written: Written) -> RenderedIssue:
@@ -132,6 +141,7 @@ class DraftPages:
             undo=undo if undo.isdecimal() else "",
             said="",
             notice=request.query_params.get("said", ""),
+            moved=request.query_params.get("moved", "").split("."),
             hindrance=hindrance,
             barred=_errors(proof) if "sending" in request.query_params else (),
             picture_base=self._picture_base,
@@ -271,3 +281,9 @@ def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -
     return RedirectResponse(
         f"/newsletters/{newsletter}/drafts/{number}{view}{tail}", status_code=303
     )
+
+
+def to_duplicate(newsletter: str, begun: Draft, source: Issue) -> RedirectResponse:
+    """Lead to a draft that was begun from an issue; the page says what was moved on in it."""
+    moved = ".".join(moved_on(source, begun.issue))
+    return to_draft(newsletter, begun.id, in_blocks=False, tail=f"?said=duplicated&moved={moved}")

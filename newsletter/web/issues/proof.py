@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def make_proof(
     folder: Path,
     text: str = "",
     own_site: str = "",
+    repeats: Sequence[Finding] = (),
 ) -> Proof:
     """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
@@ -121,6 +123,7 @@ def make_proof(
         template=template or newsletter.template,
         templates_dir=folder,
         publisher=publisher_of(newsletter),
+        more=repeats,
         own_site=own_site,
     )
     plain = text.replace("\r\n", "\n")

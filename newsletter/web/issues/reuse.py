@@ -28,6 +28,7 @@ from newsletter.newsletters.issue_actions import (
 )
 from newsletter.newsletters.rhythm import Rule, find_rhythm, set_rhythm
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -94,10 +95,10 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     @router.post("/patterns/{number}/start", response_model=None)
     def start(newsletter: str, number: int, visit: EditorVisit) -> Response:
         with transaction(engine) as session:
-            begun = start_from_pattern(
-                session, visit.actor, get_pattern(session, own(visit), number)
-            )
-        return _to_draft(newsletter, begun.id)
+            pattern = get_pattern(session, own(visit), number)
+            begun = start_from_pattern(session, visit.actor, pattern)
+            before = issue_from_json(pattern.content)
+        return to_duplicate(newsletter, begun, before)
 
     @router.post("/patterns/{number}/delete", response_model=None)
     def delete(newsletter: str, number: int, visit: EditorVisit) -> Response:
@@ -109,15 +110,16 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     def start_next(newsletter: str, visit: EditorVisit) -> Response:
         with transaction(engine) as session:
             last = find_issue(session, own(visit), None)
+            before = issue_from_json(last.content)
             begun = duplicate_issue(
                 session,
                 visit.actor,
                 own(visit),
-                issue_from_json(last.content),
+                before,
                 template=last.template,
                 source=last.slug,
             )
-        return _to_draft(newsletter, begun.id)
+        return to_duplicate(newsletter, begun, before)
 
     @router.post("/rhythm", response_model=None)
     def change_rhythm(
@@ -174,12 +176,6 @@ def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
         row = get_issue(session, own(visit), int(number))
         return issue_from_json(row.content), row.template
     raise NotFoundError(msg("There is no such issue."))
-
-
-def _to_draft(newsletter: str, number: int) -> RedirectResponse:
-    return RedirectResponse(
-        f"/newsletters/{newsletter}/drafts/{number}?said=duplicated", status_code=303
-    )
 
 
 def _to_patterns(newsletter: str, said: str) -> RedirectResponse:

@@ -21,6 +21,7 @@ from newsletter.mailings.content import load_content
 from newsletter.mailings.reports import measure_pace, summarise
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, newsletter_of, own
+from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
@@ -95,16 +96,15 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             draft = stored_draft_of(session, number)
             if source == "draft" and draft is not None:
                 content, template = draft.content, draft.template
+            before = issue_from_json(content)
             begun = duplicate_issue(
                 session,
                 visit.actor,
                 issue.newsletter_id,
-                issue_from_json(content),
+                before,
                 template=template,
                 source=issue.slug,
             )
-        return RedirectResponse(
-            f"/newsletters/{newsletter}/drafts/{begun.id}?said=duplicated", status_code=303
-        )
+        return to_duplicate(newsletter, begun, before)
 
     return router

@@ -21,9 +21,9 @@ from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approval import approvers, people_of
 from newsletter.mailings.audience import AudienceCount, audience_figure
 from newsletter.mailings.cached_figures import Figure, Figures
-from newsletter.mailings.comments import parts_of, threads_of
+from newsletter.mailings.comments import open_threads, parts_of, threads_of
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.readiness import check_stored, repeats_of
 from newsletter.mailings.standing import Viewer, standing_of
 from newsletter.mailings.test_mails import list_groups
 from newsletter.newsletters.publications import Newsletter
@@ -47,7 +47,11 @@ class Workspace:
         sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
         key = ("preflight", issue.id, issue.version, *sender)
         return self.figures.of(
-            session, key, lambda _session: check_stored(issue, newsletter, self.settings)
+            session,
+            key,
+            lambda own: check_stored(
+                issue, newsletter, self.settings, repeats=repeats_of(own, issue)
+            ),
         ).value
 
     def line(
@@ -73,6 +77,7 @@ class Workspace:
             "standing_to_send": to_send,
             "line_issue": issue_id,
             "line_draft": draft_id,
+            "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,
             "approval_people": people_of(session, to_send.approval, to_send.returned),
         }
 

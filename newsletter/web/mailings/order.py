@@ -15,7 +15,7 @@ from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.mailings.approval import find_approval, plan_of
 from newsletter.mailings.audience import audience_figure
 from newsletter.mailings.orders import Order, place_order, review_order
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.readiness import check_stored, repeats_of
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.mailings.choice import Choice, ChoiceForm
@@ -121,9 +121,11 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
         reader = sample_reader(visit.language)
+        shown = show_to_reader(review.rendered, reader, dark=False)
         return {
             "other_plan": plan not in {None, choice.plan()},
-            "text": show_to_reader(review.rendered, reader, dark=False).text,
+            "text": shown.text,
+            "snippet": shown.snippet,
             "newsletter": newsletter,
             "issue": issue,
             "base": address_of(newsletter, issue),
@@ -165,11 +167,12 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         query = segment_text(session, newsletter.id, said.choice.segment)
+        repeats = repeats_of(session, issue)
     place_order(
         page.engine,
         visit.actor,
         issue,
-        check_stored(issue, newsletter, page.settings, ask_dns=False),
+        check_stored(issue, newsletter, page.settings, ask_dns=False, repeats=repeats),
         Order(
             key=said.key,
             digest=said.digest,

@@ -176,7 +176,7 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     approver = sign_in("approver@example.jp", Role.APPROVER)
     text = f"/newsletters/digest/drafts/{draft}"
     page = editor.get(f"{text}/blocks")
-    assert "It is checked. A second person has to approve it." in page.text
+    assert "The checks passed. A second person has to approve it." in page.text
     plan = {"when": "later", "hour": "2999-12-01T08:00", "segment": 'domain = "example.jp"'}
     asked = editor.post(f"{text}/approval", data=fields_of(page.text) | plan)
     assert asked.url.path.startswith(text)
@@ -210,6 +210,11 @@ def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
     page = editor.get(text).text
     assert "を確かめてください。" in page
     assert 'data-block="c1"' in page
+    assert "1 comment is not resolved yet." in page
+    answer = {"csrf": csrf_of(page)} | fields_of(approver.get(f"{send}/review").text)
+    approver.post(f"{send}/approve", data=answer)
+    assert "1 comment is not resolved yet." in editor.get(f"{send}/confirm?when=now").text
+
     done = {"csrf": csrf_of(page), "back": "draft"}
     settled = editor.post(f"{comments}/1/resolve", data=done)
     assert settled.url.path == text
