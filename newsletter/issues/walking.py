@@ -179,6 +179,18 @@ def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
             yield from walk_blocks(inner)
 
 
+def first_words(block: Block, *, most: int) -> str:
+    """Return the words that a block begins with, in one line; else a picture's file."""
+    for each in walk_blocks((block,)):
+        content = content_of(each)
+        texts = (*map(inline_words, content.running), *content.words, *content.code)
+        names = (url.rpartition("/")[2] for url in content.urls)
+        for text in (*texts, *names):
+            if text.strip():
+                return " ".join(text.split())[:most].rstrip()
+    return ""
+
+
 def running_texts(block: Block) -> Iterator[tuple[Inline, ...]]:
     """Yield the running texts of a block itself, without those of blocks within it."""
     yield from content_of(block).running

@@ -27,13 +27,17 @@ from newsletter.errors import ForbiddenError, ListError, NotFoundError
 from newsletter.i18n.formats import format_list
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.walking import first_words, walk_parts
 from newsletter.mailings.approval import approvers
 from newsletter.mailings.approval_notices import ApprovalNews, Post, tell_by_mail
 from newsletter.rendering.notices import NoticeTemplate
 
 #: The anchor of the text before the first chapter.
 LEAD = "lead"
+#: Between the anchor of a part and the number of a block in it.
+_BLOCK = "-b"
+#: Characters by which a block is called and found again.
+_FIRST_WORDS = 60
 _LONGEST = 4000
 #: So long after the last comment on an issue they are mailed, and in any case so long after the
 #: first: somebody who goes through an issue makes one mail of it.
@@ -73,11 +77,26 @@ class Thread:
 
 
 def parts_of(issue: Issue) -> dict[str, str]:
-    """Return what can be commented on: the parts' headings by anchor, the lead's empty."""
-    outline = to_outline(issue)
-    lead = {LEAD: ""} if issue.lead else {}
-    headings = (part.heading for part in outline)
-    return lead | dict(zip(outline_anchors(outline), headings, strict=True))
+    """Return what can be commented on, in the order of reading: parts, and the blocks of each.
+
+    A part is called by its heading, the lead by nothing, and a block by the words it begins with,
+    by which it is found again after others were put before it.
+    """
+    known: dict[str, str] = {}
+    for part in walk_parts(issue):
+        anchor = part.place.anchor or LEAD
+        if anchor == LEAD and not part.body:
+            continue
+        known[anchor] = part.place.heading
+        for number, block in enumerate(part.body, start=1):
+            if begins := first_words(block, most=_FIRST_WORDS):
+                known[f"{anchor}{_BLOCK}{number}"] = begins
+    return known
+
+
+def part_of(anchor: str) -> str:
+    """Return the anchor of the part that a block stands in; of a part, its own."""
+    return anchor.partition(_BLOCK)[0]
 
 
 def write_comment(
@@ -292,7 +311,12 @@ def _as_thread(
 ) -> Thread:
     anchor = row.anchor
     if anchor and parts.get(anchor) != row.heading:
-        moved = (known for known, heading in parts.items() if heading == row.heading)
+        is_block = part_of(anchor) != anchor
+        moved = (
+            known
+            for known, heading in parts.items()
+            if heading == row.heading and (part_of(known) != known) is is_block
+        )
         anchor = next(moved, anchor if anchor in parts else "")
     return Thread(
         id=row.id,

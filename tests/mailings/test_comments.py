@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError, ListError
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Paragraph, Quotation, Text, issue_from_json, issue_to_json
 from newsletter.issues.outline import move_down, to_outline, with_outline
 from newsletter.mailings.approval import content_digest, request_approval
 from newsletter.mailings.approval_notices import Post
@@ -153,6 +154,29 @@ def test_a_thread_follows_its_part_and_says_when_it_is_gone(
         assert thread.anchor != "c1"
         (gone,) = threads_of(session, issue.id, with_outline(content, ()))
         assert (gone.gone, gone.heading) == (True, heading)
+
+
+def test_a_thread_follows_its_block_when_others_come_before_it(
+    stage: Stage, actors: dict[str, Actor]
+) -> None:
+    quotation = Quotation(blocks=(Paragraph(content=(Text(text="「ありがとう」と市民の声"),)),))
+    with transaction(stage.engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        before = issue_from_json(row.content)
+        content = replace(before, lead=(Paragraph(content=(Text(text="ご挨拶"),)), quotation))
+        row.content = issue_to_json(content)
+    assert parts_of(content)["lead-b2"] == "「ありがとう」と市民の声"
+    _say(stage, actors["蓮"], "出典が要ります。", anchor="lead-b2")
+    grown = replace(content, lead=(*content.lead[:1], *content.lead[:1], quotation))
+    changed = replace(content, lead=(quotation,))
+    with reading(stage.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        (thread,) = threads_of(session, issue.id, grown)
+        assert (thread.anchor, thread.gone) == ("lead-b3", False)
+        (thread,) = threads_of(session, issue.id, changed)
+        assert thread.anchor == "lead-b1"
+        (thread,) = threads_of(session, issue.id, replace(content, lead=()))
+        assert thread.gone
 
 
 def test_comments_need_words_a_part_that_is_there_and_a_person(

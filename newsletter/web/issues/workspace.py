@@ -21,7 +21,7 @@ from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approval import approvers, people_of
 from newsletter.mailings.audience import AudienceCount, audience_figure
 from newsletter.mailings.cached_figures import Figure, Figures
-from newsletter.mailings.comments import open_threads, parts_of, threads_of
+from newsletter.mailings.comments import open_threads, part_of, parts_of, threads_of
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.readiness import check_stored, repeats_of
 from newsletter.mailings.standing import Viewer, standing_of
@@ -88,7 +88,9 @@ class Workspace:
         """Return the values of the comments on an issue, as it is edited now."""
         return {
             "threads": threads_of(session, issue_id, content) if issue_id else (),
-            "comment_parts": list(parts_of(content).items()),
+            "comment_parts": [
+                (anchor, heading, part_of(anchor)) for anchor, heading in parts_of(content).items()
+            ],
             "may_comment": visit.may(Permission.COMMENT),
         }
 

@@ -1,10 +1,15 @@
-/* The approver's page: a part clicked in the mail is the one to comment on, and a comment's part is
-   shown in the mail. The mail's frame has no scripts; this page, of the same origin, listens in it. */
+/* The approver's page: a block clicked in the mail is the one to comment on, and what a comment is about
+   is shown in the mail. Blocks have no anchors there and are known by the words they begin with. The mail's frame has no scripts; this page, of the same origin, listens in it. */
 const frame = document.querySelector("iframe.sent-mail");
 const choice = document.getElementById("comment-anchor");
 const words = document.getElementById("comment-words");
 const mail = () => frame.contentDocument;
-const anchors = () => (choice ? [...choice.options].map((option) => option.value).filter(Boolean) : []);
+const options = () => (choice ? [...choice.options].filter((option) => option.value) : []);
+const anchors = () => options().filter((option) => !option.dataset.part).map((option) => option.value);
+const close = (text) => text.replace(/\s+/g, "");
+/** What an element says, its pictures by their descriptions, without spaces. */
+const wordsOf = (element) => close([element.textContent, element.alt || "", ...[...element.querySelectorAll("img")].map((each) => each.alt)].join(""));
+const blocksOf = (part) => options().filter((option) => option.dataset.part === part).map((option) => ({ anchor: option.value, words: close(option.dataset.words) }));
 const mark = (element) => {
   for (const each of mail().querySelectorAll("[data-chosen]")) { each.style.outline = ""; delete each.dataset.chosen; }
   if (!element) return;
@@ -12,23 +17,45 @@ const mark = (element) => {
   element.style.outline = "3px solid #d08700";
   element.style.outlineOffset = "4px";
 };
-const placed = (anchor) => mail().getElementById(anchor) || mail().querySelector(`[name="${CSS.escape(anchor)}"]`);
+const placedPart = (anchor) => mail().getElementById(anchor) || mail().querySelector(`[name="${CSS.escape(anchor)}"]`);
+/** The element of a part, or the innermost that holds the first words of a block. */
+const placed = (anchor) => {
+  const option = options().find((each) => each.value === anchor);
+  if (!option || !option.dataset.part) return placedPart(anchor);
+  const sought = close(option.dataset.words);
+  const holding = [...mail().body.querySelectorAll("*")].filter((each) => wordsOf(each).includes(sought) && partAt(each) === option.dataset.part);
+  return holding.find((each) => !holding.some((other) => other !== each && each.contains(other))) || placedPart(option.dataset.part);
+};
 /** The last part that begins before or at an element, in the order of reading. */
 const partAt = (target) => {
   let found = "";
   for (const anchor of anchors()) {
-    const element = placed(anchor);
+    const element = placedPart(anchor);
     if (!element) continue;
     const order = element.compareDocumentPosition(target);
     if (element === target || order & Node.DOCUMENT_POSITION_FOLLOWING || order & Node.DOCUMENT_POSITION_CONTAINED_BY) found = anchor;
   }
   return found || (anchors().includes("lead") ? "lead" : "");
 };
+/** The block of a part that an element stands in; the part where it is its heading, or none is certain. */
+const blockAt = (target, part) => {
+  const option = options().find((each) => each.value === part), heading = option ? close(option.textContent) : "";
+  const blocks = blocksOf(part);
+  for (let each = target; each && each !== mail().body; each = each.parentElement) {
+    const said = wordsOf(each);
+    if (!said) continue;
+    if (heading && said.endsWith(heading) && said.length < heading.length + 6) return part;
+    const holding = blocks.filter((block) => said.includes(block.words)).sort((one, other) => other.words.length - one.words.length);
+    if (holding.length === 1 || (holding.length && each === target)) return holding[0].anchor;
+    if (holding.length) return part;
+  }
+  return part;
+};
 const listen = () => {
   if (!choice || !mail() || mail().URL === "about:blank") return;
   mail().addEventListener("click", (event) => {
     if (event.target.closest("a")) event.preventDefault();
-    choice.value = partAt(event.target);
+    choice.value = blockAt(event.target, partAt(event.target));
     mark(placed(choice.value));
     words.focus({ preventScroll: true });
     document.getElementById("comment-form").scrollIntoView({ block: "nearest" });

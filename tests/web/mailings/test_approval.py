@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 
 from newsletter.database.engine import reading, transaction
@@ -20,6 +21,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import MailingKind, Role
 from newsletter.issues.drafts import open_issue
+from newsletter.issues.model import issue_to_json
+from newsletter.issues.sources import read_issue
 from newsletter.mailings.content import load_content
 from newsletter.rendering.slots import fill
 from tests.support.stage import Stage
@@ -222,3 +225,47 @@ def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
     operator = sign_in("operator@example.jp", Role.OPERATOR)
     form = {"csrf": csrf_of(operator.get("/account").text), "words": "x"}
     assert operator.post(comments, data=form).status_code == 403
+
+
+def test_a_block_clicked_in_the_mail_is_the_one_commented_on(
+    stage: Stage, send: str, sign_in: SignIn, browser: Browser
+) -> None:
+    text = """---
+title: 十二月号
+date: 2026-12-01
+---
+
+# 一章
+
+### 声
+
+はじめの段落です。
+
+> 市民の声を引きます。
+>
+> 二つ目の段落です。
+"""
+    with transaction(stage.engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        row.content = issue_to_json(read_issue(text.encode(), source="text").issue)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    context = browser.new_context(locale="en")
+    url = str(approver.base_url).rstrip("/")
+    for name, value in approver.cookies.items():
+        context.add_cookies([{"name": name, "value": value, "url": url}])
+    page = context.new_page()
+    page.goto(f"{url}{send}/review")
+    mail, about = page.frame_locator("iframe.sent-mail"), page.get_by_label("Comment on")
+    mail.get_by_text("二つ目の段落です。").click()
+    expect(about).to_have_value("c1-i1-b2")
+    mail.get_by_text("はじめの段落です。").click()
+    expect(about).to_have_value("c1-i1-b1")
+    mail.get_by_role("heading", name="声").click()
+    expect(about).to_have_value("c1-i1")
+    about.select_option("c1-i1-b2")
+    expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
+    page.get_by_label("Comment", exact=True).fill("出典が要ります。")
+    page.get_by_role("button", name="Add the comment").click()
+    page.get_by_role("link", name="市民の声を引きます。").click()
+    expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
+    context.close()
