@@ -68,6 +68,15 @@ def language_name(tag: str, speaker: Language) -> str:
 
 
 @cache
+def time_zone_name(zone: str, speaker: Language) -> str:
+    """Return what a zone is called, such as ``日本時間``; its IANA name where it has no other."""
+    # Babel takes long to load, which a command that names no zone is spared.
+    from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
+
+    place = "/" in zone and not zone.startswith("Etc/")
+    return get_timezone_location(zone, locale=speaker.value) if place else zone
+
+
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     """Return the time zones that people live in, by IANA name, with their names in a language."""
     from babel.core import get_global  # noqa: PLC0415 - as above

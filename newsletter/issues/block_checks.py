@@ -313,6 +313,11 @@ def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Fi
         )
 
 
+def _field_name(field: MergeField) -> Message | str:
+    kind = MERGE_FIELDS.get(field.field)
+    return kind.label if kind else field.field
+
+
 def _check_field(field: MergeField, place: IssuePlace) -> Iterator[Finding]:
     about = f":field[{field.field}"
     if field.field not in MERGE_FIELDS:
@@ -328,7 +333,7 @@ def _check_field(field: MergeField, place: IssuePlace) -> Iterator[Finding]:
             "field-fallback",
             place,
             about,
-            msg("Readers without a value for “{name}” see nothing there.", name=field.field),
+            msg("Readers without a value for “{name}” see nothing there.", name=_field_name(field)),
             msg("Write what they are to read instead, such as “reader”."),
             Severity.WARNING,
         )

@@ -117,6 +117,9 @@ class Finding:
         return f"{self.code}|{self.place.anchor}|{self.place.field}|{self.about}"
 
 
+#: Errors of what is only not written yet, as in an issue that was just begun.
+UNWRITTEN = frozenset({"title-empty", "issue-empty"})
+
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 

@@ -15,7 +15,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, holders_of
 from newsletter.database.tables import AccountRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
-from newsletter.issues.findings import Severity
+from newsletter.issues.findings import UNWRITTEN, Severity
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import (
     Approval,
@@ -87,6 +87,7 @@ class Standing:
             that is sent at once is not scheduled.
         stage: The last one reached.
         errors: How many of preflight's findings forbid sending.
+        begun: Whether those are only of what is not written yet.
         digest: Of the content that is judged; empty where there is no mail of it.
         approval: Of exactly this content, asked for or given.
         returned: What was sent back last and still has to be answered.
@@ -99,6 +100,7 @@ class Standing:
     stages: tuple[Stage, ...]
     stage: Stage
     errors: int
+    begun: bool
     digest: str
     approval: Approval | None
     returned: Approval | None
@@ -141,7 +143,8 @@ def standing_of(
     rendered = preflight.rendered if preflight else None
     digest = content_digest(newsletter, rendered) if rendered else ""
     approval = find_approval(session, issue_id, digest) if issue_id and digest else None
-    errors = len(preflight.of(Severity.ERROR)) if preflight else 0
+    faults = preflight.of(Severity.ERROR) if preflight else ()
+    begun = bool(faults) and all(finding.code in UNWRITTEN for finding in faults)
     sound = preflight is not None and not preflight.blocked
     stage = _stage(newsletter, mailing, approval, sound=sound)
     step = _step(newsletter, stage, approval)
@@ -149,7 +152,8 @@ def standing_of(
     return Standing(
         stages=_stages(newsletter, mailing, stage),
         stage=stage,
-        errors=errors,
+        errors=len(faults),
+        begun=begun,
         digest=digest,
         approval=approval,
         returned=last_returned(session, issue_id) if issue_id and mailing is None else None,

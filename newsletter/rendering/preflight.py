@@ -74,7 +74,7 @@ def run_preflight(
 def _sorted(findings: Iterable[Finding], own_site: str) -> tuple[Finding, ...]:
     trial = bool(own_site) and find_url_fault(f"{own_site}/") is not None
     return sorted_findings(
-        _own_address(finding)
+        _own_address(finding, own_site)
         if trial
         and finding.code in {"url-malformed", "url-http"}
         and finding.about.startswith(f"{own_site}/")
@@ -83,18 +83,17 @@ def _sorted(findings: Iterable[Finding], own_site: str) -> tuple[Finding, ...]:
     )
 
 
-def _own_address(finding: Finding) -> Finding:
+def _own_address(finding: Finding, own_site: str) -> Finding:
+    """Return the one hint that stands for every address of this installation."""
     return Finding(
         code="url-local",
         severity=Severity.HINT,
         place=finding.place,
-        about=finding.about,
-        message=msg(
-            "This trial address can be reached only from this machine: {about}", about=finding.about
-        ),
+        about=own_site,
+        message=msg("Pictures and files at {site} open on this machine alone.", site=own_site),
         remedy=msg(
-            "Before you send to readers, set PUBLIC_URL to an address they can "
-            "reach, and add the picture again."
+            "In a trial this does no harm. Before you send to readers, ask whoever runs the "
+            "system to give it an address that readers can reach."
         ),
     )
 

@@ -19,7 +19,12 @@ from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
-from newsletter.i18n.language import Language, language_name, nearest_language
+from newsletter.i18n.language import (
+    Language,
+    language_name,
+    nearest_language,
+    time_zone_name,
+)
 from newsletter.i18n.values import Worded
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
@@ -58,6 +63,7 @@ class Pages:
         environment.filters.update(
             moment=_moment,
             wall_time=_wall_time,
+            zone_name=_zone_name,
             day=_day,
             number=_number,
             worded=_worded,
@@ -192,6 +198,12 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
 def _wall_time(context: Context, value: datetime) -> str:
     """Write an hour that is meant by each reader's own clock, or named with its zone."""
     return formats.format_wall_time(value, Language(context["lang"]))
+
+
+@pass_context
+def _zone_name(context: Context, zone: str) -> str:
+    """Write what a time zone is called; its IANA name where it has no other."""
+    return time_zone_name(zone, Language(context["lang"]))
 
 
 def _zone_of(context: Context) -> ZoneInfo | None:

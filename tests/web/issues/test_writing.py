@@ -101,6 +101,9 @@ def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: 
     expect(count).to_have_text("1")
     expect(state).to_have_text("Draft")
     expect(confirm).to_be_disabled()
+    expect(page.get_by_text("once subject and text are written")).to_be_visible()
+    tabs = page.locator(".panel-tabs")
+    assert tabs.evaluate("tabs => tabs.scrollHeight <= tabs.clientHeight")
 
     desk.write(page, PLAIN.replace("十二月号", "師走号"))
     expect(count).to_have_count(0)
