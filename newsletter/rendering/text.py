@@ -58,7 +58,7 @@ from newsletter.rendering.block_words import (
     WHERE,
 )
 from newsletter.rendering.setting import Setting
-from newsletter.rendering.wrap import COLUMNS, width, wrap
+from newsletter.rendering.wrap import COLUMNS, closes, width, wrap
 
 #: Columns that a telephone shows of a line; a wider table is written row by row.
 _TABLE_COLUMNS = 44
@@ -158,10 +158,12 @@ class _Writer:
         for run in content:
             text = self._run(run)
             joined = bool(text) and not text[0].isspace()
+            if address and text and parts[-1].endswith(">") and closes(text[0]):
+                joined = False
             if address and joined and (isinstance(run, Footnote) or not text[0].isascii()):
                 parts.append(" ")
             parts.append(text)
-            address = isinstance(run, Anchor) and bool(text) and not text.endswith(">")
+            address = isinstance(run, Anchor) and bool(text)
         return "".join(parts)
 
     def _run(self, run: Inline) -> str:  # noqa: PLR0911 - one a kind

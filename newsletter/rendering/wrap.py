@@ -34,6 +34,11 @@ _WITHIN_WORDS = "’\u2010\u2011"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
+def closes(letter: str) -> bool:
+    """Whether a letter begins no line, as a mark that closes does."""
+    return letter in _NO_START
+
+
 def width(text: str) -> int:
     """Return the columns that ``text`` takes in a mail with a fixed-width font.
 

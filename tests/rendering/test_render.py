@@ -324,6 +324,14 @@ def test_brackets_stay_with_what_they_embrace(words: str) -> None:
             assert line[-1] not in set("<「（"), line
 
 
+def test_words_behind_a_link_stand_apart_from_its_address() -> None:
+    body = "[ご案内](https://example.jp/a)をご覧ください。\n\n[地図](https://example.jp/b)、電話"
+    written = f"---\ntitle: 題\ndate: 2026-12-01\n---\n\n# 章\n\n{body}\n"
+    text = fill(_render(read_issue(written.encode(), source="x").issue).text, {})
+    assert "<https://example.jp/a> をご覧ください。" in text
+    assert "<https://example.jp/b>、電話" in text
+
+
 def test_a_note_behind_an_address_is_no_part_of_it() -> None:
     issue = read_issue(
         b"---\ntitle: T\ndate: 2026-11-20\n---\nhttps://example.jp/a[^1]\n\n[^1]: b\n",
