@@ -3,7 +3,7 @@ import { chainCommands, createParagraphNear, deleteSelection, exitCode, joinBack
 import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { NodeSelection, Selection, TextSelection } from "prosemirror-state";
-import { goToNextCell, isInTable } from "prosemirror-tables";
+import { addRowAfter, goToNextCell, isInTable } from "prosemirror-tables";
 import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
 import { schema } from "./schema.js";
 
@@ -26,6 +26,42 @@ function leaveDown(depthOf) {
   };
 }
 
+/** Go on below the block that the caret is in, in an empty paragraph of the text. */
+function goBelow(state, dispatch) {
+  const { $to } = state.selection, { doc } = state;
+  const index = Math.min(Math.max($to.index(0) + ($to.depth ? 1 : 0), FLOW_START), flowEnd(doc));
+  if (dispatch) dispatch(caretAt(state.tr, positionOf(doc, index)).scrollIntoView());
+  return true;
+}
+
+const isBlank = (node) => Boolean(node) && node.type === nodes.paragraph && !node.content.size;
+
+/** Put the caret in an empty paragraph at a place between blocks; one is made where none stands. */
+export function caretAt(tr, at) {
+  if (!isBlank(tr.doc.nodeAt(at))) tr.insert(at, nodes.paragraph.create());
+  return tr.setSelection(TextSelection.create(tr.doc, at + 1));
+}
+
+/** Enter at the end of a table leaves it; Tab there adds a row. */
+function leaveTable(state, dispatch) {
+  const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
+  if (!depth || !empty || $from.parentOffset < $from.parent.content.size) return false;
+  const row = $from.node(depth - 1), table = $from.node(depth - 2);
+  if ($from.index(depth - 1) < row.childCount - 1 || $from.index(depth - 2) < table.childCount - 1) return false;
+  if (dispatch) dispatch(caretAt(state.tr, $from.after(depth - 2)).scrollIntoView());
+  return true;
+}
+
+/** From the last cell of a table, Tab goes on in a new row. */
+function growTable(state, dispatch) {
+  const { $from } = state.selection, depth = within($from, "table_cell", "table_header");
+  if (!depth || $from.index(depth - 1) < $from.node(depth - 1).childCount - 1) return false;
+  if (!dispatch) return true;
+  const after = $from.after(depth - 1);
+  addRowAfter(state, (tr) => dispatch(tr.setSelection(Selection.near(tr.doc.resolve(after + 1), 1)).scrollIntoView()));
+  return true;
+}
+
 /** From a line of the head into the next; from the title into the text. */
 const intoNext = (state, dispatch) => {
   const { $from } = state.selection;
@@ -44,6 +80,7 @@ const breakInCell = (state, dispatch, view) => within(state.selection.$from, "ta
 /** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
 const enter = chainCommands(
   intoNext,
+  leaveTable,
   breakInCell,
   newlineInCode,
   leaveDown(($from) => within($from, "link", "button")),
@@ -100,13 +137,13 @@ function keepFromBelow(state, dispatch) {
   return true;
 }
 
-const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) : other(state, dispatch, view));
+const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch)) : other(state, dispatch, view));
 
 /** Keys by their names; the page adds those that open forms. */
 export const KEYS = {
   Enter: enter,
   "Shift-Enter": chainCommands(exitCode, insertBreak),
-  "Mod-Enter": chainCommands(exitCode, leaveDown(() => 1)),
+  "Mod-Enter": chainCommands(exitCode, goBelow),
   Backspace: backspace,
   "Mod-Backspace": backspace,
   "Shift-Backspace": backspace,
@@ -164,14 +201,15 @@ export const become = (name, attrs = null) => (state, dispatch, view) => {
   return setBlockType(type, given)(state, dispatch);
 };
 
+/** Kinds that are written in at once; behind all others the text goes on. */
+const WRITTEN_IN = ["table", "columns", "comment", "verbatim"];
+
 /** Put a block where the caret is: instead of an empty paragraph, or behind what it stands in. */
-export function insert(node, { select = true } = {}) {
+export function insert(node, finish = null) {
   return (state, dispatch) => {
-    const { $from } = state.selection;
-    const tr = state.tr;
-    const isEmptyText = $from.parent.type === nodes.paragraph && !$from.parent.content.size;
+    const { tr, doc } = state, { $to: $from } = state.selection;
     let at = null;
-    if (isEmptyText && $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)) {
+    if ($from.depth && isBlank($from.parent) && $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)) {
       at = $from.before();
       tr.replaceWith(at, $from.after(), node);
     } else {
@@ -179,18 +217,17 @@ export function insert(node, { select = true } = {}) {
         const parent = $from.node(depth - 1), index = $from.indexAfter(depth - 1);
         if (parent.type !== nodes.list_item && parent.canReplaceWith(index, index, node.type)) at = $from.after(depth);
       }
-      if (at === null) at = positionOf(state.doc, Math.max(FLOW_START + 1, Math.min($from.index(0) + 1, flowEnd(state.doc))));
-      if ($from.index(0) < FLOW_START) at = positionOf(state.doc, FLOW_START);
+      if (at === null || $from.index(0) < FLOW_START || $from.index(0) > flowEnd(doc)) {
+        const index = $from.index(0) + ($from.depth ? 1 : 0);
+        at = positionOf(doc, Math.min(Math.max(index, FLOW_START), flowEnd(doc)));
+      }
       tr.insert(at, node);
     }
-    if (select) {
-      const inside = node.isAtom || node.type.name === "rule" ? null : Selection.findFrom(tr.doc.resolve(at + 1), 1, true);
-      if (node.type.name === "rule") {
-        const next = at + node.nodeSize;
-        if (!tr.doc.nodeAt(next) || !tr.doc.nodeAt(next).isTextblock || tr.doc.nodeAt(next).type.name === "credits") tr.insert(next, nodes.paragraph.create());
-        tr.setSelection(Selection.near(tr.doc.resolve(next + 1)));
-      } else tr.setSelection(inside && inside.from < at + node.nodeSize ? inside : NodeSelection.create(tr.doc, at));
-    }
+    if (finish) finish(tr, at);
+    const end = at + tr.doc.nodeAt(at).nodeSize, { parent } = tr.doc.resolve(end);
+    const takesText = parent.canReplaceWith(tr.doc.resolve(end).index(), tr.doc.resolve(end).index(), nodes.paragraph);
+    if (takesText) caretAt(tr, end);
+    if (WRITTEN_IN.includes(node.type.name)) tr.setSelection(Selection.near(tr.doc.resolve(at + 1), 1));
     if (dispatch) dispatch(tr.scrollIntoView());
     return true;
   };

@@ -74,7 +74,7 @@ function inputOf(field, id, value) {
     return area;
   }
   if (field.type === "select") {
-    return element("select", { id }, ...field.choices.map(([key, word]) => element("option", { value: key, selected: key === shown }, word)));
+    return element("select", { id, onkeydown: (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); event.target.form.requestSubmit(); } } }, ...field.choices.map(([key, word]) => element("option", { value: key, selected: key === shown }, word)));
   }
   if (field.type === "datetime-local" && shown && !/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(shown)) return inputOf({ ...field, type: "text" }, id, value);
   // An address is read as people write it, so the browser's own check of it would be in the way.

@@ -13,9 +13,9 @@ import { findingMarks } from "./findings.js";
 import { openLink } from "./forms.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
-import { FLOW_START, renumbered, flowEnd, positionOf } from "./outline.js";
+import { FLOW_START, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
 import { announce, desk, say } from "./page.js";
-import { cleanHtml, fitSlice } from "./paste.js";
+import { caretAfterPaste, cleanHtml, fitSlice, pasteLine } from "./paste.js";
 import { FILES, addFile, addPictures, chooseFiles, filesIn, picturesIn } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
@@ -118,9 +118,9 @@ export function openEditor(place, issue, heard) {
       markdownSigns(),
       keymap({ ...KEYS, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
-      keymap({ Escape: selectParentNode }),
+      keymap({ Escape: (state, dispatch) => flowIndex(state.selection.$from) >= 0 && selectParentNode(state, dispatch) }),
       history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
-      placeholders(), order(), roomBelow(), findingMarks(),
+      placeholders(), order(), roomBelow(), caretAfterPaste(), findingMarks(),
     ],
   });
   const view = new EditorView(place, {
@@ -130,10 +130,10 @@ export function openEditor(place, issue, heard) {
     transformPastedHTML: cleanHtml,
     transformPasted: (slice) => fitSlice(slice, tellLoss),
     clipboardTextParser: (text, $context) => readPlain(text, $context),
-    handlePaste(each, event) {
+    handlePaste(each, event, slice) {
       const files = picturesIn(event.clipboardData);
       if (files.length && !event.clipboardData.getData("text/html")) { addPictures(each, files, heard); return true; }
-      return pasteAddress(each, event);
+      return pasteAddress(each, event) || pasteLine(each, slice, tellLoss);
     },
     handleDrop(each, event) {
       const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);

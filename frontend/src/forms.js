@@ -16,17 +16,27 @@ const listOf = (name) => { try { return JSON.parse(desk.dataset[name] || "[]"); 
 /** Whether a node has a form. */
 export const hasForm = (node) => Boolean(FORMS[node.type.name]) || Boolean(kindOf(node) && kindOf(node).fields && kindOf(node).fields.length);
 
+const formOf = (node) => FORMS[node.type.name] || generic(node);
+
 /** Open the form of the node at a position, and keep what was answered. */
-export async function openForm(view, pos, { fresh = false } = {}) {
+export async function openForm(view, pos) {
   const node = view.state.doc.nodeAt(pos);
   if (!node || !hasForm(node)) return;
-  const form = FORMS[node.type.name] || generic(node);
-  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: rectOf(view, pos), act: say(fresh ? "insert" : "apply"), remove: form.keeps ? "" : say("delete") });
+  const form = formOf(node);
+  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: rectOf(view, pos), act: say("apply"), remove: form.keeps ? "" : say("delete") });
   view.focus();
   const now = view.state.doc.nodeAt(pos);
   if (!now || now.type !== node.type) return;
-  if (answer === "remove" || (answer === null && fresh)) { view.dispatch(view.state.tr.delete(pos, pos + now.nodeSize)); return; }
+  if (answer === "remove") { view.dispatch(view.state.tr.delete(pos, pos + now.nodeSize)); return; }
   if (answer) view.dispatch(form.apply(view.state.tr, pos, now, answer).scrollIntoView());
+}
+
+/** Ask for what a new node needs; `put` is called with what completes it, only once it is confirmed. */
+export async function askFresh(view, node, put) {
+  const form = formOf(node), at = view.coordsAtPos(view.state.selection.from);
+  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: new DOMRect(at.left, at.top, 1, at.bottom - at.top), act: say("insert") });
+  view.focus();
+  if (answer) put((tr, pos) => form.apply(tr, pos, node, answer));
 }
 
 /** The form of a kind of block, by its fields in the table of kinds. */

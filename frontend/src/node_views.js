@@ -46,7 +46,7 @@ function addressed(tag, name, inner, innerName) {
     const dom = element(tag, { class: name }, inner ? element(inner, {}, words) : words);
     const button = editing(view, getPos, say("editAddress"));
     dom.append(button);
-    const show = (now) => { words.dataset.url = short(now.attrs.url) || say("address"); dom.classList.toggle("empty-words", !now.content.size); dom.title = now.attrs.url; };
+    const show = (now) => { words.dataset.url = short(now.attrs.url) || say(now.type.name === "button" ? "buttonLabel" : "linkWords"); dom.classList.toggle("empty-words", !now.content.size); dom.title = now.attrs.url; };
     show(node);
     let current = node;
     return {

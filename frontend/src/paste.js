@@ -1,7 +1,10 @@
 /** What the clipboard brings: Word's, Google's and web pages' HTML made plain before it is read. */
 import { Fragment, Slice } from "prosemirror-model";
-import { schema } from "./schema.js";
+import { Plugin, TextSelection } from "prosemirror-state";
+import { caretAt } from "./commands.js";
+import { flowEnd, positionOf } from "./outline.js";
 import { say } from "./page.js";
+import { schema } from "./schema.js";
 
 const SAFE = /^(https?:|mailto:|tel:)/i;
 const DROPPED = "style, script, meta, link, title, head, noscript, template, iframe, object, form, input, button, svg, canvas, video, audio, o\\:p, xml";
@@ -12,19 +15,15 @@ export function cleanHtml(html) {
   const { body } = page;
   body.querySelectorAll(DROPPED).forEach((each) => each.remove());
   comments(page, body).forEach((each) => each.remove());
-  // Google wraps all in a <b> that is not bold.
-  body.querySelectorAll("b[id^=docs-internal-guid], b[data-style*='font-weight:normal'], b[data-style*='font-weight: normal']").forEach(unwrap);
+  wordLists(page, body);
+  marksOfStyles(page, body);
   // Between blocks, line ends of the clipboard are no text.
   body.querySelectorAll(":scope > br").forEach((each) => each.remove());
-  wordLists(page, body);
-  body.querySelectorAll("p, span, div, font").forEach(marksOfStyle);
   body.querySelectorAll("a[href]").forEach((link) => {
     link.setAttribute("href", target(link.getAttribute("href")));
     if (!SAFE.test(link.getAttribute("href"))) unwrap(link);
   });
   body.querySelectorAll("a:not([href])").forEach(unwrap);
-  // Headings of pages are often bold once more.
-  body.querySelectorAll(":is(h1, h2, h3, h4, h5, h6) :is(b, strong)").forEach(unwrap);
   body.querySelectorAll("td p, th p, td div, th div").forEach((each) => { if (each.nextElementSibling) each.after(page.createElement("br")); unwrap(each); });
   body.querySelectorAll("li > p:only-child").forEach(unwrap);
   body.querySelectorAll("span, font").forEach(unwrap);
@@ -90,19 +89,127 @@ function wordLists(page, body) {
   }
 }
 
-/** What a style says that is more than looks. */
-function marksOfStyle(node) {
-  const style = styleOf(node), wanted = [];
-  if (node.localName !== "p" && node.localName !== "div") {
-    if (/font-weight:\s*(?:bold|[6-9]00)/i.test(style)) wanted.push("strong");
-    if (/font-style:\s*italic/i.test(style)) wanted.push("em");
-    if (/text-decoration[^;]*line-through/i.test(style)) wanted.push("s");
+const BOLD = "b, strong", ITALIC = "i, em", STRUCK = "s, del, strike";
+const OF_STYLE = [
+  ["strong", BOLD, /font-weight:\s*(?:(bold|bolder|[6-9]\d\d)|normal|lighter|[1-5]\d\d)\b/i],
+  ["em", ITALIC, /font-style:\s*(?:(italic|oblique)|normal)\b/i],
+];
+
+/**
+ * Bold, italic and struck words, as the innermost style or tag around them says: programs write them
+ * as styles of spans, of paragraphs, and undo a tag by a style (Google wraps all in a <b> that is not
+ * bold). Headings are bold by themselves.
+ */
+function marksOfStyles(page, body) {
+  const walker = page.createTreeWalker(body, NodeFilter.SHOW_TEXT), found = [];
+  while (walker.nextNode()) found.push(walker.currentNode);
+  for (const text of found) {
+    if (!text.data.trim()) continue;
+    const around = [];
+    for (let node = text.parentElement; node && node !== body; node = node.parentElement) around.push(node);
+    const names = OF_STYLE.filter(([name, tags, pattern]) => {
+      if (name === "strong" && around.some((node) => /^h[1-6]$/.test(node.localName))) return false;
+      for (const node of around) {
+        const styled = pattern.exec(styleOf(node));
+        if (styled) return Boolean(styled[1]);
+        if (node.matches(tags)) return true;
+      }
+      return false;
+    }).map(([name]) => name);
+    if (around.some((node) => node.matches(STRUCK) || /text-decoration(?:-line)?:[^;]*line-through/i.test(styleOf(node)))) names.push("s");
+    for (const name of names) {
+      const made = page.createElement(`x-${name}`);
+      text.replaceWith(made);
+      made.append(text);
+    }
   }
-  for (const name of wanted) {
-    const made = node.ownerDocument.createElement(name);
-    made.append(...node.childNodes);
-    node.append(made);
+  body.querySelectorAll(`${BOLD}, ${ITALIC}, ${STRUCK}`).forEach(unwrap);
+  body.querySelectorAll("x-strong, x-em, x-s").forEach((each) => {
+    const made = page.createElement(each.localName.slice(2));
+    made.append(...each.childNodes);
+    each.replaceWith(made);
+  });
+}
+
+const LINES = ["masthead", "title", "credit", "link", "button", "chapter", "section", "item"];
+const PLAIN = [...LINES, "credits", "paragraph", "heading", "text", "break"];
+
+/** The words of a slice, a line of it a line; the cells of a row stand in one. */
+function linesOf(content) {
+  const found = [];
+  content.forEach((node) => {
+    if (node.isInline) found.push((found.pop() || "") + (node.isText ? node.text : node.type.name === "break" ? "\n" : ""));
+    else if (node.type.name === "table_row") found.push(node.children.map((cell) => cell.textContent).join(" "));
+    else if (node.isTextblock) found.push(node.textContent);
+    else found.push(...linesOf(node.content));
+  });
+  return found.flatMap((line) => line.split("\n")).map((line) => line.trim()).filter(Boolean);
+}
+
+/**
+ * Paste into a field of one line. Closing lines take each line as one of theirs; below a heading of the
+ * text, blocks go on as blocks; all else becomes words, and what is lost by that is told.
+ */
+export function pasteLine(view, slice, tell) {
+  const { $from, $to, from, to } = view.state.selection, name = $from.parent.type.name;
+  if (!LINES.includes(name) || !$from.sameParent($to)) return false;
+  const lines = linesOf(slice.content), { tr } = view.state;
+  if (!lines.length) {
+    if (slice.content.size) tell(say("formatsLost"));
+    return true;
   }
+  const blocks = slice.content.content.filter((node) => node.isBlock);
+  const isPart = ["chapter", "section", "item"].includes(name);
+  if (isPart && blocks.length > 1 && blocks.every(isFlow)) {
+    const first = blocks[0].isTextblock ? linesOf(blocks[0].content).join(" ") : "";
+    if (first) tr.insertText(first, from, to);
+    const at = tr.doc.resolve(from).after(), rest = first ? blocks.slice(1) : blocks;
+    tr.insert(at, rest);
+    settle(tr, at + rest.reduce((size, node) => size + node.nodeSize, 0));
+    view.dispatch(tr.scrollIntoView());
+    return true;
+  }
+  if (name === "credit") {
+    const made = lines.map((line) => schema.nodes.credit.create(null, schema.text(line)));
+    tr.replace(from, to, new Slice(Fragment.fromArray(made), 1, 1));
+    tr.setSelection(TextSelection.create(tr.doc, tr.mapping.map(to)));
+  } else tr.insertText(lines.join(" "), from, to);
+  view.dispatch(tr.scrollIntoView());
+  let lost = false;
+  slice.content.descendants((node) => { lost = lost || node.marks.length > 0 || !PLAIN.includes(node.type.name); return !lost; });
+  if (lost) tell(say("formatsLost"));
+  return true;
+}
+
+function isFlow(node) {
+  try { node.check(); } catch { return false; }
+  return node.type.isInGroup("flow");
+}
+
+/** Put the caret where what was pasted ends: in its last paragraph, or in a new one behind it. */
+function settle(tr, end) {
+  let $end = tr.doc.resolve(end);
+  const last = $end.nodeBefore;
+  if (last && last.type === schema.nodes.paragraph) return tr.setSelection(TextSelection.create(tr.doc, end - 1));
+  while ($end.depth && !$end.parent.canReplaceWith($end.index(), $end.index(), schema.nodes.paragraph)) $end = tr.doc.resolve($end.after());
+  const index = $end.depth ? -1 : $end.index(0);
+  if (index > flowEnd(tr.doc)) $end = tr.doc.resolve(positionOf(tr.doc, flowEnd(tr.doc)));
+  return caretAt(tr, $end.pos);
+}
+
+/** Text that is typed after a paste goes on behind what was pasted, never in what comes next. */
+export function caretAfterPaste() {
+  return new Plugin({
+    appendTransaction(transactions, before, state) {
+      const pasted = transactions.find((tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")));
+      if (!pasted) return null;
+      let end = 0;
+      pasted.mapping.maps.forEach((map, at) => map.forEach((_from, _to, _start, stop) => { end = Math.max(end, pasted.mapping.slice(at + 1).map(stop)); }));
+      const { selection } = state, isText = selection instanceof TextSelection && selection.from <= end;
+      if (isText || pasted.doc !== state.doc || state.doc.resolve(end).parent.inlineContent) return null;
+      return settle(state.tr, end).scrollIntoView();
+    },
+  });
 }
 
 /** A pasted slice with what an issue can hold: pictures of the web alone, tables without joined cells. */

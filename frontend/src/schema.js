@@ -6,7 +6,7 @@ import { Schema } from "prosemirror-model";
 import { blockNodes } from "./kinds.js";
 
 const nested = { depth: { default: null }, apart: { default: false } };
-const line = (tag, name, more = {}) => ({ content: "text*", marks: "", toDOM: () => [tag, { class: name }, 0], ...more });
+const line = (tag, name, more = {}) => ({ content: "text*", marks: "", selectable: false, toDOM: () => [tag, { class: name }, 0], ...more });
 const part = (tag, name, from, attrs) => ({
   group: "part", content: "text*", marks: "", defining: true, attrs,
   parseDOM: from.map((each) => ({ tag: each })),
@@ -30,7 +30,7 @@ export const schema = new Schema({
       group: "flow", content: "text*", marks: "", defining: true, attrs: { url: { default: "" } },
       toDOM: (node) => ["p", { class: "more" }, ["span", { class: "link named", "data-url": short(node.attrs.url) }, 0]],
     },
-    credits: { content: "credit+", isolating: true, toDOM: () => ["div", { class: "credits" }, 0] },
+    credits: { content: "credit+", isolating: true, selectable: false, toDOM: () => ["div", { class: "credits" }, 0] },
     credit: line("p", "small"),
     text: { group: "inline" },
     break: { group: "inline", inline: true, selectable: false, parseDOM: [{ tag: "br" }], toDOM: () => ["br"], leafText: () => "\n" },

@@ -1,7 +1,7 @@
 /** The list of blocks: opened by / in an empty place or by its button, found by typing. */
-import { Plugin, PluginKey } from "prosemirror-state";
+import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
-import { hasForm, openForm } from "./forms.js";
+import { askFresh, hasForm } from "./forms.js";
 import { flowIndex } from "./outline.js";
 import { announce, desk, element, say } from "./page.js";
 import { schema } from "./schema.js";
@@ -10,17 +10,19 @@ const { nodes } = schema;
 const key = new PluginKey("slash");
 const run = (command) => (view) => command(view.state, view.dispatch, view);
 
-/** Put a block in, and open its form where it has one. */
+/** Put a block in, once the form that it may have is filled in. */
 const filled = (make) => (view) => {
-  insert(make())(view.state, view.dispatch);
-  const { selection } = view.state;
-  const pos = selection.node ? selection.from : selection.$from.before();
-  if (hasForm(view.state.doc.nodeAt(pos))) openForm(view, pos, { fresh: true });
+  const node = make();
+  if (hasForm(node)) askFresh(view, node, (finish) => insert(node, finish)(view.state, view.dispatch));
+  else insert(node)(view.state, view.dispatch);
 };
 const chip = (make) => (view) => {
-  const pos = view.state.selection.from;
-  view.dispatch(view.state.tr.insert(pos, make()));
-  if (hasForm(view.state.doc.nodeAt(pos))) openForm(view, pos, { fresh: true });
+  const node = make();
+  askFresh(view, node, (finish) => {
+    const { tr, selection: { from } } = view.state;
+    finish(tr.insert(from, node), from);
+    view.dispatch(tr.setSelection(TextSelection.create(tr.doc, from + node.nodeSize)).scrollIntoView());
+  });
 };
 const atom = (name) => filled(() => nodes[name].create());
 
@@ -174,14 +176,14 @@ export function slashMenu() {
       apply(tr, held, _, state) {
         const told = tr.getMeta(key);
         if (told && told.close) return null;
-        if (told) return { from: told.open, typed: told.typed, query: "" };
-        if (!held) return null;
-        const from = tr.mapping.map(held.from, -1), { $from, empty } = state.selection;
+        if (!told && !held) return null;
+        const opened = told ? { from: told.open, typed: told.typed } : held;
+        const from = told ? told.open : tr.mapping.map(held.from, -1), { $from, empty } = state.selection;
         if (!empty || $from.pos < from || from < $from.start()) return null;
         const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
-        if (held.typed && !/^[/／]/.test(text)) return null;
-        const query = held.typed ? text.slice(1) : text;
-        return /\s/.test(query) || query.length > 16 ? null : { ...held, from, query };
+        if (opened.typed && !/^[/／]/.test(text)) return null;
+        const query = opened.typed ? text.slice(1) : text;
+        return /\s/.test(query) || query.length > 16 ? null : { ...opened, from, query };
       },
     },
     view(view) {
@@ -204,13 +206,15 @@ export function slashMenu() {
       },
       handleDOMEvents: {
         blur(view) { setTimeout(() => { if (!view.hasFocus()) close(view); }, 100); return false; },
-        // The slash of a Japanese keyboard comes as a composition of its own.
-        compositionend(view) {
+        // A Japanese keyboard's slash is composed, alone or with the letters behind it.
+        compositionend(view, event) {
+          if (!/[/／]/.test(event.data || "")) return false;
           setTimeout(() => {
             const { $from, empty } = view.state.selection;
-            if (view.composing || !empty || !$from.parent.isTextblock || !$from.parentOffset) return;
-            const at = $from.pos - 1;
-            if (["/", "／"].includes(view.state.doc.textBetween(at, $from.pos)) && asks(view.state, at)) view.dispatch(view.state.tr.setMeta(key, { open: at, typed: true }));
+            if (view.composing || key.getState(view.state) || !empty || !$from.parent.isTextblock) return;
+            const typed = /[/／][^\s/／]{0,16}$/.exec($from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"));
+            const at = typed ? $from.pos - typed[0].length : -1;
+            if (typed && asks(view.state, at)) view.dispatch(view.state.tr.setMeta(key, { open: at, typed: true }));
           }, 60);
           return false;
         },

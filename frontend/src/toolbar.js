@@ -12,7 +12,10 @@ import { openBlocks } from "./slash.js";
 
 const { nodes, marks } = schema;
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
-const keyWords = (keys) => keys && (isMac ? keys.replace("Ctrl+", "⌘").replace("Shift+", "⇧").replace("Alt+", "⌥") : keys);
+const keyWords = (keys) => {
+  const words = keys.replace("ArrowUp", "↑").replace("ArrowDown", "↓");
+  return isMac ? words.replace("Ctrl+", "⌘").replace("Shift+", "⇧").replace("Alt+", "⌥") : words;
+};
 const marked = (type) => (state) => {
   const { from, to, empty, $from } = state.selection;
   return empty ? Boolean(type.isInSet(state.storedMarks || $from.marks())) : state.doc.rangeHasMark(from, to, type);

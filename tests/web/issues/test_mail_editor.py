@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
@@ -325,6 +326,114 @@ def test_google_documents_keep_bold_and_lose_googles_detour(mail: Page) -> None:
     assert len(bullets["items"]) == 2
 
 
+_STYLED = (
+    (
+        '<b style="font-weight:normal" id="docs-internal-guid-1"><p>'
+        '<span style="font-weight:400">素の</span>'
+        '<span style="font-size:11pt;font-weight:600;font-style:normal">太い</span>'
+        '<span style="font-weight:400;font-style:italic">斜め</span>'
+        '<span style="text-decoration:line-through"><span>取消</span></span></p></b>'
+    ),
+    (
+        '<p style="font-weight:normal"><span class="TextRun">素の</span>'
+        '<span style="font-weight: bold"><span class="NormalTextRun">太い</span></span>'
+        '<span style="font-style: oblique">斜め</span>'
+        '<span style="text-decoration-line: line-through">取消</span></p>'
+    ),
+    "<p><font>素の</font><b><font>太い</font></b><i>斜め</i><strike>取消</strike></p>",
+    (
+        '<p class="p1"><b><span style="font-weight:400">素の</span>太い</b>'
+        '<em style="font-weight:300">斜め</em><s>取消</s></p>'
+    ),
+)
+
+
+def paste_html(page: Page, html: str) -> None:
+    """Paste it where the caret is."""
+    page.evaluate(
+        """async (html) => {
+          const editor = await import("/static/vendor/editor/editor.js");
+          editor.view.pasteHTML(html);
+        }""",
+        html,
+    )
+
+
+def test_words_keep_what_their_styles_say(mail: Page) -> None:
+    for html in _STYLED:
+        write_in(mail, "雨でも開きます。")
+        mail.keyboard.press("Enter")
+        paste_html(mail, html)
+        body = kept_now(mail)["chapters"][1]["items"][0]["body"]
+        assert len(body) > 1, lines(mail)
+        runs = body[1]["content"]
+        kinds = [run["kind"] for run in runs]
+        assert kinds == ["text", "strong", "emphasis", "strikethrough"], html
+
+
+_TABLE = "<table><tr><th>日</th></tr><tr><td>一日</td></tr></table>"
+
+
+@pytest.mark.parametrize("block", ["hr", "table", "list", "picture"])
+def test_text_goes_on_behind_what_was_pasted_last(mail: Page, block: str) -> None:
+    html = {
+        "hr": "<p>あ</p><hr>",
+        "table": f"<p>あ</p>{_TABLE}",
+        "list": "<ul><li>あ</li></ul>" + _TABLE,
+        "picture": '<p>あ</p><img src="https://example.jp/a.png" alt="絵">',
+    }[block]
+    write_in(mail, "雨でも開きます。")
+    paste_html(mail, html)
+    mail.keyboard.type("続き")
+
+    value = kept_now(mail)
+    assert value["credits"] == []
+    assert value["chapters"][1]["items"][0]["body"][-1] == _paragraph("続き")
+
+
+def _paragraph(text: str) -> dict[str, Any]:
+    return {"kind": "paragraph", "content": [{"kind": "text", "text": text}]}
+
+
+@pytest.mark.parametrize("name", ["botan", "ibento", "renraku", "kugiri", "mokuji", "read"])
+def test_text_goes_on_below_a_block_that_was_put_in(mail: Page, name: str) -> None:
+    write_in(mail, "雨でも開きます。")
+    mail.keyboard.press("Enter")
+    before = kept_now(mail)
+    mail.keyboard.type(f"/{name}")
+    mail.keyboard.press("Enter")
+    dialog = mail.get_by_role("dialog")
+    if name not in ("kugiri", "mokuji"):
+        assert kept_now(mail) == before
+        expect(dialog.get_by_role("button", name="Delete")).to_have_count(0)
+        for field in dialog.locator("input[required]").all():
+            is_time = field.get_attribute("type") == "datetime-local"
+            field.fill("2026-12-12T14:00" if is_time else "example.jp/a")
+        dialog.get_by_role("button", name="Insert").click()
+    mail.keyboard.type("続き")
+
+    value = kept_now(mail)
+    assert value["credits"] == before["credits"]
+    assert value["chapters"][1]["items"][0]["body"][-1] == _paragraph("続き")
+
+
+def test_a_line_takes_words_and_tells_what_it_loses(mail: Page) -> None:
+    title = kept_now(mail)["title"]
+    mail.locator(".mail > .title").click()
+    mail.keyboard.press("End")
+    paste_html(mail, f'<p><a href="https://example.jp">の</a></p>{_TABLE}')
+    assert kept_now(mail)["title"] == f"{title}の 日 一日"
+    expect(mail.locator("#fault")).to_contain_text("left out")
+    mail.locator(".mail .credits p").last.click()
+    paste_html(mail, "<ul><li>発行</li><li>編集</li></ul>")
+    assert kept_now(mail)["credits"] == ["発行", "編集"]
+    write_in(mail, "祭り")
+    paste_html(mail, f"<p>と市</p><p>本文</p>{_TABLE}")
+    item = kept_now(mail)["chapters"][1]["items"][0]
+    assert item["headline"] == "祭りと市"
+    assert [block["kind"] for block in item["body"]] == ["paragraph", "table", "paragraph"]
+
+
 def test_web_pages_bring_no_scripts(mail: Page) -> None:
     item = paste(mail, "page")[0]["items"][1]
 
@@ -409,6 +518,98 @@ def test_composition_is_never_disturbed(studio: Desk, mail: Page) -> None:
         "日本語",
     ]
     session.detach()
+
+
+def test_a_slash_composed_with_letters_opens_the_list(mail: Page) -> None:
+    session: CDPSession = mail.context.new_cdp_session(mail)
+    write_in(mail, "雨でも開きます。")
+    mail.keyboard.press("Enter")
+    for text in ("／", "／ひょ", "／ひょう", "／表"):
+        session.send(
+            "Input.imeSetComposition", {"text": text, "selectionStart": 2, "selectionEnd": 2}
+        )
+        expect(mail.get_by_role("listbox", name="Blocks")).to_be_hidden()
+    session.send("Input.insertText", {"text": "／表"})
+    options = mail.get_by_role("listbox", name="Blocks").get_by_role("option")
+    expect(options.first).to_contain_text("Table")
+    mail.keyboard.press("Enter")
+    mail.keyboard.type("日時")
+    assert kept_now(mail)["chapters"][1]["items"][0]["body"][1]["kind"] == "table"
+    session.detach()
+
+
+def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
+    write_in(mail, "雨でも開きます。")
+    paste_html(mail, _TABLE)
+    mail.locator(".mail td").last.click()
+    mail.keyboard.press("End")
+    mail.keyboard.press("Shift+Enter")
+    mail.keyboard.type("二日")
+    mail.keyboard.press("Enter")
+    mail.keyboard.type("続き")
+
+    body = kept_now(mail)["chapters"][1]["items"][0]["body"]
+    assert [run.get("text") for run in body[1]["rows"][0][0]] == ["一日", None, "二日"]
+    assert body[2] == _paragraph("続き")
+
+
+@given(data=st.data())
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_order_of_keys_and_pastes_breaks_the_mail(mail: Page, data: st.DataObject) -> None:
+    """Anything is pasted and pressed anywhere: nothing is thrown, and what is typed arrives."""
+    keys = (
+        "Enter",
+        "Control+Enter",
+        "Tab",
+        "Escape",
+        "ArrowDown",
+        "ArrowUp",
+        "Backspace",
+        "Delete",
+    )
+    pastes = (*_STYLED[:2], _TABLE, f"<p>あ</p>{_TABLE}", "<hr>", "<ul><li>あ<ul><li>い</ul></ul>")
+    shown = st.sampled_from([".masthead", ".title", ".item", ".body", ".credits p", ".cell"])
+    thrown: list[str] = []
+    mail.on("pageerror", lambda error: thrown.append(str(error)))
+    for _ in range(data.draw(st.integers(4, 10))):
+        act = data.draw(st.sampled_from(["click", "key", "key", "paste", "paste", "type"]))
+        if act == "click":
+            place = mail.locator(f".mail {data.draw(shown)}")
+            if place.count():
+                place.last.click()
+        elif act == "key":
+            mail.keyboard.press(data.draw(st.sampled_from(keys)))
+        elif act == "paste":
+            paste_html(mail, data.draw(st.sampled_from(pastes)))
+        else:
+            mail.keyboard.type("語")
+    mail.evaluate(_CHECK)
+    word = "〆切" + str(next(_NUMBERS))
+    was_shown = mail.evaluate(_CARET)
+    mail.keyboard.type(word)
+    assert thrown == []
+    if was_shown is not None:
+        assert word in mail.evaluate(
+            "getSelection().focusNode.parentElement.closest('.mail *').textContent"
+        )
+        assert word in json.dumps(kept_now(mail), ensure_ascii=False)
+
+
+_CHECK = """async () => {
+  const editor = await import("/static/vendor/editor/editor.js");
+  editor.view.state.doc.check();
+  editor.view.focus();
+}"""
+_CARET = """async () => {
+  const editor = await import("/static/vendor/editor/editor.js");
+  const { selection } = editor.view.state;
+  return selection.$cursor ? selection.from : null;
+}"""
 
 
 def test_bad_values_are_refused_with_their_place(studio: Desk, mail: Page) -> None:
