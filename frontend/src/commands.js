@@ -186,6 +186,19 @@ export function toggleQuotation(state, dispatch) {
   return within(state.selection.$from, "quotation") ? lift(state, dispatch) : wrapIn(nodes.quotation)(state, dispatch);
 }
 
+/** Go to the line that says where a quotation is from; it is made where there is none. */
+export function addSource(state, dispatch) {
+  const { $from } = state.selection, depth = within($from, "quotation");
+  if (!depth) return false;
+  if (dispatch) {
+    const { tr } = state, end = $from.end(depth), last = $from.node(depth).lastChild;
+    if (last.type !== nodes.quotation_source) tr.insert(end, nodes.quotation_source.create());
+    const at = last.type === nodes.quotation_source ? end - 1 : end + 1;
+    dispatch(tr.setSelection(TextSelection.create(tr.doc, at)).scrollIntoView());
+  }
+  return true;
+}
+
 /** Make the block that the caret is in another kind of text. */
 export const become = (name, attrs = null) => (state, dispatch, view) => {
   const type = nodes[name];

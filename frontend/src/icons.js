@@ -23,6 +23,7 @@ export const ICONS = {
   note: "M5 5h14v10l-4 4H5zM9 9h6M9 13h4",
 };
 Object.assign(ICONS, {
+  source: "M4 6h16M4 10h10M8 17h4M15 17h5",
   row: "M4 5h16v8H4zM4 9h16M12 15v6M9 18h6",
   noRow: "M4 5h16v8H4zM4 9h16M9 18h6",
   column: "M4 5h9v14H4zM8.5 5v14M18 9v6M15 12h6",

@@ -27,32 +27,43 @@ const chip = (make) => (view) => {
 const atom = (name) => filled(() => nodes[name].create());
 
 /** Each entry: its name in the catalogue, what else people type for it, whether the issue knows it. */
-const ENTRIES = [
-  { name: "paragraph", terms: "text paragraph 本文 ほんぶん 段落 だんらく honbun", act: run(become("paragraph")) },
-  { name: "chapter", terms: "h1 chapter heading 章 しょう みだし shou", act: run((...given) => (isEmptyText(given[0]) ? become("chapter") : addPart("chapter"))(...given)) },
-  { name: "section", terms: "h2 section heading 節 せつ みだし setsu", act: run((...given) => (isEmptyText(given[0]) ? become("section") : addPart("section"))(...given)) },
-  { name: "item", terms: "h3 item news article headline 記事 きじ みだし kiji", act: run((...given) => (isEmptyText(given[0]) ? become("item") : addPart("item"))(...given)) },
-  { name: "heading", terms: "h4 subheading heading 小見出し こみだし komidashi", kind: "heading", act: run(become("heading", { level: 4 })) },
-  { name: "bullets", terms: "list bullets unordered 箇条書き かじょうがき リスト kajou", kind: "list", act: run(toggleList(nodes.bullet_list)) },
-  { name: "numbers", terms: "list numbered ordered 番号 ばんごう リスト bangou", kind: "list", act: run(toggleList(nodes.ordered_list)) },
-  { name: "picture", terms: "picture image photo 画像 がぞう 写真 しゃしん gazou", kind: "picture", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })) },
-  { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
-  { name: "link", terms: "link read more リンク りんく 続きを読む つづき", act: filled(() => nodes.link.create()) },
-  { name: "button", terms: "button call action ボタン ぼたん botan", kind: "button", act: atom("button") },
-  { name: "table", terms: "table grid 表 ひょう テーブル hyou", kind: "table", act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch) },
-  { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
-  { name: "quotation", terms: "quote quotation 引用 いんよう inyou", kind: "quotation", act: run(toggleQuotation) },
-  { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
-  { name: "event", terms: "event date place イベント 催し もよおし 日時 にちじ ibento", kind: "event", act: atom("event") },
-  { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
-  { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
-  { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
-  { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },
-  { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
-  { name: "footnote", terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu", kind: "footnote", act: chip(() => nodes.footnote.create()) },
-  { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
-  { name: "verbatim", terms: "code preformatted verbatim そのまま 整形済み せいけい", kind: "verbatim", act: run(become("verbatim")) },
-];
+const GROUPS = {
+  most: [
+    { name: "picture", terms: "picture image photo 画像 がぞう 写真 しゃしん gazou", kind: "picture", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })) },
+    { name: "button", terms: "button call action ボタン ぼたん botan", kind: "button", act: atom("button") },
+    { name: "table", terms: "table grid 表 ひょう テーブル hyou", kind: "table", act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch) },
+    { name: "heading", terms: "h4 subheading heading 小見出し こみだし komidashi", kind: "heading", act: run(become("heading", { level: 4 })) },
+    { name: "bullets", terms: "list bullets unordered 箇条書き かじょうがき リスト kajou", kind: "list", act: run(toggleList(nodes.bullet_list)) },
+  ],
+  parts: [
+    { name: "item", terms: "h3 item news article headline 記事 きじ みだし kiji", act: run((...given) => (isEmptyText(given[0]) ? become("item") : addPart("item"))(...given)) },
+    { name: "section", terms: "h2 section heading 節 せつ みだし setsu", act: run((...given) => (isEmptyText(given[0]) ? become("section") : addPart("section"))(...given)) },
+    { name: "chapter", terms: "h1 chapter heading 章 しょう みだし shou", act: run((...given) => (isEmptyText(given[0]) ? become("chapter") : addPart("chapter"))(...given)) },
+  ],
+  text: [
+    { name: "paragraph", terms: "text paragraph 本文 ほんぶん 段落 だんらく honbun", act: run(become("paragraph")) },
+    { name: "numbers", terms: "list numbered ordered 番号 ばんごう リスト bangou", kind: "list", act: run(toggleList(nodes.ordered_list)) },
+    { name: "quotation", terms: "quote quotation 引用 いんよう inyou", kind: "quotation", act: run(toggleQuotation) },
+    { name: "link", terms: "link read more リンク りんく 続きを読む つづき", act: filled(() => nodes.link.create()) },
+    { name: "footnote", terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu", kind: "footnote", act: chip(() => nodes.footnote.create()) },
+    { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
+  ],
+  blocks: [
+    { name: "event", terms: "event date place イベント 催し もよおし 日時 にちじ ibento", kind: "event", act: atom("event") },
+    { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
+    { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
+    { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
+    { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
+    { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
+    { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
+    { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },
+  ],
+  more: [
+    { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
+    { name: "verbatim", terms: "code preformatted verbatim そのまま 整形済み せいけい", kind: "verbatim", act: run(become("verbatim")) },
+  ],
+};
+const ENTRIES = Object.entries(GROUPS).flatMap(([group, entries]) => entries.map((entry) => ({ ...entry, group })));
 
 function isEmptyText(state) {
   const { $from } = state.selection;
@@ -114,12 +125,22 @@ class Menu {
   draw(from) {
     const { view } = this;
     if (!this.shown.length) { this.box.replaceChildren(element("p", { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" }, say("noBlock"))); } else {
-      this.box.replaceChildren(...this.shown.map((entry, at) => element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(`hint.${entry.name}`)))));
+      const isWhole = !this.query;
+      this.box.replaceChildren(...this.shown.flatMap((entry, at) => [
+        isWhole && (!at || this.shown[at - 1].group !== entry.group) ? element("div", { class: "slash-group", role: "presentation" }, say(`group.${entry.group}`)) : null,
+        element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(`hint.${entry.name}`))),
+      ]).filter(Boolean));
     }
     this.box.hidden = false;
-    const at = view.coordsAtPos(from), height = this.box.offsetHeight, room = (window.visualViewport || window).height || window.innerHeight;
-    const top = at.bottom + 4 + height < room || at.top < height ? at.bottom + 4 : at.top - height - 4;
-    this.box.style.top = `${Math.max(4, top)}px`;
+    // Where there is more room, below the line or above it, but never over the toolbar.
+    const at = view.coordsAtPos(from), room = (window.visualViewport || window).height || window.innerHeight;
+    const bar = document.getElementById("toolbar").getBoundingClientRect(), ceiling = bar.top < at.top ? Math.max(0, bar.bottom) : 0;
+    const floor = bar.top > at.top ? bar.top : room, below = floor - at.bottom - 8, above = at.top - ceiling - 8;
+    this.box.style.maxHeight = "";
+    const height = this.box.offsetHeight, isBelow = below >= height || below >= above;
+    const shown = Math.min(height, Math.max(isBelow ? below : above, 96));
+    this.box.style.maxHeight = `${shown}px`;
+    this.box.style.top = `${Math.max(4, isBelow ? at.bottom + 4 : at.top - shown - 4)}px`;
     this.box.style.left = `${Math.max(4, Math.min(at.left, window.innerWidth - this.box.offsetWidth - 8))}px`;
     view.dom.setAttribute("aria-controls", "slash");
     view.dom.setAttribute("aria-haspopup", "listbox");

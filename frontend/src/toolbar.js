@@ -2,7 +2,7 @@
 import { toggleMark } from "prosemirror-commands";
 import { redo, undo } from "prosemirror-history";
 import { addColumnAfter, addRowAfter, deleteColumn, deleteRow, deleteTable, isInTable } from "prosemirror-tables";
-import { align, become, isIn, toggleList, toggleQuotation } from "./commands.js";
+import { addSource, align, become, isIn, toggleList, toggleQuotation } from "./commands.js";
 import { openLink, rangeOfLink } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { duplicate, move, remove } from "./outline.js";
@@ -64,13 +64,8 @@ export function fillToolbar(bar, view, { choosePicture }) {
       button("bullets", act(toggleList(nodes.bullet_list)), { keys: "Ctrl+Shift+8", on: (state) => isIn(state, "bullet_list") }),
       button("numbers", act(toggleList(nodes.ordered_list)), { keys: "Ctrl+Shift+7", on: (state) => isIn(state, "ordered_list") }),
       button("quotation", act(toggleQuotation), { keys: "Ctrl+Shift+9", on: (state) => isIn(state, "quotation") }),
+      button("source", act(addSource), { only: (state) => isIn(state, "quotation") && !isIn(state, "quotation_source") }),
       button("picture", choosePicture),
-    ),
-    group(
-      button("row", act(addRowAfter), { only: inTable }), button("noRow", act(deleteRow), { only: inTable }),
-      button("column", act(addColumnAfter), { only: inTable }), button("noColumn", act(deleteColumn), { only: inTable }),
-      button("left", act(align("left")), { only: inTable }), button("center", act(align("center")), { only: inTable }), button("right", act(align("right")), { only: inTable }),
-      button("noTable", act(deleteTable), { only: inTable }),
     ),
     group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
@@ -79,6 +74,12 @@ export function fillToolbar(bar, view, { choosePicture }) {
     group(
       button("undo", act(undo), { keys: "Ctrl+Z", can: (state) => undo(state) }),
       button("redo", act(redo), { keys: "Ctrl+Shift+Z", can: (state) => redo(state) }),
+    ),
+    element("span", { class: "tool-group hanging", role: "group" },
+      button("row", act(addRowAfter), { only: inTable }), button("noRow", act(deleteRow), { only: inTable }),
+      button("column", act(addColumnAfter), { only: inTable }), button("noColumn", act(deleteColumn), { only: inTable }),
+      button("left", act(align("left")), { only: inTable }), button("center", act(align("center")), { only: inTable }), button("right", act(align("right")), { only: inTable }),
+      button("noTable", act(deleteTable), { only: inTable }),
     ),
   );
   roving(bar);
