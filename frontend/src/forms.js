@@ -1,6 +1,8 @@
 /** Forms of what stands in the document: each changes the node that it was opened for. */
+import { Fragment } from "prosemirror-model";
 import { NodeSelection, TextSelection } from "prosemirror-state";
 import { ask } from "./dialogs.js";
+import { readRuns, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
 import { desk, say } from "./page.js";
 import { schema } from "./schema.js";
@@ -61,6 +63,19 @@ function generic(node) {
 const plainText = (runs) => runs.map((run) => run.text || (run.kind === "break" ? "\n" : plainText(run.content || []))).join("");
 const asRuns = (text) => text.split("\n").flatMap((line, at) => [...(at ? [{ kind: "break" }] : []), ...(line ? [{ kind: "text", text: line }] : [])]);
 
+/** A note with its words changed; what stays of it before and behind keeps its marks and links. */
+function reworded(content, text) {
+  const held = schema.nodes.paragraph.create(null, readRuns(schema, content)), before = held.textContent;
+  if (held.content.size !== before.length) return asRuns(text);
+  let start = 0, end = 0;
+  while (start < Math.min(before.length, text.length) && before[start] === text[start]) start += 1;
+  while (end < Math.min(before.length, text.length) - start && before[before.length - 1 - end] === text[text.length - 1 - end]) end += 1;
+  const middle = schema.nodes.paragraph.create(null, readRuns(schema, asRuns(text.slice(start, text.length - end))));
+  const marks = start ? held.nodeAt(start - 1).marks.filter((mark) => mark.type.spec.inclusive !== false || mark.isInSet(end ? held.nodeAt(before.length - end).marks : [])) : [];
+  const changed = middle.children.map((node) => node.mark(marks));
+  return writeRuns(held.content.cut(0, start).append(Fragment.fromArray(changed)).append(held.content.cut(before.length - end)));
+}
+
 /** @type {Record<string, any>} */
 const FORMS = {
   link: {
@@ -79,7 +94,7 @@ const FORMS = {
     title: "kind.footnote",
     fields: () => [{ name: "text", word: "noteWords", type: "text-area", required: true }],
     values: (node) => ({ text: plainText(node.attrs.content) }),
-    apply: (tr, pos, node, { text }) => (text === plainText(node.attrs.content) ? tr : tr.setNodeMarkup(pos, null, { content: asRuns(text) })),
+    apply: (tr, pos, node, { text }) => (text === plainText(node.attrs.content) ? tr : tr.setNodeMarkup(pos, null, { content: reworded(node.attrs.content, text) })),
   },
   remark: {
     title: "kind.comment",

@@ -415,6 +415,8 @@ def test_text_goes_on_below_a_block_that_was_put_in(mail: Page, name: str) -> No
             is_time = field.get_attribute("type") == "datetime-local"
             field.fill("2026-12-12T14:00" if is_time else "example.jp/a")
         dialog.get_by_role("button", name="Insert").click()
+    if name == "ibento":
+        expect(mail.locator(".block-card")).to_contain_text("2026年12月12日 14:00")
     mail.keyboard.type("続き")
 
     value = kept_now(mail)
@@ -550,6 +552,54 @@ def test_a_slash_composed_with_letters_opens_the_list(mail: Page) -> None:
     mail.keyboard.type("日時")
     assert kept_now(mail)["chapters"][1]["items"][0]["body"][1]["kind"] == "table"
     session.detach()
+
+
+def test_a_footnote_keeps_its_link_when_a_word_of_it_changes(mail: Page) -> None:
+    write_in(mail, "雨でも開きます。")
+    note: dict[str, Any] = {
+        "kind": "footnote",
+        "content": [
+            {"kind": "text", "text": "詳しくは"},
+            {
+                "kind": "anchor",
+                "url": "https://example.jp",
+                "content": [{"kind": "text", "text": "案内"}],
+            },
+            {"kind": "text", "text": "へ。"},
+        ],
+    }
+    mail.evaluate(
+        """async (note) => {
+          const { view } = await import("/static/vendor/editor/editor.js");
+          view.dispatch(view.state.tr.insert(view.state.selection.from,
+            view.state.schema.nodes.footnote.create({ content: note.content })));
+        }""",
+        note,
+    )
+    mail.locator(".mail .footnote button").click()
+    mail.get_by_role("dialog").get_by_role("textbox").fill("詳しくは案内と市報へ。")
+    mail.get_by_role("button", name="Apply").click()
+    runs = kept_now(mail)["chapters"][1]["items"][0]["body"][0]["content"][-1]["content"]
+    assert runs[1] == note["content"][1]
+    assert runs[2]["text"] == "と市報へ。"
+
+
+def test_a_table_grows_by_tab_and_is_left_by_enter(mail: Page) -> None:
+    write_in(mail, "雨でも開きます。")
+    paste_html(mail, _TABLE)
+    mail.locator(".mail td").last.click()
+    mail.keyboard.press("End")
+    mail.keyboard.press("Tab")
+    mail.keyboard.type("二日")
+    mail.keyboard.press("Shift+Enter")
+    mail.keyboard.type("三日")
+    mail.keyboard.press("Enter")
+    mail.keyboard.type("続き")
+
+    body = kept_now(mail)["chapters"][1]["items"][0]["body"]
+    assert len(body[1]["rows"]) == 2, body
+    assert [run.get("text") for run in body[1]["rows"][1][0]] == ["二日", None, "三日"]
+    assert body[2] == _paragraph("続き")
 
 
 def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
