@@ -68,7 +68,11 @@ function blank() {
 
 /* Views */
 const tabs = [...document.querySelectorAll("[data-view]")];
-async function open(name) {
+/* One change of view after the other, so that the one asked for last is shown. */
+let changing = Promise.resolve(true);
+const inOrder = (act) => { changing = changing.then(act).catch(() => false); return changing; };
+const open = (name) => inOrder(() => openNow(name));
+async function openNow(name) {
   if (name === shown) return true;
   if ((name === "mail" || name === "markdown") && name !== holder && !(await hand(name))) return false;
   if (name === "markdown") await markdown.open();
@@ -84,8 +88,10 @@ async function open(name) {
 }
 /** Hand the value from one view to the other; the server reads the one and writes the other. */
 async function hand(name) {
-  const wasTyped = saving.isTyped();
+  const before = source.version(), wasTyped = saving.isTyped();
   const answer = await post("/value", new URLSearchParams(source.fields())).catch(() => null);
+  // What was typed meanwhile goes along.
+  if (answer && source.version() !== before) return hand(name);
   if (!answer) { byId("state").textContent = say("offline"); return false; }
   const told = await answer.json();
   if (!answer.ok) { tell(told); return false; }
@@ -150,7 +156,7 @@ const setField = (name, value) => {
 document.addEventListener("input", async (event) => {
   const input = event.target;
   if (!(input instanceof HTMLElement) || !input.dataset.issueField || event.isComposing) return;
-  if (holder !== "mail" && !(await hand("mail"))) return;
+  if (!(await inOrder(() => holder === "mail" || hand("mail")))) return;
   setField(input.dataset.issueField, input.value);
 });
 document.addEventListener("compositionend", (event) => {

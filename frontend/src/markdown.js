@@ -7,11 +7,11 @@ export function openMarkdown(changed) {
   let editor = null;
   box.addEventListener("input", () => { if (!editor) changed(); });
   return {
-    /** Fetch the editor, which is as large as all else. */
+    /** Fetch the editor, which is as large as all else; without it the page's own box is there. */
     async open() {
       if (editor) return;
-      const { editMarkdown } = await import("./markdown_editor.js");
-      editor = editor || editMarkdown(box, changed);
+      const loaded = await import("./markdown_editor.js").catch(() => null);
+      if (loaded) editor = loaded.editMarkdown(box, changed);
     },
     text: () => box.value,
     set(text) {

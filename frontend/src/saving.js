@@ -76,7 +76,10 @@ export function keepSaved(source) {
     /** Save and mend a finding; the issue as it is then comes back. */
     mend: (fix) => save({ fix }),
     /** Take what is shown for what is saved. */
-    settle() { saved = source.version(); },
+    settle() {
+      saved = source.version();
+      if (state.textContent === say("notSaved")) state.textContent = say("saved");
+    },
     isTyped, save,
   };
 }
