@@ -587,8 +587,7 @@ def test_a_footnote_keeps_its_link_when_a_word_of_it_changes(mail: Page) -> None
 def test_a_table_grows_by_tab_and_is_left_by_enter(mail: Page) -> None:
     write_in(mail, "雨でも開きます。")
     paste_html(mail, _TABLE)
-    mail.locator(".mail td").last.click()
-    mail.keyboard.press("End")
+    write_in(mail, "一日")
     mail.keyboard.press("Tab")
     mail.keyboard.type("二日")
     mail.keyboard.press("Shift+Enter")
@@ -605,8 +604,7 @@ def test_a_table_grows_by_tab_and_is_left_by_enter(mail: Page) -> None:
 def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
     write_in(mail, "雨でも開きます。")
     paste_html(mail, _TABLE)
-    mail.locator(".mail td").last.click()
-    mail.keyboard.press("End")
+    write_in(mail, "一日")
     mail.keyboard.press("Shift+Enter")
     mail.keyboard.type("二日")
     mail.keyboard.press("Enter")
@@ -629,7 +627,6 @@ def test_no_order_of_keys_and_pastes_breaks_the_mail(mail: Page, data: st.DataOb
     keys = (
         "Enter",
         "Control+Enter",
-        "Tab",
         "Escape",
         "ArrowDown",
         "ArrowUp",
@@ -641,6 +638,7 @@ def test_no_order_of_keys_and_pastes_breaks_the_mail(mail: Page, data: st.DataOb
     thrown: list[str] = []
     mail.on("pageerror", lambda error: thrown.append(str(error)))
     for _ in range(data.draw(st.integers(4, 10))):
+        mail.evaluate(_CHECK)
         act = data.draw(st.sampled_from(["click", "key", "key", "paste", "paste", "type"]))
         if act == "click":
             place = mail.locator(f".mail {data.draw(shown)}")
