@@ -325,7 +325,9 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_starts_again() -> None
             env=os.environ | {"NO_COLOR": "1", "COLUMNS": "60"},
         )
     try:
-        await_condition(lambda: "Running until Ctrl-C" in said(), seconds=200, what="the demo")
+        await_condition(
+            lambda: "Running until you press Ctrl-C" in _flat(said()), seconds=200, what="the demo"
+        )
         second = _run("demo", "--once", "--json", "--fresh")
         assert second.returncode == 7
         assert "A demo is already running here" in second.stderr
