@@ -480,7 +480,8 @@ def test_a_confirmation_that_leads_elsewhere_is_not_followed(board: Switchboard)
 
 
 def test_a_call_beyond_the_bound_is_refused_unread(board: Switchboard) -> None:
-    head = _head("brevo", length=12 * 1024 * 1024 + 1)
+    _, secret = BY_NAME["brevo"].sign(b"", timedelta())
+    head = _head("brevo", length=12 * 1024 * 1024 + 1, **secret)
     assert _answer_to(board, head).startswith(b"HTTP/1.1 413")
 
 
@@ -511,10 +512,10 @@ def test_a_body_of_no_announced_length_is_read_to_its_bound(board: Switchboard) 
     assert sent < 10_000_000
 
 
-def _head(name: str, *, length: int) -> bytes:
-    return (
-        f"POST /webhooks/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
-    ).encode()
+def _head(name: str, *, length: int, **more: str) -> bytes:
+    fields = {"Host": "127.0.0.1", "Content-Length": str(length)} | more
+    lines = [f"POST /webhooks/{name} HTTP/1.1", *(f"{key}: {fields[key]}" for key in fields)]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def _connect(board: Switchboard, head: bytes) -> socket.socket:

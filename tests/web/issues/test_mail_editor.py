@@ -86,7 +86,8 @@ def page(studio: Desk, browser: Browser) -> Page:
 @pytest.fixture
 def mail(studio: Desk, page: Page) -> Page:
     """A page where the text of these tests can be written in."""
-    studio.start(page, TEXT, view="mail")
+    with page.expect_response("**/findings"):
+        studio.start(page, TEXT, view="mail")
     expect(page.locator(".mail .item").first).to_be_visible()
     return page
 
@@ -108,6 +109,8 @@ def write_in(page: Page, words: str) -> None:
         if line.evaluate("line => line.contains(getSelection().anchorNode)"):
             break
     page.keyboard.press("End")
+    # The editor learns where the caret is by an event that comes before the next frame.
+    page.evaluate("() => new Promise(requestAnimationFrame)")
 
 
 def lines(page: Page) -> list[str]:
