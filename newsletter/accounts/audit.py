@@ -54,6 +54,7 @@ class Action(StrEnum):
     ISSUE_CREATE = "issue.create"
     ISSUE_DELETE = "issue.delete"
     ISSUE_DUPLICATE = "issue.duplicate"
+    ISSUE_FILE = "issue.file"
     ISSUE_IMPORT = "issue.import"
     ISSUE_OPEN = "issue.open"
     ISSUE_PICTURE = "issue.picture"

@@ -338,19 +338,26 @@ def bring_file(
         Path, typer.Argument(help="PDF, Word, Excel, PowerPoint or CSV, at most 10 MB.")
     ],
     newsletter: NewsletterName = None,
+    as_: As = None,
     json: Json = False,
 ) -> None:
     """Add a file, and print the Markdown that offers it in an issue."""
+    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
+    from newsletter.database.engine import reading, transaction
     from newsletter.issues.markdown_writer import blocks_to_markdown
-    from newsletter.issues.stored_files import file_block, keep_file, read_upload
+    from newsletter.issues.stored_files import file_block, read_upload
+    from newsletter.newsletters.issue_actions import add_file
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
     upload = read_upload(_octets_of(file), name=file.name)
-    with transaction(open_database(settings)) as session:
-        path = keep_file(session, find_newsletter(session, newsletter).id, upload)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        path = add_file(session, actor, newsletter_id, upload)
     block = file_block(upload, f"{settings.public_url}{path}")
     markdown = blocks_to_markdown((block,))
     if json:

@@ -17,6 +17,7 @@ from newsletter.issues.import_report import report_on
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.patterns import Pattern
 from newsletter.issues.sources import ReadIssue
+from newsletter.issues.stored_files import Upload, keep_file
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
@@ -82,6 +83,20 @@ def add_picture(
         object=path,
         newsletter_id=newsletter_id,
         details={"alt": alt.strip()[:200]},
+    )
+    return path
+
+
+def add_file(session: Session, actor: Actor, newsletter_id: int, upload: Upload) -> str:
+    """Keep a file for a newsletter's issues; return the path that serves it to everybody."""
+    path = keep_file(session, newsletter_id, upload)
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_FILE,
+        object=path,
+        newsletter_id=newsletter_id,
+        details={"name": upload.name[:200]},
     )
     return path
 

@@ -37,15 +37,15 @@ from newsletter.web.hosts import Hosts
 from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import desk_router
-from newsletter.web.issues.files import files_router, uploads_router
+from newsletter.web.issues.files import files_router
 from newsletter.web.issues.history import past_router
 from newsletter.web.issues.images import images_router
 from newsletter.web.issues.issue_list import shelf_router
 from newsletter.web.issues.links import links_router
-from newsletter.web.issues.pictures import pictures_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
+from newsletter.web.issues.uploads import uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.archive import archive_router
@@ -220,7 +220,6 @@ def _include_writing(
     app.include_router(deciding_router(sending, drafts, pseudonyms))
     app.include_router(desk_router(engine, drafts))
     app.include_router(viewing_router(engine, drafts))
-    app.include_router(pictures_router(engine, workspace.settings, drafts))
     app.include_router(uploads_router(engine, workspace.settings, drafts))
     app.include_router(files_router(engine))
     app.include_router(past_router(engine, pages, drafts))

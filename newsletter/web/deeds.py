@@ -39,6 +39,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.ISSUE_CREATE: msg("Issue created"),
     Action.ISSUE_DELETE: msg("Draft deleted"),
     Action.ISSUE_DUPLICATE: msg("Issue duplicated"),
+    Action.ISSUE_FILE: msg("File added"),
     Action.ISSUE_IMPORT: msg("Issue imported"),
     Action.ISSUE_OPEN: msg("Draft opened by the rhythm"),
     Action.ISSUE_PICTURE: msg("Picture added"),

@@ -15,7 +15,7 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, ExitCode
 from newsletter.issues.markdown import read_markdown
-from newsletter.issues.model import Picture
+from newsletter.issues.model import File, Picture
 from newsletter.services import connect
 from newsletter.settings import Settings
 
@@ -87,6 +87,18 @@ def test_a_picture_becomes_markdown_that_reads_back() -> None:
     (_text, picture) = issue.chapters[0].items[0].body
     assert isinstance(picture, Picture)
     assert picture.alt == "図 [1]"
+
+
+def test_a_file_becomes_markdown_that_reads_back() -> None:
+    Path("要項.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
+
+    brought = _run("issue", "file", "要項.pdf")
+
+    assert _audited("issue.file") == [{"name": "要項.pdf"}]
+    issue, _template = read_markdown(_HEAD + brought.stdout, source="printed")
+    (_text, file) = issue.chapters[0].items[0].body
+    assert isinstance(file, File)
+    assert file.name == "要項"
 
 
 def test_what_is_found_is_printed_as_it_was_typed() -> None:

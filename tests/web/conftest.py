@@ -8,18 +8,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, invite
 from newsletter.accounts.roles import Grant
-from newsletter.database.engine import transaction
+from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.tokens import TokenSigner
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
+from tests.web.issues.desk import Desk
 
 PASSWORD = "four words, quite long"
 SignIn = Callable[[str, Role], httpx.Client]
@@ -46,6 +48,24 @@ def site(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[str]:
         mail_transports="smtp://mail.example.jp:587",
     ) as url:
         yield url
+
+
+@pytest.fixture
+def desk(_servers: None, sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+    engine = open_engine(sqlite_url)
+    set_stage(engine)
+    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+        yield Desk(engine=engine, url=url)
+    engine.dispose()
+
+
+@pytest.fixture
+def page(desk: Desk, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="en")
+    opened = context.new_page()
+    desk.sign_in(opened)
+    yield opened
+    context.close()
 
 
 def add_account(engine: Engine, address: str, role: Role) -> None:
