@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir, extract_python
 from babel.messages.pofile import read_po, write_po
 
 from newsletter.cli.main import app
@@ -20,15 +22,15 @@ from newsletter.i18n.language import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 _METHODS = [
-    ("newsletter/**.py", "python"),
-    ("subscribers/**.py", "python"),
+    ("newsletter/**.py", "newsletter.cli.catalogues:words_of_module"),
+    ("subscribers/**.py", "newsletter.cli.catalogues:words_of_module"),
     ("newsletter/rendering/client_features.toml", "newsletter.cli.catalogues:remedies_of"),
-    ("workers/**.py", "python"),
+    ("workers/**.py", "newsletter.cli.catalogues:words_of_module"),
     ("templates/**.html", "jinja2"),
     ("templates/**.j2", "jinja2"),
 ]
 _OPTIONS = {"templates/**": {"trim_blocks": "true", "silent": "false"}}
-_KEYWORDS = DEFAULT_KEYWORDS | {"msg": None, "pmsg": ((1, "c"), 2), "nmsg": (1, 2)}
+KEYWORDS = DEFAULT_KEYWORDS | {"msg": None, "pmsg": ((1, "c"), 2), "nmsg": (1, 2)}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -41,13 +43,41 @@ def words_in_source() -> Catalog:
             ROOT / folder,
             [(pattern.removeprefix(f"{folder}/"), method) for pattern, method in _METHODS],
             {"**": _OPTIONS["templates/**"]},
-            keywords=_KEYWORDS,
+            keywords=KEYWORDS,
             directory_filter=lambda path: not Path(path).name.startswith("."),
         ):
             found.add(words, locations=[(f"{folder}/{Path(name).as_posix()}", 0)], context=context)
     for words in help_texts(app):
         found.add(words, locations=[("newsletter/cli", 0)])
     return found
+
+
+def words_of_module(
+    file: IO[bytes],
+    keywords: Mapping[str, Any],
+    tags: Collection[str],
+    options: Any,  # noqa: ANN401 - Babel's own, handed on
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the words of a module, those within f-strings too, as Babel asks an extractor to.
+
+    Before Python 3.12 an f-string is one token, in which Babel sees no calls.
+    """
+    source = file.read()
+    yield from extract_python(BytesIO(source), keywords, tags, options)
+    strings = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr))
+    for call in (inner for string in strings for inner in ast.walk(string)):
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id in keywords
+        ):
+            texts = [
+                each.value
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                else None
+                for each in call.args
+            ]
+            yield call.lineno, call.func.id, tuple(texts), []
 
 
 def remedies_of(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from markupsafe import Markup
 
-from newsletter.cli.catalogues import problems, update
+from newsletter.cli.catalogues import KEYWORDS, problems, update, words_of_module
 from newsletter.errors import SignInError
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
@@ -41,6 +42,15 @@ def test_a_word_without_translation_an_unsure_one_and_one_with_another_gap_are_n
         "other placeholders than in English",
         "unused, run make words",
     ]
+
+
+def test_words_within_formatted_strings_are_words_too() -> None:
+    source = BytesIO(
+        b"""print(f"[b]{_('ready')}[/] {name}: {ngettext('{count} row', '{count} rows', n)}")"""
+    )
+    found = [(name, words) for _, name, words, _ in words_of_module(source, KEYWORDS, (), {})]
+    assert ("_", ("ready",)) in found
+    assert ("ngettext", ("{count} row", "{count} rows", None)) in found
 
 
 def test_bringing_a_catalogue_up_to_date_keeps_what_is_translated(tmp_path: Path) -> None:

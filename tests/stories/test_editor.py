@@ -155,6 +155,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     frame = approver.frame_locator("iframe.sent-mail")
     expect(frame.get_by_text("地域デジタル化の動き").first).to_be_visible()
     expect(approver.get_by_text("60", exact=False).first).to_be_visible()
+    expect(approver.get_by_text("Or click the part in the mail.")).to_be_visible()
     frame.get_by_text("地域デジタル化の動き").last.click()
     expect(approver.get_by_label("Comment on")).not_to_have_value("")
     approver.get_by_label("Comment", exact=True).fill("見出しを短くしませんか。")

@@ -60,6 +60,7 @@ const listen = () => {
     words.focus({ preventScroll: true });
     document.getElementById("comment-form").scrollIntoView({ block: "nearest" });
   });
+  document.getElementById("comment-anchor-hint").hidden = false;
 };
 if (frame.contentDocument && frame.contentDocument.readyState === "complete") listen();
 frame.addEventListener("load", listen);

@@ -256,6 +256,7 @@ date: 2026-12-01
     page = context.new_page()
     page.goto(f"{url}{send}/review")
     mail, about = page.frame_locator("iframe.sent-mail"), page.get_by_label("Comment on")
+    expect(page.get_by_text("Or click the part in the mail.")).to_be_visible()
     mail.get_by_text("二つ目の段落です。").click()
     expect(about).to_have_value("c1-i1-b2")
     mail.get_by_text("はじめの段落です。").click()
