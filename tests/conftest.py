@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import shutil
 import sys
@@ -34,6 +35,16 @@ IN_CI = bool(os.environ.get("CI"))
 # that it imports, which takes longer than most of them do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Terminals send along a language that may not be installed here; PostgreSQL and Valkey then end.
+_at_start = locale.setlocale(locale.LC_ALL)
+try:
+    locale.setlocale(locale.LC_ALL, "")
+except locale.Error:
+    os.environ["LC_ALL"] = "C.UTF-8"
+    locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+else:
+    locale.setlocale(locale.LC_ALL, _at_start)
 
 
 def missing(what: str) -> NoReturn:

@@ -127,6 +127,8 @@ class Supervisor:
         settings.write_text(
             f"port {port}\nbind 127.0.0.1\nrequirepass {parts.password}\n"
             'save ""\nappendonly no\nmaxmemory-policy noeviction\n'
+            # It ends where the terminal's LANG is a language that this machine does not have.
+            "locale-collate C\n"
             f'dir "{self.folder.resolve()}"\n',
             encoding="utf-8",
         )
