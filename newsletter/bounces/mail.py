@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
 
+from newsletter.issues.encodings import usual_japanese
+
 #: A report and the start of what it returns fit in; the rest of a returned message says nothing.
 MAIL_OCTETS = 262_144
 _PARTS = 40
@@ -302,18 +304,20 @@ def _decode(octets: bytes, charset: str) -> str:
     name = charset.strip("'\" ").lower()
     if b"\x1b$" in octets or b"\x1b(J" in octets:
         return octets.decode("iso2022_jp_3", "replace")
-    others = ("cp932", "euc_jp") if name in _JAPANESE else ()
-    for candidate in (_CHARSETS.get(name, name), "utf-8", *others):
+    for candidate in (_CHARSETS.get(name, name), "utf-8"):
         if not candidate or candidate in {"us-ascii", "ascii"}:
             continue
         codec = _text_codec(candidate)
         if not codec:
             continue
         try:
-            return octets.decode(codec)
+            text = octets.decode(codec)
         except ValueError:
             continue
-    return octets.decode("cp1252", "replace")
+        if name in _JAPANESE and codec != "utf-8":
+            return usual_japanese(octets) or text  # each reads most of the other's octets
+        return text
+    return usual_japanese(octets) or octets.decode("cp1252", "replace")
 
 
 @lru_cache(maxsize=256)  # names come from strangers: the few real ones are asked again and again

@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from newsletter.bounces.addresses import LOCAL
 from newsletter.bounces.model import Reason
 
 #: Details of three digits are a provider's own (Exchange Online 5.4.300, 5.7.509 …), by subject.
 _PROVIDER_DETAIL = 100
-_ADDRESS = r"[<\"']?([^\s@<>\"()\[\],;:]{1,100}@[\w.-]{1,200}\w)"
+_ADDRESS = rf"[<\"']?({LOCAL}@[\w.-]{{1,200}}\w)"
 
 
 class _Table(BaseModel):

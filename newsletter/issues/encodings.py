@@ -34,6 +34,7 @@ _IBM = (
 _IBM_FIRST = 82 * 94 + 82
 _HALF_KANA = range(0xFF61, 0xFFA0)
 _HALF_KANA_ALONE = 0.51
+_DAILY_KANJI = 0.5
 _KANA_AND_SIGNS = range(0x3001, 0x30FF)
 #: Rows of JIS X 0208 whose kanji are in daily use.
 _COMMON_ROWS = range(0xB0, 0xD0)
@@ -215,6 +216,28 @@ def _ibm_character(octets: bytes) -> str:
     return _IBM[number]
 
 
+def usual_japanese(data: bytes) -> str:
+    """Return what octets say in EUC-JP or Shift_JIS, if it is kana and kanji of daily use.
+
+    For text without a line that tells its encoding, where other languages are as likely. Half-width
+    kana count for nothing: each is one octet, and accented letters of Latin-1 read as them.
+
+    Returns:
+        The likelier of both readings; nothing where neither is usual.
+    """
+    readings: list[tuple[float, str]] = []
+    for encoding in (_EUC, _SHIFT_JIS):
+        try:
+            text = decode_as(data, encoding)
+        except UnicodeDecodeError:
+            continue
+        foreign = [char for char in text if not char.isascii()]
+        wide = [char for char in foreign if ord(char) not in _HALF_KANA]
+        if len(wide) * 2 > len(foreign) and (score := _likelihood("".join(wide))) >= _DAILY_KANJI:
+            readings.append((score, text))
+    return max(readings, default=(0.0, ""))[1]
+
+
 def _likelihood(text: str) -> float:
     """Return how much of a text is what Japanese is written with: a wrong reading has rare kanji.
 
@@ -234,4 +257,6 @@ def _usual(character: str) -> float:
     if code in _HALF_KANA:
         return 0.5
     octets = character.encode(_EUC, "ignore")
-    return 0.5 if len(octets) == len("甲".encode(_EUC)) and octets[0] in _COMMON_ROWS else 0.0
+    return (
+        _DAILY_KANJI if len(octets) == len("甲".encode(_EUC)) and octets[0] in _COMMON_ROWS else 0.0
+    )

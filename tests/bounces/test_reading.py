@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.bounces.addresses import Parties, find_addresses
+from newsletter.bounces.mail import open_mail
 from newsletter.bounces.model import Reason, Report, ReportKind
 from newsletter.bounces.reading import read_report
 from newsletter.message.verp import return_path
@@ -433,3 +435,47 @@ class TestCharacters:
     def test_odd_addresses_are_taken_as_they_are(self, address: str) -> None:
         report = read_report(notification(recipient(address=address, status="5.1.1")))
         assert report.recipients[0].address == address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("宛先：kimura@town.example.jp", "kimura@town.example.jp"),
+        ("「kimura@town.example.jp」", "kimura@town.example.jp"),
+        ("次の宛先kimura@town.example.jpへの配信", "kimura@town.example.jp"),
+        ("收件人wang@firm.example.cn不存在", "wang@firm.example.cn"),
+        ("받는사람kim@gu.example.kr에게", "kim@gu.example.kr"),
+        ("<用户2@例え.jp>", "用户2@例え.jp"),
+        ("müller@example.de", "müller@example.de"),
+    ],
+)
+def test_words_without_a_blank_between_are_no_part_of_an_address(text: str, address: str) -> None:
+    assert find_addresses(text) == (address,)
+    about = Parties(recipient=address, ours=frozenset({"news@city.example.com"}))
+    assert about.mark(text) == text.replace(address, "@")
+
+
+_SAID = """下記の宛先へ配信できませんでした。
+
+<kimura@town.example.jp>
+該当するアドレスは存在しません。
+"""
+
+
+@pytest.mark.parametrize("written", ["euc_jp", "cp932", "iso2022_jp", "utf-8"])
+@pytest.mark.parametrize("declared", ["", "us-ascii", "euc-jp", "shift_jis", "iso-2022-jp"])
+def test_japanese_is_read_whatever_encoding_is_declared(written: str, declared: str) -> None:
+    head = f"From: postmaster@town.example.jp\nTo: {OURS}\nSubject: failure notice\n"
+    kind = f"Content-Type: text/plain; charset={declared}\n" if declared else ""
+    report = read_report(f"{head}{kind}\n".encode() + _SAID.encode(written), envelope_to=OURS)
+    assert report is not None
+    assert [(one.address, one.reason) for one in report.recipients] == [
+        ("kimura@town.example.jp", Reason.USER_UNKNOWN)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["Échec de la remise à cet élève", "größe übrig", "não foi possível", "está lleno"]
+)
+def test_western_words_without_a_charset_are_not_taken_for_japanese(text: str) -> None:
+    assert open_mail(b"Subject: x\n\n" + text.encode("cp1252")).words == text
