@@ -87,7 +87,8 @@ class Standing:
             that is sent at once is not scheduled.
         stage: The last one reached.
         errors: How many of preflight's findings forbid sending.
-        begun: Whether those are only of what is not written yet.
+        warnings: How many do not, and should be looked at first.
+        begun: Whether the errors are only of what is not written yet.
         digest: Of the content that is judged; empty where there is no mail of it.
         approval: Of exactly this content, asked for or given.
         returned: What was sent back last and still has to be answered.
@@ -100,6 +101,7 @@ class Standing:
     stages: tuple[Stage, ...]
     stage: Stage
     errors: int
+    warnings: int
     begun: bool
     digest: str
     approval: Approval | None
@@ -153,6 +155,7 @@ def standing_of(
         stages=_stages(newsletter, mailing, stage),
         stage=stage,
         errors=len(faults),
+        warnings=len(preflight.of(Severity.WARNING)) if preflight else 0,
         begun=begun,
         digest=digest,
         approval=approval,

@@ -27,7 +27,7 @@ ENTRIES = (
     Entry(path="/newsletters", name=pmsg("menu", "Issues"), permission=Permission.WRITE),
     Entry(path="/mailings", name=msg("Mailings"), permission=Permission.SEE_MAILINGS),
     Entry(path="/subscribers", name=msg("Subscribers"), permission=Permission.SEE_SUBSCRIBERS),
-    Entry(path="/bounces", name=msg("Bounces and complaints"), permission=Permission.SEE_BOUNCES),
+    Entry(path="/bounces", name=pmsg("menu", "Bounces"), permission=Permission.SEE_BOUNCES),
     Entry(path="/operate", name=msg("Operations"), permission=Permission.OPERATE),
     Entry(path="/accounts", name=pmsg("accounts", "People"), permission=Permission.ADMINISTER),
     Entry(path="/audit", name=msg("Audit log"), permission=Permission.ADMINISTER),

@@ -122,6 +122,11 @@ def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: 
     page.wait_for_url(re.compile(r"/issues/\d+/send"))
 
 
+def test_what_should_be_looked_at_is_said_where_sending_begins(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN + "\n![](https://www.example.jp/a.png)\n")
+    expect(page.locator("#next-words")).to_contain_text("It can be sent. The checks found 1 thing")
+
+
 def test_it_works_without_scripts(desk: Desk, browser: Browser) -> None:
     context = browser.new_context(locale="en", java_script_enabled=False)
     page = context.new_page()

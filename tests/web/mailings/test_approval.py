@@ -179,7 +179,7 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     approver = sign_in("approver@example.jp", Role.APPROVER)
     text = f"/newsletters/digest/drafts/{draft}"
     page = editor.get(f"{text}/blocks")
-    assert "The checks passed. A second person has to approve it." in page.text
+    assert "A second person has to approve it." in page.text
     plan = {"when": "later", "hour": "2999-12-01T08:00", "segment": 'domain = "example.jp"'}
     asked = editor.post(f"{text}/approval", data=fields_of(page.text) | plan)
     assert asked.url.path.startswith(text)
