@@ -17,6 +17,10 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
     r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d"
 )
+#: What is never unsuitable, as nearly all texts are: most need no closer look.
+ORDINARY = re.compile(
+    "[\\t\\n\\x20-\\x7e\u3000-\u3002\u3008-\u3011\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uff01-\uff5e]*"
+)
 _DAMAGED = re.compile(r"\ufffd+")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _HALF_KANA = re.compile(r"[\uff66-\uff9f]+")
@@ -35,6 +39,8 @@ class CharacterFault:
 
 def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
     """Return what is unsuitable in a text, one entry a kind."""
+    if ORDINARY.fullmatch(text):
+        return ()
     found = [
         _normalisable(text),
         _seen(

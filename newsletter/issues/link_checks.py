@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ from newsletter.issues.walking import rewrite_issue, walk_parts, walk_pictures, 
 
 #: What follows a URL in running Japanese text and is copied along with it.
 _TRAILING = ",.>\u3001\u3002\uff0c\uff0e\u300d\u300f\uff09\u3011\u3009\u300b"
+#: Characters of a host at most (RFC 1035).
+_LONGEST_HOST = 253
 _LABEL_CHARACTERS = re.compile(r"[a-z0-9-]{1,63}")
 #: Schemes of addresses that are no web pages.
 _NOT_JUDGED = frozenset({"mailto", "tel"})
@@ -69,15 +71,20 @@ def _host_fault(url: str, host: str) -> UrlFault | None:
         return None if address.is_global else _unreachable(url)
     if host.endswith(_LOCAL_NAMES):
         return _unreachable(url)
+    if len(host) > _LONGEST_HOST or not _is_domain(host):
+        return _malformed(url, msg("its host is no domain name"))
+    return None
+
+
+@lru_cache(maxsize=2048)
+def _is_domain(host: str) -> bool:
+    """Whether a host may be a domain's name; kept, as issues link to few hosts, and often."""
     try:
         ascii_host = idna.encode(host, uts46=True).decode("ascii") if host else ""
     except idna.IDNAError:
         ascii_host = host if host.isascii() else ""
     labels = ascii_host.lower().rstrip(".").split(".")
-    well_formed = len(labels) > 1 and all(map(_is_label, labels)) and not labels[-1].isdigit()
-    if not well_formed:
-        return _malformed(url, msg("its host is no domain name"))
-    return None
+    return len(labels) > 1 and all(map(_is_label, labels)) and not labels[-1].isdigit()
 
 
 def _is_label(label: str) -> bool:

@@ -63,7 +63,7 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
     """
     matter_text, body, first_line = _split(text, source)
     matter = read_front_matter(matter_text, source=source)
-    root = _read_parts(body, first_line, source)
+    lead, chapters = read_parts(body, source=source, first_line=first_line)
     lines = [matter.credits] if isinstance(matter.credits, str) else matter.credits
     issue = Issue(
         title=matter.title,
@@ -72,12 +72,24 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
         language=matter.language,
         masthead=matter.masthead,
         preheader=matter.preheader,
-        lead=tuple(root.body),
+        lead=lead,
         contents=tuple(ContentsLine(**line.model_dump()) for line in matter.contents),
-        chapters=tuple(_chapter(part) for part in root.parts),
+        chapters=chapters,
         credits=tuple(line for line in lines if line),
     )
     return issue, matter.template
+
+
+def read_parts(
+    body: str, *, source: str, first_line: int = 0
+) -> tuple[tuple[Block, ...], tuple[Chapter, ...]]:
+    """Read what stands below the front matter: the lead, and the chapters.
+
+    Raises:
+        ContentError: The order of headings is wrong, or a URL is unsafe.
+    """
+    root = _read_parts(body, first_line, source)
+    return tuple(root.body), tuple(map(_chapter, root.parts))
 
 
 def read_body(text: str, *, source: str, count: CellCount | None = None) -> tuple[Block, ...]:

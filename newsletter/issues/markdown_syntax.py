@@ -40,7 +40,7 @@ from newsletter.issues.markdown_inline import (
 #: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
 _DEEPEST = 40
 #: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
-_MOST_CELLS = 10_000
+MOST_CELLS = 10_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
@@ -91,7 +91,7 @@ def parse(text: str, *, source: str, first_line: int, count: CellCount | None = 
         raise _too_deep(place) from None
     except _TooManyCellsError as error:
         raise ContentError(
-            msg("The tables have more than {limit} cells.", limit=Number(_MOST_CELLS)),
+            msg("The tables have more than {limit} cells.", limit=Number(MOST_CELLS)),
             place=Place(source=source, line=first_line + error.line + 1),
             remedy=msg("Put large tables on a web page, and link to it."),
         ) from None
@@ -183,7 +183,7 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
     count: CellCount = state.env["cells"]
     count.cells += cells
-    if count.cells > _MOST_CELLS:
+    if count.cells > MOST_CELLS:
         raise _TooManyCellsError(start)
     return is_table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import assert_never
 
@@ -70,12 +70,17 @@ _TASKS = {OPEN_TASK: "[ ]", DONE_TASK: "[x]"}
 
 def to_markdown(issue: Issue, *, template: str = "") -> str:
     """Write an issue as Markdown with front matter; ``template`` is named when not empty."""
-    writer = _Writer()
-    parts = [*writer.body(issue.lead, ())]
-    for chapter in issue.chapters:
-        parts.extend(writer.chapter(chapter))
-    body = "\n\n".join(parts)
+    body = body_to_markdown(issue.lead, issue.chapters)
     return f"---\n{_front_matter(issue, template)}---\n" + (f"\n{body}\n" if body else "")
+
+
+def body_to_markdown(lead: Sequence[Block], chapters: Iterable[Chapter]) -> str:
+    """Write what stands below the front matter."""
+    writer = _Writer()
+    parts = [*writer.body(lead, ())]
+    for chapter in chapters:
+        parts.extend(writer.chapter(chapter))
+    return "\n\n".join(parts)
 
 
 def _front_matter(issue: Issue, template: str) -> str:

@@ -470,7 +470,8 @@ class _Rewriter:
     def _run(self, run: Inline) -> Inline:
         match run:
             case Text() | Code():
-                return replace(run, text=self.text(run.text))
+                text = self.text(run.text)
+                return run if text == run.text else replace(run, text=text)
             case Strong() | Emphasis() | Strikethrough() | Footnote():
                 return replace(run, content=self._runs(run.content))
             case Anchor(url=url, content=content, title=title):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lxml import etree
 from lxml import html as lxml_html
 
 from newsletter.i18n.messages import Message, msg, pmsg
@@ -266,9 +267,9 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
 
 def _check_clients(mail: _Mail) -> Iterator[Finding]:
     elements = clients.lacks("html")
-    for element in mail.tree.iter():
-        if isinstance(element.tag, str) and element.tag in elements:
-            yield _lack(elements[element.tag])
+    for tag in dict.fromkeys(element.tag for element in mail.tree.iter(etree.Element)):
+        if tag in elements:
+            yield _lack(elements[tag])
     places = {f"#{name}" for name in mail.tree.xpath("//@id | //a/@name")}
     if places & set(mail.tree.xpath("//a/@href")):
         yield from map(_lack, clients.lacks("link").values())
@@ -276,7 +277,7 @@ def _check_clients(mail: _Mail) -> Iterator[Finding]:
     sheets = [re.sub(r"/\*.*?\*/", "", style.text or "") for style in mail.tree.iter("style")]
     # MJML's own fall-backs stand in sheets and between conditional comments; what the template
     # lays out with stands inline.
-    for block in mail.tree.xpath("//@style"):
+    for block in dict.fromkeys(mail.tree.xpath("//@style")):
         for name, value in declarations(block):
             pair = f"{name}:{value.removesuffix('!important').strip()}"
             if lack := properties.get(pair) or properties.get(name):

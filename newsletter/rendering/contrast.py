@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cssselect import SelectorError
+from lxml import etree
 from lxml.cssselect import CSSSelector
+
+from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
 
 _NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000", "gray": "#808080"}
 _DARK = re.compile(r"@media[^{]*prefers-color-scheme:\s*dark[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}")
@@ -58,6 +61,7 @@ def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxm
     """Yield each failing pair of colours once a scheme; ``tree`` is lxml's of the whole mail."""
     sheets = "\n".join(style.text or "" for style in tree.iter("style"))
     dark_rules = "\n".join(_DARK.findall(re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
+    tree = _of_each_kind(tree, dark_rules)
     for dark, overrides in ((False, {}), (True, _overrides(tree, dark_rules))):
         if dark and not overrides:
             return
@@ -75,6 +79,16 @@ def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxm
                     background=_hex(style.background),
                     ratio=ratio,
                 )
+
+
+def _of_each_kind(tree: Any, rules: str) -> Any:  # noqa: ANN401 - lxml has no types
+    """Return a document with one element for all that look alike by these rules."""
+    body = tree.find("body")
+    if body is None or not can_condense(selectors for selectors, _ in _RULE.findall(rules)):
+        return tree
+    document = etree.Element(tree.tag, {"class": tree.get("class", "")})
+    document.append(condense(body, NAMED_BY_SELECTORS | {"bgcolor"}).root)
+    return document
 
 
 def _overrides(tree: Any, rules: str) -> dict[Any, dict[str, str]]:  # noqa: ANN401 - lxml has no types

@@ -72,6 +72,11 @@ _ALIGNED = {
 }
 
 
+def _within(start: str, inner: Markup, end: str) -> Markup:
+    """Return HTML between two tags of ours; `Markup.format` takes ten times as long."""
+    return inner.join((Markup(start), Markup(end)))  # noqa: S704 - literals of this module
+
+
 def _title(title: str) -> Markup:
     return Markup(' title="{}"').format(title) if title else Markup("")
 
@@ -166,11 +171,11 @@ class _Writer:
             case Text(text=text):
                 return escape(text)
             case Strong(content=content):
-                return Markup("<strong>{}</strong>").format(self.runs(content))
+                return _within("<strong>", self.runs(content), "</strong>")
             case Emphasis(content=content):
-                return Markup("<em>{}</em>").format(self.runs(content))
+                return _within("<em>", self.runs(content), "</em>")
             case Strikethrough(content=content):
-                return Markup("<del>{}</del>").format(self.runs(content))
+                return _within("<del>", self.runs(content), "</del>")
             case Code(text=text):
                 return Markup('<code class="code">{}</code>').format(text)
             case Anchor(url=url, content=content, title=title):
@@ -197,13 +202,12 @@ class _Writer:
     def _block(self, block: Block) -> Markup:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
             case Paragraph(content=content):
-                return Markup('<p class="body">{}</p>').format(self.runs(content))
+                return _within('<p class="body">', self.runs(content), "</p>")
             case Heading(content=content):
                 return Markup('<h4 class="subhead">{}</h4>').format(self.runs(content))
             case ListBlock(items=items, ordered=ordered, start=start):
                 inner = Markup("").join(
-                    Markup('<li class="point">{}</li>').format(self._list_item(item))
-                    for item in items
+                    _within('<li class="point">', self._list_item(item), "</li>") for item in items
                 )
                 if ordered:
                     return Markup('<ol class="body" start="{}">{}</ol>').format(start, inner)

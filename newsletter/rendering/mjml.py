@@ -26,6 +26,7 @@ from premailer import Premailer
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.rendering.components import Holds, components
+from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
 from newsletter.rendering.contrast import declarations
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
@@ -332,7 +333,7 @@ def squeeze(sheet: str) -> str:
 
 
 def _with_plain_style(tag: re.Match[str]) -> str:
-    if tag[0].startswith("<!--"):
+    if tag[0].startswith("<!--") or "style" not in tag[0].lower():
         return tag[0]
     return _STYLE_ATTRIBUTE.sub(lambda style: squeeze(style[0]), tag[0])
 
@@ -368,9 +369,45 @@ def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
         for element in attribute.find(tree):
             element.set(attribute.name, attribute.value)
     let_important_win(tree)
-    html = etree.tostring(tree.getroottree(), method="html", encoding="unicode")
-    inlined = Premailer(
-        html,
+    inline_sheets(tree)
+    html = etree.tostring(
+        tree.getroottree(), method="html", encoding="utf-8", pretty_print=True
+    ).decode()
+    html = _STYLE_SHEET.sub(_squeezed, html)
+    # Line ends between tags carry nothing; a no-break space does.
+    return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
+
+
+def inline_sheets(tree: Any, *, by_kind: bool = True) -> None:  # noqa: ANN401 - lxml has no types
+    """Write the sheets of a document into its elements' styles, once for each kind of them.
+
+    Without ``by_kind``, or where a selector tells elements of a kind apart, each by itself.
+    """
+    body = tree.find("body")
+    if not by_kind or body is None or not can_condense(_inlined_selectors(tree)):
+        _premail(tree)
+        return
+    condensed = condense(body, NAMED_BY_SELECTORS)
+    tree.replace(body, condensed.root)
+    _premail(tree)
+    tree.replace(condensed.root, body)
+    for kind, elements in condensed.stands_for.items():
+        for name, value in kind.attrib.items():
+            for element in elements:
+                element.set(name, value)
+
+
+def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has no types
+    for sheet in tree.iter("style"):
+        if sheet.get("data-premailer") is None:
+            yield from (
+                selectors for selectors, _ in _CSS_RULE.findall(_COMMENT.sub("", sheet.text or ""))
+            )
+
+
+def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+    Premailer(
+        tree,
         allow_network=False,
         remove_classes=False,
         strip_important=False,
@@ -380,9 +417,6 @@ def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
         disable_basic_attributes=["width", "height", "bgcolor", "align"],
         cssutils_logging_level="CRITICAL",
     ).transform()
-    html = _STYLE_SHEET.sub(_squeezed, str(inlined))
-    # Line ends between tags carry nothing; a no-break space does.
-    return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
 
 
 def _squeezed(sheet: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ such as ``mj-text`` is handed on as it stands.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -219,11 +220,23 @@ def _check_place(element: Element, parent: Element) -> None:
     )
 
 
+class _Lines:
+    """The lines of a text, by offset; to count them for each tag would take longer than reading."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [match.start() for match in re.finditer("\n", text)]
+
+    def at(self, offset: int) -> int:
+        """Return the number of the line that an offset is in, from 1."""
+        return bisect_left(self._ends, offset) + 1
+
+
 class _Scanner:
     """Reads tags, comments and words in their order, raw content as one piece."""
 
     def __init__(self, text: str, *, whole: bool) -> None:
         self._text = text
+        self._lines = _Lines(text)
         self._whole = whole
         self._at = 0
         self._in_defaults = False
@@ -233,7 +246,7 @@ class _Scanner:
         while match := _TOKEN.search(self._text, self._at):
             yield from self._words(match.start())
             self._at = match.end()
-            line = self._line(match.start())
+            line = self._lines.at(match.start())
             if match["comment"]:
                 yield _Token(_Kind.COMMENT, match["comment"], line)
             elif match["end"]:
@@ -246,14 +259,11 @@ class _Scanner:
                 yield token
         yield from self._words(len(self._text))
 
-    def _line(self, offset: int) -> int:
-        return self._text.count("\n", 0, offset) + 1
-
     def _words(self, end: int) -> Iterator[_Token]:
         words = self._text[self._at : end]
         if words.strip():
             begin = self._at + len(words) - len(words.lstrip())
-            yield _Token(_Kind.WORDS, words, self._line(begin))
+            yield _Token(_Kind.WORDS, words, self._lines.at(begin))
 
     def _start(self, match: re.Match[str], line: int) -> _Token | None:
         name = match["start"]
@@ -273,7 +283,7 @@ class _Scanner:
             return None
         raw = self._text[self._at : end.start()]
         if self._whole and components()[name].holds is Holds.HTML and name != "mj-raw":
-            check_balance(raw, self._line(self._at))
+            check_balance(raw, self._lines.at(self._at))
         self._at = end.end()
         return _Token(_Kind.WHOLE, name, line, replace(element, raw=raw))
 
@@ -324,8 +334,9 @@ def check_balance(html: str, line: int) -> None:
         MjmlError: An element is not closed, or closed without being open.
     """
     opened: list[tuple[str, int]] = []
+    lines = _Lines(html)
     for match in _TOKEN.finditer(html):
-        at = line + html.count("\n", 0, match.start())
+        at = line + lines.at(match.start()) - 1
         if match["start"] and not match["closed"] and match["start"].lower() not in _VOID:
             opened.append((match["start"].lower(), at))
         elif match["end"] and match["end"].lower() not in _VOID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -176,10 +176,7 @@ class _Shown:
 
     @classmethod
     def of_text(cls, text: str) -> _Shown:
-        return cls(_letters(text), frozenset())
-
-    def lacks(self, words: str, times: int) -> bool:
-        return self.letters.count(_letters(words)) < times
+        return cls(_letters(text), frozenset(_TEXT_URL.findall(text)))
 
     def lacks_url(self, url: str) -> bool:
         plain = re.sub(r"^(?:mailto|tel):", "", url)
@@ -187,40 +184,67 @@ class _Shown:
 
 
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
+_TEXT_URL = re.compile(r"https?://[^\s<>]+")
 #: What a template may leave out: a list of contents, the publication's name, what inboxes show.
 _OPTIONAL = frozenset({IssueField.CONTENTS, IssueField.MASTHEAD, IssueField.PREHEADER})
 
 
+#: Letters behind a text within which the next one is looked for, before all are counted.
+_NEAR = 4000
+
+
 def _letters(text: str) -> str:
     """Return a text's letters; quotation signs go with white space, as lines of mail begin so."""
-    return re.sub(r"[\s>]+", "", text)
+    return "".join(text.split()).replace(">", "")
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What of an issue must be in each body: words with how often they stand, and links."""
+    """What of an issue must be in each body: words in their order, and links.
 
-    words: Mapping[str, int]
+    Attributes:
+        words: The letters of each text, as often as it stands.
+        texts: The texts themselves, by their letters.
+    """
+
+    words: Sequence[str]
+    texts: Mapping[str, str]
     urls: frozenset[str]
 
     @classmethod
     def of(cls, issue: Issue) -> _Content:
+        texts = [text for place, text in walk_texts(issue) if place.field not in _OPTIONAL]
+        words = list(map(_letters, texts))
         return cls(
-            words=Counter(
-                text for place, text in walk_texts(issue) if place.field not in _OPTIONAL
-            ),
+            words=words,
+            texts=dict(zip(words, texts, strict=True)),
             urls=frozenset(url for _, url in walk_urls(issue)),
         )
 
     def lost_in(self, shown: _Shown) -> Message | None:
         """Return what a body does not show, for people; None where it is whole."""
-        for words, times in self.words.items():
-            if shown.lacks(words, times):
-                return msg("“{text}”", text=words[:60])
+        for words, times in self._out_of_order(shown.letters).items():
+            if shown.letters.count(words) < times:
+                return msg("“{text}”", text=self.texts[words][:60])
         for url in self.urls:
             if shown.lacks_url(url):
                 return msg("the link “{url}”", url=url)
         return None
+
+    def _out_of_order(self, letters: str) -> dict[str, int]:
+        """Return what does not stand behind what precedes it, with how often it must stand.
+
+        Most texts of most mails follow each other as in the issue; to count each one in the whole
+        mail would cost more than making it.
+        """
+        at, missed = 0, set()
+        for words in self.words:
+            found = letters.find(words, at, at + len(words) + _NEAR)
+            if found < 0:
+                missed.add(words)
+            else:
+                at = found + len(words)
+        return {words: times for words, times in Counter(self.words).items() if words in missed}
 
 
 def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text: str) -> None:
@@ -230,15 +254,12 @@ def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text:
         TemplateError: Something is missing; the message says whether the template left it out.
     """
     content = _Content.of(issue)
-    for shown, path in (
-        (_Shown.of_html(mjml), f"{template}/{BODY}"),
-        (_Shown.of_text(text), f"{template}/{TEXT}"),
-    ):
-        if lost := content.lost_in(shown):
-            raise TemplateError(
-                msg("The template drops {lost} of the issue.", lost=lost), place=Place(source=path)
-            )
+    if lost := content.lost_in(_Shown.of_text(text)):
+        raise _dropped(lost, f"{template}/{TEXT}")
     if lost := content.lost_in(_Shown.of_html(html)):
+        # Whose fault it is shows in what the template made.
+        if dropped := content.lost_in(_Shown.of_html(mjml)):
+            raise _dropped(dropped, f"{template}/{BODY}")
         raise TemplateError(
             msg(
                 "The conversion from MJML to HTML lost {lost}; neither the issue nor the "
@@ -249,3 +270,9 @@ def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text:
                 "Write the passage in another way, and report this as a defect of the software."
             ),
         )
+
+
+def _dropped(lost: Message, path: str) -> TemplateError:
+    return TemplateError(
+        msg("The template drops {lost} of the issue.", lost=lost), place=Place(source=path)
+    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 
 from wcwidth import iter_graphemes, wcswidth
@@ -23,6 +24,8 @@ _NO_START = frozenset(
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ…‥"
 )
 _NO_END = frozenset("‘“(〔[{〈《「『【¥$#\uff08\uff3b\uff5b\uffe5\uff04\uff03")
+#: Characters of a line beyond which it is wrapped anew each time.
+_KEPT_LENGTH = 500
 #: As wide as a name is, which stands where a slot is marked.
 _NAME = "n" * 8
 _URL = r"https?://[^\s<>「」『』()、。]+"
@@ -55,7 +58,17 @@ def wrap(text: str, *, indent: str = "", columns: int = COLUMNS) -> str:
     return "\n".join(indent + part for line in text.split("\n") for part in _wrap_line(line, room))
 
 
-def _wrap_line(line: str, room: int) -> Iterator[str]:
+def _wrap_line(line: str, room: int) -> Iterable[str]:
+    """Wrap one line; kept, as a draft is set anew for each change of one of its paragraphs."""
+    return _kept_lines(line, room) if len(line) <= _KEPT_LENGTH else _wrapped_line(line, room)
+
+
+@lru_cache(maxsize=4096)
+def _kept_lines(line: str, room: int) -> tuple[str, ...]:
+    return tuple(_wrapped_line(line, room))
+
+
+def _wrapped_line(line: str, room: int) -> Iterator[str]:
     current, used = "", 0
     for piece in _unbreakable(line):
         piece_width = width(piece)

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from newsletter.i18n.language import Language
+from newsletter.issues.characters import ORDINARY, find_character_faults
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, Severity
 from newsletter.issues.link_checks import find_url_fault
@@ -240,3 +241,10 @@ def test_the_preheader_is_judged(preheader: str, code: str) -> None:
     issue = _issue(Item(headline="一", body=(_paragraph("文"),)))
 
     assert _codes(replace(issue, preheader=preheader)) == [code]
+
+
+def test_every_ordinary_character_is_suitable() -> None:
+    ordinary = [chr(code) for code in range(0x10000) if ORDINARY.fullmatch(chr(code))]
+
+    assert len(ordinary) > 21_000
+    assert not [letter for letter in ordinary if find_character_faults(f"{letter}\ufffd")[1:]]
