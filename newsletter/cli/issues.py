@@ -13,7 +13,14 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, text
 from newsletter.cli.prompts import ask
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    has_database,
+    open_database,
+    settings_of,
+)
 from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from newsletter.issues.findings import Finding
     from newsletter.issues.sources import ReadIssue
     from newsletter.rendering.model import Publisher, RenderedIssue
+    from newsletter.rendering.preflight import Preflight
     from newsletter.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, check, render and list issues.")
@@ -138,22 +146,22 @@ def import_issue(
 
 
 @app.command()
-def check(context: typer.Context, file: File, json: Json = False) -> None:
-    """Read, render and check an issue without saving it; show what to correct before sending."""
+def check(
+    context: typer.Context, file: File, newsletter: NewsletterName = None, json: Json = False
+) -> None:
+    """Read, render and check an issue without saving it; show what to correct before sending.
+
+    Where newsletters are set up, it is checked as an issue of one: with its template, look and
+    snippets, and against what it has sent. Elsewhere the file alone is checked.
+    """
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
     from newsletter.cli.preflight import findings_json, show_findings
-    from newsletter.rendering.preflight import run_preflight
     from newsletter.rendering.slots import fill
 
     read = read_file(file)
-    found = run_preflight(
-        read.issue,
-        template=read.template or "digest",
-        templates_dir=settings_of(context).templates_dir,
-        publisher=_preview(),
-    )
+    found = _check_brought(settings_of(context), read, newsletter)
     lines_of = partial(_lines_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
@@ -184,6 +192,25 @@ def check(context: typer.Context, file: File, json: Json = False) -> None:
         )
     if found.blocked:
         raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) -> Preflight:
+    from newsletter.database.engine import reading
+    from newsletter.mailings.readiness import check_brought
+    from newsletter.newsletters.publications import find_newsletter, list_newsletters
+    from newsletter.rendering.preflight import run_preflight
+
+    if newsletter is not None or has_database(settings):
+        with reading(open_database(settings)) as session:
+            if newsletter is not None or list_newsletters(session):
+                row = find_newsletter(session, newsletter)
+                return check_brought(session, read, row, settings)
+    return run_preflight(
+        read.issue,
+        template=read.template or "digest",
+        templates_dir=settings.templates_dir,
+        publisher=_preview(),
+    )
 
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:

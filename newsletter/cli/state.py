@@ -40,6 +40,14 @@ def environment_of(context: typer.Context) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(env_file).items() if value}
 
 
+def has_database(settings: Settings) -> bool:
+    """Tell whether there is a database to open; one in a file is else made by opening it."""
+    from sqlalchemy import make_url
+
+    url = make_url(settings.effective_database_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
 def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
     from newsletter.database.migrations import upgrade

@@ -327,16 +327,16 @@ def _text_parts(issue: Issue) -> Iterator[str]:
     yield issue.title
     if issue.contents:
         yield "\n".join(map(_contents_text, issue.contents))
-    yield from map(block_text, issue.lead)
+    yield from map(_body_text, issue.lead)
     for chapter in issue.chapters:
         if chapter.heading:
             yield f"{chapter.number}.{chapter.heading}" if chapter.number else chapter.heading
-        yield from map(block_text, chapter.body)
+        yield from map(_body_text, chapter.body)
         yield from (link.url for link in chapter.links)
         yield from map(_item_text, chapter.items)
         for section in chapter.sections:
             yield f"【{section.heading}】"
-            yield from map(block_text, section.body)
+            yield from map(_body_text, section.body)
             yield from (link.url for link in section.links)
             yield from map(_item_text, section.items)
     yield from issue.credits
@@ -348,11 +348,16 @@ def _contents_text(line: ContentsLine) -> str:
     return f"[{line.label}] {line.text}"
 
 
+def _body_text(block: Block) -> str:
+    mark = "◆" if isinstance(block, Heading) else ""
+    return mark + block_text(block)
+
+
 def _item_text(item: Item) -> str:
     return "\n".join(
         [
             f"■{item.headline}",
-            *filter(None, ["\n\n".join(map(block_text, item.body))]),
+            *filter(None, ["\n\n".join(map(_body_text, item.body))]),
             *(link.url for link in item.links),
         ]
     )

@@ -57,7 +57,18 @@ _SINGLE = re.compile(
 #: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
 _MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
 _TAG = re.compile(
-    r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*)?/?>|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>", re.IGNORECASE
+    r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>\s[^<>]*|/?)>"
+    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>",
+    re.IGNORECASE,
+)
+#: Elements of HTML that text is marked up with; their tags alone may have lost their counterpart.
+_ELEMENT = re.compile(
+    r"a|abbr|address|article|aside|b|big|blockquote|br|button|caption|center|cite|code|dd|del"
+    r"|div|dl|dt|em|figcaption|figure|font|footer|form|h1|h2|h3|h4|h5|h6|header|hr|i|iframe"
+    r"|img|input|ins|kbd|label|li|main|mark|nav|ol|option|p|pre|q|rp|rt|ruby|s|samp|script"
+    r"|section|select|small|span|strike|strong|style|sub|summary|sup|table|tbody|td|textarea"
+    r"|tfoot|th|thead|tr|tt|u|ul|var|video",
+    re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
@@ -78,6 +89,17 @@ _BARE_HOST = re.compile(
 _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\||＊＊"
+)
+#: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
+#: formulas; and at the beginning of a line alerts, contents, abbreviations and definitions.
+_DIALECT = re.compile(
+    r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
+    r"|(?<![+\w])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+\w])"
+    r"|\{:?\s?[.#][A-Za-z][^{}\n]{0,80}\}"
+    r"|\$\$[^$\n]{1,80}\$\$|(?<![\w$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![\w$])"
+)
+_DIALECT_LINE = re.compile(
+    r"\[![A-Za-z]{3,20}\](?!\()|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
 )
 #: How many signs a finding shows, and how many of their characters.
 _EXAMPLES, _SHOWN = 3, 60
@@ -123,6 +145,32 @@ def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
     return find
 
 
+def _dialect(line: str) -> Iterator[str]:
+    yield from _at_start(_DIALECT_LINE)(line)
+    yield from _matches(_DIALECT)(line)
+
+
+def _markup(text: str) -> Iterator[str]:
+    """Yield tags that are attempts at markup: in pairs, with attributes, or ends of something."""
+    yield from (tag[0] for tag, is_alone in _tags(text) if not is_alone)
+
+
+def _lone_tags(text: str) -> Iterator[str]:
+    """Yield HTML's tags that stand alone: what is left of markup, or the subject of a sentence."""
+    for tag, is_alone in _tags(text):
+        if is_alone and _ELEMENT.fullmatch(tag["name"]):
+            yield tag[0]
+
+
+def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
+    """Yield tags; alone are names of elements and no more, as text that speaks of them has them."""
+    tags = list(_TAG.finditer(text))
+    ended = {tag["name"].lower() for tag in tags if tag["end"]}
+    for tag in tags:
+        is_name = tag["name"] is not None and not tag["end"] and not tag["rest"]
+        yield tag, is_name and tag["name"].lower() not in ended
+
+
 def find_placeholders(line: str) -> Iterator[str]:
     """Yield what looks like a field that another system would have filled."""
     done = 0
@@ -145,22 +193,24 @@ _KINDS = (
     ),
     _Kind(
         code="html-literal",
-        find=_matches(_TAG),
+        find=_markup,
         across=True,
         message=msg("An HTML tag would reach readers as text"),
         remedy=msg("Remove it or write Markdown; put it in ` if readers should see it."),
+    ),
+    _Kind(
+        code="html-literal",
+        find=_lone_tags,
+        across=True,
+        message=msg("Readers will see this HTML tag as text"),
+        remedy=msg("Leave it as it is if they should, else remove it."),
+        severity=Severity.HINT,
     ),
     _Kind(
         code="link-broken",
         find=_matches(_BROKEN_LINK),
         message=msg("This was probably meant to be a link, but is not"),
         remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
-    ),
-    _Kind(
-        code="url-cut",
-        find=_matches(_CUT_URL),
-        message=msg("The link ends before the letters that follow this address"),
-        remedy=msg("Put the whole address between < and >, or put a space after it."),
     ),
     _Kind(
         code="reference-unresolved",
@@ -193,9 +243,21 @@ _KINDS = (
         message=msg("A Markdown mark would reach readers as text"),
         remedy=msg("Put it next to its word, add its counterpart, or remove it."),
     ),
+    _Kind(
+        code="mark-literal",
+        find=_dialect,
+        message=msg("A mark that is not read here would reach readers as text"),
+        remedy=msg("Remove it, and say in words what it was to do."),
+    ),
 )
 
 
+_CUT = _Kind(
+    code="url-cut",
+    find=_matches(_CUT_URL),
+    message=msg("The link ends before the letters that follow this address"),
+    remedy=msg("Put the whole address between < and >, or put a space after it."),
+)
 _BARE = _Kind(
     code="link-broken",
     find=_matches(_BARE_HOST),
@@ -232,10 +294,13 @@ class _Spot:
 
 
 def _find_spots(issue: Issue) -> Iterator[tuple[_Kind, IssuePlace, _Spot]]:
+    urls = {url for _, url in walk_urls(issue)}
     for place, text in walk_passages(issue):
         for kind in _KINDS:
             for spot in _spots_in(text, kind):
                 yield kind, place, spot
+        # What looks cut may be a longer address that is shown with its letters decoded.
+        yield from ((_CUT, place, spot) for spot in _spots_in(text, _CUT) if spot.signs in urls)
     for place, url in walk_urls(issue):
         for signs in find_placeholders(unquote(url)):
             yield _KINDS[0], place, _Spot(signs, "")

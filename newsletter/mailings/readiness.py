@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, NewsletterRow
@@ -11,6 +12,8 @@ from newsletter.issues.drafts import Draft
 from newsletter.issues.findings import Finding
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.repeats import find_repeats
+from newsletter.issues.sources import ReadIssue
+from newsletter.issues.store import default_slug
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
 from newsletter.rendering.preflight import Preflight, run_preflight
@@ -48,6 +51,29 @@ def repeats_of(session: Session, issue: IssueRow) -> Sequence[Finding]:
     """Return warnings of what readers have had already of what an issue says."""
     content = issue_from_json(issue.content)
     return find_repeats(session, issue.newsletter_id, content, besides=issue.id)
+
+
+def check_brought(
+    session: Session, read: ReadIssue, newsletter: NewsletterRow, settings: Settings
+) -> Preflight:
+    """Check an issue that was read from a file, as it would be once imported; asks no DNS.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    there = session.scalars(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == newsletter.id, IssueRow.slug == default_slug(read.issue)
+        )
+    ).one_or_none()
+    return run_preflight(
+        read.issue,
+        template=read.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        more=find_repeats(session, newsletter.id, read.issue, besides=there),
+        own_site=settings.public_url,
+    )
 
 
 def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> Preflight:

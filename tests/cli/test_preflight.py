@@ -58,6 +58,16 @@ def test_check_tells_machines_each_finding_and_fails_on_errors() -> None:
     assert findings["url-malformed"]["anchor"] == "c1-i1"
 
 
+def test_check_knows_the_snippets_of_the_newsletter_and_works_without_any() -> None:
+    Path("contact.md").write_text("窓口は本庁舎1階です。\n", encoding="utf-8")
+    _run("snippet", "save", "contact", "contact.md")
+    Path("issue.md").write_text(f"{_HEAD}:::snippet contact\n:::\n", encoding="utf-8")
+
+    assert "snippet-unknown" not in _run("issue", "check", "issue.md", "--json").stdout
+    Path(Settings(_env_file=None).data_dir, "newsletter.sqlite3").unlink()
+    assert "snippet-unknown" in _run("issue", "check", "issue.md", "--json").stdout
+
+
 def test_send_refuses_an_error_even_with_yes() -> None:
     _run("issue", "import", _write("https://localhost/"))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
 from newsletter.issues.digest import read_digest, to_text
-from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.model import Heading, Issue, Paragraph, issue_from_json, issue_to_json
 from newsletter.issues.outline import table_of_contents, to_outline
 from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
@@ -122,6 +122,14 @@ def test_a_round_trip_to_text_loses_nothing_but_what_was_normalised(
 
 
 def test_what_was_written_reads_back_as_the_same_issue(issue: Issue) -> None:
+    assert read_digest(to_text(issue), source="again")[0] == issue
+
+
+def test_headings_within_items_read_back_as_headings() -> None:
+    text = "2026.11.20\n題\n■一\n本文\n◆申込\n窓口で\n◆費用\n無料\n■二\n別の本文\n"
+    issue = read_digest(text, source="any")[0]
+    first = issue.chapters[0].items[0]
+    assert [type(block) for block in first.body] == [Paragraph, Heading] * 2 + [Paragraph]
     assert read_digest(to_text(issue), source="again")[0] == issue
 
 

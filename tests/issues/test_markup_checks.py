@@ -62,6 +62,10 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("link-broken", "www.example.jp"),
         ("link-broken", "www.city.example.jp/a?b=1"),
         ("mark-swallowed", "5*3"),
+        ("mark-literal", "==重要=="),
+        ("mark-literal", "++追加++"),
+        ("mark-literal", "{.button target=_blank}"),
+        ("mark-literal", "$E=mc^2$"),
     ],
 )
 def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs: str) -> None:
@@ -93,10 +97,36 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "＊＊＊＊＊＊＊＊",
         "~~~~~ ~~~~~",
         "[x] [注] {a, b} 100%.5%",
+        "a == b、C++とG++、5$と6$、($10 off)、== と ++",
+        "<https://example.jp/a?q=%E5%B8%82>",
+        "コマンドは git clone <URL> です",
+        "\\<ファイル名> と &lt;tag&gt;",
     ],
 )
 def test_signs_that_are_meant_are_left_alone(line: str) -> None:
     assert _found(line) == []
+
+
+@pytest.mark.parametrize("line", ["[!NOTE]", "[TOC]", "*[HTML]: Hyper Text", ": その説明"])
+def test_a_line_of_another_kind_of_markdown_is_named(line: str) -> None:
+    body = f"> {line}\n> 文" if line.startswith("[!") else f"用語\n{line}\n"
+    assert [code for code, _, _ in _found(body)] == ["mark-literal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "severities"),
+    [
+        ("&lt;select&gt; 要素を使います", ["hint"]),
+        ("\\<b> は使いません", ["hint"]),
+        ("<b>重要</b>", ["warning"]),
+        ("&lt;a href='x'> です", ["warning"]),
+        ("</div>", ["warning"]),
+    ],
+)
+def test_a_tag_that_text_speaks_of_is_a_hint(text: str, severities: list[str]) -> None:
+    read = read_issue((HEAD + "\n# 章\n\n" + text + "\n").encode(), source="x")
+    found = [one for one in check_issue(read.issue) if one.code == "html-literal"]
+    assert [one.severity.value for one in found] == severities
 
 
 def test_fields_within_addresses_are_named() -> None:

@@ -1,0 +1,77 @@
+"""What readers have had already: an issue with a subject or a text that was sent is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts import open_issue
+from newsletter.issues.model import Issue, Paragraph, Text
+from newsletter.issues.repeats import find_repeats
+from newsletter.issues.sources import read_issue
+from newsletter.mailings.mailings import cancel_mailing
+from newsletter.mailings.readiness import check_brought
+from newsletter.newsletters.publications import find_newsletter
+from newsletter.samples import sample_issue
+from newsletter.settings import Settings
+from tests.support.stage import Stage, set_stage
+
+_OTHER = (Paragraph(content=(Text(text="別の本文です。"),)),)
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp")
+    return stage
+
+
+@pytest.fixture
+def sent(stage: Stage) -> Issue:
+    stage.mail()
+    with transaction(stage.engine) as session:
+        return open_issue(session, stage.newsletter_id, stage.issue, author="aoki").issue
+
+
+def _codes(stage: Stage, issue: Issue, *, besides: int | None = None) -> list[str]:
+    with reading(stage.engine) as session:
+        found = find_repeats(session, stage.newsletter_id, issue, besides=besides)
+    return [finding.code for finding in found]
+
+
+def test_the_subject_of_a_sent_issue_is_named(stage: Stage, sent: Issue) -> None:
+    assert _codes(stage, replace(sent, lead=_OTHER)) == ["title-sent"]
+
+
+def test_the_whole_text_of_a_sent_issue_is_named(stage: Stage, sent: Issue) -> None:
+    assert _codes(stage, replace(sent, title="次の号")) == ["text-sent"]
+
+
+def test_another_subject_and_text_are_no_repeat(stage: Stage, sent: Issue) -> None:
+    assert _codes(stage, replace(sent, title="次の号", lead=_OTHER)) == []
+
+
+def test_an_issue_whose_mailing_was_cancelled_was_not_sent(stage: Stage) -> None:
+    number = stage.mail()
+    with transaction(stage.engine) as session:
+        issue = open_issue(session, stage.newsletter_id, stage.issue, author="aoki").issue
+        cancel_mailing(session, number)
+    assert _codes(stage, issue) == []
+
+
+@pytest.mark.parametrize(("later", "codes"), [(True, ["title-sent", "text-sent"]), (False, [])])
+def test_a_file_is_compared_with_what_was_sent_but_not_with_itself(
+    stage: Stage, sent: Issue, *, later: bool, codes: list[str]
+) -> None:
+    issue = replace(sent, issue_date=date(2030, 1, 1)) if later else sent
+    read = replace(read_issue(sample_issue(Language.JAPANESE), source="x"), issue=issue)
+    with reading(stage.engine) as session:
+        newsletter = find_newsletter(session, None)
+        settings = Settings(_env_file=None)
+        found = check_brought(session, read, newsletter, settings).findings
+    assert [one.code for one in found if one.code.endswith("-sent")] == codes
