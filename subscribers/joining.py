@@ -24,6 +24,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
+from subscribers.fields.values import carried_values
 from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
@@ -116,6 +117,7 @@ def request_join(
                 "name": clean_name(name),
                 "language": origin.language.value,
                 "time_zone": time_zone,
+                "attributes": carried_values(session, newsletter.id, person.id),
             }
         ],
     )
@@ -239,7 +241,11 @@ def subscribe(
         return False
     moment = now()
     if row is None:
-        row = SubscriptionRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id)
+        row = SubscriptionRow(
+            newsletter_id=newsletter_id,
+            subscriber_id=subscriber_id,
+            attributes=carried_values(session, newsletter_id, subscriber_id),
+        )
         session.add(row)
     for name, value in (known or {"language": row.language or origin.language.value}).items():
         setattr(row, name, value)

@@ -29,6 +29,7 @@ from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
+from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.lists.uploads import forget_old
 from workers import lists, recovery
 from workers.composition import Services
@@ -40,6 +41,8 @@ _log = logging.getLogger(__name__)
 #: About every ten minutes.
 _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
+#: Values in one round, which takes some seconds.
+_PURGED = 20_000
 #: About every minute.
 _MINUTE_ROUNDS = 30
 #: About every hour.
@@ -73,11 +76,15 @@ def go(services: Services) -> None:
             open_due_drafts(services.engine)
         with apart("the mail about comments"):
             mail_comments(services.engine, _post(services))
+        with apart("the removal of deleted fields' values"):
+            purge_removed(services.engine, most=_PURGED)
     if mark.rounds % _RETENTION_ROUNDS == 0:
         with apart("the forgetting of old bounces"):
             _forget_old_bounces(services)
         with apart("the forgetting of old lists"):
             forget_old(services.engine)
+        with apart("the forgetting of values by their retention"):
+            purge_expired(services.engine, most=_PURGED)
     if mark.rounds % _TIDY_ROUNDS == 0:
         with apart("the summing up of tallies"):
             condense(services.engine)

@@ -14,6 +14,7 @@ from newsletter.cli import (
     bounces,
     decisions,
     feedback,
+    fields,
     issues,
     keys,
     looks,
@@ -60,6 +61,7 @@ app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
+app.add_typer(fields.app, name="field", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)

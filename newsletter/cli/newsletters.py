@@ -32,6 +32,10 @@ def init(
     visibility: Annotated[
         Visibility, typer.Option(help="Who may read it on the web.")
     ] = Visibility.PRIVATE,
+    share_fields_with: Annotated[
+        str,
+        typer.Option(help="A newsletter (its short name) that shares its people's fields."),
+    ] = "",
 ) -> None:
     """Create a newsletter, and .env with a new key if no key is set.
 
@@ -72,7 +76,7 @@ def init(
     engine = open_database(settings_of(context))
     actor = find_actor(engine, None, Permission.ADMINISTER)
     with transaction(engine) as session:
-        create_newsletter(session, actor, draft)
+        create_newsletter(session, actor, draft, share_fields_with=share_fields_with)
     console.print(
         _(
             "The newsletter {slug} was created. Next: newsletter issue import FILE",

@@ -13,6 +13,25 @@ class SubscriptionState(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
+class FieldType(StrEnum):
+    """What the values of a field are."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    #: A day, without a time.
+    DATE = "date"
+    #: One of the field's options.
+    CHOICE = "choice"
+    #: Any of the field's options.
+    CHOICES = "choices"
+    YES_NO = "yes_no"
+
+    @property
+    def has_options(self) -> bool:
+        """Whether its values are chosen from a list."""
+        return self in {FieldType.CHOICE, FieldType.CHOICES}
+
+
 class Visibility(StrEnum):
     """Who may find and read a newsletter on the web; its subscribers read it in any case."""
 

@@ -9,6 +9,7 @@ from newsletter.database.vocabulary import (
     BounceKind,
     DeliveryState,
     FeedbackAction,
+    FieldType,
     IncidentResolution,
     MailingState,
     ProcessKind,
@@ -37,6 +38,14 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "paused": msg("Paused"),
         "cancelled": msg("Cancelled"),
         "finished": msg("Finished"),
+    },
+    FieldType: {
+        "text": msg("Text"),
+        "number": msg("Number"),
+        "date": msg("Date"),
+        "choice": msg("One of several options"),
+        "choices": msg("Any of several options"),
+        "yes_no": msg("Yes or no"),
     },
     SubscriptionState: {
         "pending": msg("Unconfirmed"),

@@ -8,7 +8,16 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from newsletter.i18n.messages import Message, written
-from newsletter.i18n.values import Choice, Day, Listing, Moment, Number, Size, Worded
+from newsletter.i18n.values import (
+    Choice,
+    Day,
+    Labelled,
+    Listing,
+    Moment,
+    Number,
+    Size,
+    Worded,
+)
 
 
 def dump_message(message: Message) -> str:
@@ -56,6 +65,11 @@ _KINDS: Mapping[str, _Kind] = {
     "number": _Kind(Number, lambda number: number.value, Number),
     "size": _Kind(Size, lambda size: size.octets, Size),
     "listing": _Kind(Listing, lambda listing: listing.items, lambda items: Listing(tuple(items))),
+    "labelled": _Kind(
+        Labelled,
+        lambda labelled: (labelled.labels, labelled.name),
+        lambda parts: Labelled(tuple(map(tuple, parts[0])), parts[1]),
+    ),
     "choice": _Kind(Choice, lambda choice: choice.items, lambda items: Choice(tuple(items))),
     "day": _Kind(Day, lambda day: day.day.isoformat(), lambda day: Day(date.fromisoformat(day))),
     "moment": _Kind(

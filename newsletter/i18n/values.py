@@ -55,6 +55,23 @@ class Listing(Worded):
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled(Worded):
+    """What its owners call something in several languages, by tag.
+
+    Attributes:
+        name: What it is called where it has no words at all.
+    """
+
+    labels: tuple[tuple[str, str], ...]
+    name: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the words in the language, or else the first there are."""
+        labels = {tag: words for tag, words in self.labels if words}
+        return labels.get(language.value) or next(iter(labels.values()), self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice(Worded):
     """Several names, one of which is meant."""
 

@@ -5,20 +5,50 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import NewsletterRow
 from newsletter.newsletters import publications
 from newsletter.newsletters.publications import NewsletterDraft, NewsletterSettings
 
 
-def create_newsletter(session: Session, actor: Actor, draft: NewsletterDraft) -> NewsletterRow:
+def create_newsletter(
+    session: Session,
+    actor: Actor,
+    draft: NewsletterDraft,
+    *,
+    share_fields_with: str = "",
+) -> NewsletterRow:
     """Create a newsletter.
+
+    Args:
+        session: Within the transaction that does it.
+        actor: Who does it.
+        draft: What it is to be.
+        share_fields_with: The short name of a newsletter whose people's fields it shares, and
+            which then shares its own; empty for none.
 
     Raises:
         ListError: A setting is wrong.
         ConflictError: Its short name is taken.
+        NotFoundError: There is no newsletter to share with.
+        ForbiddenError: The actor does not administer every newsletter that would share.
     """
-    row = publications.create_newsletter(session, draft)
-    record_event(session, actor, Action.NEWSLETTER_CREATE, object=row.slug, newsletter_id=row.id)
+    sharing = None
+    if share_fields_with:
+        sharing = publications.find_newsletter(session, share_fields_with)
+        rights = rights_of_actor(session, actor)
+        for row in publications.list_sharing(session, sharing.id):
+            rights.demand(Permission.ADMINISTER, row.id)
+    row = publications.create_newsletter(session, draft, sharing=sharing)
+    record_event(
+        session,
+        actor,
+        Action.NEWSLETTER_CREATE,
+        object=row.slug,
+        newsletter_id=row.id,
+        details={"shares_fields_with": sharing.slug} if sharing else {},
+    )
     return row
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.tables import NewsletterRow, PeopleGroupRow
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language
@@ -127,8 +127,15 @@ def _url_fault(text: str) -> Message | None:
     return fault.message if fault else None
 
 
-def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow:
+def create_newsletter(
+    session: Session, draft: NewsletterDraft, *, sharing: Newsletter | None = None
+) -> NewsletterRow:
     """Create a newsletter.
+
+    Args:
+        session: Within the transaction that does it.
+        draft: What it is to be.
+        sharing: Whose people's fields it shares; None gives it a group of its own.
 
     Raises:
         ListError: A setting is wrong.
@@ -140,6 +147,7 @@ def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow
         raise ConflictError(msg("There is already a newsletter “{slug}”.", slug=draft.slug))
     sender = parse_address(draft.from_address)
     row = NewsletterRow(
+        group_id=sharing.group_id if sharing else _new_group(session, draft.name),
         slug=draft.slug,
         list_id=f"{draft.slug}.{sender.domain}",
         look=look_to_json(find_design(draft.design).look),
@@ -148,6 +156,13 @@ def create_newsletter(session: Session, draft: NewsletterDraft) -> NewsletterRow
     session.add(row)
     session.flush()
     return row
+
+
+def _new_group(session: Session, name: str) -> int:
+    group = PeopleGroupRow(name=name)
+    session.add(group)
+    session.flush()
+    return group.id
 
 
 def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
@@ -230,6 +245,16 @@ def list_newsletters(session: Session) -> Sequence[NewsletterRow]:
 def get_newsletter(session: Session, newsletter_id: int) -> Newsletter:
     """Return the newsletter of a number that is known to be one."""
     return session.get_one(NewsletterRow, newsletter_id)
+
+
+def list_sharing(session: Session, newsletter_id: int) -> Sequence[NewsletterRow]:
+    """Return the newsletters that share one's fields, itself among them, by slug."""
+    group = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
+    return session.scalars(
+        select(NewsletterRow)
+        .where(NewsletterRow.group_id == group.scalar_subquery())
+        .order_by(NewsletterRow.slug)
+    ).all()
 
 
 def number_of(session: Session, slug: str) -> int | None:

@@ -24,12 +24,12 @@ from subscribers.lists.formats import (
     recognise,
     state_of_file,
 )
-from subscribers.segments.parse import is_attribute_name
 
 #: What a column can be mapped to, besides ``attributes.NAME``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
 _SHARED = frozenset({"tags", "attributes", "disabled", "state"})
+_ATTRIBUTE_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,64}\Z")
 _NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
@@ -97,6 +97,11 @@ class ListForm:
 class _Guess(NamedTuple):
     columns: dict[str, str]
     known: KnownFormat | None
+
+
+def is_attribute_name(name: str) -> bool:
+    """Return whether an attribute may have this name: no quotes, backslashes or controls."""
+    return _ATTRIBUTE_NAME.match(name) is not None
 
 
 def is_header(names: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,9 @@ _WORDS = (
 #: Excel counts days from here on (with a 29 February 1900 that never was).
 _EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's wall clock
 _EXCEL_DAYS = range(20_000, 80_000)
+_EXCEL_BIRTHDAYS = range(10_000, 80_000)
 _EARLIEST, _LATEST = 1970, 2200
+_YEARS = range(1900, 2201)
 
 
 def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
@@ -54,6 +56,19 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
     if found is None or not _EARLIEST <= found.year <= _LATEST:
         return None
     return found.replace(tzinfo=zone) if found.tzinfo is None else found
+
+
+def read_day(text: str) -> date | None:
+    """Read a day of the calendar, such as a birthday; a time that follows it is left out.
+
+    Returns:
+        The day from 1900 to 2200; None when the text is none, or one that could be two (1/5/2026).
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if re.fullmatch(r"\d{5}", plain) and int(plain) in _EXCEL_BIRTHDAYS:
+        return (_EXCEL + timedelta(days=int(plain))).date()
+    found = _iso(plain) or _day_and_time(plain) or _in_words(plain)
+    return found.date() if found is not None and found.year in _YEARS else None
 
 
 def _iso(plain: str) -> datetime | None:

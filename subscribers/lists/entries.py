@@ -16,12 +16,17 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
-from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
+from subscribers.lists.columns import (
+    ListForm,
+    Problem,
+    RefusedError,
+    is_attribute_name,
+    shown,
+)
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
 from subscribers.lists.formats import IGNORED, ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
-from subscribers.segments.parse import is_attribute_name
 
 _TAG_LENGTH, _ATTRIBUTES_LENGTH, _BASIS_LENGTH, _TEXT_LENGTH = 64, 16_384, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.

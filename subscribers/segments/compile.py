@@ -38,20 +38,22 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from subscribers.segments.json_access import (
+from subscribers.fields.json_access import (
     AttributeNumber,
     AttributeText,
     AttributeType,
     Ordered,
     Position,
+    has_option,
+    has_value,
 )
 from subscribers.segments.model import (
     And,
-    Attribute,
+    BuiltIn,
     Comparison,
+    CustomField,
     DaysAgo,
     Event,
-    Field,
     Happened,
     Membership,
     Not,
@@ -123,9 +125,8 @@ def _clause(query: Query, context: _Context) -> ColumnElement[bool]:  # noqa: PL
             return _compared(field, sign, value, context)
         case Membership(field=field, values=values):
             return or_(*(_compared(field, Operator.EQUAL, value, context) for value in values))
-        case Presence(attribute=attribute):
-            kind = AttributeType(SubscriptionRow.attributes, literal(attribute.name))
-            return _sure(kind != "null")
+        case Presence(field=field):
+            return has_value(field.key)
         case Happened(event=event, number=number):
             return _happened(event, number, context)
         case _:
@@ -137,12 +138,12 @@ def _sure(condition: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _compared(
-    field: Field | Attribute, sign: Operator, value: Value, context: _Context
+    field: BuiltIn | CustomField, sign: Operator, value: Value, context: _Context
 ) -> ColumnElement[bool]:
     match field:
-        case Attribute():
-            return _attribute(field, sign, value, context)
-        case Field.TAG:
+        case CustomField():
+            return _custom(field, sign, value, context)
+        case BuiltIn.TAG:
             return (
                 select(TagRow.tag)
                 .where(
@@ -153,14 +154,14 @@ def _compared(
                 .correlate(SubscriptionRow)
                 .exists()
             )
-        case Field.JOINED | Field.CONFIRMED:
+        case BuiltIn.JOINED | BuiltIn.CONFIRMED:
             assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser has seen to it
             return _subscribed(field, sign, context.day(value), context)
-        case Field.NAME:
+        case BuiltIn.NAME:
             return _text(SubscriptionRow.name, sign, str(value))
-        case Field.DOMAIN:
+        case BuiltIn.DOMAIN:
             return _text(SubscriberRow.domain, sign, str(value).lower())
-        case Field.LANGUAGE:
+        case BuiltIn.LANGUAGE:
             return _language(sign, str(value).lower())
         case _:
             assert_never(field)
@@ -191,15 +192,18 @@ def _text(
             return _sure(column == literal(value))
 
 
-def _attribute(
-    attribute: Attribute, sign: Operator, value: Value, context: _Context
+def _custom(
+    field: CustomField, sign: Operator, value: Value, context: _Context
 ) -> ColumnElement[bool]:
-    name = literal(attribute.name)
+    name = literal(field.key)
     kind = AttributeType(SubscriptionRow.attributes, name)
     text = AttributeText(SubscriptionRow.attributes, name)
     match value:
         case bool():
             return _sure(and_(kind == "boolean", text == ("true" if value else "false")))
+        case str() if sign is Operator.EQUAL:
+            # Of a field with several options, whoever chose this one among others.
+            return has_option(field.key, value)
         case str():
             return and_(_sure(kind == "string"), _text(text, sign, value))
         case Decimal():
@@ -215,9 +219,11 @@ def _attribute(
             assert_never(value)
 
 
-def _subscribed(field: Field, sign: Operator, day: date, context: _Context) -> ColumnElement[bool]:
+def _subscribed(
+    field: BuiltIn, sign: Operator, day: date, context: _Context
+) -> ColumnElement[bool]:
     relation = aliased(SubscriptionRow)
-    column = relation.consented_at if field is Field.JOINED else relation.confirmed_at
+    column = relation.consented_at if field is BuiltIn.JOINED else relation.confirmed_at
     begin, end = context.start(day), context.start(day + timedelta(days=1))
     within: ColumnElement[bool]
     match sign:

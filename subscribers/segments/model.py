@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from subscribers.fields.model import TOPIC
+
 
 class Operator(StrEnum):
     """How a field is compared."""
@@ -23,8 +25,8 @@ class Operator(StrEnum):
     ENDS = "ends with"
 
 
-class Field(StrEnum):
-    """What of a subscriber can be asked, besides attributes."""
+class BuiltIn(StrEnum):
+    """What of a subscriber can be asked, besides the fields of their newsletter."""
 
     TAG = "tag"
     NAME = "name"
@@ -48,10 +50,10 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attribute:
-    """A key of the subscriber's attributes."""
+class CustomField:
+    """A field of the newsletter's people (`subscribers.fields`), by its key."""
 
-    name: str
+    key: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +70,7 @@ Value: TypeAlias = str | bool | Decimal | date | DaysAgo
 class Comparison:
     """A field beside a value."""
 
-    field: Field | Attribute
+    field: BuiltIn | CustomField
     operator: Operator
     value: Value
 
@@ -77,15 +79,15 @@ class Comparison:
 class Membership:
     """A field equal to one of several values."""
 
-    field: Field | Attribute
+    field: BuiltIn | CustomField
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Presence:
-    """An attribute that is there, whatever it holds; null counts as absent."""
+    """A field that has a value, whatever it is."""
 
-    attribute: Attribute
+    field: CustomField
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +122,21 @@ class Or:
 Query: TypeAlias = "Comparison | Membership | Presence | Happened | Not | And | Or"
 
 
+def fields_of(query: Query) -> frozenset[str]:
+    """Return the keys of the fields that a query asks for."""
+    match query:
+        case Comparison(field=CustomField(key=key)) | Membership(field=CustomField(key=key)):
+            return frozenset({key})
+        case Presence(field=field):
+            return frozenset({field.key})
+        case Not(part=part):
+            return fields_of(part)
+        case And(parts=parts) | Or(parts=parts):
+            return frozenset().union(*map(fields_of, parts))
+        case _:
+            return frozenset()
+
+
 def format_query(query: Query) -> str:  # noqa: PLR0911 - one a case
     """Write a query as text."""
     match query:
@@ -127,8 +144,8 @@ def format_query(query: Query) -> str:  # noqa: PLR0911 - one a case
             return f"{_field(field)} {operator} {_value(value)}"
         case Membership(field=field, values=values):
             return f"{_field(field)} in ({', '.join(map(_value, values))})"
-        case Presence(attribute=attribute):
-            return f"{_field(attribute)} exists"
+        case Presence(field=field):
+            return f"{_field(field)} exists"
         case Happened(event=event, number=number):
             return f"{event}({event.argument} = {number})"
         case Not(part=part):
@@ -144,8 +161,10 @@ def _nested(query: Query) -> str:
     return f"({text})" if isinstance(query, And | Or) else text
 
 
-def _field(field: Field | Attribute) -> str:
-    return f"attributes.{_quoted(field.name)}" if isinstance(field, Attribute) else field.value
+def _field(field: BuiltIn | CustomField) -> str:
+    if isinstance(field, BuiltIn):
+        return field.value
+    return TOPIC if field.key == TOPIC else f"field.{field.key}"
 
 
 def _value(value: Value) -> str:

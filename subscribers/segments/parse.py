@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from newsletter.database.vocabulary import FieldType
+from newsletter.database.words import name_of
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
+from subscribers.fields.model import TOPIC, Field, field_of
+from subscribers.fields.reading import find_option
 from subscribers.segments.model import (
     And,
-    Attribute,
+    BuiltIn,
     Comparison,
+    CustomField,
     DaysAgo,
     Event,
-    Field,
     Happened,
     Membership,
     Not,
@@ -40,11 +45,12 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_FIELDS = ", ".join(field.value for field in Field)
-_DATES = frozenset({Field.JOINED, Field.CONFIRMED})
+_BUILT_IN = tuple(field.value for field in BuiltIn)
+_DATES = frozenset({BuiltIn.JOINED, BuiltIn.CONFIRMED})
 _ORDER = frozenset({Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST})
+_EQUAL = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 _PARTIAL = frozenset({Operator.CONTAINS, Operator.STARTS, Operator.ENDS})
-_ATTRIBUTE_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,64}\Z")
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _MOST_DAYS = 36_500
 _YEARS = range(1900, 2201)
 
@@ -56,13 +62,13 @@ class _Token:
     column: int
 
 
-def is_attribute_name(name: str) -> bool:
-    """Return whether an attribute may have this name: no quotes, backslashes or controls."""
-    return _ATTRIBUTE_NAME.match(name) is not None
-
-
-def parse_query(text: str) -> Query:
+def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
     """Read a segment.
+
+    Args:
+        text: The segment.
+        known: The fields that it may ask for, by whose types its values are checked; None where
+            they were checked when it was saved, and a field may be gone since.
 
     Raises:
         ListError: It is none; the place names the column, counted from 1.
@@ -73,7 +79,7 @@ def parse_query(text: str) -> Query:
             place=Place(source=msg("segment")),
             remedy=msg("Give these people a tag, and select by the tag."),
         )
-    return _Parser(_tokens(text)).parse()
+    return _Parser(_tokens(text), known).parse()
 
 
 def _fault(token: _Token, what: Message, remedy: Message) -> ListError:
@@ -107,8 +113,9 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[_Token], known: Sequence[Field] | None) -> None:
         self._tokens = tokens
+        self._known = known
         self._at = 0
         self._depth = 0
         self._conditions = 0
@@ -194,10 +201,13 @@ class _Parser:
         word = token.text.lower()
         if token.kind == "word" and word in set(Event):
             return self._happened(Event(word))
-        if token.kind == "word" and word == "attributes":
-            return self._compared(self._attribute(), token)
-        if token.kind == "word" and word in set(Field):
-            return self._compared(Field(word), token)
+        if token.kind == "word" and word == "field":
+            return self._compared(self._custom(), token)
+        if token.kind == "word" and word == TOPIC:
+            self._demand_topics(token)
+            return self._compared(CustomField(key=TOPIC), token)
+        if token.kind == "word" and word in set(BuiltIn):
+            return self._compared(BuiltIn(word), token)
         what = (
             msg("A condition is missing.")
             if token.kind == "end"
@@ -206,11 +216,7 @@ class _Parser:
         raise _fault(
             token,
             what,
-            msg(
-                "The fields are attributes.NAME, {fields}, {events}.",
-                fields=_FIELDS,
-                events=Listing(tuple(Event)),
-            ),
+            self._what_there_is(),
         )
 
     def _happened(self, event: Event) -> Happened:
@@ -242,25 +248,42 @@ class _Parser:
             )
         return int(token.text)
 
-    def _attribute(self) -> Attribute:
+    def _what_there_is(self) -> Message:
+        if self._known is None:
+            custom = ["field.KEY", TOPIC]
+        else:
+            custom = [f"field.{each.key}" for each in self._known if not each.is_topic]
+            custom += [TOPIC] if field_of(self._known, TOPIC) else []
+        return msg(
+            "You can ask for: {names}.", names=Listing((*custom, *_BUILT_IN, *map(str, Event)))
+        )
+
+    def _custom(self) -> CustomField:
         self._expect(".")
         token = self._take()
-        name = _unquote(token.text) if token.kind == "string" else token.text
-        if token.kind not in {"word", "string"} or not is_attribute_name(name):
+        if token.kind != "word" or not _KEY.match(token.text):
             raise _fault(
                 token,
-                msg("This is not the name of an attribute."),
-                msg('Write attributes.city or attributes."home city".'),
+                msg("This is not the key of a field."),
+                msg("Write {example}.", example="field.city"),
             )
-        return Attribute(name=name)
+        if self._known is not None and field_of(self._known, token.text) is None:
+            raise _fault(
+                token, msg("There is no field “{name}”.", name=token.text), self._what_there_is()
+            )
+        return CustomField(key=token.text)
 
-    def _compared(self, field: Field | Attribute, named: _Token) -> Query:
+    def _demand_topics(self, token: _Token) -> None:
+        if self._known is not None and field_of(self._known, TOPIC) is None:
+            raise _fault(token, msg("This newsletter has no topics."), self._what_there_is())
+
+    def _compared(self, field: BuiltIn | CustomField, named: _Token) -> Query:
         if self._accept("in"):
             return Membership(field=field, values=self._values(field))
         if self._accept("not", "in"):
             return Not(part=Membership(field=field, values=self._values(field)))
-        if isinstance(field, Attribute) and self._accept("exists"):
-            return Presence(attribute=field)
+        if isinstance(field, CustomField) and self._accept("exists"):
+            return Presence(field=field)
         sign = self._now
         operator = self._operator()
         if operator is None:
@@ -277,7 +300,7 @@ class _Parser:
                 return operator
         return None
 
-    def _values(self, field: Field | Attribute) -> tuple[Value, ...]:
+    def _values(self, field: BuiltIn | CustomField) -> tuple[Value, ...]:
         self._expect("(")
         values = [self._value(field, Operator.EQUAL)]
         while self._accept(","):
@@ -285,20 +308,20 @@ class _Parser:
         self._expect(")")
         return tuple(values)
 
-    def _value(self, field: Field | Attribute, operator: Operator) -> Value:
+    def _value(self, field: BuiltIn | CustomField, operator: Operator) -> Value:
         token = self._now
         value = self._literal()
         if field in _DATES and (not isinstance(value, date | DaysAgo) or operator in _PARTIAL):
             remedy = msg("Write {field} >= 2026-01-31 or {field} >= 30 days ago.", field=field)
             raise _fault(token, msg("{field} is compared with a date.", field=field), remedy)
-        if isinstance(field, Field) and field not in _DATES:
+        if isinstance(field, BuiltIn) and field not in _DATES:
             if not isinstance(value, str):
                 raise _fault(
                     token,
                     msg("{field} is compared with text.", field=field),
                     msg('Write it as "text".'),
                 )
-            if field is Field.TAG and operator in _PARTIAL:
+            if field is BuiltIn.TAG and operator in _PARTIAL:
                 raise _fault(
                     token, msg("A tag is compared as a whole."), msg('Write tag = "press".')
                 )
@@ -312,7 +335,10 @@ class _Parser:
                 msg("{operator} compares numbers and dates.", operator=operator),
                 msg("Remove the quotation marks."),
             )
-        return value
+        definition = (
+            field_of(self._known or (), field.key) if isinstance(field, CustomField) else None
+        )
+        return value if definition is None else _of_type(definition, operator, value, token)
 
     def _literal(self) -> Value:
         token = self._take()
@@ -339,6 +365,40 @@ class _Parser:
                     else msg("A value is missing here."),
                     msg('Write "text", 12, 2026-01-31, 30 days ago, true or false.'),
                 )
+
+
+#: By which values and how fields of each type are compared.
+_TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = {
+    FieldType.TEXT: ((str,), _EQUAL | _PARTIAL, '= "text"'),
+    FieldType.NUMBER: ((Decimal,), _EQUAL | _ORDER, ">= 30"),
+    FieldType.DATE: ((date, DaysAgo), _EQUAL | _ORDER, ">= 2026-01-31"),
+    FieldType.CHOICE: ((str,), _EQUAL, '= "{option}"'),
+    FieldType.CHOICES: ((str,), _EQUAL, '= "{option}"'),
+    FieldType.YES_NO: ((bool,), _EQUAL, "= true"),
+}
+
+
+def _of_type(definition: Field, operator: Operator, value: Value, token: _Token) -> Value:
+    """Return a value as the field has it: an option may be named by its label."""
+    kinds, operators, example = _TYPES[definition.type]
+    name = TOPIC if definition.is_topic else f"field.{definition.key}"
+    if not isinstance(value, kinds) or operator not in operators:
+        option = definition.options[0].value if definition.options else ""
+        raise _fault(
+            token,
+            msg(
+                "{field} cannot be compared like this: it is of the type {type}.",
+                field=name,
+                type=name_of(definition.type),
+            ),
+            msg("Write {example}.", example=f"{name} {example.format(option=option)}"),
+        )
+    if isinstance(value, str) and definition.type.has_options:
+        try:
+            return find_option(definition, value)
+        except ListError as error:
+            raise _fault(token, error.message, error.advice or error.message) from None
+    return value
 
 
 def _day(token: _Token, text: str) -> date:

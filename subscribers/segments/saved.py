@@ -12,6 +12,7 @@ from newsletter.database.tables import NewsletterRow, SegmentRow, SubscriberRow,
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import format_query
 from subscribers.segments.parse import parse_query
@@ -30,7 +31,7 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
             msg("“{name}” cannot be the name of a segment.", name=name),
             remedy=msg("Use letters, digits and hyphens."),
         )
-    normal = format_query(parse_query(query))
+    normal = format_query(parse_query(query, list_fields(session, newsletter_id)))
     known = select(SegmentRow.id).where(
         SegmentRow.newsletter_id == newsletter_id, SegmentRow.name == name
     )
@@ -79,9 +80,9 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
     for row in list_segments(session, newsletter_id):
         if row.name == name_or_query:
             return row.query
-    if name_or_query.strip():
-        parse_query(name_or_query)
-    return name_or_query
+    if not name_or_query.strip():
+        return ""
+    return format_query(parse_query(name_or_query, list_fields(session, newsletter_id)))
 
 
 def delete_segment(session: Session, newsletter_id: int, name: str) -> None:

@@ -265,10 +265,11 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
         "a@example.jp,Tokyo,press\nb@example.jp,Osaka,press\nc@example.jp,Tokyo,\n",
         encoding="utf-8",
     )
+    assert _run("field", "add", "prefecture").returncode == 0
     taken = _run("subscriber", "import", "list.csv", "--basis", "asked", "--attributes")
     assert taken.returncode == 0, taken.stderr
     assert _run("issue", "import", str(_sample())).returncode == 0
-    query = 'attributes.prefecture = "Tokyo" and tag = "press"'
+    query = 'field.prefecture = "Tokyo" and tag = "press"'
     sent = _run("send", "--segment", query, "--yes", "--json")
     assert sent.returncode == 0, sent.stderr
     assert _last(sent)["planned"] == 1

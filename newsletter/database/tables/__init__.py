@@ -20,6 +20,7 @@ from newsletter.database.tables.feedback import (
     FeedbackPolicyRow,
     IncidentRow,
 )
+from newsletter.database.tables.field import FieldRow, PeopleGroupRow
 from newsletter.database.tables.file import FileRow
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
@@ -73,6 +74,7 @@ __all__ = [
     "DraftRow",
     "DrainedWorkerRow",
     "FeedbackPolicyRow",
+    "FieldRow",
     "FileRow",
     "HeldDomainRow",
     "ImageRow",
@@ -92,6 +94,7 @@ __all__ = [
     "MailingOrderRow",
     "MailingRow",
     "NewsletterRow",
+    "PeopleGroupRow",
     "PulseRow",
     "RecoveryCodeRow",
     "RelayRow",

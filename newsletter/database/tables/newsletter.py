@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, Text, false
+from sqlalchemy import ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
@@ -16,6 +16,7 @@ class NewsletterRow(Base):
     """A publication.
 
     Attributes:
+        group_id: Whose fields its people have; newsletters of one group share them.
         slug: Its name in URLs and on the command line.
         list_id: RFC 2919, without angle brackets, such as ``digest.example.jp``.
         bounce_address: Envelope sender (return path) of what it sends.
@@ -30,6 +31,7 @@ class NewsletterRow(Base):
     __tablename__ = "newsletter"
 
     id: Mapped[PrimaryKey]
+    group_id: Mapped[int] = mapped_column(ForeignKey("people_group.id"), index=True)
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     from_name: Mapped[str] = mapped_column(String(200))

@@ -22,14 +22,15 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import create_newsletter, find_newsletter
+from subscribers.fields.values import write_values
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import (
     And,
-    Attribute,
+    BuiltIn,
     Comparison,
+    CustomField,
     DaysAgo,
     Event,
-    Field,
     Happened,
     Membership,
     Not,
@@ -41,12 +42,14 @@ from subscribers.segments.model import (
 )
 from subscribers.segments.parse import parse_query
 from subscribers.segments.saved import count_segment, sample_segment, save_segment
+from tests.support import fields
 from tests.support.stage import DRAFT, Stage, set_stage
 
 _TEXTS = st.sampled_from(["", "東京", "Osaka", "osaka", 'a"b\\', "2026-01-31", "%_", "true", "12"])
 _NUMBERS = st.sampled_from([Decimal(text) for text in ("0", "-1", "12", "2.5")])
 _DAYS = st.sampled_from([date(2026, 1, 31), date(2025, 12, 31)])
-_NAMES = st.sampled_from(["city", "年齢", "two words"]).map(lambda name: Attribute(name=name))
+_KEYS = ["city", "age_2", "topic"]
+_NAMES = st.sampled_from(_KEYS).map(lambda key: CustomField(key=key))
 _ORDERS = [Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST]
 _EQUALS = [Operator.EQUAL, Operator.UNEQUAL]
 _PARTS = [Operator.CONTAINS, Operator.STARTS, Operator.ENDS]
@@ -56,15 +59,15 @@ def _comparisons() -> st.SearchStrategy[Query]:
     def compare(fields: Any, signs: list[Operator], values: Any) -> st.SearchStrategy[Query]:
         return st.builds(Comparison, field=fields, operator=st.sampled_from(signs), value=values)
 
-    texts = st.sampled_from([Field.NAME, Field.DOMAIN, Field.LANGUAGE])
+    texts = st.sampled_from([BuiltIn.NAME, BuiltIn.DOMAIN, BuiltIn.LANGUAGE])
     return st.one_of(
         compare(_NAMES, _EQUALS + _PARTS, _TEXTS),
         compare(_NAMES, _EQUALS + _ORDERS, _NUMBERS | _DAYS),
         compare(_NAMES, _EQUALS, st.booleans()),
         compare(texts, _EQUALS + _PARTS, _TEXTS),
-        compare(st.just(Field.LANGUAGE), _EQUALS, st.sampled_from(["en", "JA", "en-us", "e"])),
-        compare(st.just(Field.TAG), _EQUALS, st.sampled_from(["press", "東京"])),
-        st.builds(Presence, attribute=_NAMES),
+        compare(st.just(BuiltIn.LANGUAGE), _EQUALS, st.sampled_from(["en", "JA", "en-us", "e"])),
+        compare(st.just(BuiltIn.TAG), _EQUALS, st.sampled_from(["press", "東京"])),
+        st.builds(Presence, field=_NAMES),
         st.builds(
             Membership, field=_NAMES, values=st.lists(_TEXTS | _NUMBERS, min_size=1).map(tuple)
         ),
@@ -82,7 +85,7 @@ _QUERIES: st.SearchStrategy[Query] = st.recursive(_comparisons(), _joined, max_l
 _TIMED: st.SearchStrategy[Query] = st.one_of(
     st.builds(
         Comparison,
-        field=st.sampled_from([Field.JOINED, Field.CONFIRMED]),
+        field=st.sampled_from([BuiltIn.JOINED, BuiltIn.CONFIRMED]),
         operator=st.sampled_from(_EQUALS + _ORDERS),
         value=_DAYS | st.builds(DaysAgo, days=st.integers(0, 36_500)),
     ),
@@ -95,7 +98,7 @@ def test_what_is_written_is_read_back_the_same(query: Query) -> None:
     assert parse_query(format_query(query)) == query
 
 
-@given(st.text(alphabet='abc"\\().,=<>! attributes tag 日12-', max_size=60))
+@given(st.text(alphabet='abc"\\().,=<>! field.city topic tag 日12-', max_size=60))
 def test_any_text_is_a_segment_or_told_where_not(text: str) -> None:
     try:
         parse_query(text)
@@ -115,7 +118,7 @@ def test_any_text_is_a_segment_or_told_where_not(text: str) -> None:
         ('tag = "a" tag = "b"', 11),
         ("joined >= 2026-02-30", 11),
         ('joined >= "soon"', 11),
-        ('attributes.age >= "30"', 19),
+        ('field.age >= "30"', 14),
         ("received(12)", 10),
         ("(" * 60, 41),
     ],
@@ -132,12 +135,13 @@ _PEOPLE = st.lists(
             "domain": st.sampled_from(["example.jp", "osaka", "docomo.ne.jp"]),
             "language": st.sampled_from(["ja", "en", "en-US", "eng"]),
             "attributes": st.dictionaries(
-                st.sampled_from(["city", "年齢", "two words"]),
+                st.sampled_from(_KEYS),
                 _TEXTS
                 | st.sampled_from([0, -1, 12, 2.5, 13])
                 | st.booleans()
                 | st.none()
-                | st.just("2026-01-31T10:00"),
+                | st.just("2026-01-31T10:00")
+                | st.lists(_TEXTS, max_size=3),
             ),
             "tags": st.sets(st.sampled_from(["press", "東京", "other"])),
         }
@@ -167,22 +171,26 @@ def _holds(sign: Operator, found: Any, value: Any) -> bool:  # noqa: PLR0911 - o
             return bool(found == value)
 
 
-def _compared(person: dict[str, Any], field: Any, sign: Operator, value: Any) -> bool:
-    if field is Field.TAG:
+def _compared(  # noqa: PLR0911 - one a case
+    person: dict[str, Any], field: Any, sign: Operator, value: Any
+) -> bool:
+    if field is BuiltIn.TAG:
         return value in person["tags"]
-    if isinstance(field, Field):
-        if field is Field.LANGUAGE and sign is Operator.EQUAL:
+    if isinstance(field, BuiltIn):
+        if field is BuiltIn.LANGUAGE and sign is Operator.EQUAL:
             sign, value, person = (
                 Operator.STARTS,
                 f"{value}-",
                 {"language": f"{person['language']}-"},
             )
-        fold = str if field is Field.NAME else str.lower
+        fold = str if field is BuiltIn.NAME else str.lower
         return _holds(sign, fold(str(person[field.value])), fold(value))
-    found = person["attributes"].get(field.name)
+    found = person["attributes"].get(field.key)
     match value:
         case bool():
             return found is value
+        case str() if isinstance(found, list):
+            return sign is Operator.EQUAL and value in found
         case str():
             return isinstance(found, str) and _holds(sign, found, value)
         case Decimal():
@@ -207,8 +215,8 @@ def _true_of(query: Query, person: dict[str, Any]) -> bool:  # noqa: PLR0911 - o
             return _compared(person, field, sign, value)
         case Membership(field=field, values=values):
             return any(_compared(person, field, Operator.EQUAL, value) for value in values)
-        case Presence(attribute=attribute):
-            return person["attributes"].get(attribute.name) is not None
+        case Presence(field=field):
+            return person["attributes"].get(field.key) is not None
         case _:
             raise AssertionError(query)
 
@@ -274,6 +282,61 @@ def test_dates_and_engagement_are_asked_of_this_newsletter(
     stage.subscribe("a@example.jp", "b@example.jp")
     with reading(stage.engine) as session:
         assert count_segment(session, find_newsletter(session, None), text) == count
+
+
+_TYPED = [
+    ("field.cty = 1", 7, "field.city, field.age"),
+    ("field.age = true", 13, "field.age >= 30"),
+    ('field.age contains "3"', 20, "field.age >= 30"),
+    ("field.city >= 3", 15, 'field.city = "text"'),
+    ('field.birthday = "soon"', 18, "field.birthday >= 2026-01-31"),
+    ('field.member = "yes"', 16, "field.member = true"),
+    ('field.plan = "gold"', 14, "free and paid"),
+    ('topic contains "子"', 16, 'topic = "子育て"'),
+    ('topic in ("子育て", "釣り")', 18, "子育て"),
+]
+
+
+@pytest.mark.parametrize(("text", "column", "remedy"), _TYPED)
+def test_a_field_is_compared_by_its_type(text: str, column: int, remedy: str) -> None:
+    with pytest.raises(ListError, match=f"character {column}:") as caught:
+        parse_query(text, fields.ALL)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ('field.plan = "有料"', 'field.plan = "paid"'),
+        ('field.plan in ("FREE OF CHARGE", "paid")', 'field.plan in ("free", "paid")'),
+        ('field.topic != "防災"', 'topic != "防災"'),
+        ("field.birthday < 30 days ago", "field.birthday < 30 days ago"),
+    ],
+)
+def test_an_option_may_be_named_by_its_label(text: str, normal: str) -> None:
+    assert format_query(parse_query(text, fields.ALL)) == normal
+
+
+def test_topics_are_asked_where_there_are_some() -> None:
+    with pytest.raises(ListError, match="no topics"):
+        parse_query('topic = "防災"', [fields.CITY])
+
+
+def test_a_segment_is_saved_by_the_fields_there_are(stage: Stage) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.TOPIC)
+    stage.subscribe("a@example.jp", "b@example.jp")
+    with transaction(stage.engine) as session:
+        write_values(
+            session,
+            stage.newsletter_id,
+            stage.subscriber_id("b@example.jp"),
+            {"topic": ["文化", "防災"]},
+        )
+        newsletter = find_newsletter(session, None)
+        row = save_segment(session, newsletter.id, name="防災", query='topic = "防災"')
+        assert list(sample_segment(session, newsletter, row.query, size=9)) == ["b@example.jp"]
+        with pytest.raises(ListError):
+            save_segment(session, newsletter.id, name="釣り", query='topic = "釣り"')
 
 
 def test_a_saved_segment_is_counted_and_sampled(stage: Stage) -> None:

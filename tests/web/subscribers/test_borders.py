@@ -93,7 +93,7 @@ def test_a_list_of_one_newsletter_changes_nothing_of_another(stage: Stage, beta:
 
 
 @pytest.mark.parametrize(
-    "query", ['tag = "vip"', f'attributes.health = "{_SECRET}"', 'name = "葵"', 'language = "en"']
+    "query", ['tag = "vip"', f'field.health = "{_SECRET}"', 'name = "葵"', 'language = "en"']
 )
 def test_a_segment_asks_only_what_its_own_newsletter_knows(
     stage: Stage, beta: int, query: str

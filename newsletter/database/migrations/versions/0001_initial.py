@@ -19,6 +19,7 @@ _TABLES = (
     "held_domain",
     "incident",
     "join_tally",
+    "people_group",
     "newsletter",
     "pulse",
     "relay",
@@ -31,6 +32,7 @@ _TABLES = (
     "account_session",
     "consent",
     "feedback_policy",
+    "field",
     "file",
     "image",
     "invitation",
@@ -176,8 +178,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     )
     op.create_index(op.f("ix_join_tally_started_at"), "join_tally", ["started_at"], unique=False)
     op.create_table(
+        "people_group",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people_group")),
+    )
+    op.create_table(
         "newsletter",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("group_id", _ID, nullable=False),
         sa.Column("slug", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("from_name", sa.String(length=200), nullable=False),
@@ -197,8 +207,31 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("count_clicks", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("visibility", sa.String(32), server_default="private", nullable=False),
         sa.Column("look", sa.JSON(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["people_group.id"], name=op.f("fk_newsletter_group_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_newsletter")),
         sa.UniqueConstraint("slug", name=op.f("uq_newsletter_slug")),
+    )
+    op.create_index(op.f("ix_newsletter_group_id"), "newsletter", ["group_id"], unique=False)
+    op.create_table(
+        "field",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("group_id", _ID, nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("type", sa.String(32), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("required", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("ask_on_joining", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("reader_may_change", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("purpose", sa.Text(), server_default="", nullable=False),
+        sa.Column("retention_days", sa.Integer(), nullable=True),
+        sa.Column("options", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["group_id"], ["people_group.id"], name=op.f("fk_field_group_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_field")),
+        sa.UniqueConstraint("group_id", "key", name=op.f("uq_field_group_id_key")),
     )
     op.create_table(
         "pulse",

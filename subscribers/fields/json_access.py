@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Float, String
+from sqlalchemy import Boolean, ColumnElement, Float, String, func, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from newsletter.database.tables import SubscriptionRow
 
 
 class AttributeType(FunctionElement[str]):
@@ -35,6 +37,13 @@ class AttributeNumber(FunctionElement[Any]):
     inherit_cache = True
 
 
+class AttributeHas(FunctionElement[bool]):
+    """Whether an attribute is a text, or a list that holds it; never NULL."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
 class Position(FunctionElement[int]):
     """Where one text begins in another, from 1, or 0; case counts."""
 
@@ -46,6 +55,17 @@ class Ordered(FunctionElement[str]):
 
     type = String()
     inherit_cache = True
+
+
+def has_value(key: str) -> ColumnElement[bool]:
+    """Return the condition that a subscription has a value of a field."""
+    kind = AttributeType(SubscriptionRow.attributes, literal(key))
+    return func.coalesce(kind, "null") != "null"
+
+
+def has_option(key: str, option: str) -> ColumnElement[bool]:
+    """Return the condition that somebody's value of a field is an option, or one of theirs is."""
+    return AttributeHas(SubscriptionRow.attributes, literal(key), literal(option))
 
 
 def _arguments(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
@@ -106,6 +126,23 @@ def _number_postgresql(element: AttributeNumber, compiler: SQLCompiler, **_: obj
     )
 
 
+@compiles(AttributeHas, "sqlite")
+def _has_sqlite(element: AttributeHas, compiler: SQLCompiler, **_: object) -> str:
+    column, name, text = _arguments(element, compiler)
+    held = f"json_each({column}, {_path(name)}) AS held"
+    return f"EXISTS (SELECT 1 FROM {held} WHERE held.type = 'text' AND held.value = {text})"  # noqa: S608 - compiled SQL
+
+
+@compiles(AttributeHas, "postgresql")
+def _has_postgresql(element: AttributeHas, compiler: SQLCompiler, **_: object) -> str:
+    column, name, text = _arguments(element, compiler)
+    # An array contains a scalar that is one of its elements; a scalar contains itself.
+    return (
+        f"coalesce(CAST({column} -> CAST({name} AS text) AS jsonb) "
+        f"@> to_jsonb(CAST({text} AS text)), false)"
+    )
+
+
 @compiles(Position, "sqlite")
 def _position_sqlite(element: Position, compiler: SQLCompiler, **_: object) -> str:
     return f"instr({', '.join(_arguments(element, compiler))})"
@@ -127,5 +164,5 @@ def _ordered_postgresql(element: Ordered, compiler: SQLCompiler, **_: object) ->
 
 
 def _path(name: str) -> str:
-    """Return SQL of the JSON path to a key; names hold no quotes (``is_attribute_name``)."""
+    """Return SQL of the JSON path to a key; names hold no quotes (`subscribers.segments.parse`)."""
     return f"""('$."' || {name} || '"')"""

@@ -1,0 +1,286 @@
+"""``newsletter field``: what a newsletter keeps of its people, by name and type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import label as word
+from newsletter.cli.language import ngettext, terminal_language
+from newsletter.cli.prompts import confirm
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.database.vocabulary import FieldType
+from newsletter.errors import ListError
+from newsletter.i18n.messages import msg
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.accounts.audit import Actor
+    from subscribers.fields.model import Field, Option
+
+app = typer.Typer(
+    no_args_is_help=True, help="Fields of subscribers and topics (docs/subscribers.md)."
+)
+
+_Labels = Annotated[
+    list[str] | None, typer.Option("--label", help="What people call it: ja=市区町村.")
+]
+_Options = Annotated[list[str] | None, typer.Option("--option", help="A value to choose from.")]
+_OptionLabels = Annotated[
+    list[str] | None, typer.Option(help="What an option is called: paid:ja=有料.")
+]
+_Descriptions = Annotated[
+    list[str] | None, typer.Option(help="What readers are told of an option: paid:ja=….")
+]
+_Required = Annotated[
+    bool | None, typer.Option("--required/--optional", help="Whether forms demand it.")
+]
+_Asked = Annotated[
+    bool | None, typer.Option("--ask/--no-ask", help="Whether it is asked on joining.")
+]
+_Changed = Annotated[
+    bool | None, typer.Option("--readers/--no-readers", help="Whether readers may change theirs.")
+]
+_Purpose = Annotated[str | None, typer.Option(help="What it is kept for; readers see it.")]
+_Retention = Annotated[
+    int | None,
+    typer.Option(help="Days after which values go when somebody has left; 0 for never."),
+]
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the fields in their order."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+    from subscribers.fields.model import field_to_json
+    from subscribers.fields.store import list_fields
+
+    with reading(open_database(settings_of(context))) as session:
+        found = list_fields(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json(list(map(field_to_json, found)))
+        return
+    spoken = terminal_language()
+    table = Table(_("Key"), _("Label"), _("Type"), _("Options"), box=None)
+    for field in found:
+        table.add_row(
+            escape(field.key),
+            escape(field.label(spoken)),
+            escape(word(field.type)),
+            escape(", ".join(option.label(spoken) for option in field.options)),
+        )
+    console.print(table if found else _("There is no field yet."))
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="Its name in segments and lists; topic for topics.")],
+    kind: Annotated[FieldType, typer.Option("--type")] = FieldType.TEXT,
+    label: _Labels = None,
+    option: _Options = None,
+    option_label: _OptionLabels = None,
+    description: _Descriptions = None,
+    required: _Required = None,
+    ask: _Asked = None,
+    readers: _Changed = None,
+    purpose: _Purpose = None,
+    retention_days: _Retention = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Add a field."""
+    from newsletter.database.engine import transaction
+    from subscribers.fields.actions import add_field
+    from subscribers.fields.model import Field
+
+    engine, number, actor = _open(context, newsletter, as_)
+    wanted = Field(
+        key=key,
+        type=kind,
+        labels=_by_language(label),
+        options=_options(option or [], (), option_label, description),
+        required=bool(required),
+        ask_on_joining=bool(ask),
+        reader_may_change=bool(readers),
+        purpose=purpose or "",
+        retention_days=retention_days or None,
+    )
+    with transaction(engine) as session:
+        _print(add_field(session, actor, number, wanted))
+
+
+@app.command()
+def change(
+    context: typer.Context,
+    key: str,
+    kind: Annotated[FieldType | None, typer.Option("--type")] = None,
+    label: _Labels = None,
+    option: _Options = None,
+    option_label: _OptionLabels = None,
+    description: _Descriptions = None,
+    required: _Required = None,
+    ask: _Asked = None,
+    readers: _Changed = None,
+    purpose: _Purpose = None,
+    retention_days: _Retention = None,
+    first: Annotated[bool, typer.Option("--first", help="Put it before all others.")] = False,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Change a field; what is not named stays. Options that are named replace those there are."""
+    from dataclasses import replace
+
+    from newsletter.database.engine import reading, transaction
+    from subscribers.fields.actions import change_field, order_fields
+    from subscribers.fields.purging import count_values
+    from subscribers.fields.store import find_field
+
+    engine, number, actor = _open(context, newsletter, as_)
+    with reading(engine) as session:
+        before = find_field(session, number, key)
+        names = [each.value for each in before.options] if option is None else option
+        options = _options(names, before.options, option_label, description)
+        gone = [each for each in before.options if each.value not in names]
+        lost = {each.value: count_values(session, number, key, each.value) for each in gone}
+    changes: dict[str, Any] = {
+        "type": kind,
+        "required": required,
+        "ask_on_joining": ask,
+        "reader_may_change": readers,
+        "purpose": purpose,
+    }
+    wanted = replace(
+        before,
+        labels={**before.labels, **_by_language(label)},
+        options=options,
+        retention_days=before.retention_days if retention_days is None else retention_days or None,
+        **{name: value for name, value in changes.items() if value is not None},
+    )
+    for value, count in lost.items():
+        if count and not yes:
+            question = ngettext(
+                "Remove “{value}”, which {count} person chose?",
+                "Remove “{value}”, which {count} people chose?",
+                count,
+                value=value,
+            )
+            confirm(question, option="--yes")
+    with transaction(engine) as session:
+        _print(change_field(session, actor, number, wanted))
+        if first:
+            order_fields(session, actor, number, [key])
+    if lost:
+        _purge(engine)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    key: str,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a field and what everybody has in it."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import reading, transaction
+    from subscribers.fields.actions import delete_field
+    from subscribers.fields.purging import count_values
+    from subscribers.fields.store import find_field
+
+    engine, number, actor = _open(context, newsletter, as_)
+    with reading(engine) as session:
+        find_field(session, number, key)
+        count = count_values(session, number, key)
+    if not yes:
+        question = ngettext(
+            "Delete the field “{key}” and the values of {count} person?",
+            "Delete the field “{key}” and the values of {count} people?",
+            count,
+            key=key,
+        )
+        confirm(question, option="--yes")
+    with transaction(engine) as session:
+        count = delete_field(session, actor, number, key)
+    _purge(engine)
+    console.print(ngettext("{count} value deleted", "{count} values deleted", count))
+
+
+def _open(
+    context: typer.Context, newsletter: str | None, as_: str | None
+) -> tuple[Engine, int, Actor]:
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        number = find_newsletter(session, newsletter).id
+    return engine, number, find_actor(engine, as_, Permission.ADMINISTER, number)
+
+
+def _purge(engine: Engine) -> None:
+    """Take values away at once, as a command's user expects, and not when a worker comes by."""
+    from subscribers.fields.purging import purge_removed
+
+    purge_removed(engine)
+
+
+def _print(field: Field) -> None:
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
+    console.print(f"field.{escape(field.key)}: {escape(field.label(terminal_language()))}")
+
+
+def _by_language(given: Sequence[str] | None) -> dict[str, str]:
+    found = {}
+    for text in given or ():
+        tag, equals, words = text.partition("=")
+        if not equals:
+            raise ListError(
+                msg("“{text}” is not a label.", text=text),
+                remedy=msg("Write {example}.", example="ja=市区町村"),
+            )
+        found[tag.strip()] = words
+    return found
+
+
+def _options(
+    values: Sequence[str],
+    known: Sequence[Option],
+    labels: Sequence[str] | None,
+    descriptions: Sequence[str] | None,
+) -> tuple[Option, ...]:
+    from dataclasses import replace
+
+    from subscribers.fields.model import Option
+
+    before = {option.value: option for option in known}
+    found = {value: before.get(value, Option(value=value)) for value in values}
+    for part, given in (("labels", labels), ("descriptions", descriptions)):
+        for text in given or ():
+            named = re.fullmatch(r"(.+):([A-Za-z-]+)=(.*)", text, re.DOTALL)
+            if named is None or named[1] not in found:
+                raise ListError(
+                    msg("“{text}” names none of the options.", text=text),
+                    remedy=msg("Write {example}.", example="OPTION:ja=…"),
+                )
+            option = found[named[1]]
+            words: dict[str, Any] = {part: {**getattr(option, part), named[2]: named[3]}}
+            found[named[1]] = replace(option, **words)
+    return tuple(found.values())

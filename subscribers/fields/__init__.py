@@ -1,0 +1,1 @@
+"""Fields: what a group of newsletters keeps of its people, one definition for every door."""

@@ -1,0 +1,239 @@
+"""What administrators do to fields, each with its rule and its entry in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import rights_of_actor
+from newsletter.database.tables import FieldRow, SegmentRow
+from newsletter.database.types import now
+from newsletter.errors import ConflictError, ListError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing, Number
+from subscribers.fields.model import (
+    MOST_FIELDS,
+    Field,
+    check_definition,
+    field_to_json,
+    fold_label,
+    options_to_json,
+)
+from subscribers.fields.purging import count_values
+from subscribers.fields.store import (
+    field_of_row,
+    hold_group,
+    list_field_rows,
+    list_fields,
+    newsletters_of_group,
+    no_such_field,
+)
+from subscribers.lists.formats import guess_field, is_weak
+from subscribers.segments.model import fields_of
+from subscribers.segments.parse import parse_query
+
+
+def add_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field) -> Field:
+    """Add a field after the others; all newsletters of the group have it then.
+
+    Raises:
+        ListError: The definition is wrong.
+        ConflictError: The key or a label is taken, or there are too many fields.
+        ForbiddenError: The actor does not administer every newsletter of the group.
+    """
+    group = _hold(session, actor, newsletter_id)
+    field = check_definition(wanted)
+    _refuse_taken_key(session, group, field)
+    known = list_fields(session, newsletter_id)
+    _refuse_names(field, known)
+    if len(known) >= MOST_FIELDS:
+        raise ConflictError(
+            msg("There are {limit} fields already.", limit=Number(MOST_FIELDS)),
+            remedy=msg("Delete one that is not needed."),
+        )
+    last = session.scalar(select(func.max(FieldRow.position)).where(FieldRow.group_id == group))
+    session.add(
+        FieldRow(group_id=group, position=(last or 0) + 1, key=field.key, **_columns(field))
+    )
+    session.flush()
+    _record(session, actor, Action.FIELD_ADD, newsletter_id, field.key, field_to_json(field))
+    return field
+
+
+def change_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field) -> Field:
+    """Change a field, which is known by its key; options that are left out go, with who chose them.
+
+    Raises:
+        ListError: The definition is wrong.
+        NotFoundError: There is no such field.
+        ConflictError: A label is taken, or the type is another while people have values.
+        ForbiddenError: The actor does not administer every newsletter of the group.
+    """
+    _hold(session, actor, newsletter_id)
+    row = _find_row(session, newsletter_id, wanted.key)
+    before, field = field_of_row(row), check_definition(wanted)
+    others = [each for each in list_fields(session, newsletter_id) if each.key != field.key]
+    _refuse_names(field, others)
+    if field.type is not before.type and count_values(session, newsletter_id, field.key):
+        raise ConflictError(
+            msg("People have values of “{field}”; its type stays.", field=before.named),
+            remedy=msg("Add another field of the type you need."),
+            place=Place(field="type"),
+        )
+    kept = {option.value for option in field.options}
+    gone = [
+        dict(option) | {"removed": True} for option in row.options if option["value"] not in kept
+    ]
+    for name, value in _columns(field).items():
+        setattr(row, name, value)
+    row.options = [*row.options, *gone]
+    session.flush()
+    old, new = field_to_json(before), field_to_json(field)
+    changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+    if changed:
+        _record(session, actor, Action.FIELD_CHANGE, newsletter_id, field.key, changed)
+    return field
+
+
+def order_fields(session: Session, actor: Actor, newsletter_id: int, keys: Sequence[str]) -> None:
+    """Put fields into an order; those that are not named follow in the order they had.
+
+    Raises:
+        NotFoundError: There is no such field.
+        ForbiddenError: The actor does not administer every newsletter of the group.
+    """
+    _hold(session, actor, newsletter_id)
+    rows = {row.key: row for row in list_field_rows(session, newsletter_id)}
+    if missing := [key for key in keys if key not in rows]:
+        raise no_such_field(list_fields(session, newsletter_id), missing[0])
+    wanted = list(dict.fromkeys([*keys, *rows]))
+    if wanted == list(rows):
+        return
+    for position, key in enumerate(wanted, start=1):
+        rows[key].position = position
+    session.flush()
+    _record(session, actor, Action.FIELD_ORDER, newsletter_id, "", {"order": wanted})
+
+
+def delete_field(session: Session, actor: Actor, newsletter_id: int, key: str) -> int:
+    """Delete a field for everybody; return how many people had a value, which workers take away.
+
+    Raises:
+        NotFoundError: There is no such field.
+        ConflictError: Saved segments ask for it.
+        ForbiddenError: The actor does not administer every newsletter of the group.
+    """
+    _hold(session, actor, newsletter_id)
+    row = _find_row(session, newsletter_id, key)
+    if used := segments_with(session, newsletter_id, key):
+        raise ConflictError(
+            msg("Segments use this field: {names}.", names=Listing(tuple(used))),
+            remedy=msg("Delete these segments first."),
+        )
+    count = count_values(session, newsletter_id, key)
+    if count:
+        row.deleted_at = now()
+    else:
+        session.execute(delete(FieldRow).where(FieldRow.id == row.id))
+    session.flush()
+    _record(session, actor, Action.FIELD_DELETE, newsletter_id, key, {"values": count})
+    return count
+
+
+def segments_with(session: Session, newsletter_id: int, key: str) -> Sequence[str]:
+    """Return the names of the group's saved segments that ask for a field."""
+    rows = session.scalars(
+        select(SegmentRow)
+        .where(SegmentRow.newsletter_id.in_(newsletters_of_group(session, newsletter_id)))
+        .order_by(SegmentRow.name)
+    )
+    return [row.name for row in rows if key in fields_of(parse_query(row.query))]
+
+
+def _hold(session: Session, actor: Actor, newsletter_id: int) -> int:
+    group = hold_group(session, newsletter_id, alone=True)
+    rights = rights_of_actor(session, actor)
+    for number in newsletters_of_group(session, newsletter_id):
+        rights.demand(Permission.ADMINISTER, number)
+    return group
+
+
+def _find_row(session: Session, newsletter_id: int, key: str) -> FieldRow:
+    rows = list_field_rows(session, newsletter_id)
+    found = next((row for row in rows if row.key == key), None)
+    if found is None:
+        raise no_such_field(tuple(map(field_of_row, rows)), key)
+    return found
+
+
+def _columns(field: Field) -> dict[str, Any]:
+    return {
+        "type": field.type,
+        "labels": dict(field.labels),
+        "options": options_to_json(field.options),
+        "required": field.required,
+        "ask_on_joining": field.ask_on_joining,
+        "reader_may_change": field.reader_may_change,
+        "purpose": field.purpose,
+        "retention_days": field.retention_days,
+    }
+
+
+def _refuse_taken_key(session: Session, group: int, field: Field) -> None:
+    taken = session.scalars(
+        select(FieldRow).where(FieldRow.group_id == group, FieldRow.key == field.key)
+    ).one_or_none()
+    if taken is not None and taken.deleted_at is not None:
+        raise ConflictError(
+            msg("The values of the deleted field “{key}” are still being removed.", key=field.key),
+            remedy=msg("Wait a minute, or choose another key."),
+            place=Place(field="key"),
+        )
+    if taken is not None:
+        raise ConflictError(
+            msg("There is already a field “{key}”.", key=field.key),
+            remedy=msg("Choose another key."),
+            place=Place(field="key"),
+        )
+
+
+def _refuse_names(field: Field, others: Sequence[Field]) -> None:
+    """Refuse names that a column of a list could not be known by."""
+    if guess_field(field.key) and not is_weak(field.key):
+        raise ListError(
+            msg("“{key}” has a meaning of its own already.", key=field.key),
+            place=Place(field="key"),
+            remedy=msg("Choose another key."),
+        )
+    folded = {fold_label(label): label for label in field.labels.values()}
+    for other in others:
+        names = {other.key, *map(fold_label, other.labels.values())}
+        if same := names & (set(folded) | {field.key}):
+            raise ConflictError(
+                msg("Another field is called “{label}”.", label=folded.get(min(same), field.key)),
+                remedy=msg("Choose another label."),
+                place=Place(field="labels"),
+            )
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    newsletter_id: int,
+    key: str,
+    details: dict[str, Any],
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"field {key}" if key else "fields",
+        newsletter_id=newsletter_id,
+        details=details,
+    )

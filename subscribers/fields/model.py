@@ -1,0 +1,332 @@
+"""A field as a value: its type, labels and options, and what its definition must keep to."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from newsletter.database.vocabulary import FieldType
+from newsletter.errors import ListError, Place
+from newsletter.i18n.language import Language, read_language
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Labelled, Listing, Number
+
+#: What `subscribers.fields.reading` makes of text: text, number, ISO date, the value of an option,
+#: the values of several, true or false.
+Value: TypeAlias = str | int | float | bool | list[str]
+
+#: The key of the one field whose options are a newsletter's topics.
+TOPIC = "topic"
+#: Names that mean something else already where a field is named: in segments, lists and issues.
+RESERVED_KEYS = frozenset(
+    {
+        *("address", "attributes", "confirmed", "consent", "domain", "email", "field", "fields"),
+        *("accepted", "and", "bounced", "contains", "ends", "exists", "false", "format", "id"),
+        *("in", "joined", "language", "mailing", "name", "newsletter", "not", "or", "received"),
+        *("starts", "state", "subscriber", "suppressed", "tag", "tags", "time_zone", "topics"),
+        *("true", "csrf", "lang", "pause", "website"),
+    }
+)
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_LABEL, _DESCRIPTION, _PURPOSE, _OPTION = 100, 500, 500, 100
+_MOST_OPTIONS = 200
+_MOST_DAYS = 36_500
+#: How many fields a group may have: each is a column of every list and a line of every form.
+MOST_FIELDS = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One of the values that may be chosen.
+
+    Attributes:
+        value: What is kept of it; it stays when the labels change.
+        labels: What people call it, by language tag; where there is none, it is its value.
+        descriptions: What readers are told of it, by language tag.
+    """
+
+    value: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, language: Language) -> str:
+        """Return what it is called in a language."""
+        return label_in(self.labels, language) or self.value
+
+    def description(self, language: Language) -> str:
+        """Return what readers are told of it."""
+        return label_in(self.descriptions, language)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """What a group of newsletters keeps of each of its people; see `FieldRow` for each attribute.
+
+    Its order among the others is that of the sequence it comes in.
+    """
+
+    key: str
+    type: FieldType
+    labels: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
+    required: bool = False
+    ask_on_joining: bool = False
+    reader_may_change: bool = False
+    purpose: str = ""
+    retention_days: int | None = None
+
+    @property
+    def is_topic(self) -> bool:
+        """Whether its options are the topics of a newsletter."""
+        return self.key == TOPIC
+
+    def label(self, language: Language) -> str:
+        """Return what it is called in a language."""
+        return label_in(self.labels, language) or self.key
+
+    @property
+    def named(self) -> Labelled:
+        """What it is called, for a message whose reader's language is not known yet."""
+        return Labelled(tuple(sorted(self.labels.items())), self.key)
+
+    def option(self, value: str) -> Option | None:
+        """Return the option of a value; None where it has no such option any more."""
+        return next((option for option in self.options if option.value == value), None)
+
+    def shown(self, value: Value | None, language: Language) -> str:
+        """Return a value as people read it in a language; what is not known is empty."""
+        if value is None:
+            return ""
+        if isinstance(value, list):
+            return Listing(tuple(self._shown(one, language) for one in value)).in_language(language)
+        return self._shown(value, language)
+
+    def _shown(self, value: str | float, language: Language) -> str:
+        if isinstance(value, bool):
+            return (msg("Yes") if value else msg("No")).in_language(language)
+        if isinstance(value, int | float):
+            return Number(value).in_language(language)
+        if self.type.has_options:
+            option = self.option(value)
+            return option.label(language) if option else value
+        return value
+
+
+def label_in(labels: Mapping[str, str], language: Language) -> str:
+    """Return the words in a language, or else in the first that has any; empty without any."""
+    return Labelled(tuple(labels.items()), "").in_language(language)
+
+
+def fold_label(text: str) -> str:
+    """Return a label or value as it is compared: without case, width and outer blanks."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def check_definition(wanted: Field) -> Field:
+    """Return a field as it may be kept, its texts trimmed.
+
+    Raises:
+        ListError: It cannot be; the place names which part of it.
+    """
+    if not _KEY.fullmatch(wanted.key):
+        raise _fault(
+            "key",
+            msg("“{key}” cannot be the key of a field.", key=wanted.key[:60]),
+            msg("Use a-z, 0-9 and _, at most 40 characters, the first of them a letter."),
+        )
+    if wanted.key in RESERVED_KEYS:
+        raise _fault(
+            "key",
+            msg("“{key}” has a meaning of its own already.", key=wanted.key),
+            msg("Choose another key."),
+        )
+    if wanted.is_topic and wanted.type is not FieldType.CHOICES:
+        raise _fault(
+            "type",
+            msg("The field “topic” holds a newsletter’s topics, of which readers choose any."),
+            msg("Choose the type choices."),
+        )
+    if wanted.retention_days is not None and not 1 <= wanted.retention_days <= _MOST_DAYS:
+        raise _fault(
+            "retention_days",
+            msg("The number of days is out of range."),
+            msg("Write a whole number from 1 to {limit}.", limit=Number(_MOST_DAYS)),
+        )
+    labels = _texts("labels", wanted.labels, _LABEL)
+    return Field(
+        key=wanted.key,
+        type=wanted.type,
+        labels=labels,
+        options=_check_options(wanted),
+        required=wanted.required,
+        ask_on_joining=wanted.ask_on_joining,
+        reader_may_change=wanted.reader_may_change or wanted.is_topic,
+        purpose=_text("purpose", wanted.purpose, _PURPOSE),
+        retention_days=wanted.retention_days,
+    )
+
+
+def _check_options(wanted: Field) -> tuple[Option, ...]:
+    if not wanted.type.has_options:
+        if wanted.options:
+            raise _fault(
+                "options",
+                msg("A field of this type has no options."),
+                msg("Choose the type choice or choices, or remove the options."),
+            )
+        return ()
+    if not wanted.options:
+        raise _fault(
+            "options",
+            msg("There is nothing to choose from."),
+            msg("Add at least one option."),
+        )
+    if len(wanted.options) > _MOST_OPTIONS:
+        raise _fault(
+            "options",
+            msg("There are more than {limit} options.", limit=Number(_MOST_OPTIONS)),
+            msg("Use a field of text instead."),
+        )
+    options = tuple(
+        Option(
+            value=_text("options", option.value, _OPTION),
+            labels=_texts("options", option.labels, _LABEL),
+            descriptions=_texts("options", option.descriptions, _DESCRIPTION),
+        )
+        for option in wanted.options
+    )
+    known: dict[str, str] = {}
+    for option in options:
+        if not option.value:
+            raise _fault("options", msg("An option has no value."), msg("Write one."))
+        for name in {fold_label(name) for name in (option.value, *option.labels.values())}:
+            if name in known:
+                raise _fault(
+                    "options",
+                    msg("Two options are called “{name}”.", name=name),
+                    msg("Give each its own name."),
+                )
+            known[name] = option.value
+    return options
+
+
+def _texts(place: str, texts: Mapping[str, str], length: int) -> dict[str, str]:
+    cleaned = {}
+    for tag, text in texts.items():
+        language = read_language(tag)
+        if not language:
+            raise _fault(
+                place,
+                msg("“{tag}” is no language.", tag=tag[:60]),
+                msg("Write a language tag such as ja or en."),
+            )
+        if kept := _text(place, text, length):
+            cleaned[language] = kept
+    return cleaned
+
+
+def _text(place: str, text: str, length: int) -> str:
+    cleaned = " ".join(text.split())
+    if len(cleaned) > length:
+        raise _fault(
+            place,
+            msg("The text has more than {limit} characters.", limit=Number(length)),
+            msg("Shorten it."),
+        )
+    if not is_clean(cleaned):
+        raise _fault(
+            place,
+            msg("The text contains a control character."),
+            msg("Write it anew, without copying it."),
+        )
+    return cleaned
+
+
+def is_clean(text: str) -> bool:
+    """Return whether a text has no control characters, half characters or marks of direction."""
+    return not any(
+        unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
+        or "\u202a" <= char <= "\u202e"
+        or "\u2066" <= char <= "\u2069"
+        for char in text
+    )
+
+
+def _fault(place: str, what: Message, remedy: Message) -> ListError:
+    return ListError(what, place=Place(field=place), remedy=remedy)
+
+
+def field_of(known: Iterable[Field], key: str) -> Field | None:
+    """Return the field of a key among others."""
+    return next((field for field in known if field.key == key), None)
+
+
+def field_named(known: Sequence[Field], name: str) -> Field | None:
+    """Return the field that a list's column or a person means: by its key, or a label of its."""
+    folded = fold_label(name)
+    by_key = field_of(known, folded)
+    if by_key is not None:
+        return by_key
+    if folded == "topics":
+        return field_of(known, TOPIC)
+    named = [each for each in known if folded in set(map(fold_label, each.labels.values()))]
+    return named[0] if len(named) == 1 else None
+
+
+def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what somebody's attributes hold of these fields, in the order of the fields.
+
+    What a deleted field or a removed option left there, until it is purged, is not among it.
+    """
+    found: dict[str, Value] = {}
+    for each in known:
+        value = attributes.get(each.key)
+        if each.type.has_options:
+            options = {option.value for option in each.options}
+            if isinstance(value, list):
+                value = [one for one in value if one in options] or None
+            elif value not in options:
+                value = None
+        if value is not None:
+            found[each.key] = value
+    return found
+
+
+def field_to_json(field: Field) -> dict[str, Any]:
+    """Return a field as JSON, which `field_from_json` reads back the same."""
+    return {
+        "key": field.key,
+        "type": field.type.value,
+        "labels": dict(field.labels),
+        "options": options_to_json(field.options),
+        "required": field.required,
+        "ask_on_joining": field.ask_on_joining,
+        "reader_may_change": field.reader_may_change,
+        "purpose": field.purpose,
+        "retention_days": field.retention_days,
+    }
+
+
+def options_to_json(options: Iterable[Option]) -> list[dict[str, Any]]:
+    """Return options as they are kept."""
+    return [
+        {
+            "value": option.value,
+            "labels": dict(option.labels),
+            "descriptions": dict(option.descriptions),
+        }
+        for option in options
+    ]
+
+
+def options_from_json(options: Iterable[Mapping[str, Any]]) -> Iterator[Option]:
+    """Yield options that were kept."""
+    for option in options:
+        yield Option(
+            value=option["value"],
+            labels=option.get("labels", {}),
+            descriptions=option.get("descriptions", {}),
+        )

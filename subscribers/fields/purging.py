@@ -1,0 +1,152 @@
+"""Values that nobody may have any more: counted before, taken away a page at a time.
+
+A field that was deleted, an option that was removed, and what a field's retention ends: whoever
+removes values runs this again after it died, and finds what is left.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, delete, distinct, func, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import FieldRow, NewsletterRow, SubscriptionRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.fields.json_access import has_option, has_value
+from subscribers.fields.store import newsletters_of_group
+
+#: Subscriptions in one transaction: each takes well under a second.
+_PAGE = 2000
+
+
+def count_values(session: Session, newsletter_id: int, key: str, option: str = "") -> int:
+    """Return how many of a group's people have a value of a field, or chose one of its options."""
+    query = select(func.count(distinct(SubscriptionRow.subscriber_id))).where(
+        SubscriptionRow.newsletter_id.in_(newsletters_of_group(session, newsletter_id)),
+        has_option(key, option) if option else has_value(key),
+    )
+    return session.scalar(query) or 0
+
+
+def purge_removed(engine: Engine, *, most: int | None = None) -> int:
+    """Take away the values of deleted fields and removed options; return how many.
+
+    Args:
+        engine: The database.
+        most: About how many at once; what is left is found the next time. None for all.
+    """
+    with reading(engine) as session:
+        rows = session.scalars(select(FieldRow).order_by(FieldRow.id)).all()
+    count = 0
+    for row in rows:
+        if most is None or count < most:
+            left = None if most is None else most - count
+            count += (_purge_options if row.deleted_at is None else _purge_field)(engine, row, left)
+    return count
+
+
+def purge_expired(
+    engine: Engine, *, moment: datetime | None = None, most: int | None = None
+) -> int:
+    """Take away what is kept too long of people who left; return how many values."""
+    with reading(engine) as session:
+        rows = session.scalars(
+            select(FieldRow).where(FieldRow.retention_days.is_not(None)).order_by(FieldRow.id)
+        ).all()
+    count = 0
+    for row in rows:
+        if most is None or count < most:
+            end = (moment or now()) - timedelta(days=row.retention_days or 0)
+            over = has_value(row.key) & _left_before(row.group_id, end)
+            count += _take_away(engine, row, over, None, None if most is None else most - count)
+    return count
+
+
+def _purge_field(engine: Engine, row: FieldRow, most: int | None) -> int:
+    count = _take_away(engine, row, has_value(row.key), None, most)
+    if most is None or count < most:
+        with transaction(engine) as session:
+            session.execute(delete(FieldRow).where(FieldRow.id == row.id))
+    return count
+
+
+def _purge_options(engine: Engine, row: FieldRow, most: int | None) -> int:
+    removed = {option["value"] for option in row.options if option.get("removed")}
+    if not removed:
+        return 0
+    chosen = or_(*(has_option(row.key, option) for option in sorted(removed)))
+    count = _take_away(engine, row, chosen, removed, most)
+    if most is None or count < most:
+        with transaction(engine) as session:
+            held = session.scalars(
+                select(FieldRow).where(FieldRow.id == row.id).with_for_update()
+            ).one()
+            held.options = [
+                option
+                for option in held.options
+                if not (option.get("removed") and option["value"] in removed)
+            ]
+    return count
+
+
+def _left_before(group_id: int, end: datetime) -> ColumnElement[bool]:
+    """Return the condition that somebody has left all newsletters of a group, the last before."""
+    other = aliased(SubscriptionRow)
+    stays = (
+        select(other.subscriber_id)
+        .join(NewsletterRow, NewsletterRow.id == other.newsletter_id)
+        .where(
+            NewsletterRow.group_id == group_id,
+            other.subscriber_id == SubscriptionRow.subscriber_id,
+            or_(other.state != SubscriptionState.UNSUBSCRIBED, other.unsubscribed_at >= end),
+        )
+        .correlate(SubscriptionRow)
+    )
+    return (SubscriptionRow.state == SubscriptionState.UNSUBSCRIBED) & ~stays.exists()
+
+
+def _take_away(
+    engine: Engine,
+    row: FieldRow,
+    wanted: ColumnElement[bool],
+    options: set[str] | None,
+    most: int | None,
+) -> int:
+    """Take a field's values, or these options of them, from all subscriptions that are wanted."""
+    place = tuple_(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id)
+    page = (
+        select(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id.in_(
+                select(NewsletterRow.id).where(NewsletterRow.group_id == row.group_id)
+            ),
+            wanted,
+        )
+        .order_by(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id)
+        .limit(_PAGE)
+        .with_for_update()
+    )
+    count, last = 0, (0, 0)
+    while True:
+        with transaction(engine) as session:
+            found = session.scalars(page.where(place > last)).all()
+            for relation in found:
+                relation.attributes = _without(relation.attributes, row.key, options)
+        count += len(found)
+        if not found or (most is not None and count >= most):
+            return count
+        last = (found[-1].newsletter_id, found[-1].subscriber_id)
+
+
+def _without(attributes: dict[str, Any], key: str, options: set[str] | None) -> dict[str, Any]:
+    value = attributes.get(key)
+    if options is not None and isinstance(value, list):
+        kept: Any = [one for one in value if one not in options] or None
+    else:
+        kept = None if options is None or value in options else value
+    rest = {name: each for name, each in attributes.items() if name != key}
+    return rest if kept is None else {**rest, key: kept}

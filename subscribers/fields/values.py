@@ -1,0 +1,122 @@
+"""A person's values: written in one place, to every subscription of theirs within the group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
+from subscribers.fields.model import Value, current_values
+from subscribers.fields.reading import read_values
+from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
+
+
+def write_values(
+    session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
+) -> dict[str, tuple[Value | None, Value | None]]:
+    """Write what somebody's fields hold; fields that are not given stay as they are.
+
+    Two that write at once follow each other. An empty value takes the old one away.
+
+    Args:
+        session: Within the transaction that does it.
+        newsletter_id: By which newsletter it is written; all of its group have it then.
+        subscriber_id: Whose values they are.
+        given: What is to be kept, by the fields' keys, as `read_value` takes it.
+
+    Returns:
+        What changed, before and after, by the field's key.
+
+    Raises:
+        ListError: A value is none of its field, or there is no such field.
+        NotFoundError: The person was erased, or is not on the list.
+    """
+    hold_group(session, newsletter_id)
+    values = read_values(list_fields(session, newsletter_id), given)
+    relations = _hold_relations(session, newsletter_id, subscriber_id)
+    own = next((r for r in relations if r.newsletter_id == newsletter_id), None)
+    if own is None:
+        raise NotFoundError(
+            msg("There is no subscriber {subscriber} on this list.", subscriber=subscriber_id)
+        )
+    before = own.attributes
+    changed = {
+        key: (before.get(key), value)
+        for key, value in values.items()
+        if not _is_same(before.get(key), value)
+    }
+    for relation in relations:
+        attributes = {**relation.attributes, **values}
+        relation.attributes = {key: value for key, value in attributes.items() if value is not None}
+    session.flush()
+    return changed
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Tell whether two values are the same; 1 and true are not."""
+    return type(one) is type(other) and one == other
+
+
+def _hold_relations(
+    session: Session, newsletter_id: int, subscriber_id: int
+) -> list[SubscriptionRow]:
+    """Return somebody's subscriptions within a group, while nobody else writes or joins for them.
+
+    An erasure that is under way is waited for.
+    """
+    alone = (
+        select(SubscriberRow.id)
+        .where(SubscriberRow.id == subscriber_id, SubscriberRow.address_key.is_not(None))
+        .with_for_update(key_share=True)
+    )
+    if session.scalar(alone) is None:
+        return []
+    return list(
+        session.scalars(
+            select(SubscriptionRow)
+            .where(
+                SubscriptionRow.subscriber_id == subscriber_id,
+                SubscriptionRow.newsletter_id.in_(newsletters_of_group(session, newsletter_id)),
+            )
+            .order_by(SubscriptionRow.newsletter_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def carried_values(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Any]:
+    """Return what somebody brings along who joins another newsletter of the group.
+
+    Nobody writes values of theirs until this transaction ends.
+    """
+    own = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
+    session.scalar(
+        select(SubscriberRow.id)
+        .where(SubscriberRow.id == subscriber_id)
+        .with_for_update(key_share=True)
+    )
+    found = session.scalars(
+        select(SubscriptionRow.attributes)
+        .join(NewsletterRow, NewsletterRow.id == SubscriptionRow.newsletter_id)
+        .where(
+            SubscriptionRow.subscriber_id == subscriber_id,
+            NewsletterRow.group_id == own.scalar_subquery(),
+        )
+        .order_by(SubscriptionRow.newsletter_id)
+        .limit(1)
+    ).one_or_none()
+    return dict(found or {})
+
+
+def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Value]:
+    """Return what a newsletter's fields hold of somebody; nothing of who is not on its list."""
+    row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
+    return (
+        {} if row is None else current_values(list_fields(session, newsletter_id), row.attributes)
+    )
