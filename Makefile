@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick unit test coverage soak bench check docs lock words bundle bundle-check migration clean
+.PHONY: help setup demo quick unit test coverage soak bench check docs lock words bundle bundle-check disposable-domains migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -69,6 +69,9 @@ bundle: ## Build the editor of issues from frontend/ (needs Node.js; running the
 bundle-check: ## Build the editor anew, and compare it with what is kept
 	@cd frontend && npm ci --silent --no-audit --no-fund && node build.mjs ../build/editor
 	@diff -r build/editor newsletter/web/static/vendor/editor && echo "The editor's bundle is what frontend/ makes."
+
+disposable-domains: setup ## Bring the list of disposable mail domains up to date
+	@$(BIN)/uv run --quiet --isolated --no-project --with disposable-email-domains python subscribers/forms/renew_domains.py
 
 migration: setup ## Write a migration from what changed in the tables (MESSAGE="add …")
 	@$(BIN)/python -m newsletter.database.migrations "$(MESSAGE)"

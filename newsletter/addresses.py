@@ -172,6 +172,11 @@ def _none(text: str, fault: Message) -> ListError:
     return ListError(msg("“{text}” is not an email address: {fault}", text=text[:80], fault=fault))
 
 
+def is_reserved(domain: str) -> bool:
+    """Tell whether a domain is one for tests and documents, which DNS does not know."""
+    return domain.lower().rpartition(".")[2] in _RESERVED
+
+
 def is_carrier(domain: str) -> bool:
     """Tell whether a Japanese carrier once gave out local parts with dots in odd places here."""
     name = domain.lower()

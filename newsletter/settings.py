@@ -129,8 +129,17 @@ class Settings(BaseSettings):
     join_limit_network: int = Field(default=20, ge=1, le=100_000)
     #: Requests to join one newsletter, in an hour.
     join_limit_newsletter: int = Field(default=1000, ge=1, le=1_000_000)
+    #: The same of requests without a proof of work, which browsers without scripts do not bring.
+    join_limit_network_unproven: int = Field(default=5, ge=1, le=100_000)
+    join_limit_newsletter_unproven: int = Field(default=100, ge=1, le=1_000_000)
+    #: Comma-separated domains whose addresses may always join, also if listed as disposable.
+    join_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Whether DNS is asked if an address's domain takes mail. Without an answer, nobody is refused.
+    join_ask_dns: bool = True
     #: Days for which the link of a confirmation mail holds.
     confirm_days: int = Field(default=7, ge=1, le=60)
+    #: Days after its end at which whoever did not follow the link is forgotten.
+    forget_unconfirmed_days: int = Field(default=7, ge=0, le=365)
     #: How exactly the consent record says from where: ``network`` (/24, /48), ``none``, ``full``.
     consent_network: Literal["network", "none", "full"] = "network"
     #: Lets programs unsubscribe people by POST /api/unsubscribe; empty closes that way.
@@ -172,6 +181,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("secret_keys", "mail_transports", "dkim_keys", "trusted_proxies", "allowed_hosts"),
+        "join_allowed_domains",
         *_WEBHOOKS,
         mode="before",
     )
@@ -237,6 +247,14 @@ class Settings(BaseSettings):
                     msg("This would trust every address; give the address of the proxy.")
                 )
         return value
+
+    @field_validator("join_allowed_domains")
+    @classmethod
+    def _are_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(idna.encode(one.lower(), uts46=True).decode("ascii") for one in value)
+        except idna.IDNAError:
+            raise WrongValueError(msg("Each value must be a domain, such as example.jp.")) from None
 
     @field_validator("redis_url")
     @classmethod

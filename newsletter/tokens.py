@@ -47,6 +47,8 @@ class Purpose(IntEnum):
     CLICK = 6
     ACCOUNT = 7
     RETURN_PATH = 8
+    #: When a form was shown.
+    FORM = 9
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -176,6 +178,10 @@ class TokenSigner:
         self._hashes = tuple(
             KeyedHash(hashlib.sha256(b"newsletter-token\0" + key).digest()) for key in keys
         )
+
+    def keys_for(self, use: str) -> tuple[bytes, ...]:
+        """Return keys for another use, derived from each of ours; the first is to sign with."""
+        return tuple(keyed.digest(b"key for " + use.encode()) for keyed in self._hashes)
 
     def sign(self, purpose: Purpose, *numbers: int) -> str:
         """Return a token for natural ``numbers``: ASCII, URL-safe, without padding."""

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import JoinTallyRow
 from newsletter.database.types import now
+from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 
 _HOUR, _DAY = 3_600, 86_400
@@ -29,11 +30,29 @@ _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinLimits:
-    """How many requests are taken: an address a day, a network and a newsletter an hour."""
+    """How many requests are taken: an address a day, a network and a newsletter an hour.
+
+    Attributes:
+        network_unproven: Of requests that nothing speaks for: no proof of work, no DMARC.
+        newsletter_unproven: Likewise.
+    """
 
     address: int
     network: int
     newsletter: int
+    network_unproven: int
+    newsletter_unproven: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> JoinLimits:
+        """Return the limits as the settings have them."""
+        return cls(
+            address=settings.join_limit_address,
+            network=settings.join_limit_network,
+            newsletter=settings.join_limit_newsletter,
+            network_unproven=settings.join_limit_network_unproven,
+            newsletter_unproven=settings.join_limit_newsletter_unproven,
+        )
 
 
 def network_of(client: str) -> str:
@@ -64,19 +83,44 @@ def _network(client: str, v4_bits: int, v6_bits: int) -> str:
 
 
 def count_sender(
-    session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, *, client: str, newsletter_id: int
+    session: Session,
+    pseudonyms: Pseudonyms,
+    limits: JoinLimits,
+    *,
+    client: str,
+    newsletter_id: int,
+    is_proven: bool,
 ) -> bool:
-    """Tally a request by network and newsletter; return whether both limits hold."""
+    """Tally a request by network and newsletter; return whether all limits hold."""
     network = pseudonyms.of(f"network\0{network_of(client)}")
     newsletter = pseudonyms.of(f"newsletter\0{newsletter_id}")
     # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times as much.
     site = pseudonyms.of(f"site\0{_network(client, 24, 48)}")
-    counts = (
+    counts = [
         _count(session, site, _HOUR) <= limits.network * _NETWORKS_OF_A_SITE,
         _count(session, network, _HOUR) <= limits.network,
         _count(session, newsletter, _HOUR) <= limits.newsletter,
-    )
+    ]
+    if not is_proven:
+        most = limits.network_unproven
+        scopes = {
+            f"site\0{_network(client, 24, 48)}": most * _NETWORKS_OF_A_SITE,
+            f"network\0{network_of(client)}": most,
+            f"newsletter\0{newsletter_id}": limits.newsletter_unproven,
+        }
+        counts += [
+            _count(session, pseudonyms.of(f"unproven\0{scope}"), _HOUR) <= limit
+            for scope, limit in scopes.items()
+        ]
     return all(counts)
+
+
+def is_first_use(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
+    """Tally the use of a proof of work; return whether it was not used before.
+
+    Tallies are kept for longer than any challenge holds.
+    """
+    return _count(session, pseudonyms.of(f"proof\0{proof}"), None) == 1
 
 
 def count_address(
@@ -100,9 +144,10 @@ def _mailbox_of(address_key: str) -> str:
     return f"{name}@{domain}"
 
 
-def _count(session: Session, scope: str, seconds: int) -> int:
+def _count(session: Session, scope: str, seconds: int | None) -> int:
+    """Count one more in the present window of so many seconds; None is for ever."""
     moment = now()
-    window = int(moment.timestamp()) // seconds
+    window = int(moment.timestamp()) // seconds if seconds else 0
     session.execute(delete(JoinTallyRow).where(JoinTallyRow.started_at < moment - _KEPT))
     row = {"scope": scope, "window": window, "count": 0, "started_at": moment}
     insert_missing(session, JoinTallyRow, [row])

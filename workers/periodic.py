@@ -30,6 +30,7 @@ from newsletter.mailings.tallies import condense
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed
+from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.uploads import forget_old
 from workers import lists, recovery
 from workers.composition import Services
@@ -85,6 +86,8 @@ def go(services: Services) -> None:
             forget_old(services.engine)
         with apart("the forgetting of values by their retention"):
             purge_expired(services.engine, most=_PURGED)
+        with apart("the forgetting of who never confirmed"):
+            _forget_unconfirmed(services)
     if mark.rounds % _TIDY_ROUNDS == 0:
         with apart("the summing up of tallies"):
             condense(services.engine)
@@ -106,6 +109,16 @@ def _forget_old_bounces(services: Services) -> None:
                 raw_days=settings.bounce_raw_days,
                 row_days=settings.bounce_retention_days,
             ):
+                return
+
+
+def _forget_unconfirmed(services: Services) -> None:
+    """Forget a bounded number, a few hundred at a time: each transaction is short."""
+    settings = services.settings
+    for _ in range(_RETENTION_CHUNKS):
+        with transaction(services.engine) as session:
+            days = settings.confirm_days + settings.forget_unconfirmed_days
+            if not forget_unconfirmed(session, days=days):
                 return
 
 

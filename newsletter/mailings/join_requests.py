@@ -7,6 +7,7 @@ given; for those who must not be written down it is rolled back at the end.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -22,8 +23,10 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
-from newsletter.tokens import Pseudonyms, Purpose, numbers_of
-from subscribers.join_limits import JoinLimits, count_address, count_sender
+from newsletter.tokens import Pseudonyms, Purpose, TokenSigner, numbers_of
+from subscribers.forms.domains import DomainRules
+from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
+from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
 
@@ -57,30 +60,59 @@ def send_settings_link(
     )
 
 
+class Answer(StrEnum):
+    """What whoever asked to join is told; never whether the address is known."""
+
+    MAILED = "mailed"
+    TOO_MANY = "too_many"
+    TOO_YOUNG = "too_young"
+    TOO_OLD = "too_old"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What a form brought besides its fields.
+
+    Attributes:
+        stamp: When it was shown; see `subscribers.forms.proof.stamp_form`.
+        work: The solution of a challenge.
+        trap: A field that people do not see; whoever fills it is a program, thanked for nothing.
+    """
+
+    stamp: str = ""
+    work: str = ""
+    trap: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinDesk:
     """Takes requests to join; made once from the settings."""
 
     engine: Engine
-    pseudonyms: Pseudonyms
+    signer: TokenSigner
     limits: JoinLimits
+    domains: DomainRules
+    work: ProofOfWork
     templates_dir: Path
     confirm_days: int
 
     @classmethod
-    def of(cls, settings: Settings, engine: Engine, pseudonyms: Pseudonyms) -> JoinDesk:
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoinDesk:
         """Return the desk as the settings have it."""
         return cls(
             engine=engine,
-            pseudonyms=pseudonyms,
-            limits=JoinLimits(
-                address=settings.join_limit_address,
-                network=settings.join_limit_network,
-                newsletter=settings.join_limit_newsletter,
-            ),
+            signer=signer,
+            limits=JoinLimits.of(settings),
+            domains=DomainRules.of(settings),
+            work=ProofOfWork(signer.keys_for("proof of work")),
             templates_dir=settings.templates_dir,
             confirm_days=settings.confirm_days,
         )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """By which limits know senders, and the erased stay known."""
+        return self.signer.pseudonyms
 
     def take(
         self,
@@ -90,21 +122,42 @@ class JoinDesk:
         name: str,
         origin: Origin,
         client: str,
+        evidence: Evidence,
         time_zone: str = "",
-    ) -> bool:
-        """Take a request; return False when network or newsletter sent too many.
+    ) -> Answer:
+        """Take a request, unless the form, its network or the newsletter's limit forbids it.
 
         An address that had its mails of the day gets no other, and the answer does not say so.
+
+        Raises:
+            ListError: The address is at a domain that is not taken.
         """
+        if evidence.trap:
+            return Answer.MAILED
+        match age_of_form(self.signer, newsletter.id, evidence.stamp):
+            case FormAge.TOO_YOUNG:
+                return Answer.TOO_YOUNG
+            case FormAge.TOO_OLD:
+                return Answer.TOO_OLD
+        self.domains.refuse_disposable(address.domain)
+        solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
             if not count_sender(
-                session, self.pseudonyms, self.limits, client=client, newsletter_id=newsletter.id
+                session,
+                self.pseudonyms,
+                self.limits,
+                client=client,
+                newsletter_id=newsletter.id,
+                is_proven=bool(solved) and is_first_use(session, self.pseudonyms, solved),
             ):
-                return False
+                return Answer.TOO_MANY
+        # Counted before: nobody has many names asked of DNS.
+        self.domains.refuse_without_host(address.domain)
+        with transaction(self.engine) as session:
             mailable = count_address(session, self.pseudonyms, self.limits, address.key)
         if mailable:
             self._write_down(newsletter, address, name=name, origin=origin, time_zone=time_zone)
-        return True
+        return Answer.MAILED
 
     def _write_down(
         self,

@@ -9,36 +9,19 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.newsletters.mail_hosts import Asked, DnsAnswer, ask_mail_host, open_resolver
 
 #: Seconds all questions together may take.
 _PATIENCE = 3.0
 #: Labels of a name that DMARC walks up by.
 _WALKED = 8
 _PLACE = IssuePlace(field=IssueField.SENDER)
-
-
-class Asked(StrEnum):
-    """How a question to DNS ended."""
-
-    ANSWERED = "answered"
-    ABSENT = "absent"
-    NOT_ASKED = "not_asked"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DnsAnswer:
-    """The TXT records of a name, as far as they concern the question."""
-
-    name: str
-    asked: Asked
-    records: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,14 +47,10 @@ def ask_sender_domain(
 
     ``dkim_name`` is where the key stands, ``SELECTOR._domainkey.DOMAIN``; empty asks for none.
     """
-    if resolver is None:
-        try:
-            resolver = Resolver()
-        except DNSException:
-            resolver = Resolver(configure=False)
+    resolver = resolver or open_resolver(_PATIENCE)
     resolver.lifetime = _PATIENCE
     with ThreadPoolExecutor(max_workers=16) as pool:
-        hosts = [pool.submit(_ask_host, resolver, domain, kind) for kind in ("MX", "A", "AAAA")]
+        host = pool.submit(ask_mail_host, resolver, domain)
         spf = pool.submit(_ask, resolver, domain, "v=spf1")
         dkim = pool.submit(_ask, resolver, dkim_name, "p=") if dkim_name else None
         dmarc = [
@@ -79,7 +58,7 @@ def ask_sender_domain(
         ]
     return SenderDomain(
         domain=domain,
-        host=_best([host.result() for host in hosts]),
+        host=host.result(),
         spf=spf.result(),
         dmarc=_policy([answer.result() for answer in dmarc]),
         dkim=dkim.result() if dkim else None,
@@ -118,28 +97,6 @@ def _policy(answers: list[DnsAnswer]) -> DnsAnswer:
 
 def _says(answer: DnsAnswer, tag: str) -> bool:
     return any(tag in re.sub(r"\s", "", record.lower()).split(";") for record in answer.records)
-
-
-def _best(answers: list[DnsAnswer]) -> DnsAnswer:
-    """Return an answer that says something, or else one that was not given."""
-    for asked in (Asked.ANSWERED, Asked.NOT_ASKED):
-        if found := [answer for answer in answers if answer.asked is asked]:
-            return found[0]
-    return answers[0]
-
-
-def _ask_host(resolver: Resolver, name: str, kind: str) -> DnsAnswer:
-    try:
-        answer = resolver.resolve(name, kind)
-    except (NXDOMAIN, NoAnswer):
-        return DnsAnswer(name=name, asked=Asked.ABSENT)
-    except (DNSException, OSError, ValueError):
-        return DnsAnswer(name=name, asked=Asked.NOT_ASKED)
-    records = tuple(f"{kind} {record.to_text()}" for record in answer)
-    # RFC 7505: a null MX says that the domain takes no mail.
-    if kind == "MX" and all(record.endswith(" .") for record in records):
-        return DnsAnswer(name=name, asked=Asked.ABSENT, records=records)
-    return DnsAnswer(name=name, asked=Asked.ANSWERED, records=records)
 
 
 def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:

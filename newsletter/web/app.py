@@ -86,7 +86,7 @@ def create_app(
     pages = Pages(settings.templates_dir)
     figures = Figures(engine)
     pseudonyms = signer.pseudonyms
-    app.include_router(joining_router(settings, engine, pseudonyms, pages))
+    app.include_router(joining_router(settings, engine, signer, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
     sealer = Sealer(signing_keys(settings))
     # Whoever serves the application says when it ends.

@@ -35,7 +35,7 @@ from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.i18n.language import Language
 from newsletter.issues.store import find_issue
 from newsletter.mailings import recording
-from newsletter.mailings.join_requests import JoinDesk
+from newsletter.mailings.join_requests import Evidence, JoinDesk
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.planning import plan_mailing
@@ -175,11 +175,18 @@ def test_an_erasure_during_an_import_erases_what_it_brought(stage: Stage) -> Non
 def test_a_request_to_join_during_an_erasure_brings_nobody_back(
     stage: Stage, *, only_locked: bool
 ) -> None:
-    desk = JoinDesk.of(Settings(_env_file=None), stage.engine, _PSEUDONYMS)
+    desk = JoinDesk.of(Settings(_env_file=None), stage.engine, TokenSigner([b"k" * 32]))
     newsletter = _newsletter(stage)
 
     def join() -> None:
-        desk.take(newsletter, parse_address(_ADDRESS), name="Erika", origin=_ORIGIN, client="::1")
+        desk.take(
+            newsletter,
+            parse_address(_ADDRESS),
+            name="Erika",
+            origin=_ORIGIN,
+            client="::1",
+            evidence=Evidence(),
+        )
 
     assert _while_erased(stage, join, only_locked=only_locked) is None
     assert _traces(stage) == []

@@ -107,6 +107,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
     "/newsletters/{newsletter}/drafts/{number}/mail.css": "a style sheet",
     "/p/{token}/data.json": "a file",
+    "/subscribe/{slug}/challenge": "for the form's script",
     "/archive/{slug}/feed.atom": "a feed",
     "/sitemap.xml": "for machines",
     "/robots.txt": "for machines",

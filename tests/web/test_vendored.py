@@ -6,14 +6,18 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-EDITOR = ROOT / "newsletter" / "web" / "static" / "vendor" / "editor"
+VENDOR = ROOT / "newsletter" / "web" / "static" / "vendor"
+EDITOR = VENDOR / "editor"
 
 
-def test_the_editors_bundle_is_what_its_checksums_say() -> None:
-    lines = (EDITOR / "SHA256SUMS").read_text().splitlines()
+@pytest.mark.parametrize("folder", ["editor", "altcha"])
+def test_what_is_served_is_what_its_checksums_say(folder: str) -> None:
+    lines = (VENDOR / folder / "SHA256SUMS").read_text().splitlines()
     sums = {name: total for total, _, name in (line.partition("  ") for line in lines)}
-    files = {path.name: path for path in EDITOR.iterdir() if path.name != "SHA256SUMS"}
+    files = {path.name: path for path in (VENDOR / folder).iterdir() if path.name != "SHA256SUMS"}
 
     assert {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == sums
 

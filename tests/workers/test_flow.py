@@ -21,7 +21,7 @@ from newsletter.database.tables import BatchRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.i18n.language import Language
-from newsletter.mailings.join_requests import JoinDesk
+from newsletter.mailings.join_requests import Evidence, JoinDesk
 from newsletter.mailings.schedule import Schedule
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
@@ -235,7 +235,7 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
     stage = set_stage(engine)
     people = _subscribe(stage, 600)
     signer = TokenSigner([b"k" * 40])
-    desk = JoinDesk.of(Settings(_env_file=None), engine, signer.pseudonyms)
+    desk = JoinDesk.of(Settings(_env_file=None), engine, signer)
     with reading(engine) as session:
         newsletter = find_newsletter(session, "digest")
     with (
@@ -251,6 +251,7 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
             name="",
             origin=Origin(source="form", network="", wording="wording", language=Language.JAPANESE),
             client="192.0.2.1",
+            evidence=Evidence(),
         )
         await_condition(
             lambda: "new@example.jp" in relay.accepted(), seconds=30, what="the confirmation"

@@ -53,7 +53,16 @@ class SubscriptionRow(Base):
     """
 
     __tablename__ = "subscription"
-    __table_args__ = (Index("ix_subscription_name", "newsletter_id", "name", "subscriber_id"),)
+    __table_args__ = (
+        Index("ix_subscription_name", "newsletter_id", "name", "subscriber_id"),
+        # Whoever never confirmed is looked for every ten minutes.
+        Index(
+            "ix_subscription_pending",
+            "consented_at",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
+    )
 
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
     subscriber_id: Mapped[int] = mapped_column(

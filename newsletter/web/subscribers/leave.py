@@ -80,11 +80,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     def mail_settings(token: str) -> HTMLResponse:
         """Mail the way to the settings: this link went through mail servers and their logs."""
         relation = _relation(token)
-        limits = JoinLimits(
-            address=settings.join_limit_address,
-            network=settings.join_limit_network,
-            newsletter=settings.join_limit_newsletter,
-        )
+        limits = JoinLimits.of(settings)
         with transaction(engine) as session:
             if relation.address and count_address(
                 session, signer.pseudonyms, limits, parse_address(relation.address).key

@@ -118,8 +118,18 @@ def test_test_mails_have_an_end(house: House) -> None:
         _test(house, fifty, approval=False)
 
 
+def _limits(*, network: int = 100) -> JoinLimits:
+    return JoinLimits(
+        address=3,
+        network=network,
+        newsletter=1000,
+        network_unproven=100,
+        newsletter_unproven=1000,
+    )
+
+
 def test_what_stands_after_a_plus_makes_no_other_mailbox(house: House) -> None:
-    limits = JoinLimits(address=3, network=100, newsletter=100)
+    limits = _limits()
     with transaction(house.engine) as session:
         taken = [
             count_address(session, PSEUDONYMS, limits, f"victim+{number}@example.com")
@@ -129,7 +139,7 @@ def test_what_stands_after_a_plus_makes_no_other_mailbox(house: House) -> None:
 
 
 def test_a_site_of_many_networks_has_an_end(house: House) -> None:
-    limits = JoinLimits(address=3, network=5, newsletter=1000)
+    limits = _limits(network=5)
     with transaction(house.engine) as session:
         taken = [
             count_sender(
@@ -138,6 +148,7 @@ def test_a_site_of_many_networks_has_an_end(house: House) -> None:
                 limits,
                 client=f"2001:db8:1:{number:x}::1",
                 newsletter_id=house.stage.newsletter_id,
+                is_proven=True,
             )
             for number in range(25)
         ]

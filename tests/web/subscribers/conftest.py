@@ -84,5 +84,7 @@ class Reception:
 @pytest.fixture
 def reception(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[Reception]:
     signer = TokenSigner([b"k" * 40])
-    with serving(engine, signer, tmp_path, api_token=API_TOKEN) as url:
+    with serving(
+        engine, signer, tmp_path, api_token=API_TOKEN, join_limit_network_unproven=1000
+    ) as url:
         yield Reception(url=url, stage=set_stage(engine), signer=signer)

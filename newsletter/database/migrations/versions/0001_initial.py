@@ -593,6 +593,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         unique=False,
     )
     op.create_index(
+        "ix_subscription_pending",
+        "subscription",
+        ["consented_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
         op.f("ix_subscription_subscriber_id"), "subscription", ["subscriber_id"], unique=False
     )
     op.create_table(

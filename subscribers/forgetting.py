@@ -1,0 +1,115 @@
+"""Forgetting who asked to join and never confirmed: anybody can have typed their address.
+
+What stays are sums: that somebody asked, when, and by which form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceRow,
+    ConsentRow,
+    DeliveryRow,
+    SubscriberRow,
+    SubscriptionRow,
+    TagRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DeliveryState, SubscriptionState
+from subscribers.joining import BASIS
+
+_UNDER_WAY = (
+    DeliveryState.QUEUED,
+    DeliveryState.SENDING,
+    DeliveryState.DEFERRED,
+    DeliveryState.UNCERTAIN,
+)
+
+
+def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
+    """Forget up to ``limit`` requests that nobody confirmed for ``days``; return how many.
+
+    The subscription goes, and from its requests the network. Whoever has no other subscription, and
+    no mail under way, loses the address as well; a new request begins anew.
+
+    Args:
+        session: Within the transaction that does it; two at once forget different people.
+        days: After how many days; no confirmation link holds for longer.
+        limit: How many at most.
+    """
+    before = now() - timedelta(days=days)
+    people = session.scalars(
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(_is_forgotten(before))
+        .order_by(SubscriptionRow.consented_at)
+        .limit(limit)
+        # A request, a confirmation or an import holds the person: it goes first.
+        .with_for_update(of=SubscriberRow, skip_locked=True)
+    ).all()
+    # Asked again now that they are held: a request may have come in between.
+    found = session.execute(
+        select(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id).where(
+            SubscriptionRow.subscriber_id.in_(people), _is_forgotten(before)
+        )
+    ).all()
+    pairs = [(newsletter, person) for newsletter, person in found]
+    _forget_subscriptions(session, pairs)
+    _forget_people(session, {person for _, person in pairs})
+    return len(pairs)
+
+
+def _is_forgotten(before: datetime) -> ColumnElement[bool]:
+    """Return the condition that a subscription was asked for, and last before a moment."""
+    asked_since = exists().where(
+        ConsentRow.subscriber_id == SubscriptionRow.subscriber_id,
+        ConsentRow.newsletter_id == SubscriptionRow.newsletter_id,
+        ConsentRow.occurred_at >= before,
+    )
+    return (
+        (SubscriptionRow.state == SubscriptionState.PENDING)
+        & (SubscriptionRow.consent_basis == BASIS)
+        & (SubscriptionRow.consented_at < before)
+        & ~asked_since
+    )
+
+
+def _forget_subscriptions(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
+    for table in (TagRow, SubscriptionRow):
+        key = tuple_(table.newsletter_id, table.subscriber_id)
+        session.execute(delete(table).where(key.in_(pairs)))
+    session.execute(
+        update(ConsentRow)
+        .where(tuple_(ConsentRow.newsletter_id, ConsentRow.subscriber_id).in_(pairs))
+        .values(network="")
+    )
+
+
+def _forget_people(session: Session, people: set[int]) -> None:
+    """Take the addresses of those whom nothing else needs."""
+    others = exists().where(SubscriptionRow.subscriber_id == SubscriberRow.id)
+    mailed = exists().where(
+        DeliveryRow.subscriber_id == SubscriberRow.id, DeliveryRow.state.in_(_UNDER_WAY)
+    )
+    gone = session.scalars(
+        select(SubscriberRow.id).where(SubscriberRow.id.in_(people), ~others, ~mailed)
+    ).all()
+    session.execute(
+        update(SubscriberRow)
+        .where(SubscriberRow.id.in_(gone))
+        .values(address=None, address_key=None, domain="")
+    )
+    # Replies of relays, and what came back, tend to repeat the address.
+    session.execute(
+        update(DeliveryRow).where(DeliveryRow.subscriber_id.in_(gone)).values(reply=None)
+    )
+    session.execute(
+        update(BounceRow)
+        .where(BounceRow.subscriber_id.in_(gone))
+        .values(address="", domain="", reply="", raw="", return_path="", message_id="")
+    )

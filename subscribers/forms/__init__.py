@@ -1,0 +1,1 @@
+"""Forms by which people join, and what protects them."""

@@ -1,0 +1,88 @@
+"""Domains whose addresses a form does not take: given out for minutes, or taking no mail at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from dns.resolver import Resolver
+
+from newsletter.addresses import is_reserved
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import msg
+from newsletter.newsletters.mail_hosts import Asked, ask_mail_host, open_resolver
+from newsletter.settings import Settings
+
+#: Seconds for which DNS may keep somebody waiting.
+_PATIENCE = 2.0
+_PLACE = Place(field="email")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DomainRules:
+    """Which domains are taken.
+
+    Attributes:
+        allowed: Taken in any case, with what is below them.
+        asks: Whether DNS is asked. Not where all mail goes into a mailbox on this machine.
+        resolver: What is asked; None opens this machine's for each question.
+    """
+
+    allowed: Collection[str] = ()
+    asks: bool = False
+    resolver: Resolver | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> DomainRules:
+        """Return the rules as the settings have them."""
+        return cls(
+            allowed=frozenset(settings.join_allowed_domains),
+            asks=settings.join_ask_dns and bool(settings.mail_transports),
+        )
+
+    def refuse_disposable(self, domain: str) -> None:
+        """Refuse a domain of the list.
+
+        Raises:
+            ListError: It, or one that it is below, is on the list.
+        """
+        if not self._is_allowed(domain) and any(name in _disposable() for name in _above(domain)):
+            raise ListError(
+                msg("{domain} gives out addresses for a short time only.", domain=domain),
+                place=_PLACE,
+                remedy=msg("Please enter an address at which you will go on reading your email."),
+            )
+
+    def refuse_without_host(self, domain: str) -> None:
+        """Refuse a domain that takes no mail; where DNS does not answer, nobody is refused.
+
+        Raises:
+            ListError: DNS says that there is no such domain, or that it takes no mail.
+        """
+        if not self.asks or self._is_allowed(domain) or is_reserved(domain):
+            return
+        resolver = self.resolver or open_resolver(_PATIENCE)
+        if ask_mail_host(resolver, domain).asked is Asked.ABSENT:
+            raise ListError(
+                msg("No email can be delivered to {domain}.", domain=domain),
+                place=_PLACE,
+                remedy=msg("Please check the part after the @."),
+            )
+
+    def _is_allowed(self, domain: str) -> bool:
+        return any(name in self.allowed for name in _above(domain))
+
+
+def _above(domain: str) -> Iterator[str]:
+    """Yield a domain and those that it is below."""
+    labels = domain.lower().split(".")
+    return (".".join(labels[start:]) for start in range(len(labels)))
+
+
+@cache
+def _disposable() -> frozenset[str]:
+    path = files("subscribers.forms").joinpath("disposable_domains.txt")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))
