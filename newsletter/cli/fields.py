@@ -11,7 +11,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext, terminal_language
+from newsletter.cli.language import ngettext, pgettext, terminal_language
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import FieldType
@@ -72,7 +72,9 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         print_json(list(map(field_to_json, found)))
         return
     spoken = terminal_language()
-    table = Table(_("Key"), _("Label"), _("Type"), _("Options"), box=None)
+    table = Table(
+        _("Key"), pgettext("field", "Label"), pgettext("field", "Type"), _("Options"), box=None
+    )
     for field in found:
         table.add_row(
             escape(field.key),

@@ -40,9 +40,9 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "finished": msg("Finished"),
     },
     FieldType: {
-        "text": msg("Text"),
-        "number": msg("Number"),
-        "date": msg("Date"),
+        "text": pmsg("field", "Text"),
+        "number": pmsg("field", "Number"),
+        "date": pmsg("field", "Date"),
         "choice": msg("One of several options"),
         "choices": msg("Any of several options"),
         "yes_no": msg("Yes or no"),

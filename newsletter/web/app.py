@@ -62,6 +62,7 @@ from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.confirm import confirming_router
+from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.imports import ImportDesk, importing_router
 from newsletter.web.subscribers.join import joining_router
 from newsletter.web.subscribers.leave import leaving_router
@@ -202,6 +203,7 @@ def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages
     app.include_router(newsletters_router(settings, engine, pages))
     app.include_router(look_router(settings, engine, pages))
     app.include_router(snippets_router(engine, pages))
+    app.include_router(fields_router(engine, pages))
     app.include_router(designs_router(settings))
     app.include_router(look_files_router(engine))
 

@@ -20,7 +20,8 @@ from starlette.types import Message
 
 #: Octets of a body, unless the route says otherwise with `up_to`.
 LARGEST = 64 * 1024
-_MOST_FIELDS = 200
+#: A field of a reader may have 200 options, each of which is one of the form when it is ticked.
+_MOST_FIELDS = 1000
 
 
 @runtime_checkable

@@ -53,12 +53,12 @@ class Option:
     descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, language: Language) -> str:
-        """Return what it is called in a language."""
-        return label_in(self.labels, language) or self.value
+        """Return what it is called in a language; its value where it has no label there."""
+        return self.labels.get(language.value) or self.value
 
     def description(self, language: Language) -> str:
-        """Return what readers are told of it."""
-        return label_in(self.descriptions, language)
+        """Return what readers are told of it in their language; empty for nothing."""
+        return self.descriptions.get(language.value, "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +84,8 @@ class Field:
         return self.key == TOPIC
 
     def label(self, language: Language) -> str:
-        """Return what it is called in a language."""
-        return label_in(self.labels, language) or self.key
+        """Return what it is called in a language, or else in another; its key without labels."""
+        return self.named.in_language(language)
 
     @property
     def named(self) -> Labelled:
@@ -113,11 +113,6 @@ class Field:
             option = self.option(value)
             return option.label(language) if option else value
         return value
-
-
-def label_in(labels: Mapping[str, str], language: Language) -> str:
-    """Return the words in a language, or else in the first that has any; empty without any."""
-    return Labelled(tuple(labels.items()), "").in_language(language)
 
 
 def fold_label(text: str) -> str:

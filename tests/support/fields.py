@@ -22,18 +22,34 @@ def a_field(key: str, kind: str = "text", options: Sequence[str] = (), **more: A
 
 
 CITY = a_field("city", labels={"ja": "市区町村", "en": "City"})
-AGE = a_field("age", "number")
-BIRTHDAY = a_field("birthday", "date")
-MEMBER = a_field("member", "yes_no")
+AGE = a_field("age", "number", labels={"ja": "年齢", "en": "Age"})
+BIRTHDAY = a_field("birthday", "date", labels={"ja": "生年月日", "en": "Birthday"})
+MEMBER = a_field("member", "yes_no", labels={"ja": "会員", "en": "Member"})
 PLAN = Field(
     key="plan",
     type=FieldType.CHOICE,
+    labels={"ja": "プラン", "en": "Plan"},
     options=(
         Option(value="free", labels={"ja": "無料", "en": "Free of charge"}),
         Option(value="paid", labels={"ja": "有料", "en": "Paid"}),
     ),
 )
-TOPIC = a_field("topic", "choices", ["子育て", "防災", "文化"], ask_on_joining=True)
+TOPIC = Field(
+    key="topic",
+    type=FieldType.CHOICES,
+    labels={"ja": "関心のある話題", "en": "Topics of interest"},
+    options=(
+        Option(value="子育て", labels={"en": "Children"}),
+        Option(
+            value="防災",
+            labels={"en": "Disasters"},
+            descriptions={"ja": "避難情報と訓練のお知らせ", "en": "Warnings and drills"},
+        ),
+        Option(value="文化", labels={"en": "Culture"}),
+    ),
+    ask_on_joining=True,
+    reader_may_change=True,
+)
 ALL = (CITY, AGE, BIRTHDAY, MEMBER, PLAN, TOPIC)
 
 

@@ -40,8 +40,10 @@ from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from subscribers.fields.values import write_values
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
+from tests.support.fields import ALL, set_fields
 from tests.support.imports import order, work_on
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
@@ -75,6 +77,15 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
         create_newsletter(session, EMPTY)
     people = {language: f"{language.value}@example.jp" for language in Language}
     stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
+    set_fields(engine, stage.newsletter_id, *ALL)
+    with transaction(engine) as session:
+        for address in ("r1@example.jp", *people.values()):
+            write_values(
+                session,
+                stage.newsletter_id,
+                stage.subscriber_id(address),
+                {"city": "青葉町", "birthday": "1980-04-01", "topic": ["防災"], "member": True},
+            )
     mailing = _send(stage)
     bounce = _bounce(engine)
     mailbox = MailboxStore(folder / "mailbox.sqlite3")

@@ -47,6 +47,19 @@ SIGNED_IN_PAGES = {
     "/newsletters/new": ["/newsletters/new"],
     "/newsletters/{newsletter}/settings": ["/newsletters/digest/settings"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
+    "/newsletters/{newsletter}/fields": [
+        "/newsletters/digest/fields",
+        "/newsletters/weekly/fields",
+    ],
+    "/newsletters/{newsletter}/fields/new": [
+        "/newsletters/digest/fields/new",
+        "/newsletters/weekly/fields/new?topics=1",
+    ],
+    "/newsletters/{newsletter}/fields/{key}": [
+        "/newsletters/digest/fields/city",
+        "/newsletters/digest/fields/topic",
+    ],
+    "/newsletters/{newsletter}/fields/{key}/delete": ["/newsletters/digest/fields/city/delete"],
     "/newsletters/{newsletter}/look": ["/newsletters/digest/look"],
     "/newsletters/{newsletter}/issues": [
         "/newsletters/digest/issues",

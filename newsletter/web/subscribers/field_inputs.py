@@ -1,0 +1,102 @@
+"""Fields within forms: what an input shows, and what came by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.datastructures import FormData
+
+from newsletter.database.vocabulary import FieldType
+from newsletter.i18n.language import Language
+from subscribers.fields.model import Field
+from subscribers.fields.reading import written_value
+
+_PREFIX = "field."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptionInput:
+    """One option as a form offers it."""
+
+    value: str
+    label: str
+    description: str
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldInput:
+    """One field as a form shows it (``_layout/field_inputs.html``).
+
+    Attributes:
+        name: Of the form's field.
+        kind: The field's type.
+        value: What stands in it; of options, which are chosen is said there.
+        error: What is wrong with what was typed.
+    """
+
+    name: str
+    kind: str
+    label: str
+    purpose: str
+    required: bool
+    value: str
+    options: tuple[OptionInput, ...]
+    error: str = ""
+
+
+def inputs_of(
+    fields: Iterable[Field],
+    values: Mapping[str, object],
+    language: Language,
+    *,
+    errors: Mapping[str, str] | None = None,
+) -> list[FieldInput]:
+    """Return the inputs of fields with what is known, or was typed, in a language."""
+    return [_input(field, values.get(field.key), language, errors or {}) for field in fields]
+
+
+def _input(
+    field: Field, value: object, language: Language, errors: Mapping[str, str]
+) -> FieldInput:
+    chosen = set(value) if isinstance(value, list) else {_text(value)}
+    return FieldInput(
+        name=_PREFIX + field.key,
+        kind=field.type.value,
+        label=field.label(language),
+        purpose=field.purpose,
+        required=field.required,
+        value=_text(value),
+        options=tuple(
+            OptionInput(
+                value=option.value,
+                label=option.label(language),
+                description=option.description(language),
+                chosen=option.value in chosen,
+            )
+            for option in field.options
+        ),
+        error=errors.get(field.key, ""),
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str | int | float | list) or value is None:
+        return written_value(value)
+    return str(value)
+
+
+def submitted(form: FormData, fields: Sequence[Field]) -> dict[str, object]:
+    """Return what a form brought for these fields, as `read_values` takes it.
+
+    A box that is not ticked is not sent: of fields with several options, nothing means none.
+    """
+    given: dict[str, object] = {}
+    for field in fields:
+        brought = [str(text) for text in form.getlist(_PREFIX + field.key)]
+        if field.type is FieldType.CHOICES:
+            given[field.key] = brought
+        else:
+            given[field.key] = brought[0] if brought else ""
+    return given

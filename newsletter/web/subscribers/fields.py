@@ -1,0 +1,324 @@
+"""Fields and topics of a newsletter's people, for its administrators."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from starlette.datastructures import FormData
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import FieldType
+from newsletter.database.words import name_of
+from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg, nmsg
+from newsletter.newsletters.publications import list_sharing
+from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, SubmittedForm, up_to
+from subscribers.fields.actions import (
+    add_field,
+    change_field,
+    delete_field,
+    order_fields,
+    segments_with,
+)
+from subscribers.fields.model import TOPIC, Field, Option, field_to_json
+from subscribers.fields.purging import count_values
+from subscribers.fields.store import find_field, list_fields
+
+#: Octets: 200 options with labels and descriptions in each language.
+_LARGEST = 1_000_000
+#: Empty lines for new options below those there are.
+_SPARE = 3
+_NEW = Field(key="", type=FieldType.TEXT)
+_NEW_TOPICS = Field(
+    key=TOPIC,
+    type=FieldType.CHOICES,
+    labels={"ja": "関心のある話題", "en": "Topics of interest"},
+    ask_on_joining=True,
+    reader_may_change=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """A field as a form has it; ``before`` is None for one that is yet to be made."""
+
+    field: Field
+    before: Field | None
+    error: NewsletterError | None = None
+    lost: Sequence[Message] = ()
+
+    @property
+    def place(self) -> str:
+        """Which part of the definition the error is about."""
+        return (self.error.place.field or "") if self.error and self.error.place else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _FieldPages:
+    """Shows fields, and changes them."""
+
+    engine: Engine
+    pages: Pages
+
+    def list(self, visit: Visit, request: Request) -> HTMLResponse:
+        """Show all fields, and the newsletters that share them."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            fields = list_fields(session, row.id)
+            sharing = [each.name for each in list_sharing(session, row.id) if each.id != row.id]
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/fields.html",
+            newsletter=row,
+            fields=fields,
+            topics=next((field for field in fields if field.is_topic), None),
+            sharing=sharing,
+            types={kind.value: name_of(kind).in_language(visit.language) for kind in FieldType},
+            spoken=visit.language,
+            said=request.query_params.get("said", ""),
+        )
+
+    def show(
+        self, visit: Visit, request: Request, typed: _Typed, *, status: int | None = None
+    ) -> HTMLResponse:
+        """Show the form of one field."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/field.html",
+            status=status or (400 if typed.error else 200),
+            newsletter=row,
+            typed=typed,
+            field=typed.field,
+            seen=_fingerprint(typed.before) if typed.before else "",
+            label=typed.before.label(visit.language) if typed.before else "",
+            types=[(kind.value, name_of(kind).in_language(visit.language)) for kind in FieldType],
+            options=[*typed.field.options, *(Option(value="") for _ in range(_SPARE))],
+        )
+
+    def add(self, visit: Visit, request: Request, form: FormData) -> Response:
+        """Add a field, or say what is wrong with it."""
+        wanted = _field_of(form, None)
+        try:
+            with transaction(self.engine) as session:
+                add_field(session, visit.actor, newsletter_of(session, visit).id, wanted)
+        except (ListError, ConflictError) as error:
+            return self.show(visit, request, _Typed(field=wanted, before=None, error=error))
+        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+
+    def find(self, visit: Visit, key: str) -> Field:
+        """Return a field of the newsletter visited.
+
+        Raises:
+            NotFoundError: There is none of that key.
+        """
+        with reading(self.engine) as session:
+            return find_field(session, newsletter_of(session, visit).id, key)
+
+    def change(self, visit: Visit, request: Request, key: str, form: FormData) -> Response:
+        """Change a field; options that people chose go only once that was said and agreed to."""
+        before = self.find(visit, key)
+        wanted = _field_of(form, before)
+        lost = [] if form.get("sure") == "1" else self._losses(visit, before, wanted)
+        if lost:
+            typed = _Typed(field=wanted, before=before, lost=lost)
+            return self.show(visit, request, typed, status=409)
+        try:
+            if form.get("seen") != _fingerprint(before):
+                raise _changed_meanwhile()
+            with transaction(self.engine) as session:
+                change_field(session, visit.actor, newsletter_of(session, visit).id, wanted)
+        except (ListError, ConflictError) as error:
+            return self.show(visit, request, _Typed(field=wanted, before=before, error=error))
+        path = request.url.path.rpartition("/")[0]
+        return RedirectResponse(f"{path}?said=saved", status_code=303)
+
+    def _losses(self, visit: Visit, before: Field, wanted: Field) -> Sequence[Message]:
+        kept = {option.value for option in wanted.options}
+        with reading(self.engine) as session:
+            number = newsletter_of(session, visit).id
+            counts = [
+                (option, count_values(session, number, before.key, option.value))
+                for option in before.options
+                if option.value not in kept
+            ]
+        return [_loss(option, count, visit.language) for option, count in counts if count]
+
+    def move(self, visit: Visit, key: str, *, up: bool) -> None:
+        """Move a field by one place; at the end of the list nothing changes."""
+        with transaction(self.engine) as session:
+            number = newsletter_of(session, visit).id
+            keys = [field.key for field in list_fields(session, number)]
+            if key in keys:
+                place = keys.index(key)
+                keys.insert(max(place - 1, 0) if up else place + 1, keys.pop(place))
+                order_fields(session, visit.actor, number, keys)
+
+    def ask(
+        self, visit: Visit, request: Request, key: str, error: NewsletterError | None = None
+    ) -> HTMLResponse:
+        """Ask before a field is deleted, with the number of people who have a value."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            field = find_field(session, row.id, key)
+            count = count_values(session, row.id, key)
+            segments = segments_with(session, row.id, key)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/field_delete.html",
+            status=409 if error else 200,
+            newsletter=row,
+            field=field,
+            label=field.label(visit.language),
+            count=count,
+            segments=segments,
+            error=error.in_language(visit.language) if error else "",
+        )
+
+    def delete(self, visit: Visit, request: Request, key: str) -> Response:
+        """Delete a field."""
+        try:
+            with transaction(self.engine) as session:
+                delete_field(session, visit.actor, newsletter_of(session, visit).id, key)
+        except ConflictError as error:
+            return self.ask(visit, request, key, error)
+        path = request.url.path.removesuffix(f"/{key}/delete")
+        return RedirectResponse(f"{path}?said=deleted", status_code=303)
+
+
+def fields_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of fields."""
+    router = Router(prefix="/newsletters/{newsletter}/fields")
+    shown = _FieldPages(engine=engine, pages=pages)
+
+    @router.get("")
+    def show_fields(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        return shown.list(visit, request)
+
+    @router.get("/new")
+    def show_new(visit: AdministratorVisit, request: Request, topics: bool = False) -> HTMLResponse:  # noqa: FBT001, FBT002 - a query's field
+        return shown.show(
+            visit, request, _Typed(field=_NEW_TOPICS if topics else _NEW, before=None)
+        )
+
+    @router.post("", dependencies=[up_to(_LARGEST)])
+    def add(visit: AdministratorVisit, request: Request, form: SubmittedForm) -> Response:
+        return shown.add(visit, request, form)
+
+    @router.post("/order")
+    def move(visit: AdministratorVisit, request: Request, form: SubmittedForm) -> Response:
+        shown.move(visit, str(form.get("key", "")), up=form.get("to") == "up")
+        return RedirectResponse(request.url.path.removesuffix("/order"), status_code=303)
+
+    @router.get("/{key}")
+    def show_field(visit: AdministratorVisit, request: Request, key: str) -> HTMLResponse:
+        field = shown.find(visit, key)
+        return shown.show(visit, request, _Typed(field=field, before=field))
+
+    @router.post("/{key}", dependencies=[up_to(_LARGEST)])
+    def change(
+        visit: AdministratorVisit, request: Request, key: str, form: SubmittedForm
+    ) -> Response:
+        return shown.change(visit, request, key, form)
+
+    @router.get("/{key}/delete")
+    def ask(visit: AdministratorVisit, request: Request, key: str) -> HTMLResponse:
+        return shown.ask(visit, request, key)
+
+    @router.post("/{key}/delete")
+    def delete(visit: AdministratorVisit, request: Request, key: str) -> Response:
+        return shown.delete(visit, request, key)
+
+    return router
+
+
+def _loss(option: Option, count: int, language: Language) -> Message:
+    return nmsg(
+        "“{option}” was chosen by {count} person.",
+        "“{option}” was chosen by {count} people.",
+        count,
+        option=option.label(language),
+    )
+
+
+def _changed_meanwhile() -> ConflictError:
+    return ConflictError(
+        msg("Somebody changed this field meanwhile."),
+        remedy=msg("Load the page again to see it as it is now."),
+    )
+
+
+def _fingerprint(field: Field) -> str:
+    text = json.dumps(field_to_json(field), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _field_of(form: FormData, before: Field | None) -> Field:
+    """Return the field that a form describes; its key and type are those it has already."""
+    kind = str(form.get("type", ""))
+    labels = {each.value: str(form.get(f"label-{each.value}", "")) for each in Language}
+    days = str(form.get("retention_days", "")).strip()
+    field = Field(
+        key=before.key if before else str(form.get("key", "")).strip(),
+        type=FieldType(kind) if kind in set(FieldType) else FieldType.TEXT,
+        labels={tag: words for tag, words in labels.items() if words.strip()},
+        options=(),
+        required=form.get("required") == "1",
+        ask_on_joining=form.get("ask_on_joining") == "1",
+        reader_may_change=form.get("reader_may_change") == "1",
+        purpose=str(form.get("purpose", "")),
+        # What is no number is out of range, as the definition's check says.
+        retention_days=None if not days else int(days) if re.fullmatch(r"\d{1,6}", days) else 0,
+    )
+    return replace(field, options=_options_of(form, before)) if field.type.has_options else field
+
+
+def _options_of(form: FormData, before: Field | None) -> tuple[Option, ...]:
+    known: Mapping[str, Option] = {
+        option.value: option for option in (before.options if before else ())
+    }
+    found: list[tuple[float, Option]] = []
+    for number in range(_most(form)):
+        place = f"option-{number}"
+        labels = _words(form, f"{place}-label")
+        # A new option is known by its first label; what it is then kept as never changes.
+        value = str(form.get(place, "")).strip() or next(iter(labels.values()), "")
+        if not value or form.get(f"{place}-remove") == "1":
+            continue
+        order = str(form.get(f"{place}-order", ""))
+        earlier = known.get(value, Option(value=value))
+        option = replace(
+            earlier,
+            labels={**earlier.labels, **dict.fromkeys(map(str, Language), ""), **labels},
+            descriptions={
+                **earlier.descriptions,
+                **dict.fromkeys(map(str, Language), ""),
+                **_words(form, f"{place}-description"),
+            },
+        )
+        found.append((float(order) if re.fullmatch(r"\d{1,4}", order) else number + 1, option))
+    return tuple(option for _, option in sorted(found, key=lambda pair: pair[0]))
+
+
+def _most(form: FormData) -> int:
+    numbers = (re.match(r"option-(\d{1,3})(?:-|\Z)", name) for name in form)
+    return max((int(found[1]) for found in numbers if found), default=-1) + 1
+
+
+def _words(form: FormData, place: str) -> dict[str, str]:
+    given = {each.value: str(form.get(f"{place}-{each.value}", "")).strip() for each in Language}
+    return {tag: words for tag, words in given.items() if words}
