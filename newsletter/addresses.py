@@ -70,7 +70,8 @@ def parse_address(text: str) -> Address:
     if _PLAIN_LOCAL.match(local) and len(text) <= _PLAIN_LENGTH:
         plain = _plain_domain(domain)
         if plain is not None:
-            return Address(f"{local}@{plain}", f"{local.lower()}@{plain}", plain)
+            address = text if plain == domain else f"{local}@{plain}"
+            return Address(address, address.lower(), plain)
     return _mended(text)
 
 

@@ -274,16 +274,15 @@ class Pseudonyms:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("at least one key is needed")
-        self._keys = tuple(hashlib.sha256(b"newsletter-pseudonym\0" + key).digest() for key in keys)
+        self._hashes = tuple(
+            KeyedHash(hashlib.sha256(b"newsletter-pseudonym\0" + key).digest()) for key in keys
+        )
 
     def of(self, text: str) -> str:
         """Return the hash to keep: HMAC-SHA256 in 64 hexadecimal digits."""
-        return self._hash(self._keys[-1], text)
+        return self._hashes[-1].digest(text.encode("utf-8")).hex()
 
     def all_of(self, text: str) -> tuple[str, ...]:
         """Return every hash under which ``text`` may have been kept."""
-        return tuple(self._hash(key, text) for key in self._keys)
-
-    @staticmethod
-    def _hash(key: bytes, text: str) -> str:
-        return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
+        octets = text.encode("utf-8")
+        return tuple(keyed.digest(octets).hex() for keyed in self._hashes)

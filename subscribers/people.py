@@ -76,4 +76,6 @@ def _zones() -> frozenset[str]:
 
 def clean_name(text: str) -> str:
     """Return a name as it may be kept: printable, one line, at most 200 characters."""
-    return "".join(filter(str.isprintable, text)).strip()[:200]
+    if not text.isprintable():
+        text = "".join(filter(str.isprintable, text))
+    return text.strip()[:200]

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.accounts.permissions import Permission
@@ -73,9 +85,18 @@ def erased_among(
 
     No query can compute the keyed hash, so whoever adds people asks here first.
     """
+    erased = SuppressionRow.address_hash.is_not(None)
+    if session.scalar(select(SuppressionRow.id).where(erased).limit(1)) is None:
+        return frozenset()
     by_hash = {hashed: key for key in address_keys for hashed in pseudonyms.all_of(key)}
+    connection = session.connection() if isinstance(session, Session) else session
+    asked = (
+        select(func.json_each(json.dumps([*by_hash])).table_valued("value").c.value)
+        if connection.dialect.name == "sqlite"
+        else select(func.unnest(cast([*by_hash], ARRAY(Text))))
+    )
     found = session.scalars(
-        select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(by_hash))
+        select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(asked))
     )
     return frozenset(by_hash[hashed] for hashed in found if hashed is not None)
 

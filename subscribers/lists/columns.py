@@ -28,7 +28,7 @@ from subscribers.lists.formats import (
 #: What a column can be mapped to, besides ``attributes.NAME``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
-_SHARED = frozenset({"tags", "attributes", "disabled", "state"})
+SHARED = frozenset({"tags", "attributes", "disabled", "state"})
 _ATTRIBUTE_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,64}\Z")
 _NUMBERED = re.compile(r" \(\d+\)\Z")
 
@@ -78,16 +78,27 @@ class ListForm:
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
     fields: dict[str, list[str]] = field(init=False)
+    #: Each column that is not left out, the field that it is, and the attribute if it is one.
+    kept: list[tuple[str, str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.fields = {}
+        self.kept = []
         for name, ours in self.columns.items():
-            self.fields.setdefault(ours, []).append(name)
+            self.add(name, ours)
 
     def add(self, name: str, ours: str) -> None:
-        """Take a column that comes up later, as JSON lines may have them."""
+        """Take a column, also one that comes up later, as JSON lines may have them."""
         self.columns[name] = ours
         self.fields.setdefault(ours, []).append(name)
+        if ours != IGNORED:
+            attribute = ours.removeprefix("attributes.") if ours.startswith("attributes.") else ""
+            self.kept.append((name, ours, attribute))
+
+    @property
+    def says_states(self) -> bool:
+        """Whether a row may say something of mail though none of its columns does."""
+        return self.known is not None or self.state is not None
 
     def zone(self, fallback: ZoneInfo) -> ZoneInfo:
         """Return the time zone of instants that name none."""
@@ -215,7 +226,7 @@ def form_of(
 def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
     first: dict[str, str] = {}
     for name, ours in columns.items():
-        if ours in first and ours != IGNORED and ours not in _SHARED:
+        if ours in first and ours != IGNORED and ours not in SHARED:
             raise ListError(
                 msg(
                     "The columns “{first}” and “{second}” are read as the same field.",
@@ -231,7 +242,7 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 def late_column(name: str, form: ListForm, *, keep_others: bool) -> str:
     """Return what a column is that the list's beginning did not have."""
     ours = _guess_one(name, form.known) or IGNORED
-    if ours != IGNORED and ours not in _SHARED and ours in form.fields:
+    if ours != IGNORED and ours not in SHARED and ours in form.fields:
         ours = IGNORED
     if ours == IGNORED and keep_others and is_attribute_name(name):
         ours = f"attributes.{name}"

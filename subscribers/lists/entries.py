@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
 from subscribers.lists.columns import (
+    SHARED,
     ListForm,
     Problem,
     RefusedError,
@@ -25,7 +27,7 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
-from subscribers.lists.formats import IGNORED, ListState, against_mail, fold, read_state
+from subscribers.lists.formats import ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
 
 _TAG_LENGTH, _ATTRIBUTES_LENGTH, _BASIS_LENGTH, _TEXT_LENGTH = 64, 16_384, 64, 10_000
@@ -40,6 +42,8 @@ _STATES = {
     ListState.CONFIRMED: SubscriptionState.CONFIRMED,
     ListState.PENDING: SubscriptionState.PENDING,
 }
+#: Columns that say who somebody is, and nothing of what they want.
+_WHO = frozenset({"address", "name"})
 #: Columns that say something against mail wherever they are filled, the gravest first.
 _MARKS = {
     "complained_at": ListState.COMPLAINED,
@@ -55,6 +59,12 @@ _SUPPRESSING = {
 }
 
 
+#: Values of a column that are read once: lists repeat days, languages, tags and marks.
+_CACHED = 8192
+_read_instant = lru_cache(maxsize=_CACHED)(read_instant)
+_read_language = lru_cache(maxsize=_CACHED)(read_language)
+
+
 class Consent(NamedTuple):
     """What a list knows of one person's consent; empty where the import's own terms hold."""
 
@@ -63,6 +73,12 @@ class Consent(NamedTuple):
     wording: str = ""
     consented_at: datetime | None = None
     confirmed_at: datetime | None = None
+
+
+_CONSENT = frozenset(
+    {"consent_basis", "consent_source", "consent_wording", "consented_at", "confirmed_at"}
+)
+_NO_CONSENT = Consent()
 
 
 class Suppressed(NamedTuple):
@@ -89,7 +105,7 @@ class Entry(NamedTuple):
     time_zone: str = ""
     format: str = ""
     tags: tuple[str, ...] = ()
-    consent: Consent = Consent()
+    consent: Consent = _NO_CONSENT
     state: SubscriptionState = SubscriptionState.CONFIRMED
     unsubscribed_at: datetime | None = None
     paused_until: datetime | None = None
@@ -134,18 +150,21 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         RefusedError: A value is wrong; the problem names it.
     """
     said, attributes = _values(record, form)
-    row = _Row(record, said, form.zone(zone), [])
+    given = said.get("address", "")
     try:
-        address = parse_address(row.text("address"))
+        address = parse_address(str(given))
     except ListError as error:
-        raise row.refused("address", said.get("address", ""), error.message) from None
+        raise RefusedError(
+            Problem(line=record.line, field="address", value=shown(given), problem=error.message)
+        ) from None
+    marked = _marked(record, form) if form.marks else None
+    if not (attributes or address.warnings or marked or form.says_states) and said.keys() <= _WHO:
+        # Most lists have little more than addresses and names.
+        return Entry(record.line, address, clean_name(str(said.get("name", ""))), "", {})
+    row = _Row(record, said, form.zone(zone), [])
     for warning in address.warnings:
         row.note("address", warning)
     attributes = _check_attributes(row, attributes) if attributes else attributes
-    marked = _marked(record, form)
-    if len(said) == 1 and form.known is None and form.state is None and marked is None:
-        # Most lists have little more than addresses.
-        return Entry(record.line, address, address.name, "", attributes, notes=tuple(row.notes))
     outcome = _outcome(row, form, marked)
     language = _language(row)
     suppressed = _suppressed(row, outcome)
@@ -160,13 +179,13 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         name=_name(row, language) or address.name,
         language=language,
         attributes=attributes,
-        time_zone=_time_zone(row),
-        format="text" if fold(row.text("format")) in _PLAIN else "",
-        tags=_tags(row),
-        consent=_consent(row),
+        time_zone=_time_zone(row) if "time_zone" in said else "",
+        format="text" if "format" in said and fold(row.text("format")) in _PLAIN else "",
+        tags=_tags(row) if "tags" in said else (),
+        consent=_consent(row) if not _CONSENT.isdisjoint(said) else _NO_CONSENT,
         state=state,
         unsubscribed_at=left_at,
-        paused_until=_instant(row, "paused_until", ahead=True),
+        paused_until=_instant(row, "paused_until", ahead=True) if "paused_until" in said else None,
         suppressed=suppressed,
         notes=tuple(row.notes),
     )
@@ -176,34 +195,39 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
     """Return a record's values by our fields, and its attributes; blank values are left out."""
     said: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
-    columns = form.columns
-    for name, given in record.values.items():
-        ours = columns.get(name, IGNORED)
-        if ours == IGNORED or given is None:
+    values, defused = record.values, form.defused
+    for name, ours, attribute in form.kept:
+        value = values.get(name)
+        if value is None or value == "":
             continue
-        value = given
-        if isinstance(given, str):
-            if "\0" in given:
+        if isinstance(value, str):
+            if "\0" in value:
                 # PostgreSQL keeps none in any text.
                 problem = msg("The value contains a control character.")
                 raise RefusedError(
-                    Problem(line=record.line, field=name, value=shown(given), problem=problem)
+                    Problem(line=record.line, field=name, value=shown(value), problem=problem)
                 )
-            value = given[1:] if form.defused and _DEFUSED.match(given) else given
-            value = value if ours.startswith("attributes") else value.strip()
-        if value == "":
-            continue
-        if ours == "attributes":
-            attributes |= _attributes(record, name, value)
-        elif ours.startswith("attributes."):
-            attributes[ours.removeprefix("attributes.")] = value
+            if defused and _DEFUSED.match(value):
+                value = value[1:]
+            if not attribute:
+                value = value.strip()
+            if value == "":
+                continue
+        if attribute:
+            attributes[attribute] = value
+        elif ours in SHARED:
+            attributes |= _take(record, said, name, ours, value)
         else:
-            _take(said, ours, value)
+            said[ours] = value
     return said, attributes
 
 
-def _take(said: dict[str, Any], ours: str, value: object) -> None:
-    """Take a value for one of our fields, beside what another column gave."""
+def _take(
+    record: Record, said: dict[str, Any], name: str, ours: str, value: object
+) -> dict[str, Any]:
+    """Take a value for a field beside what another column gave; return attributes that it holds."""
+    if ours == "attributes":
+        return _attributes(record, name, value)
     if ours == "tags" and ours in said:
         said[ours] = [*_split_tags(said[ours]), *_split_tags(value)]
     elif ours == "disabled" and _is_false(said.get(ours, "")):
@@ -211,6 +235,7 @@ def _take(said: dict[str, Any], ours: str, value: object) -> None:
     elif ours == "state":
         said.setdefault("states", []).append(value)
     said.setdefault(ours, value)
+    return {}
 
 
 def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
@@ -231,19 +256,25 @@ def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
         value = record.values.get(name)
         if value is None or value in ("", False) or isinstance(value, dict | list):
             continue
-        text = str(value).strip()
-        if "://" in text:
-            # A link to leave by, such as every newsletter's export may carry, says nothing.
-            continue
-        said = against_mail(text)
-        if said is None and mark == "hint":
-            said = read_state(text)
-            said = None if said is ListState.CONFIRMED else said
-        elif said is None and mark == "disabled" and not _is_false(text):
-            said = against_mail(name) or ListState.UNSUBSCRIBED
+        said = _said_against(name, mark, str(value).strip())
         if said is not None:
             return name, said
     return None
+
+
+@lru_cache(maxsize=_CACHED)
+def _said_against(name: str, mark: str, text: str) -> ListState | None:
+    """Return what a column of no field of ours says against mail, as its mark lets it."""
+    if "://" in text:
+        # A link to leave by, such as every newsletter's export may carry, says nothing.
+        return None
+    said = against_mail(text)
+    if said is None and mark == "hint":
+        said = read_state(text)
+        return None if said is ListState.CONFIRMED else said
+    if said is None and mark == "disabled" and not _is_false(text):
+        return against_mail(name) or ListState.UNSUBSCRIBED
+    return said
 
 
 def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
@@ -336,7 +367,7 @@ def _name(row: _Row, language: str) -> str:
 
 def _language(row: _Row) -> str:
     text = row.text("language")
-    found = read_language(text) if text else ""
+    found = _read_language(text) if text else ""
     if text and not found:
         row.note("language", msg("The language is unknown; the newsletter’s language is used."))
     return found
@@ -351,13 +382,17 @@ def _time_zone(row: _Row) -> str:
 
 
 def _tags(row: _Row) -> tuple[str, ...]:
-    if "tags" not in row.said:
-        return ()
-    tags = tuple(dict.fromkeys(_split_tags(row.said["tags"])))
+    said = row.said["tags"]
+    tags = _tags_of_text(said) if isinstance(said, str) else tuple(dict.fromkeys(_split_tags(said)))
     for tag in tags:
         if len(tag) > _TAG_LENGTH or not tag.isprintable():
             raise row.refused("tags", tag, msg("A tag has at most 64 printable characters."))
     return tags
+
+
+@lru_cache(maxsize=_CACHED)
+def _tags_of_text(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_split_tags(text)))
 
 
 def _split_tags(value: object) -> list[str]:
@@ -387,7 +422,7 @@ def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
     text = row.text(name)
     if not text or _is_false(text):
         return None
-    found = read_instant(text, row.zone)
+    found = _read_instant(text, row.zone)
     if found is None:
         row.note(name, msg("This is not a date such as 2026-01-31; it is not used."))
     elif found > now() and not ahead:
@@ -414,6 +449,11 @@ def _check_attributes(row: _Row, attributes: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, int) and abs(value) >= 2**63:
             raise row.refused(name, value, msg("The number is too large."))
         found[name] = value
+    if all(type(value) is str for value in found.values()):
+        # No character takes more than 12 octets, nor do the signs around a name and its value.
+        most = 12 * (sum(map(len, (*found, *found.values()))) + len(found))
+        if most < _ATTRIBUTES_LENGTH:
+            return found
     if len(json.dumps(found)) > _ATTRIBUTES_LENGTH:
         raise row.refused("attributes", "", msg("The attributes are larger than 16 KiB."))
     return found

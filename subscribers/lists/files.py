@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, AnyStr, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
 from newsletter.i18n.messages import Message, msg
@@ -19,6 +19,11 @@ from newsletter.issues.encodings import decode, decode_as, has_designations
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
+_BLOCK = 64 * 1024
+#: Encodings in which no character goes on beyond the end of a line, nor holds its octet.
+_BY_OCTETS = frozenset({"ascii", "utf-8", "cp932", "euc_jp"})
+#: So many rows of one line each are read by one call.
+_ROWS = 64
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 _DELIMITERS = (",", "\t", ";")
@@ -66,29 +71,28 @@ def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:
 
 
 def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
-    """Decode line by line, recognising the encoding where the first octet beyond ASCII stands.
+    """Yield lines decoded, recognising the encoding where the first octet beyond ASCII stands.
 
     Raises:
         ListError: It is in no known encoding, in more than one, or a line has over 1 MiB.
     """
-    start = stream.read(2)
+    start = stream.read(_PREFIX)
     stream.seek(0)
-    if start in {b"\xff\xfe", b"\xfe\xff"}:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield from _utf_16_lines(stream, source)
         return
-    encoding = ""
-    lines = _octet_lines(stream, source)
-    for number, line in enumerate(lines, start=1):
-        octets = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    # Spreadsheets for older Macintoshes end lines by CR alone.
+    end = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    encoding, number = "", 1
+    blocks = _octet_blocks(stream, end.encode(), source)
+    while block := next(blocks, b""):
+        octets = block.removeprefix(b"\xef\xbb\xbf") if number == 1 else block
         if not encoding and (not octets.isascii() or has_designations(octets)):
-            ahead = list(_prefix(lines))
-            encoding = _recognise(octets + b"".join(ahead), source, number)
-            lines = chain(ahead, lines)
-            yield _decoded(octets, encoding, source, number)
-            for later, following in enumerate(lines, start=number + 1):
-                yield _decoded(following, encoding, source, later)
-            return
-        yield octets.decode("ascii")
+            ahead = list(_prefix(blocks))
+            encoding = _recognise([*_lines(octets, end.encode()), *ahead], source, number)
+            blocks = chain(ahead, blocks)
+        yield from _decoded(octets, encoding or "ascii", end, source, number)
+        number += block.count(end.encode())
 
 
 def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
@@ -110,30 +114,26 @@ def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
         wrapper.detach()
 
 
-def _octet_lines(stream: BinaryIO, source: str) -> Iterator[bytes]:
-    beginning = stream.read(_PREFIX)
-    stream.seek(0)
-    if b"\r" in beginning and b"\n" not in beginning:
-        lines = _lines_by_return(stream)
-    else:
-        lines = iter(lambda: stream.readline(_LINE_LIMIT), b"")
-    for number, line in enumerate(lines, start=1):
-        _refuse_longest(line, source, number)
-        yield line
-
-
-def _lines_by_return(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield lines that end by CR alone, as spreadsheets for older Macintoshes write them."""
-    rest = b""
-    while chunk := stream.read(_PREFIX):
-        *lines, rest = (rest + chunk).split(b"\r")
-        for line in lines:
-            yield line + b"\r"
-        if len(rest) >= _LINE_LIMIT:
-            yield rest[:_LINE_LIMIT]
-            return
+def _octet_blocks(stream: BinaryIO, end: bytes, source: str) -> Iterator[bytes]:
+    """Yield whole lines, many at once: a call for each costs more than reading it."""
+    rest, number = b"", 1
+    while chunk := stream.read(_BLOCK):
+        whole, sign, rest = (rest + chunk).rpartition(end)
+        if sign:
+            yield whole + sign
+            number += whole.count(end) + 1
+        _refuse_longest(rest, source, number)
     if rest:
         yield rest
+
+
+def _lines(text: AnyStr, end: AnyStr) -> list[AnyStr]:
+    """Return lines with their ends."""
+    lines: list[AnyStr] = [part + end for part in text.split(end)]
+    last = lines.pop()[: -len(end)]
+    if last:
+        lines.append(last)
+    return lines
 
 
 def _refuse_longest(line: bytes | str, source: str, number: int) -> None:
@@ -145,33 +145,47 @@ def _refuse_longest(line: bytes | str, source: str, number: int) -> None:
         )
 
 
-def _prefix(lines: Iterator[bytes]) -> Iterator[bytes]:
+def _prefix(blocks: Iterator[bytes]) -> Iterator[bytes]:
     size = 0
-    while size < _PREFIX and (line := next(lines, None)) is not None:
-        size += len(line)
-        yield line
+    while size < _PREFIX and (block := next(blocks, b"")):
+        size += len(block)
+        yield block
 
 
-def _recognise(octets: bytes, source: str, line: int) -> str:
+def _recognise(parts: Sequence[bytes], source: str, number: int) -> str:
+    """Return the encoding from the first line on that needs one; ``number`` is the first's."""
+    while parts[0].isascii() and not has_designations(parts[0]):
+        parts = parts[1:]
+        number += 1
     try:
-        return decode(octets, source=source).encoding
+        return decode(b"".join(parts), source=source).encoding
     except ContentError:
         raise ListError(
             msg("This is not UTF-8, Shift_JIS (CP932), EUC-JP or ISO-2022-JP, or it mixes them."),
-            place=Place(source=source, line=line),
+            place=Place(source=source, line=number),
             remedy=msg("Save the list as UTF-8."),
         ) from None
 
 
-def _decoded(octets: bytes, encoding: str, source: str, line: int) -> str:
-    try:
-        return decode_as(octets, encoding)
-    except UnicodeDecodeError:
-        raise ListError(
-            msg("This line is not in {encoding}, unlike the lines before.", encoding=encoding),
-            place=Place(source=source, line=line),
-            remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
-        ) from None
+def _decoded(octets: bytes, encoding: str, end: str, source: str, number: int) -> Iterator[str]:
+    """Yield a block's lines; ``number`` is the first's."""
+    if encoding in _BY_OCTETS:
+        try:
+            yield from _lines(decode_as(octets, encoding), end)
+        except UnicodeDecodeError:
+            # Line by line below, to name the one that is at fault after those before it.
+            pass
+        else:
+            return
+    for line, part in enumerate(_lines(octets, end.encode()), start=number):
+        try:
+            yield decode_as(part, encoding)
+        except UnicodeDecodeError:
+            raise ListError(
+                msg("This line is not in {encoding}, unlike the lines before.", encoding=encoding),
+                place=Place(source=source, line=line),
+                remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
+            ) from None
 
 
 def csv_records(
@@ -193,8 +207,7 @@ def csv_records(
     head = list(islice(rest, _HEAD_LINES))
     skipped, delimiter = _find_header(head, is_header)
     feed = _Lines(chain(head[skipped:], rest), number=skipped)
-    rows = _rows(feed, delimiter)
-    header = next(rows, None)
+    header = next(_rows(feed, delimiter), None)
     if header is None:
         yield Record(line=1, values={}, header=True)
         return
@@ -202,11 +215,32 @@ def csv_records(
         raise ListError(header.fault, place=Place(source=source, line=header.line))
     names = _names(header.cells)
     yield Record(line=header.line, values=dict.fromkeys(names), header=True)
-    for row in rows:
+    while block := feed.take(_ROWS):
+        first = feed.number - len(block) + 1
+        try:
+            found = list(csv.reader(block, delimiter=delimiter, strict=True))
+        except csv.Error:
+            found = []
+        if len(found) == len(block):
+            for line, cells in enumerate(found, start=first):
+                if any(cells):
+                    yield Record(line, dict(zip(names, cells, strict=False)))
+        else:
+            feed.put_back(block)
+            yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
+
+
+def _records_one_by_one(
+    feed: _Lines, delimiter: str, names: Sequence[str], *, last: int
+) -> Iterator[Record]:
+    """Read rows of several lines, or with broken quotes, up to one that ends at line ``last``."""
+    for row in _rows(feed, delimiter):
         if row.fault:
-            yield Record(line=row.line, values={}, fault=row.fault)
+            yield Record(row.line, {}, fault=row.fault)
         elif any(row.cells):
-            yield Record(line=row.line, values=dict(zip(names, row.cells, strict=False)))
+            yield Record(row.line, dict(zip(names, row.cells, strict=False)))
+        if feed.number >= last and not feed.has_given_back:
+            return
 
 
 class _Row(NamedTuple):
@@ -258,6 +292,22 @@ class _Lines:
         self._given_back.append(given_back)
         self._size += len(line)
         return line
+
+    @property
+    def has_given_back(self) -> bool:
+        """Whether lines wait to be read again."""
+        return bool(self._back)
+
+    def take(self, count: int) -> list[str]:
+        """Return the next lines, to be read by whoever asks; none wait to be read again."""
+        block = list(islice(self._lines, count))
+        self.number += len(block)
+        return block
+
+    def put_back(self, block: Sequence[str]) -> None:
+        """Let lines that were taken be read one by one."""
+        self._back.extend((line, 0) for line in block)
+        self.number -= len(block)
 
     def give_back(self) -> None:
         """Let the lines of a row after its first be read again."""

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -69,6 +69,7 @@ class KnownFormat:
     own: bool = False
 
 
+@lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
     normal = unicodedata.normalize("NFKC", text).lower()

@@ -21,6 +21,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
+from subscribers.lists.staging import Staged, encode
 from subscribers.lists.validation import Judge, Judged
 from subscribers.lists.writing import Terms, Written, write_chunk
 
@@ -172,10 +173,12 @@ def import_records(
     with engine.connect() as connection:
         for _ in islice(records, run.start(connection)):
             pass
-        with closing(read_ahead(judge.chunks(records, _CHUNK, run.zone))) as chunks:
-            for chunk in chunks:
+        judged = judge.chunks(records, _CHUNK, run.zone)
+        ready = ((one, encode([*one.entries.values()], engine.dialect.name)) for one in judged)
+        with closing(read_ahead(ready)) as chunks:
+            for chunk, staged in chunks:
                 with connection.begin() as open_transaction:
-                    run.take(connection, chunk)
+                    run.take(connection, chunk, staged)
                     hooks.take(connection, run.report.records)
                     if options.dry_run:
                         open_transaction.rollback()
@@ -261,7 +264,7 @@ class _Run:
         self.report.resumed_after = self.report.records
         return self.report.records
 
-    def take(self, connection: Connection, chunk: Judged) -> None:
+    def take(self, connection: Connection, chunk: Judged, staged: Staged) -> None:
         """Write a judged chunk and count it, within the transaction that is open."""
         self.report.unchanged += chunk.repeated
         for problem in chunk.problems:
@@ -270,8 +273,8 @@ class _Run:
                 self._on_problem(problem)
             else:
                 self._refuse(problem)
-        written = write_chunk(connection, list(chunk.entries.values()), self._terms)
-        self._count(written, len(chunk.entries))
+        written = write_chunk(connection, staged, self._terms)
+        self._count(written, len(staged.entries))
         self.report.records += chunk.records
         self._checkpoint(connection)
 

@@ -104,7 +104,8 @@ class Judge:
                 address = str(record.values.get(column_of_address(form)) or "")[:320]
                 judged.problems.append(replace(refused.problem, address=address))
                 continue
-            judged.problems.extend(entry.notes)
+            if entry.notes:
+                judged.problems.extend(entry.notes)
             if entry.address.key in judged.entries:
                 judged.repeated += 1
             else:

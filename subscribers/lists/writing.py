@@ -1,16 +1,14 @@
-"""A chunk of a list into the tables: staged by COPY or executemany, then moved by set-based SQL."""
+"""A chunk of a list into the tables: staged in one go, then moved by statements over all rows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
@@ -18,100 +16,114 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
-from subscribers.lists.entries import Entry
+from subscribers.lists.staging import Staged, fill_stage, instant
 from subscribers.suppression import erased_among
 
-#: The stage: a chunk as the list has it.
-_STAGED = {
-    "line": "bigint NOT NULL",
-    "address": "varchar(320) NOT NULL",
-    "address_key": "varchar(320) NOT NULL",
-    "domain": "varchar(255) NOT NULL",
-    "name": "varchar(200) NOT NULL",
-    "language": "varchar(64) NOT NULL",
-    "time_zone": "varchar(64) NOT NULL",
-    "format": "varchar(8) NOT NULL",
-    "attributes": "text NOT NULL",
-    "tags": "text NOT NULL",
-    "state": "varchar(32) NOT NULL",
-    "basis": "varchar(64) NOT NULL",
-    "source": "text NOT NULL",
-    "wording": "text NOT NULL",
-    "consented_at": "timestamp with time zone",
-    "confirmed_at": "timestamp with time zone",
-    "unsubscribed_at": "timestamp with time zone",
-    "paused_until": "timestamp with time zone",
-    "suppressed": "varchar(32) NOT NULL",
-    "suppressed_at": "timestamp with time zone",
-    "evidence": "text NOT NULL",
-}
-_COLUMNS = ", ".join(_STAGED)
-_CREATE = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS list_stage ("
-    + ", ".join(f"{name} {kind}" for name, kind in _STAGED.items())
-    + ")"
-)
-#: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
-_EMPTIED = " ON COMMIT DELETE ROWS"
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
 _BY_INDEX = """SELECT set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)"""
+#: Note who is known already, and hold them until the transaction ends: an erasure that is under way
+#: is waited for, and none can end before it does. The others' numbers are theirs on SQLite, too.
+_KNOWN = {
+    "postgresql": (
+        """CREATE TEMPORARY TABLE IF NOT EXISTS list_known (
+            address_key varchar(320) PRIMARY KEY, person bigint) ON COMMIT DELETE ROWS""",
+        "DELETE FROM list_known",
+        """INSERT INTO list_known SELECT p.address_key, p.id
+            FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
+            WHERE NOT s.known ORDER BY p.id FOR KEY SHARE OF p""",
+        """UPDATE list_stage SET person = k.person, known = true FROM list_known AS k
+            WHERE k.address_key = list_stage.address_key AND NOT known""",
+    ),
+    "sqlite": (
+        """UPDATE list_stage SET person = p.id, known = true FROM subscriber AS p
+            WHERE p.address_key = list_stage.address_key""",
+        """UPDATE list_stage SET person = rowid + (SELECT coalesce(max(id), 0) FROM subscriber)
+            WHERE NOT known""",
+    ),
+}
 _SUPPRESSED = """SELECT line, address FROM list_stage
     WHERE state = 'confirmed' AND suppressed = '' AND EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
     AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
-_LEFT = """SELECT s.line, s.address,
-        s.consented_at > subscription.unsubscribed_at AS again FROM list_stage AS s
-    JOIN subscriber ON subscriber.address_key = s.address_key
-    JOIN subscription ON subscription.subscriber_id = subscriber.id
-        AND subscription.newsletter_id = :newsletter
-    WHERE subscription.state = 'unsubscribed' AND s.state = 'confirmed'"""
-_PEOPLE = """INSERT INTO subscriber (address, address_key, domain, created_at)
-    SELECT address, address_key, domain, :moment FROM list_stage WHERE true ORDER BY address_key
-    ON CONFLICT (address_key) DO NOTHING"""
-#: Waits for erasures that are under way; none can end before this transaction does.
-_HOLD = """SELECT p.id FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
-    ORDER BY p.id FOR KEY SHARE OF p"""
-#: Those of the newsletter whom the chunk names, in an UPDATE of their subscriptions.
-_THEIRS = """FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
-    WHERE subscription.subscriber_id = p.id AND subscription.newsletter_id = :newsletter"""
-_UPDATE = """UPDATE subscription SET
-        name = CASE WHEN s.name = '' THEN subscription.name ELSE s.name END,
-        language = CASE WHEN s.language = '' THEN subscription.language ELSE s.language END,
-        time_zone = CASE WHEN s.time_zone = '' THEN subscription.time_zone ELSE s.time_zone END,
-        format = CASE WHEN s.format = '' THEN subscription.format ELSE s.format END,
-        attributes = {merged}
-    {theirs} AND (
-        (s.name <> '' AND s.name <> subscription.name)
-        OR (s.language <> '' AND s.language <> subscription.language)
-        OR (s.time_zone <> '' AND s.time_zone <> subscription.time_zone)
-        OR (s.format <> '' AND s.format <> subscription.format)
-        OR {differs})"""
+#: In the order of their addresses, so that two lists at once do not wait for each other.
+_PEOPLE = """INSERT INTO subscriber (id, address, address_key, domain, created_at)
+    SELECT person, address, address_key, domain, :moment FROM list_stage WHERE NOT known
+    ORDER BY address_key"""
+#: What is known of people by now, with what the list changes of it; held, in one order as well.
+_BEFORE = {
+    "postgresql": (
+        """CREATE TEMPORARY TABLE IF NOT EXISTS list_before (LIKE subscription, place tid,
+            returns boolean, ends boolean, updates boolean, PRIMARY KEY (subscriber_id))
+            ON COMMIT DELETE ROWS""",
+        """INSERT INTO list_before SELECT b.*, {flags}
+            FROM (SELECT * FROM list_stage WHERE known ORDER BY person) AS s CROSS JOIN LATERAL (
+                SELECT *, ctid FROM subscription
+                WHERE newsletter_id = :newsletter AND subscriber_id = s.person
+                FOR NO KEY UPDATE) AS b""",
+    ),
+    "sqlite": (
+        """CREATE TEMPORARY TABLE IF NOT EXISTS list_before AS SELECT *, rowid AS place,
+            false AS returns, false AS ends, false AS updates FROM subscription LIMIT 0""",
+        "CREATE UNIQUE INDEX IF NOT EXISTS temp.ix_list_before ON list_before (subscriber_id)",
+        "DELETE FROM list_before",
+        """INSERT INTO list_before SELECT b.*, b.rowid, {flags}
+            FROM list_stage AS s CROSS JOIN subscription AS b
+            WHERE s.known AND b.newsletter_id = :newsletter AND b.subscriber_id = s.person""",
+    ),
+}
 #: Who left comes back, and who never confirmed is confirmed, by a consent that is newer.
-_REVIVE = """UPDATE subscription SET state = 'confirmed', consent_basis = {basis},
-        consent_source = {source}, consent_wording = {wording}, consented_at = s.consented_at,
-        confirmed_at = :moment, unsubscribed_at = NULL
-    {theirs} AND s.state = 'confirmed' AND (
-        (subscription.state = 'unsubscribed' AND s.consented_at > subscription.unsubscribed_at)
-        OR (subscription.state = 'pending' AND s.consented_at > subscription.consented_at))"""
+_RETURNS = """(s.state = 'confirmed' AND (
+    (b.state = 'unsubscribed' AND coalesce(s.consented_at > b.unsubscribed_at, false))
+    OR (b.state = 'pending' AND coalesce(s.consented_at > b.consented_at, false))))"""
 #: The list says that they left, after they consented here.
-_ENDS = """s.state = 'unsubscribed' AND subscription.state <> 'unsubscribed' AND (
-        s.unsubscribed_at IS NULL OR subscription.consented_at IS NULL
-        OR s.unsubscribed_at > subscription.consented_at)"""
-_END = """UPDATE subscription SET state = 'unsubscribed',
-        unsubscribed_at = coalesce(s.unsubscribed_at, :moment)
-    {theirs} AND {ends}"""
+_ENDS = """(s.state = 'unsubscribed' AND b.state <> 'unsubscribed' AND (
+    s.unsubscribed_at IS NULL OR b.consented_at IS NULL OR s.unsubscribed_at > b.consented_at))"""
+_STAYS_AWAY = f"(s.state = 'confirmed' AND b.state = 'unsubscribed' AND NOT {_RETURNS})"
+_DIFFERS = """(:update AND NOT {stays_away} AND (
+    (s.name <> '' AND s.name <> b.name) OR (s.language <> '' AND s.language <> b.language)
+    OR (s.time_zone <> '' AND s.time_zone <> b.time_zone)
+    OR (s.format <> '' AND s.format <> b.format) OR {attributes}))"""
+_MERGED = {
+    "postgresql": "CAST(CAST(b.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)",
+    "sqlite": "json_patch(b.attributes, s.attributes)",
+}
+_ATTRIBUTES_DIFFER = {
+    "postgresql": "NOT CAST(b.attributes AS jsonb) @> CAST(s.attributes AS jsonb)",
+    "sqlite": f"{_MERGED['sqlite']} <> json(b.attributes)",
+}
+_LEFT = """SELECT s.line, s.address FROM list_stage AS s JOIN list_before AS b
+    ON b.subscriber_id = s.person
+    WHERE b.state = 'unsubscribed' AND s.state = 'confirmed' AND NOT b.returns"""
+_COUNTED = """SELECT count(CASE WHEN returns THEN 1 END) AS added,
+    count(CASE WHEN ends THEN 1 END) AS unsubscribed,
+    count(CASE WHEN updates THEN 1 END) AS updated FROM list_before"""
+_CHANGE = """UPDATE subscription SET
+        name = CASE WHEN b.updates AND s.name <> '' THEN s.name ELSE b.name END,
+        language = CASE WHEN b.updates AND s.language <> '' THEN s.language ELSE b.language END,
+        time_zone = CASE WHEN b.updates AND s.time_zone <> '' THEN s.time_zone ELSE b.time_zone END,
+        format = CASE WHEN b.updates AND s.format <> '' THEN s.format ELSE b.format END,
+        attributes = CASE WHEN b.updates THEN {merged} ELSE b.attributes END,
+        state = CASE WHEN b.returns THEN 'confirmed' WHEN b.ends THEN 'unsubscribed'
+            ELSE b.state END,
+        consent_basis = CASE WHEN b.returns THEN {basis} ELSE b.consent_basis END,
+        consent_source = CASE WHEN b.returns THEN {source} ELSE b.consent_source END,
+        consent_wording = CASE WHEN b.returns THEN {wording} ELSE b.consent_wording END,
+        consented_at = CASE WHEN b.returns THEN s.consented_at ELSE b.consented_at END,
+        confirmed_at = CASE WHEN b.returns THEN :moment ELSE b.confirmed_at END,
+        unsubscribed_at = CASE WHEN b.returns THEN NULL
+            WHEN b.ends THEN coalesce(s.unsubscribed_at, :moment) ELSE b.unsubscribed_at END
+    FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
+    WHERE subscription.{place} = b.place AND (b.returns OR b.ends OR b.updates)"""
 #: How people left stands in the log of leaving, before the subscription says that they did.
 _DEPARTURES = """INSERT INTO unsubscribe_event (newsletter_id, subscriber_id, way, occurred_at)
-    SELECT :newsletter, p.id, 'list', coalesce(s.unsubscribed_at, :moment)
-    FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
-    LEFT JOIN subscription ON subscription.subscriber_id = p.id
-        AND subscription.newsletter_id = :newsletter
-    WHERE s.state = 'unsubscribed' AND (subscription.subscriber_id IS NULL OR ({ends}))"""
+    SELECT :newsletter, s.person, 'list', coalesce(s.unsubscribed_at, :moment)
+    FROM list_stage AS s LEFT JOIN list_before AS b ON b.subscriber_id = s.person
+    WHERE s.state = 'unsubscribed' AND (b.subscriber_id IS NULL OR b.ends)"""
 _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
         consent_source, consent_wording, consented_at, confirmed_at, unsubscribed_at, paused_until,
         name, language, time_zone, format, attributes)
-    SELECT :newsletter, p.id, s.state, {basis}, {source}, {wording},
+    SELECT :newsletter, s.person, s.state, {basis}, {source}, {wording},
         CASE s.state WHEN 'confirmed' THEN coalesce(s.consented_at, :moment)
             ELSE s.consented_at END,
         CASE s.state WHEN 'confirmed' THEN coalesce(s.confirmed_at, :moment)
@@ -119,16 +131,21 @@ _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, c
         CASE s.state WHEN 'unsubscribed' THEN coalesce(s.unsubscribed_at, :moment) END,
         s.paused_until, s.name, CASE WHEN s.language = '' THEN :language ELSE s.language END,
         s.time_zone, CASE WHEN s.format = '' THEN 'html' ELSE s.format END, {attributes}
-    FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
-    WHERE s.state = :state
-    ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING"""
+    FROM list_stage AS s WHERE s.state = :state AND {whom}"""
+_NEW = "NOT s.known"
+_KNOWN_ONLY = "s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING"
+#: Whether this user may leave out the checks of foreign keys.
+_MAY_LEAVE_OUT = """SELECT current_setting('is_superuser') = 'on' OR (
+    current_setting('server_version_num')::int >= 150000
+    AND has_parameter_privilege('session_replication_role', 'SET'))"""
+_HOLD_NEWSLETTER = "SELECT 1 FROM newsletter WHERE id = :newsletter FOR KEY SHARE"
+_CHECKS = "SELECT set_config('session_replication_role', :role, true)"
 _SUPPRESS = """INSERT INTO suppression (newsletter_id, address_key, reason, evidence, created_at)
     SELECT :newsletter, address_key, suppressed, evidence, coalesce(suppressed_at, :moment)
     FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING"""
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
-    SELECT :newsletter, subscriber.id, told.value
-    FROM list_stage JOIN subscriber ON subscriber.address_key = list_stage.address_key
-    CROSS JOIN {tags} AS told WHERE true ON CONFLICT DO NOTHING"""
+    SELECT :newsletter, person, given.value
+    FROM list_stage CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
 #: The list's own ground of a consent, or else the import's.
 _GROUND = {
     name: f"CASE WHEN s.{name} = '' THEN :{name} ELSE s.{name} END"
@@ -185,98 +202,135 @@ class Written:
         return self.added + self.updated + self.unsubscribed + self.pending
 
 
-def write_chunk(connection: Connection, entries: Sequence[Entry], terms: Terms) -> Written:
+def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written:
     """Write entries, whose keys differ, within the transaction that is open."""
-    if not entries:
-        return Written()
-    written, postgres = Written(), connection.dialect.name == "postgresql"
+    written = Written()
+    if not staged.entries:
+        return written
+    postgres = connection.dialect.name == "postgresql"
     if postgres:
-        connection.execute(text(_CREATE + _EMPTIED))
         connection.execute(text(_BY_INDEX))
-    else:
-        connection.execute(text(_CREATE))
-        connection.execute(text("DELETE FROM list_stage"))
-    _stage(connection, entries, postgres=postgres)
+    fill_stage(connection, staged)
     values = {
         "newsletter": terms.newsletter_id,
         "basis": terms.basis,
         "source": terms.source,
         "wording": terms.wording,
         "language": terms.language.value,
-        "moment": _instant(now(), postgres=postgres),
+        "moment": instant(now(), postgres=postgres),
     }
-    people = {entry.address.key: entry for entry in entries}
-    _refuse_erased(connection, people, terms, written)
-    left = _refuse_unwanted(connection, terms.newsletter_id, written)
-    _add_people(connection, people, terms, written, values)
-    if terms.update:
-        written.updated = _run(connection, _merge(postgres=postgres), values)
-    states = {entry.state for entry in entries}
-    if SubscriptionState.UNSUBSCRIBED in states:
-        _run(connection, _DEPARTURES.format(ends=_ENDS), values)
-        written.unsubscribed = _run(connection, _END.format(theirs=_THEIRS, ends=_ENDS), values)
-    if any(row.again for row in left) or any(entry.consent.consented_at for entry in entries):
-        written.added = _run(connection, _REVIVE.format(theirs=_THEIRS, **_GROUND), values)
-    attributes = "CAST(s.attributes AS json)" if postgres else "s.attributes"
-    subscribe = _SUBSCRIBE.format(attributes=attributes, **_GROUND)
-    for state in sorted(states):
-        count = _run(connection, subscribe, values | {"state": state.value})
-        name = "added" if state is SubscriptionState.CONFIRMED else state.value
-        setattr(written, name, getattr(written, name) + count)
-    if any(entry.suppressed for entry in entries):
+    _find_known(connection)
+    _refuse_suppressed(connection, terms.newsletter_id, written)
+    _find_before(connection, values | {"update": terms.update})
+    left = connection.execute(text(_LEFT)).all()
+    _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
+    _add_people(connection, staged, terms, written, values)
+    if SubscriptionState.UNSUBSCRIBED in staged.states:
+        _run(connection, _DEPARTURES, values)
+    _change_known(connection, written, values)
+    _subscribe(connection, staged, written, values)
+    if any(entry.suppressed for entry in staged.entries):
         written.suppressed = _run(connection, _SUPPRESS, values)
-    if any(entry.tags for entry in entries):
-        told = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
-        _run(connection, _TAG.format(tags=told), values)
+    if any(entry.tags for entry in staged.entries):
+        given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
+        _run(connection, _TAG.format(tags=given), values)
     return written
 
 
-def _refuse_erased(
-    connection: Connection, people: dict[str, Entry], terms: Terms, written: Written
-) -> None:
-    """Take out who was erased, also of ``people``."""
-    if terms.pseudonyms is None:
-        return
-    erased = [people.pop(key) for key in erased_among(connection, people, terms.pseudonyms)]
-    rows = [(entry.line, entry.address.address) for entry in erased]
-    _refuse(connection, rows, _ERASED, written)
+def _find_known(connection: Connection) -> None:
+    for statement in _KNOWN[connection.dialect.name]:
+        connection.execute(text(statement))
 
 
 def _add_people(
     connection: Connection,
-    people: dict[str, Entry],
+    staged: Staged,
     terms: Terms,
     written: Written,
     values: dict[str, Any],
 ) -> None:
-    """Add who is new, and hold everybody until the transaction ends.
+    """Add who is new, without those who were erased.
 
-    PostgreSQL erases at the same moment: who was erased while this waited is taken out again.
+    PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
+    who was erased is asked for last, when nobody of the chunk can be erased any more.
     """
-    if connection.dialect.name != "postgresql":
-        _run(connection, _PEOPLE, values)
-        return
+    people = {entry.address.key: entry for entry in staged.entries}
     while True:
         before = connection.begin_nested()
-        _run(connection, _PEOPLE, values)
-        connection.execute(text(_HOLD))
-        if terms.pseudonyms is None or not erased_among(connection, people, terms.pseudonyms):
+        try:
+            _run(connection, _PEOPLE, values)
+        except IntegrityError:
+            before.rollback()
+            _find_known(connection)
+            continue
+        erased = terms.pseudonyms and erased_among(connection, people, terms.pseudonyms)
+        if not erased:
             before.commit()
             return
         before.rollback()
-        _refuse_erased(connection, people, terms, written)
+        rows = [(people[key].line, people[key].address.address) for key in erased]
+        people = {key: entry for key, entry in people.items() if key not in erased}
+        _refuse(connection, rows, _ERASED, written)
 
 
-def _refuse_unwanted(
-    connection: Connection, newsletter_id: int, written: Written
-) -> Sequence[Row[Any]]:
-    """Take out who is suppressed, or left and has no newer consent; return who left."""
-    scope = {"newsletter": newsletter_id}
-    suppressed = connection.execute(text(_SUPPRESSED), scope).all()
-    _refuse(connection, [(row.line, row.address) for row in suppressed], _IS_SUPPRESSED, written)
-    left = connection.execute(text(_LEFT), scope).all()
-    _refuse(connection, [(row.line, row.address) for row in left if not row.again], _GONE, written)
-    return left
+def _find_before(connection: Connection, values: dict[str, Any]) -> None:
+    """Note what is known of those on the stage, and what the list changes of it."""
+    name = connection.dialect.name
+    differs = _DIFFERS.format(stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
+    for statement in _BEFORE[name]:
+        _run(connection, statement.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
+
+
+def _change_known(connection: Connection, written: Written, values: dict[str, Any]) -> None:
+    """Change what is known of people already, as far as the list may."""
+    counted = connection.execute(text(_COUNTED)).mappings().one()
+    for name, count in counted.items():
+        setattr(written, name, count)
+    if any(counted.values()):
+        name = connection.dialect.name
+        place = "ctid" if name == "postgresql" else "rowid"
+        change = _CHANGE.format(merged=_MERGED[name], place=place, **_GROUND)
+        _run(connection, change, values)
+
+
+def _subscribe(
+    connection: Connection, staged: Staged, written: Written, values: dict[str, Any]
+) -> None:
+    """Subscribe whoever has no subscription of the newsletter yet."""
+    postgres = connection.dialect.name == "postgresql"
+    attributes = "CAST(s.attributes AS json)" if postgres else "s.attributes"
+    for state in sorted(staged.states):
+        of_state = values | {"state": state.value}
+        statement = _SUBSCRIBE.format(attributes=attributes, whom=_KNOWN_ONLY, **_GROUND)
+        count = _run(connection, statement, of_state)
+        statement = _SUBSCRIBE.format(attributes=attributes, whom=_NEW, **_GROUND)
+        with _keys_held(connection, values):
+            count += _run(connection, statement, of_state)
+        name = "added" if state is SubscriptionState.CONFIRMED else state.value
+        setattr(written, name, getattr(written, name) + count)
+
+
+@contextmanager
+def _keys_held(connection: Connection, values: dict[str, Any]) -> Iterator[None]:
+    """Leave out the checks of foreign keys where the rows that they ask for are held already.
+
+    The people were added in this transaction, and the newsletter is locked here once. PostgreSQL
+    would lock both again for each row, which takes as long as all the rest of an import. Where
+    this user may not (see docs/lists.md) it does.
+    """
+    can = connection.dialect.name == "postgresql" and connection.scalar(text(_MAY_LEAVE_OUT))
+    if not can:
+        yield
+        return
+    _run(connection, _HOLD_NEWSLETTER, values)
+    connection.execute(text(_CHECKS), {"role": "replica"})
+    yield
+    connection.execute(text(_CHECKS), {"role": "origin"})
+
+
+def _refuse_suppressed(connection: Connection, newsletter_id: int, written: Written) -> None:
+    found = connection.execute(text(_SUPPRESSED), {"newsletter": newsletter_id}).all()
+    _refuse(connection, [(row.line, row.address) for row in found], _IS_SUPPRESSED, written)
 
 
 def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
@@ -294,94 +348,3 @@ def _refuse(
     ]
     if rows:
         connection.execute(_TAKE_OUT, {"lines": [line for line, _ in rows]})
-
-
-def _merge(*, postgres: bool) -> str:
-    if postgres:
-        merged = (
-            "CAST(CAST(subscription.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)"
-        )
-        differs = "NOT CAST(subscription.attributes AS jsonb) @> CAST(s.attributes AS jsonb)"
-    else:
-        merged = "json_patch(subscription.attributes, s.attributes)"
-        differs = f"{merged} <> json(subscription.attributes)"
-    return _UPDATE.format(merged=merged, differs=differs, theirs=_THEIRS)
-
-
-def _instant(value: datetime | None, *, postgres: bool) -> datetime | str | None:
-    """Return an instant as raw SQL takes it; SQLite keeps the text that SQLAlchemy writes."""
-    if value is None or postgres:
-        return value
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _stage(connection: Connection, entries: Sequence[Entry], *, postgres: bool) -> None:
-    rows = [
-        (
-            entry.line,
-            entry.address.address,
-            entry.address.key,
-            entry.address.domain,
-            entry.name,
-            entry.language,
-            entry.time_zone,
-            entry.format,
-            json.dumps(entry.attributes, ensure_ascii=False) if entry.attributes else "{}",
-            json.dumps(entry.tags, ensure_ascii=False) if entry.tags else "[]",
-            entry.state.value,
-            entry.consent.basis,
-            entry.consent.source,
-            entry.consent.wording,
-            _instant(entry.consent.consented_at, postgres=postgres),
-            _instant(entry.consent.confirmed_at, postgres=postgres),
-            _instant(entry.unsubscribed_at, postgres=postgres),
-            _instant(entry.paused_until, postgres=postgres),
-            *_suppression(entry, postgres=postgres),
-        )
-        for entry in entries
-    ]
-    with _as_database_error(connection) as driver:
-        if postgres:
-            with (
-                driver.cursor() as cursor,
-                cursor.copy(f"COPY list_stage ({_COLUMNS}) FROM STDIN") as copy,
-            ):
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            marks = ", ".join("?" * len(rows[0]))
-            driver.executemany(f"INSERT INTO list_stage ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608
-
-
-@contextmanager
-def _as_database_error(connection: Connection) -> Iterator[Any]:
-    """Yield the driver's own connection, whose errors are raised as SQLAlchemy's are.
-
-    Raises:
-        DBAPIError: See SQLAlchemy; without the values, which are people's addresses.
-    """
-    driver, dialect = connection.connection.driver_connection, connection.dialect
-    assert driver is not None  # noqa: S101 - the connection is open
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield driver
-    except errors as error:
-        is_gone = dialect.is_disconnect(error, driver, None)
-        if is_gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            "COPY list_stage",
-            None,
-            error,
-            errors,
-            hide_parameters=True,
-            connection_invalidated=is_gone,
-            dialect=dialect,
-        ) from None
-
-
-def _suppression(entry: Entry, *, postgres: bool) -> tuple[str, datetime | str | None, str]:
-    found = entry.suppressed
-    if found is None:
-        return "", None, ""
-    return found.reason.value, _instant(found.since, postgres=postgres), found.evidence

@@ -36,6 +36,7 @@ from subscribers.lists.entries import Entry
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.staging import encode
 from subscribers.lists.writing import Terms, write_chunk
 from tests.support.stage import Stage, set_stage
 
@@ -378,10 +379,11 @@ def test_what_the_database_refuses_of_a_chunk_is_its_error(postgres_url: str) ->
         update=False,
     )
     with pytest.raises(DataError) as caught, engine.begin() as connection:
-        write_chunk(connection, [entry], terms)
+        write_chunk(connection, encode([entry], "postgresql"), terms)
     assert "a@example.jp" not in str(caught.value)
     with engine.begin() as connection:
-        assert write_chunk(connection, [entry._replace(name="x")], terms).added == 1
+        staged = encode([entry._replace(name="x")], "postgresql")
+        assert write_chunk(connection, staged, terms).added == 1
     engine.dispose()
 
 

@@ -1,0 +1,109 @@
+"""Lists imported at once, and rows that are read many at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, event, func, select, text
+
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from subscribers.lists.columns import list_records
+from subscribers.lists.files import csv_records
+from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from tests.support.stage import Stage, set_stage
+
+_PEOPLE = 1200
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    return set_stage(engine)
+
+
+def _import(engine: Engine, stage: Stage, name: str, *, backwards: bool = False) -> ImportReport:
+    numbers = range(_PEOPLE)
+    rows = [f"r{number}@example.jp,{name}\n" for number in numbers]
+    lines = ["email,name\n", *(reversed(rows) if backwards else rows)]
+    records = csv_records(lines, source="l.csv")
+    options = ImportOptions(source="l.csv", basis="form", update=True)
+    return import_records(engine, stage.newsletter_id, records, options)
+
+
+def test_two_lists_of_the_same_people_at_once_add_each_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.lists.imports._CHUNK", 300)
+    with ThreadPoolExecutor(2) as threads:
+        running = [
+            threads.submit(_import, stage.engine, stage, name, backwards=backwards)
+            for name, backwards in (("葵", False), ("蓮", True))
+        ]
+        reports = [one.result(timeout=60) for one in running]
+    assert sum(report.added for report in reports) == _PEOPLE
+    assert sum(report.refusals for report in reports) == 0
+    with reading(stage.engine) as session:
+        for table in (SubscriberRow, SubscriptionRow):
+            assert session.scalar(select(func.count()).select_from(table)) == _PEOPLE
+
+
+def test_a_user_who_may_not_leave_out_checks_of_keys_imports_as_well(postgres_url: str) -> None:
+    stage = set_stage(engine := open_engine(postgres_url))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE plain"))
+        for kind in ("TABLES", "SEQUENCES"):
+            connection.execute(text(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO plain"))
+    plain = open_engine(postgres_url)
+    event.listen(plain, "begin", lambda connection: connection.exec_driver_sql("SET ROLE plain"))
+    try:
+        assert _import(plain, stage, "葵").added == _PEOPLE
+    finally:
+        plain.dispose()
+        with engine.begin() as connection:
+            connection.execute(text("DROP OWNED BY plain"))
+            connection.execute(text("DROP ROLE plain"))
+        engine.dispose()
+
+
+def test_keys_are_checked_again_after_an_import(postgres_url: str) -> None:
+    stage = set_stage(engine := open_engine(postgres_url))
+    roles: list[object] = []
+    event.listen(
+        engine,
+        "commit",
+        lambda connection: roles.append(
+            connection.exec_driver_sql("SHOW session_replication_role").scalar()
+        ),
+    )
+    _import(engine, stage, "葵")
+    engine.dispose()
+    assert set(roles) == {"origin"}
+
+
+_CELLS = st.text("aあ,\"\n ;'=", max_size=6)
+
+
+@given(st.lists(st.lists(_CELLS, min_size=2, max_size=2), max_size=150), st.booleans())
+def test_rows_are_read_alike_one_by_one_and_many_at_once(rows: list[list[str]], bare: bool) -> None:  # noqa: FBT001 - drawn
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, quoting=csv.QUOTE_MINIMAL if bare else csv.QUOTE_ALL)
+    writer.writerows([["email", "name"], *rows])
+    octets = io.BytesIO(stream.getvalue().encode())
+    _, *records = list_records(octets, file_name="l.csv", source="l.csv")
+    assert [[record.values["email"], record.values["name"]] for record in records] == [
+        row for row in rows if any(row)
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "iso2022_jp", "utf-8"])
+def test_a_long_list_is_decoded_alike_wherever_its_parts_end(encoding: str) -> None:
+    lines = [f"r{number}@example.jp,髙橋{'ソ表' * (number % 40)}\r\n" for number in range(3000)]
+    octets = io.BytesIO("".join(["email,name\r\n", *lines]).replace("髙", "高").encode(encoding))
+    _, *records = list_records(octets, file_name="l.csv", source="l.csv")
+    assert [record.line for record in records] == [*range(2, 3002)]
+    assert records[-1].values["name"] == "高橋" + "ソ表" * (2999 % 40)
