@@ -16,7 +16,7 @@ import { NODE_VIEWS } from "./node_views.js";
 import { FLOW_START, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
 import { announce, desk, say } from "./page.js";
 import { caretAfterPaste, cleanHtml, fitSlice, pasteLine } from "./paste.js";
-import { FILES, addFile, addPictures, chooseFiles, filesIn, picturesIn } from "./pictures.js";
+import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
@@ -157,10 +157,9 @@ export function openEditor(place, issue, heard) {
     },
   });
   view.dom.addEventListener("choose-picture", (event) => {
-    const gallery = Boolean(event.detail && event.detail.gallery);
-    chooseFiles(true, (files) => addPictures(view, files, { ...heard, gallery }));
+    choosePicture(view, heard, Boolean(event.detail && event.detail.gallery));
   });
-  view.dom.addEventListener("choose-file", () => chooseFiles(false, ([file]) => addFile(view, file, heard), FILES));
+  view.dom.addEventListener("choose-file", () => chooseFile(view, heard));
   return view;
 }
 

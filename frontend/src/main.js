@@ -8,7 +8,7 @@ import { after, byId, desk, form, given, inJapanese, post, say } from "./page.js
 import { openPreview } from "./preview.js";
 import { keepSaved } from "./saving.js";
 import { schema } from "./schema.js";
-import { addPictures, chooseFiles } from "./pictures.js";
+import { choosePicture } from "./pictures.js";
 import { FLOW_START, flowEnd, positionOf } from "./outline.js";
 
 /* What is wrong, and the way to its place */
@@ -58,7 +58,7 @@ view = openEditor(paper, given ? given.issue : blank(), {
 view.dom.addEventListener("compositionend", () => setTimeout(() => { if (!view.composing) waitingFor.splice(0).forEach((act) => act()); }, 80));
 const saving = keepSaved(source), preview = openPreview(source);
 let toolbar = null, handle = null;
-toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => chooseFiles(true, (files) => addPictures(view, files, { tell })) });
+toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePicture(view, { tell }) });
 handle = addHandle(view, mailBox);
 toolbar.update(view.state);
 

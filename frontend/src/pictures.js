@@ -1,6 +1,7 @@
 /** Pictures: dropped, pasted or chosen, kept by the server, and described before they go in. */
 import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
+import { chooseKept, hasKept, nowKept } from "./library.js";
 import { element, post, say } from "./page.js";
 import { schema } from "./schema.js";
 
@@ -32,11 +33,10 @@ export async function addPictures(view, files, { tell, gallery = false }) {
     if (!kept) { tell({ what: say("offline"), remedy: "" }); continue; }
     const told = await kept.json().catch(() => null);
     if (!kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); continue; }
+    nowKept("picture");
     made.push(schema.nodes.picture.create({ source: told.source, alt: answer.alt, url: answer.url }));
   }
-  view.focus();
-  if (gallery && made.length > 1) insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
-  else made.forEach((node) => insert(node)(view.state, view.dispatch));
+  place(view, made, gallery);
 }
 
 /** Keep a file such as a PDF, and offer it where the caret is. */
@@ -47,8 +47,47 @@ export async function addFile(view, file, { tell }) {
   const kept = await post("/files", fields).catch(() => null);
   const told = kept ? await kept.json().catch(() => null) : { what: say("offline"), remedy: "" };
   if (!kept || !kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); return; }
+  nowKept("file");
+  placeFile(view, told.block);
+}
+
+/** Put pictures of the library where the caret is; each is described first, as it was the last time. */
+async function addKept(view, items, gallery) {
+  const made = [];
+  for (const item of items) {
+    const answer = items.length > 1 && item.alt ? { alt: item.alt, url: "" } : await ask({
+      title: say("kind.picture"), act: say("insert"), values: { alt: item.alt },
+      fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", type: "url" }],
+      extra: element("img", { class: "asked-picture", src: item.path, alt: "" }),
+    });
+    if (answer && answer !== "remove") made.push(schema.nodes.picture.create({ source: item.source, alt: answer.alt, url: answer.url }));
+  }
+  place(view, made, gallery);
+}
+
+function place(view, made, gallery) {
   view.focus();
-  insert(schema.nodes.file.create({ value: told.block }))(view.state, view.dispatch);
+  if (gallery && made.length > 1) insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
+  else made.forEach((node) => insert(node)(view.state, view.dispatch));
+}
+
+function placeFile(view, block) {
+  view.focus();
+  insert(schema.nodes.file.create({ value: block }))(view.state, view.dispatch);
+}
+
+/** Let a person choose pictures: files of theirs, or what the library has. */
+export function choosePicture(view, heard, gallery = false) {
+  const upload = () => chooseFiles(true, (files) => addPictures(view, files, { ...heard, gallery }));
+  if (hasKept("picture")) chooseKept("picture", { upload, several: gallery, choose: (items) => addKept(view, items, gallery) });
+  else upload();
+}
+
+/** Let a person choose a file to offer: one of theirs, or what the library has. */
+export function chooseFile(view, heard) {
+  const upload = () => chooseFiles(false, ([file]) => addFile(view, file, heard), FILES);
+  if (hasKept("file")) chooseKept("file", { upload, choose: ([item]) => placeFile(view, item.block) });
+  else upload();
 }
 
 export const FILES = ".pdf,.docx,.xlsx,.pptx,.csv";
@@ -56,7 +95,7 @@ export const FILES = ".pdf,.docx,.xlsx,.pptx,.csv";
 export const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name));
 
 /** Let a person choose files. */
-export function chooseFiles(multiple, act, accept = TYPES.join(",")) {
+function chooseFiles(multiple, act, accept = TYPES.join(",")) {
   const input = element("input", { type: "file", accept, multiple, class: "hidden-visually", "aria-label": say("kind.file"), tabindex: "-1" });
   input.addEventListener("change", () => { input.remove(); act([...input.files]); });
   input.addEventListener("cancel", () => input.remove());

@@ -66,6 +66,8 @@ class Action(StrEnum):
     ISSUE_RESTORE = "issue.restore"
     ISSUE_TEST = "issue.test"
     KEY_FORGET = "key.forget"
+    LIBRARY_CHANGE = "library.change"
+    LIBRARY_DELETE = "library.delete"
     MAILING_CANCEL = "mailing.cancel"
     MAILING_EXPORT = "mailing.export"
     MAILING_ORDER = "mailing.order"

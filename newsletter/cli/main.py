@@ -17,6 +17,7 @@ from newsletter.cli import (
     fields,
     issues,
     keys,
+    library,
     looks,
     operations,
     reuse,
@@ -57,6 +58,7 @@ issues.app.command("keep")(reuse.keep)
 issues.app.command("start")(reuse.start)
 issues.app.command("patterns")(reuse.show_patterns)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 

@@ -20,6 +20,20 @@ def insert_missing(session: Session, table: type[Base], rows: Sequence[Mapping[s
     session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
 
 
+def insert_or_hold(session: Session, table: type[Base], row: Mapping[str, Any]) -> None:
+    """Insert a row, or hold the one of its primary key as it is until the transaction ends.
+
+    Nobody deletes it in between, and one that is being deleted is inserted anew.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    keys = [key.name for key in table.__table__.primary_key]
+    statement = insert(table)
+    held = statement.on_conflict_do_update(
+        index_elements=keys, set_={keys[0]: table.__table__.c[keys[0]]}
+    )
+    session.connection().execute(held, row)
+
+
 def add_up(
     session: Session, table: type[Base], column: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:

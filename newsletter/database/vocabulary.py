@@ -262,3 +262,24 @@ class IncidentResolution(StrEnum):
     GENUINE = "genuine"
     #: An outage or a block: its bounces say nothing about the people.
     OUTAGE = "outage"
+
+
+class LibraryKind(StrEnum):
+    """What a newsletter's library keeps."""
+
+    PICTURE = "picture"
+    FILE = "file"
+
+
+class ContentUser(StrEnum):
+    """What can lead to a picture or file."""
+
+    DRAFT = "draft"
+    ISSUE = "issue"
+    #: What it froze when it was made.
+    MAILING = "mailing"
+    PATTERN = "pattern"
+    SNIPPET = "snippet"
+    LOOK = "look"
+    #: Mails of joining and of approval, all of a newsletter's together.
+    NOTICE = "notice"

@@ -47,11 +47,14 @@ class Size(Worded):
 class Listing(Worded):
     """Several names, all of which are meant."""
 
-    items: tuple[str, ...]
+    items: tuple[str | Worded, ...]
 
     def in_language(self, language: Language) -> str:
         """Return them as one list; a dash when there are none."""
-        return formats.format_list(self.items, language) or "–"
+        names = [
+            item.in_language(language) if isinstance(item, Worded) else item for item in self.items
+        ]
+        return formats.format_list(names, language) or "–"
 
 
 @dataclass(frozen=True, slots=True)

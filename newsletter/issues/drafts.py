@@ -17,9 +17,10 @@ from newsletter.database.tables import (
     MailingRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import RevisionKind
+from newsletter.database.vocabulary import ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.content_uses import forget_uses, record_uses
 from newsletter.issues.import_report import ImportReport, report_from_json, report_to_json
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
@@ -104,6 +105,7 @@ def create_draft(
     session.add(row)
     session.flush()
     _keep_revision(session, row, kind)
+    record_uses(session, newsletter_id, ContentUser.DRAFT, row.id, row.content)
     return _draft(row)
 
 
@@ -205,6 +207,7 @@ def save_draft(
     session.refresh(row)
     if saved is not None:
         _keep_revision(session, row, kind)
+        record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, content)
         return _draft(row)
     current = _draft(row)
     if current.issue != issue or current.template != template:
@@ -383,3 +386,4 @@ def delete_draft(session: Session, draft: Draft) -> None:
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
     session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
+    forget_uses(session, ContentUser.DRAFT, draft.id)

@@ -14,10 +14,13 @@ from io import BytesIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
+from newsletter.database.insert import insert_or_hold
 from newsletter.database.tables import ImageRow
+from newsletter.database.vocabulary import LibraryKind
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
+from newsletter.issues.library import keep_item
 
 _MAX_OCTETS = 10_000_000
 _MAX_PIXELS = 40_000_000
@@ -44,6 +47,12 @@ class Encoded:
     def digest(self) -> str:
         """SHA-256 in hexadecimal digits."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+def is_picture(data: bytes) -> bool:
+    """Return whether data begins as one of the formats that are taken."""
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    return webp or data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"))
 
 
 def encode_image(data: bytes, *, source: str) -> Encoded:
@@ -123,10 +132,8 @@ def _without_metadata(picture: Image.Image) -> Image.Image:
     return bare
 
 
-def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: str) -> str:
-    """Keep a picture and return its path on the web application; the same one is kept once.
-
-    The path says how wide it is: mails show it no wider, and need not ask for it to know.
+def demand_description(alt: str) -> None:
+    """Demand that somebody said what a picture shows.
 
     Raises:
         ContentError: There is no alternative text.
@@ -137,20 +144,39 @@ def keep_image(session: Session, newsletter_id: int, encoded: Encoded, *, alt: s
             place=Place(field="alt"),
             remedy=msg("Describe what it shows, for readers who cannot see it."),
         )
-    if session.get(ImageRow, encoded.digest) is None:
-        session.add(
-            ImageRow(
-                digest=encoded.digest,
-                newsletter_id=newsletter_id,
-                media_type=encoded.media_type,
-                width=encoded.width,
-                height=encoded.height,
-                alt=alt.strip(),
-                content=encoded.content,
-            )
-        )
-        session.flush()
-    return f"/images/{encoded.digest}-{encoded.width}w.{_ENDINGS[encoded.media_type]}"
+
+
+def keep_image(
+    session: Session, newsletter_id: int, encoded: Encoded, *, alt: str, name: str = ""
+) -> str:
+    """Keep a picture in a newsletter's library and return its path on the web application.
+
+    The path says how wide it is: mails show it no wider, and need not ask for it to know. The same
+    picture is kept once.
+    """
+    values = {
+        "digest": encoded.digest,
+        "media_type": encoded.media_type,
+        "width": encoded.width,
+        "height": encoded.height,
+        "content": encoded.content,
+    }
+    insert_or_hold(session, ImageRow, values)
+    path = f"/images/{encoded.digest}-{encoded.width}w.{_ENDINGS[encoded.media_type]}"
+    keep_item(
+        session,
+        newsletter_id,
+        kind=LibraryKind.PICTURE,
+        digest=encoded.digest,
+        path=path,
+        name=name,
+        alt=alt,
+        media_type=encoded.media_type,
+        size=len(encoded.content),
+        width=encoded.width,
+        height=encoded.height,
+    )
+    return path
 
 
 def find_image(session: Session, name: str) -> ImageRow:

@@ -8,8 +8,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssuePatternRow, RhythmRow
+from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.content_uses import forget_uses, record_uses
 from newsletter.issues.model import Issue, issue_to_json
 
 #: A pattern as it is kept.
@@ -44,6 +46,7 @@ def keep_pattern(
         session.add(row)
     row.content, row.template, row.author = issue_to_json(issue), template, author
     session.flush()
+    record_uses(session, newsletter_id, ContentUser.PATTERN, row.id, row.content)
     return row
 
 
@@ -86,3 +89,4 @@ def delete_pattern(session: Session, pattern: Pattern) -> None:
         update(RhythmRow).where(RhythmRow.pattern_id == pattern.id).values(pattern_id=None)
     )
     session.execute(delete(Pattern).where(Pattern.id == pattern.id))
+    forget_uses(session, ContentUser.PATTERN, pattern.id)

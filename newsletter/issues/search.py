@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.issues.findings import IssuePlace
+from newsletter.issues.folding import fold
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.walking import walk_texts
@@ -48,11 +49,6 @@ class Hit:
     anchor: str
     heading: str
     passage: tuple[str, str, str]
-
-
-def fold(text: str) -> str:
-    """Return text in the form in which it is compared."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def words_of(issue: Issue) -> str:

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
+from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.content_uses import record_uses
 from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.search import words_of
 from newsletter.issues.sent import refuse_change
@@ -53,6 +55,7 @@ def save_issue(
     row.source_format = read.format.value
     row.updated_at = now()
     session.flush()
+    record_uses(session, newsletter_id, ContentUser.ISSUE, row.id, row.content)
     return row
 
 

@@ -15,14 +15,16 @@ from pathlib import PurePath
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.insert import insert_missing
+from newsletter.database.insert import insert_or_hold
 from newsletter.database.tables import FileRow
+from newsletter.database.vocabulary import LibraryKind
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
 from newsletter.issues.calendars import CalendarFile
 from newsletter.issues.files import FILE_KINDS
+from newsletter.issues.library import LibraryItem, keep_item
 from newsletter.issues.model import File
 
 #: Octets; who reads on a telephone pays for each.
@@ -134,7 +136,10 @@ def _plain_name(name: str) -> str:
 
 
 def keep_file(session: Session, newsletter_id: int, upload: Upload) -> str:
-    """Keep a file and return its path on the web application; the same one is kept once."""
+    """Keep a file in a newsletter's library and return its path on the web application.
+
+    The same one is kept once.
+    """
     _insert(
         session,
         newsletter_id,
@@ -142,6 +147,16 @@ def keep_file(session: Session, newsletter_id: int, upload: Upload) -> str:
         media_type=upload.media_type,
         name=upload.name,
         content=upload.content,
+    )
+    keep_item(
+        session,
+        newsletter_id,
+        kind=LibraryKind.FILE,
+        digest=upload.digest,
+        path=upload.path,
+        name=upload.name,
+        media_type=upload.media_type,
+        size=len(upload.content),
     )
     return upload.path
 
@@ -154,6 +169,11 @@ def file_block(upload: Upload, url: str) -> File:
         media_type=upload.media_type,
         size=len(upload.content),
     )
+
+
+def item_block(item: LibraryItem, url: str) -> File:
+    """Return the block that offers a file of the library."""
+    return File(url=url, name=PurePath(item.name).stem, media_type=item.media_type, size=item.size)
 
 
 def keep_calendars(
@@ -188,7 +208,7 @@ def _insert(
         "size": len(content),
         "content": content,
     }
-    insert_missing(session, FileRow, [row])
+    insert_or_hold(session, FileRow, row)
 
 
 def find_file(session: Session, name: str) -> FileRow:

@@ -21,6 +21,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
+    ContentUser,
     DeliveryState,
     MailingKind,
     MailingState,
@@ -28,6 +29,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
+from newsletter.issues.content_uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import keep_links
@@ -196,8 +198,21 @@ def freeze_content(
     )
     save_content(session, mailing_id, content)
     keep_calendars(session, newsletter.id, rendered.calendars)
+    _record_uses(session, mailing_id, newsletter.id, rendered, notice=notice)
     if content.counts_clicks:
         keep_links(session, mailing_id, rendered.html)
+
+
+def _record_uses(
+    session: Session, mailing_id: int, newsletter_id: int, rendered: RenderedIssue, *, notice: bool
+) -> None:
+    """Write down what pictures and files readers of a mailing find behind its links."""
+    html = "".join(part for part in rendered.html if isinstance(part, str))
+    if notice:
+        # There is one for each who joins; all show the same few.
+        add_uses(session, newsletter_id, ContentUser.NOTICE, newsletter_id, digests_in(html))
+    else:
+        record_uses(session, newsletter_id, ContentUser.MAILING, mailing_id, html)
 
 
 def progress(engine: Engine, mailing_id: int) -> Progress:

@@ -12,7 +12,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues import drafts, duplicating, patterns, store
 from newsletter.issues.drafts import Draft
-from newsletter.issues.images import Encoded, keep_image
+from newsletter.issues.images import Encoded, demand_description, keep_image
 from newsletter.issues.import_report import report_on
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.patterns import Pattern
@@ -68,14 +68,25 @@ def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadI
 
 
 def add_picture(
-    session: Session, actor: Actor, newsletter_id: int, encoded: Encoded, *, alt: str
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    encoded: Encoded,
+    *,
+    alt: str,
+    name: str = "",
+    described: bool = True,
 ) -> str:
-    """Keep a picture for a newsletter's issues; return the path that shows it to everybody.
+    """Keep a picture in a newsletter's library; return the path that shows it to everybody.
+
+    ``described`` says that it goes into an issue at once, where it needs an alternative text.
 
     Raises:
         ContentError: It has no alternative text.
     """
-    path = keep_image(session, newsletter_id, encoded, alt=alt)
+    if described:
+        demand_description(alt)
+    path = keep_image(session, newsletter_id, encoded, alt=alt, name=name)
     record_event(
         session,
         actor,
@@ -88,7 +99,7 @@ def add_picture(
 
 
 def add_file(session: Session, actor: Actor, newsletter_id: int, upload: Upload) -> str:
-    """Keep a file for a newsletter's issues; return the path that serves it to everybody."""
+    """Keep a file in a newsletter's library; return the path that serves it to everybody."""
     path = keep_file(session, newsletter_id, upload)
     record_event(
         session,

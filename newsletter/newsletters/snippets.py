@@ -12,8 +12,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
 from newsletter.database.types import now
+from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
+from newsletter.issues.content_uses import forget_uses, record_uses
 from newsletter.issues.markdown_writer import blocks_to_markdown
 from newsletter.issues.model import blocks_from_json, blocks_to_json, issue_from_json
 from newsletter.issues.snippets import names_snippet, read_snippet
@@ -137,6 +139,7 @@ def save_snippet(
     row.name, row.content, row.updated_at = name, content, now()
     session.add(row)
     session.flush()
+    record_uses(session, newsletter_id, ContentUser.SNIPPET, row.id, content)
     record_event(
         session,
         actor,
@@ -175,6 +178,7 @@ def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: i
     row = _find(session, newsletter_id, number)
     _demand_unused(session, newsletter_id, row.name)
     session.delete(row)
+    forget_uses(session, ContentUser.SNIPPET, number)
     record_event(
         session,
         actor,

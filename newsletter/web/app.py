@@ -53,6 +53,7 @@ from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.sending import sending_router
+from newsletter.web.newsletters.library import library_router
 from newsletter.web.newsletters.look_files import look_files_router
 from newsletter.web.newsletters.look_page import designs_router, look_router
 from newsletter.web.newsletters.settings import newsletters_router
@@ -223,6 +224,7 @@ def _include_writing(
     app.include_router(desk_router(engine, drafts))
     app.include_router(viewing_router(engine, drafts))
     app.include_router(uploads_router(engine, workspace.settings, drafts))
+    app.include_router(library_router(engine, workspace.settings, pages, drafts))
     app.include_router(files_router(engine))
     app.include_router(past_router(engine, pages, drafts))
     app.include_router(images_router(engine))

@@ -62,6 +62,8 @@ DEEDS: Mapping[Action, Message] = {
     Action.NEWSLETTER_LOOK: msg("Look changed"),
     Action.NEWSLETTER_RHYTHM: msg("Rhythm changed"),
     Action.NEWSLETTER_SETTINGS: msg("Settings changed"),
+    Action.LIBRARY_CHANGE: msg("Picture or file renamed"),
+    Action.LIBRARY_DELETE: msg("Picture or file deleted"),
     Action.PATTERN_DELETE: msg("Pattern deleted"),
     Action.PATTERN_KEEP: msg("Pattern kept"),
     Action.POLICY_SET: msg("Bounce policy changed"),

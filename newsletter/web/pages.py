@@ -66,6 +66,7 @@ class Pages:
             zone_name=_zone_name,
             day=_day,
             number=_number,
+            file_size=_file_size,
             worded=_worded,
             deed=_deed,
             audited_object=object_of,
@@ -233,6 +234,12 @@ def _language_name(context: Context, tag: str) -> str:
 def _look_sheet(context: Context, newsletter: Newsletter) -> str:
     """Write where the style sheet of a newsletter's look is, for the page's language."""
     return look_sheet_path(newsletter, Language(context["lang"]))
+
+
+@pass_context
+def _file_size(context: Context, octets: int) -> str:
+    """Write a size of data in the unit that fits."""
+    return formats.format_size(octets, Language(context["lang"]))
 
 
 @pass_context

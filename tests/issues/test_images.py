@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
 from newsletter.errors import ContentError
 from newsletter.issues.images import encode_image, keep_image
+from newsletter.newsletters.issue_actions import add_picture
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
@@ -122,4 +124,4 @@ def test_a_picture_without_alternative_text_is_not_kept(engine: Engine) -> None:
     encoded = encode_image(_file("PNG"), source="picture")
 
     with pytest.raises(ContentError, match="alternative text"), transaction(engine) as session:
-        keep_image(session, stage.newsletter_id, encoded, alt=" ")
+        add_picture(session, COMMAND_LINE, stage.newsletter_id, encoded, alt=" ")

@@ -25,6 +25,7 @@ from newsletter.database.tables.file import FileRow
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
+from newsletter.database.tables.library import ContentUseRow, LibraryItemRow
 from newsletter.database.tables.lists import (
     ListImportRow,
     ListPieceRow,
@@ -69,6 +70,7 @@ __all__ = [
     "BounceRow",
     "CallTokenRow",
     "ConsentRow",
+    "ContentUseRow",
     "DeliveryRow",
     "DraftRevisionRow",
     "DraftRow",
@@ -84,6 +86,7 @@ __all__ = [
     "IssuePatternRow",
     "IssueRow",
     "JoinTallyRow",
+    "LibraryItemRow",
     "LinkCheckRow",
     "ListImportRow",
     "ListPieceRow",

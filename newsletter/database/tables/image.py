@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -13,17 +13,15 @@ class ImageRow(Base):
     """A picture as re-encoded; mails of years ago lead to it, so it is never changed.
 
     Attributes:
-        digest: SHA-256 of ``content`` in hexadecimal digits.
-        newsletter_id: Where it was first brought in; the same picture is kept once.
+        digest: SHA-256 of ``content`` in hexadecimal digits. The same picture is kept once for all
+            newsletters; whose it is, and what it shows, is in the library of each.
     """
 
     __tablename__ = "image"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
     media_type: Mapped[str] = mapped_column(String(32))
     width: Mapped[int]
     height: Mapped[int]
-    alt: Mapped[str] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[Instant] = mapped_column(default=now)

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.images import encode_image, find_image, keep_image
+from newsletter.issues.content_uses import record_uses
+from newsletter.issues.images import demand_description, encode_image, find_image, keep_image
 from newsletter.newsletters.look.contrast import find_unreadable
 from newsletter.newsletters.look.model import (
     LOGO_WIDTHS,
@@ -82,6 +84,7 @@ def change_look(
             ),
         )
     row.look = after
+    record_uses(session, row.id, ContentUser.LOOK, row.id, after)
     record_event(
         session,
         actor,
@@ -108,7 +111,8 @@ def keep_look_picture(
         ContentError: It is no picture, too large, or has no alternative text.
     """
     encoded = encode_image(data, source=source)
-    path = keep_image(session, newsletter_id, encoded, alt=alt)
+    demand_description(alt)
+    path = keep_image(session, newsletter_id, encoded, alt=alt, name=source)
     return LookPicture(
         url=site.rstrip("/") + path,
         alt=" ".join(alt.split())[:200],

@@ -19,6 +19,7 @@ from newsletter.issues.drafts import Draft, DraftConflictError, find_import_repo
 from newsletter.issues.duplicating import moved_on
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
+from newsletter.issues.library import search_library
 from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
@@ -120,6 +121,7 @@ class DraftPages:
             report = find_import_report(session, draft)
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
             snippets = [snippet.name for snippet in list_snippets(session, row.id)]
+            library = search_library(session, row.id, with_uses=False).items
             beside = self._beside(session, visit, row, draft, proof)
             chosen = choice or Choice.asked_in(request)
             beside |= self._workspace.panel(session, visit, row, chosen)
@@ -153,6 +155,7 @@ class DraftPages:
             value=_value(written, proof),
             kinds=KINDS,
             snippets=snippets,
+            library=library,
             merge_fields=[
                 (name, kind.label.in_language(visit.language))
                 for name, kind in MERGE_FIELDS.items()

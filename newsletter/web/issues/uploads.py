@@ -68,7 +68,9 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
                 upload.file.file.read(_LARGEST_PICTURE), source=upload.name[:100]
             )
             with transaction(engine) as session:
-                path = add_picture(session, upload.visit.actor, newsletter_id, encoded, alt=alt)
+                path = add_picture(
+                    session, upload.visit.actor, newsletter_id, encoded, alt=alt, name=upload.name
+                )
             return Picture(source=site + path, alt=alt.strip())
 
         return put(upload, keep, lambda picture: {"source": picture.source})

@@ -35,6 +35,8 @@ _TABLES = (
     "field",
     "file",
     "image",
+    "library_item",
+    "content_use",
     "invitation",
     "issue",
     "list_import",
@@ -387,19 +389,52 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     op.create_table(
         "image",
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("newsletter_id", _ID, nullable=False),
         sa.Column("media_type", sa.String(length=32), nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
-        sa.Column("alt", sa.Text(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_image_newsletter_id")
-        ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_image")),
     )
-    op.create_index(op.f("ix_image_newsletter_id"), "image", ["newsletter_id"], unique=False)
+    op.create_table(
+        "library_item",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.String(length=120), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("alt", sa.Text(), server_default="", nullable=False),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("width", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("height", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_library_item_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_library_item")),
+        sa.UniqueConstraint(
+            "newsletter_id", "digest", name=op.f("uq_library_item_newsletter_id_digest")
+        ),
+    )
+    op.create_index("ix_library_item_digest", "library_item", ["digest"], unique=False)
+    op.create_table(
+        "content_use",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("used_by", sa.String(32), nullable=False),
+        sa.Column("number", _ID, autoincrement=False, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_content_use_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", "used_by", "number", name=op.f("pk_content_use")),
+    )
+    op.create_index("ix_content_use_used_by", "content_use", ["used_by", "number"], unique=False)
+    op.create_index(
+        op.f("ix_content_use_newsletter_id"), "content_use", ["newsletter_id"], unique=False
+    )
     op.create_table(
         "invitation",
         sa.Column("id", _ID, autoincrement=True, nullable=False),

@@ -1,0 +1,156 @@
+"""``newsletter library``: a newsletter's pictures and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+
+if TYPE_CHECKING:
+    from newsletter.issues.library import LibraryItem
+
+app = typer.Typer(no_args_is_help=True, help="Keep pictures and files that issues can show.")
+#: Octets; one more than a picture or file may have.
+_LARGEST = 10_000_001
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    words: Annotated[
+        str, typer.Argument(help="Words of the name or the alternative text; all if left out.")
+    ] = "",
+    newsletter: NewsletterName = None,
+    page: Annotated[int, typer.Option(min=1, help="Further entries, 48 a page.")] = 1,
+    json: Json = False,
+) -> None:
+    """List pictures and files with their addresses, and what uses each."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.issues.library import search_library
+    from newsletter.newsletters.publications import find_newsletter
+
+    settings = settings_of(context)
+    site = settings.public_url.rstrip("/")
+    with reading(open_database(settings)) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+        found = search_library(session, newsletter_id, words, page=page)
+    if json:
+        print_json([_described(item, site) for item in found.items])
+        return
+    table = Table(_("Number"), _("Name"), _("Alternative text"), _("Uses"), _("Address"), box=None)
+    for item in found.items:
+        uses = str(len(item.uses))
+        table.add_row(str(item.id), escape(item.name), escape(item.alt), uses, site + item.path)
+    console.print(table if found.items else _("Nothing found"))
+
+
+def _described(item: LibraryItem, site: str) -> dict[str, object]:
+    return {
+        "id": item.id,
+        "kind": item.kind.value,
+        "name": item.name,
+        "alt": item.alt,
+        "media_type": item.media_type,
+        "size": item.size,
+        "created_at": item.created_at.isoformat(),
+        "url": site + item.path,
+        "uses": [
+            {"kind": use.used_by.value, "number": use.number, "title": use.title}
+            for use in item.uses
+        ],
+    }
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Pictures, PDF, Office files or CSV.")],
+    alt: Annotated[
+        str, typer.Option(help="What the picture shows, for readers who do not see it.")
+    ] = "",
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Add pictures and files, and print their addresses; all of them or none."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.library import add_content
+    from newsletter.newsletters.publications import find_newsletter
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        paths = [
+            add_content(session, actor, newsletter_id, _read(file), name=file.name, alt=alt)
+            for file in files
+        ]
+    for path in paths:
+        console.print(settings.public_url.rstrip("/") + path, markup=False, soft_wrap=True)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_LARGEST)
+    except OSError as error:
+        raise ContentError(
+            msg("The file cannot be opened: {reason}.", reason=error.strerror),
+            place=Place(source=str(file)),
+        ) from None
+
+
+@app.command()
+def describe(
+    context: typer.Context,
+    number: int,
+    alt: Annotated[str, typer.Option(help="What the picture shows.")],
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Say what a picture shows; issues that have it already keep their text."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.library import get_item
+    from newsletter.newsletters.library import change_item
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+        name = get_item(session, newsletter_id, number).name
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        change_item(session, actor, newsletter_id, number, name=name, alt=alt)
+
+
+@app.command()
+def delete(
+    context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """Delete a picture or file that nothing uses."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.library import delete_item
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
+    with transaction(engine) as session:
+        delete_item(session, actor, newsletter_id, number)

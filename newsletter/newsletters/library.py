@@ -1,0 +1,118 @@
+"""What editors do to a newsletter's library, each with its entry in the audit log."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.vocabulary import ContentUser
+from newsletter.errors import ConflictError, ContentError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
+from newsletter.issues.images import encode_image, is_picture
+from newsletter.issues.library import (
+    LibraryItem,
+    Use,
+    describe_item,
+    find_row,
+    get_item,
+    hold_content,
+    remove_item,
+)
+from newsletter.issues.stored_files import read_upload
+from newsletter.newsletters.issue_actions import add_file, add_picture
+
+#: Of what leads to an item, so many are named where it cannot be deleted.
+_NAMED = 3
+
+
+def add_content(
+    session: Session, actor: Actor, newsletter_id: int, data: bytes, *, name: str, alt: str = ""
+) -> str:
+    """Add a picture or file, by what it is, and return its path; it may be described later.
+
+    Raises:
+        ContentError: It is of no kind that mails can show or offer, damaged, or too large.
+    """
+    if is_picture(data):
+        encoded = encode_image(data, source=name[:100])
+        return add_picture(
+            session, actor, newsletter_id, encoded, alt=alt, name=name, described=False
+        )
+    return add_file(session, actor, newsletter_id, read_upload(data, name=name))
+
+
+def change_item(
+    session: Session, actor: Actor, newsletter_id: int, number: int, *, name: str, alt: str
+) -> LibraryItem:
+    """Give an item another name and alternative text.
+
+    Issues that show it keep the text that they have; it is proposed wherever it is put in next.
+
+    Raises:
+        ContentError: It would have no name.
+        NotFoundError: There is no such item.
+    """
+    row = find_row(session, newsletter_id, number)
+    if not name.strip():
+        raise ContentError(msg("Give it a name."), place=Place(source=row.name, field="name"))
+    describe_item(row, name=name, alt=alt)
+    session.flush()
+    record_event(
+        session,
+        actor,
+        Action.LIBRARY_CHANGE,
+        object=row.path,
+        newsletter_id=newsletter_id,
+        details={"name": row.name, "alt": row.alt},
+    )
+    return get_item(session, newsletter_id, number)
+
+
+def delete_item(session: Session, actor: Actor, newsletter_id: int, number: int) -> None:
+    """Delete a picture or file that nothing leads to; its address stops to answer.
+
+    What a mailing was made with is never deleted, nor what another newsletter uses.
+
+    Raises:
+        ConflictError: Something leads to it; the message says what.
+        NotFoundError: There is no such item.
+    """
+    row = find_row(session, newsletter_id, number)
+    hold_content(session, row.digest)
+    uses = get_item(session, newsletter_id, number).uses
+    if uses:
+        places = Listing(tuple(named(use) for use in uses[:_NAMED]))
+        fixed = any(use.used_by in {ContentUser.MAILING, ContentUser.NOTICE} for use in uses)
+        raise ConflictError(
+            msg("“{name}” is in use: {places}.", name=row.name or row.alt, places=places),
+            remedy=msg("What was sent keeps its pictures and files, so this one stays.")
+            if fixed
+            else msg("Remove it there first."),
+        )
+    record_event(
+        session,
+        actor,
+        Action.LIBRARY_DELETE,
+        object=row.path,
+        newsletter_id=newsletter_id,
+        details={"name": row.name},
+    )
+    remove_item(session, row)
+
+
+def named(use: Use) -> Message:
+    """Return what a use is called."""
+    match use.used_by:
+        case ContentUser.LOOK:
+            return msg("the look")
+        case ContentUser.NOTICE:
+            return msg("emails about subscribing and approval")
+        case ContentUser.PATTERN:
+            return msg("pattern “{title}”", title=use.title)
+        case ContentUser.SNIPPET:
+            return msg("snippet “{title}”", title=use.title)
+        case ContentUser.DRAFT:
+            return msg("draft “{title}”", title=use.title)
+        case _:
+            return msg("“{title}”", title=use.title)

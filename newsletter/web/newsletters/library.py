@@ -1,0 +1,235 @@
+"""A newsletter's library on one page: searched, added to, described and weeded; and put to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import Form, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import ContentUser, LibraryKind
+from newsletter.errors import ConflictError, ContentError, NewsletterError
+from newsletter.issues.drafts import DraftConflictError, get_draft, save_draft
+from newsletter.issues.files import kind_name
+from newsletter.issues.library import PAGE, LibraryItem, Use, get_item, search_library
+from newsletter.issues.model import File, Picture, blocks_to_json
+from newsletter.issues.stored_files import LARGEST_FILE, item_block
+from newsletter.newsletters.library import add_content, change_item, delete_item, named
+from newsletter.settings import Settings
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.issues.blocks import place_block
+from newsletter.web.issues.draft_pages import DraftPages, to_draft
+from newsletter.web.issues.editor import began_with
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+
+#: Octets of files brought in at once; and of each, one more than it may have.
+_LARGEST, _LARGEST_EACH = 100_000_000, LARGEST_FILE + 1
+_Words = Annotated[str, Form(max_length=2000)]
+_PageNumber = Annotated[int, Query(ge=1, le=100_000)]
+
+
+class _LibraryPage:
+    """Shows the library."""
+
+    def __init__(self, engine: Engine, site: str, pages: Pages) -> None:
+        self.engine, self.site, self._pages = engine, site, pages
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        query: str = "",
+        kind: LibraryKind | None = None,
+        page: int = 1,
+        faults: Sequence[tuple[str, NewsletterError]] = (),
+        added: int = 0,
+        status: int = 200,
+    ) -> HTMLResponse:
+        """Show what was found; ``faults`` are errors with the name of the file that they are of."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            found = search_library(session, row.id, query, kind=kind, page=page)
+        here = f"/newsletters/{row.slug}/library"
+
+        def address(number: int) -> str:
+            asked = {"q": query, "kind": kind.value if kind else "", "page": str(number)}
+            return f"{here}?{urlencode({key: value for key, value in asked.items() if value})}"
+
+        return self._pages.show_to(
+            visit,
+            request,
+            "newsletters/library.html",
+            status=status,
+            newsletter=row,
+            found=found,
+            asked=query,
+            kind=kind.value if kind else "",
+            newer=address(page - 1) if page > 1 else "",
+            older=address(page + 1) if page * PAGE < found.total else "",
+            links=lambda use: _link(row.slug, use),
+            named=named,
+            kind_name=kind_name,
+            faults=faults,
+            added=added,
+            said=request.query_params.get("said", ""),
+        )
+
+
+def library_router(engine: Engine, settings: Settings, pages: Pages, drafts: DraftPages) -> Router:
+    """Return the routes of libraries."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    page = _LibraryPage(engine, settings.public_url.rstrip("/"), pages)
+    _add_looking(router, page)
+    _add_changing(router, page)
+    _add_using(router, page, drafts)
+    return router
+
+
+def _add_looking(router: Router, shown: _LibraryPage) -> None:
+    @router.get("/library", response_model=None)
+    def show_library(
+        visit: EditorVisit,
+        request: Request,
+        q: Annotated[str, Query(max_length=200)] = "",
+        kind: Literal["", "picture", "file"] = "",
+        page: _PageNumber = 1,
+    ) -> Response:
+        """Show the library; to a script what it is to offer."""
+        wanted = LibraryKind(kind) if kind else None
+        if "application/json" not in request.headers.get("accept", ""):
+            return shown.show(visit, request, query=q, kind=wanted, page=page)
+        with reading(shown.engine) as session:
+            found = search_library(session, own(visit), q, kind=wanted, page=page, with_uses=False)
+        items = [_offered(item, shown.site) for item in found.items]
+        return JSONResponse({"items": items, "more": page * PAGE < found.total})
+
+
+def _add_changing(router: Router, shown: _LibraryPage) -> None:
+    engine = shown.engine
+
+    @router.post("/library", response_model=None, dependencies=[up_to(_LARGEST)])
+    def add(
+        newsletter: str, visit: EditorVisit, request: Request, files: list[UploadFile]
+    ) -> Response:
+        """Take several at once; one that cannot be taken is told, and the others stay."""
+        faults: list[tuple[str, NewsletterError]] = []
+        chosen = [file for file in files if file.filename]
+        for file in chosen:
+            name = str(file.filename)[:200]
+            try:
+                data = file.file.read(_LARGEST_EACH)
+                with transaction(engine) as session:
+                    add_content(session, visit.actor, own(visit), data, name=name)
+            except ContentError as error:
+                faults.append((name, error))
+        if faults:
+            added = len(chosen) - len(faults)
+            return shown.show(visit, request, faults=faults, added=added, status=400)
+        return RedirectResponse(f"/newsletters/{newsletter}/library?said=added", status_code=303)
+
+    @router.post("/library/{number}", response_model=None)
+    def change(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        name: _Words = "",
+        alt: _Words = "",
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                change_item(session, visit.actor, own(visit), number, name=name, alt=alt)
+        except ContentError as error:
+            return shown.show(visit, request, faults=[("", error)], status=400)
+        there = f"/newsletters/{newsletter}/library?said=changed#item-{number}"
+        return RedirectResponse(there, status_code=303)
+
+    @router.post("/library/{number}/delete", response_model=None)
+    def delete(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        try:
+            with transaction(engine) as session:
+                delete_item(session, visit.actor, own(visit), number)
+        except ConflictError as error:
+            return shown.show(visit, request, faults=[("", error)], status=409)
+        return RedirectResponse(f"/newsletters/{newsletter}/library?said=deleted", status_code=303)
+
+
+class _Choice(BaseModel):
+    """What of the library goes where in a draft, and the revision begun with."""
+
+    item: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=0)]
+    alt: Annotated[str, Field(max_length=2000)] = ""
+    place: Annotated[str, Field(max_length=200)] = ""
+    view: Annotated[str, Field(max_length=20)] = ""
+    csrf: str = ""
+
+
+def _add_using(router: Router, shown: _LibraryPage, drafts: DraftPages) -> None:
+    @router.post("/drafts/{draft_number}/library", response_model=None)
+    def put(
+        newsletter: str,
+        draft_number: int,
+        visit: EditorVisit,
+        request: Request,
+        chosen: Annotated[_Choice, Form()],
+    ) -> Response:
+        """Put something of the library at the end of a part of a draft."""
+        with reading(shown.engine) as session:
+            draft = get_draft(session, own(visit), draft_number)
+            kept = get_item(session, own(visit), chosen.item)
+        issue = place_block(draft.issue, chosen.place, _block(kept, shown.site, chosen.alt))
+        try:
+            with transaction(shown.engine) as session:
+                began = began_with(draft, chosen.revision)
+                save_draft(session, began, issue, author=visit.address)
+        except DraftConflictError as conflict:
+            return drafts.conflict(visit, request, conflict)
+        in_blocks = chosen.view == "blocks"
+        tail = f"#block-{chosen.place}" if in_blocks and chosen.place else ""
+        return to_draft(newsletter, draft_number, in_blocks=in_blocks, tail=tail)
+
+
+def _block(item: LibraryItem, site: str, alt: str) -> Picture | File:
+    if item.kind is LibraryKind.PICTURE:
+        return Picture(source=site + item.path, alt=alt.strip() or item.alt)
+    return item_block(item, site + item.path)
+
+
+def _offered(item: LibraryItem, site: str) -> dict[str, Any]:
+    """Return what the editor's script shows of an item, and puts into the mail."""
+    block = _block(item, site, "")
+    return {
+        "id": item.id,
+        "name": item.name,
+        "alt": item.alt,
+        "path": item.path,
+        "kind": kind_name(item.media_type),
+        "source": site + item.path,
+        **({"block": blocks_to_json((block,))[0]} if isinstance(block, File) else {}),
+    }
+
+
+def _link(slug: str, use: Use) -> str:
+    """Return where a use is to be seen; empty where it has no page."""
+    base = f"/newsletters/{slug}"
+    match use.used_by:
+        case ContentUser.DRAFT:
+            return f"{base}/drafts/{use.number}"
+        case ContentUser.ISSUE | ContentUser.MAILING:
+            return f"{base}/issues/{use.number}" if use.number else ""
+        case ContentUser.PATTERN:
+            return f"{base}/patterns"
+        case ContentUser.SNIPPET:
+            return f"{base}/snippets"
+        case ContentUser.LOOK:
+            return f"{base}/look"
+        case _:
+            return ""
