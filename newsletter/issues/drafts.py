@@ -28,6 +28,7 @@ from newsletter.issues.search import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
 from newsletter.issues.store import default_slug, find_issue, save_issue
+from newsletter.issues.word_index import Indexed, forget_words, index_words
 
 #: Saves that an editor's page makes by itself within this time are one revision.
 _ONE_SITTING = timedelta(minutes=5)
@@ -106,6 +107,7 @@ def create_draft(
     session.flush()
     _keep_revision(session, row, kind)
     record_uses(session, newsletter_id, ContentUser.DRAFT, row.id, row.content)
+    index_words(session, Indexed.DRAFT, row.id, row.words)
     return _draft(row)
 
 
@@ -208,6 +210,7 @@ def save_draft(
     if saved is not None:
         _keep_revision(session, row, kind)
         record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, content)
+        index_words(session, Indexed.DRAFT, row.id, row.words)
         return _draft(row)
     current = _draft(row)
     if current.issue != issue or current.template != template:
@@ -387,3 +390,4 @@ def delete_draft(session: Session, draft: Draft) -> None:
     session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
     forget_uses(session, ContentUser.DRAFT, draft.id)
+    forget_words(session, Indexed.DRAFT, draft.id)

@@ -2,8 +2,8 @@
 
 Words are compared folded: NFKC, without case, blanks as one. A word is found wherever it stands,
 however short: Japanese has no blanks between words, and many words of two letters. What an issue
-says is kept folded beside it, so that one statement finds the issues; which part of an issue it is
-is then looked for in its value.
+says is kept folded beside it, and its letters in an index (`newsletter.issues.word_index`), so that
+one statement finds the issues; which part of an issue it is is then looked for in its value.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from newsletter.issues.folding import fold
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.walking import walk_texts
+from newsletter.issues.word_index import Indexed, candidates
 
 #: Words of a query beyond these, and letters of it, are not looked for.
 _MOST_WORDS, _LONGEST = 8, 200
@@ -84,6 +85,7 @@ def _issues(
         .where(
             IssueRow.newsletter_id == newsletter_id,
             kept | ~edited,
+            IssueRow.id.in_(candidates(session, Indexed.ISSUE, terms)),
             *_say(IssueRow.words, terms),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
@@ -92,7 +94,12 @@ def _issues(
     of_kept = exists().where(MailingRow.issue_id == DraftRow.issue_id, keeps_its_issue())
     drafts = session.scalars(
         select(DraftRow)
-        .where(DraftRow.newsletter_id == newsletter_id, ~of_kept, *_say(DraftRow.words, terms))
+        .where(
+            DraftRow.newsletter_id == newsletter_id,
+            ~of_kept,
+            DraftRow.id.in_(candidates(session, Indexed.DRAFT, terms)),
+            *_say(DraftRow.words, terms),
+        )
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
         .limit(_MOST_ISSUES)
     ).all()

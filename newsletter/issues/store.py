@@ -18,6 +18,7 @@ from newsletter.issues.model import Issue, issue_to_json
 from newsletter.issues.search import words_of
 from newsletter.issues.sent import refuse_change
 from newsletter.issues.sources import ReadIssue
+from newsletter.issues.word_index import Indexed, index_words
 
 #: An issue as it is kept.
 StoredIssue = IssueRow
@@ -56,6 +57,7 @@ def save_issue(
     row.updated_at = now()
     session.flush()
     record_uses(session, newsletter_id, ContentUser.ISSUE, row.id, row.content)
+    index_words(session, Indexed.ISSUE, row.id, row.words)
     return row
 
 

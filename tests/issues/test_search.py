@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.issues.drafts import create_draft, save_draft
+from newsletter.issues.folding import fold
 from newsletter.issues.markdown import read_markdown
+from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.search import Hit, search_issues
 from newsletter.mailings.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
@@ -68,3 +75,35 @@ def test_what_was_sent_is_found_as_sent_and_other_newsletters_are_not(stage: Sta
     assert {hit.sent for hit in _search(stage, "受付票")} == {True}
     with reading(stage.engine) as session:
         assert not search_issues(session, stage.newsletter_id + 1, "受付票")
+
+
+#: Words are made of these: few, so that they meet; wide and narrow, signs and a surrogate.
+_LETTERS = "東京都abＡ１2%_\"'*-𠮷ｶﾞß\\"
+
+
+def _issue_of(text: str) -> Issue:
+    said = (Text(text=text),)
+    return Issue(title="号", issue_date=date(2027, 1, 5), lead=(Paragraph(content=said),))
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    texts=st.lists(st.text(_LETTERS + " ", min_size=1, max_size=24), min_size=1, max_size=4),
+    query=st.text(_LETTERS + " ", min_size=1, max_size=5),
+)
+def test_the_index_finds_what_a_scan_finds(stage: Stage, texts: list[str], query: str) -> None:
+    terms = fold(query).split()
+    with Session(stage.engine) as session:
+        begun = [
+            create_draft(session, stage.newsletter_id, _issue_of(text), author="葵").id
+            for text in texts
+        ]
+        found = {hit.draft_id for hit in search_issues(session, stage.newsletter_id, query)}
+        session.rollback()
+    said = {number: fold(text) for number, text in zip(begun, texts, strict=True)}
+    scanned = {n for n, text in said.items() if terms and all(term in text for term in terms)}
+    assert found - {None} == scanned

@@ -1094,9 +1094,26 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         unique=True,
     )
     _guard_audit_log()
+    _create_word_index()
+
+
+def _create_word_index() -> None:
+    """Create the index of letters, in the form of each database; see `newsletter.issues`."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TABLE word_index (what smallint NOT NULL, number bigint NOT NULL,"
+            " letters text[] NOT NULL, CONSTRAINT pk_word_index PRIMARY KEY (what, number))"
+        )
+        op.execute("CREATE INDEX ix_word_index_letters ON word_index USING gin (letters)")
+    else:
+        op.execute(
+            "CREATE VIRTUAL TABLE word_index USING fts5"
+            "(letters, detail = none, columnsize = 0, tokenize = 'ascii')"
+        )
 
 
 def downgrade() -> None:
+    op.drop_table("word_index")
     for table in reversed(_TABLES):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":

@@ -1,0 +1,60 @@
+"""Opens the drafts that are due, and dies at each step of it in turn: ``URL MOMENT``.
+
+One process imports all once; its children die by SIGKILL before their first, second, third …
+statement or commit, and the last one after all of it. Each line says where a child died.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+from itertools import count
+
+from sqlalchemy import Engine, event
+
+from newsletter.database.engine import open_engine
+from newsletter.newsletters.rhythm import open_due_drafts
+
+
+def _die_at(engine: Engine, step: int) -> None:
+    taken = count(1)
+
+    def take(*_context: object) -> None:
+        if next(taken) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(engine, "before_cursor_execute", take)
+    event.listen(engine, "commit", take)
+
+
+def _work(url: str, moment: datetime, step: int) -> None:
+    engine = open_engine(url)
+    _die_at(engine, step)
+    opened = open_due_drafts(engine, moment)
+    sys.stdout.write(f"opened {opened}\n")
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(url: str, moment: datetime) -> None:
+    """Let one child after the other die, until one came to the end; then let one more work."""
+    for step in count(1):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.dup2(writing, sys.stdout.fileno())
+            _work(url, moment, step)
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            said = answer.read().strip()
+        os.waitpid(child, 0)
+        sys.stdout.write(f"{step} {said}\n")
+        sys.stdout.flush()
+        if said:
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], datetime.fromisoformat(sys.argv[2]))
