@@ -14,6 +14,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
+    from newsletter.newsletters.look.files import LookFile
     from newsletter.newsletters.look.model import Look
 
 app = typer.Typer(no_args_is_help=True, help="Show and change a newsletter's look (docs/look.md).")
@@ -105,10 +106,14 @@ def export_look(
     file: Annotated[Path | None, typer.Argument(help="Standard output when left out.")] = None,
     newsletter: NewsletterName = None,
 ) -> None:
-    """Write a look as JSON."""
-    from newsletter.newsletters.look.model import look_to_file
+    """Write a look with its pictures as JSON."""
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.look.files import write_look_file
+    from newsletter.newsletters.look.model import look_of
+    from newsletter.newsletters.publications import find_newsletter
 
-    data = look_to_file(_look(context, newsletter))
+    with reading(open_database(settings_of(context))) as session:
+        data = write_look_file(session, look_of(find_newsletter(session, newsletter)))
     if file is None:
         sys.stdout.buffer.write(data)
         return
@@ -129,7 +134,7 @@ def import_look(
     as_: As = None,
 ) -> None:
     """Load a look from a file."""
-    from newsletter.newsletters.look.model import LARGEST_FILE, look_from_file
+    from newsletter.newsletters.look.files import LARGEST_FILE, read_look_file
 
     try:
         with file.open("rb") as opened:
@@ -139,7 +144,7 @@ def import_look(
             msg("The file cannot be opened: {reason}.", reason=error.strerror),
             place=Place(source=str(file)),
         ) from None
-    _save(context, newsletter, as_, look_from_file(data, source=str(file)))
+    _save(context, newsletter, as_, read_look_file(data, source=str(file)))
 
 
 def _pair(typed: str) -> tuple[str, str]:
@@ -161,11 +166,14 @@ def _look(context: typer.Context, newsletter: str | None) -> Look:
         return look_of(find_newsletter(session, newsletter))
 
 
-def _save(context: typer.Context, newsletter: str | None, as_: str | None, look: Look) -> None:
+def _save(
+    context: typer.Context, newsletter: str | None, as_: str | None, given: Look | LookFile
+) -> None:
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.look.actions import change_look
+    from newsletter.newsletters.look.files import LookFile, keep_look_file
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
@@ -173,6 +181,10 @@ def _save(context: typer.Context, newsletter: str | None, as_: str | None, look:
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
     actor = find_actor(engine, as_, Permission.ADMINISTER, newsletter_id)
+    site = settings.public_url
     with transaction(engine) as session:
-        changed = change_look(session, actor, newsletter_id, look, site=settings.public_url)
+        look = given
+        if isinstance(look, LookFile):
+            look = keep_look_file(session, newsletter_id, look, source="look", site=site)
+        changed = change_look(session, actor, newsletter_id, look, site=site)
     console.print("Saved. Mail made from now on has this look." if changed else "Nothing changed.")

@@ -6,24 +6,37 @@ import itertools
 import json
 import re
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
+from PIL import Image
+from sqlalchemy import Engine
 
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import open_engine, transaction
+from newsletter.database.migrations import upgrade
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
+from newsletter.issues.library import search_library
 from newsletter.issues.sources import read_issue
+from newsletter.newsletters.look.actions import change_look, keep_look_picture
 from newsletter.newsletters.look.contrast import find_unreadable, shown_pairs
 from newsletter.newsletters.look.designs import DESIGNS, Design, with_design
+from newsletter.newsletters.look.files import (
+    LARGEST_FILE,
+    keep_look_file,
+    read_look_file,
+    write_look_file,
+)
 from newsletter.newsletters.look.model import (
     Look,
     LookLink,
     LookPicture,
-    look_from_file,
     look_from_json,
-    look_to_file,
     look_to_json,
     read_look,
     theme_of,
@@ -39,6 +52,7 @@ from newsletter.rendering.slots import fill
 from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.support.stage import set_stage
 
 TEMPLATES = Settings(_env_file=None).templates_dir
 _PICTURE = LookPicture(
@@ -101,7 +115,7 @@ def test_every_pair_of_colours_reads_in_light_and_in_dark(palette: Palette) -> N
 @given(_looks)
 @settings(max_examples=8, deadline=None)
 def test_any_look_makes_a_mail_that_reads_in_light_and_in_dark(look: Look) -> None:
-    look = look_from_json(json.loads(look_to_file(look)))
+    look = look_from_json(json.loads(json.dumps(look_to_json(look))))
     html = _html(look, "letter")
     assert not list(find_low_contrast(lxml_html.document_fromstring(html)))
     assert look.tagline.strip() in lxml_html.document_fromstring(html).text_content()
@@ -212,15 +226,65 @@ def test_a_value_out_of_bounds_is_told_by_its_field(value: dict[str, object], fi
 
 @given(_looks)
 @settings(max_examples=30)
-def test_a_look_comes_back_from_its_file(look: Look) -> None:
-    assert look_from_file(look_to_file(look), source="look.json") == look
+def test_a_look_comes_back_from_what_is_kept(look: Look) -> None:
     assert look_from_json(look_to_json(look)) == look
+    file = read_look_file(json.dumps(look_to_json(look)).encode(), source="look.json")
+    assert (file.look, file.pictures) == (look, {})
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"{" * 100_000, b" " * 70_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"{" * 100_000,
+        b'{"pictures": 7}',
+        b'{"pictures": {"logo": "?"}}',
+        b'{"pictures": {"logo": null}}',
+        b'{"pictures": {"else": "AAAA"}}',
+        b" " * (LARGEST_FILE + 1),
+    ],
+    ids=lambda data: data[:30].decode(errors="replace"),
+)
 def test_a_file_that_is_no_look_is_refused(data: bytes) -> None:
     with pytest.raises(ContentError):
-        look_from_file(data, source="look.json")
+        read_look_file(data, source="look.json")
+
+
+def test_a_look_goes_to_another_installation_with_its_pictures(
+    engine: Engine, tmp_path: Path
+) -> None:
+    there = open_engine(f"sqlite:///{tmp_path / 'there.sqlite3'}")
+    upgrade(there)
+    home, away = set_stage(engine), set_stage(there)
+    shown = BytesIO()
+    Image.new("RGBA", (320, 80), (10, 90, 60, 255)).save(shown, "PNG")
+    with transaction(engine) as session:
+        logo = keep_look_picture(
+            session,
+            home.newsletter_id,
+            shown.getvalue(),
+            source="logo.png",
+            alt="例町のロゴ",
+            site="https://here.example",
+        )
+        data = write_look_file(session, Look(logo=logo, tagline="毎週"))
+    with transaction(there) as session:
+        file = read_look_file(data, source="look.json")
+        look = keep_look_file(
+            session, away.newsletter_id, file, source="look.json", site="https://there.example/"
+        )
+        change_look(session, COMMAND_LINE, away.newsletter_id, look, site="https://there.example")
+        assert look.logo is not None
+        assert look.logo.url.startswith("https://there.example/images/")
+        assert (look.logo.alt, look.logo.width, look.tagline) == ("例町のロゴ", 160, "毎週")
+        (item,) = search_library(session, away.newsletter_id).items
+        assert (item.width, [use.used_by.value for use in item.uses]) == (320, ["look"])
+        broken = replace(file, pictures={"logo": b"no picture"})
+        with pytest.raises(ContentError):
+            keep_look_file(session, away.newsletter_id, broken, source="look.json", site="")
+    there.dispose()
 
 
 def test_words_of_a_look_are_text_in_both_bodies() -> None:

@@ -32,8 +32,6 @@ MOST_SOCIAL = 8
 _TAGLINE, _FOOTER, _LABEL, _URL, _ALT = 120, 1000, 40, 500, 200
 #: A picture of this product's store; nothing else, so that a look cannot report who reads.
 _OWN_PICTURE = r"^https?://[^\s\"'<>]{1,200}/images/[0-9a-f]{64}-\d{1,5}w\.(png|jpg)$"
-#: Octets of a look as a file.
-LARGEST_FILE = 64 * 1024
 
 
 def _line(longest: int) -> Any:  # noqa: ANN401 - what `Annotated` takes
@@ -166,37 +164,6 @@ def _field(place: tuple[int | str, ...]) -> str:
     if names[:1] == ["palette"] and len(names) > 1:
         return names[1]
     return names[0] if names else "look"
-
-
-def look_from_file(data: bytes, *, source: str) -> Look:
-    """Read a look from a file that `look_to_file` wrote.
-
-    Raises:
-        ContentError: It is too large, no JSON, or a value is out of bounds.
-    """
-    place = Place(source=source)
-    if len(data) > LARGEST_FILE:
-        raise ContentError(
-            msg("The file has more than {limit} KB.", limit=LARGEST_FILE // 1024),
-            place=place,
-            remedy=msg("Choose a file that was exported from a look."),
-        )
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ContentError(
-            msg("This is not a look: it is not a JSON object."),
-            place=place,
-            remedy=msg("Choose a file that was exported from a look."),
-        )
-    return look_from_json(value)
-
-
-def look_to_file(look: Look) -> bytes:
-    """Write a look as a file."""
-    return (json.dumps(look_to_json(look), ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def theme_of(look: Look) -> Theme:

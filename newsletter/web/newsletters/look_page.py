@@ -8,8 +8,9 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
-from fastapi import Form, Request, UploadFile
+from fastapi import Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import Field
 from sqlalchemy import Engine
@@ -26,13 +27,16 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.look.actions import change_look, find_look_faults, keep_look_picture
 from newsletter.newsletters.look.contrast import find_unreadable
 from newsletter.newsletters.look.designs import DESIGNS, find_design
-from newsletter.newsletters.look.model import (
+from newsletter.newsletters.look.files import (
     LARGEST_FILE,
+    keep_look_file,
+    read_look_file,
+    write_look_file,
+)
+from newsletter.newsletters.look.model import (
     LOGO_WIDTHS,
     Look,
-    look_from_file,
     look_of,
-    look_to_file,
     theme_of,
 )
 from newsletter.newsletters.publications import Newsletter
@@ -147,6 +151,7 @@ class _LookPage:
             logo_widths=LOGO_WIDTHS,
             faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
             unreadable={each.field: each for each in find_unreadable(look.palette)},
+            typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",
             notice=notice or request.query_params.get("said", ""),
         )
 
@@ -244,7 +249,7 @@ def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
                 return page.save(visit, request, form)
 
     _add_preview(router, settings, engine, page)
-    _add_files(router, engine, page)
+    _add_files(router, engine, page, settings.public_url)
     return router
 
 
@@ -284,27 +289,36 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
         return JSONResponse({"html": html, "faults": {}, "unreadable": unreadable})
 
     @router.get("/mail")
-    def mail(visit: AdministratorVisit) -> HTMLResponse:
+    def mail(
+        visit: AdministratorVisit, request: Request, typed: Annotated[LookForm, Query()]
+    ) -> HTMLResponse:
+        """Show the last issue in what is kept, or in what the address says was typed."""
+        look, faults = typed.read()
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            rendered = page.render(session, row, look_of(row))
+            kept = faults or not request.query_params
+            rendered = page.render(session, row, look_of(row) if kept else look)
         return mail_frame(rendered, sample_reader(visit.language))
 
 
-def _add_files(router: Router, engine: Engine, page: _LookPage) -> None:
+def _add_files(router: Router, engine: Engine, page: _LookPage, site: str) -> None:
     @router.get("/export")
     def export(visit: AdministratorVisit) -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
+            data = write_look_file(session, look_of(row))
         headers = {"Content-Disposition": f'attachment; filename="{row.slug}-look.json"'}
-        return Response(look_to_file(look_of(row)), media_type="application/json", headers=headers)
+        return Response(data, media_type="application/json", headers=headers)
 
-    @router.post("/import", response_model=None, dependencies=[up_to(2 * LARGEST_FILE)])
+    @router.post("/import", response_model=None, dependencies=[up_to(LARGEST_FILE + 100_000)])
     def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
-        """Show a look from a file, to be seen and then saved."""
+        """Keep the pictures of a look's file, and show the look, to be seen and then saved."""
         name = (file.filename or "")[:100]
         try:
-            look = look_from_file(file.file.read(LARGEST_FILE + 1), source=name)
+            read = read_look_file(file.file.read(LARGEST_FILE + 1), source=name)
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                look = keep_look_file(session, row.id, read, source=name, site=site)
         except ContentError as error:
             return page.show(visit, request, faults={"file": error.message})
         form = page.from_now_on(visit, LookForm.of(look))
@@ -324,6 +338,15 @@ def designs_router(settings: Settings) -> Router:
         return shown
 
     return router
+
+
+def _filled(form: LookForm) -> dict[str, str]:
+    """Return what a form holds as the fields of an address."""
+    return {
+        name: "1" if value is True else str(value)
+        for name, value in form.model_dump().items()
+        if value not in {"", False}
+    }
 
 
 def _choices(words: Mapping[_Word, Message], language: Language) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from io import BytesIO
@@ -19,7 +20,7 @@ from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
-from newsletter.newsletters.look.model import Look, look_of, look_to_file
+from newsletter.newsletters.look.model import Look, look_of, look_to_json
 from newsletter.rendering.colours import ratio
 from newsletter.web.newsletters.look_form import LookForm
 from tests.support.stage import Stage
@@ -137,11 +138,21 @@ def test_a_picture_that_is_not_kept_here_is_refused(stage: Stage, sign_in: SignI
 def test_a_look_goes_from_one_place_to_another_as_a_file(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     csrf = csrf_of(client.get(_LOOK).text)
-    file = {"file": ("look.json", look_to_file(find_design("events").look), "application/json")}
+    file = {
+        "file": (
+            "look.json",
+            json.dumps(look_to_json(find_design("events").look)),
+            "application/json",
+        )
+    }
 
     page = client.post(f"{_LOOK}/import", data={"csrf": csrf}, files=file).text
 
     assert 'value="#6b2fa0"' in page
+    assert "Not saved yet" in page
+    # Without scripts the preview shows what was chosen, too.
+    shown = client.get(html.unescape(re.findall(r'id="preview".*? src="([^"]+)"', page)[0])).text
+    assert "#6b2fa0" in shown
     assert _kept(stage) == Look()
     assert client.get(f"{_LOOK}/export").json()["design"] == "standard"
 
