@@ -84,7 +84,7 @@ def _fill(connection: Connection, filled: _Filled) -> None:
     tables = MetaData()
     tables.reflect(connection)
     for table in tables.sorted_tables:
-        # SQLite's index of letters keeps tables of its own, which no statement may write to.
+        # On SQLite the index of letters keeps tables that no statement may write to.
         if table.name == "alembic_version" or table.name.startswith("word_index"):
             continue
         filled[table.name] = [
@@ -145,7 +145,8 @@ def test_every_table_s_rows_survive_a_migration_of_what_they_refer_to(
     with bare.begin() as connection:
         _fill(connection, filled)
         before = _counts(connection)
-    assert {name for name, count in before.items() if not count} == set()
+    empty = {name for name, count in before.items() if not count}
+    assert not {name for name in empty if not name.startswith("word_index")}
     upgrade(bare, versions=next_step)
     with bare.begin() as connection:
         assert _counts(connection) == before
