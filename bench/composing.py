@@ -96,7 +96,7 @@ def _recipient(number: int) -> Recipient:
     return Recipient(
         address=address,
         name=name,
-        message_id=delivery_message_id(_KEY, 1, "1", number, "example.jp"),
+        message_id=delivery_message_id(_KEY, 1, "1", number, 654_321, "example.jp"),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
         slots=links.slots(name=name, address=address),

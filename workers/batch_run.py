@@ -184,7 +184,8 @@ class BatchRun:
         if self._out[parcel.position].domain in self._held_domains:
             return False
         try:
-            self._journal.intent(parcel.position, self._out[parcel.position].subscriber_id)
+            delivery = self._out[parcel.position]
+            self._journal.intent(parcel.position, delivery.subscriber_id, delivery.mark)
         except OSError as error:
             # What cannot be written down must not be sent.
             self._stop(f"The journal cannot be written: {error.strerror}.")
@@ -231,6 +232,7 @@ class BatchRun:
             Outcome(
                 position=position,
                 subscriber_id=delivery.subscriber_id,
+                mark=delivery.mark,
                 state=DeliveryState.DEFERRED,
                 attempts=delivery.attempts + 1,
                 reply=f"The connection broke at this message again and again: {result.reply}",
@@ -307,6 +309,7 @@ class BatchRun:
                 Outcome(
                     position=delivery.position,
                     subscriber_id=delivery.subscriber_id,
+                    mark=delivery.mark,
                     state=DeliveryState.FAILED,
                     attempts=delivery.attempts,
                     reply=f"The message could not be made: {error}"[:500],
@@ -450,6 +453,7 @@ def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outco
     return Outcome(
         position=delivery.position,
         subscriber_id=delivery.subscriber_id,
+        mark=delivery.mark,
         state=_STATES[result.kind],
         attempts=delivery.attempts + (result.code > 0),
         code=result.code,
@@ -466,6 +470,7 @@ def _skipped(delivery: ClaimedDelivery) -> Outcome:
     return Outcome(
         position=delivery.position,
         subscriber_id=delivery.subscriber_id,
+        mark=delivery.mark,
         state=DeliveryState.SKIPPED,
         attempts=delivery.attempts,
         reply="left or suppressed while the mailing was under way",

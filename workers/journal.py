@@ -2,7 +2,7 @@
 
 One file a batch, named by the lease's token; its head says of which mailing, by the identity that
 no restored backup repeats. A line ``b POSITION`` stands in it before a message is made,
-``i POSITION SUBSCRIBER`` before its first octet leaves, ``o […]`` after the relay's reply, and
+``i POSITION SUBSCRIBER MARK`` before its first octet leaves, ``o […]`` after the relay's reply, and
 ``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
 lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
 reach the page cache, which outlives the process, and the disk whenever the ledger is told: of an
@@ -32,9 +32,10 @@ from newsletter.mailings.outcomes import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
-_NUMBERS = frozenset({"position", "attempts", "code", "subscriber_id"})
+_NUMBERS = frozenset({"position", "attempts", "code", "subscriber_id", "mark"})
 #: No column keeps a number from here on.
 _BEYOND = 2**63
+_PLACE_NUMBERS = 3
 #: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
 #: that the database does not know.
 _CLOSED, _ASIDE = "closed", "unknown"
@@ -86,9 +87,9 @@ class Journal:
         """Note that a message is about to be made."""
         self._write(f"b {position}")
 
-    def intent(self, position: int, subscriber_id: int) -> None:
+    def intent(self, position: int, subscriber_id: int, mark: int) -> None:
         """Note that a message is about to be handed over."""
-        self._write(f"i {position} {subscriber_id}")
+        self._write(f"i {position} {subscriber_id} {mark}")
 
     def retract(self, position: int) -> None:
         """Note that a message was not taken after all."""
@@ -125,7 +126,8 @@ class JournalReading:
         identity: The mailing's; None when not even that can be read.
         epoch: The database's when it was begun; empty when it was not known.
         trusted: Whether its silence is proof, too.
-        in_doubt: Handed over without a reply; each position with its subscriber, 0 if unknown.
+        in_doubt: Handed over without a reply; each position with its subscriber and the mark of
+            that, 0 if unknown.
         in_making: What was being made at the moment of death.
         unreadable: The first line that is none of a journal's; None where there is none.
     """
@@ -136,7 +138,7 @@ class JournalReading:
     token: str
     trusted: bool
     outcomes: tuple[Outcome, ...]
-    in_doubt: Mapping[int, int]
+    in_doubt: Mapping[int, tuple[int, int]]
     in_making: int | None
     unreadable: int | None
 
@@ -146,10 +148,11 @@ class JournalReading:
             Outcome(
                 position=position,
                 subscriber_id=subscriber_id,
+                mark=mark,
                 state=DeliveryState.UNCERTAIN,
                 reply="The worker died between the message and the relay's reply.",
             )
-            for position, subscriber_id in sorted(self.in_doubt.items())
+            for position, (subscriber_id, mark) in sorted(self.in_doubt.items())
         ]
         return [*self.outcomes, *doubts]
 
@@ -274,7 +277,7 @@ def _read(path: Path) -> JournalReading:
     """Read what can be read: after a power cut, a file may be empty or hold anything."""
     head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     identity, boot, epoch = _read_head(head)
-    intents: dict[int, int] = {}
+    intents: dict[int, tuple[int, int]] = {}
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
     unreadable: int | None = None
@@ -315,21 +318,21 @@ def _read_head(line: str) -> tuple[str | None, str, str]:
         return None, "", ""
 
 
-def _read_place(words: str) -> tuple[int, int]:
-    position, _, subscriber_id = words.partition(" ")
-    place, person = int(position), int(subscriber_id or 0)
-    if not (0 <= place < _BEYOND and 0 <= person < _BEYOND):
+def _read_place(words: str) -> tuple[int, tuple[int, int]]:
+    """Return a position, with the person and the mark that an earlier version did not keep."""
+    place, person, mark = [*map(int, words.split(" ")), 0, 0][:_PLACE_NUMBERS]
+    if not all(0 <= number < _BEYOND for number in (place, person, mark)):
         raise ValueError(words)
-    return place, person
+    return place, (person, mark)
 
 
-def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> tuple[int, int]:
+def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> tuple[int, tuple[int, int]]:
     # A journal of an earlier version lacks the newest fields.
     values = dict(zip(_FIELDS, json.loads(words), strict=False))
     kept: dict[str, Any] = {name: _storable(name, value) for name, value in values.items()}
     outcome = Outcome(**kept | {"state": DeliveryState(values["state"])})
     outcomes[outcome.position] = outcome
-    return outcome.position, outcome.subscriber_id
+    return outcome.position, (outcome.subscriber_id, outcome.mark)
 
 
 def _storable(name: str, value: object) -> object:

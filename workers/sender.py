@@ -195,6 +195,7 @@ def _recipient(
             claim.mailing_id,
             claim.identity,
             ref.subscriber_id,
+            delivery.mark,
             content.message_id_domain,
         ),
         unsubscribe_url=links.unsubscribe_url,

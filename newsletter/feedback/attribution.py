@@ -9,21 +9,28 @@ from __future__ import annotations
 import hmac
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
-from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
+from newsletter.database.tables import (
+    BounceRow,
+    DeliveryRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+)
 from newsletter.database.vocabulary import BounceSource, MailingKind
 from newsletter.errors import ListError
 from newsletter.mailings.links import compare
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import claims_delivery, read_return_path
-from newsletter.tokens import DeliveryRef, TokenSigner
+from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
 
 _MESSAGE_ID = re.compile(r"<?(\d{1,18})\.([a-z2-7]{24})@", re.IGNORECASE)
 
@@ -140,30 +147,33 @@ def _deliveries_by_message_id(
     the report hides or rewrites the address, all of the mailing are tried, once for all reports.
     """
     found: dict[int, tuple[int, int]] = {}
-    identities: dict[int, str] = {}
+    mailings: dict[int, tuple[str, datetime]] = {}
+    created = _created(session, by_address.values())
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         match = _MESSAGE_ID.match(row.message_id)
         if match is None or row.source is BounceSource.SMTP:
             continue
         mailing_id, digest = int(match[1]), match[2].lower()
-        if mailing_id not in identities:
-            identities[mailing_id] = _identity_of(session, mailing_id)
+        if mailing_id not in mailings:
+            mailings[mailing_id] = _mailing_of(session, mailing_id)
         subscriber_id = by_address.get(row.id)
         if subscriber_id is not None and hmac.compare_digest(
-            _digest(keys, identities[mailing_id], subscriber_id), digest
+            _digest(keys, *mailings[mailing_id], subscriber_id, created[subscriber_id]), digest
         ):
             found[row.id] = (mailing_id, subscriber_id)
         else:
             open_ids[mailing_id][digest].append(row.id)
     for mailing_id, wanted in open_ids.items():
-        subscribers = session.scalars(
-            select(DeliveryRow.subscriber_id)
+        subscribers = session.execute(
+            select(SubscriberRow.id, SubscriberRow.created_at)
+            .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
             .where(DeliveryRow.mailing_id == mailing_id)
             .execution_options(yield_per=5000)
         )
-        for subscriber_id in subscribers:
-            for row_id in wanted.pop(_digest(keys, identities[mailing_id], subscriber_id), ()):
+        for subscriber_id, since in subscribers:
+            digest = _digest(keys, *mailings[mailing_id], subscriber_id, since)
+            for row_id in wanted.pop(digest, ()):
                 found[row_id] = (mailing_id, subscriber_id)
             if not wanted:
                 break
@@ -179,17 +189,38 @@ def mailing_of_message_id(
     if match is None:
         return None
     mailing_id = int(match[1])
-    digest = _digest(keys, _identity_of(session, mailing_id), subscriber_id)
+    since = _created(session, [subscriber_id]).get(subscriber_id)
+    if since is None:
+        return None
+    digest = _digest(keys, *_mailing_of(session, mailing_id), subscriber_id, since)
     genuine = hmac.compare_digest(digest, match[2].lower())
     return mailing_id if genuine else None
 
 
-def _identity_of(session: Session, mailing_id: int) -> str:
-    return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id)) or ""
+def _mailing_of(session: Session, mailing_id: int) -> tuple[str, datetime]:
+    """Return a mailing's identity, and since when there is its newsletter; neither if unknown."""
+    found = session.execute(
+        select(MailingRow.identity, NewsletterRow.created_at)
+        .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
+        .where(MailingRow.id == mailing_id)
+    ).one_or_none()
+    if found is None:
+        return "", datetime.min.replace(tzinfo=UTC)
+    return found.identity, found.created_at
 
 
-def _digest(keys: Keys, identity: str, subscriber_id: int) -> str:
-    whole = delivery_message_id(keys.message_id_key, 0, identity, subscriber_id, "")
+def _created(session: Session, subscriber_ids: Iterable[int]) -> dict[int, datetime]:
+    query = select(SubscriberRow.id, SubscriberRow.created_at).where(
+        SubscriberRow.id.in_(set(subscriber_ids))
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _digest(
+    keys: Keys, identity: str, newsletter_since: datetime, subscriber_id: int, since: datetime
+) -> str:
+    mark = mark_of(newsletter_since, since)
+    whole = delivery_message_id(keys.message_id_key, 0, identity, subscriber_id, mark, "")
     return whole.partition(".")[2].rstrip("@")
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import DeliveryRow
+from newsletter.database.tables import DeliveryRow, MailingRow, NewsletterRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.content import load_content
 from newsletter.mailings.mailings import find_mailing
@@ -22,6 +22,7 @@ from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.recording import bring_back
 from newsletter.mailings.states import CLAIMABLE
 from newsletter.message.identifiers import delivery_message_id
+from newsletter.tokens import mark_of
 
 #: Postfix tells a message's id when it reads it, and that it took it when it queues it.
 _POSTFIX_ID = re.compile(rb"/cleanup\[\d+\]: (\w{5,20}): message-id=<([^>\s]{1,200})>")
@@ -107,9 +108,22 @@ def _with_ids(
 ) -> Iterator[tuple[int, int, str]]:
     identity = find_mailing(session, mailing_id).identity
     domain = load_content(session, mailing_id).message_id_domain
-    query = select(DeliveryRow.position, DeliveryRow.subscriber_id).where(
-        DeliveryRow.mailing_id == mailing_id, chosen
+    query = (
+        select(
+            DeliveryRow.position,
+            DeliveryRow.subscriber_id,
+            NewsletterRow.created_at,
+            SubscriberRow.created_at,
+        )
+        .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+        .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.mailing_id == mailing_id, chosen)
     )
-    for position, subscriber_id in session.execute(query).all():
-        found = delivery_message_id(key, mailing_id, identity, subscriber_id, domain)
-        yield position, subscriber_id, found
+    for position, subscriber_id, *created_at in session.execute(query).all():
+        mark = mark_of(*created_at)
+        yield (
+            position,
+            subscriber_id,
+            delivery_message_id(key, mailing_id, identity, subscriber_id, mark, domain),
+        )

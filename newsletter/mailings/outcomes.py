@@ -19,6 +19,7 @@ class Outcome:
 
     Attributes:
         subscriber_id: Whose delivery it must be; 0 from a journal of before it was kept.
+        mark: What `newsletter.tokens.mark_of` makes of that person; 0 where it was not kept.
         attempts: How often the relay has answered for it, this time included.
         code: The SMTP reply code, 0 when none was given.
         status: Enhanced status code (RFC 3463), or empty.
@@ -38,6 +39,7 @@ class Outcome:
     domain: str = ""
     command: str = ""
     subscriber_id: int = 0
+    mark: int = 0
 
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:

@@ -53,7 +53,10 @@ from newsletter.mailings.ledger import Claim
 from newsletter.mailings.outcomes import Outcome, next_attempt
 from newsletter.mailings.states import BREAKS_LIMIT, CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.tallies import tally
+from newsletter.tokens import mark_of
 
+#: So many at a time, below what one statement can hold.
+_CHUNK = 500
 #: As wide as its column.
 _TRANSPORT_WIDTH = 128
 
@@ -83,7 +86,7 @@ def record(
             mailing_id=mailing_id,
             identity=identity,
             token=token,
-            outcomes=outcomes,
+            outcomes=_of_people_of_today(session, mailing_id, outcomes),
             retry_hours=retry_hours,
             lease_seconds=lease_seconds,
         )
@@ -179,8 +182,6 @@ def _record(
     return records, mailing
 
 
-#: So many at a time, below what one statement can hold.
-_CHUNK = 500
 #: What an earlier history proves of a delivery; all else is done again, and costs nobody anything.
 _PROVEN = {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN}
 
@@ -194,7 +195,8 @@ def bring_back(
     what is in doubt where it was accepted; what another holds in hand is left to it. Doing it twice
     changes nothing more.
     """
-    proven = [each for each in outcomes if each.state in _PROVEN]
+    known = _of_people_of_today(session, mailing_id, outcomes)
+    proven = [each for each in known if each.state in _PROVEN]
     session.execute(_OF_MAILING.with_for_update(), {"mailing": mailing_id})
     mailing = _mailing(session.connection(), mailing_id, identity)
     if mailing is None:
@@ -203,6 +205,32 @@ def bring_back(
         _bring_back(session, mailing, proven[first : first + _CHUNK])
         for first in range(0, len(proven), _CHUNK)
     )
+
+
+def _of_people_of_today(
+    session: Session, mailing_id: int, outcomes: Sequence[Outcome]
+) -> list[Outcome]:
+    """Return the outcomes of people who have their numbers still: a restore gives them to others.
+
+    Those without a mark are taken at their word.
+    """
+    newsletter = session.scalar(
+        select(NewsletterRow.created_at)
+        .join(MailingRow, MailingRow.newsletter_id == NewsletterRow.id)
+        .where(MailingRow.id == mailing_id)
+    )
+    marked = sorted({each.subscriber_id for each in outcomes if each.mark})
+    marks: dict[int, int] = {}
+    for first in range(0, len(marked), _CHUNK):
+        rows = session.execute(
+            select(SubscriberRow.id, SubscriberRow.created_at).where(
+                SubscriberRow.id.in_(marked[first : first + _CHUNK])
+            )
+        )
+        marks |= {row[0]: mark_of(newsletter, row[1]) for row in rows if newsletter is not None}
+    return [
+        each for each in outcomes if not each.mark or each.mark == marks.get(each.subscriber_id)
+    ]
 
 
 def _bring_back(session: Session, mailing: _Mailing, proven: Sequence[Outcome]) -> int:

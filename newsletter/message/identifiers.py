@@ -18,14 +18,16 @@ _keyed = lru_cache(maxsize=8)(KeyedHash)
 
 
 def delivery_message_id(
-    key: bytes, mailing_id: int, identity: str, subscriber_id: int, domain: str
+    key: bytes, mailing_id: int, identity: str, subscriber_id: int, mark: int, domain: str
 ) -> str:
     """Return a Message-ID without angle brackets; it names nobody and nobody can forge it.
 
-    The mailing's number is in it to be found again, its identity so that no two mailings share one:
-    after a backup is restored, numbers are used again.
+    The mailing's number is in it to be found again. After a backup is restored, numbers are used
+    again: so the mailing's identity is in it too, and the person's ``mark``, which
+    `newsletter.tokens.mark_of` makes.
     """
-    digest = _keyed(key).digest(b"message-id\0%b\0%d" % (identity.encode(), subscriber_id))
+    person = b"%d\0%d" % (subscriber_id, mark)
+    digest = _keyed(key).digest(b"message-id\0%b\0%b" % (identity.encode(), person))
     bits = int.from_bytes(digest[:_OCTETS])
     local = "".join([_PAIRS[bits >> shift & 0x3FF] for shift in _SHIFTS])
     return f"{mailing_id}.{local}@{domain}"

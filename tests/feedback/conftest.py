@@ -58,9 +58,10 @@ class Post:
 
     @property
     def message_id(self) -> str:
-        key, person = KEYS.message_id_key, self.ref.subscriber_id
+        key, person, mark = KEYS.message_id_key, self.ref.subscriber_id, self.ref.subscriber_mark
         identity = identity_of(self.engine, self.mailing_id) or ""
-        found = delivery_message_id(key, self.mailing_id, identity, person, "example.jp")
+        assert mark is not None
+        found = delivery_message_id(key, self.mailing_id, identity, person, mark, "example.jp")
         return f"<{found}>"
 
     def rows(self) -> list[BounceRow]:

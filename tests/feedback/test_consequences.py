@@ -68,16 +68,20 @@ class Court:
 
     def verp(self, address: str = READER) -> str:
         person = self.stage.subscriber_id(address)
+        return return_path(KEYS.signer, "bounces@example.jp", self._ref(person))
+
+    def _ref(self, person: int) -> DeliveryRef:
         with reading(self.stage.engine) as session:
-            ref = refer(session, self.stage.newsletter_id, person, self.mailing)
-        return return_path(KEYS.signer, "bounces@example.jp", ref)
+            return refer(session, self.stage.newsletter_id, person, self.mailing)
 
     def message_id(self) -> str:
+        ref = self._ref(self.stage.subscriber_id(READER))
         found = delivery_message_id(
             KEYS.message_id_key,
             self.mailing,
             identity_of(self.stage.engine, self.mailing) or "",
-            self.stage.subscriber_id(READER),
+            ref.subscriber_id,
+            ref.subscriber_mark or 0,
             "example.jp",
         )
         return f"<{found}>"

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from sqlalchemy import Engine, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import MailingRow
+from newsletter.database.tables import MailingRow, SubscriberRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, OrderError
 from newsletter.mailings import ledger
 from newsletter.mailings.actions import resume, settle_by_journals, settle_by_log
 from newsletter.mailings.evidence import log_lines, message_ids, taken_by_relay
+from newsletter.mailings.links import refer
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.planning import plan_mailing
@@ -116,7 +118,7 @@ def test_saved_journals_settle_what_they_prove_of_this_mailing_and_of_no_other(
     ):
         journal = Journal(tmp_path / "host" / "journals", name, identity=whose)
         for position, person in enumerate(sent, start=1):
-            journal.intent(position, person)
+            journal.intent(position, person, 0)
             if position == 1:
                 journal.outcome(
                     Outcome(position=1, subscriber_id=person, state=State.ACCEPTED, attempts=1)
@@ -130,6 +132,42 @@ def test_saved_journals_settle_what_they_prove_of_this_mailing_and_of_no_other(
         reason="saved from the former host",
     )
     assert stage.counts(restored) == {State.ACCEPTED: 1, State.UNCERTAIN: 1, State.QUEUED: 2}
+
+
+def _renew(stage: Stage, address: str) -> None:
+    """Let somebody else have a person's number, as after a restore."""
+    with transaction(stage.engine) as session:
+        row = session.get_one(SubscriberRow, stage.subscriber_id(address))
+        row.created_at += timedelta(hours=1)
+
+
+def test_of_somebody_who_has_the_number_of_another_now_neither_log_nor_journal_tells(
+    stage: Stage, restored: int, tmp_path: Path
+) -> None:
+    lines = _log(stage, restored, 1, 2)
+    people = [stage.subscriber_id(f"reader{number}@example.jp") for number in range(2)]
+    refs = []
+    for person in people:
+        with reading(stage.engine) as session:
+            refs.append(refer(session, stage.newsletter_id, person, restored))
+    identity = ledger.identity_of(stage.engine, restored) or ""
+    journal = Journal(tmp_path / "journals", "j", identity=identity)
+    for position, ref in enumerate(refs, start=1):
+        journal.intent(position, ref.subscriber_id, ref.subscriber_mark or 0)
+    os.close(journal._file)
+    _renew(stage, "reader0@example.jp")
+
+    settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")
+    assert stage.counts(restored) == {State.ACCEPTED: 1, State.QUEUED: 3}
+    _renew(stage, "reader2@example.jp")
+    settle_by_journals(
+        stage.engine,
+        COMMAND_LINE,
+        restored,
+        lambda identity: outcomes_below(tmp_path, identity),
+        reason="journals",
+    )
+    assert stage.counts(restored) == {State.ACCEPTED: 1, State.QUEUED: 3}
 
 
 def test_a_restored_mailing_goes_on_only_when_told_that_some_may_get_it_twice(

@@ -166,13 +166,20 @@ def test_a_subject_may_hold_a_slot() -> None:
 
 
 def test_a_message_id_is_the_same_each_time_and_differs_between_readers() -> None:
-    first = delivery_message_id(b"key", 1, "a", 2, "example.jp")
-    assert first == delivery_message_id(b"key", 1, "a", 2, "example.jp")
-    assert first != delivery_message_id(b"key", 1, "a", 3, "example.jp")
+    first = delivery_message_id(b"key", 1, "a", 2, 5, "example.jp")
+    assert first == delivery_message_id(b"key", 1, "a", 2, 5, "example.jp")
+    assert first != delivery_message_id(b"key", 1, "a", 3, 5, "example.jp")
+
+
+def test_a_message_id_differs_between_two_who_had_the_same_number() -> None:
+    first, second = (delivery_message_id(b"key", 1, "a", 2, mark, "example.jp") for mark in (5, 6))
+    assert first != second
 
 
 def test_two_mailings_that_had_the_same_number_share_no_message_id() -> None:
-    first, second = (delivery_message_id(b"key", 1, name, 2, "example.jp") for name in ("a", "b"))
+    first, second = (
+        delivery_message_id(b"key", 1, name, 2, 5, "example.jp") for name in ("a", "b")
+    )
     assert first != second
 
 

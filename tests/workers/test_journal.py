@@ -32,9 +32,9 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.outcomes import Outcome
 from workers.journal import Journal
 journal = Journal(Path(sys.argv[1]), "token", identity="seven")
-journal.intent(1, 0)
+journal.intent(1, 0, 0)
 journal.outcome(Outcome(position=1, state=DeliveryState.ACCEPTED, code=250))
-journal.intent(2, 0)
+journal.intent(2, 0, 0)
 Path(sys.argv[1], "ready").touch()
 time.sleep(600)
 """
@@ -59,7 +59,7 @@ def test_a_killed_writer_leaves_what_it_did_and_what_is_in_doubt(tmp_path: Path)
     assert [(outcome.position, outcome.state) for outcome in reading.outcomes] == [
         (1, DeliveryState.ACCEPTED)
     ]
-    assert (reading.in_doubt, reading.identity, reading.trusted) == ({2: 0}, "seven", True)
+    assert (reading.in_doubt, reading.identity, reading.trusted) == ({2: (0, 0)}, "seven", True)
 
 
 def test_the_silence_of_a_journal_from_before_a_reboot_proves_nothing(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_torn_last_line_never_happened(
     folder = tmp_path_factory.mktemp("journal")
     journal = Journal(folder, "token", identity="one")
     for position in (1, 2, 3):
-        journal.intent(position, 0)
+        journal.intent(position, 0, 0)
         journal.outcome(Outcome(position=position, state=DeliveryState.ACCEPTED, code=250))
     os.close(journal._file)
     path = folder / "token.journal"
@@ -106,12 +106,12 @@ from pathlib import Path
 from workers.journal import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 journal = Journal(Path(sys.argv[1]), "token", identity="seven")
-journal.intent(1, 0)
+journal.intent(1, 0, 0)
 size = Path(sys.argv[1], "token.journal").stat().st_size
 # A disk with room for four octets more takes as many of a line, and reports no error.
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4, size + 4))
 try:
-    journal.intent(1234567, 0)
+    journal.intent(1234567, 0, 0)
 except OSError:
     print("refused")
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4, size + 4))
@@ -143,4 +143,4 @@ def test_a_damaged_line_costs_the_journal_its_trust_and_nothing_else(tmp_path: P
     path.write_bytes(path.read_bytes() + b"i \0\0\0\no [1]\n")
     reading = _only(tmp_path)
     assert [outcome.position for outcome in reading.outcomes] == [1]
-    assert (reading.in_doubt, reading.trusted) == ({2: 0}, False)
+    assert (reading.in_doubt, reading.trusted) == ({2: (0, 0)}, False)

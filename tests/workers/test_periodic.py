@@ -92,7 +92,7 @@ def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
     periodic.go(services)
     claim(stage.engine, mailing, "old")
     journal = Journal(services.settings.journal_dir, "old", identity=_identity(stage, mailing))
-    journal.intent(1, 0)
+    journal.intent(1, 0, 0)
     journal.outcome(Outcome(position=1, state=DeliveryState.DEFERRED, attempts=1))
     journal.abandon()
     left = (services.settings.journal_dir / "old.journal").read_bytes()
@@ -131,7 +131,7 @@ def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_chang
     # Before the restore another mailing had this number.
     journal = Journal(folder, "former", identity=new_identity())
     for position in (1, 2, 3):
-        journal.intent(position, position)
+        journal.intent(position, position, 0)
         journal.outcome(
             Outcome(position=position, subscriber_id=position, state=DeliveryState.ACCEPTED)
         )
@@ -148,6 +148,31 @@ def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_chang
         assert unknown_journals(session) == []
 
 
+def test_a_journal_says_nothing_of_somebody_who_has_another_s_number_now(
+    stage: Stage, services: Services
+) -> None:
+    mailing = stage.mail()
+    periodic.go(services)
+    claimed = claim(stage.engine, mailing, "lost")
+    first, second = claimed.deliveries[:2]
+    journal = Journal(services.settings.journal_dir, "lost", identity=claimed.identity)
+    for one, mark in ((first, first.mark + 1), (second, second.mark)):
+        journal.intent(one.position, one.subscriber_id, mark)
+        journal.outcome(
+            Outcome(
+                position=one.position,
+                subscriber_id=one.subscriber_id,
+                mark=mark,
+                state=DeliveryState.ACCEPTED,
+            )
+        )
+    journal.abandon()
+    periodic.go(services)
+    states = delivery_states(stage.engine, mailing)
+    assert states[first.position] is DeliveryState.QUEUED
+    assert states[second.position] is DeliveryState.ACCEPTED
+
+
 def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
     stage: Stage, services: Services
 ) -> None:
@@ -160,7 +185,7 @@ def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
         outcome = Outcome(
             position=position, subscriber_id=person.subscriber_id, state=DeliveryState.ACCEPTED
         )
-        journal.intent(position, person.subscriber_id)
+        journal.intent(position, person.subscriber_id, 0)
         journal.outcome(outcome)
     journal.abandon()
     periodic.go(services)
