@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -39,6 +39,8 @@ _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     SegmentRow.query,
     MailingRow.segment,
 )
+#: So many at a time, below what one statement can hold.
+_CHUNK = 500
 
 
 def erase(
@@ -59,7 +61,9 @@ def erase(
         pseudonyms: By which the address stays known.
         way: By which way they leave.
     """
-    _hold_what_is_about(session, subscriber_id)
+    traces = Traces.of(_names(session, subscriber_id))
+    encoded = _bounces_with_encoded(session, traces)
+    _hold_what_is_about(session, subscriber_id, traces, encoded)
     person = session.scalars(
         select(SubscriberRow).where(SubscriberRow.id == subscriber_id).with_for_update()
     ).one_or_none()
@@ -69,10 +73,9 @@ def erase(
     _keep_as_hash(session, person.address_key, pseudonyms)
     names = {name for name in (person.address, person.address_key) if name}
     _erase_bounces(session, person, names)
-    traces = Traces.of(names)
     for column in _TEXTS:
         _erase_from_texts(session, column, traces)
-    _erase_from_encoded(session, traces)
+    _erase_from_encoded(session, traces, encoded)
     _erase_from_groups(session, names)
     forget_address(session, names)
     # Replies of relays tend to repeat the address.
@@ -94,10 +97,35 @@ def erase(
     return True
 
 
-def _hold_what_is_about(session: Session, subscriber_id: int) -> None:
+def _names(session: Session, subscriber_id: int) -> set[str]:
+    """Return a person's address as it is kept, which never becomes another."""
+    found = session.execute(
+        select(SubscriberRow.address, SubscriberRow.address_key).where(
+            SubscriberRow.id == subscriber_id
+        )
+    ).one_or_none()
+    return {name for name in found or () if name}
+
+
+def _bounces_with_encoded(session: Session, traces: Traces) -> list[int]:
+    """Return the bounces that quote the address within base64, which no query can look into."""
+    if not traces.plain:
+        return []
+    rows = session.execute(
+        select(BounceRow.id, BounceRow.raw)
+        .where(BounceRow.raw.icontains("base64"))
+        .execution_options(yield_per=200)
+    )
+    return [number for number, raw in rows if traces.erase_encoded(raw) != raw]
+
+
+def _hold_what_is_about(
+    session: Session, subscriber_id: int, traces: Traces, encoded: Collection[int]
+) -> None:
     """Hold a person's deliveries and bounces before the person, in the order that others have.
 
-    Who records a reply or acts on a bounce holds these first, and then whom they are about.
+    Who records a reply or acts on bounces holds these first, and then whom they are about. Bounces
+    of others that name the person are held along: who acts on several would wait between them.
     """
     session.execute(
         select(DeliveryRow.position)
@@ -105,19 +133,26 @@ def _hold_what_is_about(session: Session, subscriber_id: int) -> None:
         .order_by(DeliveryRow.mailing_id, DeliveryRow.position)
         .with_for_update()
     )
-    named = (
-        select(func.lower(SubscriberRow.address))
-        .where(SubscriberRow.id == subscriber_id)
-        .scalar_subquery()
-    )
-    session.execute(
-        select(BounceRow.id)
-        .where(
-            (BounceRow.subscriber_id == subscriber_id) | (func.lower(BounceRow.address) == named)
+    columns = (column for column in _TEXTS if column.class_ is BounceRow)
+    named = select(BounceRow.id).where(
+        or_(
+            BounceRow.subscriber_id == subscriber_id,
+            func.lower(BounceRow.address).in_(traces.plain),
+            *(
+                column.icontains(form, autoescape=True)
+                for column in columns
+                for form in traces.plain
+            ),
         )
-        .order_by(BounceRow.id)
-        .with_for_update()
     )
+    held = sorted({*session.scalars(named), *encoded})
+    for first in range(0, len(held), _CHUNK):
+        session.execute(
+            select(BounceRow.id)
+            .where(BounceRow.id.in_(held[first : first + _CHUNK]))
+            .order_by(BounceRow.id)
+            .with_for_update()
+        )
 
 
 def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]) -> None:
@@ -143,17 +178,12 @@ def _erase_from_texts(session: Session, column: InstrumentedAttribute[str], trac
     session.flush()
 
 
-def _erase_from_encoded(session: Session, traces: Traces) -> None:
-    """Erase from reports of others that quote the address within base64."""
-    rows = session.execute(
-        select(BounceRow.id, BounceRow.raw)
-        .where(BounceRow.raw.icontains("base64"))
-        .execution_options(yield_per=200)
-    )
-    for number, raw in rows:
-        cleared = traces.erase_encoded(raw)
-        if cleared != raw:
-            session.execute(update(BounceRow).where(BounceRow.id == number).values(raw=cleared))
+def _erase_from_encoded(session: Session, traces: Traces, encoded: Iterable[int]) -> None:
+    for number in encoded:
+        row = session.get(BounceRow, number, populate_existing=True)
+        if row is not None:
+            row.raw = traces.erase_encoded(row.raw)
+    session.flush()
 
 
 def _erase_from_groups(session: Session, names: Iterable[str]) -> None:

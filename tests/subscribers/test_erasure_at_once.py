@@ -311,6 +311,24 @@ def _act_on_a_complaint(stage: Stage) -> Callable[[], object]:
     return act
 
 
+def _act_on_bounces_of_others(stage: Stage) -> Callable[[], object]:
+    """Act on several bounces, of which the first is another's and quotes the address."""
+    with transaction(stage.engine) as session:
+        session.add(
+            BounceRow(
+                event_id="another's",
+                source=BounceSource.WEBHOOK,
+                kind=BounceKind.SOFT,
+                address="other@example.jp",
+                domain="example.jp",
+                newsletter_id=stage.newsletter_id,
+                subscriber_id=stage.subscriber_id("other@example.jp"),
+                raw=f"... while talking of {_ADDRESS}",
+            )
+        )
+    return _act_on_a_complaint(stage)
+
+
 def _record_a_refusal(stage: Stage) -> Callable[[], object]:
     mailing = stage.mail()
     plan_mailing(stage.engine, mailing)
@@ -343,7 +361,9 @@ def _record_a_refusal(stage: Stage) -> Callable[[], object]:
     return write_down
 
 
-@pytest.mark.parametrize("prepare", [_leave, _act_on_a_complaint, _record_a_refusal])
+@pytest.mark.parametrize(
+    "prepare", [_leave, _act_on_a_complaint, _act_on_bounces_of_others, _record_a_refusal]
+)
 def test_who_waits_for_an_erasure_holds_nothing_that_it_waits_for(
     stage: Stage, prepare: Callable[[Stage], Callable[[], object]]
 ) -> None:
