@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import DeliveryRef
+from subscribers.fields.store import list_fields
+from subscribers.fields.values import values_of, write_own_values
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
@@ -76,6 +78,7 @@ class Wishes:
     Attributes:
         time_zone: IANA name; empty for each newsletter's own, None to leave it as it is.
         weeks: None leaves pauses as they are, 0 ends them.
+        values: What was filled in, by the keys of the newsletter's fields.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Wishes:
     newsletter_ids: frozenset[int]
     weeks: int | None
     time_zone: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
@@ -132,6 +136,11 @@ def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
     return Known(name=row.name, language=row.language, format=row.format, time_zone=row.time_zone)
 
 
+def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
+    """Return whether a newsletter has to do with somebody, in whatever state."""
+    return session.get(SubscriptionRow, (newsletter_id, subscriber_id)) is not None
+
+
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
     """Return the newsletters that a person has to do with, and all that anybody may find."""
     rows = session.execute(
@@ -174,15 +183,19 @@ def save_wishes(
 
     Raises:
         NotFoundError: See `find_reader`.
+        ListError: A value is none of its field; nothing is saved.
     """
+    if wishes.values:
+        # First, as it holds the person alone; what follows holds them together with others.
+        write_own_values(session, newsletter_id, subscriber_id, wishes.values)
     if hold_person(session, subscriber_id) is None:
         raise NotFoundError(_NO_MORE)
     shown = known_of(session, newsletter_id, subscriber_id)
     wished = _wished(session, newsletter_id, wishes, shown)
     changed = {
-        field.name: value
-        for field in fields(Known)
-        if (value := getattr(wished, field.name)) != getattr(shown, field.name)
+        name: value
+        for name in (each.name for each in fields(Known))
+        if (value := getattr(wished, name)) != getattr(shown, name)
     }
     relations = session.scalars(
         select(SubscriptionRow).where(SubscriptionRow.subscriber_id == subscriber_id)
@@ -252,14 +265,20 @@ def pause(
     return until
 
 
-def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
+def data_held(session: Session, subscriber_id: int, language: Language) -> dict[str, Any]:
     """Return all that is held of a person, ready for JSON (GDPR article 15 and 20).
+
+    Args:
+        session: The database.
+        subscriber_id: Whose data it is.
+        language: In which fields and options are named.
 
     Raises:
         NotFoundError: See `find_reader`.
     """
     person = find_reader(session, subscriber_id)
     slugs = {row.id: row.slug for row in session.scalars(select(NewsletterRow))}
+    numbers = {slug: number for number, slug in slugs.items()}
     tags: dict[str, list[str]] = {}
     for number, tag in session.execute(
         select(TagRow.newsletter_id, TagRow.tag)
@@ -280,12 +299,18 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
         "address": person.address,
         "known_since": _plain(person.created_at),
         "subscriptions": [
-            row | {"tags": tags.get(row["newsletter"], [])}
+            row
+            | {
+                "tags": tags.get(row["newsletter"], []),
+                "fields": _fields_held(
+                    session, numbers[row["newsletter"]], subscriber_id, language
+                ),
+            }
             for row in rows(
                 SubscriptionRow,
                 *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
                 *("confirmed_at", "unsubscribed_at", "paused_until"),
-                *("name", "language", "format", "time_zone", "attributes"),
+                *("name", "language", "format", "time_zone"),
             )
         ],
         "consents": rows(
@@ -298,6 +323,23 @@ def data_held(session: Session, subscriber_id: int) -> dict[str, Any]:
         ],
         "bounces": rows(BounceRow, "occurred_at", "kind", "status", "reply"),
     }
+
+
+def _fields_held(
+    session: Session, newsletter_id: int, subscriber_id: int, language: Language
+) -> list[dict[str, object]]:
+    values = values_of(session, newsletter_id, subscriber_id)
+    return [
+        {
+            "key": each.key,
+            "label": each.label(language),
+            "value": values[each.key],
+            "shown": each.shown(values[each.key], language),
+            "purpose": each.purpose,
+        }
+        for each in list_fields(session, newsletter_id)
+        if each.key in values
+    ]
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,7 @@ from newsletter.database.tables import NewsletterRow, SubscriberRow, Subscriptio
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from subscribers.fields.model import Value, current_values
-from subscribers.fields.reading import read_values
+from subscribers.fields.reading import demand_required, read_values
 from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
 
 
@@ -112,6 +112,26 @@ def carried_values(session: Session, newsletter_id: int, subscriber_id: int) -> 
         .limit(1)
     ).one_or_none()
     return dict(found or {})
+
+
+def write_own_values(
+    session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
+) -> None:
+    """Write what a reader filled in on their own page; only fields that are theirs to change.
+
+    Raises:
+        ListError: A value is none of its field, or a required one is empty; the place names it.
+        NotFoundError: The person was erased, or is not on the list.
+    """
+    hold_group(session, newsletter_id)
+    own = [
+        field
+        for field in list_fields(session, newsletter_id)
+        if field.reader_may_change and field.key in given
+    ]
+    values = read_values(own, {field.key: given[field.key] for field in own})
+    demand_required(own, values)
+    write_values(session, newsletter_id, subscriber_id, values)
 
 
 def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Value]:

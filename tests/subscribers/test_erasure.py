@@ -256,7 +256,7 @@ def test_each_column_of_a_subscriber_is_held_exported_and_erased_or_excused(
     shown = _fill(stage)
     number = stage.subscriber_id(_KEY)
     with reading(stage.engine) as session:
-        held = str(data_held(session, number))
+        held = str(data_held(session, number, Language.JAPANESE))
         newsletter = find_newsletter(session, None)
     (line,) = [one for one in exported(stage.engine, newsletter) if one["email"] == _ADDRESS]
     as_csv = "".join(csv_lines(iter([line])))

@@ -28,6 +28,8 @@ from subscribers.actions import (
     suppress_person,
     unsubscribe_person,
 )
+from subscribers.fields.model import current_values
+from subscribers.fields.store import list_fields
 from subscribers.lists.exports import csv_lines
 from subscribers.search import FoundPage, PeopleFilter, search_people
 from subscribers.segments import saved
@@ -126,8 +128,19 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)
+            fields = list_fields(session, row.id)
+        values = current_values(fields, standing.subscription.attributes)
         return pages.show_to(
-            visit, request, "subscribers/person.html", newsletter=row, person=standing
+            visit,
+            request,
+            "subscribers/person.html",
+            newsletter=row,
+            person=standing,
+            values=[
+                (field.label(visit.language), field.shown(values[field.key], visit.language))
+                for field in fields
+                if field.key in values
+            ],
         )
 
     @router.post("/{number}/{verb}")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.links import read_link
 from newsletter.newsletters.publications import get_newsletter
@@ -19,21 +23,26 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.join import client_of
 from subscribers.actions import erase_person
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.fields.values import values_of
 from subscribers.join_limits import kept_network
 from subscribers.preferences import (
     PAUSES,
     Wishes,
     data_held,
     find_reader,
+    is_on_list,
     known_of,
     list_choices,
     save_wishes,
 )
 
 
-def preferences_router(
+def preferences_router(  # noqa: C901 - a list of routes
     settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
 ) -> Router:
     """Return the routes of choosing."""
@@ -42,25 +51,44 @@ def preferences_router(
     def _read(session: Session, token: str) -> DeliveryRef:
         return read_link(session, signer, Purpose.PREFERENCES, token)
 
-    def _show(name: str, token: str, **values: object) -> HTMLResponse:
+    def _show(
+        name: str,
+        token: str,
+        *,
+        status: int = 200,
+        typed: Wishes | None = None,
+        errors: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> HTMLResponse:
         with reading(engine) as session:
             ref = _read(session, token)
             reader = find_reader(session, ref.subscriber_id)
             choices = list_choices(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            held = data_held(session, ref.subscriber_id) if name == "data.html" else {}
+            language = _language_of(session, ref)
+            held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
+            own = _own_fields(session, ref)
+            held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
+        if typed is not None:
+            known = replace(known, name=typed.name, format="html" if typed.html else "text")
+            choices = [
+                replace(c, subscribed=c.newsletter_id in typed.newsletter_ids) for c in choices
+            ]
         return pages.show(
             f"reader/{name}",
-            language=nearest_language(known.language, newsletter.language),
-            status=200,
+            language=language,
+            status=status,
+            inputs=inputs_of(
+                own, held_values if typed is None else typed.values, language, errors=errors
+            ),
             reader=reader,
             known=known,
             choices=choices,
             newsletter=newsletter,
             held=held,
             pauses=PAUSES,
-            zones=time_zone_names(nearest_language(known.language, newsletter.language)),
+            zones=time_zone_names(language),
             paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
             here=f"/p/{token}",
             leave="/u/" + signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
@@ -73,26 +101,32 @@ def preferences_router(
 
     @router.post("/p/{token}")
     def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
-        ticked = [str(value) for value in form.getlist("newsletter")]
-        wishes = Wishes(
-            name=str(form.get("name", "")),
-            language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
-            html=form.get("format") != "text",
-            newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
-            time_zone=str(form["time_zone"]) if "time_zone" in form else None,
-            weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
-        )
-        with transaction(engine) as session:
-            ref = _read(session, token)
-            save_wishes(
-                session,
-                ref.subscriber_id,
-                wishes,
-                newsletter_id=ref.newsletter_id,
-                source="preferences page",
-                network=kept_network(client_of(request), settings.consent_network),
-                mailing_id=ref.mailing_id or None,
+        wishes = _wishes_of(form)
+        with reading(engine) as session:
+            own = _own_fields(session, _read(session, token))
+        wishes = replace(wishes, values=submitted(form, own))
+        try:
+            with transaction(engine) as session:
+                ref = _read(session, token)
+                save_wishes(
+                    session,
+                    ref.subscriber_id,
+                    wishes,
+                    newsletter_id=ref.newsletter_id,
+                    source="preferences page",
+                    network=kept_network(client_of(request), settings.consent_network),
+                    mailing_id=ref.mailing_id or None,
+                )
+        except ListError as error:
+            place = (error.place.field if error.place else None) or ""
+            said = error.message.in_language(wishes.language)
+            return _show(
+                "preferences.html",
+                token,
+                status=422,
+                typed=wishes,
+                errors={place: said},
+                saved=False,
             )
         return _show("preferences.html", token, saved=True)
 
@@ -103,7 +137,8 @@ def preferences_router(
     @router.get("/p/{token}/data.json")
     def download(token: str) -> Response:
         with reading(engine) as session:
-            held = data_held(session, _read(session, token).subscriber_id)
+            ref = _read(session, token)
+            held = data_held(session, ref.subscriber_id, _language_of(session, ref))
         return Response(
             json.dumps(held, ensure_ascii=False, indent=2),
             media_type="application/json",
@@ -122,7 +157,7 @@ def preferences_router(
             ref = _read(session, token)
             find_reader(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
-            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+            language = _language_of(session, ref)
         with transaction(engine) as session:
             erase_person(
                 session,
@@ -131,10 +166,36 @@ def preferences_router(
                 pseudonyms,
                 way=UnsubscribeWay.PAGE,
             )
-        language = nearest_language(known.language, newsletter.language)
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)
 
     return router
+
+
+def _language_of(session: Session, ref: DeliveryRef) -> Language:
+    """Return the language in which somebody's newsletter speaks to them."""
+    known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+    return nearest_language(known.language, get_newsletter(session, ref.newsletter_id).language)
+
+
+def _wishes_of(form: FormData) -> Wishes:
+    """Return what the page sent, but for the newsletter's fields."""
+    spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
+    ticked = [str(value) for value in form.getlist("newsletter")]
+    return Wishes(
+        name=str(form.get("name", "")),
+        language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
+        html=form.get("format") != "text",
+        newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
+        time_zone=str(form["time_zone"]) if "time_zone" in form else None,
+        weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
+    )
+
+
+def _own_fields(session: Session, ref: DeliveryRef) -> list[Field]:
+    """Return the fields that somebody may change; none where they are not on the list."""
+    if not is_on_list(session, ref.newsletter_id, ref.subscriber_id):
+        return []
+    return [field for field in list_fields(session, ref.newsletter_id) if field.reader_may_change]
 
 
 def _is_number(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -20,7 +21,9 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay, Visibility
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from subscribers.fields.values import values_of, write_values
 from subscribers.suppression import erased_among
+from tests.support import fields
 from tests.web.subscribers.conftest import API_TOKEN, Reception
 
 READER = "reader@example.jp"
@@ -83,17 +86,50 @@ def test_all_that_is_held_can_be_downloaded(page: str) -> None:
     assert held.json()["subscriptions"][0]["newsletter"] == "digest"
 
 
-def test_the_data_held_names_tags_and_attributes(reception: Reception, page: str) -> None:
+def test_the_data_held_names_tags_and_fields(reception: Reception, page: str) -> None:
+    digest = reception.stage.newsletter_id
+    city = replace(fields.CITY, purpose="どの支所からお送りするかを決めます")
+    fields.set_fields(reception.stage.engine, digest, city, fields.PLAN)
     with transaction(reception.stage.engine) as session:
         number = reception.stage.subscriber_id(READER)
-        digest = reception.stage.newsletter_id
         session.add(TagRow(newsletter_id=digest, subscriber_id=number, tag="press"))
-        session.get_one(SubscriptionRow, (digest, number)).attributes = {"city": "青葉町"}
+        write_values(session, digest, number, {"city": "青葉町", "plan": "paid"})
     (held,) = httpx.get(f"{page}/data.json").json()["subscriptions"]
-    assert (held["tags"], held["attributes"]) == (["press"], {"city": "青葉町"})
+    assert held["tags"] == ["press"]
+    assert [(field["label"], field["value"]) for field in held["fields"]] == [
+        ("市区町村", "青葉町"),
+        ("プラン", "paid"),
+    ]
     shown = httpx.get(f"{page}/data").text
-    assert "press" in shown
-    assert "青葉町" in shown
+    for words in ("press", "市区町村", "青葉町", "有料", city.purpose):
+        assert words in shown
+
+
+def _values(reception: Reception) -> object:
+    with reading(reception.stage.engine) as session:
+        return values_of(
+            session, reception.stage.newsletter_id, reception.stage.subscriber_id(READER)
+        )
+
+
+def test_readers_change_what_is_theirs_to_change(reception: Reception, page: str) -> None:
+    digest = reception.stage.newsletter_id
+    own = replace(fields.CITY, reader_may_change=True, required=True)
+    fields.set_fields(reception.stage.engine, digest, own, fields.TOPIC, fields.AGE)
+    shown = httpx.get(page).text
+    for words in ("市区町村", "防災", "避難情報と訓練のお知らせ"):
+        assert words in shown
+    assert "年齢" not in shown
+    form = {"newsletter": str(digest), "language": "ja", "field.topic": ["文化", "防災"]}
+    wrong = httpx.post(page, data={**form, "field.city": " ", "name": "花子"})
+    assert (wrong.status_code, "市区町村" in wrong.text) == (422, True)
+    assert _values(reception) == {}
+    saved = httpx.post(page, data={**form, "field.city": "青葉町", "field.age": "7"})
+    assert saved.status_code == 200
+    assert _values(reception) == {"city": "青葉町", "topic": ["防災", "文化"]}
+    nothing = {"newsletter": str(digest), "language": "ja", "field.city": "青葉町"}
+    httpx.post(page, data=nothing)
+    assert _values(reception) == {"city": "青葉町"}
 
 
 def test_erasing_asks_first(reception: Reception, page: str) -> None:
