@@ -43,11 +43,12 @@ soak: setup ## Run the fault tests long: 20,000 recipients, 50 deaths
 bench: setup ## Measure beside references; writes build/bench.json (ARGS="--scale 0.1")
 	@$(BIN)/python -m bench $(ARGS)
 
-check: setup ## Lint, types, layers
+check: setup ## Lint, types, layers; the editor's types, too, where its packages are installed (make bundle)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi
 
 docs: setup ## Build the documentation as a site in build/site; fails on a broken link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -63,8 +64,8 @@ lock: setup ## Write the lock files anew from pyproject.toml
 words: setup ## Bring the catalogues in newsletter/i18n up to date with source and templates
 	@$(BIN)/python -m newsletter.cli.catalogues
 
-bundle: ## Build the editor of issues from frontend/ (needs Node.js; running the product does not)
-	@cd frontend && npm ci --silent --no-audit --no-fund && node build.mjs
+bundle: ## Check the types of the editor in frontend/ and build it (needs Node.js; running the product does not)
+	@cd frontend && npm ci --silent --no-audit --no-fund && npm run --silent check && node build.mjs
 
 bundle-check: ## Build the editor anew, and compare it with what is kept
 	@cd frontend && npm ci --silent --no-audit --no-fund && node build.mjs ../build/editor

@@ -70,7 +70,7 @@ const intoNext = (state, dispatch) => {
   return true;
 };
 
-export const insertBreak = (state, dispatch) => {
+export const insertBreak = (state, dispatch, _view) => {
   if (!state.selection.$from.parent.inlineContent || !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)) return false;
   if (dispatch) dispatch(state.tr.replaceSelectionWith(nodes.break.create()).scrollIntoView());
   return true;
@@ -137,6 +137,19 @@ function keepFromBelow(state, dispatch) {
   return true;
 }
 
+/** From one closing line into the next; from the last one, Tab leaves the mail. */
+function otherLine(by) {
+  return (state, dispatch) => {
+    const { $from } = state.selection, depth = within($from, "credit");
+    if (!depth) return false;
+    const index = $from.index(depth - 1) + by, lines = $from.node(depth - 1);
+    if (index >= lines.childCount) return false;
+    const pos = by > 0 ? $from.after(depth) + 1 : $from.before(depth) - 1;
+    if (dispatch) dispatch(state.tr.setSelection(Selection.near(state.doc.resolve(pos), by)).scrollIntoView());
+    return true;
+  };
+}
+
 const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch)) : other(state, dispatch, view));
 
 /** Keys by their names; the page adds those that open forms. */
@@ -149,8 +162,8 @@ export const KEYS = {
   "Shift-Backspace": backspace,
   Delete: forwards,
   "Mod-Delete": forwards,
-  Tab: cellOr(1, sinkListItem(nodes.list_item)),
-  "Shift-Tab": cellOr(-1, liftListItem(nodes.list_item)),
+  Tab: cellOr(1, chainCommands(sinkListItem(nodes.list_item), otherLine(1))),
+  "Shift-Tab": cellOr(-1, chainCommands(liftListItem(nodes.list_item), otherLine(-1))),
   "Mod-b": toggleMark(marks.strong),
   "Mod-i": toggleMark(marks.emphasis),
   "Mod-Shift-x": toggleMark(marks.strikethrough),

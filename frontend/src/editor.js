@@ -8,12 +8,15 @@ import { DOMParser as ContentParser } from "prosemirror-model";
 import { EditorState, Plugin, TextSelection, Selection } from "prosemirror-state";
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
+import { itemsInBoxes } from "./boxes.js";
 import { KEYS } from "./commands.js";
+import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
 import { openLink } from "./forms.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
-import { FLOW_START, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
+import { headOfLook } from "./head.js";
+import { FLOW_START, at, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
 import { announce, desk, say } from "./page.js";
 import { caretAfterPaste, cleanHtml, fitSlice, pasteLine } from "./paste.js";
 import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } from "./pictures.js";
@@ -58,8 +61,8 @@ function order() {
   return new Plugin({
     appendTransaction(transactions, before, state) {
       if (!transactions.some((tr) => tr.docChanged) || transactions.some((tr) => tr.getMeta("given"))) return null;
-      const line = state.doc.child(2), held = before.doc.child(2);
-      if (!line.attrs.issue_date && held.attrs.issue_date) return state.tr.setNodeMarkup(positionOf(state.doc, 2), null, held.attrs);
+      const line = state.doc.child(at("dateline")), held = before.doc.child(at("dateline"));
+      if (!line.attrs.issue_date && held.attrs.issue_date) return state.tr.setNodeMarkup(positionOf(state.doc, at("dateline")), null, held.attrs);
       if (transactions.some((tr) => tr.getMeta("history$"))) return null;
       return renumbered(before.doc, state);
     },
@@ -120,7 +123,7 @@ export function openEditor(place, issue, heard) {
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
       keymap({ Escape: (state, dispatch) => flowIndex(state.selection.$from) >= 0 && selectParentNode(state, dispatch) }),
       history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
-      placeholders(), order(), roomBelow(), caretAfterPaste(), findingMarks(),
+      placeholders(), order(), roomBelow(), caretAfterPaste(), findingMarks(), headOfLook(), tableOfContents(), ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
     ],
   });
   const view = new EditorView(place, {
@@ -139,14 +142,14 @@ export function openEditor(place, issue, heard) {
       const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
       if (!files.length && !offered.length) return false;
       event.preventDefault();
-      const at = each.posAtCoords({ left: event.clientX, top: event.clientY });
-      if (at) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(at.pos))));
+      const where = each.posAtCoords({ left: event.clientX, top: event.clientY });
+      if (where) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(where.pos))));
       addPictures(each, files, heard).then(() => offered.forEach((file) => addFile(each, file, heard)));
       return true;
     },
     handleClickOn(each, pos, node, nodePos, event) {
       // A link in the text is written in, not followed; with Ctrl it is opened.
-      const link = event.target instanceof Element && event.target.closest("a[href]");
+      const link = event.target instanceof Element && /** @type {HTMLAnchorElement | null} */ (event.target.closest("a[href]"));
       if (link && (event.ctrlKey || event.metaKey)) { window.open(link.href, "_blank", "noopener"); return true; }
       return false;
     },
@@ -156,7 +159,7 @@ export function openEditor(place, issue, heard) {
       heard.selected();
     },
   });
-  view.dom.addEventListener("choose-picture", (event) => {
+  view.dom.addEventListener("choose-picture", (/** @type {any} */ event) => {
     choosePicture(view, heard, Boolean(event.detail && event.detail.gallery));
   });
   view.dom.addEventListener("choose-file", () => chooseFile(view, heard));

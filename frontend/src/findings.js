@@ -2,7 +2,7 @@
 import { Plugin, PluginKey, TextSelection, Selection } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { anchorsOf } from "./issue.js";
-import { FLOW_START, flowEnd, levelOf, positionOf } from "./outline.js";
+import { FLOW_START, at, flowEnd, levelOf, positionOf } from "./outline.js";
 import { element } from "./page.js";
 
 const key = new PluginKey("findings");
@@ -32,9 +32,9 @@ export function findingsByLine(list) {
 /** Where a block of this name begins; null for what is not in the text. */
 export function placeOf(doc, name, about = "") {
   let start = null, end = flowEnd(doc);
-  if (name === "title") return { pos: positionOf(doc, 1) };
+  if (name === "title") return { pos: positionOf(doc, at("title")) };
   if (name === "masthead") return { pos: 0 };
-  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, 2) };
+  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, at("dateline")) };
   if (name === "credits") return { pos: positionOf(doc, flowEnd(doc)) };
   if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = FLOW_START;
   else {
@@ -43,9 +43,9 @@ export function placeOf(doc, name, about = "") {
     start = doc.resolve(part.pos).index(0);
   }
   if (about) {
-    for (let at = start; at < end && (at === start || !levelOf(doc.child(at))); at += 1) {
-      const node = doc.child(at);
-      if (holds(node, about)) return { pos: positionOf(doc, at) };
+    for (let index = start; index < end && (index === start || !levelOf(doc.child(index))); index += 1) {
+      const node = doc.child(index);
+      if (holds(node, about)) return { pos: positionOf(doc, index) };
     }
   }
   return { pos: positionOf(doc, start) };

@@ -126,6 +126,7 @@ export async function openLink(view) {
   const held = rangeOfLink(state);
   const range = held || { from, to };
   const before = held ? held.mark.attrs : { url: "", title: "" };
+  /** @type {any[]} */
   const fields = [{ name: "url", word: "address", type: "url", required: true }];
   if (range.from === range.to) fields.push({ name: "label", word: "linkWords", hint: "linkWordsHint" });
   const at = view.coordsAtPos(range.from);
@@ -149,6 +150,7 @@ export async function openLink(view) {
 export function rangeOfLink(state) {
   const { $from, from, to } = state.selection;
   const type = schema.marks.anchor;
+  /** @type {any} */
   let found = null;
   $from.parent.forEach((node, offset) => {
     const start = $from.start() + offset, end = start + node.nodeSize, mark = type.isInSet(node.marks);

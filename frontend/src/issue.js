@@ -1,5 +1,6 @@
 /** The value: an issue's JSON (newsletter/issues/model.py) to the editor's document, and back. */
 import { readBlocks, writeBlocks } from "./kinds.js";
+import { HEAD } from "./outline.js";
 import { schema } from "./schema.js";
 
 const text = (words) => (words ? [schema.text(words)] : []);
@@ -25,12 +26,15 @@ export function toDocument(issue) {
     }
   });
   const credits = issue.credits.length ? issue.credits : [""];
+  const head = {
+    masthead: () => nodes.masthead.create(null, text(issue.masthead)),
+    title: () => nodes.title.create(null, text(issue.title)),
+    dateline: () => nodes.dateline.create({ issue_date: issue.issue_date, number: issue.number }),
+  };
   return nodes.issue.create(
     { language: issue.language, preheader: issue.preheader, contents: issue.contents },
     [
-      nodes.masthead.create(null, text(issue.masthead)),
-      nodes.title.create(null, text(issue.title)),
-      nodes.dateline.create({ issue_date: issue.issue_date, number: issue.number }),
+      ...HEAD.map((name) => head[name]()),
       ...(flow.length ? flow : [nodes.paragraph.create()]),
       nodes.credits.create(null, credits.map((line) => nodes.credit.create(null, text(line)))),
     ],

@@ -4,12 +4,12 @@ import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
 import { addHandle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
-import { after, byId, desk, form, given, inJapanese, post, say } from "./page.js";
+import { after, all, byId, desk, form, given, inJapanese, post, say } from "./page.js";
 import { openPreview } from "./preview.js";
 import { keepSaved } from "./saving.js";
 import { schema } from "./schema.js";
 import { choosePicture } from "./pictures.js";
-import { FLOW_START, flowEnd, positionOf } from "./outline.js";
+import { at, flowEnd, positionOf } from "./outline.js";
 
 /* What is wrong, and the way to its place */
 function tell(told) {
@@ -67,7 +67,7 @@ function blank() {
 }
 
 /* Views */
-const tabs = [...document.querySelectorAll("[data-view]")];
+const tabs = all("[data-view]");
 /* One change of view after the other, so that the one asked for last is shown. */
 let changing = Promise.resolve(true);
 const inOrder = (act) => { changing = changing.then(act).catch(() => false); return changing; };
@@ -105,11 +105,11 @@ async function hand(name) {
   return true;
 }
 byId("views").addEventListener("click", (event) => {
-  const tab = event.target instanceof Element && event.target.closest("[data-view]");
+  const tab = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("[data-view]"));
   if (tab) open(tab.dataset.view);
 });
 byId("views").addEventListener("keydown", (event) => {
-  const at = tabs.indexOf(document.activeElement), by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const at = tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement)), by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (at < 0 || !by) return;
   event.preventDefault();
   tabs[(at + by + tabs.length) % tabs.length].focus();
@@ -117,18 +117,18 @@ byId("views").addEventListener("keydown", (event) => {
 });
 
 /* Fields of the issue that stand elsewhere on the page are the same value. */
-const ATTRS = { preheader: "doc", number: "line", issue_date: "line", masthead: 0, title: 1, credits: "credits" };
+const ATTRS = { preheader: "doc", number: "line", issue_date: "line", masthead: at("masthead"), title: at("title"), credits: "credits" };
 const lineOf = (name) => {
   const { doc } = view.state;
   switch (ATTRS[name]) {
     case "doc": return doc.attrs[name];
-    case "line": return doc.child(2).attrs[name];
+    case "line": return doc.child(at("dateline")).attrs[name];
     case "credits": return doc.lastChild.children.map((each) => each.textContent).filter(Boolean).join("\n");
     default: return doc.child(ATTRS[name]).textContent;
   }
 };
 function fillFields() {
-  document.querySelectorAll("[data-issue-field]").forEach((input) => {
+  /** @type {HTMLInputElement[]} */ (all("[data-issue-field]")).forEach((input) => {
     if (input === document.activeElement || !(input.dataset.issueField in ATTRS)) return;
     const value = lineOf(input.dataset.issueField);
     if (input.value !== value) input.value = value;
@@ -140,22 +140,22 @@ const setField = (name, value) => {
   if (lineOf(name) === value) return;
   switch (ATTRS[name]) {
     case "doc": tr.setDocAttribute(name, value); break;
-    case "line": tr.setNodeMarkup(positionOf(doc, 2), null, { ...doc.child(2).attrs, [name]: value }); break;
+    case "line": tr.setNodeMarkup(positionOf(doc, at("dateline")), null, { ...doc.child(at("dateline")).attrs, [name]: value }); break;
     case "credits": {
-      const at = positionOf(doc, flowEnd(doc));
-      tr.replaceWith(at + 1, at + doc.lastChild.nodeSize - 1, value.split("\n").map((line) => schema.nodes.credit.create(null, line ? schema.text(line) : null)));
+      const end = positionOf(doc, flowEnd(doc));
+      tr.replaceWith(end + 1, end + doc.lastChild.nodeSize - 1, value.split("\n").map((line) => schema.nodes.credit.create(null, line ? schema.text(line) : null)));
       break;
     }
     default: {
-      const at = positionOf(doc, ATTRS[name]) + 1;
-      tr.replaceWith(at, at + doc.child(ATTRS[name]).content.size, value ? schema.text(value) : []);
+      const start = positionOf(doc, ATTRS[name]) + 1;
+      tr.replaceWith(start, start + doc.child(ATTRS[name]).content.size, value ? schema.text(value) : []);
     }
   }
   view.dispatch(tr);
 };
 document.addEventListener("input", async (event) => {
   const input = event.target;
-  if (!(input instanceof HTMLElement) || !input.dataset.issueField || event.isComposing) return;
+  if (!(input instanceof HTMLInputElement || input instanceof HTMLTextAreaElement) || !input.dataset.issueField || (event instanceof InputEvent && event.isComposing)) return;
   if (!(await inOrder(() => holder === "mail" || hand("mail")))) return;
   setField(input.dataset.issueField, input.value);
 });
@@ -165,14 +165,14 @@ document.addEventListener("compositionend", (event) => {
 
 /* Ways from findings, faults and comments to their places */
 document.addEventListener("click", async (event) => {
-  const link = event.target instanceof Element && event.target.closest("a[data-block], a[data-line]");
+  const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-block], a[data-line]"));
   if (!link) return;
   event.preventDefault();
   if (link.dataset.block && (await open("mail")) && goTo(view, link.dataset.block, link.dataset.about || "")) return;
   if (link.dataset.line && (await open("markdown"))) markdown.goToLine(link.dataset.line);
 });
 byId("findings").addEventListener("click", async (event) => {
-  const button = event.target instanceof Element && event.target.closest('button[name="fix"]');
+  const button = event.target instanceof Element && /** @type {HTMLButtonElement | null} */ (event.target.closest('button[name="fix"]'));
   if (!button) return;
   event.preventDefault();
   const told = await saving.mend(button.value);
@@ -200,11 +200,11 @@ document.addEventListener("keydown", (event) => {
 byId("save").addEventListener("click", (event) => { event.preventDefault(); saving.keep(); });
 
 document.documentElement.classList.add("scripted");
-document.querySelectorAll(".as-script").forEach((each) => { each.hidden = false; });
+all(".as-script").forEach((each) => { each.hidden = false; });
 fillFields();
 if (!given) holder = "markdown";
 open(given ? "mail" : "markdown").then(() => preview.check());
-const barred = document.querySelector("#barred a");
+const [barred] = all("#barred a");
 if (barred && barred.dataset.block) goTo(view, barred.dataset.block);
 
 export { toDocument, toIssue, view };

@@ -1,4 +1,5 @@
 /** How nodes are shown that are more than their text: the date line, pictures, cards, chips. */
+import { CARDS } from "./cards.js";
 import { openForm, hasForm, fieldWord } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { kindOf } from "./kinds.js";
@@ -82,30 +83,10 @@ function picture(node, view, getPos) {
   };
 }
 
-const lines = (...parts) => parts.filter(Boolean).map((part) => element("p", { class: "card-line" }, part));
-const size = (octets) => (octets > 999_999 ? `${(octets / 1_000_000).toFixed(1)} MB` : `${Math.max(1, Math.round(octets / 1000))} KB`);
-/** When an event is, in words; what is no time stays as it was written. */
-function timeWords({ starts, ends }, language) {
-  const known = /^\d{4}-\d\d-\d\d(T\d\d:\d\d)?/;
-  if (!known.test(starts) || (ends && !known.test(ends))) return [starts, ends].filter(Boolean).join(" – ");
-  const [day, from = ""] = starts.split("T"), [lastDay, to = ""] = (ends || "").split("T");
-  const begins = [dayWords(day, language), from.slice(0, 5)], stops = [lastDay && lastDay !== day ? dayWords(lastDay, language) : "", to.slice(0, 5)];
-  return [begins, stops].map((parts) => parts.filter(Boolean).join(" ")).filter(Boolean).join(" – ");
-}
-
-/** What the cards of blocks say that are filled in by a form. */
-const CARDS = {
-  file: (value) => lines(element("strong", {}, value.name || say("fileName")), [value.media_type, value.size ? size(value.size) : "", short(value.url)].filter(Boolean).join(" · ")),
-  event: (value, language) => lines(element("strong", {}, value.name || say("eventName")), timeWords(value, language), value.place, value.capacity ? `${say("capacity")}: ${value.capacity}` : "", short(value.url || "")),
-  contact: (value) => lines(element("strong", {}, [value.department, value.name].filter(Boolean).join(" ") || say("kind.contact")), value.phone, value.email, short(value.url || ""), value.hours, value.address),
-  contents: () => lines(say("contentsHere")),
-  snippet: (value) => lines(element("strong", {}, `${say("kind.snippet")}: ${value.name}`)),
-};
-
 const card = drawn((node, view, getPos) => {
   const entry = kindOf(node), value = node.attrs.value;
   const draw = entry && CARDS[entry.kind];
-  const inner = draw ? draw(value, view.state.doc.attrs.language) : lines(element("strong", {}, say("sealed", { kind: String(value.kind) })), say("sealedHint"));
+  const inner = draw ? draw(value, view.state.doc.attrs.language) : [element("p", { class: "card-line" }, element("strong", {}, say("sealed", { kind: String(value.kind) }))), element("p", { class: "card-line" }, say("sealedHint"))];
   return [element("div", { class: "card-words" }, ...inner), hasForm(node) ? editing(view, getPos, say("editBlock", { block: say(`kind.${entry.kind}`) })) : null];
 }, "div", "block-card");
 

@@ -1,11 +1,17 @@
 /** Parts and blocks as they are moved, taken out and counted: newsletter/issues/outline.py's rules. */
 import { NodeSelection, TextSelection, Selection } from "prosemirror-state";
+import { desk } from "./page.js";
 
 const LEVELS = { chapter: 1, section: 2, item: 3 };
 /** The level of a part's heading; 0 for what stands below one. */
 export const levelOf = (node) => LEVELS[node.type.name] || 0;
-/** Masthead, title and date line stand before the flow, credits behind it. */
-export const FLOW_START = 3;
+/** What stands before the flow, in the order that the look prints it; credits stand behind it. */
+export const HEAD = desk && JSON.parse(desk.dataset.look || "{}").masthead === "rule" ? ["masthead", "dateline", "title"] : ["masthead", "title", "dateline"];
+export const FLOW_START = HEAD.length;
+/** The index of a line of the head. */
+export const at = (name) => HEAD.indexOf(name);
+/** The position behind a line of the head. */
+export const after = (doc, name) => positionOf(doc, at(name) + 1);
 export const flowEnd = (doc) => doc.childCount - 1;
 
 /** The index of the flow's node at a position; -1 outside. */

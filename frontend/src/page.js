@@ -20,9 +20,15 @@ export function announce(sentence) {
   requestAnimationFrame(() => { region.textContent = sentence; });
 }
 
+/** All elements that a selector finds. @returns {HTMLElement[]} */
+export const all = (selector) => [...document.querySelectorAll(selector)];
+/** An input by its id. */
+export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
+const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+
 /** Ask the server, by the draft's own addresses. */
 export const post = (path, body) => fetch(desk.dataset.here + path, {
-  method: "POST", body, headers: { "X-CSRF-Token": form.elements.namedItem("csrf").value, Accept: "application/json" },
+  method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
 });
 
 /** Do something once nothing was asked of it for a while. */

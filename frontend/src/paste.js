@@ -90,6 +90,7 @@ function wordLists(page, body) {
 }
 
 const BOLD = "b, strong", ITALIC = "i, em", STRUCK = "s, del, strike";
+/** @type {[string, string, RegExp][]} */
 const OF_STYLE = [
   ["strong", BOLD, /font-weight:\s*(?:(bold|bolder|[6-9]\d\d)|normal|lighter|[1-5]\d\d)\b/i],
   ["em", ITALIC, /font-style:\s*(?:(italic|oblique)|normal)\b/i],

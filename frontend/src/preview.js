@@ -1,19 +1,7 @@
 /** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
-import { after, byId, post } from "./page.js";
+import { after, all, byId, inputById, post } from "./page.js";
 
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
-
-/** The tab of the findings says how many errors there are. */
-function countErrors() {
-  const tab = document.querySelector('a[data-panel="checks"]'), errors = byId("findings").querySelectorAll("li.error").length;
-  if (!tab || !tab.closest(".panel-tabs")) return;
-  tab.querySelectorAll(".count").forEach((each) => each.remove());
-  if (!errors) return;
-  const count = document.createElement("span");
-  count.className = "count bad";
-  count.textContent = String(errors);
-  tab.append(" ", count);
-}
 
 /** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void}} source */
 export function openPreview(source) {
@@ -28,7 +16,7 @@ export function openPreview(source) {
     frame.classList.toggle("phone", look === "phone");
     if (!shown || shown.html === undefined) return;
     byId("words").textContent = look === "plain" ? shown.text : shown.html;
-    document.querySelectorAll("[data-shown]").forEach((each) => { each.textContent = shown[each.dataset.shown]; });
+    all("[data-shown]").forEach((each) => { each.textContent = shown[each.dataset.shown]; });
     // Not before the frame has its own page: the blank one it begins with admits no styles of a mail.
     if (!isReady()) { frame.addEventListener("load", draw, { once: true }); return; }
     const inner = frame.contentDocument, top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
@@ -37,7 +25,7 @@ export function openPreview(source) {
   };
   const preview = async () => {
     if (!look) return;
-    waiting = new URLSearchParams({ ...source.fields(), reader: byId("reader").value, dark: String(look === "dark") });
+    waiting = new URLSearchParams({ ...source.fields(), reader: inputById("reader").value, dark: String(look === "dark") });
     if (asking) return;
     asking = true;
     try {
@@ -55,7 +43,7 @@ export function openPreview(source) {
     } catch { /* Saving tells when the server does not answer. */ } finally { asking = false; }
   };
   const findReaders = after(200, async () => {
-    const find = byId("reader").value;
+    const find = inputById("reader").value;
     if (find.length < 2) return;
     const answer = await post("/readers", new URLSearchParams({ find }));
     if (!answer.ok) return;
@@ -73,7 +61,6 @@ export function openPreview(source) {
     const answer = await post("/findings", new URLSearchParams(source.fields())).catch(() => null);
     if (!answer || !answer.ok) return;
     byId("findings").innerHTML = await answer.text();
-    countErrors();
     source.checked();
   };
   const checkSoon = after(400, check);

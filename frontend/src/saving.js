@@ -1,5 +1,5 @@
 /** Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it. */
-import { after, byId, form, post, say } from "./page.js";
+import { after, all, byId, form, inputById, post, say } from "./page.js";
 
 const state = byId("state");
 
@@ -11,14 +11,14 @@ export function keepSaved(source) {
   const isTyped = () => source.version() !== saved;
 
   const keepRevision = (revision) => {
-    document.querySelectorAll('input[name="revision"]').forEach((field) => { field.value = revision; });
+    /** @type {HTMLInputElement[]} */ (all('input[name="revision"]')).forEach((field) => { field.value = revision; });
     document.dispatchEvent(new CustomEvent("issue-saved", { detail: { revision } }));
   };
   const send = async (more) => {
     const wanted = source.version();
     state.textContent = say("saving");
     try {
-      const fields = new URLSearchParams({ ...source.fields(), revision: byId("revision").value, ...more });
+      const fields = new URLSearchParams({ ...source.fields(), revision: inputById("revision").value, ...more });
       const answer = await post("", fields);
       const told = answer.redirected ? {} : await answer.json();
       if (answer.ok && told.revision !== undefined) {

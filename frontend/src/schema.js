@@ -4,9 +4,12 @@
  */
 import { Schema } from "prosemirror-model";
 import { blockNodes } from "./kinds.js";
+import { HEAD } from "./outline.js";
 
 const nested = { depth: { default: null }, apart: { default: false } };
+/** @returns {import("prosemirror-model").NodeSpec} */
 const line = (tag, name, more = {}) => ({ content: "text*", marks: "", selectable: false, toDOM: () => [tag, { class: name }, 0], ...more });
+/** @returns {import("prosemirror-model").NodeSpec} */
 const part = (tag, name, from, attrs) => ({
   group: "part", content: "text*", marks: "", defining: true, attrs,
   parseDOM: from.map((each) => ({ tag: each })),
@@ -17,7 +20,7 @@ const chip = (attrs) => ({ group: "inline", inline: true, atom: true, selectable
 export const schema = new Schema({
   topNode: "issue",
   nodes: {
-    issue: { content: "masthead title dateline flow+ credits", attrs: { language: { default: "ja" }, preheader: { default: "" }, contents: { default: [] } } },
+    issue: { content: `${HEAD.join(" ")} flow+ credits`, attrs: { language: { default: "ja" }, preheader: { default: "" }, contents: { default: [] } } },
     // Before all other blocks: what stands where nothing was said is a paragraph.
     ...flowing(blockNodes()),
     masthead: line("p", "masthead", { isolating: true }),

@@ -1,8 +1,8 @@
 /** The list of blocks: opened by / in an empty place or by its button, found by typing. */
 import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
-import { addPart, become, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
+import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
 import { askFresh, hasForm } from "./forms.js";
-import { flowIndex } from "./outline.js";
+import { flowEnd, flowIndex, positionOf } from "./outline.js";
 import { announce, desk, element, say } from "./page.js";
 import { schema } from "./schema.js";
 
@@ -89,6 +89,8 @@ const matching = (query) => {
 /** Whether a slash typed here asks for the list: where text begins, or behind a space. */
 function asks(state, pos) {
   const $pos = state.doc.resolve(pos);
+  // A closing line may well have a slash; at its beginning it asks.
+  if ($pos.parent.type === nodes.credit) return !$pos.parentOffset;
   if ($pos.parent.type !== nodes.paragraph || flowIndex($pos) < 0) return false;
   const before = $pos.parent.textBetween(0, $pos.parentOffset, "\n", "\ufffc");
   return !before || /[\s\u3000]$/.test(before);
@@ -133,7 +135,7 @@ class Menu {
     }
     this.box.hidden = false;
     // Where there is more room, below the line or above it, but never over the toolbar.
-    const at = view.coordsAtPos(from), room = (window.visualViewport || window).height || window.innerHeight;
+    const at = view.coordsAtPos(from), room = window.visualViewport ? window.visualViewport.height : window.innerHeight;
     const bar = document.getElementById("toolbar").getBoundingClientRect(), ceiling = bar.top < at.top ? Math.max(0, bar.bottom) : 0;
     const floor = bar.top > at.top ? bar.top : room, below = floor - at.bottom - 8, above = at.top - ceiling - 8;
     this.box.style.maxHeight = "";
@@ -164,6 +166,8 @@ class Menu {
     if (!entry || !state) return;
     const tr = view.state.tr.setMeta(key, { close: true });
     if (state.from < view.state.selection.from) tr.delete(state.from, view.state.selection.from);
+    // No block stands in the closing lines: it goes where the text ends.
+    if (tr.selection.$from.parent.type === nodes.credit) caretAt(tr, positionOf(tr.doc, flowEnd(tr.doc)));
     view.dispatch(tr);
     view.focus();
     entry.act(view);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 
 CONTENTS = pmsg("mail", "In this issue")
@@ -15,3 +16,22 @@ EMAIL = pmsg("contact", "Email")
 HOURS = pmsg("contact", "Hours")
 ADDRESS = pmsg("contact", "Address")
 WEBSITE = pmsg("contact", "Website")
+
+_BY_NAME = {
+    "contents": CONTENTS,
+    "when": WHEN,
+    "where": WHERE,
+    "capacity": CAPACITY,
+    "register": REGISTER,
+    "calendar": CALENDAR,
+    "phone": PHONE,
+    "email": EMAIL,
+    "hours": HOURS,
+    "address": ADDRESS,
+    "website": WEBSITE,
+}
+
+
+def block_words(language: Language) -> dict[str, str]:
+    """Return these words by name, in the language of an issue."""
+    return {name: words.in_language(language) for name, words in _BY_NAME.items()}

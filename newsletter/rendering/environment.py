@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -167,6 +168,17 @@ class MailTemplates:
             idle += check_source(source, template=path.relative_to(self._folder).as_posix())
         self._idle[name] = idle
         self._checked[name] = stamp
+
+    def prints_contents(self, name: str) -> bool:
+        """Whether a template puts a table of contents into the mail by itself."""
+        path = self._folder / name / BODY
+        if name not in self.names() or not path.is_file():
+            return False
+        try:
+            parsed = self._environment.parse(path.read_text(encoding="utf-8"))
+        except TemplateSyntaxError:
+            return False
+        return "contents" in find_undeclared_variables(parsed)
 
     def without_effect(self, name: str) -> list[tuple[Message, Place]]:
         """Return what a template says in vain, with its places, as its last check found it."""

@@ -17,6 +17,7 @@ from newsletter.errors import ConflictError, ContentError, NewsletterError, NotF
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report, free_slug
 from newsletter.issues.duplicating import moved_on
+from newsletter.issues.files import FILE_KINDS
 from newsletter.issues.findings import Severity
 from newsletter.issues.import_report import ImportReport
 from newsletter.issues.library import search_library
@@ -30,10 +31,14 @@ from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import approvers
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.standing import NextStep, Stage, Standing
+from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.snippets import list_snippets
+from newsletter.rendering.block_words import block_words
+from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
+from newsletter.rendering.theme import ItemStyle
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.links import links_of
@@ -156,6 +161,7 @@ class DraftPages:
             kinds=KINDS,
             snippets=snippets,
             library=library,
+            surface=_surface(row, draft, self._settings.templates_dir),
             merge_fields=[
                 (name, kind.label.in_language(visit.language))
                 for name, kind in MERGE_FIELDS.items()
@@ -222,6 +228,31 @@ class DraftPages:
             lines=difference(conflict.theirs.issue, conflict.mine),
             text=to_markdown(conflict.mine, template=conflict.theirs.template),
         )
+
+
+def _surface(newsletter: Newsletter, draft: Draft, folder: Path) -> dict[str, Any]:
+    """Return what the page draws of the mail around what is typed: head, words, boxes."""
+    look = look_of(newsletter)
+    template = draft.template or newsletter.template
+    return {
+        "look": {
+            "masthead": look.masthead.value,
+            "tagline": look.tagline,
+            "logo": _drawn(look.logo),
+            "header": _drawn(look.header),
+        },
+        "boxed": look.items is ItemStyle.CARD,
+        "contents": templates_in(folder).prints_contents(template),
+        "mail-words": block_words(draft.issue.language),
+        "file-kinds": {media_type: name for name, media_type in FILE_KINDS.items()},
+    }
+
+
+def _drawn(picture: LookPicture | None) -> dict[str, Any] | None:
+    """Return a picture of the look as these pages ask for it, which may have another host."""
+    if picture is None:
+        return None
+    return {"url": picture.path, "alt": picture.alt, "width": picture.width}
 
 
 def _value(written: Written, proof: Proof | None) -> dict[str, Any] | None:

@@ -1,0 +1,69 @@
+/** Blocks that a form holds, drawn as the mail draws them: newsletter/rendering/html.py's classes and order. */
+import { desk, element, say } from "./page.js";
+import { short } from "./schema.js";
+
+const mailWords = JSON.parse(desk.dataset.mailWords || "{}");
+/** A word that the mail puts beside what an editor wrote, in the issue's language. */
+export const mailSays = (name) => mailWords[name] || name;
+const lines = (text) => text.split("\n").flatMap((line, at) => (at ? [element("br"), line] : [line]));
+const link = (words) => element("span", { class: "link" }, words);
+const panel = (kind, before, ...inner) => element("table", { class: `panel ${kind}`, role: "presentation" },
+  element("tbody", {}, element("tr", {}, before, element("td", { class: "panel-cell" }, ...inner.filter(Boolean)))));
+const named = (name) => (name ? element("p", { class: "panel-name" }, ...lines(name)) : null);
+
+/** What has a value behind its name. */
+function facts(...rows) {
+  const shown = rows.filter(([, value]) => value && value.length);
+  if (!shown.length) return null;
+  return element("table", { class: "facts", role: "presentation" }, element("tbody", {}, ...shown.map(([name, value]) => element("tr", {},
+    element("td", { class: "fact-name" }, name), element("td", { class: "fact" }, ...value)))));
+}
+
+const MOMENT = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d))?$/;
+/** A day or minute of local time; null for any other text. */
+function moment(text) {
+  const found = MOMENT.exec(text || "");
+  if (!found) return null;
+  const [, year, month, date, hour, minute] = found, day = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
+  if (day.getUTCMonth() !== Number(month) - 1) return null;
+  return { day, year, date: Number(date), hour: hour ? `${Number(hour)}:${minute}` : "" };
+}
+const format = (day, language, options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(day);
+const words = ({ day, hour }, language, withYear = true) => {
+  const options = language === "ja" ? { month: "long", day: "numeric", weekday: "short" } : { month: "short", day: "numeric", weekday: "short" };
+  return [format(day, language, withYear ? { ...options, year: "numeric" } : options), hour].filter(Boolean).join(" ");
+};
+
+/** When an event takes place, in words; what is no time stays as it was written. */
+function when({ starts, ends }, language) {
+  const first = moment(starts), last = ends ? moment(ends) : null, to = language === "ja" ? "〜" : "–";
+  if (!first || (ends && (!last || Boolean(last.hour) !== Boolean(first.hour) || ends < starts))) return [starts, ends].filter(Boolean).join(" - ");
+  if (!last || starts === ends) return words(first, language);
+  if (last.hour && String(last.day) === String(first.day)) return `${words(first, language)}${to}${last.hour}`;
+  return [words(first, language), words(last, language, first.year !== last.year)].join(language === "ja" ? to : ` ${to} `);
+}
+
+/** An event's first day as a leaf of a calendar. */
+function leaf({ starts }, language) {
+  const at = moment(starts);
+  if (!at) return null;
+  return element("td", { class: "day-cell" }, element("span", { class: "day-month" }, format(at.day, language, { month: "short" })), element("br"),
+    element("span", { class: "day-number" }, String(at.date)), element("br"), element("span", { class: "day-month" }, format(at.day, language, { weekday: "short" })));
+}
+
+const FILE_KINDS = JSON.parse(desk.dataset.fileKinds || "{}");
+const size = (octets) => (octets > 999_999 ? `${(octets / 1_000_000).toFixed(1)} MB` : `${Math.max(1, Math.round(octets / 1000))} KB`);
+
+/** What each kind of block shows, by its value and the issue's language. @type {Record<string, (value: any, language: string) => (Node | null)[]>} */
+export const CARDS = {
+  file: (value, language) => [panel("file", null, element("p", { class: "file-line" }, element("span", { class: "link file-name" }, value.name || short(value.url) || say("fileName")),
+    element("span", { class: "file-kind" }, [FILE_KINDS[value.media_type] || value.media_type, value.size ? size(value.size) : ""].filter(Boolean).join(language === "ja" ? "・" : ", "))))],
+  event: (value, language) => [panel("event", leaf(value, language), named(value.name || say("eventName")),
+    facts([mailSays("when"), lines(when(value, language))], [mailSays("where"), value.place && lines(value.place)], [mailSays("capacity"), value.capacity && lines(value.capacity)]),
+    element("p", { class: "more" }, value.url ? link(mailSays("register")) : null, value.url && moment(value.starts) ? " ・ " : null, moment(value.starts) ? link(mailSays("calendar")) : null))],
+  contact: (value) => [panel("contact", null, named([value.department, value.name].filter(Boolean).join("\n") || say("kind.contact")),
+    facts([mailSays("address"), value.address && lines(value.address)], [mailSays("phone"), value.phone && [link(value.phone)]], [mailSays("email"), value.email && [link(value.email)]],
+      [mailSays("hours"), value.hours && lines(value.hours)], [mailSays("website"), value.url && [link(short(value.url))]]))],
+  contents: () => [element("div", { class: "drawn-contents" })],
+  snippet: (value) => [element("p", { class: "card-line" }, element("strong", {}, `${say("kind.snippet")}: ${value.name}`))],
+};

@@ -1,0 +1,66 @@
+/** The table of contents as the mail has it: the editor's own lines, or the headings of its parts. */
+import { Plugin, PluginKey } from "prosemirror-state";
+import { Decoration, DecorationSet } from "prosemirror-view";
+import { mailSays } from "./cards.js";
+import { FLOW_START, flowEnd, levelOf, positionOf } from "./outline.js";
+import { desk, element, say } from "./page.js";
+
+const key = new PluginKey("contents");
+
+/** The lines, as newsletter/issues/outline.py derives them. */
+export function contentsOf(doc) {
+  if (doc.attrs.contents.length) return doc.attrs.contents.map(({ text, label = "", level = 1 }) => ({ text, label, level }));
+  const parts = [];
+  let chapters = 0, isIn = "";
+  doc.forEach((node) => {
+    const name = node.type.name, text = node.textContent;
+    if (!levelOf(node)) return;
+    if (name === "chapter" || !chapters) chapters += 1;
+    if (name !== "item") isIn = name;
+    if (name !== "chapter") parts.push({ text, label: "", level: name === "item" && isIn === "section" ? 3 : 2, isItem: name === "item" });
+    else if (text) parts.push({ text, label: node.attrs.number === null ? "" : String(node.attrs.number), level: 1, isItem: false });
+  });
+  return parts.filter(({ isItem }) => !isItem || chapters === 1);
+}
+
+function lineOf({ text, label, level }) {
+  const words = element("span", { class: "link" }, text), isInner = level > 1;
+  return element("p", { class: `toc${isInner ? " inner" : ""}` }, label && !isInner ? `${label}. ` : null,
+    label && isInner ? element("span", { class: "label" }, label.replaceAll(" ", "")) : null, words);
+}
+const drawInto = (place, shown) => place.replaceChildren(...(shown.length ? [element("h2", { class: "chapter contents-head" }, mailSays("contents")), ...shown.map(lineOf)] : [element("p", { class: "card-line" }, say("contentsHere"))]));
+
+/** Where the template puts it by itself: before the first part, unless the lead has its own place for it. */
+function placeOf(doc) {
+  if (!desk.dataset.contents) return -1;
+  let end = FLOW_START;
+  for (; end < flowEnd(doc) && !levelOf(doc.child(end)); end += 1) if (doc.child(end).type.name === "contents") return -1;
+  return end < flowEnd(doc) ? positionOf(doc, end) : -1;
+}
+
+export function tableOfContents() {
+  const draw = (doc) => {
+    const at = placeOf(doc);
+    return at < 0 || !contentsOf(doc).length ? DecorationSet.empty : DecorationSet.create(doc, [
+      Decoration.widget(at, () => element("div", { class: "drawn-contents own-place", contenteditable: "false" }), { side: -2, key: "contents", ignoreSelection: true, stopEvent: () => true }),
+    ]);
+  };
+  return new Plugin({
+    key,
+    state: {
+      init: (_, { doc }) => draw(doc),
+      apply: (tr, held) => (tr.docChanged ? draw(tr.doc) : held),
+    },
+    props: { decorations: (state) => key.getState(state) },
+    view(view) {
+      let shown = "";
+      const fill = () => {
+        const lines = contentsOf(view.state.doc), said = JSON.stringify(lines);
+        view.dom.querySelectorAll(".drawn-contents").forEach((place) => { if (said !== shown || !place.firstChild) drawInto(place, lines); });
+        shown = said;
+      };
+      fill();
+      return { update: (now, before) => { if (!before || before.doc !== now.state.doc) fill(); } };
+    },
+  });
+}

@@ -1,0 +1,41 @@
+/** The head of the mail as its look has it: pictures, lines and the day beside what is typed there. */
+import { Plugin } from "prosemirror-state";
+import { Decoration, DecorationSet } from "prosemirror-view";
+import { after, at as indexOf } from "./outline.js";
+import { desk, element } from "./page.js";
+
+/** @type {{masthead: string, tagline: string, logo: any, header: any}} */
+export const look = { masthead: "", tagline: "", logo: null, header: null, ...JSON.parse(desk.dataset.look || "{}") };
+const picture = (name, shown) => element("img", { class: name, src: shown.url, alt: shown.alt, width: shown.width, draggable: "false" });
+const ornament = (name, ...inner) => element("div", { class: `head-part ${name}`, contenteditable: "false" }, ...inner);
+
+/** The edition's day beside the head. */
+function dayLeaf(day, language) {
+  const date = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(date.valueOf())) return ornament("day-leaf");
+  const words = (options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(date);
+  return ornament("day-leaf", element("div", { class: "day" }, element("span", { class: "month" }, words({ month: language === "ja" ? "long" : "short" })), String(date.getUTCDate()),
+    element("span", { class: "week" }, words({ weekday: "long" }))));
+}
+
+/** What stands around masthead, title and date line, in the order of templates/email/_shared/frame.mjml.j2. */
+function ornaments(doc) {
+  const found = [];
+  const add = (pos, key, draw, side = -1) => found.push(Decoration.widget(pos, draw, { side, key, ignoreSelection: true, stopEvent: () => true }));
+  if (look.masthead === "picture" && look.header) add(0, "header", () => ornament("header-picture", picture("wide-picture", look.header)));
+  if (look.logo) add(0, "logo", () => ornament("mark", picture("logo", look.logo)));
+  if (look.masthead === "rule") add(0, "bar", () => ornament("head-rule", element("hr", { class: "bar" })));
+  if (look.masthead === "date") {
+    const day = doc.child(indexOf("dateline")).attrs.issue_date, { language } = doc.attrs;
+    add(0, `day ${day} ${language}`, () => dayLeaf(day, language));
+  }
+  const below = after(doc, "masthead");
+  if (look.tagline) add(below, "tagline", () => ornament("tagline", look.tagline));
+  if (look.masthead === "centred") add(below, "thin", () => ornament("head-rule", element("hr", { class: "thin" })));
+  if (look.masthead === "rule") add(after(doc, "dateline"), "thin", () => ornament("head-rule", element("hr", { class: "thin" })));
+  return found;
+}
+
+export function headOfLook() {
+  return new Plugin({ props: { decorations: (state) => DecorationSet.create(state.doc, ornaments(state.doc)) } });
+}
