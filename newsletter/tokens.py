@@ -49,6 +49,8 @@ class Purpose(IntEnum):
     RETURN_PATH = 8
     #: When a form was shown.
     FORM = 9
+    ADDRESS_CHANGE = 10
+    ADDRESS_CHANGE_UNDO = 11
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -253,7 +255,7 @@ WITHHELD = "[…]"
 _BREAK = r"(?:=?\r?\n[ \t>]{0,8})?"
 #: Version and purpose make the first two characters and bound the third; with the shortest numbers
 #: and the signature it has 26. What stands before it may be of the same letters: ``%20``, ``2F``.
-_TOKEN = re.compile(rf"A{_BREAK}Q{_BREAK}[E-Za-j](?:{_BREAK}[A-Za-z0-9_-]){{23,80}}[A-Za-z0-9_-]*")
+_TOKEN = re.compile(rf"A{_BREAK}Q{_BREAK}[E-Za-v](?:{_BREAK}[A-Za-z0-9_-]){{23,80}}[A-Za-z0-9_-]*")
 
 
 def without_tokens(text: str) -> str:

@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason,
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
+from subscribers.address_changes import former_addresses
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
@@ -129,9 +130,15 @@ def erase_person(
     *,
     way: UnsubscribeWay,
 ) -> bool:
-    """Erase a person; return False when that was done before. The audit log keeps the number."""
+    """Erase a person with the addresses they had before; return False when that was done before.
+
+    The audit log keeps the number.
+    """
+    former = former_addresses(session, subscriber_id)
     if not erase(session, subscriber_id, pseudonyms, way=way):
         return False
+    for number in former:
+        erase(session, number, pseudonyms, way=way)
     _record(session, actor, Action.SUBSCRIBER_ERASE, subscriber_id, details={"way": way.value})
     return True
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -208,7 +209,7 @@ def subscribe(
     newsletter_id: int,
     subscriber_id: int,
     origin: Origin,
-    known: Mapping[str, str] | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> bool:
     """Begin or renew a subscription that its own reader confirmed; a suppressed address gets none.
 

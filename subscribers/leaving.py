@@ -7,13 +7,20 @@ from collections.abc import Sequence
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import MailingRow, SubscriptionRow, UnsubscribeEventRow
+from newsletter.database.tables import (
+    AddressChangeRow,
+    MailingRow,
+    SubscriptionRow,
+    UnsubscribeEventRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from subscribers.people import hold_person
 
 #: Ways by which a subscription ends on somebody else's report.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
+#: Ways by which somebody leaves who holds a mail, whichever address it went to.
+_BY_A_MAIL = frozenset({UnsubscribeWay.ONE_CLICK, UnsubscribeWay.PAGE, UnsubscribeWay.MAIL})
 
 
 def unsubscribe(
@@ -27,9 +34,25 @@ def unsubscribe(
     """End a subscription and log it; return whether there was one to end.
 
     Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
-    was used may be gone since, as links of years ago keep working. The person is held before their
-    subscription, as whoever erases them does: of the two at once neither waits for the other.
+    was used may be gone since, as links of years ago keep working. Who leaves by a mail that went
+    to an address they had before leaves at the address they have now, too.
     """
+    ended = _end(session, newsletter_id, subscriber_id, mailing_id, way)
+    if way in _BY_A_MAIL:
+        for successor in _successors(session, subscriber_id):
+            ended |= _end(session, newsletter_id, successor, mailing_id, way)
+    return ended
+
+
+def _end(
+    session: Session,
+    newsletter_id: int,
+    subscriber_id: int,
+    mailing_id: int | None,
+    way: UnsubscribeWay,
+) -> bool:
+    # The person is held before their subscription, as whoever erases them does: of the two at once
+    # neither waits for the other.
     hold_person(session, subscriber_id)
     result = session.execute(
         update(SubscriptionRow)
@@ -54,6 +77,25 @@ def unsubscribe(
         )
     )
     return True
+
+
+def _successors(session: Session, subscriber_id: int) -> Sequence[int]:
+    """Return who somebody became by changing their address, the next first."""
+    met = [subscriber_id]
+    while True:
+        successor = session.scalar(
+            select(AddressChangeRow.successor_id)
+            .where(
+                AddressChangeRow.subscriber_id == met[-1],
+                AddressChangeRow.changed_at.is_not(None),
+                AddressChangeRow.undone_at.is_(None),
+            )
+            .order_by(AddressChangeRow.changed_at.desc())
+            .limit(1)
+        )
+        if successor is None or successor in met:
+            return met[1:]
+        met.append(successor)
 
 
 def may_be_taken_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
+    AddressChangeRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
@@ -317,6 +318,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
             ConsentRow, "step", "occurred_at", "source", "network", "wording", "language"
         ),
         "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way"),
+        "address_changes": rows(AddressChangeRow, "requested_at", "changed_at", "undone_at"),
         "mails": [
             {key: value for key, value in row.items() if key != "newsletter"}
             for row in rows(DeliveryRow, "mailing_id", "state", "settled_at", "status", "reply")

@@ -92,6 +92,8 @@ class Action(StrEnum):
     SESSION_REVOKE = "session.revoke"
     SNIPPET_DELETE = "snippet.delete"
     SNIPPET_SAVE = "snippet.save"
+    SUBSCRIBER_ADDRESS = "subscriber.address"
+    SUBSCRIBER_ADDRESS_UNDO = "subscriber.address-undo"
     SUBSCRIBER_ERASE = "subscriber.erase"
     SUBSCRIBER_EXPORT = "subscriber.export"
     SUBSCRIBER_IMPORT = "subscriber.import"

@@ -77,6 +77,8 @@ class UnsubscribeWay(StrEnum):
     PROVIDER = "provider"
     #: Elsewhere, as a list said that was imported.
     LIST = "list"
+    #: To be written to at another address.
+    ADDRESS_CHANGE = "address-change"
 
 
 class ConsentStep(StrEnum):

@@ -16,7 +16,13 @@ from newsletter.message.frame import Identity
 from newsletter.rendering.model import RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
 
-_PATHS = {Purpose.CONFIRM: "c", Purpose.PREFERENCES: "p", Purpose.ACCOUNT: "welcome"}
+_PATHS = {
+    Purpose.CONFIRM: "c",
+    Purpose.PREFERENCES: "p",
+    Purpose.ACCOUNT: "welcome",
+    Purpose.ADDRESS_CHANGE: "address",
+    Purpose.ADDRESS_CHANGE_UNDO: "address/undo",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,8 @@ class NoticeTemplate(StrEnum):
 
     CONFIRMATION = "confirmation"
     SETTINGS_LINK = "settings-link"
+    ADDRESS_CHANGE = "address-change"
+    ADDRESS_CHANGED = "address-changed"
     INVITATION = "invitation"
     RESET = "reset"
     ACCOUNT_CHANGED = "account-changed"

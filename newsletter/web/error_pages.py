@@ -48,6 +48,7 @@ _OF_READERS = (
     "/files",
     "/images",
     "/looks",
+    "/address/",
     "/c/",
     "/p/",
     "/r/",

@@ -40,6 +40,7 @@ from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from subscribers.address_changes import numbers_of_change, request_change
 from subscribers.fields.values import write_values
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
@@ -116,6 +117,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 "preferences": links[Slot.PREFERENCES_URL],
                 "view": links[Slot.VIEW_URL],
                 **_confirmations(session, signer, language, address),
+                **_address_changes(session, signer, stage, person.id, language),
             }
         sessions[language] = _account(engine, language)
         with transaction(engine) as session:
@@ -193,6 +195,23 @@ def _confirmations(
         if standing == "expired":
             long_ago = now() - timedelta(days=400)
             session.get_one(ConsentRow, consent_id).occurred_at = long_ago
+    return found
+
+
+def _address_changes(
+    session: Session, signer: TokenSigner, stage: Stage, reader: int, language: Language
+) -> dict[str, str]:
+    """Return links of a change of address that is asked for, and of one that was made."""
+    found = {}
+    for name, purpose in (
+        ("change", Purpose.ADDRESS_CHANGE),
+        ("changed", Purpose.ADDRESS_CHANGE_UNDO),
+    ):
+        wanted = parse_address(f"{name}-{language.value}@example.jp")
+        row = request_change(session, stage.newsletter_id, reader, wanted)
+        if name == "changed":
+            row.changed_at, row.newsletter_ids = now(), [stage.newsletter_id]
+        found[name] = signer.sign(purpose, *numbers_of_change(row))
     return found
 
 

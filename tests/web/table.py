@@ -22,6 +22,9 @@ OPEN_PAGES = {
     "/p/{token}": ["{preferences}"],
     "/p/{token}/data": ["{preferences}/data"],
     "/p/{token}/erase": ["{preferences}/erase"],
+    "/p/{token}/address": ["{preferences}/address"],
+    "/address/{token}": ["/address/{change}"],
+    "/address/undo/{token}": ["/address/undo/{changed}"],
     "/inbox": ["/inbox", "/inbox?q=nothing"],
     "/inbox/{number}": [
         "/inbox/{message}",

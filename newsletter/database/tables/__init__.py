@@ -8,6 +8,7 @@ from newsletter.database.tables.account import (
     RoleGrantRow,
     SignInLimitRow,
 )
+from newsletter.database.tables.address_change import AddressChangeRow
 from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
@@ -62,6 +63,7 @@ from newsletter.database.tables.subscriber import (
 __all__ = [
     "AccountRow",
     "AccountSessionRow",
+    "AddressChangeRow",
     "ApprovalRow",
     "AuditEventRow",
     "Base",

@@ -23,6 +23,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.subscribers.address import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.join import client_of
 from subscribers.actions import erase_person
@@ -168,6 +169,7 @@ def preferences_router(  # noqa: C901 - a list of routes
             )
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)
 
+    router.include_router(address_router(settings, engine, signer, pages))
     return router
 
 

@@ -30,6 +30,7 @@ _TABLES = (
     "unknown_journal",
     "worker_heartbeat",
     "account_session",
+    "address_change",
     "consent",
     "feedback_policy",
     "field",
@@ -335,6 +336,31 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     op.create_index(
         op.f("ix_account_session_account_id"), "account_session", ["account_id"], unique=False
     )
+    op.create_table(
+        "address_change",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("successor_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("newsletter_ids", sa.JSON(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_address_change_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_address_change_subscriber_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["successor_id"], ["subscriber.id"], name=op.f("fk_address_change_successor_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+    )
+    for column in ("requested_at", "subscriber_id", "successor_id"):
+        op.create_index(
+            op.f(f"ix_address_change_{column}"), "address_change", [column], unique=False
+        )
     op.create_table(
         "consent",
         sa.Column("id", _ID, autoincrement=True, nullable=False),

@@ -1,0 +1,136 @@
+"""Another address: asked for in the settings, confirmed at the new one, undone from the old one.
+
+GET changes nothing, so a scanner that follows a link changes nobody's address.
+"""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading
+from newsletter.errors import ConflictError, ListError
+from newsletter.i18n.language import Language, nearest_language
+from newsletter.mailings.address_changes import AddressDesk
+from newsletter.mailings.links import read_link
+from newsletter.newsletters.publications import get_newsletter
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.subscribers.join import client_of
+from subscribers.address_changes import AddressChange
+from subscribers.join_limits import kept_network
+from subscribers.preferences import find_reader, known_of
+
+_ADDRESS_LENGTH = 320
+
+
+def address_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
+    """Return the routes of changing an address."""
+    router = Router()
+    desk = AddressDesk.of(settings, engine, signer)
+
+    def _reader(session: Session, token: str) -> DeliveryRef:
+        return read_link(session, signer, Purpose.PREFERENCES, token)
+
+    def _form(
+        token: str, *, wanted: str = "", fault: str = "", sent: bool = False, status: int = 200
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            ref = _reader(session, token)
+            reader = find_reader(session, ref.subscriber_id)
+            newsletter = get_newsletter(session, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+        return pages.show(
+            "reader/address.html",
+            language=nearest_language(known.language, newsletter.language),
+            status=status,
+            reader=reader,
+            newsletter=newsletter,
+            here=f"/p/{token}",
+            wanted=wanted,
+            fault=fault,
+            sent=sent,
+            days=settings.confirm_days,
+        )
+
+    def _language(token: str) -> Language:
+        with reading(engine) as session:
+            ref = _reader(session, token)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+            return nearest_language(
+                known.language, get_newsletter(session, ref.newsletter_id).language
+            )
+
+    @router.get("/p/{token}/address")
+    def ask(token: str) -> HTMLResponse:
+        return _form(token)
+
+    @router.post("/p/{token}/address")
+    def request_change(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
+        wanted = str(form.get("email", ""))[:_ADDRESS_LENGTH]
+        language = _language(token)
+        with reading(engine) as session:
+            ref = _reader(session, token)
+            newsletter = get_newsletter(session, ref.newsletter_id)
+        try:
+            address = parse_address(wanted)
+            taken = desk.request(
+                newsletter,
+                ref.subscriber_id,
+                address,
+                language=language,
+                client=client_of(request),
+            )
+        except (ListError, ConflictError) as error:
+            return _form(token, wanted=wanted, fault=error.in_language(language), status=422)
+        if not taken:
+            answer = _form(token, wanted=wanted, fault="many", status=429)
+            answer.headers["Retry-After"] = "3600"
+            return answer
+        return _form(token, wanted=address.address, sent=True)
+
+    router.include_router(_links_router(settings, engine, desk, pages))
+    return router
+
+
+def _links_router(settings: Settings, engine: Engine, desk: AddressDesk, pages: Pages) -> Router:
+    """Return the routes of the links that are mailed to the two addresses."""
+    router = Router()
+
+    def _change(template: str, change: AddressChange) -> HTMLResponse:
+        return pages.show(
+            template,
+            language=change.language,
+            change=change,
+            newsletter=change.newsletter,
+        )
+
+    @router.get("/address/{token}")
+    def show_change(token: str) -> HTMLResponse:
+        with reading(engine) as session:
+            return _change("reader/address_change.html", desk.find(session, token))
+
+    @router.post("/address/{token}")
+    def confirm(token: str, request: Request) -> HTMLResponse:
+        desk.confirm(token, network=_network(request))
+        return show_change(token)
+
+    @router.get("/address/undo/{token}")
+    def show_undo(token: str) -> HTMLResponse:
+        with reading(engine) as session:
+            return _change("reader/address_undo.html", desk.find_undo(session, token))
+
+    @router.post("/address/undo/{token}")
+    def undo(token: str, request: Request) -> HTMLResponse:
+        desk.undo(token, network=_network(request))
+        return show_undo(token)
+
+    def _network(request: Request) -> str:
+        return kept_network(client_of(request), settings.consent_network)
+
+    return router

@@ -1,0 +1,311 @@
+"""Another address for the same reader: the new one joins, the old one leaves.
+
+A subscriber is an address for good. What still comes back of mail to the old address is about the
+old one, and a list that holds it does not bring it back. So a change of address moves the
+subscriptions from one subscriber to another, and whoever leaves by a link of before leaves as both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.accounts.audit import READER, Action, record_event
+from newsletter.addresses import Address
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import (
+    AddressChangeRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+    TagRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.messages import msg
+from newsletter.tokens import Purpose, TokenSigner, mark_of
+from subscribers.joining import Origin, subscribe
+from subscribers.leaving import unsubscribe
+from subscribers.people import find_or_add_person, hold_person
+
+#: For how long whoever reads the old address may take a change back.
+UNDO_DAYS = 30
+
+_NO_MORE = msg("This request no longer exists.")
+#: What the newsletter knows of a reader, and takes along.
+_KNOWN = ("name", "language", "format", "time_zone", "attributes")
+
+
+class ChangeState(StrEnum):
+    """What a link about a change of address is worth."""
+
+    OPEN = "open"
+    DONE = "done"
+    UNDONE = "undone"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddressChange:
+    """A change of address as its links show it.
+
+    Attributes:
+        numbers: What its links hold.
+        newsletters: The names of those that move, or moved.
+    """
+
+    id: int
+    numbers: tuple[int, int]
+    newsletter: NewsletterRow
+    language: Language
+    subscriber_id: int
+    successor_id: int
+    present: str
+    wanted: str
+    newsletters: tuple[str, ...]
+    state: ChangeState
+
+
+def request_change(
+    session: Session, newsletter_id: int, subscriber_id: int, address: Address
+) -> AddressChangeRow:
+    """Write down that somebody wants another address; nothing changes before it is confirmed there.
+
+    Raises:
+        NotFoundError: The subscriber is unknown, or erased.
+        ConflictError: It is the address they have.
+    """
+    reader = hold_person(session, subscriber_id)
+    if reader is None:
+        raise NotFoundError(msg("This subscription no longer exists."))
+    if reader.address_key == address.key:
+        raise ConflictError(
+            msg("{address} is the address you have now.", address=address.address),
+            remedy=msg("Enter the new address."),
+        )
+    successor = find_or_add_person(session, address)
+    row = AddressChangeRow(
+        subscriber_id=subscriber_id, successor_id=successor.id, newsletter_id=newsletter_id
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def numbers_of_change(row: AddressChangeRow) -> tuple[int, int]:
+    """Return what a link about a change holds."""
+    return row.id, mark_of(row.requested_at)
+
+
+def find_change(
+    session: Session, signer: TokenSigner, purpose: Purpose, token: str, *, days: int
+) -> AddressChange:
+    """Return what a link is about: of `ADDRESS_CHANGE` it holds for ``days``, else `UNDO_DAYS`.
+
+    Raises:
+        TokenError: See `TokenSigner.read`.
+        NotFoundError: There is no such request any more, or somebody was erased.
+    """
+    number, *mark = signer.read(purpose, token)
+    row = session.get(AddressChangeRow, number)
+    if row is None or mark != [mark_of(row.requested_at)]:
+        raise NotFoundError(_NO_MORE)
+    reader = session.get_one(SubscriberRow, row.subscriber_id)
+    successor = session.get_one(SubscriberRow, row.successor_id)
+    if reader.address is None or successor.address is None:
+        raise NotFoundError(_NO_MORE)
+    newsletter = session.get_one(NewsletterRow, row.newsletter_id)
+    relation = session.get(SubscriptionRow, (newsletter.id, reader.id))
+    spoken = relation.language if relation else ""
+    return AddressChange(
+        id=row.id,
+        numbers=numbers_of_change(row),
+        newsletter=newsletter,
+        language=nearest_language(spoken, newsletter.language),
+        subscriber_id=reader.id,
+        successor_id=successor.id,
+        present=reader.address,
+        wanted=successor.address,
+        newsletters=_names(session, row),
+        state=_state(row, purpose, days),
+    )
+
+
+def _state(row: AddressChangeRow, purpose: Purpose, days: int) -> ChangeState:
+    if row.undone_at is not None:
+        return ChangeState.UNDONE
+    if purpose is Purpose.ADDRESS_CHANGE_UNDO:
+        is_late = row.changed_at is None or row.changed_at < now() - timedelta(days=UNDO_DAYS)
+        return ChangeState.EXPIRED if is_late else ChangeState.OPEN
+    if row.changed_at is not None:
+        return ChangeState.DONE
+    is_late = row.requested_at < now() - timedelta(days=days)
+    return ChangeState.EXPIRED if is_late else ChangeState.OPEN
+
+
+def _names(session: Session, row: AddressChangeRow) -> tuple[str, ...]:
+    query = select(NewsletterRow.name).order_by(NewsletterRow.slug)
+    if row.changed_at is not None:
+        query = query.where(NewsletterRow.id.in_(row.newsletter_ids))
+    else:
+        query = query.join(
+            SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id
+        ).where(
+            SubscriptionRow.subscriber_id == row.subscriber_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+        )
+    return tuple(session.scalars(query))
+
+
+def make_change(session: Session, change: AddressChange, *, network: str) -> bool:
+    """Move somebody's subscriptions to their new address; return False when that was done before.
+
+    A newsletter from which the new address must get nothing is not moved: it goes on as it was.
+    """
+    if not _stamp(session, change.id, AddressChangeRow.changed_at, change.subscriber_id):
+        return False
+    moved = []
+    for relation in _confirmed(session, change.subscriber_id):
+        joined = _join_as(session, relation, change.successor_id, change.id, network)
+        theirs = session.get(SubscriptionRow, (relation.newsletter_id, change.successor_id))
+        if joined or (theirs is not None and theirs.state is SubscriptionState.CONFIRMED):
+            _leave(session, relation)
+            moved.append(relation.newsletter_id)
+    session.get_one(AddressChangeRow, change.id).newsletter_ids = moved
+    _record(session, change, Action.SUBSCRIBER_ADDRESS)
+    return True
+
+
+def undo_change(session: Session, change: AddressChange, *, network: str) -> bool:
+    """Move the subscriptions back; return False when that was done before.
+
+    What the new address left meanwhile stays left, and what it had before the change it keeps.
+    """
+    if not _stamp(session, change.id, AddressChangeRow.undone_at, change.successor_id):
+        return False
+    moved = set(session.get_one(AddressChangeRow, change.id).newsletter_ids)
+    for relation in _confirmed(session, change.successor_id):
+        if relation.newsletter_id not in moved:
+            continue
+        _join_as(session, relation, change.subscriber_id, change.id, network)
+        if relation.consent_source == _source(change.id):
+            _leave(session, relation)
+    _record(session, change, Action.SUBSCRIBER_ADDRESS_UNDO)
+    return True
+
+
+def _confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow]:
+    return session.scalars(
+        select(SubscriptionRow)
+        .where(
+            SubscriptionRow.subscriber_id == subscriber_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+        )
+        .order_by(SubscriptionRow.newsletter_id)
+    ).all()
+
+
+def _stamp(
+    session: Session,
+    change_id: int,
+    column: InstrumentedAttribute[datetime | None],
+    subscriber_id: int,
+) -> bool:
+    """Mark a change as made or undone; of two at once, one does it."""
+    if hold_person(session, subscriber_id) is None:
+        raise NotFoundError(_NO_MORE)
+    result = session.execute(
+        update(AddressChangeRow)
+        .where(AddressChangeRow.id == change_id, column.is_(None))
+        .values({column: now()})
+        .execution_options(synchronize_session="fetch")
+    )
+    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
+    return result.rowcount == 1
+
+
+def _source(change_id: int) -> str:
+    """Return by what the consent record says that a subscription began."""
+    return f"address change {change_id}"
+
+
+def _join_as(
+    session: Session, relation: SubscriptionRow, to: int, change_id: int, network: str
+) -> bool:
+    """Let another address get a newsletter as its reader has it; see `subscribe`."""
+    newsletter = session.get_one(NewsletterRow, relation.newsletter_id)
+    paused_until = relation.paused_until
+    if not subscribe(
+        session,
+        newsletter_id=newsletter.id,
+        subscriber_id=to,
+        origin=Origin(
+            source=_source(change_id),
+            network=network,
+            wording=relation.consent_wording,
+            language=nearest_language(relation.language, newsletter.language),
+        ),
+        known={name: getattr(relation, name) for name in _KNOWN},
+    ):
+        return False
+    session.get_one(SubscriptionRow, (newsletter.id, to)).paused_until = paused_until
+    _copy_tags(session, newsletter.id, relation.subscriber_id, to)
+    return True
+
+
+def _leave(session: Session, relation: SubscriptionRow) -> None:
+    unsubscribe(
+        session,
+        newsletter_id=relation.newsletter_id,
+        subscriber_id=relation.subscriber_id,
+        mailing_id=None,
+        way=UnsubscribeWay.ADDRESS_CHANGE,
+    )
+
+
+def _copy_tags(session: Session, newsletter_id: int, source: int, target: int) -> None:
+    tags = session.scalars(
+        select(TagRow.tag).where(
+            TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == source
+        )
+    ).all()
+    if tags:
+        session.flush()
+        insert_missing(
+            session,
+            TagRow,
+            [{"newsletter_id": newsletter_id, "subscriber_id": target, "tag": tag} for tag in tags],
+        )
+
+
+def _record(session: Session, change: AddressChange, action: Action) -> None:
+    record_event(
+        session,
+        READER,
+        action,
+        object=f"subscriber {change.subscriber_id}",
+        newsletter_id=change.newsletter.id,
+        details={"successor": change.successor_id},
+    )
+
+
+def former_addresses(session: Session, subscriber_id: int) -> Sequence[int]:
+    """Return the subscribers that somebody was before they changed their address."""
+    met = [subscriber_id]
+    for each in met:
+        met += session.scalars(
+            select(AddressChangeRow.subscriber_id).where(
+                AddressChangeRow.successor_id == each,
+                AddressChangeRow.changed_at.is_not(None),
+                AddressChangeRow.undone_at.is_(None),
+                AddressChangeRow.subscriber_id.not_in(met),
+            )
+        ).all()
+    return met[1:]

@@ -1,0 +1,204 @@
+"""Another address: confirmed at the new one, told at the old one, which may undo it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.accounts.audit import READER
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AddressChangeRow,
+    DeliveryRow,
+    SubscriberRow,
+    SubscriptionRow,
+    TagRow,
+    UnsubscribeEventRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.tokens import DeliveryRef, Purpose, mark_of
+from subscribers.actions import erase_person
+from subscribers.suppression import suppress
+from tests.web.subscribers.conftest import Reception
+
+OLD, NEW = "old@example.jp", "new@example.jp"
+CONFIRMED, LEFT = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
+
+
+@pytest.fixture
+def page(reception: Reception) -> str:
+    reception.stage.subscribe(OLD)
+    with transaction(reception.stage.engine) as session:
+        number = reception.stage.subscriber_id(OLD)
+        digest = reception.stage.newsletter_id
+        row = session.get_one(SubscriptionRow, (digest, number))
+        row.name, row.attributes, row.time_zone = "花子", {"city": "青葉町"}, "Asia/Seoul"
+        row.paused_until = now() + timedelta(days=9)
+        session.add(TagRow(newsletter_id=digest, subscriber_id=number, tag="press"))
+    return reception.preferences(OLD)
+
+
+def _ask(page: str, address: str = NEW) -> httpx.Response:
+    return httpx.post(f"{page}/address", data={"email": address})
+
+
+def _change(reception: Reception, page: str, address: str = NEW) -> str:
+    """Change the address; return the link to undo it."""
+    _ask(page, address)
+    httpx.post(reception.link())
+    return reception.link()
+
+
+def _relation(reception: Reception, address: str) -> SubscriptionRow:
+    with reading(reception.stage.engine) as session:
+        key = (reception.stage.newsletter_id, reception.stage.subscriber_id(address))
+        return session.get_one(SubscriptionRow, key)
+
+
+def _recipients(reception: Reception) -> list[str | None]:
+    with reading(reception.stage.engine) as session:
+        return list(
+            session.scalars(
+                select(SubscriberRow.address)
+                .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+                .order_by(DeliveryRow.mailing_id)
+            )
+        )
+
+
+def test_nothing_changes_until_the_button_is_pressed_at_the_new_address(
+    reception: Reception, page: str
+) -> None:
+    assert NEW in _ask(page).text
+    assert _recipients(reception) == [NEW]
+    httpx.get(reception.link())
+    assert _relation(reception, OLD).state is CONFIRMED
+    with reading(reception.stage.engine) as session:
+        assert session.scalars(select(SubscriptionRow)).one().subscriber_id == (
+            reception.stage.subscriber_id(OLD)
+        )
+
+
+def test_a_change_takes_along_all_that_the_newsletter_knows(
+    reception: Reception, page: str
+) -> None:
+    _change(reception, page)
+    moved = _relation(reception, NEW)
+    assert (moved.state, moved.name, moved.attributes) == (CONFIRMED, "花子", {"city": "青葉町"})
+    assert moved.time_zone == "Asia/Seoul"
+    assert moved.paused_until is not None
+    with reading(reception.stage.engine) as session:
+        tags = session.scalars(
+            select(TagRow.tag).where(TagRow.subscriber_id == moved.subscriber_id)
+        )
+        assert list(tags) == ["press"]
+        way = session.scalars(select(UnsubscribeEventRow.way)).one()
+    assert (_relation(reception, OLD).state, way) == (LEFT, UnsubscribeWay.ADDRESS_CHANGE)
+
+
+def test_the_old_address_is_told_and_can_undo_it(reception: Reception, page: str) -> None:
+    undo = _change(reception, page)
+    assert _recipients(reception) == [NEW, OLD]
+    assert OLD in httpx.get(undo).text
+    assert _relation(reception, NEW).state is CONFIRMED
+    httpx.post(undo)
+    assert (_relation(reception, OLD).state, _relation(reception, NEW).state) == (CONFIRMED, LEFT)
+    assert _recipients(reception) == [NEW, OLD, NEW]
+
+
+def test_a_link_of_either_kind_works_once(reception: Reception, page: str) -> None:
+    _ask(page)
+    confirm = reception.link()
+    httpx.post(confirm)
+    httpx.post(confirm)
+    undo = reception.link()
+    httpx.post(undo)
+    httpx.post(undo)
+    httpx.post(confirm)
+    assert (_relation(reception, OLD).state, _relation(reception, NEW).state) == (CONFIRMED, LEFT)
+    assert len(_recipients(reception)) == 3
+
+
+def test_links_go_out_of_date(reception: Reception, page: str) -> None:
+    _ask(page)
+    confirm = reception.link()
+    with transaction(reception.stage.engine) as session:
+        session.execute(update(AddressChangeRow).values(requested_at=now() - timedelta(days=8)))
+        row = session.scalars(select(AddressChangeRow)).one()
+        numbers = (row.id, mark_of(row.requested_at))
+    token = reception.signer.sign(Purpose.ADDRESS_CHANGE, *numbers)
+    assert httpx.get(confirm).status_code == 404
+    httpx.post(f"{reception.url}/address/{token}")
+    assert _relation(reception, OLD).state is CONFIRMED
+
+
+def test_who_leaves_by_a_mail_to_the_old_address_leaves(reception: Reception, page: str) -> None:
+    _change(reception, page)
+    ref = DeliveryRef(
+        newsletter_id=reception.stage.newsletter_id,
+        mailing_id=0,
+        subscriber_id=reception.stage.subscriber_id(OLD),
+    )
+    link = f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+    httpx.post(link, data={"List-Unsubscribe": "One-Click"})
+    assert _relation(reception, NEW).state is LEFT
+
+
+def test_undoing_brings_back_nobody_who_left_meanwhile(reception: Reception, page: str) -> None:
+    undo = _change(reception, page)
+    httpx.post(reception.preferences(NEW), data={"language": "ja", "format": "html"})
+    httpx.post(undo)
+    assert (_relation(reception, OLD).state, _relation(reception, NEW).state) == (LEFT, LEFT)
+
+
+def test_an_address_that_is_subscribed_already_gets_no_second_copy_and_keeps_its_own(
+    reception: Reception, page: str
+) -> None:
+    reception.stage.subscribe(NEW)
+    undo = _change(reception, page)
+    assert (_relation(reception, OLD).state, _relation(reception, NEW).state) == (LEFT, CONFIRMED)
+    assert _relation(reception, NEW).name != "花子"
+    httpx.post(undo)
+    states = (_relation(reception, OLD).state, _relation(reception, NEW).state)
+    assert states == (CONFIRMED, CONFIRMED)
+
+
+def test_a_suppressed_address_gets_nothing_and_the_old_one_goes_on(
+    reception: Reception, page: str
+) -> None:
+    with transaction(reception.stage.engine) as session:
+        suppress(session, address_key=NEW, reason=SuppressionReason.COMPLAINT)
+    _change(reception, page)
+    assert _relation(reception, OLD).state is CONFIRMED
+
+
+def test_an_erased_address_is_written_to_by_nobody(reception: Reception, page: str) -> None:
+    reception.stage.subscribe(NEW)
+    with transaction(reception.stage.engine) as session:
+        number = reception.stage.subscriber_id(NEW)
+        erase_person(session, READER, number, reception.signer.pseudonyms, way=UnsubscribeWay.PAGE)
+    assert _ask(page).status_code == 200
+    assert _recipients(reception) == []
+
+
+def test_a_mailbox_gets_few_of_these_mails_a_day(reception: Reception, page: str) -> None:
+    answers = {_ask(page, f"new+{number}@example.jp").status_code for number in range(6)}
+    assert answers == {200}
+    assert len(_recipients(reception)) == 3
+
+
+def test_the_present_address_is_refused(page: str) -> None:
+    refused = _ask(page, OLD.upper())
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+
+
+def test_erasing_covers_the_addresses_of_before(reception: Reception, page: str) -> None:
+    _change(reception, page)
+    httpx.post(f"{reception.preferences(NEW)}/erase", data={"sure": "yes"})
+    with reading(reception.stage.engine) as session:
+        assert set(session.scalars(select(SubscriberRow.address))) == {None}
