@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -151,20 +151,20 @@ def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
     return [_draft(row) for row in rows.all()]
 
 
-def due_drafts(
-    session: Session, newsletter_ids: Collection[int], until: date, *, limit: int
-) -> Sequence[Draft]:
-    """Return what should have been sent by a day and was not, the earliest first."""
+def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Sequence[Draft]:
+    """Return what should have been sent by its newsletter's day and was not, the earliest first."""
     rows = session.scalars(
         select(DraftRow)
         .where(
-            DraftRow.newsletter_id.in_(newsletter_ids),
+            DraftRow.newsletter_id.in_(until),
             DraftRow.issue_id.is_(None) | DraftRow.issue_id.not_in(_kept_issues()),
         )
         .order_by(DraftRow.id.desc())
         .limit(_MOST_OPEN)
     )
-    found = [draft for draft in map(_draft, rows) if draft.issue.issue_date <= until]
+    found = [
+        draft for draft in map(_draft, rows) if draft.issue.issue_date <= until[draft.newsletter_id]
+    ]
     return sorted(found, key=lambda draft: (draft.issue.issue_date, draft.id))[:limit]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow, PeopleGroupRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language
@@ -30,6 +32,11 @@ _NAME, _ADDRESS, _TEXT = 200, 320, 2000
 _EMPTY = msg("This must be filled in.")
 _ADDRESSES = ("from_address", "reply_to", "bounce_address", "unsubscribe_address")
 _NEEDED = ("name", "from_address", "postal_address")
+
+
+def day_in(newsletter: Newsletter) -> date:
+    """Return the day that it is where a newsletter is published."""
+    return now().astimezone(ZoneInfo(newsletter.time_zone)).date()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

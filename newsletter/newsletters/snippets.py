@@ -159,7 +159,7 @@ def _row_to_write(
         if len(session.scalars(kept).all()) >= _MOST:
             raise ConflictError(msg("A newsletter has at most {limit} snippets.", limit=_MOST))
         return SnippetRow(newsletter_id=newsletter_id, name="")
-    row = _find(session, newsletter_id, number)
+    row = find_snippet(session, newsletter_id, number)
     if version is not None and row.version != version:
         raise ConflictError(
             msg("Somebody else changed this snippet in between."),
@@ -175,7 +175,7 @@ def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: i
         ConflictError: A draft puts it in.
         NotFoundError: There is none of that number.
     """
-    row = _find(session, newsletter_id, number)
+    row = find_snippet(session, newsletter_id, number)
     _demand_unused(session, newsletter_id, row.name)
     session.delete(row)
     forget_uses(session, ContentUser.SNIPPET, number)
@@ -197,7 +197,12 @@ def find_snippet_number(session: Session, newsletter_id: int, name: str) -> int 
     )
 
 
-def _find(session: Session, newsletter_id: int, number: int) -> SnippetRow:
+def find_snippet(session: Session, newsletter_id: int, number: int) -> SnippetRow:
+    """Return a newsletter's snippet by its number.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     row = session.get(SnippetRow, number)
     if row is None or row.newsletter_id != newsletter_id:
         raise NotFoundError(msg("There is no such snippet."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from newsletter.errors import TemplateError
@@ -11,8 +11,9 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.checks import check_issue
 from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
 from newsletter.issues.link_checks import find_url_fault
-from newsletter.issues.model import Issue
-from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.model import Issue, Snippet
+from newsletter.issues.snippets import Snippets, resolve_snippets
+from newsletter.issues.walking import walk_placed_blocks
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
@@ -53,8 +54,9 @@ def run_preflight(
     Raises:
         NotFoundError: There is no such template.
     """
-    issue = resolve_snippets(issue, dict(publisher.snippets))
-    findings = [*check_issue(issue), *more]
+    written, snippets = issue, dict(publisher.snippets)
+    issue = resolve_snippets(issue, snippets)
+    findings = [*_in_snippets(check_issue(issue), written, snippets), *more]
     try:
         rendered = render_issue(
             issue,
@@ -69,6 +71,34 @@ def run_preflight(
     findings.extend(check_mail(rendered, publisher))
     findings.extend(_idle_findings(template, templates_dir))
     return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
+
+
+def _in_snippets(
+    findings: Iterable[Finding], issue: Issue, snippets: Snippets
+) -> Iterator[Finding]:
+    """Say of each finding whether it stands in a snippet, where alone it can be mended."""
+    named: dict[str, set[str]] = {}
+    for place, block in walk_placed_blocks(issue):
+        if isinstance(block, Snippet) and block.name in snippets:
+            named.setdefault(block.name, set()).add(place.anchor)
+    bare = replace(issue, lead=(), chapters=())
+    without = {(found.code, found.about, found.within) for found in check_issue(bare)}
+    alone = {
+        name: {
+            (found.code, found.about, found.within)
+            for found in check_issue(replace(bare, lead=snippets[name]))
+        }
+        - without
+        for name in named
+    }
+    for finding in findings:
+        about = (finding.code, finding.about, finding.within)
+        for name, anchors in named.items():
+            if finding.place.anchor in anchors and about in alone[name]:
+                yield replace(finding, snippet=name, fix=None)
+                break
+        else:
+            yield finding
 
 
 def _sorted(findings: Iterable[Finding], own_site: str) -> tuple[Finding, ...]:

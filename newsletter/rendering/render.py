@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lxml import html as lxml_html
+from markupsafe import Markup
 
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.language import Language
@@ -18,7 +19,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.findings import IssueField
 from newsletter.issues.merge_fields import MERGE_FIELDS
-from newsletter.issues.model import Anchor, Contents, Event, Inline, Issue, MergeField, Text
+from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
@@ -32,6 +33,7 @@ from newsletter.issues.walking import (
     walk_urls,
 )
 from newsletter.rendering.environment import BODY, SUBJECT, SURFACE, TEXT, templates_in
+from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
 from newsletter.rendering.setting import Setting
@@ -101,6 +103,27 @@ def surface_styles(publisher: Publisher, *, language: Language, templates_dir: P
     """
     values: dict[str, object] = {"look": publisher.theme, "lang": language.value}
     return templates_in(templates_dir).render(SURFACE, values)
+
+
+def blocks_page(
+    blocks: Sequence[Block], publisher: Publisher, *, language: Language, templates_dir: Path
+) -> str:
+    """Return blocks by themselves as a document in the mail's own styles.
+
+    Raises:
+        TemplateError: A partial of one's own fails.
+    """
+    styles = surface_styles(publisher, language=language, templates_dir=templates_dir)
+    return Markup(
+        '<!doctype html><html lang="{}"><head><meta charset="utf-8"><title>{}</title><style>{}'
+        ".mail {{ padding: 20px 32px 8px }}</style></head>"
+        '<body style="margin:0"><div class="mail">{}</div></body></html>'
+    ).format(
+        language.value,
+        publisher.name,
+        Markup(styles.replace("</", "<\\/")),  # noqa: S704 - our style sheet, closed by nothing
+        blocks_html(blocks, Setting(language=language)),
+    )
 
 
 def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, CalendarFile]:

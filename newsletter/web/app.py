@@ -203,7 +203,7 @@ def _include_feedback(
 def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
     app.include_router(newsletters_router(settings, engine, pages))
     app.include_router(look_router(settings, engine, pages))
-    app.include_router(snippets_router(engine, pages))
+    app.include_router(snippets_router(engine, settings, pages))
     app.include_router(fields_router(engine, pages))
     app.include_router(designs_router(settings))
     app.include_router(look_files_router(engine))

@@ -22,7 +22,7 @@ from newsletter.mailings.clicks import count_clicks
 from newsletter.mailings.comments import open_threads
 from newsletter.mailings.readiness import check_draft
 from newsletter.mailings.reports import MailingSummary, list_past, list_upcoming, summarise
-from newsletter.newsletters.publications import Newsletter, list_newsletters
+from newsletter.newsletters.publications import Newsletter, day_in, list_newsletters
 from newsletter.newsletters.rhythm import next_dates
 from newsletter.operations.attention import (
     HaltedMailing,
@@ -134,10 +134,11 @@ def _unsettled(
 def _due(session: Session, workspace: Workspace, written: Sequence[Newsletter]) -> list[_Draft]:
     """Return the drafts whose day is near or past, with what is in their way."""
     by_id = {row.id: row for row in written}
-    today = now().date()
     return [
         _judged(session, workspace, by_id[draft.newsletter_id], draft)
-        for draft in due_drafts(session, list(by_id), today + _DUE, limit=_SHOWN)
+        for draft in due_drafts(
+            session, {row.id: day_in(row) + _DUE for row in written}, limit=_SHOWN
+        )
     ]
 
 
@@ -153,7 +154,7 @@ def _judged(session: Session, workspace: Workspace, newsletter: Newsletter, draf
         draft=draft,
         errors=errors.value,
         comments=open_threads(session, draft.issue_id) if draft.issue_id else 0,
-        late=draft.issue.issue_date < now().date(),
+        late=draft.issue.issue_date < day_in(newsletter),
     )
 
 

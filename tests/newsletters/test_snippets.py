@@ -160,3 +160,17 @@ def test_columns_of_a_snippet_stand_below_each_other_within_columns() -> None:
     )
 
     assert resolve_snippets(issue, {"表": snippet.lead}) == whole
+
+
+def test_a_finding_within_a_snippet_names_it_and_is_mended_there(stage: Stage) -> None:
+    _save(stage, "[案内](http://example.jp/a)")
+
+    with reading(stage.engine) as session:
+        newsletter = find_newsletter(session, "digest")
+        issue = find_issue(session, newsletter.id, stage.issue)
+    findings = check_stored(issue, newsletter, Settings(_env_file=None), ask_dns=False).findings
+
+    (found,) = (each for each in findings if each.code == "url-http" and each.snippet)
+    assert found.snippet == "窓口"
+    assert found.fix is None
+    assert not [each for each in findings if each.snippet and each.code != "url-http"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from sqlalchemy import select, update
 
@@ -57,3 +59,19 @@ def test_home_tells_what_is_due_how_it_went_and_how_readers_grow(
 
     operator = sign_in("operator@example.jp", Role.OPERATOR).get("/home").text
     assert f"/drafts/{late}" not in operator
+
+
+def test_a_draft_is_late_by_its_newsletters_day(stage: Stage, sign_in: SignIn) -> None:
+    # At any moment one of these has another day than Greenwich.
+    here = now().date()
+    ahead = now().astimezone(ZoneInfo("Pacific/Kiritimati")).date() > here
+    zone = "Pacific/Kiritimati" if ahead else "Pacific/Pago_Pago"
+    day = min(here, now().astimezone(ZoneInfo(zone)).date())
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(time_zone=zone))
+        issue = Issue(title="まだの号", issue_date=day, language=Language.JAPANESE)
+        create_draft(session, stage.newsletter_id, issue, author="葵")
+
+    home = sign_in("editor@example.jp", Role.EDITOR).get("/home").text
+
+    assert ("Overdue" in home) is ahead

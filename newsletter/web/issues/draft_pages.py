@@ -62,6 +62,11 @@ class DraftPages:
         """The folder of the templates that mails are made with."""
         return self._settings.templates_dir
 
+    @property
+    def site(self) -> str:
+        """Where readers find pictures, files and the archive."""
+        return self._settings.public_url.rstrip("/")
+
     def proof_of(self, visit: Visit, draft: Draft, written: Written) -> Proof:
         """Read, render and check what was written.
 

@@ -25,19 +25,28 @@ def files_router(engine: Engine) -> Router:
     def file(name: str) -> Response:
         with reading(engine) as session:
             row = find_file(session, name)
-        shown = "inline" if row.media_type in _SHOWN else "attachment"
-        # A sandbox would keep browsers from showing a PDF; it cannot run scripts of this origin.
-        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-        headers = {
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(row.name, safe='')}",
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "X-Robots-Tag": "noindex",
-        }
-        return Response(row.content, media_type=_with_charset(row.media_type), headers=headers)
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return _answer(row.content, row.media_type, row.name, kept)
 
     return router
+
+
+def calendar_answer(content: str) -> Response:
+    """Return an event's calendar that belongs to no mail yet."""
+    return _answer(content.encode(), CALENDAR, "event.ics", {"Cache-Control": "no-store"})
+
+
+def _answer(content: bytes, media_type: str, name: str, kept: dict[str, str]) -> Response:
+    shown = "inline" if media_type in _SHOWN else "attachment"
+    # A sandbox would keep browsers from showing a PDF; it cannot run scripts of this origin.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    headers = kept | {
+        "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex",
+    }
+    return Response(content, media_type=_with_charset(media_type), headers=headers)
 
 
 def _with_charset(media_type: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -12,7 +11,6 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.types import now
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.days import check_day
@@ -24,7 +22,7 @@ from newsletter.issues.sent import sent_as
 from newsletter.issues.sources import ReadIssue, read_issue
 from newsletter.issues.store import get_issue, list_issues
 from newsletter.newsletters.issue_actions import create_draft, import_draft
-from newsletter.newsletters.publications import Newsletter, list_newsletters
+from newsletter.newsletters.publications import day_in, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.pages import Pages
@@ -81,7 +79,7 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             patterns, issues = list_patterns(session, row.id), list_issues(session, row.id)
-        values = {"title": "", "date": _today(row).isoformat(), "text": ""} | typed
+        values = {"title": "", "date": day_in(row).isoformat(), "text": ""} | typed
         return pages.show_to(
             visit,
             request,
@@ -156,10 +154,6 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
 
 def _go(path: str) -> RedirectResponse:
     return RedirectResponse(path, status_code=303)
-
-
-def _today(row: Newsletter) -> date:
-    return now().astimezone(ZoneInfo(row.time_zone)).date()
 
 
 def _title(text: str) -> str:

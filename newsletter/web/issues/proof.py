@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi.responses import HTMLResponse
 from lxml import html as lxml_html
@@ -21,15 +22,19 @@ from newsletter.issues.normalise import without_controls
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.publications import Newsletter
-from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.model import RenderedIssue, Slot
 from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.rendering.slots import fill
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
+#: Our pictures are asked for at the public address, which may be another host than these pages'.
 _FRAME_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' {ours} data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
 )
+#: What stands in plain text for links that each reader has of their own.
+_OWN_LINK = pmsg("preview", "(each reader’s own link)")
+_PERSONAL = (Slot.VIEW_URL, Slot.UNSUBSCRIBE_URL, Slot.PREFERENCES_URL)
 #: Characters behind the subject that any inbox shows at most.
 _SNIPPET = 240
 
@@ -141,20 +146,27 @@ def make_proof(
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
     """Fill the personal slots as sending does; links that are personal lead nowhere."""
     slots = DeliveryLinks.leading_nowhere().slots(name=reader.name, address=reader.address)
+    in_words = {name: _OWN_LINK.in_language(rendered.language) for name in _PERSONAL}
     html = fill(rendered.html, slots)
     shown = "dark" if dark else "light"
     return Shown(
         html=_DARK.sub(lambda m: "(min-width: 0)" if m[1] == shown else "(max-width: 0)", html),
-        text=fill(rendered.text, slots),
+        text=fill(rendered.text, slots | in_words),
         subject=fill(rendered.subject, slots),
         snippet=_snippet(html),
     )
 
 
-def mail_frame(rendered: RenderedIssue | None, reader: Reader) -> HTMLResponse:
-    """Return a mail as a document for a frame: without scripts, asking no other host."""
-    html = show_to_reader(rendered, reader, dark=False).html if rendered else ""
-    return HTMLResponse(html, headers={"Content-Security-Policy": _FRAME_POLICY})
+def mail_frame(rendered: RenderedIssue | None, reader: Reader, *, site: str) -> HTMLResponse:
+    """Return a mail as a document for a frame: without scripts, asking no host but ``site``."""
+    return in_frame(show_to_reader(rendered, reader, dark=False).html if rendered else "", site)
+
+
+def in_frame(html: str, site: str) -> HTMLResponse:
+    """Return a mail's HTML for a frame, as `mail_frame` does."""
+    parts = urlsplit(site)
+    policy = _FRAME_POLICY.format(ours=f"{parts.scheme}://{parts.netloc}")
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
 
 def _snippet(html: str) -> str:

@@ -81,7 +81,9 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             if not mailings:
                 raise NotFoundError(msg("This issue was not sent."))
             content = load_content(session, mailings[0].id)
-        return mail_frame(content.rendered, sample_reader(visit.language))
+        return mail_frame(
+            content.rendered, sample_reader(visit.language), site=workspace.settings.public_url
+        )
 
     @router.post("/duplicate")
     def duplicate(

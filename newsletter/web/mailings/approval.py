@@ -71,7 +71,7 @@ def approval_router(page: SendingPage) -> Router:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             rendered = page.workspace.preflight(session, issue, newsletter).rendered
-        return mail_frame(rendered, sample_reader(visit.language))
+        return mail_frame(rendered, sample_reader(visit.language), site=page.settings.public_url)
 
     @router.post(PATH + "/approval")
     def ask_approval(

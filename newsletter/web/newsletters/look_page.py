@@ -275,7 +275,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
                 rendered = _sample_mail(theme_of(look), row.language, settings.templates_dir)
         reader = sample_reader(language)
         if not by_script:
-            return mail_frame(rendered, reader)
+            return mail_frame(rendered, reader, site=settings.public_url)
         unreadable = [
             {
                 "field": each.field,
@@ -298,7 +298,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
             row = newsletter_of(session, visit)
             kept = faults or not request.query_params
             rendered = page.render(session, row, look_of(row) if kept else look)
-        return mail_frame(rendered, sample_reader(visit.language))
+        return mail_frame(rendered, sample_reader(visit.language), site=settings.public_url)
 
 
 def _add_files(router: Router, engine: Engine, page: _LookPage, site: str) -> None:
@@ -333,7 +333,7 @@ def designs_router(settings: Settings) -> Router:
     def thumbnail(visit: AdministratorVisit, name: str) -> HTMLResponse:
         theme = theme_of(find_design(name).look)
         rendered = _sample_mail(theme, visit.language, settings.templates_dir)
-        shown = mail_frame(rendered, sample_reader(visit.language))
+        shown = mail_frame(rendered, sample_reader(visit.language), site=settings.public_url)
         shown.headers["Cache-Control"] = "private, max-age=3600"
         return shown
 

@@ -10,8 +10,18 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, NewsletterError
-from newsletter.newsletters.snippets import delete_snippet, list_snippets, save_snippet
+from newsletter.issues.model import blocks_from_json
+from newsletter.mailings.mailings import publisher_of
+from newsletter.newsletters.snippets import (
+    delete_snippet,
+    find_snippet,
+    list_snippets,
+    save_snippet,
+)
+from newsletter.rendering.render import blocks_page
+from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.issues.proof import in_frame
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -19,7 +29,7 @@ _Name = Annotated[str, Form(max_length=200)]
 _Text = Annotated[str, Form(max_length=100_000)]
 
 
-def snippets_router(engine: Engine, pages: Pages) -> Router:
+def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
     """Return the routes of snippets."""
     router = Router(prefix="/newsletters/{newsletter}/snippets")
 
@@ -48,6 +58,20 @@ def snippets_router(engine: Engine, pages: Pages) -> Router:
     @router.get("")
     def show_snippets(visit: EditorVisit, request: Request) -> HTMLResponse:
         return _show(visit, request)
+
+    @router.get("/{number}/mail")
+    def mail(number: int, visit: EditorVisit) -> HTMLResponse:
+        """Show a snippet as it will stand in mail."""
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            snippet = find_snippet(session, row.id, number)
+            html = blocks_page(
+                blocks_from_json(snippet.content["blocks"]),
+                publisher_of(row),
+                language=row.language,
+                templates_dir=settings.templates_dir,
+            )
+        return in_frame(html, settings.public_url)
 
     @router.post("")
     def save(

@@ -34,6 +34,26 @@ def test_a_pdf_is_offered_with_its_kind_and_size(desk: Desk, page: Page) -> None
     assert "%E5%8B%9F%E9%9B%86" in answer.headers["content-disposition"]
 
 
+EVENT = """
+:::event
+name: 冬の市
+date: 2026-12-12 14:00-16:00
+:::
+"""
+
+
+def test_an_events_calendar_opens_from_a_draft(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN + EVENT, view="mail")
+    page.get_by_role("tab", name="Telephone").click()
+    link = page.frame_locator("#mail").get_by_role("link", name="カレンダーに追加")
+    expect(link).to_be_visible()
+
+    answer = page.request.get(desk.url + str(link.get_attribute("href")))
+    assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+    assert "SUMMARY:冬の市" in answer.text()
+    assert page.request.get(f"{page.url.partition('?')[0]}/calendars/{'0' * 32}.ics").status == 404
+
+
 def test_a_program_that_calls_itself_pdf_is_refused(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN, view="mail")
     _add(page, "要項.pdf", b"MZ\x90\x00")

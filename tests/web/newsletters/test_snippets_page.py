@@ -24,6 +24,8 @@ def test_a_snippet_is_kept_used_and_changed_on_one_page(desk: Desk, page: Page) 
     expect(page.frame_locator("#mail").get_by_role("link", name="042-000-0000")).to_be_visible()
 
     page.goto(here)
+    shown = page.frame_locator(".snippet-mail")
+    expect(shown.locator(".panel")).to_contain_text("042-000-0000")
     expect(page.get_by_role("link", name="十二月号")).to_be_visible()
     page.get_by_text("Delete 窓口").click()
     page.get_by_role("button", name="Delete").click()
