@@ -20,6 +20,7 @@ from newsletter.database.tables import (
     SuppressionRow,
     TagRow,
     TestGroupRow,
+    UnsubscribeEventRow,
 )
 from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
@@ -84,6 +85,11 @@ def erase(
     )
     session.execute(
         update(ConsentRow).where(ConsentRow.subscriber_id == subscriber_id).values(network="")
+    )
+    session.execute(
+        update(UnsubscribeEventRow)
+        .where(UnsubscribeEventRow.subscriber_id == subscriber_id)
+        .values(remark="")
     )
     person.address = person.address_key = None
     person.domain = ""

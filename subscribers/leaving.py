@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -14,13 +16,31 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import LeaveReason, SubscriptionState, UnsubscribeWay
 from subscribers.people import hold_person
 
 #: Ways by which a subscription ends on somebody else's report.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
 #: Ways by which somebody leaves who holds a mail, whichever address it went to.
 _BY_A_MAIL = frozenset({UnsubscribeWay.ONE_CLICK, UnsubscribeWay.PAGE, UnsubscribeWay.MAIL})
+
+#: For how long after leaving somebody may say why.
+_REASON_TIME = timedelta(days=1)
+_REMARK_LENGTH = 1000
+_REMARKS_SHOWN = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaveReasons:
+    """Why people left, without who.
+
+    Attributes:
+        counts: How many said what; most say nothing.
+        remarks: What they wrote, the newest 50, the newest first.
+    """
+
+    counts: Mapping[LeaveReason, int]
+    remarks: Sequence[str]
 
 
 def unsubscribe(
@@ -149,3 +169,53 @@ def unsubscribe_from_all(
             way=way,
         )
     ]
+
+
+def give_reason(
+    session: Session,
+    *,
+    newsletter_id: int,
+    subscriber_id: int,
+    reason: LeaveReason | None,
+    remark: str,
+) -> bool:
+    """Note why somebody left who did within the last day; return whether they did.
+
+    Asked after leaving, so nobody has to answer in order to leave; a second answer replaces the
+    first.
+    """
+    event = session.scalars(
+        select(UnsubscribeEventRow)
+        .where(
+            UnsubscribeEventRow.newsletter_id == newsletter_id,
+            UnsubscribeEventRow.subscriber_id == subscriber_id,
+            UnsubscribeEventRow.way.in_((UnsubscribeWay.ONE_CLICK, UnsubscribeWay.PAGE)),
+            UnsubscribeEventRow.occurred_at >= now() - _REASON_TIME,
+        )
+        .order_by(UnsubscribeEventRow.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if event is None or hold_person(session, subscriber_id) is None:
+        return False
+    event.reason, event.remark = reason, remark.strip()[:_REMARK_LENGTH]
+    return True
+
+
+def leave_reasons(session: Session, mailing_id: int) -> LeaveReasons:
+    """Return why people left by a mailing's links."""
+    counts = session.execute(
+        select(UnsubscribeEventRow.reason, func.count())
+        .where(
+            UnsubscribeEventRow.mailing_id == mailing_id,
+            UnsubscribeEventRow.reason.is_not(None),
+        )
+        .group_by(UnsubscribeEventRow.reason)
+        .order_by(func.count().desc(), UnsubscribeEventRow.reason)
+    ).all()
+    remarks = session.scalars(
+        select(UnsubscribeEventRow.remark)
+        .where(UnsubscribeEventRow.mailing_id == mailing_id, UnsubscribeEventRow.remark != "")
+        .order_by(UnsubscribeEventRow.id.desc())
+        .limit(_REMARKS_SHOWN)
+    ).all()
+    return LeaveReasons(counts={why: number for why, number in counts if why}, remarks=remarks)

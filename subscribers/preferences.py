@@ -317,8 +317,8 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
         "consents": rows(
             ConsentRow, "step", "occurred_at", "source", "network", "wording", "language"
         ),
-        "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way"),
         "address_changes": rows(AddressChangeRow, "requested_at", "changed_at", "undone_at"),
+        "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way", "reason", "remark"),
         "mails": [
             {key: value for key, value in row.items() if key != "newsletter"}
             for row in rows(DeliveryRow, "mailing_id", "state", "settled_at", "status", "reply")

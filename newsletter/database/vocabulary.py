@@ -81,6 +81,17 @@ class UnsubscribeWay(StrEnum):
     ADDRESS_CHANGE = "address-change"
 
 
+class LeaveReason(StrEnum):
+    """Why somebody left, as they said of their own accord after leaving."""
+
+    TOO_MANY = "too-many"
+    NOT_RELEVANT = "not-relevant"
+    NEVER_JOINED = "never-joined"
+    HARD_TO_READ = "hard-to-read"
+    ELSEWHERE = "elsewhere"
+    OTHER = "other"
+
+
 class ConsentStep(StrEnum):
     """What somebody did towards a subscription; each is a row of the consent record."""
 

@@ -16,7 +16,12 @@ from newsletter.database.types import (
     Vocabulary,
     now,
 )
-from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    LeaveReason,
+    SubscriptionState,
+    SuppressionReason,
+    UnsubscribeWay,
+)
 
 
 def _by_octets(length: int) -> TypeEngine[str]:
@@ -110,7 +115,11 @@ class SuppressionRow(Base):
 
 
 class UnsubscribeEventRow(Base):
-    """Somebody left: when, by which way, and from which mailing's link if from one."""
+    """Somebody left: when, by which way, and from which mailing's link if from one.
+
+    Attributes:
+        reason: Why, if they said so afterwards; ``remark`` in their own words.
+    """
 
     __tablename__ = "unsubscribe_event"
 
@@ -119,4 +128,6 @@ class UnsubscribeEventRow(Base):
     subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
     mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailing.id"), index=True)
     way: Mapped[UnsubscribeWay] = mapped_column(Vocabulary(UnsubscribeWay))
+    reason: Mapped[LeaveReason | None] = mapped_column(Vocabulary(LeaveReason))
+    remark: Mapped[str] = mapped_column(Text, default="", server_default="")
     occurred_at: Mapped[Instant] = mapped_column(default=now)

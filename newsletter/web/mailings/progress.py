@@ -49,6 +49,7 @@ from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
+from subscribers.leaving import leave_reasons
 from subscribers.lists.exports import defuse
 
 _Field = Annotated[str, Form(max_length=500)]
@@ -135,6 +136,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             )
             pace = measure_pace(session, mailing, figures)
             clicks = clicks_of(session, number)
+            left_because = leave_reasons(session, number)
             audience = None
             if mailing.state in _TO_COME:
                 audience = audience_figure(session, row, mailing.segment, figures)
@@ -152,6 +154,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             report=report.value,
             counted_at=report.counted_at,
             clicks=clicks,
+            left_because=left_because,
             chart=stacked_bars([counts for _, counts in report.value.by_time]),
             stack=STACK,
             states=DeliveryState,

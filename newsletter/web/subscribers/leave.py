@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.database.vocabulary import LeaveReason, UnsubscribeWay
 from newsletter.mailings.join_requests import send_settings_link
 from newsletter.mailings.links import read_link
 from newsletter.settings import Settings
@@ -15,7 +15,7 @@ from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
-from subscribers.leaving import unsubscribe, unsubscribe_from_all
+from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
 from subscribers.preferences import Relation, find_relation, pause
 
 #: Weeks that the page offers in place of leaving.
@@ -76,23 +76,19 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             )
         return _show("left.html", token, everything=True)
 
-    @router.post("/u/{token}/settings")
-    def mail_settings(token: str) -> HTMLResponse:
-        """Mail the way to the settings: this link went through mail servers and their logs."""
-        relation = _relation(token)
-        limits = JoinLimits.of(settings)
+    @router.post("/u/{token}/reason")
+    def say_why(token: str, form: SubmittedForm) -> HTMLResponse:
+        chosen = str(form.get("reason", ""))
         with transaction(engine) as session:
-            if relation.address and count_address(
-                session, signer.pseudonyms, limits, parse_address(relation.address).key
-            ):
-                send_settings_link(
-                    session,
-                    relation.newsletter,
-                    relation.ref.subscriber_id,
-                    language=relation.language,
-                    templates_dir=settings.templates_dir,
-                )
-        return _show("settings_mailed.html", token)
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
+            give_reason(
+                session,
+                newsletter_id=ref.newsletter_id,
+                subscriber_id=ref.subscriber_id,
+                reason=LeaveReason(chosen) if chosen in set(LeaveReason) else None,
+                remark=str(form.get("remark", "")),
+            )
+        return _show("left.html", token, everything=False, thanked=True)
 
     @router.post("/u/{token}/pause")
     def hold(token: str) -> HTMLResponse:
@@ -105,5 +101,40 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 newsletter_ids=[ref.newsletter_id],
             )
         return _show("paused.html", token, until=until)
+
+    router.include_router(_settings_router(settings, engine, signer, pages))
+    return router
+
+
+def _settings_router(
+    settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> Router:
+    """Return the route that mails the way to the settings."""
+    router = Router()
+
+    @router.post("/u/{token}/settings")
+    def mail_settings(token: str) -> HTMLResponse:
+        """Mail the way to the settings: this link went through mail servers and their logs."""
+        with reading(engine) as session:
+            relation = find_relation(
+                session, read_link(session, signer, Purpose.UNSUBSCRIBE, token)
+            )
+        limits = JoinLimits.of(settings)
+        with transaction(engine) as session:
+            if relation.address and count_address(
+                session, signer.pseudonyms, limits, parse_address(relation.address).key
+            ):
+                send_settings_link(
+                    session,
+                    relation.newsletter,
+                    relation.ref.subscriber_id,
+                    language=relation.language,
+                    templates_dir=settings.templates_dir,
+                )
+        return pages.show(
+            "reader/settings_mailed.html",
+            language=relation.language,
+            newsletter=relation.newsletter,
+        )
 
     return router

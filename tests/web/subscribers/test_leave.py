@@ -13,9 +13,10 @@ from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import LeaveReason, SubscriptionState, UnsubscribeWay
 from newsletter.mailings.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from subscribers.leaving import leave_reasons
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -107,6 +108,26 @@ def test_one_click_takes_effect_at_once(site: Site, encoding: str) -> None:
     assert answer.status_code == 200
     assert site.state() is SubscriptionState.UNSUBSCRIBED
     assert site.ways() == [UnsubscribeWay.ONE_CLICK]
+
+
+def test_who_left_may_say_why_and_need_not(site: Site) -> None:
+    ask = httpx.get(site.leave).text
+    assert "remark" not in ask
+    assert "remark" in httpx.post(site.leave).text
+    answer = {"reason": "too-many", "remark": "  週に一度で\n十分です  "}
+    assert httpx.post(f"{site.leave}/reason", data=answer).status_code == 200
+    with reading(site.stage.engine) as session:
+        event = session.scalars(select(UnsubscribeEventRow)).one()
+        said = leave_reasons(session, site.ref.mailing_id)
+    assert (event.reason, event.remark) == (LeaveReason.TOO_MANY, "週に一度で\n十分です")
+    assert (said.counts, said.remarks) == ({LeaveReason.TOO_MANY: 1}, ["週に一度で\n十分です"])
+
+
+def test_whoever_did_not_leave_has_no_reason_to_give(site: Site) -> None:
+    httpx.post(f"{site.leave}/reason", data={"reason": "too-many"})
+    with reading(site.stage.engine) as session:
+        assert session.scalars(select(UnsubscribeEventRow)).all() == []
+    assert site.state() is SubscriptionState.CONFIRMED
 
 
 def test_leaving_twice_is_logged_once(site: Site) -> None:

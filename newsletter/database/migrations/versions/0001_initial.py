@@ -1048,6 +1048,8 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("subscriber_id", _ID, nullable=False),
         sa.Column("mailing_id", _ID, nullable=True),
         sa.Column("way", sa.String(32), nullable=False),
+        sa.Column("reason", sa.String(32), nullable=True),
+        sa.Column("remark", sa.Text(), server_default="", nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_unsubscribe_event_mailing_id")
