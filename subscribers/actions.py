@@ -19,9 +19,17 @@ from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from subscribers.address_changes import former_addresses
 from subscribers.erasure import erase
+from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
-from subscribers.lists.uploads import ImportTerms, Upload, cancel_upload, order_upload
+from subscribers.lists.new_fields import NewFields
+from subscribers.lists.uploads import (
+    ImportTerms,
+    Upload,
+    cancel_upload,
+    order_upload,
+    with_fields,
+)
 from subscribers.record import Standing, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress
@@ -206,13 +214,28 @@ def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str
 
 
 def order_list_import(
-    session: Session, actor: Actor, upload: Upload, terms: ImportTerms | None
+    session: Session,
+    actor: Actor,
+    upload: Upload,
+    terms: ImportTerms | None,
+    new: NewFields | None = None,
 ) -> None:
     """Let workers import a list that was brought; None goes on by its terms of before.
 
+    Args:
+        session: Within the transaction that does it.
+        actor: Who does it.
+        upload: The list.
+        terms: How it is to be taken.
+        new: Fields that are to be made of its other columns.
+
     Raises:
+        ForbiddenError: The actor may not add fields.
         ConflictError: It is being imported already, or is done.
     """
+    if new is not None and terms is not None:
+        add_fields(session, actor, upload.newsletter_id, new.fields)
+        terms = with_fields(terms, new)
     ordered = order_upload(session, upload, terms)
     record_import(
         session,

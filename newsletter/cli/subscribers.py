@@ -94,10 +94,10 @@ def import_list(
     source: Annotated[str, typer.Option(help="The source of the list; the file if omitted.")] = "",
     columns: Annotated[
         list[str] | None,
-        typer.Option("--map", help="COLUMN=address, name, language, tags, attributes.NAME …"),
+        typer.Option("--map", help="COLUMN=address, name, language, tags, field.KEY …"),
     ] = None,
-    attributes: Annotated[
-        bool, typer.Option("--attributes", help="Keep the other columns as attributes.")
+    new_fields: Annotated[
+        bool, typer.Option("--new-fields", help="Add the other columns as new fields.")
     ] = False,
     tag: Annotated[list[str] | None, typer.Option(help="Tag everybody on the list.")] = None,
     on_existing: Annotated[
@@ -120,15 +120,19 @@ def import_list(
     from newsletter.newsletters.publications import find_newsletter
     from newsletter.services import build_services
     from subscribers.actions import record_import
+    from subscribers.fields.actions import add_fields
+    from subscribers.fields.store import list_fields
     from subscribers.lists.columns import list_records
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of
     from subscribers.lists.imports import ImportOptions, import_records
+    from subscribers.lists.new_fields import NewFields, find_new_fields
 
     settings = settings_of(context)
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
+        known = list_fields(session, row.id)
     actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
     if not dry_run:
         with transaction(engine) as session:
@@ -147,15 +151,29 @@ def import_list(
                 place=Place(source=str(file)),
             ) from None
         mapping = _mapping(columns or [])
-        how = (basis, wording, on_existing, str(attributes), *(columns or []), *(tag or []))
+        new = NewFields()
+        if new_fields:
+            with file.open("rb") as whole:
+                new = find_new_fields(
+                    list_records(whole, file_name=file.name, source=str(file), chosen=mapping),
+                    mapping,
+                    known=known,
+                    language=row.language,
+                    source=str(file),
+                )
+            if new.fields and not dry_run:
+                owner = find_actor(engine, as_, Permission.ADMINISTER, row.id)
+                with transaction(engine) as session:
+                    add_fields(session, owner, row.id, new.fields)
+        how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
         options = ImportOptions(
             source=source or file.name,
             file_name=file.name,
             basis=basis,
             wording=wording,
             language=row.language,
-            columns=mapping,
-            keep_others=attributes,
+            columns={**mapping, **new.columns},
+            new_fields=new.fields if dry_run else (),
             update=on_existing is OnExisting.UPDATE,
             tags=tuple(tag or ()),
             dry_run=dry_run,
@@ -201,12 +219,12 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     mapping = {}
     for pair in pairs:
         column, sign, ours = pair.rpartition("=")
-        if not sign or not (ours in KNOWN_COLUMNS or ours.startswith("attributes.")):
+        if not sign or not (ours in KNOWN_COLUMNS or ours.startswith("field.")):
             raise ListError(
                 msg("“{column}” does not assign a column.", column=pair),
                 place=Place(source="--map"),
                 remedy=msg(
-                    "Write COLUMN=…, one of {names}, attributes.NAME.",
+                    "Write COLUMN=…, one of {names}, field.KEY.",
                     names=Listing(tuple(KNOWN_COLUMNS)),
                 ),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -63,6 +63,12 @@ def add_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field)
     session.flush()
     _record(session, actor, Action.FIELD_ADD, newsletter_id, field.key, field_to_json(field))
     return field
+
+
+def add_fields(session: Session, actor: Actor, newsletter_id: int, wanted: Iterable[Field]) -> None:
+    """Add several fields, all or none; see `add_field`."""
+    for field in wanted:
+        add_field(session, actor, newsletter_id, field)
 
 
 def change_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field) -> Field:

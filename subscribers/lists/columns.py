@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
+from subscribers.fields.model import Field, field_named
 from subscribers.lists.files import Record, csv_records, is_json, json_records, text_lines
 from subscribers.lists.formats import (
     FIELDS,
@@ -25,11 +26,12 @@ from subscribers.lists.formats import (
     state_of_file,
 )
 
-#: What a column can be mapped to, besides ``attributes.NAME``.
+#: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
 SHARED = frozenset({"tags", "attributes", "disabled", "state"})
-_ATTRIBUTE_NAME = re.compile(r"[^\"\\\x00-\x1f\x7f]{1,64}\Z")
+#: Before the key of a field, as a column is mapped to it.
+FIELD = "field."
 _NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
@@ -63,22 +65,24 @@ class ListForm:
     """How a list is to be read.
 
     Attributes:
-        columns: The list's own columns → ``address`` …, ``attributes.NAME``, or ``-`` for nothing.
+        columns: The list's own columns → ``address`` …, ``field.KEY``, or ``-`` for nothing.
         known: The system whose export it is, where that was recognised.
         state: What it says of everybody on it.
         marks: Columns that are none of ours, and may all the same say something against mail:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
             empty where only a plain word counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
+        custom: The fields of the newsletter's people, by key.
     """
 
     columns: dict[str, str]
+    custom: Mapping[str, Field] = field(default_factory=dict)
     known: KnownFormat | None = None
     state: ListState | None = None
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
     fields: dict[str, list[str]] = field(init=False)
-    #: Each column that is not left out, the field that it is, and the attribute if it is one.
+    #: Each column that is not left out, what it is, and the key of the field if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,8 +96,8 @@ class ListForm:
         self.columns[name] = ours
         self.fields.setdefault(ours, []).append(name)
         if ours != IGNORED:
-            attribute = ours.removeprefix("attributes.") if ours.startswith("attributes.") else ""
-            self.kept.append((name, ours, attribute))
+            key = ours.removeprefix(FIELD) if ours.startswith(FIELD) else ""
+            self.kept.append((name, ours, key))
 
     @property
     def says_states(self) -> bool:
@@ -110,22 +114,17 @@ class _Guess(NamedTuple):
     known: KnownFormat | None
 
 
-def is_attribute_name(name: str) -> bool:
-    """Return whether an attribute may have this name: no quotes, backslashes or controls."""
-    return _ATTRIBUTE_NAME.match(name) is not None
-
-
 def is_header(names: Sequence[str]) -> bool:
     """Tell whether these cells can be a list's header: one names the address."""
     return any(guess_field(name) == "address" for name in names)
 
 
-def guess_columns(names: Collection[str]) -> dict[str, str]:
-    """Return which of our fields each column is by its name; what is none of ours is left out."""
-    return _guess(names).columns
+def guess_columns(names: Collection[str], custom: Sequence[Field] = ()) -> dict[str, str]:
+    """Return what each column is by its name; what is none of ours is left out."""
+    return _guess(names, custom).columns
 
 
-def _guess(names: Collection[str]) -> _Guess:
+def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
     known = recognise(names)
     columns: dict[str, str] = {}
     if known is not None:
@@ -135,10 +134,12 @@ def _guess(names: Collection[str]) -> _Guess:
         if ours and name not in columns and (known is None or ours not in columns.values()):
             columns[name] = ours
     strong = {ours for name, ours in columns.items() if not is_weak(name)}
-    return _Guess(
-        {name: ours for name, ours in columns.items() if not (is_weak(name) and ours in strong)},
-        known,
-    )
+    columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
+    for name in names:
+        found = field_named(custom, _NUMBERED.sub("", name))
+        if found and (name not in columns or is_weak(name)):
+            columns[name] = FIELD + found.key
+    return _Guess(columns, known)
 
 
 def _guess_one(name: str, known: KnownFormat | None) -> str:
@@ -157,7 +158,7 @@ def form_of(
     names: Iterable[str],
     chosen: Mapping[str, str],
     *,
-    keep_others: bool,
+    custom: Sequence[Field],
     source: str,
     file_name: str = "",
 ) -> ListForm:
@@ -166,7 +167,7 @@ def form_of(
     Args:
         names: The list's columns.
         chosen: What somebody chose for some of them; ``-`` for none of ours.
-        keep_others: Whether columns that are none of ours become attributes.
+        custom: The fields of the newsletter's people; a column of a key or label is that field.
         source: Names the list in errors.
         file_name: Of exports that say by it what they hold.
 
@@ -181,17 +182,14 @@ def form_of(
             place=place,
             remedy=msg("Its columns are: {names}.", names=Listing(tuple(names[:20]))),
         )
-    guess = _guess(names)
-    columns: dict[str, str] = {}
-    for name in names:
-        ours = chosen.get(name) or guess.columns.get(name, IGNORED)
-        if ours == IGNORED and keep_others and is_attribute_name(name):
-            ours = f"attributes.{name}"
-        columns[name] = ours
+    guess = _guess(names, custom)
+    columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
+    keys = {each.key: each for each in custom}
     for name, ours in columns.items():
-        if ours not in KNOWN_COLUMNS and not is_attribute_name(ours.removeprefix("attributes.")):
+        if ours not in KNOWN_COLUMNS and ours.removeprefix(FIELD) not in keys:
             raise ListError(
-                msg("Column “{column}” cannot be assigned to “{field}”.", field=ours, column=name)
+                msg("Column “{column}” cannot be assigned to “{field}”.", field=ours, column=name),
+                remedy=msg("The fields are: {names}.", names=Listing(tuple(keys))),
             )
     _refuse_doubles(columns, place)
     if "address" not in columns.values():
@@ -205,7 +203,7 @@ def form_of(
         name: mark_of(name)
         for name, ours in columns.items()
         if not own
-        and (ours == IGNORED or ours.startswith("attributes."))
+        and (ours == IGNORED or ours.startswith(FIELD))
         # A browser's form says of every column what it is: nothing is no choice where none was,
         # nor where it has no name for what the column is.
         and (
@@ -216,6 +214,7 @@ def form_of(
     state = None if own else state_of_file(guess.known, names, file_name)
     return ListForm(
         columns=columns,
+        custom=keys,
         known=guess.known,
         state=state,
         marks=marks,
@@ -239,14 +238,12 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
         first.setdefault(ours, name)
 
 
-def late_column(name: str, form: ListForm, *, keep_others: bool) -> str:
+def late_column(name: str, form: ListForm) -> str:
     """Return what a column is that the list's beginning did not have."""
     ours = _guess_one(name, form.known) or IGNORED
-    if ours != IGNORED and ours not in SHARED and ours in form.fields:
-        ours = IGNORED
-    if ours == IGNORED and keep_others and is_attribute_name(name):
-        ours = f"attributes.{name}"
-    return ours
+    if ours == IGNORED and (found := field_named([*form.custom.values()], name)):
+        ours = FIELD + found.key
+    return IGNORED if ours not in SHARED and ours in form.fields else ours
 
 
 def column_of_address(form: ListForm) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import unicodedata
 from datetime import datetime
@@ -17,12 +15,13 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
+from subscribers.fields.model import field_named
+from subscribers.fields.reading import read_value
 from subscribers.lists.columns import (
     SHARED,
     ListForm,
     Problem,
     RefusedError,
-    is_attribute_name,
     shown,
 )
 from subscribers.lists.dates import read_instant
@@ -30,7 +29,7 @@ from subscribers.lists.files import HalfCharacterError, Record, read_json
 from subscribers.lists.formats import ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
 
-_TAG_LENGTH, _ATTRIBUTES_LENGTH, _BASIS_LENGTH, _TEXT_LENGTH = 64, 16_384, 64, 10_000
+_TAG_LENGTH, _BASIS_LENGTH, _TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 #: A cell that was defused on the way out, see `subscribers.lists.exports.defuse`.
@@ -164,7 +163,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     row = _Row(record, said, form.zone(zone), [])
     for warning in address.warnings:
         row.note("address", warning)
-    attributes = _check_attributes(row, attributes) if attributes else attributes
+    attributes = _field_values(row, form, attributes) if attributes else attributes
     outcome = _outcome(row, form, marked)
     language = _language(row)
     suppressed = _suppressed(row, outcome)
@@ -196,7 +195,7 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
     said: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     values, defused = record.values, form.defused
-    for name, ours, attribute in form.kept:
+    for name, ours, key in form.kept:
         value = values.get(name)
         if value is None or value == "":
             continue
@@ -209,12 +208,12 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
                 )
             if defused and _DEFUSED.match(value):
                 value = value[1:]
-            if not attribute:
+            if not key:
                 value = value.strip()
             if value == "":
                 continue
-        if attribute:
-            attributes[attribute] = value
+        if key:
+            attributes[key] = value
         elif ours in SHARED:
             attributes |= _take(record, said, name, ours, value)
         else:
@@ -431,29 +430,19 @@ def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
     return found
 
 
-def _check_attributes(row: _Row, attributes: dict[str, Any]) -> dict[str, Any]:
+def _field_values(row: _Row, form: ListForm, given: dict[str, Any]) -> dict[str, Any]:
+    """Return values as the newsletter's fields have them; what is none is left out, and said."""
     found: dict[str, Any] = {}
-    for name, given in attributes.items():
-        value = given
-        if not is_attribute_name(name):
-            raise row.refused("attributes", name, msg("This cannot be the name of an attribute."))
-        if isinstance(value, str) and "\0" in value:
-            raise row.refused(name, value, msg("The value contains a control character."))
-        if isinstance(value, float) and math.isinf(value):
-            raise row.refused(
-                name, value, msg("An attribute must be text, a number, true or false.")
-            )
-        if isinstance(value, dict | list):
-            # Other systems nest them; segments ask of text.
-            value = json.dumps(value, ensure_ascii=False)
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise row.refused(name, value, msg("The number is too large."))
-        found[name] = value
-    if all(type(value) is str for value in found.values()):
-        # No character takes more than 12 octets, nor do the signs around a name and its value.
-        most = 12 * (sum(map(len, (*found, *found.values()))) + len(found))
-        if most < _ATTRIBUTES_LENGTH:
-            return found
-    if len(json.dumps(found)) > _ATTRIBUTES_LENGTH:
-        raise row.refused("attributes", "", msg("The attributes are larger than 16 KiB."))
+    for name, value in given.items():
+        field = form.custom.get(name) or field_named([*form.custom.values()], name)
+        if field is None:
+            row.note(name, msg("There is no such field; the value is not used."), shown(value))
+            continue
+        try:
+            read = read_value(field, value)
+        except ListError as error:
+            row.note(field.key, error.message, shown(value))
+            continue
+        if read is not None:
+            found[field.key] = read
     return found

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-#: What a column can be, besides ``attributes.NAME``.
+#: What a column can be, besides ``field.KEY``.
 FIELDS = (
     *("address", "name", "given_name", "family_name", "language", "time_zone", "format"),
     *("state", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),

@@ -13,14 +13,24 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.database.engine import reading
 from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
+from subscribers.lists.sharing import (
+    FieldChoices,
+    choices_of,
+    demand_fields,
+    hold_fields,
+    share_values,
+)
 from subscribers.lists.staging import Staged, encode
 from subscribers.lists.validation import Judge, Judged
 from subscribers.lists.writing import Terms, Written, write_chunk
@@ -80,8 +90,8 @@ class ImportOptions:
         file_name: The list's own; some exports say by it what they hold.
         basis: What the people consented by; ``wording`` is what they read.
         columns: The list's own column names → ours.
-        keep_others: Whether columns that are not recognised become attributes.
-        update: Whether the list overwrites name, language and attributes that are known.
+        new_fields: Those that a trial is to act as if there were, besides those there are.
+        update: Whether the list overwrites name, language and fields that are known.
         tags: Given to everybody on the list.
         digest: Names the file for its checkpoint; empty for none.
         pseudonyms: By which erased addresses are known.
@@ -93,7 +103,7 @@ class ImportOptions:
     wording: str = ""
     language: Language = Language.JAPANESE
     columns: Mapping[str, str] = field(default_factory=dict)
-    keep_others: bool = False
+    new_fields: tuple[Field, ...] = ()
     update: bool = False
     tags: tuple[str, ...] = ()
     dry_run: bool = False
@@ -154,7 +164,7 @@ def import_records(
 
     Raises:
         ListError: The list has no column of addresses or cannot be read, or no basis is given.
-        ConflictError: Another process imports the same list.
+        ConflictError: Another process imports the same list, or a field was taken away meanwhile.
     """
     hooks = hooks or ChunkHooks()
     if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
@@ -162,14 +172,16 @@ def import_records(
             msg("An import needs the basis of consent, in up to 64 characters."),
             remedy=msg("State it (on the command line with --basis)."),
         )
+    with reading(engine) as session:
+        custom = (*list_fields(session, newsletter_id), *options.new_fields)
     judge = Judge(
         source=options.source,
         file_name=options.file_name or options.source,
         chosen=options.columns,
-        keep_others=options.keep_others,
+        custom=custom,
         tags=options.tags,
     )
-    run = _Run(newsletter_id, options, on_problem)
+    run = _Run(newsletter_id, options, on_problem, choices_of(custom))
     with engine.connect() as connection:
         for _ in islice(records, run.start(connection)):
             pass
@@ -205,9 +217,14 @@ class _Run:
     """One import under way: its terms, its report, its checkpoint."""
 
     def __init__(
-        self, newsletter_id: int, options: ImportOptions, on_problem: Callable[[Problem], None]
+        self,
+        newsletter_id: int,
+        options: ImportOptions,
+        on_problem: Callable[[Problem], None],
+        choices: FieldChoices,
     ) -> None:
         self.report = ImportReport()
+        self._choices = choices
         self._options = options
         self._on_problem = on_problem
         self._row_id: int | None = None
@@ -266,6 +283,9 @@ class _Run:
 
     def take(self, connection: Connection, chunk: Judged, staged: Staged) -> None:
         """Write a judged chunk and count it, within the transaction that is open."""
+        others = hold_fields(connection, self._terms.newsletter_id)
+        if not self._options.new_fields:
+            demand_fields(connection, self._terms.newsletter_id, self._choices)
         self.report.unchanged += chunk.repeated
         for problem in chunk.problems:
             if problem.taken:
@@ -274,6 +294,8 @@ class _Run:
             else:
                 self._refuse(problem)
         written = write_chunk(connection, staged, self._terms)
+        if others:
+            share_values(connection, self._terms.newsletter_id, others, update=self._terms.update)
         self._count(written, len(staged.entries))
         self.report.records += chunk.records
         self._checkpoint(connection)

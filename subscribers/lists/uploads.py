@@ -31,18 +31,21 @@ from newsletter.database.tables import (
     ListUploadRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import ListUploadState
+from newsletter.database.vocabulary import FieldType, ListUploadState
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns, list_records
 from subscribers.lists.exports import problem_writer
 from subscribers.lists.files import Record, is_json
 from subscribers.lists.formats import recognise
 from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
+from subscribers.lists.new_fields import NewFields, find_new_fields
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -77,7 +80,11 @@ _MOVES: Mapping[ListUploadState, frozenset[ListUploadState]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportTerms:
-    """How a list is to be taken; see `ImportOptions`."""
+    """How a list is to be taken; see `ImportOptions`.
+
+    Attributes:
+        keep_others: Whether columns that are none of ours become new fields before it is imported.
+    """
 
     basis: str
     wording: str = ""
@@ -141,7 +148,6 @@ class Upload:
             wording=terms.wording,
             language=language,
             columns=terms.columns,
-            keep_others=terms.keep_others,
             update=terms.update,
             tags=terms.tags,
             digest=self.digest,
@@ -475,6 +481,37 @@ class Glance:
     system: str = ""
 
 
+def new_fields_of(
+    engine: Engine, upload: Upload, terms: ImportTerms, language: Language
+) -> NewFields:
+    """Return the fields that a list's other columns would be.
+
+    Of a long list, where not all values are looked at, they are text.
+
+    Raises:
+        ListError: It cannot be read, or has no column of addresses.
+    """
+    if not terms.keep_others:
+        return NewFields()
+    with reading(engine) as session:
+        known = list_fields(session, upload.newsletter_id)
+    with upload.records(engine) as records:
+        begun = islice(records, TRIED + 1)
+        found = find_new_fields(
+            begun, terms.columns, known=known, language=language, source=upload.name
+        )
+        whole = next(records, None) is None
+    if whole:
+        return found
+    texts = (replace(each, type=FieldType.TEXT, options=()) for each in found.fields)
+    return replace(found, fields=tuple(texts))
+
+
+def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
+    """Return terms whose columns go to these new fields."""
+    return replace(terms, columns={**terms.columns, **new.columns}, keep_others=False)
+
+
 def look_into(engine: Engine, upload: Upload) -> Glance:
     """Look at the first rows.
 
@@ -484,7 +521,8 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
     with upload.records(engine) as records:
         first = list(islice(records, _GLANCE + 1))
     names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
-    found = guess_columns(names)
+    with reading(engine) as session:
+        found = guess_columns(names, list_fields(session, upload.newsletter_id))
     known = recognise(names)
     rows = [
         ["" if (value := record.values.get(name)) is None else str(value) for name in names]
@@ -500,10 +538,15 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """What would become of a list, or of its beginning."""
+    """What would become of a list, or of its beginning.
+
+    Attributes:
+        new_fields: Those that would be made of its other columns.
+    """
 
     report: ImportReport
     whole: bool
+    new_fields: tuple[Field, ...] = ()
 
 
 def try_upload(
@@ -519,13 +562,15 @@ def try_upload(
     Raises:
         ListError: It cannot be read, or has no column of addresses.
     """
+    new = new_fields_of(engine, upload, terms, language)
+    terms = with_fields(terms, new)
     options = replace(upload, terms=terms).options(language, pseudonyms)
     with upload.records(engine) as records:
         begun = islice(records, TRIED + 1)
-        options = replace(options, digest="", dry_run=True)
+        options = replace(options, digest="", dry_run=True, new_fields=new.fields)
         report = import_records(engine, upload.newsletter_id, begun, options)
         whole = next(records, None) is None
-    return Trial(report=report, whole=whole)
+    return Trial(report=report, whole=whole, new_fields=new.fields)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

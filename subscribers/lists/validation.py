@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from subscribers.fields.model import Field
 from subscribers.lists.columns import (
     ListForm,
     Problem,
@@ -47,13 +48,13 @@ class Judge:
         source: str,
         file_name: str,
         chosen: Mapping[str, str],
-        keep_others: bool,
+        custom: Sequence[Field],
         tags: tuple[str, ...],
     ) -> None:
         self._source = source
         self._file_name = file_name
         self._chosen = chosen
-        self._keep_others = keep_others
+        self._custom = custom
         self._tags = tags
         self._form: ListForm | None = None
 
@@ -78,7 +79,7 @@ class Judge:
         return form_of(
             names,
             self._chosen,
-            keep_others=self._keep_others,
+            custom=self._custom,
             source=self._source,
             file_name=self._file_name,
         )
@@ -97,7 +98,7 @@ class Judge:
             # A record of JSON may have what those before it had not: its state, for one.
             if not record.values.keys() <= form.columns.keys():
                 for name in record.values.keys() - form.columns.keys():
-                    form.add(name, late_column(name, form, keep_others=self._keep_others))
+                    form.add(name, late_column(name, form))
             try:
                 entry = entry_of(record, form, zone)
             except RefusedError as refused:

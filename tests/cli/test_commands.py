@@ -265,8 +265,7 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
         "a@example.jp,Tokyo,press\nb@example.jp,Osaka,press\nc@example.jp,Tokyo,\n",
         encoding="utf-8",
     )
-    assert _run("field", "add", "prefecture").returncode == 0
-    taken = _run("subscriber", "import", "list.csv", "--basis", "asked", "--attributes")
+    taken = _run("subscriber", "import", "list.csv", "--basis", "asked", "--new-fields")
     assert taken.returncode == 0, taken.stderr
     assert _run("issue", "import", str(_sample())).returncode == 0
     query = 'field.prefecture = "Tokyo" and tag = "press"'

@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.tokens import Pseudonyms
@@ -18,7 +20,8 @@ from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import
-from subscribers.lists.columns import KNOWN_COLUMNS
+from subscribers.fields.store import list_fields
+from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.uploads import (
@@ -29,6 +32,7 @@ from subscribers.lists.uploads import (
     find_upload,
     keep_upload,
     look_into,
+    new_fields_of,
     problem_lines,
     progress_of,
     try_upload,
@@ -60,7 +64,11 @@ class _Form(BaseModel):
             tags=tuple(filter(None, (tag.strip() for tag in self.tags.split(",")))),
             update=self.update,
             keep_others=self.keep_others,
-            columns={column: ours for column, ours in pairs if ours in KNOWN_COLUMNS},
+            columns={
+                column: ours
+                for column, ours in pairs
+                if ours in KNOWN_COLUMNS or ours.startswith(FIELD)
+            },
         )
 
 
@@ -137,6 +145,7 @@ class ImportDesk:
             return self.begin(visit, request, unreadable)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
+            fields = list_fields(session, row.id)
         return self.pages.show_to(
             visit,
             request,
@@ -150,6 +159,13 @@ class ImportDesk:
             trial=trial,
             error=error.in_language(visit.language) if error else "",
             known=FIELDS,
+            custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
+            may_add=visit.may(Permission.ADMINISTER),
+            new_fields=[
+                (each.label(visit.language), name_of(each.type)) for each in trial.new_fields
+            ]
+            if trial
+            else [],
         )
 
     def find(self, visit: Visit, token: str) -> Upload:
@@ -186,7 +202,7 @@ def importing_router(desk: ImportDesk) -> Router:
 
     @router.post("/{token}")
     def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
-        upload, terms = desk.find(visit, token), None
+        upload, terms, new = desk.find(visit, token), None, None
         if upload.terms is None:
             terms = form.terms()
             try:
@@ -201,8 +217,9 @@ def importing_router(desk: ImportDesk) -> Router:
                 return desk.ask(visit, request, upload, terms=terms, error=error)
             if form.verb != "import":
                 return desk.ask(visit, request, upload, terms=terms, trial=trial)
+            new = new_fields_of(desk.engine, upload, terms, desk.language(visit))
         with transaction(desk.engine) as session:
-            order_list_import(session, visit.actor, upload, terms)
+            order_list_import(session, visit.actor, upload, terms, new)
         return RedirectResponse(request.url.path, status_code=303)
 
     @router.post("/{token}/cancel")

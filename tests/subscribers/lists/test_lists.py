@@ -9,6 +9,7 @@ import json
 import time
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import DataError
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.addresses import parse_address
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
@@ -25,20 +27,30 @@ from newsletter.database.tables import (
     SuppressionRow,
     TagRow,
 )
-from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
-from newsletter.errors import ListError
+from newsletter.database.vocabulary import (
+    FieldType,
+    SubscriptionState,
+    SuppressionReason,
+    UnsubscribeWay,
+)
+from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
-from newsletter.newsletters.publications import find_newsletter
+from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from newsletter.tokens import Pseudonyms
+from subscribers.fields.actions import delete_field
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.columns import Problem
 from subscribers.lists.entries import Entry
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.staging import encode
 from subscribers.lists.writing import Terms, write_chunk
-from tests.support.stage import Stage, set_stage
+from tests.support import fields
+from tests.support.stage import DRAFT, Stage, set_stage
 
 _LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"
 _OPTIONS = ImportOptions(source="l.csv", basis="form")
@@ -208,22 +220,154 @@ def test_ten_thousand_columns_of_one_name_are_told_apart_in_time() -> None:
     assert time.process_time() - began < 5
 
 
-def test_other_columns_become_attributes_when_asked(stage: Stage) -> None:
-    options = ImportOptions(source="l.csv", basis="form", keep_others=True, tags=("press",))
-    _import(stage, _LIST, options)
-    assert _known(stage).attributes == {"都市": "東京"}
+_TOWN = fields.a_field("town", labels={"ja": "都市", "en": "Town"})
+
+
+def _add(stage: Stage, *added: Field) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, *added)
+
+
+@pytest.mark.parametrize("column", ["都市", "town", "TOWN"])
+def test_a_column_is_the_field_of_its_key_or_label(stage: Stage, column: str) -> None:
+    _add(stage, _TOWN)
+    options = ImportOptions(source="l.csv", basis="form", tags=("press",))
+    _import(stage, _LIST.replace("都市", column), options)
+    assert _known(stage).attributes == {"town": "東京"}
     with reading(stage.engine) as session:
         assert session.scalars(select(TagRow.tag)).all() == ["press"]
 
 
 def test_a_mapping_names_any_column(stage: Stage) -> None:
-    columns = {"wer": "address", "wo": "attributes.city"}
+    _add(stage, fields.CITY)
+    columns = {"wer": "address", "wo": "field.city"}
     options = ImportOptions(source="l.csv", basis="form", columns=columns)
     _import(stage, "wer,wo\na@example.jp,Köln\n", options)
     assert _known(stage).attributes == {"city": "Köln"}
+    wrong = ImportOptions(source="l.csv", basis="form", columns={"wo": "field.town"})
+    with pytest.raises(ListError, match="wo"):
+        _import(stage, "email,wo\na@example.jp,Köln\n", wrong)
+
+
+def test_values_are_read_by_the_types_of_their_fields(stage: Stage) -> None:
+    _add(stage, *fields.ALL)
+    problems: list[Problem] = []
+    text = (
+        "email,年齢,生年月日,会員,プラン,topics\n"
+        "a@example.jp,３０,昭和30年1月5日,はい,有料,文化、防災\n"
+        "b@example.jp,old,,,gold,\n"
+    )
+    report = import_records(
+        stage.engine, stage.newsletter_id, _records(text), _OPTIONS, on_problem=problems.append
+    )
+    assert _known(stage).attributes == {
+        "age": 30,
+        "birthday": "1955-01-05",
+        "member": True,
+        "plan": "paid",
+        "topic": ["防災", "文化"],
+    }
+    # What is no value is left out and said; the person is taken all the same.
+    assert (report.added, report.warnings, _known(stage, "b@example.jp").attributes) == (2, 2, {})
+    assert {(one.line, one.field, one.value) for one in problems} == {
+        (3, "age", "old"),
+        (3, "plan", "gold"),
+    }
+
+
+def _new_fields(stage: Stage, text: str) -> NewFields:
+    with reading(stage.engine) as session:
+        known = list_fields(session, stage.newsletter_id)
+    return find_new_fields(
+        _records(text), {}, known=known, language=Language.JAPANESE, source="l.csv"
+    )
+
+
+def test_other_columns_become_fields_of_the_type_of_all_their_values(stage: Stage) -> None:
+    _add(stage, fields.CITY)
+    text = (
+        "email,City,Age,登録年月,郵便番号,会員,Note,Empty,status\n"
+        "a@example.jp,x,30,2026/1/5,0600001,はい,12,,active\n"
+        "b@example.jp,y,2.5,令和8年2月1日,1000001,いいえ,many,,\n"
+    )
+    new = _new_fields(stage, text)
+    assert {field.label(Language.JAPANESE): field.type for field in new.fields} == {
+        "Age": FieldType.NUMBER,
+        "登録年月": FieldType.DATE,
+        "郵便番号": FieldType.TEXT,
+        "会員": FieldType.YES_NO,
+        "Note": FieldType.TEXT,
+    }
+    keys = [field.key for field in new.fields]
+    assert (keys[0], keys[-1], len(set(keys))) == ("age", "note", 5)
+    _add(stage, *new.fields)
+    assert _new_fields(stage, text) == NewFields()
+    _import(stage, text, ImportOptions(source="l.csv", basis="form", columns=new.columns))
+    assert _known(stage).attributes == {
+        "city": "x",
+        **dict(zip(keys, [30, "2026-01-05", "0600001", True, "12"], strict=True)),
+    }
+
+
+def test_an_object_of_another_system_becomes_fields(stage: Stage) -> None:
+    text = 'email,attributes\na@example.jp,"{""Plan"": ""x"", ""ids"": [""a"", ""b""], ""n"": 1}"\n'
+    new = _new_fields(stage, text)
+    assert {field.key: field.type for field in new.fields} == {
+        "plan": FieldType.TEXT,
+        "ids": FieldType.CHOICES,
+        "n": FieldType.NUMBER,
+    }
+    _add(stage, *new.fields)
+    _import(stage, text)
+    assert _known(stage).attributes == {"plan": "x", "ids": ["a", "b"], "n": 1}
+
+
+@pytest.mark.parametrize(("update", "city"), [(False, "千葉"), (True, "東京")])
+def test_a_list_speaks_for_all_newsletters_that_share_its_fields(
+    stage: Stage, *, update: bool, city: str
+) -> None:
+    _add(stage, fields.CITY, fields.AGE)
+    with transaction(stage.engine) as session:
+        second = create_newsletter(
+            session, replace(DRAFT, slug="second"), sharing=_newsletter(stage)
+        ).id
+        own = create_newsletter(session, replace(DRAFT, slug="own")).id
+    fields.set_fields(stage.engine, own, fields.CITY)
+    _import(stage, "email,city\na@example.jp,千葉\n")
+    text = "email,city,age\na@example.jp,東京,30\nb@example.jp,船橋,\n"
+    options = replace(_OPTIONS, update=update)
+    import_records(stage.engine, own, _records(text), options)
+    import_records(stage.engine, second, _records(text), options)
+    with reading(stage.engine) as session:
+        found = {
+            (row.newsletter_id, row.subscriber_id): row.attributes
+            for row in session.scalars(select(SubscriptionRow))
+        }
+    person, other = (stage.subscriber_id(f"{name}@example.jp") for name in "ab")
+    assert found == {
+        (stage.newsletter_id, person): {"city": city, "age": 30},
+        (second, person): {"city": city, "age": 30},
+        (second, other): {"city": "船橋"},
+        (own, person): {"city": "東京"},
+        (own, other): {"city": "船橋"},
+    }
+
+
+def test_a_field_that_is_deleted_amid_an_import_ends_it(stage: Stage) -> None:
+    _add(stage, fields.CITY)
+
+    def records() -> Iterator[Record]:
+        yield from _records("email,city\na@example.jp,千葉\n")
+        with transaction(stage.engine) as session:
+            delete_field(session, COMMAND_LINE, stage.newsletter_id, "city")
+
+    with pytest.raises(ConflictError, match="deleted"):
+        import_records(stage.engine, stage.newsletter_id, records(), _OPTIONS)
+    with reading(stage.engine) as session:
+        assert session.scalar(select(func.count()).select_from(SubscriptionRow)) == 0
 
 
 def test_json_lines_keep_their_types(stage: Stage) -> None:
+    _add(stage, fields.AGE)
     lines = ['{"email": "a@example.jp", "attributes": {"age": 30}, "tags": ["x"]}\n', "nonsense\n"]
     records = json_records(lines, source="l.jsonl")
     report = import_records(stage.engine, stage.newsletter_id, records, _OPTIONS)
@@ -232,13 +376,14 @@ def test_json_lines_keep_their_types(stage: Stage) -> None:
 
 
 def test_what_is_known_is_kept_unless_updating_is_asked(stage: Stage) -> None:
-    _import(stage, _LIST)
+    _add(stage, _TOWN)
+    _import(stage, _LIST.replace("東京", "千葉"))
     changed = _LIST.replace("佐藤", "鈴木")
     assert _import(stage, changed).updated == 0
     assert _known(stage).name == "佐藤"
-    update = ImportOptions(source="l.csv", basis="form", update=True, keep_others=True)
+    update = ImportOptions(source="l.csv", basis="form", update=True)
     assert _import(stage, changed, update).updated == 1
-    assert (_known(stage).name, _known(stage).attributes) == ("鈴木", {"都市": "東京"})
+    assert (_known(stage).name, _known(stage).attributes) == ("鈴木", {"town": "東京"})
     assert _import(stage, changed, update).updated == 0
 
 
@@ -343,11 +488,12 @@ def test_half_of_a_character_refuses_its_line_alone(stage: Stage) -> None:
 _TEXTS = (
     *("name", "given_name", "language", "time_zone", "format", "tags", "state", "paused_until"),
     *("consent_basis", "consent_source", "consent_wording", "consented_at", "suppressed"),
-    *("suppression_evidence", "unsubscribed_at", "attributes.city"),
+    *("suppression_evidence", "unsubscribed_at", "city"),
 )
 
 
 def test_a_nul_in_any_text_refuses_its_line_alone(stage: Stage) -> None:
+    _add(stage, fields.CITY)
     problems: list[Problem] = []
     broken = [
         json.dumps({"email": f"a{number}@example.jp", "suppressed": "manual", name: "x\0y"})
@@ -355,7 +501,8 @@ def test_a_nul_in_any_text_refuses_its_line_alone(stage: Stage) -> None:
     ]
     lines = [*broken, '{"email": "b@example.jp", "consent_wording": ["x\\u0000y"]}']
     records = json_records(lines, source="l.jsonl")
-    options = ImportOptions(source="l.jsonl", basis="form", keep_others=True)
+    columns = {name: name for name in _TEXTS if name != "city"}
+    options = ImportOptions(source="l.jsonl", basis="form", columns=columns)
     report = import_records(
         stage.engine, stage.newsletter_id, records, options, on_problem=problems.append
     )
@@ -413,7 +560,8 @@ def test_formulas_are_defused_on_the_way_out(stage: Stage, sign: str) -> None:
 
 
 def test_what_is_exported_as_json_lines_can_be_imported(stage: Stage) -> None:
-    options = ImportOptions(source="l.csv", basis="form", keep_others=True, tags=("press",))
+    _add(stage, _TOWN)
+    options = ImportOptions(source="l.csv", basis="form", tags=("press",))
     _import(stage, _LIST, options)
     out = io.StringIO()
     write_json_lines(exported(stage.engine, _newsletter(stage), segment='tag = "press"'), out)

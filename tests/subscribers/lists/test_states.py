@@ -6,7 +6,7 @@ import io
 import json
 import string
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -26,11 +26,15 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
+from subscribers.fields.model import Field
+from subscribers.fields.reading import read_values
+from subscribers.fields.store import list_fields
 from subscribers.leaving import may_be_taken_back
 from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from subscribers.lists.uploads import ImportTerms
+from tests.support import fields
 from tests.support.imports import order, work_on
 from tests.support.stage import Stage, set_stage
 
@@ -265,6 +269,22 @@ _MOMENTS = st.datetimes(
 )
 
 
+_GIVEN: dict[str, st.SearchStrategy[object]] = {
+    "city": _WORDS,
+    "age": st.integers(-5, 5) | st.floats(0, 9).map(lambda number: round(number, 6)),
+    "birthday": st.dates(date(1900, 1, 1), date(2200, 12, 31)).map(str),
+    "member": st.booleans(),
+    "plan": st.sampled_from(["free", "paid"]),
+    "topic": st.lists(st.sampled_from(["子育て", "防災", "文化"])),
+}
+#: Values of fields, as whatever validates is kept.
+_VALUES = st.fixed_dictionaries({}, optional=_GIVEN).map(
+    lambda given: {
+        key: value for key, value in read_values(fields.ALL, given).items() if value is not None
+    }
+)
+
+
 @st.composite
 def _people(draw: st.DrawFn) -> list[dict[str, Any]]:
     count = draw(st.integers(1, 4))
@@ -280,13 +300,7 @@ def _people(draw: st.DrawFn) -> list[dict[str, Any]]:
                 "language": draw(st.sampled_from(["ja", "en-US", "zh-Hant", "pt-BR"])),
                 "time_zone": draw(st.sampled_from(["", "Asia/Seoul", "Europe/Paris"])),
                 "format": draw(st.sampled_from(["html", "text"])),
-                "attributes": draw(
-                    st.dictionaries(
-                        st.sampled_from(["city", "年齢", "x y"]),
-                        _WORDS | st.integers(-5, 5) | st.booleans() | st.floats(0, 9),
-                        max_size=2,
-                    )
-                ),
+                "attributes": draw(_VALUES),
                 "consent_basis": draw(_WORDS.map(str.strip).filter(bool)),
                 "consent_source": draw(_WORDS.map(str.strip).filter(bool)),
                 "consent_wording": draw(_WORDS.map(str.strip).filter(bool)),
@@ -340,6 +354,11 @@ def _newsletter(stage: Stage) -> NewsletterRow:
         return find_newsletter(session, None)
 
 
+def _fields_of(stage: Stage) -> Sequence[Field]:
+    with reading(stage.engine) as session:
+        return list_fields(session, stage.newsletter_id)
+
+
 def _exported(stage: Stage) -> list[dict[str, Any]]:
     people = list(exported(stage.engine, _newsletter(stage)))
     return sorted(people, key=lambda person: str(person["email"]))
@@ -354,6 +373,8 @@ def test_an_export_imported_into_an_empty_instance_is_the_same(
     sqlite_stage: Stage, form: str, people: list[dict[str, Any]]
 ) -> None:
     _empty(sqlite_stage)
+    if not _fields_of(sqlite_stage):
+        fields.set_fields(sqlite_stage.engine, sqlite_stage.newsletter_id, *fields.ALL)
     _write(sqlite_stage, people)
     before = _exported(sqlite_stage)
     out = io.StringIO()

@@ -33,6 +33,7 @@ from subscribers.preferences import Wishes, save_wishes
 from subscribers.search import PeopleFilter, search_people
 from subscribers.segments.saved import count_segment
 from subscribers.suppression import suppress
+from tests.support.fields import a_field, set_fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -44,7 +45,7 @@ _SECRET = "SECRET-OF-BETA"
 
 
 def _import(engine: Engine, slug: str, text: str, *, update: bool = False) -> None:
-    options = ImportOptions(source="l.csv", basis="form", keep_others=True, update=update)
+    options = ImportOptions(source="l.csv", basis="form", update=update)
     with reading(engine) as session:
         number = find_newsletter(session, slug).id
     records = csv_records(text.splitlines(keepends=True), source="l.csv")
@@ -56,6 +57,7 @@ def beta(stage: Stage) -> int:
     """Beta knows the reader by name, tag and attribute; the digest knows the address alone."""
     with transaction(stage.engine) as session:
         number = create_newsletter(session, _BETA).id
+    set_fields(stage.engine, number, a_field("health"))
     _import(
         stage.engine,
         "beta",

@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import Role, SuppressionReason
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
 from subscribers.lists.uploads import find_upload, keep_upload, look_into, problem_lines, upload_of
+from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -63,13 +64,14 @@ def _addresses(stage: Stage) -> set[str | None]:
 def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     stage: Stage, sign_in: SignIn
 ) -> None:
-    client = sign_in("operator@example.jp", Role.OPERATOR)
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
     page = _bring(client, _LIST.encode("cp932"))
     assert "連絡先" in page.text
     assert "anna@example.jp" in page.text
 
     tried = client.post(str(page.url), data=_form(page, verb="try"))
     assert "nothing has been imported yet" in tried.text
+    assert "会員番号 (Number)" in tried.text
     assert "is not an email address" in tried.text
     assert _addresses(stage) == set()
 
@@ -90,11 +92,25 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
         event = session.scalars(
             select(AuditEventRow).where(AuditEventRow.action == "subscriber.import")
         ).one()
-    assert (person.name, person.attributes) == ("安奈", {"会員番号": "1"})
+    assert (person.name, person.attributes) == ("安奈", {"field_1": 1})
     assert (basis, tags) == ("form 2026", {"member", "press"})
     assert (event.object, event.details["rows"]) == ("会員.csv", 3)
     report = client.get(f"{page.url}/problems.csv")
     assert report.text.splitlines()[1].startswith("3,address,bad,")
+
+
+def test_fields_are_added_by_who_administers_the_newsletter(stage: Stage, sign_in: SignIn) -> None:
+    set_fields(stage.engine, stage.newsletter_id, a_field("number", labels={"ja": "番号"}))
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _LIST.encode())
+    assert "new fields" not in page.text
+    assert client.post(str(page.url), data=_form(page, verb="import")).status_code == 403
+    chosen = {"ours": ["address", "name", "field.number"], "keep_others": ""}
+    client.post(str(page.url), data=_form(page, verb="import", **chosen))
+    _work(stage)
+    with reading(stage.engine) as session:
+        kept = session.scalars(select(SubscriptionRow.attributes)).all()
+    assert kept == [{"number": "1"}, {"number": "3"}]
 
 
 @pytest.mark.parametrize(

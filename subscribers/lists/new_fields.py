@@ -1,0 +1,96 @@
+"""Columns of a list that are none of ours, as new fields of the newsletter's people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from newsletter.i18n.language import Language
+from subscribers.fields.inference import Inference
+from subscribers.fields.model import MOST_FIELDS, Field, field_named
+from subscribers.lists.columns import FIELD, form_of
+from subscribers.lists.files import Record
+from subscribers.lists.formats import IGNORED, guess_field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewFields:
+    """What a list's other columns would be.
+
+    Attributes:
+        columns: How the list's own columns are mapped to them; a key within an object has none.
+    """
+
+    fields: tuple[Field, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_new_fields(
+    records: Iterable[Record],
+    chosen: Mapping[str, str],
+    *,
+    known: Sequence[Field],
+    language: Language,
+    source: str,
+) -> NewFields:
+    """Return the fields that columns of a list would be; all values are looked at.
+
+    What stands within an object of attributes counts as a column, too. Columns without any value
+    are none.
+
+    Args:
+        records: The list's.
+        chosen: What somebody chose for its columns.
+        known: The fields that there are.
+        language: That of the newsletter, in which the columns are the labels.
+        source: Names the list in errors.
+
+    Raises:
+        ListError: None of its columns is the address.
+    """
+    found: dict[str, Inference] = {}
+    ours: dict[str, str] = {}
+    for record in records:
+        if record.header or record.fault:
+            continue
+        if not record.values.keys() <= ours.keys():
+            names = dict.fromkeys((*ours, *record.values))
+            present = {name: what for name, what in chosen.items() if name in names}
+            ours = form_of(names, present, custom=known, source=source).columns
+        for name, value in record.values.items():
+            if ours.get(name) == IGNORED:
+                found.setdefault(name, Inference()).add(value)
+            elif ours.get(name) == "attributes":
+                for key, inner in _object(value).items():
+                    if field_named(known, key) is None:
+                        found.setdefault(key, Inference()).add(inner)
+    named = _named(found, known, language)
+    return NewFields(
+        fields=tuple(named.values()),
+        columns={name: FIELD + each.key for name, each in named.items() if name in ours},
+    )
+
+
+def _object(value: object) -> Mapping[str, object]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _named(
+    found: Mapping[str, Inference], known: Sequence[Field], language: Language
+) -> dict[str, Field]:
+    fields: dict[str, Field] = {}
+    for name, inference in found.items():
+        others = (*known, *fields.values())
+        if inference.is_empty or len(others) >= MOST_FIELDS or field_named(others, name):
+            continue
+        taken = {each.key for each in others}
+        fields[name] = inference.field(name, language, taken)
+        if guess_field(fields[name].key):
+            fields[name] = inference.field("", language, taken)
+    return fields
