@@ -1,5 +1,7 @@
 # One image for web, worker and beat; the command says which.
-FROM python:3.12-slim AS build
+# A tag moves; name@sha256:… does not. docs/releasing.md says how to get and renew it.
+ARG PYTHON_IMAGE=python:3.12-slim
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY requirements/ requirements/
 # The build's own tools are locked and hashed like the rest, and stay behind in this stage.
@@ -15,7 +17,7 @@ COPY templates/ templates/
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/newsletter/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
-FROM python:3.12-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --home-dir /data newsletter \
     && mkdir /data && chown newsletter /data
 COPY --from=build /opt/newsletter /opt/newsletter
