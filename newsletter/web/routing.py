@@ -77,7 +77,12 @@ class Route(APIRoute):
                 raise HTTPException(HTTPStatus.NOT_FOUND)
             for guard in guards:
                 await guard.admit(request)
-            return await handle(Request(request.scope, _bounded(request, limit)))
+            bounded = Request(request.scope, _bounded(request, limit))
+            try:
+                return await handle(bounded)
+            finally:
+                # Whoever read a form: files in it may lie on the disk.
+                await bounded.close()
 
         return guarded
 

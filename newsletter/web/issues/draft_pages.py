@@ -162,6 +162,7 @@ class DraftPages:
             parts=part_names(draft.issue),
             error=error,
             marked=proof.marked if proof else (),
+            sees_subscribers=visit.may(Permission.SEE_SUBSCRIBERS),
             value=_value(written, proof),
             kinds=KINDS,
             snippets=snippets,

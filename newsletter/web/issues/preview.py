@@ -13,6 +13,7 @@ from markupsafe import escape
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
@@ -123,7 +124,12 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
     def suggest_readers(
         visit: EditorVisit, find: Annotated[str, Form(max_length=200)] = ""
     ) -> JSONResponse:
-        """Find subscribers whose address or name begins so; by POST, as URLs land in logs."""
+        """Find subscribers whose address or name begins so; by POST, as URLs land in logs.
+
+        Raises:
+            ForbiddenError: The visitor may not see subscribers.
+        """
+        visit.rights.demand(Permission.SEE_SUBSCRIBERS, own(visit))
         with reading(engine) as session:
             found = _search(session, own(visit), find.strip())
         return JSONResponse([{"address": r.address, "name": r.name} for r in found])
@@ -145,8 +151,13 @@ def _search(session: Session, newsletter_id: int, words: str) -> list[Reader]:
 
 
 def _reader_of(session: Session, visit: Visit, typed: str) -> Reader:
-    """Return one of the newsletter's subscribers by address; a sample for any other."""
+    """Return one of the newsletter's subscribers by address; a sample for any other.
+
+    A sample, too, for whoever may not see subscribers: it would tell who subscribes, and the name.
+    """
     sample = sample_reader(visit.language)
+    if not visit.may(Permission.SEE_SUBSCRIBERS):
+        return sample
     try:
         key = parse_address(typed).key
     except ListError:

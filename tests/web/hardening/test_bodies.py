@@ -26,7 +26,8 @@ Enter = Callable[[str, Role], httpx.Client]
 MEGABYTE = 1_000_000
 
 
-def _routes() -> list[Route]:
+def all_routes() -> list[Route]:
+    """Return the routes of an application that has all of them."""
     app = create_app(
         settings=Settings.model_validate({"api_token": API_TOKEN, "secret_keys": ("k" * 40,)}),
         engine=open_engine("sqlite://"),
@@ -39,7 +40,7 @@ def _routes() -> list[Route]:
 def _posts(*, guarded: bool) -> list[str]:
     return [
         re.sub(r"\{number\}|\{\w*id\}", "1", re.sub(r"\{newsletter\}|\{slug\}", "digest", one.path))
-        for one in _routes()
+        for one in all_routes()
         if "POST" in (one.methods or set())
         and guarded is any(isinstance(call.call, Guard) for call in flatten(one.dependant))
     ]
