@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask as ask_for
-from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from newsletter.mailings.approval_notices import Post
     from newsletter.newsletters.publications import Newsletter
     from newsletter.rendering.model import RenderedIssue
-    from newsletter.settings import Settings
 
 IssueName = Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")]
 
@@ -38,21 +38,19 @@ def duplicate(
     """Start the next issue as a draft with this one's content; date, number and title move on."""
     from rich.markup import escape
 
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.issues.model import issue_from_json
+    from newsletter.issues.store import find_issue
     from newsletter.newsletters.issue_actions import duplicate_issue
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row, stored = _find(session, newsletter, issue)
-    actor = find_actor(engine, as_, Permission.WRITE, row.id)
-    with transaction(engine) as session:
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    with transaction(opened.engine) as session:
+        stored = find_issue(session, opened.newsletter.id, issue)
         draft = duplicate_issue(
             session,
-            actor,
-            row.id,
+            opened.actor,
+            opened.newsletter.id,
             issue_from_json(stored.content),
             template=stored.template,
             source=stored.slug,
@@ -90,34 +88,18 @@ def ask_approval(
     json: Json = False,
 ) -> None:
     """Request approval of an issue as it is now; the approvers are notified by email."""
-    from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.mailings.approval import SendingPlan, request_approval
     from newsletter.mailings.schedule import Schedule, read_hour
 
-    settings = settings_of(context)
-    engine = open_with_keys(settings)
-    with reading(engine) as session:
-        row, stored = _find(session, newsletter, issue)
-        asked = _accounts(session, row.id, of or ())
-    actor = _person(engine, as_, Permission.ASK_APPROVAL, row.id)
-    rendered, digest = _mail_of(stored, row, settings)
+    case = _case(context, newsletter, issue, as_, Permission.ASK_APPROVAL)
+    with reading(case.engine) as session:
+        asked = _accounts(session, case.newsletter.id, of or ())
     plan = SendingPlan(segment=segment, schedule=Schedule(hour=read_hour(at) if at else None))
-    with transaction(engine) as session:
-        request_approval(
-            session,
-            actor,
-            stored,
-            rendered,
-            digest,
-            post=_post(settings),
-            plan=plan,
-            asked=asked,
-        )
-    if json:
-        print_json({"issue": stored.slug, "digest": digest})
-        return
-    console.print(_("Approval of issue {issue} was requested.", issue=styled(stored.slug)))
+    with transaction(case.engine) as session:
+        request_approval(session, case.actor, *case.mail, post=case.post, plan=plan, asked=asked)
+    sentence = _("Approval of issue {issue} was requested.", issue=styled(case.issue.slug))
+    _report(case, sentence, json=json)
 
 
 def give_approval(
@@ -128,22 +110,13 @@ def give_approval(
     json: Json = False,
 ) -> None:
     """Approve an issue exactly as it is now, as the account that --as names."""
-    from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.mailings.approval import approve
 
-    settings = settings_of(context)
-    engine = open_with_keys(settings)
-    with reading(engine) as session:
-        row, stored = _find(session, newsletter, issue)
-    actor = _person(engine, as_, Permission.APPROVE, row.id)
-    rendered, digest = _mail_of(stored, row, settings)
-    with transaction(engine) as session:
-        approve(session, actor, stored, rendered, digest, post=_post(settings))
-    if json:
-        print_json({"issue": stored.slug, "digest": digest})
-        return
-    console.print(_("Issue {issue} was approved.", issue=styled(stored.slug)))
+    case = _case(context, newsletter, issue, as_, Permission.APPROVE)
+    with transaction(case.engine) as session:
+        approve(session, case.actor, *case.mail, post=case.post)
+    _report(case, _("Issue {issue} was approved.", issue=styled(case.issue.slug)), json=json)
 
 
 def return_issue(
@@ -155,69 +128,82 @@ def return_issue(
     json: Json = False,
 ) -> None:
     """Return an issue with a comment, as the account that --as names."""
-    from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.mailings.approval import send_back
 
-    settings = settings_of(context)
     because = because or ask_for(_("What needs to be changed?"), option="--because")
-    engine = open_with_keys(settings)
-    with reading(engine) as session:
-        row, stored = _find(session, newsletter, issue)
-    actor = _person(engine, as_, Permission.APPROVE, row.id)
-    rendered, digest = _mail_of(stored, row, settings)
-    with transaction(engine) as session:
-        send_back(session, actor, stored, rendered, digest, because=because, post=_post(settings))
-    if json:
-        print_json({"issue": stored.slug, "digest": digest})
-        return
-    console.print(_("Issue {issue} was returned.", issue=styled(stored.slug)))
+    case = _case(context, newsletter, issue, as_, Permission.APPROVE)
+    with transaction(case.engine) as session:
+        send_back(session, case.actor, *case.mail, because=because, post=case.post)
+    _report(case, _("Issue {issue} was returned.", issue=styled(case.issue.slug)), json=json)
 
 
-def _find(
-    session: Session, newsletter: str | None, issue: str | None
-) -> tuple[Newsletter, StoredIssue]:
-    from newsletter.issues.store import find_issue
-    from newsletter.newsletters.publications import find_newsletter
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """An issue to decide on, as it would be sent now, and who decides."""
 
-    row = find_newsletter(session, newsletter)
-    return row, find_issue(session, row.id, issue)
+    engine: Engine
+    newsletter: Newsletter
+    issue: StoredIssue
+    actor: Actor
+    rendered: RenderedIssue | None
+    digest: str
+    post: Post
+
+    @property
+    def mail(self) -> tuple[StoredIssue, RenderedIssue | None, str]:
+        """What the decision is on."""
+        return self.issue, self.rendered, self.digest
 
 
-def _person(
-    engine: Engine, address: str | None, permission: Permission, newsletter_id: int
-) -> Actor:
-    """Return who decides: always somebody with an account, as another must be able to.
+def _case(
+    context: typer.Context,
+    newsletter: str | None,
+    issue: str | None,
+    as_: str | None,
+    permission: Permission,
+) -> _Case:
+    """Find an issue, render it, and find who decides: always somebody with an account.
 
     Raises:
         ListError: Nobody is named.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.approval import content_digest
+    from newsletter.mailings.approval_notices import Post
+    from newsletter.mailings.readiness import check_stored
 
-    if address is None:
+    opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
+    if as_ is None:
         raise ListError(
             msg("Approval is possible only between people with an account."),
             remedy=msg("Name yours with --as ADDRESS."),
         )
-    return find_actor(engine, address, permission, newsletter_id)
+    settings, publication = opened.settings, opened.newsletter
+    with reading(opened.engine) as session:
+        stored = find_issue(session, publication.id, issue)
+    rendered = check_stored(stored, publication, settings, ask_dns=False).rendered
+    return _Case(
+        engine=opened.engine,
+        newsletter=publication,
+        issue=stored,
+        actor=opened.actor,
+        rendered=rendered,
+        digest=content_digest(publication, rendered) if rendered else "",
+        post=Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/")),
+    )
 
 
-def _mail_of(
-    issue: StoredIssue, newsletter: Newsletter, settings: Settings
-) -> tuple[RenderedIssue | None, str]:
-    from newsletter.mailings.approval import content_digest
-    from newsletter.mailings.readiness import check_stored
+def _report(case: _Case, sentence: str, *, json: bool) -> None:
+    from newsletter.cli.console import console, print_json
 
-    rendered = check_stored(issue, newsletter, settings, ask_dns=False).rendered
-    return rendered, content_digest(newsletter, rendered) if rendered else ""
-
-
-def _post(settings: Settings) -> Post:
-    from newsletter.mailings.approval_notices import Post
-
-    return Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+    if json:
+        print_json({"issue": case.issue.slug, "digest": case.digest})
+        return
+    console.print(sentence)
 
 
 def _accounts(session: Session, newsletter_id: int, addresses: Sequence[str]) -> list[int]:

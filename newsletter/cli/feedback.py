@@ -11,7 +11,14 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.i18n.values import Number
 
@@ -330,19 +337,14 @@ def policy(
     """Show or set when a newsletter stops sending to an address."""
     from rich.markup import escape
 
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.feedback.policy import FeedbackPolicy, load_policy, set_policy
-    from newsletter.newsletters.publications import find_newsletter
 
     given = (soft_limit, soft_days, complaint_everywhere)
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.ADMINISTER, row.id)
-    with transaction(engine) as session:
-        old = load_policy(session, row.id)
+    opened = open_newsletter(context, newsletter, as_, Permission.ADMINISTER)
+    with transaction(opened.engine) as session:
+        old = load_policy(session, opened.newsletter.id)
         new = FeedbackPolicy(
             soft_limit=old.soft_limit if soft_limit is None else soft_limit,
             soft_days=old.soft_days if soft_days is None else soft_days,
@@ -351,7 +353,7 @@ def policy(
             ),
         )
         if any(one is not None for one in given):
-            set_policy(session, actor, row, new)
+            set_policy(session, opened.actor, opened.newsletter, new)
     if json:
         print_json(asdict(new))
         return
@@ -364,7 +366,7 @@ def policy(
         ),
         soft_wrap=True,
     )
-    where = _("all newsletters") if new.complaint_everywhere else escape(row.slug)
+    where = _("all newsletters") if new.complaint_everywhere else escape(opened.newsletter.slug)
     console.print(_("A complaint stops email from {newsletter} immediately.", newsletter=where))
 
 

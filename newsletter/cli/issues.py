@@ -19,9 +19,10 @@ from newsletter.cli.state import (
     NewsletterName,
     has_database,
     open_database,
+    open_newsletter,
     settings_of,
 )
-from newsletter.errors import ContentError, ExitCode, Place
+from newsletter.errors import ExitCode
 from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
 
@@ -60,16 +61,10 @@ def read_file(path: Path) -> ReadIssue:
     Raises:
         ContentError: The file or what is in it cannot be read.
     """
-    from newsletter.issues.sources import read_issue
+    from newsletter.cli.files import read_octets
+    from newsletter.issues.sources import LARGEST_ISSUE, read_issue
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(path)),
-        ) from None
-    return read_issue(data, source=str(path))
+    return read_issue(read_octets(path, limit=LARGEST_ISSUE), source=str(path))
 
 
 def _show_reading(read: ReadIssue) -> None:
@@ -108,27 +103,21 @@ def import_issue(
     """
     from rich.markup import escape
 
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.newsletters.issue_actions import import_issue as save_issue
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.rendering.render import render_issue
 
-    settings = settings_of(context)
     read = read_file(file)
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
     render_issue(
         read.issue,
         template=read.template or "digest",
-        templates_dir=settings.templates_dir,
+        templates_dir=opened.settings.templates_dir,
         publisher=_preview(),
     )
-    engine = open_database(settings)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        row = save_issue(session, actor, newsletter_id, read)
+    with transaction(opened.engine) as session:
+        row = save_issue(session, opened.actor, opened.newsletter.id, read)
     if json:
         print_json(
             {
@@ -331,25 +320,20 @@ def bring_picture(
     json: Json = False,
 ) -> None:
     """Add a picture, and print the Markdown that shows it in an issue."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
-    from newsletter.issues.images import encode_image
+    from newsletter.cli.files import read_octets
+    from newsletter.database.engine import transaction
+    from newsletter.issues.images import LARGEST_PICTURE, encode_image
     from newsletter.issues.markdown_writer import blocks_to_markdown
     from newsletter.issues.model import Picture
     from newsletter.newsletters.issue_actions import add_picture
-    from newsletter.newsletters.publications import find_newsletter
 
-    settings = settings_of(context)
     alt = alt or ask(_("What does the picture show?"), option="--alt")
-    encoded = encode_image(_octets_of(file), source=str(file))
-    engine = open_database(settings)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        path = add_picture(session, actor, newsletter_id, encoded, alt=alt)
-    url = f"{settings.public_url}{path}"
+    encoded = encode_image(read_octets(file, limit=LARGEST_PICTURE), source=str(file))
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    with transaction(opened.engine) as session:
+        path = add_picture(session, opened.actor, opened.newsletter.id, encoded, alt=alt)
+    url = f"{opened.settings.public_url}{path}"
     markdown = blocks_to_markdown((Picture(source=url, alt=alt.strip()),))
     if json:
         size = {"octets": len(encoded.content), "width": encoded.width, "height": encoded.height}
@@ -369,41 +353,21 @@ def bring_file(
     json: Json = False,
 ) -> None:
     """Add a file, and print the Markdown that offers it in an issue."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.cli.files import read_octets
+    from newsletter.database.engine import transaction
     from newsletter.issues.markdown_writer import blocks_to_markdown
-    from newsletter.issues.stored_files import file_block, read_upload
+    from newsletter.issues.stored_files import LARGEST_FILE, file_block, read_upload
     from newsletter.newsletters.issue_actions import add_file
-    from newsletter.newsletters.publications import find_newsletter
 
-    settings = settings_of(context)
-    upload = read_upload(_octets_of(file), name=file.name)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        path = add_file(session, actor, newsletter_id, upload)
-    block = file_block(upload, f"{settings.public_url}{path}")
+    upload = read_upload(read_octets(file, limit=LARGEST_FILE), name=file.name)
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    with transaction(opened.engine) as session:
+        path = add_file(session, opened.actor, opened.newsletter.id, upload)
+    block = file_block(upload, f"{opened.settings.public_url}{path}")
     markdown = blocks_to_markdown((block,))
     if json:
         kind = {"media_type": block.media_type, "octets": block.size}
         print_json({"url": block.url, "markdown": markdown} | kind)
         return
     console.print(markdown, markup=False, soft_wrap=True)
-
-
-def _octets_of(file: Path) -> bytes:
-    """Read a file that was named.
-
-    Raises:
-        ContentError: It cannot be opened.
-    """
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 
@@ -134,16 +141,10 @@ def import_look(
     as_: As = None,
 ) -> None:
     """Load a look from a file."""
+    from newsletter.cli.files import read_octets
     from newsletter.newsletters.look.files import LARGEST_FILE, read_look_file
 
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None
+    data = read_octets(file, limit=LARGEST_FILE)
     _save(context, newsletter, as_, read_look_file(data, source=str(file)))
 
 
@@ -169,22 +170,16 @@ def _look(context: typer.Context, newsletter: str | None) -> Look:
 def _save(
     context: typer.Context, newsletter: str | None, as_: str | None, given: Look | LookFile
 ) -> None:
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.newsletters.look.actions import change_look
     from newsletter.newsletters.look.files import LookFile, keep_look_file
-    from newsletter.newsletters.publications import find_newsletter
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.ADMINISTER, newsletter_id)
-    site = settings.public_url
-    with transaction(engine) as session:
+    opened = open_newsletter(context, newsletter, as_, Permission.ADMINISTER)
+    site, number = opened.settings.public_url, opened.newsletter.id
+    with transaction(opened.engine) as session:
         look = given
         if isinstance(look, LookFile):
-            look = keep_look_file(session, newsletter_id, look, source="look", site=site)
-        changed = change_look(session, actor, newsletter_id, look, site=site)
+            look = keep_look_file(session, number, look, source="look", site=site)
+        changed = change_look(session, opened.actor, number, look, site=site)
     console.print("Saved. Mail made from now on has this look." if changed else "Nothing changed.")

@@ -8,7 +8,14 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_newsletter,
+    open_with_keys,
+    settings_of,
+)
 
 PatternName = Annotated[str, typer.Argument(help="The pattern's name.")]
 
@@ -63,24 +70,20 @@ def keep(
     json: Json = False,
 ) -> None:
     """Keep an issue as a pattern that other issues begin with."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
     from newsletter.newsletters.issue_actions import keep_pattern
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-        stored = find_issue(session, row.id, issue)
-    actor = find_actor(engine, as_, Permission.WRITE, row.id)
-    with transaction(engine) as session:
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    with reading(opened.engine) as session:
+        stored = find_issue(session, opened.newsletter.id, issue)
+    with transaction(opened.engine) as session:
         kept = keep_pattern(
             session,
-            actor,
-            row.id,
+            opened.actor,
+            opened.newsletter.id,
             name,
             issue_from_json(stored.content),
             template=stored.template,
@@ -100,19 +103,16 @@ def start(
     json: Json = False,
 ) -> None:
     """Start the next issue as a draft from a pattern."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.issues.patterns import find_pattern
     from newsletter.newsletters.issue_actions import start_from_pattern
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.WRITE, row.id)
-    with transaction(engine) as session:
-        draft = start_from_pattern(session, actor, find_pattern(session, row.id, name))
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    with transaction(opened.engine) as session:
+        draft = start_from_pattern(
+            session, opened.actor, find_pattern(session, opened.newsletter.id, name)
+        )
     if json:
         print_json({"draft": draft.id, "title": draft.issue.title})
         return

@@ -9,7 +9,14 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -25,20 +32,17 @@ def add(
     """Save a segment."""
     from rich.markup import escape
 
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.database.engine import transaction
     from subscribers.actions import save_segment
     from subscribers.segments.saved import count_segment
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
-    with transaction(engine) as session:
-        query = save_segment(session, actor, row.id, name=name, query=query).query
-        count = count_segment(session, row, query)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with transaction(opened.engine) as session:
+        query = save_segment(
+            session, opened.actor, opened.newsletter.id, name=name, query=query
+        ).query
+        count = count_segment(session, opened.newsletter, query)
     console.print(f"{escape(name)}: {escape(query)}\n{_now(count)}")
 
 
@@ -107,14 +111,9 @@ def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a saved segment; existing mailings keep its query."""
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.database.engine import transaction
     from subscribers.actions import delete_segment
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
-    with transaction(engine) as session:
-        delete_segment(session, actor, newsletter_id, name)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with transaction(opened.engine) as session:
+        delete_segment(session, opened.actor, opened.newsletter.id, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,14 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 
@@ -50,28 +56,29 @@ def save(
     """Keep a snippet, in place of an earlier one of that name; what was sent stays as it was."""
     from rich.markup import escape
 
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.newsletters.snippets import find_snippet_number, save_snippet
 
     text = _read(file)
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-        number = find_snippet_number(session, newsletter_id, name)
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        row = save_snippet(session, actor, newsletter_id, name=name, text=text, number=number)
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    with reading(opened.engine) as session:
+        number = find_snippet_number(session, opened.newsletter.id, name)
+    with transaction(opened.engine) as session:
+        row = save_snippet(
+            session, opened.actor, opened.newsletter.id, name=name, text=text, number=number
+        )
         kept = row.name
     console.print(f":::snippet {escape(kept)}", markup=False)
 
 
 def _read(file: Path) -> str:
+    from newsletter.cli.files import read_octets
+    from newsletter.issues.sources import LARGEST_ISSUE
+
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_octets(file, limit=LARGEST_ISSUE).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise ContentError(
             msg("The file cannot be opened: {reason}.", reason=str(error)),
             place=Place(source=str(file)),

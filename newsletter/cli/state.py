@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,9 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from newsletter.accounts.audit import Actor
+    from newsletter.accounts.permissions import Permission
+    from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -72,3 +76,49 @@ def open_with_keys(settings: Settings) -> Engine:
     engine = open_database(settings)
     demand_keys(engine, signing_keys(settings))
     return engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What a command about one newsletter begins with."""
+
+    settings: Settings
+    engine: Engine
+    newsletter: Newsletter
+    actor: Actor
+
+
+def open_newsletter(
+    context: typer.Context,
+    name: str | None,
+    as_: str | None,
+    permission: Permission,
+    *,
+    with_keys: bool = False,
+) -> Opened:
+    """Open the database, and find a newsletter and who acts on it.
+
+    Args:
+        context: The command's.
+        name: The newsletter; None for the only one.
+        as_: The account that acts; None for the system user.
+        permission: What the account must have here.
+        with_keys: Whether links are signed or checked: see `open_with_keys`.
+
+    Raises:
+        NewsletterError: There is no such newsletter or account, or it may not do this.
+    """
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+
+    settings = settings_of(context)
+    engine = open_with_keys(settings) if with_keys else open_database(settings)
+    with reading(engine) as session:
+        newsletter = find_newsletter(session, name)
+    return Opened(
+        settings=settings,
+        engine=engine,
+        newsletter=newsletter,
+        actor=find_actor(engine, as_, permission, newsletter.id),
+    )

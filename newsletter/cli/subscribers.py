@@ -17,7 +17,14 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
@@ -59,29 +66,27 @@ def add(
     json: Json = False,
 ) -> None:
     """Add one person who has consented."""
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportOptions, import_records
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     options = ImportOptions(
         source="command line",
         basis=basis,
-        language=row.language,
-        pseudonyms=build_services(settings, engine).pseudonyms,
+        language=opened.newsletter.language,
+        pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
     )
     values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
-    with transaction(engine) as session:
-        record_import(session, actor, row.id, name="one address", basis=basis, rows=1)
-    done = import_records(engine, row.id, iter([Record(line=1, values=values)]), options)
+    with transaction(opened.engine) as session:
+        record_import(
+            session, opened.actor, opened.newsletter.id, name="one address", basis=basis, rows=1
+        )
+    done = import_records(
+        opened.engine, opened.newsletter.id, iter([Record(line=1, values=values)]), options
+    )
     _finish(done, json=json)
 
 
@@ -117,7 +122,6 @@ def import_list(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
     from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.fields.actions import add_fields
@@ -128,15 +132,14 @@ def import_list(
     from subscribers.lists.imports import ImportOptions, import_records
     from subscribers.lists.new_fields import NewFields, find_new_fields
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-        known = list_fields(session, row.id)
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with reading(opened.engine) as session:
+        known = list_fields(session, opened.newsletter.id)
     if not dry_run:
-        with transaction(engine) as session:
-            record_import(session, actor, row.id, name=file.name, basis=basis, rows=None)
+        with transaction(opened.engine) as session:
+            record_import(
+                session, opened.actor, opened.newsletter.id, name=file.name, basis=basis, rows=None
+            )
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(file.open("rb"))
@@ -158,33 +161,33 @@ def import_list(
                     list_records(whole, file_name=file.name, source=str(file), chosen=mapping),
                     mapping,
                     known=known,
-                    language=row.language,
+                    language=opened.newsletter.language,
                     source=str(file),
                 )
             if new.fields and not dry_run:
-                owner = find_actor(engine, as_, Permission.ADMINISTER, row.id)
-                with transaction(engine) as session:
-                    add_fields(session, owner, row.id, new.fields)
+                owner = find_actor(opened.engine, as_, Permission.ADMINISTER, opened.newsletter.id)
+                with transaction(opened.engine) as session:
+                    add_fields(session, owner, opened.newsletter.id, new.fields)
         how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
         options = ImportOptions(
             source=source or file.name,
             file_name=file.name,
             basis=basis,
             wording=wording,
-            language=row.language,
+            language=opened.newsletter.language,
             columns={**mapping, **new.columns},
             new_fields=new.fields if dry_run else (),
             update=on_existing is OnExisting.UPDATE,
             tags=tuple(tag or ()),
             dry_run=dry_run,
             digest=digest_of(stream, *how),
-            pseudonyms=build_services(settings, engine).pseudonyms,
+            pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
         )
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
         done = import_records(
-            engine,
-            row.id,
+            opened.engine,
+            opened.newsletter.id,
             list_records(stream, file_name=file.name, source=str(file), chosen=mapping),
             options,
             progress=advance,
@@ -249,18 +252,14 @@ def export_list(
     as_: As = None,
 ) -> None:
     """Export subscribers with their consent records; formulas in CSV are defused."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import errors
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.actions import export_people
     from subscribers.lists.exports import write_csv, write_json_lines
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, row.id)
-    people = export_people(engine, actor, row, segment=segment, state=state)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    people = export_people(
+        opened.engine, opened.actor, opened.newsletter, segment=segment, state=state
+    )
     write = write_json_lines if json_lines else write_csv
     if file is None:
         write(people, sys.stdout)

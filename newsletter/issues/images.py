@@ -22,7 +22,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.library import keep_item
 
-_MAX_OCTETS = 10_000_000
+LARGEST_PICTURE = 10_000_000
 _MAX_PIXELS = 40_000_000
 #: Pixels of either side: a line of forty million fits the bound above, and takes gigabytes.
 _MAX_SIDE = 12_000
@@ -62,12 +62,12 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
         ContentError: It is none of these, damaged, or too large.
     """
     place = Place(source=source)
-    if len(data) > _MAX_OCTETS:
+    if len(data) > LARGEST_PICTURE:
         raise ContentError(
             msg(
                 "The picture is {size}; the limit is {limit}.",
                 size=Size(len(data)),
-                limit=Size(_MAX_OCTETS),
+                limit=Size(LARGEST_PICTURE),
             ),
             place=place,
             remedy=msg("Save it at a smaller size."),

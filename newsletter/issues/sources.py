@@ -15,7 +15,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.normalise import Change, normalise
 
 #: An issue of a million characters is no newsletter but a mistaken file.
-_LIMIT = 4_000_000
+LARGEST_ISSUE = 4_000_000
 
 
 class SourceFormat(StrEnum):
@@ -44,12 +44,12 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
     Raises:
         ContentError: It is in no form or encoding known here, or something in it is wrong.
     """
-    if len(data) > _LIMIT:
+    if len(data) > LARGEST_ISSUE:
         raise ContentError(
             msg(
                 "The file is {size}; an issue may have at most {limit}.",
                 size=Size(len(data)),
-                limit=Size(_LIMIT),
+                limit=Size(LARGEST_ISSUE),
             ),
             place=Place(source=source),
         )
