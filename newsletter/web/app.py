@@ -82,11 +82,21 @@ def create_app(
     signer: TokenSigner,
     mailbox: MailboxStore | None,
     fetch: Callable[[str], bytes] = fetch,
+    figures: Figures | None = None,
 ) -> FastAPI:
-    """Build the application; ``mailbox`` adds the inbox pages, ``fetch`` asks Amazon SNS."""
+    """Build the application.
+
+    Args:
+        settings: Where and how it is served.
+        engine: The database.
+        signer: Signs and reads the links of mails.
+        mailbox: What the inbox pages show; None for no such pages.
+        fetch: Asks Amazon SNS for its certificate.
+        figures: What is known of the database's figures already; None for nothing.
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(settings.templates_dir)
-    figures = Figures(engine)
+    figures = figures or Figures(engine)
     pseudonyms = signer.pseudonyms
     app.include_router(joining_router(settings, engine, signer, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))

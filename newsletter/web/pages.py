@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,44 +46,6 @@ class Pages:
     def __init__(self, templates_dir: Path) -> None:
         self._folders = template_folders(templates_dir, "web")
 
-    @cached_property
-    def _environments(self) -> Mapping[Language, Environment]:
-        return {language: self._environment(language) for language in Language}
-
-    def _environment(self, language: Language) -> Environment:
-        """Return the environment of a language; templates imported without context know it, too."""
-        environment = Environment(
-            loader=FileSystemLoader(self._folders),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(
-            moment=_moment,
-            wall_time=_wall_time,
-            zone_name=_zone_name,
-            day=_day,
-            number=_number,
-            file_size=_file_size,
-            worded=_worded,
-            deed=_deed,
-            audited_object=object_of,
-            recorded_words=recorded_words,
-            detail_name=detail_name,
-            language_name=_language_name,
-            look=look_of,
-            scheme=light_scheme,
-            look_sheet=_look_sheet,
-            look_picture=look_picture_path,
-        )
-        environment.globals.update(
-            Words(language).globals(),
-            lang=language.value,
-            languages=[(each.value, language_name(each.value, each)) for each in Language],
-        )
-        return environment
-
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
     ) -> HTMLResponse:
@@ -93,7 +54,7 @@ class Pages:
 
     def render(self, name: str, *, language: Language, **values: object) -> str:
         """Render a page's text."""
-        return self._environments[language].get_template(name).render(**values)
+        return environment_of(self._folders, language).get_template(name).render(**values)
 
     def show_to(
         self, visit: Visit, request: Request, name: str, *, status: int = 200, **values: object
@@ -152,6 +113,45 @@ class Pages:
             if (asked := nearest_language(tag, None)) is not None:
                 return asked
         return fallback
+
+
+@lru_cache(maxsize=16)
+def environment_of(folders: tuple[Path, ...], language: Language) -> Environment:
+    """Return the environment of a language, whose templates are compiled once a process.
+
+    Templates that are imported without context know the language, too.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        moment=_moment,
+        wall_time=_wall_time,
+        zone_name=_zone_name,
+        day=_day,
+        number=_number,
+        file_size=_file_size,
+        worded=_worded,
+        deed=_deed,
+        audited_object=object_of,
+        recorded_words=recorded_words,
+        detail_name=detail_name,
+        language_name=_language_name,
+        look=look_of,
+        scheme=light_scheme,
+        look_sheet=_look_sheet,
+        look_picture=look_picture_path,
+    )
+    environment.globals.update(
+        Words(language).globals(),
+        lang=language.value,
+        languages=[(each.value, language_name(each.value, each)) for each in Language],
+    )
+    return environment
 
 
 def theme_of(request: Request) -> str:

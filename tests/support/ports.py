@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _FIRST, _END = 15_000, 32_000
 """Below the ports that Linux gives to outgoing connections (32768 to 60999, ip(7)): a port handed
 out here cannot become the local end of somebody's connection before its server binds it."""
 
+
+class _Claims:
+    """The ports that test processes of this machine hold, each a locked octet of one file.
+
+    Between the look whether a port is free and its server's start lie milliseconds, in which other
+    runs of the tests look as well. A process's locks end with it, and are not its children's.
+    """
+
+    def __init__(self) -> None:
+        self._file = -1
+
+    def claim(self, port: int) -> bool:
+        """Hold a port for as long as this process lives, unless another one holds it."""
+        if self._file < 0:
+            path = Path(tempfile.gettempdir()) / f"newsletter-test-ports-{os.getuid()}"
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        return True
+
+
+_claims = _Claims()
 _handed_out: set[int] = set()
-#: pytest-xdist's processes take every so manieth port each: what one probes, none other hands out.
-_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-_ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on, and that this process did not hand out before.
+    """A port of loopback that nothing listens on, and that no test process was handed before.
 
     For servers that must be told their port; those that can choose one themselves bind port 0.
     """
     while True:
-        port = random.randrange(_FIRST + _ours, _END, _processes)  # noqa: S311 - nothing secret
-        if port in _handed_out:
+        port = random.randrange(_FIRST, _END)  # noqa: S311 - nothing secret
+        if port in _handed_out or not _claims.claim(port):
             continue
+        _handed_out.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _handed_out.add(port)
         return port
 
 

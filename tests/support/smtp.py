@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import socket
+from asyncio import AbstractServer
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from tests.support.ports import free_port
 
 
 @dataclass
@@ -62,12 +63,24 @@ class SmtpServer:
         return f"250 2.0.0 OK queued as T{len(self.messages):06d}"
 
 
+class _Controller(Controller):
+    """Serves on a socket that listens already, so that nobody else can take its port."""
+
+    def __init__(self, listener: socket.socket, server: SmtpServer) -> None:
+        super().__init__(
+            server, hostname="127.0.0.1", port=server.port, enable_SMTPUTF8=True, decode_data=False
+        )
+        self._listener = listener
+
+    def _create_server(self) -> Coroutine[Any, Any, AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
 @contextmanager
 def smtp_server() -> Iterator[SmtpServer]:
-    server = SmtpServer(free_port())
-    controller = Controller(
-        server, hostname="127.0.0.1", port=server.port, enable_SMTPUTF8=True, decode_data=False
-    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = SmtpServer(listener.getsockname()[1])
+    controller = _Controller(listener, server)
     controller.start()
     try:
         yield server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,8 +17,7 @@ from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
-from newsletter.tokens import TokenSigner
-from tests.support.site import serving
+from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 from tests.web.issues.desk import Desk
 
@@ -38,23 +36,25 @@ def issue_id(stage: Stage) -> int:
         return session.scalars(select(IssueRow.id)).one()
 
 
+@pytest.fixture(scope="session")
+def sites(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSites]:
+    shared = SharedSites(tmp_path_factory.mktemp("sites"))
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def site(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[str]:
-    with serving(
-        engine,
-        TokenSigner([b"k" * 40]),
-        tmp_path,
-        secret_keys=("k" * 40,),
-        mail_transports="smtp://mail.example.jp:587",
-    ) as url:
+def site(sites: SharedSites, engine: Engine) -> Iterator[str]:
+    settings = {"secret_keys": ("k" * 40,), "mail_transports": "smtp://mail.example.jp:587"}
+    with sites.before(engine, **settings) as url:
         yield url
 
 
 @pytest.fixture
-def desk(_servers: None, sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+def desk(sites: SharedSites, sqlite_url: str) -> Iterator[Desk]:
     engine = open_engine(sqlite_url)
     set_stage(engine)
-    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+    with sites.before(engine, secret_keys=("k" * 40,)) as url:
         yield Desk(engine=engine, url=url)
     engine.dispose()
 

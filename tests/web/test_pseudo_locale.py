@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from newsletter.database.engine import open_engine
 from newsletter.i18n import catalogue
 from newsletter.i18n.language import Language, language_name, time_zone_names
+from newsletter.web.pages import environment_of
 from tests.web.showroom import Showroom, showroom
 from tests.web.table import OPEN_PAGES, SIGNED_IN_PAGES
 
@@ -96,8 +97,10 @@ def room(
     engine: Engine = open_engine(f"sqlite:///{path}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "catalogue_of", catalogue_of)
+        environment_of.cache_clear()
         with showroom(engine, folder) as furnished:
             yield furnished
+    environment_of.cache_clear()
     engine.dispose()
 
 

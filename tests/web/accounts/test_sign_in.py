@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pyotp
@@ -23,7 +22,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import Requires, check_form
 from newsletter.web.app import create_app
-from tests.support.site import routes_of, serving
+from tests.support.site import SharedSites, routes_of
 
 PASSWORD = "four words, quite long"
 #: Routes for people who are not signed in, and why nobody need be.
@@ -76,8 +75,8 @@ def _app(engine: Engine, url: str) -> FastAPI:
 
 
 @pytest.fixture
-def site(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[str]:
-    with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url:
+def site(sites: SharedSites, engine: Engine) -> Iterator[str]:
+    with sites.before(engine, secret_keys=("k" * 40,)) as url:
         yield url
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,16 +24,16 @@ from newsletter.feedback.mail import take_mail
 from tests.feedback.conftest import KEYS, SECRET, Post
 from tests.feedback.letters import READER, notice
 from tests.support.ports import await_condition
-from tests.support.site import serving
+from tests.support.site import SharedSites
 from tests.web.conftest import PASSWORD, add_account, csrf_of
 
 pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-def operator(post: Post, tmp_path: Path) -> Iterator[httpx.Client]:
+def operator(sites: SharedSites, post: Post) -> Iterator[httpx.Client]:
     with (
-        serving(post.engine, KEYS.signer, tmp_path, secret_keys=(SECRET,)) as url,
+        sites.before(post.engine, secret_keys=(SECRET,)) as url,
         _signed_in(post, url, Role.OPERATOR) as client,
     ):
         yield client
@@ -137,10 +136,10 @@ def test_an_incident_stands_on_top_until_it_is_settled(post: Post, operator: htt
         assert session.scalar(select(func.count()).select_from(SuppressionRow)) == 1
 
 
-def test_only_operators_see_addresses_that_came_back(post: Post, tmp_path: Path) -> None:
+def test_only_operators_see_addresses_that_came_back(sites: SharedSites, post: Post) -> None:
     number = _come_back(post, notice(post.path))
     with (
-        serving(post.engine, KEYS.signer, tmp_path, secret_keys=(SECRET,)) as url,
+        sites.before(post.engine, secret_keys=(SECRET,)) as url,
         _signed_in(post, url, Role.EDITOR) as client,
     ):
         answers = [client.get(path) for path in ("/bounces", f"/bounces/{number}")]

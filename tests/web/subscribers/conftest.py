@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from newsletter.mailings.content import MailingContent, load_content
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from tests.support.site import serving
+from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 
 API_TOKEN = "t" * 40
@@ -82,9 +81,7 @@ class Reception:
 
 
 @pytest.fixture
-def reception(_servers: None, engine: Engine, tmp_path: Path) -> Iterator[Reception]:
+def reception(sites: SharedSites, engine: Engine) -> Iterator[Reception]:
     signer = TokenSigner([b"k" * 40])
-    with serving(
-        engine, signer, tmp_path, api_token=API_TOKEN, join_limit_network_unproven=1000
-    ) as url:
+    with sites.before(engine, api_token=API_TOKEN, join_limit_network_unproven=1000) as url:
         yield Reception(url=url, stage=set_stage(engine), signer=signer)

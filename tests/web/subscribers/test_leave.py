@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from newsletter.database.vocabulary import LeaveReason, SubscriptionState, Unsub
 from newsletter.mailings.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.leaving import leave_reasons
-from tests.support.site import serving
+from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 
 pytestmark = pytest.mark.servers
@@ -49,13 +48,13 @@ class Site:
 
 
 @pytest.fixture
-def site(engine: Engine, tmp_path: Path) -> Iterator[Site]:
+def site(sites: SharedSites, engine: Engine) -> Iterator[Site]:
     stage = set_stage(engine)
     stage.subscribe(READER)
     mailing = stage.mail()
     plan_mailing(engine, mailing)
     signer = TokenSigner([b"k" * 40])
-    with serving(engine, signer, tmp_path) as url:
+    with sites.before(engine) as url:
         yield Site(
             url=url,
             stage=stage,
