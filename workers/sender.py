@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +19,7 @@ from newsletter.mailings.content import MailingContent, load_content
 from newsletter.mailings.ledger import Claim, ClaimedDelivery
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.reader_fields import fields_of_readers
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
@@ -150,8 +151,13 @@ def _desk(
     claim = lease.claim
     frame = _frame(services, claim.mailing_id, claim.identity)
 
+    with reading(services.engine) as session:
+        people = [delivery.subscriber_id for delivery in claim.deliveries]
+        fields = fields_of_readers(session, content, people)
+
     def compose(delivery: ClaimedDelivery) -> bytes:
-        return frame.compose(_recipient(services, claim, delivery, content))
+        own = fields.get(delivery.subscriber_id, {})
+        return frame.compose(_recipient(services, claim, delivery, content, own))
 
     is_signed = services.settings.signed_return_path and fits_return_path(content.bounce_address)
 
@@ -179,7 +185,11 @@ def _desk(
 
 
 def _recipient(
-    services: Services, claim: Claim, delivery: ClaimedDelivery, content: MailingContent
+    services: Services,
+    claim: Claim,
+    delivery: ClaimedDelivery,
+    content: MailingContent,
+    fields: Mapping[str, str],
 ) -> Recipient:
     ref = _ref(claim, delivery, content)
     public_url, signer = services.settings.public_url, services.signer
@@ -200,7 +210,7 @@ def _recipient(
         ),
         unsubscribe_url=links.unsubscribe_url,
         unsubscribe_token=links.unsubscribe_token,
-        slots=links.slots(name=name, address=delivery.address, action=action),
+        slots=links.slots(name=name, address=delivery.address, action=action, fields=fields),
         html=delivery.html,
     )
 

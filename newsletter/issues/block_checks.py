@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, time
 from typing import assert_never
 
@@ -47,8 +47,13 @@ from newsletter.issues.walking import running_texts, walk_placed_blocks, walk_ru
 _FEWEST, _MOST = 2, 4
 
 
-def check_blocks(issue: Issue) -> Iterator[Finding]:
-    """Yield what is wrong with blocks, and with fields of the reader in them."""
+def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield what is wrong with blocks, and with fields of the reader in them.
+
+    Args:
+        issue: What is looked at.
+        fields: The keys of the fields that the newsletter has of its readers.
+    """
     contents = 0
     for place, block in walk_placed_blocks(issue):
         contents += isinstance(block, Contents)
@@ -56,7 +61,7 @@ def check_blocks(issue: Issue) -> Iterator[Finding]:
         for content in running_texts(block):
             for run in walk_runs(content):
                 if isinstance(run, MergeField):
-                    yield from _check_field(run, place)
+                    yield from _check_field(run, place, fields)
 
 
 def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iterator[Finding]:
@@ -318,15 +323,17 @@ def _field_name(field: MergeField) -> Message | str:
     return kind.label if kind else field.field
 
 
-def _check_field(field: MergeField, place: IssuePlace) -> Iterator[Finding]:
+def _check_field(
+    field: MergeField, place: IssuePlace, fields: Collection[str]
+) -> Iterator[Finding]:
     about = f":field[{field.field}"
-    if field.field not in MERGE_FIELDS:
+    if field.field not in MERGE_FIELDS and field.field not in fields:
         yield _finding(
             "field-unknown",
             place,
             about,
             msg("There is no reader field “{name}”.", name=field.field),
-            msg("The choices are: {names}.", names=", ".join(MERGE_FIELDS)),
+            msg("The choices are: {names}.", names=", ".join((*MERGE_FIELDS, *fields))),
         )
     if not field.fallback.strip():
         yield _finding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -34,9 +34,15 @@ _PREHEADER_SHORT = 20
 _PREHEADER_LONG = 140
 
 
-def check_issue(issue: Issue) -> tuple[Finding, ...]:
-    """Return what is wrong with an issue's content, errors first."""
-    return sorted_findings(finding for check in _CHECKS for finding in check(issue))
+def check_issue(issue: Issue, fields: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return what is wrong with an issue's content, errors first.
+
+    Args:
+        issue: What is looked at.
+        fields: The keys of the fields that the newsletter has of its readers.
+    """
+    findings = [finding for check in _CHECKS for finding in check(issue)]
+    return sorted_findings([*findings, *check_blocks(issue, fields)])
 
 
 def _check_empty(issue: Issue) -> Iterator[Finding]:
@@ -191,7 +197,6 @@ _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     check_markup,
     check_links,
     _check_pictures,
-    check_blocks,
     _check_contents,
     _check_preheader,
     check_spelling,

@@ -1,12 +1,12 @@
 """Fields that differ from reader to reader, by the name that an issue gives them.
 
-Others join here: a field that is registered can be written, is offered by the menu, checked, and
-filled at sending from the slot of its name.
+Besides those that every newsletter has, each field of a newsletter's people (`subscribers.fields`)
+can be written by its key; at sending it is filled from the slot of its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from newsletter.i18n.messages import Message, msg
@@ -25,6 +25,20 @@ class FieldKind:
     label: Message
 
 
+#: Before the key of a newsletter's own field.
+_OWN = "field."
+
 MERGE_FIELDS: Mapping[str, FieldKind] = {
     "name": FieldKind(slot="subscriber_name", label=msg("Reader's name")),
 }
+
+
+def slot_of(name: str) -> str:
+    """Return the slot of the frame that holds a field's value."""
+    kind = MERGE_FIELDS.get(name)
+    return kind.slot if kind else _OWN + name
+
+
+def own_keys(slots: Iterable[str]) -> frozenset[str]:
+    """Return the keys of the newsletter's fields among the slots that a frame uses."""
+    return frozenset(slot.removeprefix(_OWN) for slot in slots if slot.startswith(_OWN))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow
 from newsletter.errors import NotFoundError, TokenError
 from newsletter.i18n.messages import msg
+from newsletter.issues.merge_fields import slot_of
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner, mark_of, mark_of_mailing
 
@@ -47,9 +48,24 @@ class DeliveryLinks:
         """Return the links of a preview: nobody leaves by trying them, and anchors lead within."""
         return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="")
 
-    def slots(self, *, name: str, address: str, action: str = "") -> dict[str, str]:
-        """Return what differs from one recipient to the next, in mail and preview alike."""
-        return {
+    def slots(
+        self,
+        *,
+        name: str,
+        address: str,
+        action: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Return what differs from one recipient to the next, in mail and preview alike.
+
+        Args:
+            name: How they are addressed.
+            address: Where.
+            action: Where the button of a notice leads.
+            fields: What the newsletter's own fields hold of them, by key, in words.
+        """
+        own = {slot_of(key): value for key, value in (fields or {}).items()}
+        return own | {
             Slot.UNSUBSCRIBE_URL: self.unsubscribe_url,
             Slot.PREFERENCES_URL: self.preferences_url,
             Slot.VIEW_URL: self.view_url,

@@ -81,6 +81,7 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
             (row.name, blocks_from_json(row.content["blocks"])) for row in newsletter.snippets
         ),
         theme=theme_of(look_of(newsletter)),
+        fields=tuple(row.key for row in newsletter.fields),
     )
 
 

@@ -74,3 +74,5 @@ class Publisher:
     #: Blocks that issues put in by name.
     snippets: tuple[tuple[str, tuple[Block, ...]], ...] = ()
     theme: Theme = DEFAULT_THEME
+    #: The keys of the fields that are known of its readers, for merge fields.
+    fields: tuple[str, ...] = ()

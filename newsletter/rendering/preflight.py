@@ -56,7 +56,7 @@ def run_preflight(
     """
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
-    findings = [*_in_snippets(check_issue(issue), written, snippets), *more]
+    findings = [*_in_snippets(check_issue(issue, publisher.fields), written, snippets), *more]
     try:
         rendered = render_issue(
             issue,

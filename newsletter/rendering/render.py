@@ -18,7 +18,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.findings import IssueField
-from newsletter.issues.merge_fields import MERGE_FIELDS
+from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
@@ -144,8 +144,7 @@ def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, Cal
 
 def _marked(marks: SlotMarks, field: MergeField) -> Inline:
     """Return the mark of what differs from reader to reader, as text that is kept."""
-    kind = MERGE_FIELDS.get(field.field)
-    return Text(text=marks.use(kind.slot, field.fallback) if kind else field.fallback)
+    return Text(text=marks.use(slot_of(field.field), field.fallback))
 
 
 def derived_preheader(issue: Issue) -> str:

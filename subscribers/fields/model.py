@@ -6,13 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeAlias
 
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language, read_language
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Labelled, Listing, Number
+from newsletter.i18n.values import Day, Labelled, Listing, Number
 
 #: What `subscribers.fields.reading` makes of text: text, number, ISO date, the value of an option,
 #: the values of several, true or false.
@@ -109,7 +110,10 @@ class Field:
         if isinstance(value, bool):
             return (msg("Yes") if value else msg("No")).in_language(language)
         if isinstance(value, int | float):
-            return Number(value).in_language(language)
+            # Not with its thousands apart: it may be a year.
+            return str(value)
+        if self.type is FieldType.DATE:
+            return Day(date.fromisoformat(value)).in_language(language)
         if self.type.has_options:
             option = self.option(value)
             return option.label(language) if option else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.errors import NotFoundError
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from subscribers.fields.model import Value, current_values
 from subscribers.fields.reading import demand_required, read_values
@@ -140,3 +141,40 @@ def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[
     return (
         {} if row is None else current_values(list_fields(session, newsletter_id), row.attributes)
     )
+
+
+def shown_values(
+    session: Session,
+    newsletter_id: int,
+    subscriber_ids: Collection[int],
+    keys: Collection[str],
+    language: Language,
+) -> dict[int, dict[str, str]]:
+    """Return what some fields hold of people, as a mail in a language says it.
+
+    Args:
+        session: The database.
+        newsletter_id: Whose fields they are.
+        subscriber_ids: Of whom; who is not on the list, or has nothing, is left out.
+        keys: Which fields; those that are none any more are left out.
+        language: That of the mail.
+    """
+    fields = [field for field in list_fields(session, newsletter_id) if field.key in keys]
+    if not fields:
+        return {}
+    rows = session.execute(
+        select(SubscriptionRow.subscriber_id, SubscriptionRow.attributes).where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id.in_(subscriber_ids),
+        )
+    )
+    found = {number: current_values(fields, attributes) for number, attributes in rows}
+    return {
+        number: {
+            field.key: field.shown(values[field.key], language)
+            for field in fields
+            if field.key in values
+        }
+        for number, values in found.items()
+        if values
+    }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, Text, and_, false
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
+from newsletter.database.tables.field import FieldRow
 from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Visibility
@@ -56,4 +57,13 @@ class NewsletterRow(Base):
     #: Read with the newsletter: whatever renders an issue needs them, with or without a session.
     snippets: Mapped[list[SnippetRow]] = relationship(
         lazy="selectin", order_by=SnippetRow.name, viewonly=True
+    )
+    #: Read with it as well: what an issue may say of its reader is checked by them.
+    fields: Mapped[list[FieldRow]] = relationship(
+        lazy="selectin",
+        primaryjoin=lambda: and_(
+            foreign(FieldRow.group_id) == NewsletterRow.group_id, FieldRow.deleted_at.is_(None)
+        ),
+        order_by=lambda: (FieldRow.position, FieldRow.id),
+        viewonly=True,
     )

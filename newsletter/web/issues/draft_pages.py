@@ -47,6 +47,7 @@ from newsletter.web.issues.submission import Written
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
+from subscribers.fields.store import field_of_row
 
 
 class DraftPages:
@@ -169,8 +170,11 @@ class DraftPages:
             library=library,
             surface=_surface(row, draft, self._settings.templates_dir),
             merge_fields=[
-                (name, kind.label.in_language(visit.language))
-                for name, kind in MERGE_FIELDS.items()
+                *(
+                    (name, kind.label.in_language(visit.language))
+                    for name, kind in MERGE_FIELDS.items()
+                ),
+                *((each.key, each.label(visit.language)) for each in map(field_of_row, row.fields)),
             ],
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, reader, dark=False) if rendered else None,

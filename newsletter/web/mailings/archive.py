@@ -19,6 +19,7 @@ from newsletter.mailings.archive import (
 )
 from newsletter.mailings.content import load_content
 from newsletter.mailings.links import DeliveryLinks, read_link
+from newsletter.mailings.reader_fields import fields_of_readers
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
@@ -151,8 +152,9 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             ref = read_link(session, signer, Purpose.VIEW, token)
             content = load_content(session, ref.mailing_id)
             name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
+            fields = fields_of_readers(session, content, [ref.subscriber_id])
         links = DeliveryLinks.of(settings.public_url, signer, ref)
-        values = links.slots(name=name, address=address)
+        values = links.slots(name=name, address=address, fields=fields.get(ref.subscriber_id))
         html = _without_link_to(values[Slot.VIEW_URL], fill(content.rendered.html, values))
         return _mail_page(html.replace("</head>", f"{_PERSONAL_HEAD}</head>", 1), {})
 
