@@ -46,6 +46,7 @@ bench: setup ## Measure beside references; writes build/bench.json (ARGS="--scal
 check: setup ## Lint, types, layers; the editor's types, too, where its packages are installed (make bundle)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/djlint templates/web --lint --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi

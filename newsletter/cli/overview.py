@@ -174,7 +174,7 @@ def _processes(seen: Overview) -> RenderableType:
                 batch=activity.batch_number,
             )
         table.add_row(
-            escape(process.node or f"beat@{process.host}"),
+            escape(process.name),
             str(process.pid),
             state,
             sends,

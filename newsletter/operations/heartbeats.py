@@ -39,6 +39,11 @@ class Process:
     started_at: datetime = field(default_factory=now)
     version: str = __version__
 
+    @property
+    def name(self) -> str:
+        """What operators call it: beat belongs to no worker."""
+        return self.node or f"beat@{self.host}"
+
     @classmethod
     def this(cls, kind: ProcessKind, node: str = "") -> Process:
         """Return the process that calls."""
