@@ -92,6 +92,7 @@ class Action(StrEnum):
     SESSION_REVOKE = "session.revoke"
     SNIPPET_DELETE = "snippet.delete"
     SNIPPET_SAVE = "snippet.save"
+    ISSUE_ARCHIVE = "issue.archive"
     SUBSCRIBER_ADDRESS = "subscriber.address"
     SUBSCRIBER_ADDRESS_UNDO = "subscriber.address-undo"
     SUBSCRIBER_ERASE = "subscriber.erase"

@@ -11,7 +11,9 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     accounts,
+    archive,
     bounces,
+    comments,
     decisions,
     feedback,
     fields,
@@ -57,6 +59,10 @@ issues.app.command("search")(reuse.search)
 issues.app.command("keep")(reuse.keep)
 issues.app.command("start")(reuse.start)
 issues.app.command("patterns")(reuse.show_patterns)
+issues.app.command("archive")(archive.archive)
+issues.app.command("comments")(comments.show_comments)
+issues.app.command("comment")(comments.write_comment)
+issues.app.command("resolve")(comments.resolve_comment)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)

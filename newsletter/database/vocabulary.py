@@ -53,6 +53,17 @@ class Visibility(StrEnum):
         return self is not Visibility.PRIVATE
 
 
+class Archived(StrEnum):
+    """Where an issue that was sent stands in its newsletter's archive."""
+
+    #: In the list, the feed, the sitemap and the search.
+    LISTED = "listed"
+    #: For whoever has its address.
+    UNLISTED = "unlisted"
+    #: Nowhere; its readers read it by the links of their own mail.
+    SUBSCRIBERS = "subscribers"
+
+
 class SuppressionReason(StrEnum):
     """Why an address never gets mail again."""
 

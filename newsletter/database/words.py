@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from newsletter.database.vocabulary import (
+    Archived,
     BounceKind,
     DeliveryState,
     FeedbackAction,
@@ -38,6 +39,11 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "paused": msg("Paused"),
         "cancelled": msg("Cancelled"),
         "finished": msg("Finished"),
+    },
+    Archived: {
+        "listed": pmsg("archive", "Listed"),
+        "unlisted": pmsg("archive", "Unlisted: only by its address"),
+        "subscribers": pmsg("archive", "Subscribers only: by the links in their mail"),
     },
     FieldType: {
         "text": pmsg("field", "Text"),

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, SelectBase, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.issues.findings import IssuePlace
 from newsletter.issues.folding import fold
 from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.outline import chapter_anchor
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.issues.word_index import Indexed, candidates
@@ -28,6 +29,8 @@ from newsletter.issues.word_index import Indexed, candidates
 _MOST_WORDS, _LONGEST = 8, 200
 #: Issues looked into; the newest.
 _MOST_ISSUES = 60
+#: Of those that everybody may ask for, fewer: each is read.
+_MOST_PUBLIC = 20
 #: Letters around what was found.
 _BEFORE, _AFTER = 24, 72
 
@@ -37,6 +40,7 @@ class Hit:
     """A part of an issue that says what was looked for.
 
     Attributes:
+        slug: The issue's name in addresses; empty of a draft.
         draft_id: Where it is written on; None of what was sent, or has no draft.
         anchor: The part's, in mail and editor; empty outside chapters.
         passage: What stands there: before it, the word itself, after it.
@@ -50,11 +54,16 @@ class Hit:
     anchor: str
     heading: str
     passage: tuple[str, str, str]
+    slug: str = ""
 
 
 def words_of(issue: Issue) -> str:
     """Return all that an issue says, folded, a text a line."""
     return "\n".join(filter(None, (fold(text) for _, text in walk_texts(issue))))
+
+
+def _terms(query: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fold(query[:_LONGEST]).split()))[:_MOST_WORDS]
 
 
 def search_issues(
@@ -64,7 +73,7 @@ def search_issues(
 
     Where no part of an issue says all of them, the parts that say one of them are returned.
     """
-    terms = tuple(dict.fromkeys(fold(query[:_LONGEST]).split()))[:_MOST_WORDS]
+    terms = _terms(query)
     if not terms:
         return ()
     found: list[Hit] = []
@@ -72,6 +81,50 @@ def search_issues(
         found.extend(hits)
         if len(found) >= limit:
             break
+    return found[:limit]
+
+
+def search_among(
+    session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = 50
+) -> Sequence[Hit]:
+    """Return the parts of some issues that say all words of a query, the newest first.
+
+    Args:
+        session: A session.
+        issues: A query for the numbers of the issues to look into.
+        query: The words; without any, each chapter of that name is found.
+        chapter: The heading of the chapters to look into; empty for all.
+        limit: How many parts to return.
+    """
+    terms = _terms(query)
+    asked = fold(chapter[:_LONGEST])
+    if not terms and not asked:
+        return ()
+    wanted = terms or tuple(asked.split())
+    rows = session.scalars(
+        select(IssueRow)
+        .where(
+            IssueRow.id.in_(issues),
+            IssueRow.id.in_(candidates(session, Indexed.ISSUE, wanted)),
+            *_say(IssueRow.words, wanted),
+        )
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .limit(_MOST_PUBLIC)
+    )
+    found: list[Hit] = []
+    for row in rows:
+        issue = issue_from_json(row.content)
+        hits = _hits(issue, wanted, None, row.id, sent=True)
+        within = [
+            chapter_anchor(at)
+            for at, each in enumerate(issue.chapters, start=1)
+            if fold(each.heading) == asked
+        ]
+        found.extend(
+            replace(hit, slug=row.slug)
+            for hit in hits
+            if not asked or (hit.anchor.partition("-")[0] if terms else hit.anchor) in within
+        )
     return found[:limit]
 
 

@@ -6,15 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import IssueRow, MailingRow, NewsletterRow
-from newsletter.database.vocabulary import MailingKind
+from newsletter.database.vocabulary import Archived, MailingKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.issues.folding import fold
+from newsletter.issues.model import issue_from_json
+from newsletter.issues.search import Hit, search_among
+from newsletter.issues.store import get_issue
 from newsletter.mailings.content import MailingContent, load_content
+
+#: Issues in which chapters are looked for.
+_LOOKED_AT = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +31,7 @@ class Publication:
 
     Attributes:
         published_at: When its first mailing began.
+        listed: Whether everybody may find it; else it is for whoever has its address.
     """
 
     slug: str
@@ -32,6 +41,7 @@ class Publication:
     language: Language
     published_at: datetime
     mailing_id: int
+    listed: bool = True
 
 
 def find_archive(session: Session, slug: str) -> NewsletterRow:
@@ -53,35 +63,46 @@ def list_archives(session: Session) -> Sequence[NewsletterRow]:
 
 
 def list_publications(
-    session: Session, newsletter_id: int, *, limit: int, offset: int = 0, slug: str | None = None
+    session: Session, newsletter_id: int, *, limit: int, offset: int = 0
 ) -> Sequence[Publication]:
-    """Return what was published, newest first."""
+    """Return what everybody may find, newest first.
+
+    What was sent to a segment alone is not among it, unless somebody chose otherwise.
+    """
+    query = _publications(newsletter_id).where(_LISTED).limit(limit).offset(offset)
+    return _read(session, query)
+
+
+_Rows = Select[str, Language, MailingRow, datetime | None, bool]
+_FIRST, _LATEST = aliased(MailingRow), aliased(MailingRow)
+_BEGUN = (MailingRow.kind == MailingKind.ISSUE) & MailingRow.started_at.is_not(None)
+_TO_EVERYBODY = exists().where(MailingRow.issue_id == IssueRow.id, _BEGUN, MailingRow.segment == "")
+#: What somebody chose, or what went to everybody.
+_LISTED = (IssueRow.archived == Archived.LISTED) | (IssueRow.archived.is_(None) & _TO_EVERYBODY)
+_READABLE = IssueRow.archived.is_distinct_from(Archived.SUBSCRIBERS)
+
+
+def _publications(newsletter_id: int) -> _Rows:
     begun = (
         select(
             MailingRow.issue_id,
             func.min(MailingRow.id).label("first_id"),
             func.max(MailingRow.id).label("last_id"),
         )
-        .where(
-            MailingRow.newsletter_id == newsletter_id,
-            MailingRow.kind == MailingKind.ISSUE,
-            MailingRow.started_at.is_not(None),
-        )
+        .where(MailingRow.newsletter_id == newsletter_id, _BEGUN)
         .group_by(MailingRow.issue_id)
         .subquery()
     )
-    first, latest = aliased(MailingRow), aliased(MailingRow)
-    query = (
-        select(IssueRow.slug, IssueRow.language, latest, first.started_at)
+    return (
+        select(IssueRow.slug, IssueRow.language, _LATEST, _FIRST.started_at, _LISTED)
         .join(begun, begun.c.issue_id == IssueRow.id)
-        .join(first, first.id == begun.c.first_id)
-        .join(latest, latest.id == begun.c.last_id)
-        .order_by(latest.issue_date.desc(), IssueRow.id.desc())
-        .limit(limit)
-        .offset(offset)
+        .join(_FIRST, _FIRST.id == begun.c.first_id)
+        .join(_LATEST, _LATEST.id == begun.c.last_id)
+        .order_by(_LATEST.issue_date.desc(), IssueRow.id.desc())
     )
-    if slug is not None:
-        query = query.where(IssueRow.slug == slug)
+
+
+def _read(session: Session, query: _Rows) -> Sequence[Publication]:
     return [
         Publication(
             slug=issue_slug,
@@ -91,8 +112,9 @@ def list_publications(
             language=language,
             published_at=started_at or mailing.created_at,
             mailing_id=mailing.id,
+            listed=bool(listed),
         )
-        for issue_slug, language, mailing, started_at in session.execute(query)
+        for issue_slug, language, mailing, started_at, listed in session.execute(query)
     ]
 
 
@@ -104,7 +126,64 @@ def find_publication(
     Raises:
         NotFoundError: Nothing of that name was published.
     """
-    found = list_publications(session, newsletter_id, limit=1, slug=slug)
+    query = _publications(newsletter_id).where(IssueRow.slug == slug, _READABLE).limit(1)
+    found = _read(session, query)
     if not found:
         raise NotFoundError(msg("There is no issue “{slug}”.", slug=slug))
     return found[0], load_content(session, found[0].mailing_id)
+
+
+def archived_as(session: Session, issue: IssueRow) -> Archived:
+    """Return where an issue stands, or will stand, in its newsletter's archive."""
+    if issue.archived is not None:
+        return issue.archived
+    segments = session.scalars(
+        select(MailingRow.segment).where(MailingRow.issue_id == issue.id, _BEGUN)
+    ).all()
+    return Archived.UNLISTED if segments and all(segments) else Archived.LISTED
+
+
+def archive_issue(
+    session: Session, actor: Actor, newsletter_id: int, issue_id: int, place: Archived | None
+) -> None:
+    """Choose where an issue stands in the archive, be it sent or not; None is the rule again.
+
+    Raises:
+        NotFoundError: The newsletter has no such issue.
+    """
+    issue = get_issue(session, newsletter_id, issue_id)
+    before = issue.archived
+    issue.archived = place
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_ARCHIVE,
+        object=f"issue {issue.slug}",
+        newsletter_id=newsletter_id,
+        details={"before": before, "after": place},
+    )
+
+
+def search_archive(
+    session: Session, newsletter_id: int, words: str, *, chapter: str = ""
+) -> Sequence[Hit]:
+    """Return the parts of listed issues that say all words, of one chapter where it is named."""
+    listed = _publications(newsletter_id).where(_LISTED).order_by(None)
+    issues = listed.with_only_columns(IssueRow.id, maintain_column_froms=True)
+    return search_among(session, issues, words, chapter=chapter)
+
+
+def archive_chapters(session: Session, newsletter_id: int) -> Sequence[str]:
+    """Return the headings of chapters that several of the newest listed issues have."""
+    query = (
+        _publications(newsletter_id)
+        .where(_LISTED)
+        .with_only_columns(IssueRow.content, maintain_column_froms=True)
+        .limit(_LOOKED_AT)
+    )
+    found: dict[str, list[str]] = {}
+    for content in session.scalars(query):
+        headings = {chapter.heading for chapter in issue_from_json(content).chapters}
+        for heading in filter(None, headings):
+            found.setdefault(fold(heading), []).append(heading)
+    return [same[0] for same in found.values() if len(same) > 1]

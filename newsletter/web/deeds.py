@@ -73,6 +73,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.SEGMENT_SAVE: msg("Segment saved"),
     Action.SNIPPET_DELETE: msg("Snippet deleted"),
     Action.SNIPPET_SAVE: msg("Snippet saved"),
+    Action.ISSUE_ARCHIVE: msg("Place in the archive changed"),
     Action.SESSION_BEGIN: msg("Signed in"),
     Action.SESSION_END: msg("Signed out"),
     Action.SESSION_REFUSE: msg("Sign-in refused"),

@@ -103,3 +103,39 @@ def test_a_pattern_is_kept_found_and_started_from(runner: CliRunner) -> None:
     assert "2026年12月号" in str(begun)
     assert "受付票" in str(run("search", "受付票"))
     assert runner.invoke(app, ["issue", "start", "無い"]).exit_code != 0
+
+
+def test_comments_are_written_listed_and_resolved(runner: CliRunner) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        found = runner.invoke(app, ["issue", *words])
+        return found.exit_code, found.output + str(found.exception or "")
+
+    assert run("comment", "誰でもない")[0] != 0, "nobody could be answered"
+    said = run(
+        "comment", "日付を直してください", "--part", "c1", "--as", "editor@example.jp", "--json"
+    )
+    assert said[0] == 0, said
+    number = str(json.loads(said[1])["number"])
+    assert run("comment", "直しました", "--to", number, "--as", "approver@example.jp")[0] == 0
+    (thread,) = json.loads(run("comments", "--json")[1])
+    assert [each["words"] for each in thread["comments"]] == ["日付を直してください", "直しました"]
+    assert thread["part"] == "c1"
+
+    assert run("resolve", number, "--as", "editor@example.jp")[0] == 0
+    assert json.loads(run("comments", "--json")[1]) == []
+    assert json.loads(run("comments", "--all", "--json")[1])[0]["resolved"] is True
+    assert run("resolve", "99", "--as", "editor@example.jp")[0] != 0
+
+
+def test_the_place_in_the_archive_is_chosen_and_given_back_to_the_rule(runner: CliRunner) -> None:
+    def run(*words: str) -> str:
+        found = runner.invoke(
+            app, ["issue", "archive", *words, "--as", "editor@example.jp", "--json"]
+        )
+        assert found.exit_code == 0, found.output
+        return str(json.loads(found.output)["archive"])
+
+    listed = runner.invoke(app, ["issue", "list", "--json"])
+    slug = json.loads(listed.output)[0]["issue"]
+    assert run(slug, "subscribers") == "subscribers"
+    assert run(slug) == "listed"

@@ -10,13 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
+from newsletter.database.vocabulary import Archived
 from newsletter.i18n.language import Language
 
 
 class IssueRow(Base):
     """One edition of a newsletter; ``template`` is empty for the newsletter's default.
 
-    ``words`` is all that it says, folded for searching; see `newsletter.issues.search`.
+    ``words`` is all that it says, folded for searching; see `newsletter.issues.search`. Without
+    ``archived`` it stands in the archive by the rule of `newsletter.mailings.archive`.
     """
 
     __tablename__ = "issue"
@@ -30,6 +32,7 @@ class IssueRow(Base):
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
     template: Mapped[str] = mapped_column(String(64), default="")
     words: Mapped[str] = mapped_column(Text, default="", server_default="")
+    archived: Mapped[Archived | None] = mapped_column(Vocabulary(Archived), default=None)
     content: Mapped[JsonObject]
     source: Mapped[str] = mapped_column(Text)
     source_format: Mapped[str] = mapped_column(String(16))

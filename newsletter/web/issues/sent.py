@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import Archived, MailingState
+from newsletter.database.words import name_of
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
+from newsletter.mailings.archive import archive_issue, archived_as
 from newsletter.mailings.clicks import clicks_of
 from newsletter.mailings.content import load_content
 from newsletter.mailings.reports import measure_pace, summarise
 from newsletter.newsletters.issue_actions import duplicate_issue
-from newsletter.web.access import EditorVisit, SeeingVisit, newsletter_of, own
+from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
 from newsletter.web.issues.workspace import Workspace
@@ -56,6 +58,8 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 "issues/sent.html",
                 newsletter=row,
                 issue=issue,
+                places={each: name_of(each).in_language(visit.language) for each in Archived},
+                archived=archived_as(session, issue),
                 mailings=mailings,
                 sent=newest,
                 mailing=summary,
@@ -84,6 +88,18 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
         return mail_frame(
             content.rendered, sample_reader(visit.language), site=workspace.settings.public_url
         )
+
+    @router.post("/archive")
+    def archive(
+        newsletter: str,
+        number: int,
+        visit: SenderVisit,
+        place: Annotated[Archived | Literal[""], Form()] = "",
+    ) -> RedirectResponse:
+        """Choose where the issue stands in the archive, sent or not yet."""
+        with transaction(engine) as session:
+            archive_issue(session, visit.actor, own(visit), number, place or None)
+        return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}", status_code=303)
 
     @router.post("/duplicate")
     def duplicate(

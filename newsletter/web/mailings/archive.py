@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from html import escape
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.mailings.archive import (
+    archive_chapters,
     find_archive,
     find_publication,
     list_archives,
     list_publications,
+    search_archive,
 )
 from newsletter.mailings.content import load_content
 from newsletter.mailings.links import DeliveryLinks, read_link
@@ -61,13 +64,22 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         return pages.show("reader/home.html", language=pages.language_of(request), newsletters=rows)
 
     @router.get("/archive/{slug}")
-    def archive(slug: str, request: Request, page: int = 1) -> HTMLResponse:
+    def archive(
+        slug: str,
+        request: Request,
+        page: int = 1,
+        q: Annotated[str, Query(max_length=200)] = "",
+        chapter: Annotated[str, Query(max_length=200)] = "",
+    ) -> HTMLResponse:
         page = min(max(page, 1), 10_000)
         with reading(engine) as session:
             newsletter = find_archive(session, slug)
             issues = list_publications(
                 session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
             )
+            asked = bool(q.strip() or chapter)
+            hits = search_archive(session, newsletter.id, q, chapter=chapter) if asked else ()
+            chapters = archive_chapters(session, newsletter.id)
         shown = pages.show(
             "reader/archive.html",
             language=pages.language_of(request, newsletter.language),
@@ -75,6 +87,11 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             issues=issues[:_PAGE],
             more=len(issues) > _PAGE,
             page=page,
+            asked=asked,
+            hits=hits,
+            q=q.strip(),
+            chapter=chapter,
+            chapters=chapters,
             site=site,
             here=f"{site}/archive/{slug}",
         )
@@ -122,7 +139,7 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         html = _without_link_to(here, fill(content.rendered.html, links))
         html = html.replace("</head>", f"{head}</head>", 1)
         html = re.sub(r"<body[^>]*>", lambda found: found.group() + bar, html, count=1)
-        return _mail_page(html, _CACHED | _index_headers(newsletter))
+        return _mail_page(html, _CACHED | _index_headers(newsletter, listed=issue.listed))
 
     @router.get("/sitemap.xml")
     def sitemap() -> Response:
@@ -161,9 +178,9 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     return router
 
 
-def _index_headers(newsletter: Newsletter) -> dict[str, str]:
-    """Return what keeps search engines from a newsletter that is not to be found."""
-    return {} if newsletter.visibility.listed else {"X-Robots-Tag": "noindex"}
+def _index_headers(newsletter: Newsletter, *, listed: bool = True) -> dict[str, str]:
+    """Return what keeps search engines from what is not to be found."""
+    return {} if newsletter.visibility.listed and listed else {"X-Robots-Tag": "noindex"}
 
 
 def _without_link_to(url: str, html: str) -> str:

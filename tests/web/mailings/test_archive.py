@@ -7,8 +7,15 @@ from datetime import datetime
 
 import httpx
 from lxml import etree
+from sqlalchemy import update
 
-from newsletter.database.engine import reading
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import MailingRow
+from newsletter.database.vocabulary import Archived
+from newsletter.issues.model import issue_from_json
+from newsletter.issues.store import find_issue
+from newsletter.mailings.archive import archive_issue
 from newsletter.mailings.content import load_content
 from newsletter.mailings.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
@@ -84,3 +91,61 @@ def test_a_notice_is_automatic_and_of_no_list(reception: Reception) -> None:
     assert b"Auto-Submitted: auto-generated" in head
     assert b"List-" not in head
     assert b"Precedence" not in head
+
+
+def _archive(reception: Reception, place: Archived | None) -> None:
+    with transaction(reception.stage.engine) as session:
+        issue = find_issue(session, reception.stage.newsletter_id, reception.stage.issue)
+        archive_issue(session, COMMAND_LINE, issue.newsletter_id, issue.id, place)
+
+
+def _found_in(reception: Reception, page: str) -> tuple[bool, bool, int]:
+    """Return whether list and feed name the issue, and how its own page answers."""
+    listed = httpx.get(f"{reception.url}/archive/digest").text
+    feed = httpx.get(f"{reception.url}/archive/digest/feed.atom").text
+    slug = reception.stage.issue
+    return f"/{slug}" in listed, f"/{slug}" in feed, httpx.get(page).status_code
+
+
+def test_an_issue_to_a_segment_is_unlisted_unless_said(reception: Reception) -> None:
+    page = _publish(reception)
+    assert _found_in(reception, page) == (True, True, 200)
+    with transaction(reception.stage.engine) as session:
+        session.execute(update(MailingRow).values(segment="tag:staff"))
+    assert _found_in(reception, page) == (False, False, 200)
+    assert httpx.get(page).headers["x-robots-tag"] == "noindex"
+    assert f"/{reception.stage.issue}" not in httpx.get(f"{reception.url}/sitemap.xml").text
+
+    _archive(reception, Archived.LISTED)
+    assert _found_in(reception, page) == (True, True, 200)
+
+
+def test_an_issue_for_subscribers_is_nowhere_but_in_their_mail(reception: Reception) -> None:
+    page = _publish(reception)
+    _archive(reception, Archived.SUBSCRIBERS)
+    assert _found_in(reception, page) == (False, False, 404)
+    assert reception.stage.issue not in _search(reception, "窓口")
+
+    _archive(reception, None)
+    assert _found_in(reception, page) == (True, True, 200)
+
+
+def _search(reception: Reception, words: str, chapter: str = "") -> str:
+    asked = {"q": words, "chapter": chapter}
+    return httpx.get(f"{reception.url}/archive/digest", params=asked).text
+
+
+def test_the_archive_is_searched_by_words_and_chapter(reception: Reception) -> None:
+    _publish(reception)
+    with reading(reception.stage.engine) as session:
+        row = find_issue(session, reception.stage.newsletter_id, reception.stage.issue)
+        issue = issue_from_json(row.content)
+    chapter, other = issue.chapters[0], issue.chapters[1]
+    word = chapter.heading[:3]
+
+    found = _search(reception, word, chapter.heading)
+    assert f"/archive/digest/{row.slug}#c1" in found
+    assert f"<mark>{word}</mark>" in found
+    assert "#c1" not in _search(reception, word, other.heading)
+    assert f'/{row.slug}#c2"' in _search(reception, "", other.heading)
+    assert "<mark>" not in _search(reception, "無い言葉の列")

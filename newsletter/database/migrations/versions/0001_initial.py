@@ -487,6 +487,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("template", sa.String(length=64), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("archived", sa.String(32), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("source_format", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

@@ -1,0 +1,47 @@
+"""``newsletter issue archive``: where an issue stands in its newsletter's archive."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+from newsletter.database.vocabulary import Archived
+
+
+def archive(
+    context: typer.Context,
+    issue: Annotated[str, typer.Argument(help="The issue.")],
+    place: Annotated[
+        Archived | None,
+        typer.Argument(help="Omitted: listed, or unlisted if it is sent to a segment alone."),
+    ] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Choose where an issue stands in the archive: listed, unlisted, or for subscribers only."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console, print_json
+    from newsletter.cli.language import text
+    from newsletter.database.engine import reading, transaction
+    from newsletter.database.words import name_of
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.archive import archive_issue, archived_as
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+        number = find_issue(session, row.id, issue).id
+    actor = find_actor(engine, as_, Permission.SEND, row.id)
+    with transaction(engine) as session:
+        archive_issue(session, actor, row.id, number, place)
+    with reading(engine) as session:
+        stands = archived_as(session, find_issue(session, row.id, issue))
+    if json:
+        print_json({"issue": issue, "archive": stands.value})
+    else:
+        console.print(text(name_of(stands)))

@@ -1,0 +1,141 @@
+"""``newsletter issue comments``, ``comment``, ``resolve``: what people say about an issue."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
+from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+
+IssueName = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
+Number = Annotated[int, typer.Argument(help="The comment's number.")]
+
+
+def show_comments(
+    context: typer.Context,
+    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="The resolved ones, too.")] = False,
+    newsletter: NewsletterName = None,
+    json: Json = False,
+) -> None:
+    """List what was said about an issue, thread by thread, with where it stands."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.issues.model import issue_from_json
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.comments import threads_of
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        stored = find_issue(session, find_newsletter(session, newsletter).id, issue)
+        threads = [
+            thread
+            for thread in threads_of(session, stored.id, issue_from_json(stored.content))
+            if all_ or thread.resolved_at is None
+        ]
+    if json:
+        print_json(
+            [
+                {
+                    "number": thread.id,
+                    "part": thread.anchor,
+                    "about": thread.heading,
+                    "gone": thread.gone,
+                    "resolved": thread.resolved_at is not None,
+                    "comments": [
+                        {
+                            "author": said.author,
+                            "at": said.written_at.isoformat(),
+                            "words": said.words,
+                        }
+                        for said in thread.comments
+                    ],
+                }
+                for thread in threads
+            ]
+        )
+        return
+    if not threads:
+        console.print(_("There are no comments."))
+    for thread in threads:
+        about = escape(thread.heading or _("the whole issue"))
+        state = f" ({_('Resolved')})" if thread.resolved_at else ""
+        console.print(f"{styled(thread.id)} [bold]{about}[/]{state}")
+        for said in thread.comments:
+            console.print(f"  {escape(said.author)}: {escape(said.words)}")
+
+
+def write_comment(
+    context: typer.Context,
+    words: Annotated[str, typer.Argument(help="What is to be said.")],
+    issue: IssueName = None,
+    part: Annotated[
+        str, typer.Option(help="The part it is about, such as c1-i2; else the whole issue.")
+    ] = "",
+    answer: Annotated[
+        int | None, typer.Option("--to", help="The comment that this one answers.")
+    ] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Say something about an issue or a part of it, or answer; people are told by mail."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings import comments
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, Permission.COMMENT, row.id)
+    with transaction(engine) as session:
+        stored = find_issue(session, row.id, issue)
+        number = comments.write_comment(
+            session, actor, stored, words, anchor=part, thread_id=answer
+        )
+    if json:
+        print_json({"number": answer or number})
+    else:
+        console.print(_("Comment {number} is written.", number=styled(answer or number)))
+
+
+def resolve_comment(
+    context: typer.Context,
+    number: Number,
+    issue: IssueName = None,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Open it again instead.")] = False,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Mark a comment as resolved, or open it again."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.comments import settle_thread
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_with_keys(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    actor = find_actor(engine, as_, Permission.COMMENT, row.id)
+    with transaction(engine) as session:
+        stored = find_issue(session, row.id, issue)
+        settle_thread(session, actor, stored, number, resolved=not reopen)
+    if json:
+        print_json({"number": number, "resolved": not reopen})
+    elif reopen:
+        console.print(_("Comment {number} is open again.", number=styled(number)))
+    else:
+        console.print(_("Comment {number} is resolved.", number=styled(number)))
