@@ -13,6 +13,7 @@ from newsletter.database.tables import (
     ConsentRow,
     DeliveryRow,
     IncidentRow,
+    JoinRequestRow,
     MailingRow,
     SegmentRow,
     SubscriberRow,
@@ -93,6 +94,7 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
+    session.execute(delete(JoinRequestRow).where(JoinRequestRow.subscriber_id == subscriber_id))
     session.execute(delete(TagRow).where(TagRow.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)

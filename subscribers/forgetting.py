@@ -21,6 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, SubscriptionState
+from subscribers.forms.requests import forget_requests
 from subscribers.joining import BASIS
 
 _UNDER_WAY = (
@@ -34,8 +35,8 @@ _UNDER_WAY = (
 def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
     """Forget up to ``limit`` requests that nobody confirmed for ``days``; return how many.
 
-    The subscription goes, and from its requests the network. Whoever has no other subscription, and
-    no mail under way, loses the address as well; a new request begins anew.
+    What was filled in goes, and the network; the subscription, if it never began. Whoever has no
+    other subscription, and no mail under way, loses the address as well; a new request begins anew.
 
     Args:
         session: Within the transaction that does it; two at once forget different people.
@@ -43,6 +44,7 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
         limit: How many at most.
     """
     before = now() - timedelta(days=days)
+    requests = forget_requests(session, before, limit=limit)
     people = session.scalars(
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
@@ -61,7 +63,7 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
     pairs = [(newsletter, person) for newsletter, person in found]
     _forget_subscriptions(session, pairs)
     _forget_people(session, {person for _, person in pairs})
-    return len(pairs)
+    return max(requests, len(pairs))
 
 
 def _is_forgotten(before: datetime) -> ColumnElement[bool]:

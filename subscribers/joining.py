@@ -25,7 +25,10 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
+from subscribers.fields.model import Value
 from subscribers.fields.values import carried_values
+from subscribers.forms.model import OWN_FORM, JoinForm
+from subscribers.forms.requests import keep_answers, take_over_answers
 from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
@@ -100,8 +103,13 @@ def request_join(
     name: str,
     origin: Origin,
     time_zone: str = "",
+    form: JoinForm = OWN_FORM,
+    answers: Mapping[str, Value | None] | None = None,
 ) -> JoinRequest:
-    """Write a request down; of somebody known it changes nothing, as anybody can write one."""
+    """Write a request down; of somebody known it changes nothing, as anybody can write one.
+
+    What the form asked and gives is kept beside the request until it is confirmed.
+    """
     person = find_or_add_person(session, address)
     insert_missing(
         session,
@@ -123,6 +131,7 @@ def request_join(
         ],
     )
     consent = _record(session, newsletter.id, person.id, ConsentStep.REQUESTED, origin)
+    keep_answers(session, consent.id, form, answers or {})
     state = session.scalars(
         select(SubscriptionRow.state).where(
             SubscriptionRow.newsletter_id == newsletter.id,
@@ -192,7 +201,7 @@ def confirm_join(
     if invitation.standing is not Standing.OPEN:
         return invitation
     asked = session.get_one(ConsentRow, invitation.consent_id)
-    subscribe(
+    begun = subscribe(
         session,
         newsletter_id=asked.newsletter_id,
         subscriber_id=asked.subscriber_id,
@@ -200,6 +209,8 @@ def confirm_join(
             source=source, network=network, wording=asked.wording, language=asked.language
         ),
     )
+    if begun:
+        take_over_answers(session, asked.id)
     return invitation
 
 

@@ -17,6 +17,7 @@ from newsletter.cli import (
     decisions,
     feedback,
     fields,
+    forms,
     issues,
     keys,
     library,
@@ -70,6 +71,7 @@ app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
 app.add_typer(fields.app, name="field", rich_help_panel=_READERS)
+app.add_typer(forms.app, name="form", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)

@@ -6,15 +6,17 @@ given; for those who must not be written down it is rolled back at the end.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.i18n.language import Language
 from newsletter.mailings.content import NoticeAction
@@ -25,7 +27,10 @@ from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_not
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner, numbers_of
 from subscribers.forms.domains import DomainRules
+from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
+from subscribers.forms.requests import read_answers
+from subscribers.forms.store import FormStep, count_step
 from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
@@ -124,13 +129,27 @@ class JoinDesk:
         client: str,
         evidence: Evidence,
         time_zone: str = "",
+        form: JoinForm = OWN_FORM,
+        given: Mapping[str, object] = MappingProxyType({}),
     ) -> Answer:
         """Take a request, unless the form, its network or the newsletter's limit forbids it.
 
         An address that had its mails of the day gets no other, and the answer does not say so.
 
+        Args:
+            newsletter: Which is asked for.
+            address: Whose mailbox gets the confirmation.
+            name: How they want to be addressed.
+            origin: Where and to what they consent.
+            client: The network address that the request comes from.
+            evidence: What the form brought besides its fields.
+            time_zone: That of the browser; empty if unknown.
+            form: By which form it came.
+            given: What was filled in, by the keys of fields.
+
         Raises:
-            ListError: The address is at a domain that is not taken.
+            ListError: The address is at a domain that is not taken, or a field is filled in wrong;
+                the place names the field.
         """
         if evidence.trap:
             return Answer.MAILED
@@ -140,6 +159,8 @@ class JoinDesk:
             case FormAge.TOO_OLD:
                 return Answer.TOO_OLD
         self.domains.refuse_disposable(address.domain)
+        with reading(self.engine) as session:
+            answers = read_answers(session, newsletter.id, form, given)
         solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
             if not count_sender(
@@ -155,27 +176,24 @@ class JoinDesk:
         self.domains.refuse_without_host(address.domain)
         with transaction(self.engine) as session:
             mailable = count_address(session, self.pseudonyms, self.limits, address.key)
+            count_step(session, form.id, FormStep.ASKED)
         if mailable:
-            self._write_down(newsletter, address, name=name, origin=origin, time_zone=time_zone)
+            with transaction(self.engine) as session:
+                request = request_join(
+                    session,
+                    newsletter,
+                    address,
+                    name=name,
+                    origin=origin,
+                    time_zone=time_zone,
+                    form=form,
+                    answers=answers,
+                )
+                self._send_notice(session, newsletter, request, origin)
+                # Only now: adding the person waited for an erasure that was under way.
+                if erased_among(session, [address.key], self.pseudonyms):
+                    session.rollback()
         return Answer.MAILED
-
-    def _write_down(
-        self,
-        newsletter: NewsletterRow,
-        address: Address,
-        *,
-        name: str,
-        origin: Origin,
-        time_zone: str,
-    ) -> None:
-        with transaction(self.engine) as session:
-            request = request_join(
-                session, newsletter, address, name=name, origin=origin, time_zone=time_zone
-            )
-            self._send_notice(session, newsletter, request, origin)
-            # Only now: adding the person waited for an erasure that was under way.
-            if erased_among(session, [address.key], self.pseudonyms):
-                session.rollback()
 
     def _send_notice(
         self, session: Session, newsletter: NewsletterRow, request: JoinRequest, origin: Origin

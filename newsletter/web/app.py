@@ -64,8 +64,10 @@ from newsletter.web.pages import Pages
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.confirm import confirming_router
 from newsletter.web.subscribers.fields import fields_router
+from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.imports import ImportDesk, importing_router
 from newsletter.web.subscribers.join import joining_router
+from newsletter.web.subscribers.join_pages import JoinPages
 from newsletter.web.subscribers.leave import leaving_router
 from newsletter.web.subscribers.people import subscribers_router
 from newsletter.web.subscribers.preferences import preferences_router
@@ -98,8 +100,7 @@ def create_app(
     pages = Pages(settings.templates_dir)
     figures = figures or Figures(engine)
     pseudonyms = signer.pseudonyms
-    app.include_router(joining_router(settings, engine, signer, pages))
-    app.include_router(confirming_router(settings, engine, signer, pages))
+    _include_joining(app, settings, engine, signer, pages)
     sealer = Sealer(signing_keys(settings))
     # Whoever serves the application says when it ends.
     app.state.is_ending, app.state.streams = (lambda: False), Counter[int]()
@@ -180,6 +181,16 @@ def _include_accounts(
     app.include_router(account_router(settings, engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
     app.include_router(auditing_router(engine, pages))
+
+
+def _include_joining(
+    app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> None:
+    joining = JoinPages(settings, engine, signer, pages)
+    app.include_router(joining_router(joining, pages))
+    app.include_router(confirming_router(settings, engine, signer, pages))
+    # Before the page of a person: it would take the word for a number.
+    app.include_router(forms_router(engine, pages, joining, settings.public_url))
 
 
 def _include_lists(

@@ -5,6 +5,8 @@ Programs, which ask for no HTML, get the framework's JSON.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
@@ -32,11 +34,6 @@ from newsletter.errors import (
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
 
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; "
-    "style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'"
-)
 _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
 _BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
 #: Kinds of failure that somebody signed in is told on a page of their own.
@@ -57,11 +54,23 @@ _OF_READERS = (
 )
 
 
+def content_policy(*, frame_ancestors: Sequence[str] = (), form_action: Sequence[str] = ()) -> str:
+    """Return what a page may load, be framed by (nothing, unless named), and send its forms to."""
+    ancestors = " ".join(frame_ancestors) or "'none'"
+    targets = " ".join(("'self'", *form_action))
+    return (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; "
+        "style-src 'self'; img-src 'self' data:; "
+        f"form-action {targets}; base-uri 'none'; "
+        f"frame-ancestors {ancestors}; frame-src 'self'"
+    )
+
+
 def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
     """Set what every answer carries, where it has not said otherwise; ``secure`` under HTTPS."""
     if secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+    headers.setdefault("Content-Security-Policy", content_policy())
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Where HEAD has a meaning of its own: following a counted link counts nothing then.
 _OWN_ANSWER = ("/r/", "/static/")
+
+
+#: The mark of such a request, for what counts readers.
+_ASKED_BY_HEAD = "newsletter.asked_by_head"
 
 
 class HeadRequests:
@@ -40,4 +45,10 @@ class HeadRequests:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 answered = True
 
-        await self._app({**scope, "method": "GET"}, receive_until_answered, send_head)
+        asked = {**scope, "method": "GET", _ASKED_BY_HEAD: True}
+        await self._app(asked, receive_until_answered, send_head)
+
+
+def asked_by_head(request: Request) -> bool:
+    """Return whether a request's answer is not looked at."""
+    return _ASKED_BY_HEAD in request.scope

@@ -42,9 +42,11 @@ from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.address_changes import numbers_of_change, request_change
 from subscribers.fields.values import write_values
+from subscribers.forms.actions import add_form, set_sites
+from subscribers.forms.model import JoinForm
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
-from tests.support.fields import ALL, set_fields
+from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
@@ -76,9 +78,12 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
     stage = set_stage(engine)
     with transaction(engine) as session:
         create_newsletter(session, EMPTY)
+        set_sites(session, COMMAND_LINE, stage.newsletter_id, ["https://www.example.jp"])
+        add_fields(session, stage.newsletter_id, *ALL)
+        keys = tuple(field.key for field in ALL)
+        add_form(session, COMMAND_LINE, stage.newsletter_id, JoinForm(slug="fair", fields=keys))
     people = {language: f"{language.value}@example.jp" for language in Language}
     stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
-    set_fields(engine, stage.newsletter_id, *ALL)
     with transaction(engine) as session:
         for address in ("r1@example.jp", *people.values()):
             write_values(

@@ -16,6 +16,7 @@ OPEN_PAGES = {
     "/v/{token}": ["{view}"],
     "/subscribe/{slug}": ["/subscribe/digest"],
     "/subscribe/{slug}/form": ["/subscribe/digest/form"],
+    "/subscribe/{slug}/{name}": ["/subscribe/digest/fair", "/subscribe/digest/fair?frame=1"],
     "/c/{token}": ["/c/{open}", "/c/{confirmed}", "/c/{expired}"],
     "/c/{token}/welcome": ["/c/{confirmed}/welcome"],
     "/u/{token}": ["{unsubscribe}"],
@@ -88,6 +89,10 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers",
         "/newsletters/weekly/subscribers",
     ],
+    "/newsletters/{newsletter}/subscribers/forms": ["/newsletters/digest/subscribers/forms"],
+    "/newsletters/{newsletter}/subscribers/forms/{name}": [
+        "/newsletters/digest/subscribers/forms/fair"
+    ],
     "/newsletters/{newsletter}/subscribers/import": ["/newsletters/digest/subscribers/import"],
     "/newsletters/{newsletter}/subscribers/import/{token}": [
         "/newsletters/digest/subscribers/import/{list}",
@@ -124,6 +129,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/mail.css": "a style sheet",
     "/p/{token}/data.json": "a file",
     "/subscribe/{slug}/challenge": "for the form's script",
+    "/subscribe/{slug}/{name}/embed": "for the form's script",
     "/archive/{slug}/feed.atom": "a feed",
     "/sitemap.xml": "for machines",
     "/robots.txt": "for machines",

@@ -23,6 +23,12 @@ from newsletter.database.tables.feedback import (
 )
 from newsletter.database.tables.field import FieldRow, PeopleGroupRow
 from newsletter.database.tables.file import FileRow
+from newsletter.database.tables.form import (
+    FormRow,
+    FormSiteRow,
+    FormTallyRow,
+    JoinRequestRow,
+)
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.issue import IssueRow
@@ -80,6 +86,9 @@ __all__ = [
     "FeedbackPolicyRow",
     "FieldRow",
     "FileRow",
+    "FormRow",
+    "FormSiteRow",
+    "FormTallyRow",
     "HeldDomainRow",
     "ImageRow",
     "IncidentRow",
@@ -87,6 +96,7 @@ __all__ = [
     "IssueCommentRow",
     "IssuePatternRow",
     "IssueRow",
+    "JoinRequestRow",
     "JoinTallyRow",
     "LibraryItemRow",
     "LinkCheckRow",

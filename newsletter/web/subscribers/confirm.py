@@ -15,7 +15,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.subscribers.join import client_of
+from newsletter.web.subscribers.join_pages import client_of
 from subscribers.join_limits import kept_network
 from subscribers.joining import Invitation, Standing, confirm_join, find_invitation
 

@@ -25,7 +25,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.address import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
-from newsletter.web.subscribers.join import client_of
+from newsletter.web.subscribers.join_pages import client_of
 from subscribers.actions import erase_person
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields

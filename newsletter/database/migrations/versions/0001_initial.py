@@ -35,6 +35,8 @@ _TABLES = (
     "feedback_policy",
     "field",
     "file",
+    "form",
+    "form_site",
     "image",
     "library_item",
     "content_use",
@@ -53,6 +55,8 @@ _TABLES = (
     "draft",
     "mailing",
     "subscription_tag",
+    "form_tally",
+    "join_request",
     "batch",
     "bounce",
     "delivery",
@@ -397,6 +401,68 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_feedback_policy")),
     )
+    op.create_table(
+        "form",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("slug", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("introduction", sa.Text(), nullable=False),
+        sa.Column("button", sa.String(length=60), nullable=False),
+        sa.Column("language", sa.String(length=64), nullable=False),
+        sa.Column("asks_name", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("success_url", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_form_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_form")),
+        sa.UniqueConstraint("newsletter_id", "slug", name=op.f("uq_form_newsletter_id_slug")),
+    )
+    op.create_table(
+        "form_site",
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("origin", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_form_site_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", "origin", name=op.f("pk_form_site")),
+    )
+    op.create_table(
+        "form_tally",
+        sa.Column("form_id", _ID, nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("shown", sa.Integer(), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("confirmed", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["form_id"], ["form.id"], name=op.f("fk_form_tally_form_id")),
+        sa.PrimaryKeyConstraint("form_id", "day", name=op.f("pk_form_tally")),
+    )
+    op.create_table(
+        "join_request",
+        sa.Column("consent_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("form_id", _ID, nullable=True),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consent.id"], name=op.f("fk_join_request_consent_id")
+        ),
+        sa.ForeignKeyConstraint(["form_id"], ["form.id"], name=op.f("fk_join_request_form_id")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_join_request_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_join_request_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("consent_id", name=op.f("pk_join_request")),
+    )
+    for name in ("form_id", "requested_at", "subscriber_id"):
+        op.create_index(op.f(f"ix_join_request_{name}"), "join_request", [name], unique=False)
     op.create_table(
         "file",
         sa.Column("digest", sa.String(length=32), nullable=False),

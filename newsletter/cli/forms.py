@@ -1,0 +1,249 @@
+"""``newsletter form``: forms by which people join, and the websites they may stand on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.prompts import confirm
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.i18n.language import Language
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.accounts.audit import Actor
+    from newsletter.newsletters.publications import Newsletter
+    from subscribers.forms.model import JoinForm
+
+app = typer.Typer(no_args_is_help=True, help="Forms by which people join (docs/subscribers.md).")
+
+_Title = Annotated[str | None, typer.Option(help="Its heading.")]
+_Introduction = Annotated[str | None, typer.Option(help="What stands above the fields.")]
+_Button = Annotated[str | None, typer.Option(help="What its button says.")]
+_Spoken = Annotated[
+    str | None, typer.Option("--language", help="In which it speaks; the reader's if empty.")
+]
+_Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks a name.")]
+_Fields = Annotated[list[str] | None, typer.Option("--field", help="The key of a field it asks.")]
+_Tags = Annotated[list[str] | None, typer.Option("--tag", help="What those who confirm are given.")]
+_Success = Annotated[str | None, typer.Option("--success-url", help="The page after sending.")]
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the forms, and how often they were shown, sent and confirmed in 30 days."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+    from subscribers.forms.store import Conversion, conversions, list_forms, list_sites
+
+    settings = settings_of(context)
+    with reading(open_database(settings)) as session:
+        row = find_newsletter(session, newsletter)
+        forms = list_forms(session, row.id)
+        figures = conversions(session, row.id)
+        sites = list_sites(session, row.id)
+    lines = [(form, figures.get(form.id or 0, Conversion())) for form in forms]
+    if json:
+        listed = [
+            {
+                **_as_json(form),
+                "shown": figure.shown,
+                "asked": figure.asked,
+                "confirmed": figure.confirmed,
+            }
+            for form, figure in lines
+        ]
+        print_json({"forms": listed, "sites": list(sites)})
+        return
+    table = Table(_("Address"), _("Shown"), _("Sent"), _("Confirmed"), box=None)
+    for form, figure in lines:
+        address = f"{settings.public_url}/subscribe/{row.slug}/{form.slug}"
+        counts = map(str, (figure.shown, figure.asked, figure.confirmed))
+        table.add_row(escape(address), *counts)
+    console.print(table if forms else _("There is no form yet."))
+    if sites:
+        console.print(f"{_('Websites')}: {escape(', '.join(sites))}")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    slug: Annotated[str, typer.Argument(help="Its short name, for its address.")],
+    title: _Title = None,
+    introduction: _Introduction = None,
+    button: _Button = None,
+    language: _Spoken = None,
+    name: _Name = None,
+    field: _Fields = None,
+    tag: _Tags = None,
+    success_url: _Success = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Add a form."""
+    from newsletter.database.engine import transaction
+    from subscribers.forms.actions import add_form
+    from subscribers.forms.model import JoinForm
+
+    engine, row, actor = _open(context, newsletter, as_)
+    given = _given(title, introduction, button, language, name, field, tag, success_url)
+    with transaction(engine) as session:
+        form = add_form(session, actor, row.id, _changed(JoinForm(slug=slug), given))
+    _print(context, row, form)
+
+
+@app.command()
+def change(
+    context: typer.Context,
+    slug: str,
+    title: _Title = None,
+    introduction: _Introduction = None,
+    button: _Button = None,
+    language: _Spoken = None,
+    name: _Name = None,
+    field: _Fields = None,
+    tag: _Tags = None,
+    success_url: _Success = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Change a form; what is not named stays. Fields and tags that are named replace all."""
+    from newsletter.database.engine import reading, transaction
+    from subscribers.forms.actions import change_form
+    from subscribers.forms.store import find_form
+
+    engine, row, actor = _open(context, newsletter, as_)
+    with reading(engine) as session:
+        before = find_form(session, row.id, slug)
+    given = _given(title, introduction, button, language, name, field, tag, success_url)
+    with transaction(engine) as session:
+        form = change_form(session, actor, row.id, _changed(before, given))
+    _print(context, row, form)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    slug: str,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a form with its sums; requests that came by it can still be confirmed."""
+    from newsletter.database.engine import reading, transaction
+    from subscribers.forms.actions import delete_form
+    from subscribers.forms.store import find_form
+
+    engine, row, actor = _open(context, newsletter, as_)
+    with reading(engine) as session:
+        find_form(session, row.id, slug)
+    if not yes:
+        confirm(_("Delete the form “{name}”?", name=slug), option="--yes")
+    with transaction(engine) as session:
+        delete_form(session, actor, row.id, slug)
+
+
+@app.command()
+def sites(
+    context: typer.Context,
+    site: Annotated[
+        list[str] | None, typer.Argument(help="Such as https://www.example.jp.")
+    ] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Set the websites that forms may stand on and lead to; those that are not named go."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from subscribers.forms.actions import set_sites
+
+    engine, row, actor = _open(context, newsletter, as_, Permission.ADMINISTER)
+    with transaction(engine) as session:
+        for origin in set_sites(session, actor, row.id, site or []):
+            console.print(origin)
+
+
+def _open(
+    context: typer.Context,
+    newsletter: str | None,
+    as_: str | None,
+    permission: Permission = Permission.SEE_SUBSCRIBERS,
+) -> tuple[Engine, Newsletter, Actor]:
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+    return engine, row, find_actor(engine, as_, permission, row.id)
+
+
+def _given(
+    title: str | None,
+    introduction: str | None,
+    button: str | None,
+    language: str | None,
+    name: bool | None,
+    field: list[str] | None,
+    tag: list[str] | None,
+    success_url: str | None,
+) -> dict[str, Any]:
+    from newsletter.errors import ListError
+    from newsletter.i18n.messages import msg
+    from newsletter.i18n.values import Choice
+
+    if language and language not in set(Language):
+        raise ListError(
+            msg("“{tag}” is no language.", tag=language[:60]),
+            remedy=msg("Choose from {names}.", names=Choice(tuple(Language))),
+        )
+    given: dict[str, Any] = {
+        "title": title,
+        "introduction": introduction,
+        "button": button,
+        "asks_name": name,
+        "fields": None if field is None else tuple(field),
+        "tags": None if tag is None else tuple(tag),
+        "success_url": success_url,
+    }
+    found = {key: value for key, value in given.items() if value is not None}
+    if language is not None:
+        found["language"] = Language(language) if language else None
+    return found
+
+
+def _changed(form: JoinForm, given: dict[str, Any]) -> JoinForm:
+    from dataclasses import replace
+
+    return replace(form, **given)
+
+
+def _as_json(form: JoinForm) -> dict[str, Any]:
+    return {
+        "slug": form.slug,
+        "title": form.title,
+        "introduction": form.introduction,
+        "button": form.button,
+        "language": form.language.value if form.language else "",
+        "asks_name": form.asks_name,
+        "fields": list(form.fields),
+        "tags": list(form.tags),
+        "success_url": form.success_url,
+    }
+
+
+def _print(context: typer.Context, row: Newsletter, form: JoinForm) -> None:
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
+    console.print(escape(f"{settings_of(context).public_url}/subscribe/{row.slug}/{form.slug}"))

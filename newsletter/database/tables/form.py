@@ -1,0 +1,82 @@
+"""Forms by which people join, what they were asked and did not confirm yet, and how forms do."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.database.tables.base import Base
+from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, now
+
+
+class FormRow(Base):
+    """A form of a newsletter, at ``/subscribe/NEWSLETTER/SLUG`` (`subscribers.forms.model`).
+
+    Attributes:
+        title: Its heading; empty for the usual one.
+        introduction: What stands above the fields.
+        button: What the button says; empty for the usual word.
+        language: In which it speaks; empty for its reader's.
+        fields: The keys of the fields it asks, in its order.
+        tags: What those who confirm are given.
+        success_url: Where it leads once it was sent; empty for our page.
+    """
+
+    __tablename__ = "form"
+    __table_args__ = (UniqueConstraint("newsletter_id", "slug"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+    slug: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(200), default="")
+    introduction: Mapped[str] = mapped_column(Text, default="")
+    button: Mapped[str] = mapped_column(String(60), default="")
+    language: Mapped[str] = mapped_column(String(64), default="")
+    asks_name: Mapped[bool] = mapped_column(default=True, server_default=true())
+    fields: Mapped[list[str]] = mapped_column(JSON(), default=list)
+    tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
+    success_url: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class FormSiteRow(Base):
+    """A website, by its origin, on which a newsletter's forms may stand and to which they lead."""
+
+    __tablename__ = "form_site"
+
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(255), primary_key=True)
+
+
+class FormTallyRow(Base):
+    """How often a form was shown, sent and confirmed on a day (UTC): sums, nobody's steps."""
+
+    __tablename__ = "form_tally"
+
+    form_id: Mapped[int] = mapped_column(ForeignKey("form.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    shown: Mapped[int] = mapped_column(default=0)
+    asked: Mapped[int] = mapped_column(default=0)
+    confirmed: Mapped[int] = mapped_column(default=0)
+
+
+class JoinRequestRow(Base):
+    """A request to join that is not confirmed yet, with what was filled in.
+
+    Anybody can type anybody's address: nothing of it is the person's before they confirm it.
+
+    Attributes:
+        consent_id: The step of the consent record that the confirmation link is about.
+        form_id: By which form it came; None for the newsletter's own, or by mail.
+        answers: Values by the keys of fields.
+    """
+
+    __tablename__ = "join_request"
+
+    consent_id: Mapped[int] = mapped_column(BigId, ForeignKey("consent.id"), primary_key=True)
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+    subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
+    form_id: Mapped[int | None] = mapped_column(ForeignKey("form.id"), index=True)
+    answers: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
+    tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
+    requested_at: Mapped[Instant] = mapped_column(default=now, index=True)

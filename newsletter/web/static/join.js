@@ -1,0 +1,109 @@
+// Forms by which people join. On our pages it solves the form's proof of work while the form is filled
+// in; on another site, with data-form="NEWSLETTER/FORM", it puts the form where its script stands and
+// sends it. Where the browser cannot solve the work (it needs HTTPS), the form is sent all the same:
+// then the stricter limits hold.
+"use strict";
+{
+  const script = document.currentScript;
+  const base = new URL(".", script.src);
+  const patience = 15_000;
+
+  // A worker must be of the page's own origin: elsewhere it is a line that fetches ours.
+  const work = () => {
+    const solver = new URL("vendor/altcha/pbkdf2.js", base);
+    if (solver.origin === location.origin) return new Worker(solver);
+    const line = new Blob([`importScripts(${JSON.stringify(solver.href)})`], { type: "text/javascript" });
+    return new Worker(URL.createObjectURL(line));
+  };
+
+  const solve = async (url) => {
+    const answer = await fetch(url, { credentials: "omit" });
+    const { parameters, signature } = await answer.json();
+    const count = Math.max(1, Math.min(4, navigator.hardwareConcurrency || 2));
+    const workers = Array.from({ length: count }, work);
+    try {
+      const solution = await Promise.race(
+        workers.map((worker, start) => new Promise((resolve, reject) => {
+          worker.onerror = reject;
+          worker.onmessage = ({ data }) => (data?.derivedKey ? resolve(data) : reject(data));
+          worker.postMessage({
+            type: "work",
+            challenge: { parameters },
+            counterMode: "uint32",
+            counterStart: start,
+            counterStep: count,
+            timeout: patience,
+          });
+        })),
+      );
+      return btoa(JSON.stringify({ challenge: { parameters, signature }, solution }));
+    } finally {
+      for (const worker of workers) worker.terminate();
+    }
+  };
+
+  // Solve the work of a form; `send` is called once, with or without it.
+  const guard = (form, send) => {
+    const field = form.elements.altcha;
+    const status = form.querySelector("[data-working]");
+    let solving = null;
+    let sent = false;
+    const begin = () => (solving ??= solve(form.dataset.challenge).then((text) => (field.value = text)).catch(() => {}));
+    const reset = () => {
+      solving = null;
+      sent = false;
+      field.value = "";
+      status.textContent = "";
+    };
+    form.addEventListener("focusin", begin);
+    if (form.contains(document.activeElement)) begin();
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (sent) return;
+      sent = true;
+      status.textContent = status.dataset.working;
+      await Promise.race([begin(), new Promise((resolve) => setTimeout(resolve, patience))]);
+      await send(reset);
+    });
+    // Back from the next page: what was solved is used up.
+    window.addEventListener("pageshow", (event) => event.persisted && reset());
+  };
+
+  const embed = async (name) => {
+    const language = script.dataset.lang || document.documentElement.lang.split("-")[0];
+    const place = document.createElement("div");
+    place.className = "newsletter-form";
+    script.after(place);
+    const answer = await fetch(new URL(`../subscribe/${name}/embed?lang=${encodeURIComponent(language)}`, base), { credentials: "omit" });
+    if (!answer.ok) throw new Error(`The form ${name} answers ${answer.status}.`);
+    place.innerHTML = (await answer.json()).markup;
+    const form = place.querySelector("form");
+    form.elements.time_zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+    guard(form, async (reset) => {
+      const status = form.querySelector("[data-working]");
+      try {
+        const reply = await fetch(form.action, {
+          method: "POST",
+          headers: { Accept: "application/json" },
+          body: new URLSearchParams(new FormData(form)),
+          credentials: "omit",
+        });
+        const said = await reply.json();
+        if (reply.ok && said.next) return location.assign(said.next);
+        if (!reply.ok) {
+          reset();
+          const wrong = form.elements[said.field] || form.elements[`field.${said.field}`];
+          (wrong?.length && !wrong.options ? wrong[0] : wrong)?.focus?.();
+        }
+        status.textContent = said.message;
+        if (reply.ok) form.replaceChildren(status);
+      } catch {
+        reset();
+        status.textContent = status.dataset.failed;
+      }
+    });
+  };
+
+  if (script.dataset.form) embed(script.dataset.form);
+  else for (const form of document.querySelectorAll("form[data-challenge]")) guard(form, () => form.submit());
+}

@@ -1,0 +1,217 @@
+"""A newsletter's forms: listed with how they do, made, changed, looked at, and taken along."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.i18n.language import Language
+from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
+from subscribers.fields.store import list_fields
+from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
+from subscribers.forms.model import JoinForm
+from subscribers.forms.store import Conversion, conversions, list_forms, list_sites
+
+_Text = Annotated[str, Field(max_length=4_000)]
+
+
+class _Typed(BaseModel):
+    """A form as it was typed; what is wrong with it is told beside its fields."""
+
+    slug: _Text = ""
+    title: _Text = ""
+    introduction: _Text = ""
+    button: _Text = ""
+    language: _Text = ""
+    asks_name: bool = False
+    fields: list[_Text] = Field(default=[], max_length=200)
+    tags: _Text = ""
+    success_url: _Text = ""
+
+    def form(self, slug: str = "") -> JoinForm:
+        """Return it as a value."""
+        return JoinForm(
+            slug=slug or self.slug.strip(),
+            title=self.title,
+            introduction=self.introduction,
+            button=self.button,
+            language=Language(self.language) if self.language in set(Language) else None,
+            asks_name=self.asks_name,
+            fields=tuple(self.fields),
+            tags=tuple(self.tags.replace("、", ",").split(",")),
+            success_url=self.success_url,
+        )
+
+
+_TypedForm = Annotated[_Typed, Form()]
+
+
+class _FormsPages:
+    """The page of all forms, and that of one."""
+
+    def __init__(self, engine: Engine, pages: Pages, joining: JoinPages, public_url: str) -> None:
+        self._engine, self._pages, self._joining = engine, pages, joining
+        self._public_url = public_url
+
+    def show_all(
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        wanted: JoinForm | None = None,
+        sites: str | None = None,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Render the list, with what is wrong with a new form or the websites."""
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            forms = list_forms(session, row.id)
+            figures = conversions(session, row.id)
+            values = {"known": list_fields(session, row.id), "sites": list_sites(session, row.id)}
+        return self._pages.show_to(
+            visit,
+            request,
+            "subscribers/forms.html",
+            status=400 if error else 200,
+            newsletter=row,
+            forms=[(form, figures.get(form.id or 0, Conversion())) for form in forms],
+            wanted=wanted or JoinForm(),
+            typed_sites=sites,
+            faults=_faults(visit, error),
+            may_set_sites=visit.may(Permission.ADMINISTER),
+            public_url=self._public_url,
+            saved=request.query_params.get("said", ""),
+            **values,
+        )
+
+    def show_one(
+        self,
+        visit: Visit,
+        request: Request,
+        name: str,
+        *,
+        wanted: JoinForm | None = None,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Render a form's page."""
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            known = list_fields(session, row.id)
+            figures = conversions(session, row.id)
+        shown = self._joining.find(row.slug, name)
+        return self._pages.show_to(
+            visit,
+            request,
+            "subscribers/form.html",
+            status=400 if error else 200,
+            newsletter=row,
+            form=shown.form,
+            wanted=wanted or shown.form,
+            known=known,
+            sites=shown.sites,
+            figures=figures.get(shown.form.id or 0, Conversion()),
+            faults=_faults(visit, error),
+            public_url=self._public_url,
+            here=f"{self._public_url}{shown.path}",
+            snippets=self._snippets(shown, visit.language),
+            saved=request.query_params.get("said", ""),
+        )
+
+    def _snippets(self, shown: ShownForm, language: Language) -> dict[str, str]:
+        """Return what is pasted into other sites, by the three ways."""
+        spoken = shown.form.language or shown.newsletter.language
+        values = {
+            "url": f"{self._public_url}{shown.path}",
+            "script": f"{self._public_url}/static/join.js",
+            "form": f"{shown.newsletter.slug}/{shown.form.slug}",
+            "title": shown.form.title or shown.newsletter.name,
+        }
+        frame, script = (
+            self._pages.render(f"subscribers/form_{way}.html", language=language, **values).strip()
+            for way in ("frame", "script")
+        )
+        return {"html": self._joining.markup(shown, spoken), "frame": frame, "script": script}
+
+
+def forms_router(engine: Engine, pages: Pages, joining: JoinPages, public_url: str) -> Router:
+    """Return the routes of forms, for operators; of websites, for administrators."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers/forms")
+    page = _FormsPages(engine, pages, joining, public_url)
+
+    @router.get("")
+    def show_all(visit: SubscribersVisit, request: Request) -> HTMLResponse:
+        return page.show_all(visit, request)
+
+    @router.post("")
+    def add(
+        newsletter: str, visit: SubscribersVisit, request: Request, typed: _TypedForm
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                form = add_form(session, visit.actor, row.id, typed.form())
+        except (ListError, ConflictError) as error:
+            return page.show_all(visit, request, wanted=typed.form(), error=error)
+        return _lead(newsletter, f"/{form.slug}?said=added")
+
+    @router.post("/sites")
+    def change_sites(
+        newsletter: str,
+        visit: AdministratorVisit,
+        request: Request,
+        sites: Annotated[str, Form(max_length=20_000)] = "",
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                set_sites(session, visit.actor, row.id, sites.split("\n"))
+        except (ListError, ConflictError) as error:
+            return page.show_all(visit, request, sites=sites, error=error)
+        return _lead(newsletter, "?said=sites")
+
+    @router.get("/{name}")
+    def show_one(name: str, visit: SubscribersVisit, request: Request) -> HTMLResponse:
+        return page.show_one(visit, request, name)
+
+    @router.post("/{name}")
+    def change(
+        newsletter: str, name: str, visit: SubscribersVisit, request: Request, typed: _TypedForm
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                change_form(session, visit.actor, row.id, typed.form(name))
+        except (ListError, ConflictError) as error:
+            return page.show_one(visit, request, name, wanted=typed.form(name), error=error)
+        return _lead(newsletter, f"/{quote(name)}?said=saved")
+
+    @router.post("/{name}/delete")
+    def delete(newsletter: str, name: str, visit: SubscribersVisit) -> Response:
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            delete_form(session, visit.actor, row.id, name)
+        return _lead(newsletter, "?said=deleted")
+
+    return router
+
+
+def _lead(newsletter: str, rest: str) -> RedirectResponse:
+    return RedirectResponse(f"/newsletters/{newsletter}/subscribers/forms{rest}", status_code=303)
+
+
+def _faults(visit: Visit, error: NewsletterError | None) -> dict[str, str]:
+    if error is None:
+        return {}
+    place = (error.place.field if error.place else None) or "form"
+    return {place: error.in_language(visit.language)}

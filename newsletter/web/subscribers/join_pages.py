@@ -1,0 +1,321 @@
+"""What the pages of joining are made of: a form, what comes by it, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from starlette.datastructures import FormData
+
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ForbiddenError, ListError
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
+from newsletter.mailings.join_requests import Answer, Evidence, JoinDesk
+from newsletter.newsletters.publications import Newsletter, find_newsletter
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from newsletter.web.error_pages import content_policy
+from newsletter.web.hosts import host_of
+from newsletter.web.pages import Pages
+from newsletter.web.subscribers.field_inputs import inputs_of, submitted
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.forms.model import JoinForm, origin_of
+from subscribers.forms.proof import stamp_form
+from subscribers.forms.store import FormStep, count_step, find_form, list_sites
+from subscribers.join_limits import kept_network
+from subscribers.joining import Origin, consent_wording
+from subscribers.people import is_time_zone
+
+#: A field that people do not see; whoever fills it is a program, and is thanked for nothing.
+HONEYPOT = "website"
+_ADDRESS_LENGTH = 320
+_ZONE_LENGTH = 64
+_EVIDENCE_LENGTH = 8_192
+_STATUSES = {Answer.TOO_MANY: 429, Answer.TOO_YOUNG: 422, Answer.TOO_OLD: 422}
+_WORDS: Mapping[Answer, Message] = {
+    Answer.TOO_MANY: msg("There are too many requests just now. Please try again in an hour."),
+    Answer.TOO_YOUNG: msg("That was very quick. Please press the button once more."),
+    Answer.TOO_OLD: msg(
+        "This page had been open for more than a day. Please check what you entered and press the "
+        "button once more."
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownForm:
+    """A newsletter's form, with what it asks and where it may stand."""
+
+    newsletter: Newsletter
+    form: JoinForm
+    fields: Sequence[Field]
+    sites: Sequence[str]
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        path = f"/subscribe/{self.newsletter.slug}"
+        return f"{path}/{self.form.slug}" if self.form.slug else path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filled:
+    """What came by the form."""
+
+    address: str
+    name: str
+    language: Language
+    time_zone: str
+    evidence: Evidence
+    given: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What is wrong with what came: with which field, empty for none of them."""
+
+    words: str
+    status: int
+    field: str = ""
+    answer: Answer | None = None
+
+
+def client_of(request: Request) -> str:
+    """Return the address a request came from; uvicorn reads it from a trusted proxy's header."""
+    return request.client.host if request.client else ""
+
+
+class JoinPages:
+    """What the routes of joining are made of."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+    ) -> None:
+        self._settings, self._engine, self._signer = settings, engine, signer
+        self._pages = pages
+        self.desk = JoinDesk.of(settings, engine, signer)
+
+    def find(self, slug: str, name: str = "", *, count: bool = False) -> ShownForm:
+        """Return a form; counted as shown, if that is asked."""
+        with reading(self._engine) as session:
+            newsletter = find_newsletter(session, slug)
+            form = find_form(session, newsletter.id, name)
+            fields = form.asked_of(list_fields(session, newsletter.id))
+            sites = list_sites(session, newsletter.id)
+        if count and form.id is not None:
+            with transaction(self._engine) as session:
+                count_step(session, form.id, FormStep.SHOWN)
+        return ShownForm(newsletter=newsletter, form=form, fields=fields, sites=sites)
+
+    def language(self, shown: ShownForm, request: Request) -> Language:
+        """Return the language that a form speaks to somebody."""
+        return shown.form.language or self._pages.language_of(request, shown.newsletter.language)
+
+    def page(
+        self,
+        shown: ShownForm,
+        language: Language,
+        *,
+        framed: bool,
+        filled: Filled | None = None,
+        fault: Fault | None = None,
+    ) -> HTMLResponse:
+        """Render a form's page."""
+        # Of a form that came too early, the time goes on: pressed again, it is of age.
+        goes_on = filled and fault and fault.answer is Answer.TOO_YOUNG
+        page = self._pages.show(
+            "reader/subscribe.html",
+            language=language,
+            status=fault.status if fault else 200,
+            filled=filled,
+            fault=fault,
+            stamp=filled.evidence.stamp if filled and goes_on else None,
+            site=self._settings.public_url,
+            here=f"{self._settings.public_url}{shown.path}",
+            **self._values(
+                shown,
+                language,
+                framed=framed,
+                given=filled.given if filled else None,
+                errors={fault.field: fault.words} if fault else None,
+            ),
+        )
+        self._allow(page, shown, framed=framed)
+        return page
+
+    def markup(self, shown: ShownForm, language: Language, *, scripted: bool = False) -> str:
+        """Return a form's HTML for another site; without ids, so that any number fit on a page."""
+        values = self._values(shown, language, framed=False)
+        return self._pages.render(
+            "reader/form_markup.html",
+            language=language,
+            action=f"{self._settings.public_url}{shown.path}",
+            scripted=scripted,
+            filled=None,
+            fault=None,
+            **values,
+        ).strip()
+
+    def sent(
+        self, shown: ShownForm, language: Language, address: str, *, framed: bool
+    ) -> HTMLResponse:
+        """Render the page that follows, where the form leads to no other."""
+        page = self._pages.show(
+            "reader/sent.html",
+            language=language,
+            status=200,
+            address=address,
+            **self._values(shown, language, framed=framed),
+        )
+        self._allow(page, shown, framed=framed)
+        return page
+
+    def take(self, shown: ShownForm, filled: Filled, request: Request) -> Fault | str:
+        """Take what came by a form; return the address that mail goes to, or what is wrong."""
+        try:
+            address = parse_address(filled.address)
+            answer = self.desk.take(
+                shown.newsletter,
+                address,
+                name=filled.name or address.name,
+                origin=Origin(
+                    source=_source(request, self._settings),
+                    network=kept_network(client_of(request), self._settings.consent_network),
+                    wording=consent_wording(shown.newsletter, filled.language),
+                    language=filled.language,
+                ),
+                client=client_of(request),
+                evidence=filled.evidence,
+                time_zone=filled.time_zone if is_time_zone(filled.time_zone) else "",
+                form=shown.form,
+                given=filled.given,
+            )
+        except ListError as error:
+            field = (error.place.field if error.place else "") or "email"
+            return Fault(words=error.in_language(filled.language), status=422, field=field)
+        if answer in _STATUSES:
+            words = _WORDS[answer].in_language(filled.language)
+            return Fault(words=words, status=_STATUSES[answer], answer=answer)
+        return address.address
+
+    def _values(
+        self,
+        shown: ShownForm,
+        language: Language,
+        *,
+        framed: bool,
+        given: Mapping[str, object] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> dict[str, object]:
+        return {
+            "newsletter": shown.newsletter,
+            "form": shown.form,
+            "inputs": inputs_of(shown.fields, given or {}, language, errors=errors),
+            "path": shown.path + ("?frame=1" if framed else ""),
+            "framed": framed,
+            "wording": consent_wording(shown.newsletter, language),
+            "honeypot": HONEYPOT,
+            "fresh_stamp": stamp_form(self._signer, shown.newsletter.id),
+        }
+
+    @staticmethod
+    def _allow(page: Response, shown: ShownForm, *, framed: bool) -> None:
+        """Let the newsletter's websites frame the page, and the form lead to one of them."""
+        page.headers["Content-Security-Policy"] = content_policy(
+            frame_ancestors=["'self'", *shown.sites] if framed else (),
+            form_action=[origin_of(shown.form.success_url)] if shown.form.success_url else (),
+        )
+
+    def answer(
+        self, shown: ShownForm, request: Request, form: FormData, *, framed: bool
+    ) -> Response:
+        """Take what came by a form, and answer with a page."""
+        filled = read_filled(form, shown, self.language(shown, request))
+        found = self.take(shown, filled, request)
+        if isinstance(found, Fault):
+            page = self.page(shown, filled.language, framed=framed, filled=filled, fault=found)
+            return _with_patience(page, found)
+        if shown.form.success_url and not framed:
+            return RedirectResponse(shown.form.success_url, status_code=303)
+        return self.sent(shown, filled.language, found, framed=framed)
+
+    def answer_script(self, shown: ShownForm, request: Request, form: FormData) -> Response:
+        """Take what a script on another site sends, and answer it.
+
+        Raises:
+            ForbiddenError: The site is none of the newsletter's.
+        """
+        self.demand_site(shown, request)
+        filled = read_filled(form, shown, self.language(shown, request))
+        found = self.take(shown, filled, request)
+        if isinstance(found, Fault):
+            said = {"message": found.words, "field": found.field}
+            answer = _with_patience(JSONResponse(said, status_code=found.status), found)
+        else:
+            message = msg(
+                "We have sent an email to {address}. Open the link in it and press the button "
+                "there; then you are done.",
+                address=found,
+            )
+            said = {"message": message.in_language(filled.language), "next": shown.form.success_url}
+            answer = JSONResponse(said)
+        return share(answer, shown, request)
+
+    def demand_site(self, shown: ShownForm, request: Request) -> None:
+        """Refuse a script on a site that is not the newsletter's.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        origin = request.headers.get("origin", "")
+        if origin and origin not in {self._settings.public_url, *shown.sites}:
+            raise ForbiddenError(
+                msg("Forms of this newsletter may not be used from {origin}.", origin=origin[:200]),
+                remedy=msg("Add this website to those of the newsletter."),
+            )
+
+
+def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
+    """Return what came by a form, cut to what any of it may have."""
+    spoken = str(form.get("lang", ""))
+    return Filled(
+        address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
+        name=str(form.get("name", ""))[:_ADDRESS_LENGTH],
+        language=Language(spoken) if spoken in set(Language) else usual,
+        time_zone=str(form.get("time_zone", ""))[:_ZONE_LENGTH],
+        evidence=Evidence(
+            stamp=str(form.get("shown", ""))[:_EVIDENCE_LENGTH],
+            work=str(form.get("altcha", ""))[:_EVIDENCE_LENGTH],
+            trap=str(form.get(HONEYPOT, ""))[:_ZONE_LENGTH],
+        ),
+        given=submitted(form, shown.fields),
+    )
+
+
+def share(answer: Response, shown: ShownForm, request: Request) -> Response:
+    """Let a script on one of the newsletter's websites read an answer (CORS)."""
+    origin = request.headers.get("origin", "")
+    answer.headers["Vary"] = "Origin"
+    if origin in shown.sites:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+    return answer
+
+
+def _with_patience(answer: Response, fault: Fault) -> Response:
+    if fault.answer is Answer.TOO_MANY:
+        answer.headers["Retry-After"] = "3600"
+    return answer
+
+
+def _source(request: Request, settings: Settings) -> str:
+    """Return by which page a request came: ours, or a form on another site as its browser says."""
+    origin = request.headers.get("origin", "")
+    if origin in {"", "null", settings.public_url}:
+        return request.url.path
+    return f"{request.url.path} from {host_of(origin)}"[:255]

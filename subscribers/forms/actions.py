@@ -1,0 +1,182 @@
+"""What is done to forms and the websites they stand on, each with its rule and its audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow, JoinRequestRow
+from newsletter.errors import ConflictError, ListError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing, Number
+from subscribers.fields.store import list_fields
+from subscribers.forms.model import (
+    MOST_FORMS,
+    MOST_SITES,
+    JoinForm,
+    check_form,
+    origin_of,
+    read_site,
+)
+from subscribers.forms.store import form_of_row, list_sites, no_such_form
+
+
+def add_form(session: Session, actor: Actor, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+    """Add a form.
+
+    Raises:
+        ListError: The definition is wrong.
+        ConflictError: The short name is taken, or there are too many forms.
+    """
+    form = _check(session, newsletter_id, wanted)
+    count = session.scalar(select(func.count()).where(FormRow.newsletter_id == newsletter_id))
+    if (count or 0) >= MOST_FORMS:
+        raise ConflictError(
+            msg("There are {limit} forms already.", limit=Number(MOST_FORMS)),
+            remedy=msg("Delete one that is not needed."),
+        )
+    values = _columns(form)
+    row = FormRow(newsletter_id=newsletter_id, slug=form.slug, **values)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        raise ConflictError(
+            msg("There is already a form “{name}”.", name=form.slug),
+            remedy=msg("Choose another short name."),
+            place=Place(field="slug"),
+        ) from None
+    _record(session, actor, Action.FORM_ADD, newsletter_id, form.slug, values)
+    return form_of_row(row)
+
+
+def change_form(session: Session, actor: Actor, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+    """Change a form, which is known by its short name.
+
+    Raises:
+        ListError: The definition is wrong.
+        NotFoundError: There is no such form.
+    """
+    row = _hold(session, newsletter_id, wanted.slug)
+    before, after = _columns(form_of_row(row)), _columns(_check(session, newsletter_id, wanted))
+    for name, value in after.items():
+        setattr(row, name, value)
+    session.flush()
+    changed = {
+        name: [before[name], value] for name, value in after.items() if before[name] != value
+    }
+    if changed:
+        _record(session, actor, Action.FORM_CHANGE, newsletter_id, row.slug, changed)
+    return form_of_row(row)
+
+
+def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -> None:
+    """Delete a form with its sums; requests that came by it can still be confirmed.
+
+    Raises:
+        NotFoundError: There is no such form.
+    """
+    row = _hold(session, newsletter_id, slug)
+    session.execute(
+        update(JoinRequestRow).where(JoinRequestRow.form_id == row.id).values(form_id=None)
+    )
+    session.execute(delete(FormTallyRow).where(FormTallyRow.form_id == row.id))
+    session.execute(delete(FormRow).where(FormRow.id == row.id))
+    _record(session, actor, Action.FORM_DELETE, newsletter_id, slug, {})
+
+
+def set_sites(
+    session: Session, actor: Actor, newsletter_id: int, wanted: Iterable[str]
+) -> Sequence[str]:
+    """Set on which websites a newsletter's forms may stand; return their origins.
+
+    Raises:
+        ListError: One is no website, or there are too many.
+        ConflictError: A form leads to a website that would go.
+    """
+    origins = sorted({read_site(text) for text in wanted if text.strip()})
+    if len(origins) > MOST_SITES:
+        raise ListError(
+            msg("There are more than {limit} websites.", limit=Number(MOST_SITES)),
+            place=Place(field="sites"),
+            remedy=msg("Leave some out."),
+        )
+    leading = session.execute(
+        select(FormRow.slug, FormRow.success_url).where(
+            FormRow.newsletter_id == newsletter_id, FormRow.success_url != ""
+        )
+    )
+    if bound := [slug for slug, url in leading if origin_of(url) not in origins]:
+        raise ConflictError(
+            msg(
+                "Forms lead to these websites after sending: {names}.", names=Listing(tuple(bound))
+            ),
+            place=Place(field="sites"),
+            remedy=msg("Change these forms first."),
+        )
+    before = list(list_sites(session, newsletter_id))
+    if before != origins:
+        session.execute(delete(FormSiteRow).where(FormSiteRow.newsletter_id == newsletter_id))
+        session.add_all(FormSiteRow(newsletter_id=newsletter_id, origin=one) for one in origins)
+        session.flush()
+        record_event(
+            session,
+            actor,
+            Action.FORM_SITES,
+            object="forms",
+            newsletter_id=newsletter_id,
+            details={"before": before, "after": origins},
+        )
+    return origins
+
+
+def _check(session: Session, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+    known, sites = list_fields(session, newsletter_id), list_sites(session, newsletter_id)
+    return check_form(wanted, known, sites)
+
+
+def _hold(session: Session, newsletter_id: int, slug: str) -> FormRow:
+    row = session.scalars(
+        select(FormRow)
+        .where(FormRow.newsletter_id == newsletter_id, FormRow.slug == slug)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise no_such_form(session, newsletter_id, slug)
+    return row
+
+
+def _columns(form: JoinForm) -> dict[str, Any]:
+    return {
+        "title": form.title,
+        "introduction": form.introduction,
+        "button": form.button,
+        "language": form.language.value if form.language else "",
+        "asks_name": form.asks_name,
+        "fields": list(form.fields),
+        "tags": list(form.tags),
+        "success_url": form.success_url,
+    }
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    newsletter_id: int,
+    slug: str,
+    details: Mapping[str, Any],
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"form {slug}",
+        newsletter_id=newsletter_id,
+        details=details,
+    )

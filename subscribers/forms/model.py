@@ -1,0 +1,194 @@
+"""A form as a value: what it asks, says and gives, and what its definition must keep to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import idna
+
+from newsletter.errors import ListError, Place
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing, Number
+from newsletter.settings import LOOPBACK
+from subscribers.fields.model import Field, field_of, is_clean
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+#: Words that stand for something else after ``/subscribe/NEWSLETTER/``.
+RESERVED_SLUGS = frozenset({"challenge", "form"})
+_TITLE, _INTRODUCTION, _BUTTON, _TAG, _URL = 200, 2_000, 60, 64, 2_000
+_MOST_TAGS = 20
+#: How many forms, and websites for them, a newsletter may have.
+MOST_FORMS, MOST_SITES = 200, 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinForm:
+    """What a form asks and says; see `FormRow` for each attribute.
+
+    Attributes:
+        id: None for the newsletter's own form, which is always there.
+        language: None for the language of its reader.
+    """
+
+    id: int | None = None
+    slug: str = ""
+    title: str = ""
+    introduction: str = ""
+    button: str = ""
+    language: Language | None = None
+    asks_name: bool = True
+    fields: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    success_url: str = ""
+
+    def asked_of(self, known: Sequence[Field]) -> tuple[Field, ...]:
+        """Return the fields it asks; of one that was deleted since, nothing is asked."""
+        found = (field_of(known, key) for key in self.fields)
+        return tuple(field for field in found if field is not None)
+
+
+#: A newsletter's own form where no field is asked, and what a request by mail comes by.
+OWN_FORM = JoinForm()
+
+
+def own_form(known: Iterable[Field]) -> JoinForm:
+    """Return the newsletter's own form, which asks what its fields say is asked on joining."""
+    return JoinForm(fields=tuple(field.key for field in known if field.ask_on_joining))
+
+
+def check_form(wanted: JoinForm, known: Sequence[Field], sites: Collection[str]) -> JoinForm:
+    """Return a form as it may be kept, its texts trimmed.
+
+    Args:
+        wanted: As somebody typed it.
+        known: The fields there are.
+        sites: The newsletter's websites, by origin.
+
+    Raises:
+        ListError: It cannot be; the place names which part of it.
+    """
+    if not _SLUG.fullmatch(wanted.slug) or wanted.slug in RESERVED_SLUGS:
+        raise _fault(
+            "slug",
+            msg("“{slug}” cannot be the short name of a form.", slug=wanted.slug[:60]),
+            msg(
+                "Use a-z, 0-9 and hyphens, at most 40 characters; {words} are taken.",
+                words=Listing(tuple(sorted(RESERVED_SLUGS))),
+            ),
+        )
+    for key in wanted.fields:
+        if field_of(known, key) is None:
+            raise _fault(
+                "fields",
+                msg("There is no field “{name}”.", name=key[:60]),
+                msg("The fields are: {names}.", names=Listing(tuple(each.key for each in known))),
+            )
+    return JoinForm(
+        id=wanted.id,
+        slug=wanted.slug,
+        title=_text("title", wanted.title, _TITLE),
+        introduction=_text("introduction", wanted.introduction, _INTRODUCTION, lines=True),
+        button=_text("button", wanted.button, _BUTTON),
+        language=wanted.language,
+        asks_name=wanted.asks_name,
+        fields=tuple(dict.fromkeys(wanted.fields)),
+        tags=_tags(wanted.tags),
+        success_url=_success_url(wanted.success_url.strip(), sites),
+    )
+
+
+def _tags(wanted: Iterable[str]) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(filter(None, (_text("tags", tag, _TAG) for tag in wanted))))
+    if len(tags) > _MOST_TAGS:
+        raise _fault(
+            "tags",
+            msg("There are more than {limit} tags.", limit=Number(_MOST_TAGS)),
+            msg("Leave some out."),
+        )
+    return tags
+
+
+def _success_url(url: str, sites: Collection[str]) -> str:
+    """Return the address of a page on one of the sites: nobody is led elsewhere by our form."""
+    if not url:
+        return ""
+    if len(url) > _URL or not is_clean(url) or origin_of(url) not in sites:
+        raise _fault(
+            "success_url",
+            msg("The page after sending is not on one of the newsletter’s websites."),
+            msg("Enter the address of a page there, or add the website first."),
+        )
+    return url
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of a URL, such as ``https://www.example.jp``; empty for none."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"https", "http"} or not host or parts.username is not None:
+        return ""
+    bracketed = f"[{host}]" if ":" in host else host
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{bracketed}{f':{port}' if port not in {None, usual} else ''}"
+
+
+def read_site(text: str) -> str:
+    """Return the origin of a website as somebody typed it: a host alone, or any address there.
+
+    Raises:
+        ListError: It is none; or without TLS, which only this machine may do without.
+    """
+    typed = text.strip()
+    url = typed if "://" in typed else f"https://{typed}"
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    try:
+        if not authority.isascii():
+            authority = idna.encode(authority, uts46=True).decode("ascii")
+        origin = origin_of(f"{scheme.lower()}://{authority}{slash}{path}")
+    except idna.IDNAError:
+        origin = ""
+    host = urlsplit(origin).hostname or ""
+    is_named = "." in host or host in LOOPBACK
+    if not origin or not is_named or not re.fullmatch(r"[a-z0-9.:\[\]-]+", origin.split("//")[1]):
+        raise _fault(
+            "sites",
+            msg("“{text}” is not the address of a website.", text=typed[:100]),
+            msg("Write it as https://www.example.jp."),
+        )
+    if origin.startswith("http://") and host not in LOOPBACK:
+        raise _fault(
+            "sites",
+            msg("What is filled in at {origin} would be sent unencrypted.", origin=origin),
+            msg("Use https:// there."),
+        )
+    return origin
+
+
+def _text(place: str, text: str, length: int, *, lines: bool = False) -> str:
+    kept = [" ".join(line.split()) for line in text.replace("\r\n", "\n").split("\n")]
+    cleaned = "\n".join(kept).strip() if lines else " ".join(kept).strip()
+    if len(cleaned) > length:
+        raise _fault(
+            place,
+            msg("The text has more than {limit} characters.", limit=Number(length)),
+            msg("Shorten it."),
+        )
+    if not all(map(is_clean, cleaned.split("\n"))):
+        raise _fault(
+            place,
+            msg("The text contains a control character."),
+            msg("Write it anew, without copying it."),
+        )
+    return cleaned
+
+
+def _fault(place: str, what: Message, remedy: Message) -> ListError:
+    return ListError(what, place=Place(field=place), remedy=remedy)

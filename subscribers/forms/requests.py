@@ -1,0 +1,92 @@
+"""What was filled in with a request to join: kept beside it, and the person's once they confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import ConsentRow, JoinRequestRow, TagRow
+from newsletter.errors import ListError
+from subscribers.fields.model import Value
+from subscribers.fields.reading import demand_required, read_value
+from subscribers.fields.store import list_fields
+from subscribers.fields.values import write_values
+from subscribers.forms.model import JoinForm
+from subscribers.forms.store import FormStep, count_step
+
+
+def read_answers(
+    session: Session, newsletter_id: int, form: JoinForm, given: Mapping[str, object]
+) -> dict[str, Value | None]:
+    """Return what somebody filled in, of the fields that the form asks and of no other.
+
+    Raises:
+        ListError: A value is none of its field, or a required one is missing; the place names it.
+    """
+    asked = form.asked_of(list_fields(session, newsletter_id))
+    answers = {field.key: read_value(field, given.get(field.key)) for field in asked}
+    demand_required(asked, answers)
+    return answers
+
+
+def keep_answers(
+    session: Session, consent_id: int, form: JoinForm, answers: Mapping[str, Value | None]
+) -> None:
+    """Keep what was filled in until the request is confirmed, or forgotten."""
+    consent = session.get_one(ConsentRow, consent_id)
+    session.add(
+        JoinRequestRow(
+            consent_id=consent.id,
+            newsletter_id=consent.newsletter_id,
+            subscriber_id=consent.subscriber_id,
+            form_id=form.id,
+            answers={key: value for key, value in answers.items() if value is not None},
+            tags=list(form.tags),
+            requested_at=consent.occurred_at,
+        )
+    )
+    session.flush()
+
+
+def take_over_answers(session: Session, consent_id: int) -> None:
+    """Make what was filled in with a confirmed request the person's; other requests are moot.
+
+    A field that was deleted or changed since takes no value of before.
+    """
+    request = session.get(JoinRequestRow, consent_id)
+    if request is None:
+        return
+    newsletter_id, subscriber_id = request.newsletter_id, request.subscriber_id
+    given: dict[str, object] = {}
+    for field in list_fields(session, newsletter_id):
+        try:
+            value = read_value(field, request.answers.get(field.key))
+        except ListError:
+            continue
+        if value is not None:
+            given[field.key] = value
+    if given:
+        write_values(session, newsletter_id, subscriber_id, given)
+    about = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
+    if request.tags:
+        insert_missing(session, TagRow, [about | {"tag": tag} for tag in request.tags])
+    count_step(session, request.form_id, FormStep.CONFIRMED)
+    session.execute(delete(JoinRequestRow).filter_by(**about))
+
+
+def forget_requests(session: Session, before: datetime, *, limit: int) -> int:
+    """Forget up to ``limit`` requests of before a moment, with the network they came from."""
+    numbers = session.scalars(
+        select(JoinRequestRow.consent_id)
+        .where(JoinRequestRow.requested_at < before)
+        .order_by(JoinRequestRow.requested_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    session.execute(update(ConsentRow).where(ConsentRow.id.in_(numbers)).values(network=""))
+    session.execute(delete(JoinRequestRow).where(JoinRequestRow.consent_id.in_(numbers)))
+    return len(numbers)

@@ -1,0 +1,131 @@
+"""Forms in the database: found, listed, and how often they were shown, sent and confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.insert import add_up
+from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow
+from newsletter.database.types import now
+from newsletter.errors import NotFoundError
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
+from subscribers.fields.store import list_fields
+from subscribers.forms.model import JoinForm, own_form
+
+_LATELY = timedelta(days=30)
+
+
+class FormStep(StrEnum):
+    """What is counted of a form; the columns of its tally."""
+
+    SHOWN = "shown"
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """How a form did within the last 30 days."""
+
+    shown: int = 0
+    asked: int = 0
+    confirmed: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Which part of those who were shown it confirmed, in percent; None of nobody."""
+        return 100 * self.confirmed / self.shown if self.shown else None
+
+
+def list_forms(session: Session, newsletter_id: int) -> Sequence[JoinForm]:
+    """Return a newsletter's forms by their short names; without its own, which is always there."""
+    rows = session.scalars(
+        select(FormRow).where(FormRow.newsletter_id == newsletter_id).order_by(FormRow.slug)
+    )
+    return [form_of_row(row) for row in rows]
+
+
+def find_form(session: Session, newsletter_id: int, slug: str) -> JoinForm:
+    """Return a newsletter's form; its own for no name.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    if not slug:
+        return own_form(list_fields(session, newsletter_id))
+    row = session.scalars(
+        select(FormRow).where(FormRow.newsletter_id == newsletter_id, FormRow.slug == slug)
+    ).one_or_none()
+    if row is None:
+        raise no_such_form(session, newsletter_id, slug)
+    return form_of_row(row)
+
+
+def no_such_form(session: Session, newsletter_id: int, slug: str) -> NotFoundError:
+    """Return the error that a name is none of a newsletter's forms."""
+    names = tuple(form.slug for form in list_forms(session, newsletter_id))
+    return NotFoundError(
+        msg("There is no form “{name}”.", name=slug[:60]),
+        remedy=msg("The forms are: {names}.", names=Listing(names)) if names else None,
+    )
+
+
+def form_of_row(row: FormRow) -> JoinForm:
+    """Return a form as its row has it."""
+    return JoinForm(
+        id=row.id,
+        slug=row.slug,
+        title=row.title,
+        introduction=row.introduction,
+        button=row.button,
+        language=Language(row.language) if row.language in set(Language) else None,
+        asks_name=row.asks_name,
+        fields=tuple(row.fields),
+        tags=tuple(row.tags),
+        success_url=row.success_url,
+    )
+
+
+def list_sites(session: Session, newsletter_id: int) -> Sequence[str]:
+    """Return the origins of the websites that a newsletter's forms may stand on."""
+    return session.scalars(
+        select(FormSiteRow.origin)
+        .where(FormSiteRow.newsletter_id == newsletter_id)
+        .order_by(FormSiteRow.origin)
+    ).all()
+
+
+def count_step(session: Session, form_id: int | None, step: FormStep) -> None:
+    """Add one to a form's sum of today; the newsletter's own form has none."""
+    if form_id is None or session.get(FormRow, form_id) is None:
+        return
+    row = {
+        "form_id": form_id,
+        "day": f"{now():%Y-%m-%d}",
+        **{each.value: int(each is step) for each in FormStep},
+    }
+    add_up(session, FormTallyRow, step.value, [row])
+
+
+def conversions(session: Session, newsletter_id: int) -> Mapping[int, Conversion]:
+    """Return how a newsletter's forms did lately, by their numbers."""
+    since = f"{now() - _LATELY:%Y-%m-%d}"
+    sums = [func.sum(getattr(FormTallyRow, step.value)) for step in FormStep]
+    rows = session.execute(
+        select(FormTallyRow.form_id, *sums)
+        .join(FormRow, FormRow.id == FormTallyRow.form_id)
+        .where(FormRow.newsletter_id == newsletter_id, FormTallyRow.day >= since)
+        .group_by(FormTallyRow.form_id)
+    )
+    return {
+        number: Conversion(shown=int(shown), asked=int(asked), confirmed=int(confirmed))
+        for number, shown, asked, confirmed in rows
+    }

@@ -1,0 +1,293 @@
+"""Forms: what they may ask and where they lead; what is filled in is nobody's until confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select, update
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AuditEventRow,
+    ConsentRow,
+    JoinRequestRow,
+    SubscriptionRow,
+    TagRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.i18n.language import Language
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.tokens import Purpose, TokenSigner
+from subscribers.erasure import erase
+from subscribers.fields.actions import change_field, delete_field
+from subscribers.forgetting import forget_unconfirmed
+from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
+from subscribers.forms.model import JoinForm, check_form, own_form, read_site
+from subscribers.forms.requests import read_answers
+from subscribers.forms.store import FormStep, conversions, count_step, find_form, list_forms
+from subscribers.joining import Origin, confirm_join, request_join
+from tests.support.fields import ALL, CITY, PLAN, TOPIC, set_fields
+from tests.support.stage import Stage, set_stage
+
+_ORIGIN = Origin(source="/f", network="192.0.2.0/24", wording="yes", language=Language.JAPANESE)
+_SIGNER = TokenSigner([b"k" * 40])
+_FAIR = JoinForm(slug="fair", fields=("city", "topic"), tags=("fair", "2026"))
+ASKED = "asked@example.jp"
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    found = set_stage(engine)
+    set_fields(engine, found.newsletter_id, *ALL)
+    return found
+
+
+def _add(stage: Stage, form: JoinForm = _FAIR) -> JoinForm:
+    with transaction(stage.engine) as session:
+        return add_form(session, COMMAND_LINE, stage.newsletter_id, form)
+
+
+def _ask(stage: Stage, form: JoinForm, given: Mapping[str, object], address: str = ASKED) -> str:
+    with transaction(stage.engine) as session:
+        newsletter = find_newsletter(session, "digest")
+        answers = read_answers(session, newsletter.id, form, given)
+        request = request_join(
+            session,
+            newsletter,
+            parse_address(address),
+            name="",
+            origin=_ORIGIN,
+            form=form,
+            answers=answers,
+        )
+        count_step(session, form.id, FormStep.ASKED)
+    return _SIGNER.sign(Purpose.CONFIRM, request.numbers[0])
+
+
+def _confirm(stage: Stage, token: str) -> None:
+    with transaction(stage.engine) as session:
+        confirm_join(session, _SIGNER, token, days=7, source="link", network="")
+
+
+def _known(stage: Stage, address: str = ASKED) -> tuple[dict[str, object], set[str]]:
+    """Return somebody's values and tags."""
+    number = stage.subscriber_id(address)
+    with reading(stage.engine) as session:
+        row = session.get_one(SubscriptionRow, (stage.newsletter_id, number))
+        tags = session.scalars(select(TagRow.tag).where(TagRow.subscriber_id == number))
+        return dict(row.attributes), set(tags)
+
+
+def _open_requests(stage: Stage) -> int:
+    with reading(stage.engine) as session:
+        return session.scalar(select(func.count()).select_from(JoinRequestRow)) or 0
+
+
+def test_what_is_filled_in_becomes_the_persons_once_they_confirm(stage: Stage) -> None:
+    token = _ask(stage, _add(stage), {"city": "千葉", "topic": ["文化", "防災"]})
+    assert _known(stage) == ({}, set())
+    _confirm(stage, token)
+    assert _known(stage) == ({"city": "千葉", "topic": ["防災", "文化"]}, {"fair", "2026"})
+    assert _open_requests(stage) == 0
+
+
+def test_of_two_requests_that_one_counts_which_is_confirmed(stage: Stage) -> None:
+    form = _add(stage)
+    _ask(stage, form, {"city": "a stranger’s words"})
+    _confirm(stage, _ask(stage, form, {"city": "千葉"}))
+    assert _known(stage)[0] == {"city": "千葉"}
+    assert _open_requests(stage) == 0
+
+
+def test_a_strangers_request_changes_nothing_of_who_reads_already(stage: Stage) -> None:
+    stage.subscribe(ASKED)
+    _confirm(stage, _ask(stage, _add(stage), {"city": "千葉"}))
+    assert _known(stage) == ({}, set())
+
+
+def test_of_a_field_that_was_deleted_meanwhile_nothing_is_kept(stage: Stage) -> None:
+    token = _ask(stage, _add(stage), {"city": "千葉", "topic": ["文化"]})
+    with transaction(stage.engine) as session:
+        delete_field(session, COMMAND_LINE, stage.newsletter_id, "city")
+    _confirm(stage, token)
+    assert _known(stage)[0] == {"topic": ["文化"]}
+    with reading(stage.engine) as session:
+        fields = find_form(session, stage.newsletter_id, "fair").asked_of([TOPIC, PLAN])
+    assert [field.key for field in fields] == ["topic"]
+
+
+def test_only_what_the_form_asks_is_read(stage: Stage) -> None:
+    token = _ask(stage, _add(stage), {"city": "千葉", "plan": "paid"})
+    _confirm(stage, token)
+    assert _known(stage)[0] == {"city": "千葉"}
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [({"topic": ["天気"]}, "topic"), ({"city": "x" * 501}, "city"), ({}, "city")],
+)
+def test_a_wrong_answer_names_its_field(
+    stage: Stage, given: Mapping[str, object], place: str
+) -> None:
+    with transaction(stage.engine) as session:
+        required = replace(CITY, required=True)
+        change_field(session, COMMAND_LINE, stage.newsletter_id, required)
+    with pytest.raises(ListError) as refused, reading(stage.engine) as session:
+        read_answers(session, stage.newsletter_id, _FAIR, given)
+    assert refused.value.place is not None
+    assert refused.value.place.field == place
+
+
+def test_a_form_counts_who_was_shown_it_who_sent_it_and_who_confirmed(stage: Stage) -> None:
+    form = _add(stage)
+    for _ in range(4):
+        with transaction(stage.engine) as session:
+            count_step(session, form.id, FormStep.SHOWN)
+    tokens = [_ask(stage, form, {}, f"r{number}@example.jp") for number in range(2)]
+    for _ in range(2):
+        _confirm(stage, tokens[0])
+    with reading(stage.engine) as session:
+        (found,) = conversions(session, stage.newsletter_id).values()
+    assert (found.shown, found.asked, found.confirmed, found.rate) == (4, 2, 1, 25)
+
+
+def test_a_form_that_is_deleted_leaves_its_requests(stage: Stage) -> None:
+    form = _add(stage)
+    token = _ask(stage, form, {"city": "千葉"})
+    with transaction(stage.engine) as session:
+        delete_form(session, COMMAND_LINE, stage.newsletter_id, "fair")
+    _confirm(stage, token)
+    assert _known(stage) == ({"city": "千葉"}, {"fair", "2026"})
+    with reading(stage.engine) as session, pytest.raises(NotFoundError):
+        find_form(session, stage.newsletter_id, "fair")
+
+
+def test_what_was_filled_in_is_erased_and_forgotten_with_the_request(stage: Stage) -> None:
+    form = _add(stage)
+    stage.subscribe("left@example.jp")
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(state="unsubscribed"))
+    _ask(stage, form, {"city": "千葉"})
+    _ask(stage, form, {"city": "千葉"}, "left@example.jp")
+    with transaction(stage.engine) as session:
+        number = stage.subscriber_id(ASKED)
+        erase(session, number, _SIGNER.pseudonyms, way=UnsubscribeWay.PAGE)
+    assert _open_requests(stage) == 1
+    with transaction(stage.engine) as session:
+        session.execute(update(JoinRequestRow).values(requested_at=now() - timedelta(days=15)))
+        assert forget_unconfirmed(session, days=14) == 1
+    assert _open_requests(stage) == 0
+    with reading(stage.engine) as session:
+        assert set(session.scalars(select(ConsentRow.network))) == {""}
+
+
+def test_adding_changing_and_deleting_are_in_the_audit_log(stage: Stage) -> None:
+    form = _add(stage)
+    with transaction(stage.engine) as session:
+        change_form(session, COMMAND_LINE, stage.newsletter_id, replace(form, title="秋まつり"))
+        change_form(session, COMMAND_LINE, stage.newsletter_id, replace(form, title="秋まつり"))
+        set_sites(session, COMMAND_LINE, stage.newsletter_id, ["www.example.jp"])
+        delete_form(session, COMMAND_LINE, stage.newsletter_id, "fair")
+    with reading(stage.engine) as session:
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
+    assert actions[-4:] == ["form.add", "form.change", "form.sites", "form.delete"]
+
+
+def test_a_short_name_is_taken_once_in_each_newsletter(stage: Stage) -> None:
+    _add(stage)
+    with pytest.raises(ConflictError, match="already a form"):
+        _add(stage)
+    with transaction(stage.engine) as session:
+        other = create_newsletter(
+            session,
+            NewsletterDraft(
+                slug="weekly", name="W", from_address="w@example.jp", postal_address="1-2-3"
+            ),
+        )
+        add_form(session, COMMAND_LINE, other.id, JoinForm(slug="fair"))
+        with pytest.raises(NotFoundError):
+            change_form(session, COMMAND_LINE, other.id, JoinForm(slug="none"))
+        with pytest.raises(ListError, match="no field"):
+            add_form(session, COMMAND_LINE, other.id, replace(_FAIR, slug="other"))
+        assert [form.slug for form in list_forms(session, other.id)] == ["fair"]
+
+
+def test_the_newsletters_own_form_asks_what_is_asked_on_joining() -> None:
+    assert own_form(ALL).fields == ("topic",)
+
+
+_SITES = ("https://www.example.jp", "http://localhost:8080")
+
+
+@pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a" * 41, "form", "challenge", "a/b", "フ"])
+def test_a_short_name_is_one_word_of_an_address(slug: str) -> None:
+    with pytest.raises(ListError, match="short name"):
+        check_form(JoinForm(slug=slug), (), ())
+
+
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        ("https://www.example.jp/thanks?a=1", True),
+        ("HTTPS://WWW.EXAMPLE.JP/", True),
+        ("https://www.example.jp:443/", True),
+        ("http://localhost:8080/x", True),
+        ("http://www.example.jp/", False),
+        ("https://www.example.jp.evil.example/", False),
+        ("https://www.example.jp@evil.example/", False),
+        ("https://user@www.example.jp/", False),
+        ("https://www.example.jp:8443/", False),
+        ("//www.example.jp/", False),
+        ("javascript:alert(1)//www.example.jp", False),
+        ("https://www.example.jp/\r\nX: y", False),
+        ("https://[", False),
+    ],
+)
+def test_a_form_leads_to_the_newsletters_websites_alone(url: str, *, is_taken: bool) -> None:
+    wanted = JoinForm(slug="a", success_url=url)
+    if is_taken:
+        assert check_form(wanted, (), _SITES).success_url == url
+    else:
+        with pytest.raises(ListError, match="not on one of"):
+            check_form(wanted, (), _SITES)
+
+
+@pytest.mark.parametrize(
+    ("typed", "origin"),
+    [
+        ("www.example.jp", "https://www.example.jp"),
+        (" https://WWW.example.jp/path?x ", "https://www.example.jp"),
+        ("https://例え.jp/", "https://xn--r8jz45g.jp"),
+        ("https://www.example.jp:8443", "https://www.example.jp:8443"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+    ],
+)
+def test_a_website_is_read_as_its_origin(typed: str, origin: str) -> None:
+    assert read_site(typed) == origin
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("*", "https://*.example.jp", "http://www.example.jp", "ftp://a.jp", "a b.jp", "'self'"),
+        *("https://a.jp; script-src *", "https://user@a.jp", "https://", "example"),
+    ],
+)
+def test_what_is_no_website_is_refused(typed: str) -> None:
+    with pytest.raises(ListError):
+        read_site(typed)
+
+
+def test_a_website_that_forms_lead_to_stays(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        set_sites(session, COMMAND_LINE, stage.newsletter_id, ["www.example.jp"])
+    _add(stage, replace(_FAIR, success_url="https://www.example.jp/thanks"))
+    with pytest.raises(ConflictError, match="fair"), transaction(stage.engine) as session:
+        set_sites(session, COMMAND_LINE, stage.newsletter_id, [])

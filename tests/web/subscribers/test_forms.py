@@ -1,0 +1,254 @@
+"""Forms on the newsletter's pages and on other websites: as HTML, in a frame, by script."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+from sqlalchemy import select
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import Role, SubscriptionState
+from subscribers.forms.actions import add_form, set_sites
+from subscribers.forms.model import JoinForm
+from subscribers.forms.store import conversions
+from tests.support.fields import ALL, set_fields
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+from tests.web.subscribers.conftest import Reception
+
+pytestmark = pytest.mark.servers
+
+_FAIR = JoinForm(slug="fair", title="Autumn fair", fields=("city", "topic"), tags=("fair",))
+
+
+@dataclass
+class Website:
+    """A website of somebody else: what `body` holds, whatever is asked for."""
+
+    origin: str
+    body: str = ""
+
+
+@contextmanager
+def website() -> Iterator[Website]:
+    """Serve a page at ``localhost``, which is another origin than 127.0.0.1."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page = f'<!doctype html><html lang="en"><title>Town</title><body>{site.body}'
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_words: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("localhost", 0), Handler)
+    site = Website(origin=f"http://localhost:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def town(reception: Reception) -> Iterator[Website]:
+    stage = reception.stage
+    set_fields(stage.engine, stage.newsletter_id, *ALL)
+    with website() as site, transaction(stage.engine) as session:
+        set_sites(session, COMMAND_LINE, stage.newsletter_id, [site.origin])
+        add_form(session, COMMAND_LINE, stage.newsletter_id, _FAIR)
+        leading = JoinForm(slug="leading", success_url=f"{site.origin}/thanks", language=None)
+        add_form(session, COMMAND_LINE, stage.newsletter_id, leading)
+        session.commit()
+        yield site
+
+
+def _post(reception: Reception, name: str = "fair", **more: object) -> httpx.Response:
+    data = {"email": "new@example.jp", "lang": "en", "field.city": "Chiba"}
+    data |= {"field.topic": ["防災", "文化"], **more.pop("data", {})}  # type: ignore[dict-item]
+    return httpx.post(f"{reception.form}/{name}", data=data, **more)  # type: ignore[arg-type]
+
+
+def _known(reception: Reception, address: str) -> dict[str, object]:
+    with reading(reception.stage.engine) as session:
+        return session.scalars(
+            select(SubscriptionRow.attributes)
+            .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+            .where(SubscriberRow.address_key == address)
+        ).one()
+
+
+@pytest.mark.usefixtures("town")
+def test_what_is_filled_in_is_kept_from_the_confirmation_on(reception: Reception) -> None:
+    assert _post(reception).status_code == 200
+    assert _known(reception, "new@example.jp") == {}
+    httpx.post(reception.link())
+    assert _known(reception, "new@example.jp") == {"city": "Chiba", "topic": ["防災", "文化"]}
+
+
+@pytest.mark.usefixtures("town")
+def test_a_wrong_answer_is_told_beside_its_field_and_keeps_what_was_typed(
+    reception: Reception,
+) -> None:
+    answer = _post(reception, data={"field.topic": ["weather"], "field.city": "<b>Chiba"})
+    assert answer.status_code == 422
+    assert "has no option" in answer.text
+    assert 'value="&lt;b&gt;Chiba"' in answer.text
+    assert reception.notices() == []
+
+
+def test_a_form_leads_to_its_page_and_nowhere_else(reception: Reception, town: Website) -> None:
+    answer = _post(reception, "leading", data={"next": "https://evil.example"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{town.origin}/thanks"
+    page = httpx.get(f"{reception.form}/leading")
+    assert f"form-action 'self' {town.origin};" in page.headers["content-security-policy"]
+
+
+def test_frames_are_for_the_newsletters_websites_alone(reception: Reception, town: Website) -> None:
+    policies = [
+        httpx.get(f"{reception.form}/fair{query}").headers["content-security-policy"]
+        for query in ("?frame=1", "")
+    ]
+    assert f"frame-ancestors 'self' {town.origin};" in policies[0]
+    assert "frame-ancestors 'none'" in policies[1]
+
+
+def test_scripts_are_for_the_newsletters_websites_alone(
+    reception: Reception, town: Website
+) -> None:
+    for origin, status, shared in (
+        (town.origin, 200, town.origin),
+        ("https://evil.example", 403, None),
+        ("null", 403, None),
+    ):
+        headers = {"Origin": origin, "Accept": "application/json"}
+        shown = httpx.get(f"{reception.form}/fair/embed", headers=headers)
+        sent = _post(reception, headers=headers, data={"email": f"{status}@example.jp"})
+        for answer in (shown, sent):
+            assert answer.status_code == status
+            assert answer.headers.get("access-control-allow-origin") == shared
+        challenge = httpx.get(f"{reception.form}/challenge", headers=headers)
+        assert challenge.headers.get("access-control-allow-origin") == shared
+    assert len(reception.notices()) == 1
+
+
+@pytest.mark.usefixtures("town")
+def test_shown_counts_pages_and_frames_but_no_preview(reception: Reception) -> None:
+    for query in ("", "?frame=1", "?frame=1&preview=1"):
+        httpx.get(f"{reception.form}/fair{query}")
+    httpx.head(f"{reception.form}/fair")
+    with reading(reception.stage.engine) as session:
+        figures = conversions(session, reception.stage.newsletter_id)
+    assert [figure.shown for figure in figures.values()] == [2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_way_of_embedding_works_on_another_website(
+    reception: Reception, town: Website, browser: Browser
+) -> None:
+    context = browser.new_context(locale="en")
+    page = context.new_page()
+    # As HTML, twice on one page: the labels of each lead into its own fields.
+    shown = httpx.get(f"{reception.form}/fair/embed", params={"lang": "en"}).json()["markup"]
+    assert " id=" not in shown
+    plain = re.sub(r' data-challenge="[^"]*"', "", shown)
+    town.body = f"<div class=one>{plain}</div><div class=two>{plain}</div>"
+    page.goto(town.origin)
+    second = page.locator(".two")
+    second.get_by_label("Mail address").press_sequentially("html@example.jp", delay=120)
+    second.get_by_label("City").fill("Chiba")
+    expect(page.locator(".one").get_by_label("City")).to_have_value("")
+    second.get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    assert reception.state("html@example.jp") is SubscriptionState.PENDING
+
+    # In a frame.
+    town.body = f'<iframe src="{reception.form}/fair?frame=1" width=400 height=800></iframe>'
+    page.goto(town.origin)
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Mail address").press_sequentially("frame@example.jp", delay=120)
+    frame.get_by_label("文化").check()
+    frame.get_by_role("button").click()
+    expect(frame.get_by_role("heading", name="Check your mail")).to_be_visible()
+    assert reception.state("frame@example.jp") is SubscriptionState.PENDING
+
+    # By script: a mistake is told in place, then the form is taken with its proof of work.
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    town.body = (
+        f'<script src="{reception.url}/static/join.js" data-form="digest/fair" async></script>'
+    )
+    page.goto(town.origin)
+    page.get_by_label("Mail address").press_sequentially("script@yopmail.com", delay=110)
+    page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_contain_text("for a short time only")
+    page.get_by_label("Mail address").fill("script@example.jp")
+    page.get_by_label("City").fill("Chiba")
+    page.get_by_label("防災").check()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+        page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_contain_text("We have sent an email to script@example.jp")
+    assert "altcha=ey" in (sent.value.request.post_data or "")
+    assert failures == []
+    httpx.post(reception.link())
+    assert _known(reception, "script@example.jp") == {"city": "Chiba", "topic": ["防災"]}
+    context.close()
+
+
+def _enter(sign_in: SignIn, role: Role) -> httpx.Client:
+    return sign_in(f"{role.value}@example.jp", role)
+
+
+def test_an_operator_makes_changes_and_deletes_a_form(stage: Stage, sign_in: SignIn) -> None:
+    set_fields(stage.engine, stage.newsletter_id, *ALL)
+    client = _enter(sign_in, Role.OPERATOR)
+    base = "/newsletters/digest/subscribers/forms"
+    csrf = csrf_of(client.get(base).text)
+    typed = {"csrf": csrf, "slug": "fair", "fields": ["city", "plan"], "tags": "a、b, c"}
+    page = client.post(base, data=typed)
+    assert page.url.path == f"{base}/fair"
+    for snippet in ("frame=1", "join.js", "field.plan", "無料"):
+        assert snippet in page.text
+    again = client.post(base, data=typed)
+    assert again.status_code == 400
+    assert "already a form" in again.text
+    wrong = client.post(f"{base}/fair", data={"csrf": csrf, "success_url": "https://evil.example"})
+    assert (wrong.status_code, "not on one of" in wrong.text) == (400, True)
+    client.post(f"{base}/fair", data={"csrf": csrf, "title": "秋まつり", "fields": "city"})
+    shown = httpx.get(f"{client.base_url}/subscribe/digest/fair").text
+    assert "秋まつり" in shown
+    assert "field.plan" not in shown
+    client.post(f"{base}/fair/delete", data={"csrf": csrf})
+    assert httpx.get(f"{client.base_url}/subscribe/digest/fair").status_code == 404
+
+
+@pytest.mark.usefixtures("stage")
+def test_only_administrators_say_on_which_websites_forms_stand(sign_in: SignIn) -> None:
+    base = "/newsletters/digest/subscribers/forms"
+    typed = {"sites": "www.example.jp\r\nhttps://b.example.jp/x"}
+    operator = _enter(sign_in, Role.OPERATOR)
+    csrf = {"csrf": csrf_of(operator.get(base).text)}
+    assert operator.post(f"{base}/sites", data=typed | csrf).status_code == 403
+    administrator = _enter(sign_in, Role.ADMINISTRATOR)
+    csrf = {"csrf": csrf_of(administrator.get(base).text)}
+    page = administrator.post(f"{base}/sites", data=typed | csrf)
+    assert "https://b.example.jp\nhttps://www.example.jp" in page.text
+    editor = _enter(sign_in, Role.EDITOR)
+    assert editor.get(base).status_code == 403
