@@ -35,6 +35,8 @@ from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import Requires
 from newsletter.web.routing import Route, flatten
+from subscribers.forms.actions import add_form
+from subscribers.forms.model import JoinForm
 from subscribers.lists.imports import import_csv
 from subscribers.lists.uploads import keep_upload
 from tests.support.stage import set_subscribers
@@ -99,6 +101,7 @@ def victim(house: House) -> Victim:
             "snippets": save_snippet(session, COMMAND_LINE, number, name="s", text="words").id,
             "patterns": keep_pattern(session, COMMAND_LINE, number, "p", read.issue).id,
             "drafts": create_draft(session, number, read.issue, author="b").id,
+            "forms": add_form(session, COMMAND_LINE, number, JoinForm(slug="theirs")).slug,
         }
         table = Base.metadata.tables["subscription"]
         query = select(table.c.subscriber_id).where(table.c.newsletter_id == number)
