@@ -107,6 +107,8 @@ class Action(StrEnum):
     SUBSCRIBER_SUPPRESS = "subscriber.suppress"
     SUBSCRIBER_UNSUBSCRIBE = "subscriber.unsubscribe"
     SUPPRESSION_LIFT = "suppression.lift"
+    TEMPLATE_DELETE = "template.delete"
+    TEMPLATE_SAVE = "template.save"
     TEST_GROUP_SAVE = "test-group.save"
     WORKER_DRAIN = "worker.drain"
     WORKER_UNDRAIN = "worker.undrain"

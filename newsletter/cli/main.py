@@ -28,6 +28,7 @@ from newsletter.cli import (
     segments,
     snippets,
     subscribers,
+    templates,
 )
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
@@ -67,6 +68,7 @@ issues.app.command("resolve")(comments.resolve_comment)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
+app.add_typer(templates.app, name="template", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)

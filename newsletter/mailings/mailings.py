@@ -39,6 +39,7 @@ from newsletter.mailings.states import CLAIMABLE, moving_mailings
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of
+from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
@@ -82,6 +83,7 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         ),
         theme=theme_of(look_of(newsletter)),
         fields=tuple(row.key for row in newsletter.fields),
+        templates=own_templates(newsletter),
     )
 
 

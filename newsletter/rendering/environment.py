@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
 
-from jinja2 import FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BaseLoader, FileSystemLoader, FunctionLoader, StrictUndefined, pass_context
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
@@ -21,20 +22,22 @@ from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Listing
+from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
+from newsletter.rendering.model import BODY, SUBJECT, TEXT, TemplateSource
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
 
-BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
 #: The styles of the mail for the page where it is written in.
 SURFACE = "_shared/surface.css.j2"
+#: Letters that a part of a newsletter's own template may yield; a mail has some 100,000.
+_LONGEST = 2_000_000
 
 
 def _setting(context: Context) -> Setting:
@@ -89,44 +92,51 @@ def templates_in(templates_dir: Path) -> MailTemplates:
     return MailTemplates(templates_dir)
 
 
+def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        autoescape=lambda name: name is not None and ".mjml" in name,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # Words for trying out, of no use in mail.
+    environment.globals.pop("lipsum")
+    environment.filters.update(
+        html=_html,
+        runs=inline_html,
+        text=_text,
+        wrap=wrap,
+        short_url=short_url,
+        font_family=font_family,
+        outlook_font=outlook_font,
+        full_day=_full_day,
+        month_name=_month_name,
+        weekday_name=_weekday_name,
+    )
+    environment.globals.update(
+        chapter_anchor=chapter_anchor,
+        section_anchor=section_anchor,
+        item_anchor=item_anchor,
+        rule=rule,
+        _=_gettext,
+        gettext=_gettext,
+        ngettext=_ngettext,
+        pgettext=_pgettext,
+    )
+    return environment
+
+
 class MailTemplates:
     """The templates below one folder; ``<name>/`` holds a template, ``_shared/`` the partials."""
 
     def __init__(self, templates_dir: Path) -> None:
         self._folder = templates_dir / "email"
         self._folders = template_folders(templates_dir, "email")
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(self._folders),
-            autoescape=lambda name: name is not None and ".mjml" in name,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters.update(
-            html=_html,
-            runs=inline_html,
-            text=_text,
-            wrap=wrap,
-            short_url=short_url,
-            font_family=font_family,
-            outlook_font=outlook_font,
-            full_day=_full_day,
-            month_name=_month_name,
-            weekday_name=_weekday_name,
-        )
+        self._environment = _environment(FileSystemLoader(self._folders))
         self._checked: dict[str, tuple[float, ...]] = {}
         self._idle: dict[str, list[tuple[Message, Place]]] = {}
-        self._environment.globals.update(
-            chapter_anchor=chapter_anchor,
-            section_anchor=section_anchor,
-            item_anchor=item_anchor,
-            rule=rule,
-            _=_gettext,
-            gettext=_gettext,
-            ngettext=_ngettext,
-            pgettext=_pgettext,
-        )
 
     def names(self) -> list[str]:
         """Return the names of all templates."""
@@ -190,35 +200,106 @@ class MailTemplates:
         Raises:
             TemplateError: It fails; the message names template and line.
         """
-        try:
+        with _told(path, self._folders):
             return self._environment.get_template(path).render(values)
-        except TemplateSyntaxError as error:
-            place = Place(source=error.name or path, line=error.lineno)
-            raise TemplateError(
-                msg("The template cannot be read: {reason}.", reason=error.message), place=place
-            ) from None
-        except TemplateNotFound as error:
-            raise TemplateError(
-                msg("It includes “{name}”, which does not exist.", name=error.name),
-                place=Place(source=path),
-            ) from None
-        except JinjaError as error:
-            raise TemplateError(
-                msg("The template cannot be read: {reason}.", reason=error.message),
-                place=self._place(error, path),
-            ) from None
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            raise TemplateError(
-                msg("The template failed: {reason}.", reason=error), place=self._place(error, path)
-            ) from None
 
-    def _place(self, error: Exception, path: str) -> Place:
-        """Find the innermost template line; Jinja rewrites tracebacks to name template files."""
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename.endswith(".j2"):
-                source = Path(frame.filename)
-                for folder in self._folders:
-                    if source.is_relative_to(folder):
-                        source = source.relative_to(folder)
-                return Place(source=source.as_posix(), line=frame.lineno)
-        return Place(source=path)
+
+class OwnTemplate:
+    """A template of a newsletter's own, which may include the product's partials, nothing else.
+
+    It is rendered in a process apart (`newsletter.rendering.apart`), which knows bounds.
+    """
+
+    def __init__(self, name: str, source: TemplateSource, partials: Mapping[str, str]) -> None:
+        self._name = name
+        self._source = source
+        self._partials = partials
+        self._environment = _environment(FunctionLoader(self._load))
+
+    @staticmethod
+    def read_partials(templates_dir: Path) -> dict[str, str]:
+        """Return the text of all partials that may be included, by their paths."""
+        found: dict[str, str] = {}
+        for folder in reversed(template_folders(templates_dir, "email")):
+            for path in sorted((folder / "_shared").glob("*.j2")):
+                found[f"_shared/{path.name}"] = path.read_text(encoding="utf-8")
+        return found
+
+    def _load(self, path: str) -> tuple[str, str, Callable[[], bool]] | None:
+        text = self._source.files(self._name).get(path) or self._partials.get(path)
+        return None if text is None else (text, path, lambda: True)
+
+    def check(self) -> list[tuple[Message, Place]]:
+        """Check the files before anything is rendered; return what is said in vain.
+
+        Raises:
+            TemplateError: One cannot be read, or its MJML has unknown tags or attributes.
+        """
+        for path, text in self._source.files(self._name).items():
+            with _told(path, ()):
+                self._environment.parse(text, name=path, filename=path)
+        return check_source(self._source.body, template=f"{self._name}/{BODY}")
+
+    def render(self, path: str, values: dict[str, object]) -> str:
+        """Render one file, up to its bound.
+
+        Raises:
+            TemplateError: It fails, or has too much to say; the message names template and line.
+        """
+        parts, length = [], 0
+        with _told(path, ()):
+            for part in self._environment.get_template(path).generate(values):
+                length += len(part)
+                if length > _LONGEST:
+                    break
+                parts.append(part)
+        if length > _LONGEST:
+            raise TemplateError(
+                msg("The template yields more than {limit}.", limit=Size(_LONGEST)),
+                place=Place(source=path),
+                remedy=msg("Look for a loop that repeats too often."),
+            )
+        return "".join(parts)
+
+
+@contextmanager
+def _told(path: str, folders: Iterable[Path]) -> Iterator[None]:
+    """Turn whatever a template fails with into the product's error.
+
+    Raises:
+        TemplateError: It failed; the message names template and line.
+    """
+    try:
+        yield
+    except TemplateSyntaxError as error:
+        place = Place(source=error.name or path, line=error.lineno)
+        raise TemplateError(
+            msg("The template cannot be read: {reason}.", reason=error.message), place=place
+        ) from None
+    except TemplateNotFound as error:
+        raise TemplateError(
+            msg("It includes “{name}”, which does not exist.", name=error.name),
+            place=Place(source=path),
+        ) from None
+    except JinjaError as error:
+        raise TemplateError(
+            msg("The template cannot be read: {reason}.", reason=error.message),
+            place=_place(error, path, folders),
+        ) from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise TemplateError(
+            msg("The template failed: {reason}.", reason=error),
+            place=_place(error, path, folders),
+        ) from None
+
+
+def _place(error: Exception, path: str, folders: Iterable[Path]) -> Place:
+    """Find the innermost template line; Jinja rewrites tracebacks to name template files."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.endswith(".j2"):
+            source = Path(frame.filename)
+            for folder in folders:
+                if source.is_relative_to(folder):
+                    source = source.relative_to(folder)
+            return Place(source=source.as_posix(), line=frame.lineno)
+    return Place(source=path)

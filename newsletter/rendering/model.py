@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.calendars import CalendarFile
 from newsletter.issues.model import Block
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
@@ -54,6 +56,29 @@ class RenderedIssue:
     calendars: tuple[CalendarFile, ...] = ()
 
 
+#: The files of a template.
+BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+#: How the names of newsletters' own templates begin; no template of a folder has such a name.
+OWN = "own/"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TemplateSource:
+    """A template of a newsletter's own: MJML, plain text and subject, all with Jinja."""
+
+    body: str
+    text: str
+    subject: str
+
+    def files(self, name: str) -> dict[str, str]:
+        """Return its files by their paths."""
+        return {
+            f"{name}/{BODY}": self.body,
+            f"{name}/{TEXT}": self.text,
+            f"{name}/{SUBJECT}": self.subject,
+        }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publisher:
     """What templates may say of the newsletter that sends: who it is and how to reach it.
@@ -76,3 +101,19 @@ class Publisher:
     theme: Theme = DEFAULT_THEME
     #: The keys of the fields that are known of its readers, for merge fields.
     fields: tuple[str, ...] = ()
+    #: Templates of its own, by their names.
+    templates: tuple[tuple[str, TemplateSource], ...] = ()
+
+    def own_template(self, name: str) -> TemplateSource:
+        """Return a template of its own.
+
+        Raises:
+            NotFoundError: It has none of that name.
+        """
+        found = dict(self.templates).get(name)
+        if found is None:
+            raise NotFoundError(
+                msg("There is no template “{name}”.", name=name),
+                remedy=msg("Choose another template in the settings of the newsletter."),
+            )
+        return found

@@ -8,9 +8,18 @@ from functools import lru_cache
 from pathlib import Path
 
 from newsletter.i18n.language import Language
-from newsletter.rendering.environment import BODY, SUBJECT, TEXT, templates_in
+from newsletter.rendering.environment import templates_in
 from newsletter.rendering.mjml import compile_mjml
-from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse
+from newsletter.rendering.model import (
+    BODY,
+    SUBJECT,
+    TEXT,
+    Publisher,
+    RenderedIssue,
+    Slot,
+    SlottedText,
+    SlotUse,
+)
 from newsletter.rendering.render import tidy
 from newsletter.rendering.slots import SlotMarks
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,10 +32,19 @@ from newsletter.issues.walking import (
     walk_texts,
     walk_urls,
 )
-from newsletter.rendering.environment import BODY, SUBJECT, SURFACE, TEXT, templates_in
+from newsletter.rendering.apart import Job, render_apart
+from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in
 from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml
-from newsletter.rendering.model import Publisher, RenderedIssue, Slot
+from newsletter.rendering.model import (
+    BODY,
+    OWN,
+    SUBJECT,
+    TEXT,
+    Publisher,
+    RenderedIssue,
+    Slot,
+)
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.slots import SlotMarks, require_slots
 
@@ -53,8 +62,35 @@ def render_issue(
         NotFoundError: There is no such template.
         TemplateError: The template is faulty or loses part of the issue.
     """
+    if template.startswith(OWN):
+        source = publisher.own_template(template)
+        job = Job(
+            issue=issue,
+            name=template,
+            source=source,
+            partials=OwnTemplate.read_partials(templates_dir),
+            publisher=replace(publisher, templates=()),
+            site=site,
+        )
+        return render_apart(job)
     templates = templates_in(templates_dir)
     templates.check(template)
+    return render_with(issue, templates.render, template=template, publisher=publisher, site=site)
+
+
+def render_with(
+    issue: Issue,
+    render: Callable[[str, dict[str, object]], str],
+    *,
+    template: str,
+    publisher: Publisher,
+    site: str,
+) -> RenderedIssue:
+    """Render an issue by what renders the files of a template that was checked.
+
+    Raises:
+        TemplateError: The template is faulty or loses part of the issue.
+    """
     marks = SlotMarks()
     issue = resolve_snippets(issue, dict(publisher.snippets))
     issue = rewrite_issue(issue, text=without_controls)
@@ -78,10 +114,10 @@ def render_issue(
         "slots": marks.as_mapping(),
         "lang": issue.language.value,
     }
-    mjml = templates.render(f"{template}/{BODY}", values)
+    mjml = render(f"{template}/{BODY}", values)
     html = compile_mjml(mjml, template=f"{template}/{BODY}")
-    text = tidy(templates.render(f"{template}/{TEXT}", values))
-    subject = " ".join(templates.render(f"{template}/{SUBJECT}", values).split())
+    text = tidy(render(f"{template}/{TEXT}", values))
+    subject = " ".join(render(f"{template}/{SUBJECT}", values).split())
     _verify_complete(issue, template, mjml=mjml, html=html, text=text)
     rendered = RenderedIssue(
         subject=marks.split(subject, escape=False),

@@ -58,6 +58,7 @@ from newsletter.web.newsletters.look_files import look_files_router
 from newsletter.web.newsletters.look_page import designs_router, look_router
 from newsletter.web.newsletters.settings import newsletters_router
 from newsletter.web.newsletters.snippets import snippets_router
+from newsletter.web.newsletters.templates import templates_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
@@ -224,6 +225,7 @@ def _include_feedback(
 def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
     app.include_router(newsletters_router(settings, engine, pages))
     app.include_router(look_router(settings, engine, pages))
+    app.include_router(templates_router(settings, engine, pages))
     app.include_router(snippets_router(engine, settings, pages))
     app.include_router(fields_router(engine, pages))
     app.include_router(designs_router(settings))

@@ -90,6 +90,8 @@ DEEDS: Mapping[Action, Message] = {
     Action.SUBSCRIBER_SUPPRESS: pmsg("audit", "Suppressed"),
     Action.SUBSCRIBER_UNSUBSCRIBE: pmsg("audit", "Unsubscribed"),
     Action.SUPPRESSION_LIFT: msg("Suppression lifted"),
+    Action.TEMPLATE_DELETE: msg("Template deleted"),
+    Action.TEMPLATE_SAVE: msg("Template saved"),
     Action.TEST_GROUP_SAVE: msg("Test group saved"),
     Action.WORKER_DRAIN: msg("Worker drained"),
     Action.WORKER_UNDRAIN: msg("Worker goes on"),

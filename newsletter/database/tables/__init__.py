@@ -65,6 +65,7 @@ from newsletter.database.tables.subscriber import (
     SuppressionRow,
     UnsubscribeEventRow,
 )
+from newsletter.database.tables.template import TemplateRow, TemplateVersionRow
 
 __all__ = [
     "AccountRow",
@@ -124,6 +125,8 @@ __all__ = [
     "SuppressionRow",
     "TagRow",
     "TallyRow",
+    "TemplateRow",
+    "TemplateVersionRow",
     "TestGroupRow",
     "UnknownJournalRow",
     "UnsubscribeEventRow",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.field import FieldRow
 from newsletter.database.tables.snippet import SnippetRow
+from newsletter.database.tables.template import TemplateRow
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
@@ -66,4 +67,8 @@ class NewsletterRow(Base):
         ),
         order_by=lambda: (FieldRow.position, FieldRow.id),
         viewonly=True,
+    )
+    #: Likewise: templates of its own.
+    templates: Mapped[list[TemplateRow]] = relationship(
+        lazy="selectin", order_by=TemplateRow.name, viewonly=True
     )

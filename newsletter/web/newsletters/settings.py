@@ -23,7 +23,7 @@ from newsletter.feedback.policy import (
     set_policy,
 )
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.messages import Message, msg
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.publications import (
@@ -33,17 +33,14 @@ from newsletter.newsletters.publications import (
     find_faults,
     settings_of_newsletter,
 )
+from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.newsletters.structures import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
-#: What the product's own templates are called; others by their folder's name.
-_STRUCTURES = {
-    "digest": pmsg("template", "Digest: a table of contents, chapters one below the other"),
-    "letter": pmsg("template", "Letter: one run of text"),
-}
 _Text = Annotated[str, Field(max_length=4000)]
 
 
@@ -86,9 +83,16 @@ class _Page:
         self._engine, self._pages = engine, pages
         self._templates = templates_in(settings.templates_dir)
 
-    def faults(self, wanted: NewsletterSettings) -> dict[str, Message]:
+    def _names(self, row: Newsletter | None) -> list[str]:
+        """Return the templates that a newsletter may choose of, its own among them."""
+        names = [name for name, _ in own_templates(row)] if row else []
+        return [*self._templates.names(), *names]
+
+    def faults(
+        self, wanted: NewsletterSettings, row: Newsletter | None = None
+    ) -> dict[str, Message]:
         """Return what is wrong, by the field's name."""
-        faults = find_faults(wanted) | _template_fault(wanted, self._templates.names())
+        faults = find_faults(wanted) | _template_fault(wanted, self._names(row))
         if isinstance(wanted, NewsletterDraft):
             try:
                 find_design(wanted.design)
@@ -120,12 +124,7 @@ class _Page:
             faults={
                 name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
             },
-            templates=[
-                (name, _STRUCTURES[name].in_language(visit.language))
-                if name in _STRUCTURES
-                else (name, name)
-                for name in self._templates.names()
-            ],
+            templates=[(name, structure_name(name, visit.language)) for name in self._names(row)],
             zones=sorted(available_timezones()),
             designs=DESIGNS,
             saved=request.query_params.get("said") == "saved",
@@ -182,9 +181,9 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
         values = form.values()
         del values["slug"], values["design"]
         wanted = NewsletterSettings(**values)
-        faults = page.faults(wanted)
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
+            faults = page.faults(wanted, row)
             if faults:
                 return page.show(visit, request, wanted, row=row, faults=faults)
             change_settings(session, visit.actor, row.id, wanted)

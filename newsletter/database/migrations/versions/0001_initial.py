@@ -40,6 +40,8 @@ _TABLES = (
     "image",
     "library_item",
     "content_use",
+    "template",
+    "template_version",
     "invitation",
     "issue",
     "list_import",
@@ -512,6 +514,41 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
     )
     op.create_index("ix_library_item_digest", "library_item", ["digest"], unique=False)
+    op.create_table(
+        "template",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_template_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
+        sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_template_newsletter_id_name")),
+    )
+    op.create_table(
+        "template_version",
+        sa.Column("template_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["template_id"],
+            ["template.id"],
+            name=op.f("fk_template_version_template_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("template_id", "number", name=op.f("pk_template_version")),
+    )
     op.create_table(
         "content_use",
         sa.Column("digest", sa.String(length=64), nullable=False),

@@ -1,0 +1,108 @@
+/** A newsletter's own template: its code in editors that know tags, tried on the last issue as it is typed. */
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { xml } from "@codemirror/lang-xml";
+import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { EditorState } from "@codemirror/state";
+import { Decoration, EditorView, MatchDecorator, ViewPlugin, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { after, element } from "./page.js";
+
+const form = /** @type {HTMLFormElement} */ (document.getElementById("template"));
+const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
+const tried = document.getElementById("tried"), state = document.getElementById("template-state");
+const signs = HighlightStyle.define([
+  { tag: tags.tagName, color: "var(--brand)", fontWeight: "600" },
+  { tag: tags.attributeName, color: "var(--warn)" },
+  { tag: tags.attributeValue, color: "var(--good)" },
+  { tag: [tags.comment, tags.angleBracket], color: "var(--quiet)" },
+]);
+const look = EditorView.theme({
+  "&": { fontSize: "var(--type-s)", color: "var(--ink)", backgroundColor: "var(--card)", border: "1px solid var(--edge)", borderRadius: "var(--round)", maxHeight: "calc(100vh - 12rem)", minHeight: "16rem" },
+  "&.cm-focused": { outline: "3px solid var(--brand)", outlineOffset: "1px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.65", overflow: "auto" },
+  ".cm-content": { padding: "var(--space-2) 0", caretColor: "var(--ink)" },
+  ".cm-cursor": { borderLeftColor: "var(--ink)" },
+  ".cm-gutters": { backgroundColor: "var(--card)", color: "var(--quiet)", borderRight: "1px solid var(--line)" },
+  ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--brand-soft) 45%, transparent)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--brand-soft)" },
+  ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "var(--round)" },
+  ".cm-jinja": { backgroundColor: "var(--brand-soft)", borderRadius: "3px" },
+});
+const matcher = new MatchDecorator({ regexp: /\{(?:\{[^\n]*?\}|%[^\n]*?%|#[^\n]*?#)\}/g, decoration: Decoration.mark({ class: "cm-jinja" }) });
+const jinja = ViewPlugin.define((view) => ({ marks: matcher.createDeco(view), update(update) { this.marks = matcher.updateDeco(update, this.marks); } }), { decorations: (plugin) => plugin.marks });
+
+const editors = new Map();
+/** Open an editor in place of a box, which stays the form's field; in a shadow tree, for the page's policy. */
+function open(box) {
+  const label = document.querySelector(`label[for="${box.id}"]`);
+  const host = element("div", { class: "code-editor" }), root = host.attachShadow({ mode: "open" });
+  const view = new EditorView({ root, state: EditorState.create({ doc: box.value, extensions: [
+    lineNumbers(), history(), drawSelection(), highlightActiveLine(), lintGutter(), bracketMatching(),
+    box.dataset.code === "xml" ? xml() : [], syntaxHighlighting(signs), jinja, look,
+    keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+    EditorView.contentAttributes.of({ "aria-label": label.textContent, spellcheck: "false", tabindex: "0" }),
+    EditorView.updateListener.of((update) => { if (update.docChanged) { box.value = update.state.doc.toString(); changed(); } }),
+  ] }) });
+  root.append(view.dom);
+  box.after(host);
+  box.hidden = true;
+  box.required = false;
+  editors.set(box.dataset.file, { view, box });
+}
+
+function goTo(file, number) {
+  const editor = editors.get(file) || editors.get("body.mjml.j2");
+  const closed = editor.box.closest("details");
+  if (closed) closed.open = true;
+  const { doc } = editor.view.state, line = doc.line(Math.min(Math.max(1, number), doc.lines));
+  editor.view.dispatch({ selection: { anchor: line.from, head: line.to }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+  editor.view.focus();
+}
+
+function mark(file, number, message) {
+  for (const [name, { view }] of editors) {
+    const { doc } = view.state, here = name === file && number >= 1 && number <= doc.lines;
+    const line = here ? doc.line(number) : null;
+    view.dispatch(setDiagnostics(view.state, here ? [{ from: line.from, to: Math.max(line.from, line.to), severity: "error", message }] : []));
+  }
+}
+
+let asked = 0;
+async function tryOut() {
+  const mine = asked += 1;
+  const answer = await fetch(form.dataset.try, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" } }).catch(() => null);
+  if (mine !== asked) return;
+  const told = answer && answer.ok ? await answer.json().catch(() => null) : null;
+  tried.classList.toggle("bad", !told || Boolean(told.fault));
+  if (!told) { tried.textContent = form.dataset.offline; return; }
+  if (told.fault) {
+    tried.textContent = told.fault;
+    mark(told.file, told.line || 0, told.fault);
+    if (told.line) tried.append(" ", element("button", { type: "button", class: "second small", onclick: () => goTo(told.file, told.line) }, form.dataset.line.replace("{number}", told.line)));
+    return;
+  }
+  mark("", 0, "");
+  tried.textContent = form.dataset.well;
+  const inner = frame.contentDocument;
+  if (!inner) return;
+  const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
+  inner.documentElement.innerHTML = told.html;
+  if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
+}
+const soon = after(500, tryOut);
+let unsaved = "changed" in form.dataset, leaving = false;
+const show = () => { state.textContent = unsaved ? form.dataset.unsaved : ""; };
+function changed() { unsaved = true; show(); soon(); }
+
+document.querySelectorAll("textarea[data-code]").forEach(open);
+form.addEventListener("input", (event) => { if (event.target.matches("input")) changed(); });
+form.addEventListener("submit", () => { leaving = true; });
+addEventListener("beforeunload", (event) => { if (unsaved && !leaving) event.preventDefault(); });
+document.querySelectorAll("[data-go]").forEach((each) => each.addEventListener("click", () => goTo("body.mjml.j2", Number(each.dataset.go))));
+document.querySelectorAll(".no-script").forEach((each) => each.remove());
+const error = document.getElementById("template-error");
+if (error && error.dataset.line) mark(error.dataset.file, Number(error.dataset.line), error.textContent.trim());
+show();
+const shown = frame.contentDocument;
+if (shown && shown.readyState === "complete" && shown.URL !== "about:blank") tryOut(); else frame.addEventListener("load", tryOut, { once: true });

@@ -1,0 +1,209 @@
+"""``newsletter template``: a newsletter's own mail templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+
+if TYPE_CHECKING:
+    from newsletter.newsletters.templates import Trial
+    from newsletter.rendering.model import TemplateSource
+
+app = typer.Typer(
+    no_args_is_help=True, help="Keep mail templates of a newsletter's own (docs/templates.md)."
+)
+_FILES = ("body.mjml.j2", "body.txt.j2", "subject.txt.j2")
+_Folder = Annotated[
+    Path, typer.Argument(help="A folder with body.mjml.j2, body.txt.j2, subject.txt.j2.")
+]
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the templates with their versions."""
+    from rich.table import Table
+
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.templates import list_templates
+
+    with reading(open_database(settings_of(context))) as session:
+        found = list_templates(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json(
+            [
+                {
+                    "name": each.full_name,
+                    "version": each.version,
+                    "author": each.author,
+                    "saved_at": each.saved_at.isoformat(),
+                }
+                for each in found
+            ]
+        )
+        return
+    table = Table(_("Name"), _("Version"), _("Last edited"), box=None)
+    for each in found:
+        table.add_row(each.full_name, str(each.version), f"{each.saved_at:%Y-%m-%d %H:%M}")
+    console.print(table if found else _("None yet."))
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of a newsletter's own, or of the product's.")],
+    folder: _Folder,
+    version: Annotated[int | None, typer.Option(help="The newest if left out.")] = None,
+    newsletter: NewsletterName = None,
+) -> None:
+    """Write a template's files into a folder, to be changed there."""
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.templates import get_template, get_version, shipped_source
+    from newsletter.rendering.model import OWN
+
+    settings = settings_of(context)
+    if name.startswith(OWN):
+        with reading(open_database(settings)) as session:
+            newsletter_id = find_newsletter(session, newsletter).id
+            kept = (
+                get_template(session, newsletter_id, name)
+                if version is None
+                else get_version(session, newsletter_id, name.removeprefix(OWN), version)
+            )
+        source = kept.source
+    else:
+        source = shipped_source(settings.templates_dir, name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in zip(_FILES, (source.body, source.text, source.subject), strict=True):
+            (folder / file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _cannot(folder, error) from None
+
+
+@app.command()
+def check(context: typer.Context, folder: _Folder, newsletter: NewsletterName = None) -> None:
+    """Render the last issue and the sample in a template; keep nothing."""
+    from newsletter.cli.console import console
+    from newsletter.newsletters.templates import check_template
+
+    check_template(_trial(context, newsletter), _read(folder))
+    console.print(_("The template renders the last issue and the sample whole."))
+
+
+@app.command()
+def save(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
+    folder: _Folder,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Keep a template as the newest version of its name, once it is checked."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.cli.console import console
+    from newsletter.newsletters.templates import save_template
+    from newsletter.rendering.model import OWN
+
+    trial = _trial(context, newsletter)
+    actor = find_actor(trial.engine, as_, Permission.ADMINISTER, trial.newsletter_id)
+    source = _read(folder)
+    kept = save_template(trial, actor, name=name.removeprefix(OWN), source=source)
+    console.print(
+        _("{name}, version {number}", name=kept.full_name, number=kept.version), markup=False
+    )
+
+
+@app.command()
+def take(
+    file: Annotated[Path, typer.Argument(help="A file of MJML from elsewhere.")], folder: _Folder
+) -> None:
+    """Make a template of MJML from elsewhere; what cannot be taken is told with its line."""
+    from newsletter.cli.console import console
+    from newsletter.newsletters.templates import shipped_source
+    from newsletter.rendering.foreign_templates import take_template
+    from newsletter.settings import shipped_templates
+
+    try:
+        data = file.read_bytes()
+        taken = take_template(data, source=str(file))
+        letter = shipped_source(shipped_templates(), "letter")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in zip(_FILES, (taken.body, letter.text, letter.subject), strict=True):
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _cannot(file, error) from None
+    for remark in taken.remarks:
+        console.print(
+            f"{folder / _FILES[0]}:{remark.line}: {remark.message}", markup=False, soft_wrap=True
+        )
+
+
+@app.command()
+def delete(
+    context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """Delete a template that nothing uses, with its versions."""
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.templates import delete_template
+    from newsletter.rendering.model import OWN
+
+    engine = open_database(settings_of(context))
+    with reading(engine) as session:
+        newsletter_id = find_newsletter(session, newsletter).id
+    actor = find_actor(engine, as_, Permission.ADMINISTER, newsletter_id)
+    with transaction(engine) as session:
+        delete_template(session, actor, newsletter_id, name.removeprefix(OWN))
+
+
+def _trial(context: typer.Context, newsletter: str | None) -> Trial:
+    from newsletter.database.engine import reading
+    from newsletter.mailings.mailings import publisher_of
+    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.newsletters.templates import Trial
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    with reading(engine) as session:
+        row = find_newsletter(session, newsletter)
+        publisher = publisher_of(row)
+    return Trial(
+        engine=engine,
+        newsletter_id=row.id,
+        publisher=publisher,
+        folder=settings.templates_dir,
+    )
+
+
+def _read(folder: Path) -> TemplateSource:
+    from newsletter.newsletters.templates import LONGEST_PART
+    from newsletter.rendering.model import TemplateSource
+
+    parts = []
+    for name in _FILES:
+        try:
+            with (folder / name).open(encoding="utf-8") as file:
+                parts.append(file.read(LONGEST_PART + 1))
+        except (OSError, UnicodeDecodeError) as error:
+            raise _cannot(folder / name, error) from None
+    body, text, subject = parts
+    return TemplateSource(body=body, text=text, subject=subject)
+
+
+def _cannot(path: Path, error: Exception) -> ContentError:
+    return ContentError(
+        msg("The file cannot be opened: {reason}.", reason=str(error)),
+        place=Place(source=str(path)),
+    )

@@ -1,0 +1,360 @@
+"""A newsletter's own mail templates: checked, kept with all versions, brought back, deleted.
+
+They are MJML and Jinja that administrators write. Each is rendered apart, within bounds
+(`newsletter.rendering.apart`), and nothing is kept that does not render the sample issue and the
+last one whole: so a mailing cannot fail on what was saved.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, delete, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    DraftRow,
+    IssuePatternRow,
+    IssueRow,
+    NewsletterRow,
+    TemplateRow,
+    TemplateVersionRow,
+)
+from newsletter.database.types import now
+from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Size
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.sources import read_issue
+from newsletter.rendering.model import OWN, Publisher, RenderedIssue, TemplateSource
+from newsletter.rendering.render import render_issue
+from newsletter.samples import sample_issue
+from newsletter.settings import template_folders
+
+#: Letters of one part of a template, and templates of a newsletter.
+LONGEST_PART, _MOST = 200_000, 20
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptTemplate:
+    """A template, or one of its versions.
+
+    Attributes:
+        version: Its number; of a template what the next change must name.
+    """
+
+    name: str
+    source: TemplateSource
+    version: int
+    author: str
+    saved_at: datetime
+
+    @property
+    def full_name(self) -> str:
+        """What settings and issues call it."""
+        return OWN + self.name
+
+
+def own_templates(newsletter: NewsletterRow) -> tuple[tuple[str, TemplateSource], ...]:
+    """Return a newsletter's own templates as rendering takes them."""
+    return tuple((OWN + row.name, _source(row)) for row in newsletter.templates)
+
+
+def list_templates(session: Session, newsletter_id: int) -> tuple[KeptTemplate, ...]:
+    """Return a newsletter's own templates by name."""
+    rows = session.scalars(
+        select(TemplateRow)
+        .where(TemplateRow.newsletter_id == newsletter_id)
+        .order_by(TemplateRow.name)
+    )
+    return tuple(_kept(row) for row in rows)
+
+
+def get_template(session: Session, newsletter_id: int, name: str) -> KeptTemplate:
+    """Return a newsletter's own template.
+
+    Raises:
+        NotFoundError: It has none of that name.
+    """
+    return _kept(_find(session, newsletter_id, name))
+
+
+def list_versions(session: Session, newsletter_id: int, name: str) -> Sequence[KeptTemplate]:
+    """Return all versions of a template, the newest first.
+
+    Raises:
+        NotFoundError: The newsletter has none of that name.
+    """
+    row = _find(session, newsletter_id, name)
+    versions = session.scalars(
+        select(TemplateVersionRow)
+        .where(TemplateVersionRow.template_id == row.id)
+        .order_by(TemplateVersionRow.number.desc())
+    )
+    return [
+        KeptTemplate(
+            name=name,
+            source=_source(version),
+            version=version.number,
+            author=version.author,
+            saved_at=version.saved_at,
+        )
+        for version in versions
+    ]
+
+
+def get_version(session: Session, newsletter_id: int, name: str, number: int) -> KeptTemplate:
+    """Return a version of a template.
+
+    Raises:
+        NotFoundError: There is none of that number.
+    """
+    for version in list_versions(session, newsletter_id, name):
+        if version.version == number:
+            return version
+    raise NotFoundError(msg("There is no version {number}.", number=number))
+
+
+def shipped_source(templates_dir: Path, name: str) -> TemplateSource:
+    """Return the text of a template of a folder, to begin one's own with.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    for folder in template_folders(templates_dir, "email"):
+        files = [folder / name / file for file in ("body.mjml.j2", "body.txt.j2", "subject.txt.j2")]
+        if re.fullmatch(r"[a-z][a-z0-9-]*", name) and all(file.is_file() for file in files):
+            body, text, subject = (file.read_text(encoding="utf-8") for file in files)
+            return TemplateSource(body=body, text=text, subject=subject)
+    raise NotFoundError(msg("There is no template “{name}”.", name=name))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """With what a template is tried.
+
+    Attributes:
+        publisher: What templates may say of the newsletter.
+        folder: Where the partials are.
+    """
+
+    engine: Engine
+    newsletter_id: int
+    publisher: Publisher
+    folder: Path
+
+
+def try_template(trial: Trial, source: TemplateSource) -> RenderedIssue:
+    """Render a newsletter's last issue in a template that is not kept yet; else the sample.
+
+    Raises:
+        TemplateError: The template is faulty, loses part of an issue, or goes beyond a bound; the
+            message names file and line.
+    """
+    with reading(trial.engine) as session:
+        newsletter = session.get_one(NewsletterRow, trial.newsletter_id)
+        last = session.scalars(
+            select(IssueRow)
+            .where(IssueRow.newsletter_id == newsletter.id)
+            .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+            .limit(1)
+        ).one_or_none()
+    issue = issue_from_json(last.content) if last else _sample(newsletter.language)
+    return _render(issue, trial, source)
+
+
+def check_template(trial: Trial, source: TemplateSource) -> None:
+    """Demand that a template renders the last issue and the sample, with all that they say.
+
+    Raises:
+        ContentError: A part of it is empty, or too long.
+        TemplateError: As `try_template`.
+    """
+    for field, part in (("body", source.body), ("text", source.text), ("subject", source.subject)):
+        if not part.strip():
+            raise ContentError(msg("This part is empty."), place=Place(source=field, field=field))
+        if len(part) > LONGEST_PART:
+            raise ContentError(
+                msg("This part is longer than {limit}.", limit=Size(LONGEST_PART)),
+                place=Place(source=field, field=field),
+            )
+    try_template(trial, source)
+    # It has what the last issue may lack: chapters, links, a table of contents.
+    _render(_sample(Language.JAPANESE), trial, source)
+
+
+def _render(issue: Issue, trial: Trial, source: TemplateSource) -> RenderedIssue:
+    name = f"{OWN}template"
+    publisher = replace(trial.publisher, templates=((name, source),))
+    return render_issue(issue, template=name, templates_dir=trial.folder, publisher=publisher)
+
+
+def _sample(language: Language) -> Issue:
+    return read_issue(sample_issue(language), source="sample").issue
+
+
+def save_template(
+    trial: Trial,
+    actor: Actor,
+    *,
+    name: str,
+    source: TemplateSource,
+    version: int | None = None,
+) -> KeptTemplate:
+    """Keep a template as its newest version, which holds from the next mail on.
+
+    What was made stays as it was; an issue that was approved in it is another mail from then on,
+    which must be approved anew. It is checked before anything is locked.
+
+    Args:
+        trial: With what it is tried, and whose it is.
+        actor: Who does it.
+        name: Small letters, digits and hyphens; of a new template, or of one that there is.
+        source: The template.
+        version: What was seen when the change began; 0 for a new template, None to replace any.
+
+    Raises:
+        ContentError: Its name is none, or a part is empty or too long.
+        TemplateError: It cannot be rendered; the message names file and line.
+        ConflictError: Somebody changed it since, the name is taken, or there are too many.
+    """
+    if not _NAME.fullmatch(name):
+        raise ContentError(
+            msg("A template's name has small letters, digits and hyphens, 40 at most."),
+            place=Place(source="template", field="name"),
+        )
+    check_template(trial, source)
+    newsletter_id = trial.newsletter_id
+    with transaction(trial.engine) as session:
+        session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+        row = session.scalars(
+            select(TemplateRow).where(
+                TemplateRow.newsletter_id == newsletter_id, TemplateRow.name == name
+            )
+        ).one_or_none()
+        if row is None:
+            row = _new_row(session, newsletter_id, name, version)
+        elif version is not None and row.version != version:
+            raise ConflictError(
+                msg("Somebody else changed this template in the meantime.")
+                if version
+                else msg("There is a template “{name}” already.", name=name),
+                remedy=msg("Compare the versions, then save once more."),
+            )
+        elif _source(row) == source:
+            return _kept(row)
+        row.body, row.text, row.subject = source.body, source.text, source.subject
+        row.author, row.updated_at = actor.name, now()
+        session.add(row)
+        session.flush()
+        session.add(
+            TemplateVersionRow(
+                template_id=row.id,
+                number=row.version,
+                body=row.body,
+                text=row.text,
+                subject=row.subject,
+                author=row.author,
+            )
+        )
+        record_event(
+            session,
+            actor,
+            Action.TEMPLATE_SAVE,
+            object=f"template {OWN}{name}",
+            newsletter_id=newsletter_id,
+            details={"version": row.version},
+        )
+        session.flush()
+        return _kept(row)
+
+
+def _new_row(session: Session, newsletter_id: int, name: str, version: int | None) -> TemplateRow:
+    if version:
+        raise ConflictError(msg("This template was deleted in the meantime."))
+    if len(list_templates(session, newsletter_id)) >= _MOST:
+        raise ConflictError(msg("A newsletter has at most {limit} templates.", limit=_MOST))
+    return TemplateRow(newsletter_id=newsletter_id, name=name)
+
+
+def delete_template(session: Session, actor: Actor, newsletter_id: int, name: str) -> None:
+    """Delete a template with its versions; what was sent stays as it was.
+
+    Raises:
+        ConflictError: The newsletter, an issue, a draft or a pattern uses it.
+        NotFoundError: There is none of that name.
+    """
+    newsletter = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+    row = _find(session, newsletter_id, name)
+    full = OWN + name
+    used = [
+        exists().where(table.newsletter_id == newsletter_id, table.template == full)
+        for table in (DraftRow, IssueRow, IssuePatternRow)
+    ]
+    if newsletter.template == full:
+        raise ConflictError(
+            msg("The newsletter uses this template."),
+            remedy=msg("Choose another one in its settings first."),
+        )
+    if any(session.scalar(select(use)) for use in used):
+        raise ConflictError(
+            msg("Issues, drafts or patterns use this template."),
+            remedy=msg("It stays for their sake. Choose another template for new issues."),
+        )
+    session.execute(delete(TemplateVersionRow).where(TemplateVersionRow.template_id == row.id))
+    session.delete(row)
+    record_event(
+        session,
+        actor,
+        Action.TEMPLATE_DELETE,
+        object=f"template {full}",
+        newsletter_id=newsletter_id,
+    )
+
+
+def difference(before: TemplateSource, after: TemplateSource) -> Iterator[tuple[str, str]]:
+    """Yield what changed by lines: ``+``, ``-``, a blank for what stayed, ``@`` for a place."""
+    for name, old, new in (
+        ("body.mjml.j2", before.body, after.body),
+        ("body.txt.j2", before.text, after.text),
+        ("subject.txt.j2", before.subject, after.subject),
+    ):
+        lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))
+        if lines:
+            yield "@", name
+        for line in lines[2:]:
+            yield line[:1], line if line.startswith("@") else line[1:]
+
+
+def _find(session: Session, newsletter_id: int, name: str) -> TemplateRow:
+    row = session.scalars(
+        select(TemplateRow).where(
+            TemplateRow.newsletter_id == newsletter_id, TemplateRow.name == name.removeprefix(OWN)
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(msg("There is no template “{name}”.", name=name))
+    return row
+
+
+def _source(row: TemplateRow | TemplateVersionRow) -> TemplateSource:
+    return TemplateSource(body=row.body, text=row.text, subject=row.subject)
+
+
+def _kept(row: TemplateRow) -> KeptTemplate:
+    return KeptTemplate(
+        name=row.name,
+        source=_source(row),
+        version=row.version,
+        author=row.author,
+        saved_at=row.updated_at,
+    )

@@ -1,0 +1,217 @@
+"""Rendering of newsletters' own templates in a process apart, bounded in time, memory and output.
+
+Whoever may write templates may write loops that never end. Such a template must take down nothing
+but its own rendering: so it is rendered in a child process that can open no file and no
+connection, has some seconds and some memory, and is killed when it takes more. Preview, preflight,
+test mails and mailings all come here (`newsletter.rendering.render.render_issue`).
+
+One helper a process (`newsletter.rendering.apart_server`) has all modules loaded and forks a child
+for each rendering, which costs some milliseconds instead of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from newsletter.errors import Place, TemplateError
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.stored import dump_message, load_message
+from newsletter.issues.model import Issue
+from newsletter.rendering.model import BODY, Publisher, RenderedIssue, TemplateSource
+
+#: Seconds of processor time, and by the clock; octets of memory beyond what is loaded already.
+CPU_SECONDS, WALL_SECONDS = 4, 20
+MEMORY = 256 * 1024 * 1024
+#: Octets of an answer.
+LARGEST_ANSWER = 16_000_000
+#: Seconds that the helper has to start and to answer beyond the bound of the rendering.
+_START, _MARGIN = 60, 10
+_LENGTH = struct.Struct(">Q")
+_RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """An issue to be rendered in a template of a newsletter's own.
+
+    Attributes:
+        name: The template's.
+        partials: The text of what it may include, by path.
+    """
+
+    issue: Issue
+    name: str
+    source: TemplateSource
+    partials: Mapping[str, str]
+    publisher: Publisher
+    site: str
+
+
+def render_apart(job: Job) -> RenderedIssue:
+    """Render an issue in a template of a newsletter's own.
+
+    Raises:
+        TemplateError: The template is faulty, loses part of the issue, or goes beyond a bound.
+    """
+    answer = _HELPER.ask(pickle.dumps(job))
+    return read_answer(answer, job.name)
+
+
+def write_rendered(rendered: RenderedIssue) -> bytes:
+    """Return a rendered issue as an answer."""
+    return b"R" + _RENDERED.dump_json(rendered)
+
+
+def write_error(error: TemplateError) -> bytes:
+    """Return an error as an answer."""
+    place = error.place or Place()
+    said = {
+        "message": dump_message(error.message),
+        "advice": dump_message(error.advice) if error.advice else "",
+        "source": str(place.source),
+        "line": place.line,
+    }
+    return b"E" + json.dumps(said).encode()
+
+
+def write_stop(reason: str) -> bytes:
+    """Return an answer that a rendering was stopped: for ``time``, ``memory`` or ``output``."""
+    return b"S" + reason.encode()
+
+
+def read_answer(answer: bytes, name: str) -> RenderedIssue:
+    """Read an answer; it comes from where a template was let loose, and is taken for no more.
+
+    Raises:
+        TemplateError: It tells one, or cannot be read.
+    """
+    place = Place(source=f"{name}/{BODY}")
+    kind, content = answer[:1], answer[1:]
+    try:
+        if kind == b"R":
+            return _RENDERED.validate_json(content)
+        if kind == b"E":
+            said: dict[str, Any] = json.loads(content)
+            line = said["line"]
+            raise TemplateError(
+                load_message(str(said["message"])),
+                place=Place(
+                    source=str(said["source"])[:200], line=line if isinstance(line, int) else None
+                )
+                if said["source"]
+                else None,
+                remedy=load_message(str(said["advice"])) if said["advice"] else None,
+            )
+    except (ValidationError, ValueError, KeyError, TypeError):
+        kind, content = b"S", b""
+    raise TemplateError(
+        _STOPPED.get(content, _STOPPED[b""]),
+        place=place,
+        remedy=msg("Look for loops that repeat too often, and for very long texts."),
+    )
+
+
+_STOPPED: Mapping[bytes, Message] = {
+    b"time": msg("The template takes longer than {seconds} seconds.", seconds=CPU_SECONDS),
+    b"memory": msg("The template takes too much memory."),
+    b"output": msg("The template yields too much."),
+    b"": msg("The template could not be rendered: its process ended."),
+}
+
+
+class _Helper:
+    """The helper of this process, started when it is first asked, and again once it is gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def ask(self, request: bytes) -> bytes:
+        """Return the answer to a request; one at a time."""
+        with self._lock:
+            for attempt in (1, 2):
+                process, fresh = self._running()
+                try:
+                    wait = WALL_SECONDS + _MARGIN + (_START if fresh else 0)
+                    return self._exchange(process, request, time.monotonic() + wait)
+                except (OSError, EOFError, TimeoutError):
+                    # It died with the last request, or its machine is too busy: once anew.
+                    self._end(process)
+                    if attempt == 2:  # noqa: PLR2004 - the last one
+                        return write_stop("")
+        return write_stop("")
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], bool]:
+        if self._process is not None and self._owner == os.getpid():
+            if self._process.poll() is None:
+                return self._process, False
+            self._end(self._process)
+        # What a forked process inherited belongs to its parent.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "newsletter.rendering.apart_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        self._owner = os.getpid()
+        return self._process, True
+
+    @staticmethod
+    def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) -> bytes:
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        process.stdin.write(_LENGTH.pack(len(request)) + request)
+        process.stdin.flush()
+        answers = process.stdout.fileno()
+        (length,) = _LENGTH.unpack(read_exactly(answers, _LENGTH.size, until))
+        if length > LARGEST_ANSWER:
+            raise EOFError
+        return read_exactly(answers, length, until)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+        process.wait()
+        self._process = None
+
+
+def read_exactly(source: int, length: int, until: float) -> bytes:
+    """Read so many octets from a descriptor before a moment of the monotonic clock.
+
+    Raises:
+        EOFError: It ended before.
+        TimeoutError: The moment came first.
+    """
+    read = bytearray()
+    while len(read) < length:
+        ready, _, _ = select.select([source], [], [], max(until - time.monotonic(), 0))
+        if not ready:
+            raise TimeoutError
+        part = os.read(source, min(length - len(read), 1 << 20))
+        if not part:
+            raise EOFError
+        read += part
+    return bytes(read)
+
+
+_HELPER = _Helper()

@@ -1,0 +1,183 @@
+"""The helper that renders newsletters' own templates, a child process for each.
+
+It is started as ``python -m newsletter.rendering.apart_server`` (`newsletter.rendering.apart`).
+
+It reads requests from standard input, forks a child for each, and answers on standard output; it
+ends when its input does. A child gives up what a template needs not (files, connections, further
+processes), then renders; whatever it does, the helper waits no longer than the bound.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import pprint  # noqa: F401 - Jinja loads both when a filter asks for them
+import resource
+import select
+import signal
+import struct
+import sys
+import textwrap  # noqa: F401 - see above
+import time
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+from newsletter.errors import NotFoundError, TemplateError
+from newsletter.i18n.language import Language
+from newsletter.issues.sources import read_issue
+from newsletter.rendering.apart import (
+    CPU_SECONDS,
+    LARGEST_ANSWER,
+    MEMORY,
+    WALL_SECONDS,
+    Job,
+    write_error,
+    write_rendered,
+    write_stop,
+)
+from newsletter.rendering.environment import OwnTemplate
+from newsletter.rendering.model import Publisher, TemplateSource
+from newsletter.rendering.render import render_issue, render_with
+from newsletter.samples import sample_issue
+from newsletter.settings import shipped_templates
+
+_LENGTH = struct.Struct(">Q")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    # An interrupt at the terminal is for who asks: their end ends this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    _warm_up()
+    while head := requests.read(_LENGTH.size):
+        (length,) = _LENGTH.unpack(head)
+        answer = _answer(requests.read(length))
+        answers.write(_LENGTH.pack(len(answer)) + answer)
+        answers.flush()
+
+
+#: Each fails in a way of its own, which loads what tells it.
+_FAULTY = ("{{ nothing }}", "{{ 1 // 0 }}", "{% set %}", "{% include '?' %}", "{{ ''.__class__ }}")
+
+
+def _warm_up() -> None:
+    """Load whatever is loaded when it is first needed: children can open no file."""
+    partials = OwnTemplate.read_partials(shipped_templates())
+    publisher = Publisher(
+        name="–", sender_name="–", sender_address="a@example.jp", postal_address="–"
+    )
+    issues = [read_issue(sample_issue(each), source="sample").issue for each in Language]
+    for issue in issues:
+        render_issue(
+            issue,
+            template="letter",
+            templates_dir=shipped_templates(),
+            publisher=publisher,
+            site="https://example.jp",
+        )
+    for text in _FAULTY:
+        faulty = Job(
+            issue=issues[0],
+            name="own/faulty",
+            source=TemplateSource(body=text, text="", subject=""),
+            partials=partials,
+            publisher=publisher,
+            site="",
+        )
+        _rendered(faulty)
+
+
+def _answer(request: bytes) -> bytes:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        _render(request, writing)
+    os.close(writing)
+    until = time.monotonic() + WALL_SECONDS
+    answer, reason = bytearray(), ""
+    while not reason:
+        ready, _, _ = select.select([reading], [], [], max(until - time.monotonic(), 0))
+        if not ready:
+            reason = "time"
+        elif part := os.read(reading, 1 << 20):
+            answer += part
+            if len(answer) > LARGEST_ANSWER:
+                reason = "output"
+        else:
+            break
+    os.close(reading)
+    if reason:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if reason:
+        return write_stop(reason)
+    if os.WIFSIGNALED(status):
+        # The kernel's own bound, or a library that ends the process when there is no memory.
+        ended = os.WTERMSIG(status)
+        return write_stop("time" if ended in {signal.SIGXCPU, signal.SIGKILL} else "memory")
+    return bytes(answer) or write_stop("")
+
+
+def _render(request: bytes, writing: int) -> NoReturn:
+    """Render, answer, and end; nothing of this process is left behind."""
+    answer = write_stop("")
+    try:
+        # The request comes from the process that started this one.
+        job: Job = pickle.loads(request)  # noqa: S301
+        ZoneInfo(job.publisher.time_zone)
+        _give_up(keep=writing)
+        answer = _rendered(job)
+    except MemoryError:
+        answer = write_stop("memory")
+    except RecursionError:
+        answer = write_stop("memory")
+    except (OSError, ImportError):
+        answer = write_stop("")
+    finally:
+        at = 0
+        while at < len(answer):
+            at += os.write(writing, answer[at:])
+        os._exit(0)
+
+
+def _rendered(job: Job) -> bytes:
+    template = OwnTemplate(job.name, job.source, job.partials)
+    try:
+        template.check()
+        rendered = render_with(
+            job.issue,
+            template.render,
+            template=job.name,
+            publisher=job.publisher,
+            site=job.site,
+        )
+    except TemplateError as error:
+        return write_error(error)
+    except NotFoundError as error:
+        return write_error(TemplateError(error.message, place=error.place))
+    return write_rendered(rendered)
+
+
+def _give_up(*, keep: int) -> None:
+    """Bound this process: time, memory, and no file, connection or process besides."""
+    for descriptor in (0, 1, 2):
+        if descriptor != keep:
+            os.close(descriptor)
+    with open("/proc/self/statm", "rb") as sizes:  # noqa: PTH123 - the last file that is opened
+        loaded = int(sizes.read().split()[0]) * _PAGE
+    for bound, value in (
+        (resource.RLIMIT_AS, loaded + MEMORY),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        resource.setrlimit(bound, (value, value))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""MJML from elsewhere made a template: the issue is put in, what cannot be done is told by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Size
+
+#: Octets of a file.
+_LARGEST = 200_000
+_START = """{% from "_shared/words.j2" import words, day with context %}
+{% import "_shared/frame.mjml.j2" as frame with context %}
+{% set light, dark = look.light, look.dark %}
+"""
+_STYLES = """<mj-style inline="inline">
+    {% include "_shared/base.css.j2" %}
+    {% include "_shared/forms.css.j2" %}
+    {% include "_shared/blocks.css.j2" %}
+  </mj-style>
+"""
+_CONTENT = '{% include "_shared/content.mjml.j2" %}\n'
+#: Who sends, which the law asks for; credits; the link for leaving.
+_FOOTER = "{{ frame.footer(words) }}\n"
+#: What other systems write where a reader's own link goes: Mailchimp, listmonk, Buttondown, Keila,
+#: SendGrid, Brevo, MailerLite, HubSpot.
+_LEAVING = re.compile(
+    r"\*\|UNSUB\|\*|\{\{\s*\.?\s*(?:unsubscribe(?:_?(?:url|link))?|unsubscribeurl)\s*\}\}"
+    r"|<%\s*asm_group_unsubscribe_raw_url\s*%>|\{\$unsubscribe\}|%unsubscribe_url%",
+    re.IGNORECASE,
+)
+_VIEWING = re.compile(
+    r"\*\|ARCHIVE\|\*|\{\{\s*\.?\s*(?:mirror|messageurl|view_in_browser|archive_url)\s*\}\}"
+    r"|\{\$url\}|%view_url%",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"\*\|MC:SUBJECT\|\*|\{\{\s*\.?\s*(?:subject|campaign\.subject)\s*\}\}", re.IGNORECASE
+)
+#: Any other place that some system would fill; ours know what of Jinja is.
+_OTHERS = re.compile(
+    r"\*\|[^|\n]{1,60}\|\*|\{\{[^}\n]{1,120}\}\}|\{%[^%\n]{1,120}%\}|\[\[[^\]\n]{1,60}\]\]"
+    r"|<%[^%\n]{1,80}%>|%%[^%\n]{1,40}%%",
+)
+_OURS = re.compile(r"\b(?:issue|slots|publisher|look|frame|words|day|chapter|item|preheader)\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """Something that could not be taken as it is; lines count from 1."""
+
+    line: int
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignTemplate:
+    """A body in MJML and Jinja, and what is still to be seen to."""
+
+    body: str
+    remarks: tuple[Remark, ...]
+
+
+def take_template(data: bytes, *, source: str) -> ForeignTemplate:
+    """Make a template of MJML: the issue's content and the link for leaving are put in.
+
+    What is a template of this product already stays as it is. Lines of remarks are those of the
+    body that is returned.
+
+    Raises:
+        ContentError: It is too large, not UTF-8, or no MJML.
+    """
+    text = _read(data, Place(source=source))
+    if re.search(r"\{[{%][^}\n]*\b(?:issue|frame)\b", text):
+        return ForeignTemplate(body=text, remarks=())
+    for pattern, ours in (
+        (_LEAVING, "{{ slots.unsubscribe_url }}"),
+        (_VIEWING, "{{ slots.view_url }}"),
+        (_SUBJECT, "{{ issue.title }}"),
+    ):
+        text = pattern.sub(ours, text)
+    text = _put(text, "</mj-body>", _CONTENT + _FOOTER)
+    if "</mj-head>" not in text:
+        text = re.sub(r"(<mjml\b[^>]*>)", r"\1\n<mj-head></mj-head>", text, count=1)
+    text = _put(text, "</mj-head>", _STYLES)
+    body = _START + text
+    return ForeignTemplate(body=body, remarks=tuple(_remarks(body)))
+
+
+def _read(data: bytes, place: Place) -> str:
+    if len(data) > _LARGEST:
+        raise ContentError(
+            msg("The file is larger than {limit}.", limit=Size(_LARGEST)), place=place
+        )
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        text = ""
+    if "<mjml" not in text or "\0" in text:
+        raise ContentError(
+            msg("This is not MJML: there is no <mjml> in it."),
+            place=place,
+            remedy=msg("Choose a file that MJML or its editor wrote, in UTF-8."),
+        )
+    return text
+
+
+def _put(text: str, before: str, addition: str) -> str:
+    at = text.rfind(before)
+    return text if at < 0 else text[:at] + addition + text[at:]
+
+
+def _remarks(body: str) -> Iterator[Remark]:
+    for number, line in enumerate(body.split("\n"), start=1):
+        if "<mj-include" in line:
+            yield Remark(
+                line=number,
+                message=msg("Other files are not read: put their text here instead."),
+            )
+        for found in _OTHERS.finditer(line):
+            if not _OURS.search(found[0]) and "_shared/" not in found[0]:
+                yield Remark(
+                    line=number,
+                    message=msg(
+                        "“{sign}” is a sign of another system; replace or remove it.",
+                        sign=found[0],
+                    ),
+                )
+    for missing, message in _MISSING.items():
+        if missing not in body:
+            yield Remark(line=1, message=message)
+
+
+_MISSING: Mapping[str, Message] = {
+    "</mj-body>": msg("There is no <mj-body>, so the issue could not be put in."),
+}

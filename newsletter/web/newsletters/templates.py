@@ -1,0 +1,309 @@
+"""A newsletter's own templates: written, tried on the last issue, kept with all versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Form, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, ContentError, NewsletterError, TemplateError
+from newsletter.i18n.language import Language
+from newsletter.mailings.mailings import publisher_of
+from newsletter.newsletters.templates import (
+    KeptTemplate,
+    Trial,
+    delete_template,
+    difference,
+    get_template,
+    get_version,
+    list_templates,
+    list_versions,
+    save_template,
+    shipped_source,
+    try_template,
+)
+from newsletter.rendering.environment import templates_in
+from newsletter.rendering.foreign_templates import Remark, take_template
+from newsletter.rendering.model import OWN, TemplateSource
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, Visit, newsletter_of, own
+from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
+from newsletter.web.newsletters.structures import structure_name
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, up_to
+
+#: Letters of a part as the form takes it, and octets of the form; see `LONGEST_PART`.
+_Part = Annotated[str, Field(max_length=250_000)]
+_LARGEST = 6_000_000
+#: Octets of a file that is brought in.
+_LARGEST_FILE = 200_000
+_SHIPPED = "letter"
+
+
+class _Typed(BaseModel):
+    """A template as its form has it; ``version`` is what the change began with, 0 for a new one."""
+
+    name: Annotated[str, Field(max_length=60)] = ""
+    version: Annotated[int, Field(ge=0)] = 0
+    body: _Part = ""
+    text: _Part = ""
+    subject: Annotated[str, Field(max_length=1000)] = ""
+    csrf: str = ""
+
+    def source(self) -> TemplateSource:
+        """Return the template, with the line ends of texts."""
+        return TemplateSource(
+            body=self.body.replace("\r\n", "\n"),
+            text=self.text.replace("\r\n", "\n"),
+            subject=self.subject.strip() + "\n" if self.subject.strip() else "",
+        )
+
+    @classmethod
+    def of(cls, source: TemplateSource, *, name: str = "", version: int = 0) -> _Typed:
+        """Return the form of a template."""
+        return cls(
+            name=name,
+            version=version,
+            body=source.body,
+            text=source.text,
+            subject=source.subject.strip(),
+        )
+
+
+class _TemplatePage:
+    """Shows the pages of templates."""
+
+    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
+        self.folder = settings.templates_dir
+        self.engine = engine
+        self.pages = pages
+
+    def trial(self, visit: Visit) -> Trial:
+        """Return with what this newsletter's templates are tried."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            return Trial(
+                engine=self.engine,
+                newsletter_id=row.id,
+                publisher=publisher_of(row),
+                folder=self.folder,
+            )
+
+    def show_list(
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        error: NewsletterError | None = None,
+        status: int = 200,
+    ) -> HTMLResponse:
+        """Show all templates, and the ways to a new one."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            kept = list_templates(session, row.id)
+        return self.pages.show_to(
+            visit,
+            request,
+            "newsletters/templates.html",
+            status=status,
+            newsletter=row,
+            kept=kept,
+            shipped=[
+                (name, structure_name(name, visit.language))
+                for name in templates_in(self.folder).names()
+            ],
+            error=error,
+            said=request.query_params.get("said", ""),
+        )
+
+    def show_editor(
+        self,
+        visit: Visit,
+        request: Request,
+        typed: _Typed,
+        *,
+        error: NewsletterError | None = None,
+        remarks: Sequence[Remark] = (),
+        status: int = 200,
+    ) -> HTMLResponse:
+        """Show a template to be changed, with what is wrong with it."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        return self.pages.show_to(
+            visit,
+            request,
+            "newsletters/template.html",
+            status=status,
+            newsletter=row,
+            typed=typed,
+            in_use=row.template == OWN + typed.name,
+            error=error,
+            remarks=remarks,
+            said=request.query_params.get("said", ""),
+        )
+
+
+def templates_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
+    """Return the routes of templates."""
+    router = Router(prefix="/newsletters/{newsletter}/templates")
+    page = _TemplatePage(settings, engine, pages)
+    _add_beginning(router, page)
+    _add_writing(router, page)
+    _add_versions(router, page)
+    return router
+
+
+def _add_beginning(router: Router, page: _TemplatePage) -> None:
+    @router.get("")
+    def show(visit: AdministratorVisit, request: Request) -> HTMLResponse:
+        return page.show_list(visit, request)
+
+    @router.get("/-/new")
+    def begin(
+        visit: AdministratorVisit,
+        request: Request,
+        source: Annotated[str, Query(max_length=60)] = _SHIPPED,
+    ) -> HTMLResponse:
+        """Show a copy of a template, which is not kept yet."""
+        if source.startswith(OWN):
+            with reading(page.engine) as session:
+                copied = get_template(session, own(visit), source).source
+        else:
+            copied = shipped_source(page.folder, source)
+        return page.show_editor(visit, request, _Typed.of(copied))
+
+    @router.post("/-/import", response_model=None, dependencies=[up_to(2 * _LARGEST_FILE)])
+    def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
+        """Show what was made of a file of MJML, which is not kept yet."""
+        data = file.file.read(_LARGEST_FILE + 1)
+        try:
+            taken = take_template(data, source=(file.filename or "")[:100])
+        except ContentError as error:
+            return page.show_list(visit, request, error=error, status=400)
+        shipped = shipped_source(page.folder, _SHIPPED)
+        typed = _Typed.of(
+            TemplateSource(body=taken.body, text=shipped.text, subject=shipped.subject)
+        )
+        return page.show_editor(visit, request, typed, remarks=taken.remarks)
+
+
+def _add_writing(router: Router, page: _TemplatePage) -> None:
+    @router.get("/{name}")
+    def show(visit: AdministratorVisit, request: Request, name: str) -> HTMLResponse:
+        with reading(page.engine) as session:
+            kept = get_template(session, own(visit), name)
+        typed = _Typed.of(kept.source, name=kept.name, version=kept.version)
+        return page.show_editor(visit, request, typed)
+
+    @router.post("", response_model=None, dependencies=[up_to(_LARGEST)])
+    def save(
+        newsletter: str,
+        visit: AdministratorVisit,
+        request: Request,
+        typed: Annotated[_Typed, Form()],
+    ) -> Response:
+        try:
+            kept = save_template(
+                page.trial(visit),
+                visit.actor,
+                name=typed.name.strip(),
+                source=typed.source(),
+                version=typed.version,
+            )
+        except (ContentError, TemplateError, ConflictError) as error:
+            status = 409 if isinstance(error, ConflictError) else 400
+            return page.show_editor(visit, request, typed, error=error, status=status)
+        there = f"/newsletters/{newsletter}/templates/{kept.name}?said=saved"
+        return RedirectResponse(there, status_code=303)
+
+    @router.post("/-/try", response_model=None, dependencies=[up_to(_LARGEST)])
+    def try_out(
+        visit: AdministratorVisit, request: Request, typed: Annotated[_Typed, Form()]
+    ) -> Response:
+        """Show the last issue in what was typed; to a script also what is wrong, with its line."""
+        by_script = "application/json" in request.headers.get("accept", "")
+        try:
+            rendered = try_template(page.trial(visit), typed.source())
+        except TemplateError as error:
+            if by_script:
+                return JSONResponse(_told(error, visit.language))
+            return page.show_editor(visit, request, typed, error=error, status=400)
+        reader = sample_reader(visit.language)
+        if not by_script:
+            return mail_frame(rendered, reader)
+        shown = show_to_reader(rendered, reader, dark=False)
+        return JSONResponse({"html": shown.html, "text": shown.text, "subject": shown.subject})
+
+    @router.post("/{name}/delete", response_model=None)
+    def delete(newsletter: str, name: str, visit: AdministratorVisit, request: Request) -> Response:
+        try:
+            with transaction(page.engine) as session:
+                delete_template(session, visit.actor, own(visit), name)
+        except ConflictError as error:
+            return page.show_list(visit, request, error=error, status=409)
+        there = f"/newsletters/{newsletter}/templates?said=deleted"
+        return RedirectResponse(there, status_code=303)
+
+
+def _told(error: TemplateError, language: Language) -> dict[str, object]:
+    place = error.place
+    file = str(place.source).rpartition("/")[2] if place else ""
+    return {
+        "fault": error.in_language(language),
+        "file": file,
+        "line": place.line if place else None,
+    }
+
+
+def _add_versions(router: Router, page: _TemplatePage) -> None:
+    @router.get("/{name}/versions")
+    def show(visit: AdministratorVisit, request: Request, name: str) -> HTMLResponse:
+        with reading(page.engine) as session:
+            row = newsletter_of(session, visit)
+            versions = list_versions(session, row.id, name)
+        return page.pages.show_to(
+            visit,
+            request,
+            "newsletters/template_versions.html",
+            newsletter=row,
+            template=name,
+            versions=[
+                (version, _changes(before, version))
+                for version, before in zip(versions, [*versions[1:], None], strict=True)
+            ],
+        )
+
+    @router.post("/{name}/restore", response_model=None)
+    def restore(
+        newsletter: str,
+        name: str,
+        visit: AdministratorVisit,
+        request: Request,
+        version: Annotated[int, Form(ge=1)],
+    ) -> Response:
+        """Bring a version back as the newest one."""
+        with reading(page.engine) as session:
+            earlier = get_version(session, own(visit), name, version)
+            now = get_template(session, own(visit), name)
+        try:
+            save_template(
+                page.trial(visit),
+                visit.actor,
+                name=name,
+                source=earlier.source,
+                version=now.version,
+            )
+        except (ContentError, TemplateError, ConflictError) as error:
+            typed = _Typed.of(earlier.source, name=name, version=now.version)
+            return page.show_editor(visit, request, typed, error=error, status=409)
+        there = f"/newsletters/{newsletter}/templates/{name}?said=restored"
+        return RedirectResponse(there, status_code=303)
+
+
+def _changes(before: KeptTemplate | None, after: KeptTemplate) -> list[tuple[str, str]]:
+    return list(difference(before.source, after.source)) if before else []

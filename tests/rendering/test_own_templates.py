@@ -1,0 +1,167 @@
+"""Newsletters' own templates: rendered apart, with whatever somebody wrote into them."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import NotFoundError, TemplateError
+from newsletter.i18n.language import Language
+from newsletter.issues.model import Issue
+from newsletter.issues.sources import read_issue
+from newsletter.rendering.model import Publisher, RenderedIssue, TemplateSource
+from newsletter.rendering.render import render_issue
+from newsletter.rendering.slots import fill
+from newsletter.samples import sample_issue
+from newsletter.settings import shipped_templates
+
+pytestmark = pytest.mark.servers
+
+_FOLDER = shipped_templates()
+_NAME = "own/season"
+
+
+def _shipped(file: str) -> str:
+    return (_FOLDER / "email" / "letter" / file).read_text(encoding="utf-8")
+
+
+_LETTER = TemplateSource(
+    body=_shipped("body.mjml.j2"), text=_shipped("body.txt.j2"), subject=_shipped("subject.txt.j2")
+)
+_SHORT = Issue(title="号", issue_date=date(2027, 1, 5), language=Language.JAPANESE)
+
+
+def _render(source: TemplateSource, issue: Issue = _SHORT) -> RenderedIssue:
+    publisher = Publisher(
+        name="便り",
+        sender_name="例町",
+        sender_address="news@example.jp",
+        postal_address="東京都",
+        templates=((_NAME, source),),
+    )
+    return render_issue(issue, template=_NAME, templates_dir=_FOLDER, publisher=publisher)
+
+
+def _with(jinja: str) -> TemplateSource:
+    return replace(_LETTER, body=_LETTER.body.replace("<mj-body", f"{jinja}\n<mj-body", 1))
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_copy_of_the_products_makes_the_same_mail(language: Language) -> None:
+    issue = read_issue(sample_issue(language), source="sample").issue
+    publisher = Publisher(
+        name="便り", sender_name="例町", sender_address="news@example.jp", postal_address="東京都"
+    )
+    there = render_issue(
+        issue, template="letter", templates_dir=_FOLDER, publisher=publisher, site="https://e.jp"
+    )
+    own = replace(publisher, templates=((_NAME, _LETTER),))
+    here = render_issue(
+        issue, template=_NAME, templates_dir=_FOLDER, publisher=own, site="https://e.jp"
+    )
+    assert fill(here.html, {}) == fill(there.html, {})
+    assert fill(here.text, {}) == fill(there.text, {})
+    assert (here.subject, here.calendars) == (there.subject, there.calendars)
+
+
+@pytest.mark.parametrize(
+    "jinja",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% set x = 9 ** (9 ** 9) %}",
+        "{% for a in range(99999) %}{{ 'x' * 100000 }}{% endfor %}",
+        "{{ 'x' * 10 ** 10 }}",
+        "{{ ('x' * 10 ** 8) ~ ('y' * 10 ** 8) ~ ('z' * 10 ** 8) }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ '%1000000000s' % 'a' }}",
+        "{{ '{:>1000000000}'.format('a') }}",
+        "{{ (range(99999) | list) * 100000 }}",
+    ],
+    ids=lambda jinja: jinja[:24],
+)
+def test_what_takes_too_much_is_stopped_and_told(jinja: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(TemplateError) as stopped:
+        _render(_with(jinja))
+    assert stopped.value.place is not None
+    assert str(stopped.value.place).startswith(_NAME)
+    assert re.search("takes|yields|recursion|long", str(stopped.value.message))
+    assert time.monotonic() - began < 60
+    assert _render(_LETTER).subject
+
+
+@pytest.mark.parametrize(
+    "jinja",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ issue.__init__.__globals__ }}",
+        "{{ issue | attr('__class__') }}",
+        "{{ '{0.__class__.__mro__}'.format(issue) }}",
+        "{{ _.__globals__ }}",
+        "{{ namespace.__init__.__globals__.os }}",
+        "{{ publisher.own_template.__globals__ }}",
+        "{% include '/etc/passwd' %}",
+        "{% include '../../../pyproject.toml' %}",
+        "{% include '_shared/../../web/base.html' %}",
+        "{% include 'digest/body.mjml.j2' %}",
+        "{% include '_notice/body.mjml.j2' %}",
+        "<mj-include path='/etc/passwd' />",
+        "{{ undefined_name }}",
+        "{% set x = %}",
+    ],
+)
+def test_nothing_but_the_issue_and_the_partials_is_within_reach(jinja: str) -> None:
+    with pytest.raises(TemplateError) as refused:
+        _render(_with(jinja))
+    assert "root:" not in str(refused.value)
+    assert "process ended" not in str(refused.value)
+    assert refused.value.place is not None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<mj-raw><link rel="stylesheet" href="{path}"></mj-raw>',
+        '<mj-raw><link rel="stylesheet" href="file://{path}"></mj-raw>',
+        '<mj-style inline="inline">@import url("{path}");</mj-style>',
+        '<mj-style inline="inline">@import url("file://{path}");</mj-style>',
+        '<mj-style>@import "file://{path}";</mj-style>',
+    ],
+)
+def test_no_style_sheet_brings_a_file_in(written: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.css"
+    secret.write_text(".card { color: #5ec2e7; content: 'hidden-word' }")
+    head = written.format(path=secret)
+    body = "<mjml><mj-head>" + head + "</mj-head>" + _LETTER.body.partition("</mj-head>")[2]
+    body = _LETTER.body.replace(
+        '{% include "_shared/head.mjml.j2" %}', f"<mj-head>{head}</mj-head>"
+    )
+    try:
+        shown = fill(_render(replace(_LETTER, body=body)).html, {})
+    except TemplateError as error:
+        shown = str(error)
+    assert "hidden-word" not in shown
+    assert "5ec2e7" not in shown
+
+
+def test_a_fault_is_told_with_file_and_line() -> None:
+    with pytest.raises(TemplateError) as told:
+        _render(replace(_LETTER, text="一行目\n{{ issue.nothing }}\n"))
+    assert (str(told.value.place)) == f"{_NAME}/body.txt.j2:2"
+    lost = replace(_LETTER, subject="{{ issue.title }}", text="{{ slots.unsubscribe_url }}")
+    issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
+    with pytest.raises(TemplateError, match="drops"):
+        _render(lost, issue)
+
+
+def test_a_template_that_is_gone_is_told() -> None:
+    publisher = Publisher(
+        name="便り", sender_name="例町", sender_address="news@example.jp", postal_address="東京都"
+    )
+    with pytest.raises(NotFoundError, match="own/season"):
+        render_issue(_SHORT, template=_NAME, templates_dir=_FOLDER, publisher=publisher)
