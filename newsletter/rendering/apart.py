@@ -11,6 +11,7 @@ for each rendering, which costs some milliseconds instead of a second.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import pickle
@@ -183,6 +184,11 @@ class _Helper:
             raise EOFError
         return read_exactly(answers, length, until)
 
+    def close(self) -> None:
+        """End the helper of this process, if it has one."""
+        if self._process is not None and self._owner == os.getpid():
+            self._end(self._process)
+
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
         for stream in (process.stdin, process.stdout):
@@ -215,3 +221,4 @@ def read_exactly(source: int, length: int, until: float) -> bytes:
 
 
 _HELPER = _Helper()
+atexit.register(_HELPER.close)
