@@ -79,7 +79,7 @@ class _TemplatePage:
     """Shows the pages of templates."""
 
     def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
-        self.folder = settings.templates_dir
+        self.folder, self.site = settings.templates_dir, settings.public_url
         self.engine = engine
         self.pages = pages
 
@@ -235,7 +235,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
             return page.show_editor(visit, request, typed, error=error, status=400)
         reader = sample_reader(visit.language)
         if not by_script:
-            return mail_frame(rendered, reader)
+            return mail_frame(rendered, reader, site=page.site)
         shown = show_to_reader(rendered, reader, dark=False)
         return JSONResponse({"html": shown.html, "text": shown.text, "subject": shown.subject})
 
