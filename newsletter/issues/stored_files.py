@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
@@ -40,6 +41,10 @@ _ENDINGS = {
 #: The folder that a document of each kind has within its archive.
 _FOLDERS = {"word/": "Word", "xl/": "Excel", "ppt/": "PowerPoint"}
 _MACROS = re.compile(r"(?:^|/)vbaProject\.bin$|(?:^|/)activeX/", re.IGNORECASE)
+#: The part that says what each part of a document is, whatever its name, and what of it is read.
+_CONTENTS = "[Content_Types].xml"
+_LONGEST_CONTENTS = 1_000_000
+_MACRO_TYPES = re.compile(rb"vbaproject|macroenabled|macrosheet|activex", re.IGNORECASE)
 _UNNAMED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 _LONGEST_NAME = 120
 
@@ -100,20 +105,20 @@ def _kind_of(data: bytes, name: str, place: Place) -> str | None:
 
 
 def _kind_of_archive(data: bytes, place: Place) -> str | None:
-    """Tell an Office document by the names of its parts; nothing is unpacked."""
+    """Tell an Office document by its parts; only the list of their kinds is unpacked, bounded."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+            with archive.open(_CONTENTS) as file:
+                contents = file.read(_LONGEST_CONTENTS)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError):
         return None
-    if any(map(_MACROS.search, names)):
+    if any(map(_MACROS.search, names)) or _MACRO_TYPES.search(contents):
         raise ContentError(
             msg("The file contains macros."),
             place=place,
             remedy=msg("Save it without macros; many mail programs and offices block them."),
         )
-    if "[Content_Types].xml" not in names:
-        return None
     found = {kind for folder, kind in _FOLDERS.items() if any(n.startswith(folder) for n in names)}
     return found.pop() if len(found) == 1 else None
 

@@ -12,12 +12,16 @@ from newsletter.i18n.language import Language
 from newsletter.issues.files import kind_and_size, read_size
 from newsletter.issues.stored_files import LARGEST_FILE, file_block, read_upload
 
+_MACROS = (
+    '<Override PartName="/word/renamed.bin" ContentType="application/vnd.ms-office.vbaProject"/>'
+)
 
-def _archive(*names: str) -> bytes:
+
+def _archive(*names: str, contents: str = "x") -> bytes:
     octets = BytesIO()
     with zipfile.ZipFile(octets, "w") as archive:
         for name in names:
-            archive.writestr(name, "x")
+            archive.writestr(name, contents)
     return octets.getvalue()
 
 
@@ -51,6 +55,8 @@ def test_a_file_is_what_its_content_says(data: bytes, name: str, kind: str) -> N
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "様式.doc"),
         (_archive("a.txt"), "まとめ.zip"),
         (_archive("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin"), "m.docx"),
+        (_archive("[Content_Types].xml", "word/renamed.bin", contents=_MACROS), "m.docx"),
+        (_archive("word/document.xml"), "a.docx"),
         (b"PK\x03\x04 broken", "a.docx"),
         (b"a\0b", "a.csv"),
         (b"", "a.csv"),
