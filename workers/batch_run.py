@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger import Claim, ClaimedDelivery, Standing
 from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from workers.clocks import Moment
 from workers.isolation import AWAY
 from workers.journal import Journal
@@ -235,7 +236,7 @@ class BatchRun:
                 mark=delivery.mark,
                 state=DeliveryState.DEFERRED,
                 attempts=delivery.attempts + 1,
-                reply=f"The connection broke at this message again and again: {result.reply}",
+                reply=own_reply(OwnReason.CONNECTION_BROKE, result.reply),
                 transport=self.transport_name,
                 domain=delivery.domain,
             )
@@ -312,7 +313,7 @@ class BatchRun:
                     mark=delivery.mark,
                     state=DeliveryState.FAILED,
                     attempts=delivery.attempts,
-                    reply=f"The message could not be made: {error}"[:500],
+                    reply=own_reply(OwnReason.NOT_MADE, str(error)[:500]),
                 )
             )
             return None
@@ -473,5 +474,5 @@ def _skipped(delivery: ClaimedDelivery) -> Outcome:
         mark=delivery.mark,
         state=DeliveryState.SKIPPED,
         attempts=delivery.attempts,
-        reply="left or suppressed while the mailing was under way",
+        reply=own_reply(OwnReason.LEFT_MEANWHILE),
     )

@@ -29,6 +29,7 @@ from newsletter.disk import force_folder, make_folder
 from newsletter.errors import OrderError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.own_replies import OwnReason, own_reply
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
@@ -150,7 +151,7 @@ class JournalReading:
                 subscriber_id=subscriber_id,
                 mark=mark,
                 state=DeliveryState.UNCERTAIN,
-                reply="The worker died between the message and the relay's reply.",
+                reply=own_reply(OwnReason.WORKER_DIED),
             )
             for position, (subscriber_id, mark) in sorted(self.in_doubt.items())
         ]

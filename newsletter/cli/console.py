@@ -30,6 +30,7 @@ from newsletter.cli.language import pgettext, terminal_language, text
 from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg
+from newsletter.i18n.values import Number
 
 #: Columns where neither a terminal nor COLUMNS says how many: a pipe must cut no address off.
 _PIPE_WIDTH = 200
@@ -87,7 +88,8 @@ class _Pace(ProgressColumn):
         speed = task.speed
         if task.finished and task.elapsed:
             speed = task.completed / task.elapsed
-        return Text(f"{speed:,.0f}/s" if speed else "–/s", style="progress.data.speed")
+        rate = text(Number(round(speed))) if speed else "–"
+        return Text(_("{rate}/s", rate=rate), style="progress.data.speed")
 
 
 class _TimeLeft(TimeRemainingColumn):

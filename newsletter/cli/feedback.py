@@ -10,7 +10,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, styled
+from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import (
     As,
     Json,
@@ -297,9 +297,12 @@ def rates(
     for name in (_("Sent"), _("Hard bounces"), _("Soft bounces"), _("Complaints")):
         table.add_column(name, justify="right")
     for one in found:
-        shares = (f"{n:,} ({one.share(n):.2f} %)" for n in (one.hard, one.soft, one.complaints))
+        shares = (
+            _("{count} ({share} %)", count=Number(n), share=f"{one.share(n):.2f}")
+            for n in (one.hard, one.soft, one.complaints)
+        )
         named = one.name if one.title == one.name else f"{one.name} {one.title}"
-        table.add_row(escape(named), f"{one.mailed:,}", *shares)
+        table.add_row(escape(named), text(Number(one.mailed)), *shares)
     console.print(table if found else _("Nothing has been sent yet."))
 
 

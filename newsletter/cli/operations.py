@@ -12,7 +12,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext
+from newsletter.cli.language import label, ngettext, text
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
@@ -113,6 +113,7 @@ def show_deliveries(
     from newsletter.database.engine import reading
     from newsletter.mailings.evidence import message_ids
     from newsletter.mailings.mailings import find_mailing
+    from newsletter.mailings.own_replies import worded_reply
     from newsletter.mailings.settlement import list_deliveries
     from newsletter.services import build_services
 
@@ -139,7 +140,7 @@ def show_deliveries(
         )
         return
     for one in found:
-        known = f"<{ids.get(one.position, '')}> {one.queue_id} {one.reply}"
+        known = f"<{ids.get(one.position, '')}> {one.queue_id} {text(worded_reply(one.reply))}"
         console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
     console.print(_("{count} {state}", count=Number(len(found)), state=label(state)))
 

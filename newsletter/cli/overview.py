@@ -215,6 +215,8 @@ def _domains(seen: Overview) -> RenderableType:
 
 
 def _deferred(seen: Overview) -> RenderableType:
+    from newsletter.mailings.own_replies import worded_reply
+
     table = _table(
         _("Deferred, by reason"), _("Code"), _("About"), _("Example"), _("Number"), numbers=1
     )
@@ -222,7 +224,7 @@ def _deferred(seen: Overview) -> RenderableType:
         table.add_row(
             group.status or "–",
             group.reply_class.value,
-            escape(group.example)[:70],
+            escape(text(worded_reply(group.example))[:70]),
             f"{group.count:,}",
         )
     return table

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from newsletter.i18n.formats import locale_of
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import pmsg
 from newsletter.issues.model import Event
 
 Moment = date | datetime
@@ -135,15 +136,15 @@ def when_words(event: Event, language: Language) -> str:
     span = read_span(event)
     if span is None:
         return " - ".join(filter(None, (event.starts, event.ends)))
-    to = "〜" if language is Language.JAPANESE else "–"
     starts, ends = span.starts, span.ends
     first = _moment_words(starts, language)
     if ends is None or ends == starts:
         return first
     if isinstance(ends, datetime) and _day(starts) == _day(ends):
-        return f"{first}{to}{_hour(ends)}"
-    parted = to if language is Language.JAPANESE else f" {to} "
-    return f"{first}{parted}{_moment_words(ends, language, after=starts)}"
+        hours = pmsg("hours of one day", "{first}–{last}", first=first, last=_hour(ends))
+        return hours.in_language(language)
+    last = _moment_words(ends, language, after=starts)
+    return pmsg("days or moments", "{first} – {last}", first=first, last=last).in_language(language)
 
 
 def day_words(moment: Moment, language: Language) -> tuple[str, str, str]:

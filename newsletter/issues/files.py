@@ -6,6 +6,7 @@ import re
 
 from newsletter.i18n.formats import format_size
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import pmsg
 
 #: Media types by the name that readers know them by.
 FILE_KINDS = {
@@ -44,5 +45,7 @@ def read_size(text: str) -> int | None:
 def kind_and_size(media_type: str, octets: int, language: Language) -> str:
     """Say what opens behind a file's link: ``PDF・1.2 MB``; without a size that is not known."""
     size = format_size(octets, language) if octets > 0 else ""
-    between = "・" if language is Language.JAPANESE else ", "
-    return between.join(filter(None, (kind_name(media_type), size)))
+    if not size:
+        return kind_name(media_type)
+    both = pmsg("a file", "{kind}, {size}", kind=kind_name(media_type), size=size)
+    return both.in_language(language)

@@ -19,6 +19,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.content import load_content
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.recording import bring_back
 from newsletter.mailings.states import CLAIMABLE
 from newsletter.message.identifiers import delivery_message_id
@@ -92,7 +93,7 @@ def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable
             subscriber_id=subscriber_id,
             state=DeliveryState.ACCEPTED,
             attempts=1,
-            reply="The relay's log says that it took this message.",
+            reply=own_reply(OwnReason.IN_RELAY_LOG),
             queue_id=taken[message_id],
         )
         for position, subscriber_id, message_id in _with_ids(

@@ -60,12 +60,13 @@ from newsletter.mailings.database_history import (
     count_claim,
     demand_continuity,
 )
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.states import CLAIMABLE
 from newsletter.tokens import mark_of
 from subscribers.suppression import is_suppressed
 
 #: What is said of deliveries of which nothing is known.
-UNPROVEN = "The worker was lost, and nothing here proves whether this message left."
+UNPROVEN = own_reply(OwnReason.UNPROVEN)
 #: States of what a lease's holder has in hand, or may take in hand.
 _HELD = CLAIMABLE | {DeliveryState.SENDING}
 #: What is meant for a held domain is looked at again after so many seconds.
@@ -273,7 +274,7 @@ def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[
         )
         .values(
             state=DeliveryState.SKIPPED,
-            reply="left or suppressed since the mailing was planned",
+            reply=own_reply(OwnReason.LEFT_BEFORE),
             settled_at=now(),
         )
     )
@@ -445,7 +446,11 @@ def release_batch(
             session.execute(
                 _change_deliveries()
                 .where(within, DeliveryRow.state.in_(CLAIMABLE))
-                .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=moment)
+                .values(
+                    state=DeliveryState.SKIPPED,
+                    reply=own_reply(OwnReason.CANCELLED),
+                    settled_at=moment,
+                )
             )
         batch.lease_token = batch.lease_expires_at = batch.hinted_at = None
         due_at = _due_at(session, within, batch.due_at, moment)

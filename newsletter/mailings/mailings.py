@@ -34,6 +34,7 @@ from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
 from newsletter.message.frame import Identity
@@ -343,7 +344,7 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
             DeliveryRow.mailing_id == mailing_id,
             DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
         )
-        .values(state=DeliveryState.SKIPPED, reply="mailing cancelled", settled_at=now())
+        .values(state=DeliveryState.SKIPPED, reply=own_reply(OwnReason.CANCELLED), settled_at=now())
     )
     session.execute(
         update(BatchRow)

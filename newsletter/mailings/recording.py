@@ -51,6 +51,7 @@ from newsletter.database.vocabulary import (
 from newsletter.mailings import ledger
 from newsletter.mailings.ledger import Claim
 from newsletter.mailings.outcomes import Outcome, next_attempt
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.states import BREAKS_LIMIT, CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.tallies import tally
 from newsletter.tokens import mark_of
@@ -462,4 +463,4 @@ def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) 
         row.breaks += 1
         if row.breaks >= BREAKS_LIMIT:
             row.state, row.settled_at = DeliveryState.FAILED, now()
-            row.reply = f"Making this message ended the worker {row.breaks} times."
+            row.reply = own_reply(OwnReason.ENDED_WORKERS)

@@ -22,6 +22,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger import UNPROVEN
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.states import moving_mailings
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
@@ -162,7 +163,8 @@ def _take_as_arrived(session: Session, chosen: ColumnElement[bool]) -> int:
         .values(
             state=DeliveryState.ACCEPTED,
             settled_at=now(),
-            reply="taken as arrived: " + func.coalesce(DeliveryRow.reply, ""),
+            reply=own_reply(OwnReason.TAKEN_AS_ARRIVED)
+            + func.coalesce(" " + DeliveryRow.reply, ""),
         )
     )
     return taken.rowcount

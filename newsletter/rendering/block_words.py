@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg, pmsg
+from newsletter.i18n.messages import Message, msg, pmsg
 
 CONTENTS = pmsg("mail", "In this issue")
 WHEN = pmsg("event", "When")
@@ -35,3 +35,29 @@ _BY_NAME = {
 def block_words(language: Language) -> dict[str, str]:
     """Return these words by name, in the language of an issue."""
     return {name: words.in_language(language) for name, words in _BY_NAME.items()}
+
+
+#: Marks of plain text, by the language of the issue.
+SUBHEADING_MARK = pmsg("plain text: before a subheading", "# ")
+POINT_MARK = pmsg("plain text: before an item of a list", "- ")
+SOURCE_MARK = pmsg("plain text: before the source of a quotation", "-- ")
+
+
+def fact_name(name: Message) -> Message:
+    """Return a name with what stands between it and its value in plain text."""
+    return pmsg("plain text: the name of a value", "{name}: ", name=name)
+
+
+def box_title(name: str) -> Message:
+    """Return the name of an event or office as the title of its box in plain text."""
+    return pmsg("plain text: the title of a box", "{name}", name=name)
+
+
+def question(label: str) -> Message:
+    """Return the words of a button in plain text; its address follows."""
+    return pmsg("plain text: a button", "{label}:", label=label)
+
+
+def contents_head(head: str) -> Message:
+    """Return the head of the table of contents in plain text."""
+    return pmsg("plain text: the head of the contents", "{head}\n-------------", head=head)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 from newsletter.issues.events import when_words
 from newsletter.issues.files import kind_and_size
@@ -53,9 +52,16 @@ from newsletter.rendering.block_words import (
     EMAIL,
     HOURS,
     PHONE,
+    POINT_MARK,
     REGISTER,
+    SOURCE_MARK,
+    SUBHEADING_MARK,
     WHEN,
     WHERE,
+    box_title,
+    contents_head,
+    fact_name,
+    question,
 )
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.wrap import COLUMNS, closes, width, wrap
@@ -76,10 +82,12 @@ def blocks_text(blocks: Iterable[Block], setting: Setting | None = None) -> str:
     part = tuple(blocks)
     notes = notes_of(part)
     setting = setting or Setting()
-    if setting.language is Language.JAPANESE:
-        writer = _Writer(notes, setting)
-    else:
-        writer = _Writer(notes, setting, heading="# ", point="- ")
+    writer = _Writer(
+        notes,
+        setting,
+        heading=setting.say(SUBHEADING_MARK),
+        point=setting.say(POINT_MARK),
+    )
     parts = [writer.blocks(part, COLUMNS)] if part else []
     for note, number in notes.items():
         mark = f"[{number}] "
@@ -93,8 +101,8 @@ class _Writer:
 
     notes: Mapping[Footnote, int]
     setting: Setting
-    heading: str = "◆"
-    point: str = "・"
+    heading: str
+    point: str
 
     def blocks(self, blocks: Iterable[Block], columns: int, *, apart: str = "\n\n") -> str:
         return apart.join(filter(None, (self._block(block, columns) for block in blocks)))
@@ -111,7 +119,7 @@ class _Writer:
                 room = max(columns - 2, _NARROWEST)
                 lines = self.blocks(inner, room).split("\n")
                 if source:
-                    mark = "― " if self._is_japanese else "-- "
+                    mark = self.setting.say(SOURCE_MARK)
                     lines += _hung(mark, self.wrapped(source, room - 3), hang="   ")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
             case Picture():
@@ -214,22 +222,16 @@ class _Writer:
         )
 
     def _asked(self, label: str) -> str:
-        if not label:
-            return ""
-        return f"▼ {label}" if self._is_japanese else f"{label}:"
+        return self.setting.say(question(label)) if label else ""
 
     def _titled(self, name: str) -> str:
-        return f"《{name}》" if name and self._is_japanese else name
-
-    @property
-    def _is_japanese(self) -> bool:
-        return self.setting.language is Language.JAPANESE
+        return self.setting.say(box_title(name)) if name else ""
 
     def _fact(self, name: Message, value: str, columns: int) -> str:
         """Return a value behind its name, further lines below its first word."""
         if not value:
             return ""
-        mark = self.setting.say(name) + ("：" if self._is_japanese else ": ")
+        mark = self.setting.say(fact_name(name))
         hang = " " * width(mark)
         text = wrap(value, columns=max(columns - len(hang), _NARROWEST))
         return "\n".join(_hung(mark, text, hang=hang))
@@ -239,9 +241,8 @@ class _Writer:
             wrap(_contents_words(line, self.point), columns=columns)
             for line in self.setting.contents
         ]
-        head = self.setting.say(CONTENTS)
-        title = (f"【{head}】",) if self._is_japanese else (head, "-" * len(head))
-        return _lined(*title, *lines) if lines else ""
+        head = self.setting.say(contents_head(self.setting.say(CONTENTS)))
+        return _lined(head, *lines) if lines else ""
 
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
         """Yield a list's lines; further ones of an item stand under its first word."""

@@ -25,6 +25,7 @@ from newsletter.i18n.language import (
     time_zone_name,
 )
 from newsletter.i18n.values import Worded
+from newsletter.mailings.own_replies import worded_reply
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
@@ -136,6 +137,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         number=_number,
         file_size=_file_size,
         worded=_worded,
+        reply=_reply,
         deed=_deed,
         audited_object=object_of,
         recorded_words=recorded_words,
@@ -166,6 +168,12 @@ def _worded(context: Context, sentence: str | Worded | None) -> str:
     if isinstance(sentence, Worded):
         return sentence.in_language(Language(context["lang"]))
     return sentence or ""
+
+
+@pass_context
+def _reply(context: Context, kept: str | None) -> str:
+    """Return what is shown of a delivery's reply; see `newsletter.mailings.own_replies`."""
+    return _worded(context, worded_reply(kept or ""))
 
 
 @pass_context

@@ -21,6 +21,7 @@ from newsletter.mailings import relays
 from newsletter.mailings.dispatch import take_due_batches
 from newsletter.mailings.ledger import UNPROVEN
 from newsletter.mailings.mailings import progress
+from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.settlement import (
     list_deliveries,
@@ -85,7 +86,9 @@ def test_leaving_it_takes_it_as_arrived_and_keeps_the_words(stage: Stage) -> Non
     with transaction(stage.engine) as session:
         settle_uncertain(session, mailing, resend=False)
     found = list_deliveries(stage.engine, DeliveryState.ACCEPTED, mailing_id=mailing)
-    assert "taken as arrived: the line went dead" in [one.reply for one in found]
+    assert own_reply(OwnReason.TAKEN_AS_ARRIVED, "the line went dead") in [
+        one.reply for one in found
+    ]
 
 
 def test_a_mailings_policy_settles_by_itself(stage: Stage) -> None:
