@@ -99,6 +99,8 @@ class Action(StrEnum):
     ISSUE_ARCHIVE = "issue.archive"
     SUBSCRIBER_ADDRESS = "subscriber.address"
     SUBSCRIBER_ADDRESS_UNDO = "subscriber.address-undo"
+    SUBSCRIBER_ADD = "subscriber.add"
+    SUBSCRIBER_EDIT = "subscriber.edit"
     SUBSCRIBER_ERASE = "subscriber.erase"
     SUBSCRIBER_EXPORT = "subscriber.export"
     SUBSCRIBER_IMPORT = "subscriber.import"

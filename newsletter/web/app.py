@@ -64,6 +64,7 @@ from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.confirm import confirming_router
+from newsletter.web.subscribers.editing import editing_router
 from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.imports import ImportDesk, importing_router
@@ -204,6 +205,7 @@ def _include_lists(
     desk = ImportDesk(engine=engine, pseudonyms=pseudonyms, pages=pages)
     # Before the page of a person: it would take the word for a number.
     app.include_router(importing_router(desk))
+    app.include_router(editing_router(engine, pages, pseudonyms))
     app.include_router(subscribers_router(engine, figures, pages))
 
 

@@ -98,6 +98,10 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/import/{list}",
         "/newsletters/digest/subscribers/import/{imported}",
     ],
+    "/newsletters/{newsletter}/subscribers/new": ["/newsletters/digest/subscribers/new"],
+    "/newsletters/{newsletter}/subscribers/{number}/edit": [
+        "/newsletters/digest/subscribers/{person}/edit",
+    ],
     "/newsletters/{newsletter}/subscribers/{number}": [
         "/newsletters/digest/subscribers/{person}",
     ],

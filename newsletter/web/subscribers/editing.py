@@ -1,0 +1,172 @@
+"""One person added or edited by hand, for who may see subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from starlette.datastructures import FormData
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.i18n.language import time_zone_names
+from newsletter.tokens import Pseudonyms
+from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.subscribers.field_inputs import inputs_of, submitted
+from subscribers.actions import find_standing
+from subscribers.editing import Ground, PersonDraft, add_person, edit_person
+from subscribers.fields.model import Field, current_values
+from subscribers.fields.reading import written_value
+from subscribers.fields.store import list_fields
+
+_NO_GROUND = Ground(basis="")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """The form of a person: what stands in it, and what is wrong."""
+
+    draft: PersonDraft
+    address: str = ""
+    ground: Ground = _NO_GROUND
+    number: int | None = None
+    error: NewsletterError | None = None
+
+    @property
+    def place(self) -> str:
+        """What the error is about; nothing where it is about no field of the form."""
+        return (self.error.place.field or "") if self.error and self.error.place else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PersonPages:
+    """Shows the form of one person, and takes it."""
+
+    engine: Engine
+    pages: Pages
+    pseudonyms: Pseudonyms
+
+    def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
+        """Show the form; ``number`` None is that of somebody new."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            fields = list_fields(session, row.id)
+        said = typed.error.in_language(visit.language) if typed.error else ""
+        errors: Mapping[str, str] = {typed.place: said} if typed.place else {}
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/person_form.html",
+            status=400 if typed.error else 200,
+            newsletter=row,
+            typed=typed,
+            errors=errors,
+            error=said if said and not typed.place else "",
+            inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
+            zones=time_zone_names(visit.language),
+        )
+
+    def edited(self, visit: Visit, number: int) -> _Typed:
+        """Return what is known of a person, as the form has it.
+
+        Raises:
+            NotFoundError: Nobody of that number is on the list.
+        """
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            standing = find_standing(session, row.id, number)
+            fields = list_fields(session, row.id)
+        relation = standing.subscription
+        draft = PersonDraft(
+            name=relation.name,
+            language=relation.language,
+            time_zone=relation.time_zone,
+            html=relation.format != "text",
+            tags=written_value([*standing.tags]),
+            values=current_values(fields, relation.attributes),
+        )
+        return _Typed(draft=draft, address=standing.person.address or "", number=number)
+
+    def change(self, visit: Visit, request: Request, number: int, form: FormData) -> Response:
+        """Take the form of somebody known."""
+        before = self.edited(visit, number)
+        draft = _draft_of(form, self._fields(visit))
+        try:
+            with transaction(self.engine) as session:
+                newsletter_id = newsletter_of(session, visit).id
+                edit_person(session, visit.actor, newsletter_id, number, draft)
+        except (ListError, ConflictError) as error:
+            return self.show(visit, request, replace(before, draft=draft, error=error))
+        return RedirectResponse(request.url.path.removesuffix("/edit"), status_code=303)
+
+    def add(self, visit: Visit, request: Request, form: FormData) -> Response:
+        """Take the form of somebody new."""
+        typed = _Typed(
+            draft=_draft_of(form, self._fields(visit)),
+            address=str(form.get("address", "")).strip()[:320],
+            ground=Ground(
+                basis=str(form.get("basis", "")), wording=str(form.get("wording", ""))[:2000]
+            ),
+        )
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+        try:
+            number = add_person(
+                self.engine,
+                visit.actor,
+                row,
+                typed.address,
+                typed.draft,
+                ground=typed.ground,
+                pseudonyms=self.pseudonyms,
+            )
+        except (ListError, ConflictError) as error:
+            return self.show(visit, request, replace(typed, error=error))
+        path = request.url.path.removesuffix("/new")
+        return RedirectResponse(f"{path}/{number}", status_code=303)
+
+    def _fields(self, visit: Visit) -> Sequence[Field]:
+        with reading(self.engine) as session:
+            return list_fields(session, newsletter_of(session, visit).id)
+
+
+def editing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Router:
+    """Return the routes by which one person is added or edited."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+    shown = _PersonPages(engine=engine, pages=pages, pseudonyms=pseudonyms)
+
+    @router.get("/new")
+    def show_new(visit: SubscribersVisit, request: Request) -> HTMLResponse:
+        return shown.show(visit, request, _Typed(draft=PersonDraft()))
+
+    @router.post("/new")
+    def add(visit: SubscribersVisit, request: Request, form: SubmittedForm) -> Response:
+        return shown.add(visit, request, form)
+
+    @router.get("/{number}/edit")
+    def show_person(number: int, visit: SubscribersVisit, request: Request) -> HTMLResponse:
+        return shown.show(visit, request, shown.edited(visit, number))
+
+    @router.post("/{number}/edit")
+    def change(
+        number: int, visit: SubscribersVisit, request: Request, form: SubmittedForm
+    ) -> Response:
+        return shown.change(visit, request, number, form)
+
+    return router
+
+
+def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:
+    return PersonDraft(
+        name=str(form.get("name", "")),
+        language=str(form.get("language", "")),
+        time_zone=str(form.get("time_zone", "")),
+        html=form.get("format") != "text",
+        tags=str(form.get("tags", ""))[:5000],
+        values=submitted(form, fields),
+    )

@@ -1,0 +1,239 @@
+"""Adding and editing one person by hand, each with its rule and its entry in the audit log.
+
+The log names what was changed and not the values: it outlives an erasure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
+from newsletter.errors import ConflictError, ListError, Place
+from newsletter.i18n.language import read_language
+from newsletter.i18n.messages import msg
+from newsletter.tokens import Pseudonyms
+from subscribers.fields.reading import read_values, split_options, written_value
+from subscribers.fields.store import list_fields
+from subscribers.fields.values import write_values
+from subscribers.lists.columns import FIELD
+from subscribers.lists.files import Record
+from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
+from subscribers.people import clean_name, is_time_zone
+
+_TAG = 64
+_BASIS = 64
+_KNOWN = ("address", "name", "language", "time_zone", "format", "tags")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonDraft:
+    """What is to be known of a person; see `SubscriptionRow`.
+
+    Attributes:
+        language: A language tag or name; empty for the newsletter's.
+        tags: Between commas, as lists have them.
+        values: By the keys of the newsletter's fields, as `read_value` takes them.
+    """
+
+    name: str = ""
+    language: str = ""
+    time_zone: str = ""
+    html: bool = True
+    tags: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """On what ground somebody is added: the basis of consent, and the words they agreed to."""
+
+    basis: str
+    wording: str = ""
+
+
+def edit_person(
+    session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, wanted: PersonDraft
+) -> list[str]:
+    """Change what a newsletter knows of a person; return the names of what changed.
+
+    State and consent stay: nobody is brought back by it who left.
+
+    Raises:
+        ListError: A value is wrong; the place names it.
+        NotFoundError: The person was erased, or is not on the list.
+    """
+    changed = [*write_values(session, newsletter_id, subscriber_id, wanted.values)]
+    row = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
+    columns = {
+        "name": clean_name(wanted.name),
+        "language": _language(wanted.language),
+        "time_zone": _time_zone(wanted.time_zone),
+        "format": "html" if wanted.html else "text",
+    }
+    for name, value in columns.items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
+            changed.append(name)
+    session.flush()
+    if _set_tags(session, newsletter_id, subscriber_id, _tags(wanted.tags)):
+        changed.append("tags")
+    if changed:
+        record_event(
+            session,
+            actor,
+            Action.SUBSCRIBER_EDIT,
+            object=f"subscriber {subscriber_id}",
+            newsletter_id=newsletter_id,
+            details={"changed": changed},
+        )
+    return changed
+
+
+def add_person(
+    engine: Engine,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    address: str,
+    wanted: PersonDraft,
+    *,
+    ground: Ground,
+    pseudonyms: Pseudonyms,
+) -> int:
+    """Add a person who has consented, by the rules of an import of one; return their number.
+
+    Raises:
+        ListError: The address, a value or the ground is wrong; the place names it.
+        ConflictError: They are on the list already, left it, or are suppressed or erased.
+    """
+    if not ground.basis.strip() or len(ground.basis) > _BASIS:
+        raise ListError(
+            msg("State the basis of consent, in up to 64 characters."), place=Place(field="basis")
+        )
+    try:
+        key = parse_address(address).key
+    except ListError as error:
+        raise ListError(error.message, place=Place(field="address")) from None
+    values = _record_of(engine, newsletter.id, address, wanted)
+    with reading(engine) as session:
+        known = _number_of(session, newsletter.id, key)
+    if known is not None:
+        raise ConflictError(
+            msg("This person is on the list already, or was."),
+            place=Place(field="address"),
+            remedy=msg("Find them in the list of subscribers, and edit them there."),
+        )
+
+    def record(connection: Connection, _done: int) -> None:
+        with Session(bind=connection, join_transaction_mode="rollback_only") as session:
+            number = _number_of(session, newsletter.id, key)
+            if number is not None:
+                record_event(
+                    session,
+                    actor,
+                    Action.SUBSCRIBER_ADD,
+                    object=f"subscriber {number}",
+                    newsletter_id=newsletter.id,
+                    details={"basis": ground.basis},
+                )
+                session.flush()
+
+    options = ImportOptions(
+        source="by hand",
+        basis=ground.basis.strip(),
+        wording=ground.wording,
+        language=newsletter.language,
+        columns={name: name if name in _KNOWN else FIELD + name for name in values},
+        pseudonyms=pseudonyms,
+    )
+    report = import_records(
+        engine, newsletter.id, iter([Record(2, values)]), options, hooks=ChunkHooks(take=record)
+    )
+    for refusal in report.refused:
+        raise ConflictError(refusal.reason, place=Place(field="address"))
+    with reading(engine) as session:
+        number = _number_of(session, newsletter.id, key)
+    assert number is not None  # noqa: S101 - whoever is not refused is on the list
+    return number
+
+
+def _record_of(
+    engine: Engine, newsletter_id: int, address: str, wanted: PersonDraft
+) -> dict[str, object]:
+    """Return a person as a record of a list has them; what is wrong is said here, by its place."""
+    with reading(engine) as session:
+        values = read_values(list_fields(session, newsletter_id), wanted.values)
+    _tags(wanted.tags)
+    record: dict[str, object] = {
+        "address": address,
+        "name": clean_name(wanted.name),
+        "language": _language(wanted.language),
+        "time_zone": _time_zone(wanted.time_zone),
+        "format": "" if wanted.html else "text",
+        "tags": wanted.tags,
+        **{
+            key: value if isinstance(value, list) else written_value(value)
+            for key, value in values.items()
+        },
+    }
+    return {name: value for name, value in record.items() if value not in ("", None)}
+
+
+def _number_of(session: Session, newsletter_id: int, address_key: str) -> int | None:
+    return session.scalar(
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriberRow.address_key == address_key,
+            SubscriptionRow.newsletter_id == newsletter_id,
+        )
+    )
+
+
+def _language(text: str) -> str:
+    if not text.strip():
+        return ""
+    found = read_language(text)
+    if not found:
+        raise ListError(
+            msg("“{tag}” is no language.", tag=text[:60]),
+            place=Place(field="language"),
+            remedy=msg("Write a language tag such as ja or en."),
+        )
+    return found
+
+
+def _time_zone(name: str) -> str:
+    if not is_time_zone(name.strip()):
+        raise ListError(
+            msg("There is no time zone “{name}”.", name=name[:60]), place=Place(field="time_zone")
+        )
+    return name.strip()
+
+
+def _tags(text: str) -> set[str]:
+    tags = set(split_options(text))
+    for tag in tags:
+        if len(tag) > _TAG or not tag.isprintable():
+            raise ListError(
+                msg("A tag has at most 64 printable characters."), place=Place(field="tags")
+            )
+    return tags
+
+
+def _set_tags(session: Session, newsletter_id: int, subscriber_id: int, wanted: set[str]) -> bool:
+    own = (TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == subscriber_id)
+    known = set(session.scalars(select(TagRow.tag).where(*own)))
+    if gone := known - wanted:
+        session.execute(delete(TagRow).where(*own, TagRow.tag.in_(gone)))
+    where = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
+    if new := wanted - known:
+        insert_missing(session, TagRow, [{**where, "tag": tag} for tag in sorted(new)])
+    return bool(gone or new)

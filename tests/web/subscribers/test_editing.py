@@ -1,0 +1,46 @@
+"""One person added and edited in the browser, by who may see subscribers."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from newsletter.database.vocabulary import Role
+from tests.support import fields
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of
+
+_BASE = "/newsletters/digest/subscribers"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What the database does is tested below the page."""
+    return sqlite_url
+
+
+def _send(client: httpx.Client, path: str, **typed: object) -> httpx.Response:
+    return client.post(path, data={"csrf": csrf_of(client.get(path).text), **typed})
+
+
+def test_a_person_is_added_then_edited(stage: Stage, sign_in: SignIn) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY, fields.TOPIC)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    typed = {"address": "aoi@example.jp", "name": "葵", "field.topic": ["防災"], "tags": "press"}
+    refused = _send(client, f"{_BASE}/new", **typed)
+    assert (refused.status_code, "basis of consent" in refused.text) == (400, True)
+    assert "aoi@example.jp" in refused.text
+    added = _send(client, f"{_BASE}/new", **typed, basis="paper form")
+    for words in ("aoi@example.jp", "paper form", "Disasters", "press"):
+        assert words in added.text
+    edited = _send(client, f"{added.url.path}/edit", name="葵", **{"field.city": "千葉"})
+    assert edited.url.path == added.url.path
+    assert ("千葉" in edited.text, "Disasters" in edited.text) == (True, False)
+
+
+def test_editors_neither_add_nor_edit(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    number = stage.subscriber_id("a@example.jp")
+    for path in ("/new", f"/{number}/edit"):
+        assert editor.get(_BASE + path).status_code == 403
