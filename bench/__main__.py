@@ -40,6 +40,7 @@ class _Servers:
     postgres: PostgresServer
     redis_url: str
     scale: float
+    growth: bool
 
     @property
     def people(self) -> int:
@@ -94,7 +95,7 @@ def _planning(on: _Servers) -> Iterator[Row]:
 
 
 def _importing(on: _Servers) -> Iterator[Row]:
-    yield from importing(on.scale)
+    yield from importing(on.scale, growth=on.growth)
 
 
 def _pages(on: _Servers) -> Iterator[Row]:
@@ -162,7 +163,7 @@ _PARTS: dict[str, Callable[[_Servers], Iterator[Row]]] = {
 }
 
 
-def _measure(scale: float, only: str) -> Iterator[Row]:
+def _measure(scale: float, only: str, *, growth: bool) -> Iterator[Row]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         on = _Servers(
@@ -170,6 +171,7 @@ def _measure(scale: float, only: str) -> Iterator[Row]:
             postgres=stack.enter_context(postgres_server(folder / "postgres")),
             redis_url=stack.enter_context(valkey_server(folder)),
             scale=scale,
+            growth=growth,
         )
         for name, measure in _PARTS.items():
             if only in {"", name}:
@@ -180,12 +182,13 @@ def main() -> None:
     """Measure all, print it, write it down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of the lists' lengths")
+    parser.add_argument("--growth", action="store_true", help="of a list to 5,000,000 people")
     parser.add_argument("--only", choices=[*_PARTS], default="")
     options = parser.parse_args()
     # A fork shares its memory with what it came from, and would be measured as smaller.
     os.environ["COLD"] = "1"
     rows = []
-    for row in _measure(options.scale, options.only):
+    for row in _measure(options.scale, options.only, growth=options.growth):
         print(f"{row.row}: {row.ours:,.1f} {row.unit}", flush=True)
         rows.append(row)
     report(rows, Path("build/bench.json"))

@@ -39,7 +39,7 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
-from subscribers.lists.exports import csv_lines, exported
+from subscribers.lists.exports import csv_text, exported
 from subscribers.lists.uploads import forget_old, keep_upload, problem_lines
 from subscribers.preferences import data_held
 from tests.support.imports import again, order, work_on
@@ -259,7 +259,7 @@ def test_each_column_of_a_subscriber_is_held_exported_and_erased_or_excused(
         held = str(data_held(session, number, Language.JAPANESE))
         newsletter = find_newsletter(session, None)
     (line,) = [one for one in exported(stage.engine, newsletter) if one["email"] == _ADDRESS]
-    as_csv = "".join(csv_lines(iter([line])))
+    as_csv = "".join(csv_text(iter([line])))
     for what, text_of in (("held", held), ("exported", str(line)), ("exported", as_csv)):
         missing = {place for place, value in shown.items() if value not in text_of}
         assert missing - _EXCUSED[what].keys() == set(), what

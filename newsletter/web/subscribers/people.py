@@ -30,7 +30,7 @@ from subscribers.actions import (
 )
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
-from subscribers.lists.exports import csv_lines
+from subscribers.lists.exports import csv_text
 from subscribers.search import FoundPage, PeopleFilter, search_people
 from subscribers.segments import saved
 
@@ -103,7 +103,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         with reading(engine) as session:
             row = newsletter_of(session, visit)
         people = export_people(engine, visit.actor, row, segment=segment, state=_state(state))
-        return _download(csv_lines(people), f"{row.slug}-subscribers.csv")
+        return _download(csv_text(people), f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
     def keep_segment(
