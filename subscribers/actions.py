@@ -23,6 +23,7 @@ from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
 from subscribers.lists.new_fields import NewFields
+from subscribers.lists.undo import find_import, foresee, order_undo
 from subscribers.lists.uploads import (
     ImportTerms,
     Upload,
@@ -260,6 +261,26 @@ def cancel_list_import(session: Session, actor: Actor, upload: Upload) -> None:
         Action.SUBSCRIBER_IMPORT_CANCEL,
         object=upload.name,
         newsletter_id=upload.newsletter_id,
+    )
+
+
+def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_id: int) -> None:
+    """Let a mistaken import be undone as a whole; workers do it, page by page.
+
+    Raises:
+        NotFoundError: The newsletter has no import of that number.
+        ConflictError: It is under way, undone already, or too long ago.
+    """
+    row = find_import(session, newsletter_id, import_id)
+    outlook = foresee(session, row)
+    order_undo(session, row)
+    record_event(
+        session,
+        actor,
+        Action.SUBSCRIBER_IMPORT_UNDO,
+        object=row.source,
+        newsletter_id=newsletter_id,
+        details={"import": row.id, "added": outlook.added, "changed": outlook.changed},
     )
 
 

@@ -12,6 +12,7 @@ from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
+    ImportChangeRow,
     IncidentRow,
     JoinRequestRow,
     MailingRow,
@@ -94,8 +95,8 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
-    session.execute(delete(JoinRequestRow).where(JoinRequestRow.subscriber_id == subscriber_id))
-    session.execute(delete(TagRow).where(TagRow.subscriber_id == subscriber_id))
+    for table in (JoinRequestRow, TagRow, ImportChangeRow):
+        session.execute(delete(table).where(table.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)
         .where(SubscriptionRow.subscriber_id == subscriber_id)

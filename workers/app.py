@@ -31,6 +31,7 @@ from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.runs import next_upload
+from subscribers.lists.undo import next_undo
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import Services, build
@@ -112,6 +113,7 @@ def _register(app: Celery) -> None:
             finish_mailings(current.engine)
             _hint_at_list(current, import_list)
             _hint_at_links(current, open_links)
+            _hint_at_undo(current, undo_import)
 
     @app.task(name="newsletter.open_links")
     def open_links(draft_id: int) -> None:
@@ -129,6 +131,12 @@ def _register(app: Celery) -> None:
                 return
             lists.import_list(current, upload_id)
             _hint_at_list(current, import_list)
+
+    @app.task(name="newsletter.undo_import")
+    def undo_import(import_id: int) -> None:
+        """Undo an import; any number may do so at once."""
+        with _unless_the_database_is_away(), bound(list_import=import_id):
+            lists.undo_import(services(), import_id)
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
@@ -181,6 +189,14 @@ def _hint_at_list(current: Services, task: Task[[int], None] | Callable[[int], N
     upload_id = next_upload(current.engine)
     if upload_id is not None:
         task.apply_async(args=(upload_id,), queue=LISTS)
+
+
+def _hint_at_undo(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+    """Publish a hint at the import that is to be undone next, if the queue holds none."""
+    assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
+    import_id = next_undo(current.engine)
+    if import_id is not None and not _depth(task.app, LISTS):
+        task.apply_async(args=(import_id,), queue=LISTS)
 
 
 def _hint_at_links(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:

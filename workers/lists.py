@@ -1,9 +1,10 @@
-"""Lists that were brought by a browser, as workers import them."""
+"""Lists that were brought by a browser, as workers import them, and imports that they undo."""
 
 from __future__ import annotations
 
 from uuid import uuid4
 
+from subscribers.lists import undo
 from subscribers.lists.runs import ImportRun, claim_upload, held_uploads, release_upload
 from workers import stopping
 from workers.composition import Services
@@ -27,6 +28,15 @@ def import_list(services: Services, upload_id: int) -> None:
         pseudonyms=services.signer.pseudonyms,
         stopping=stopping.is_asked,
     ).go()
+
+
+def undo_import(services: Services, import_id: int) -> None:
+    """Undo an import as far as this worker comes; what is left waits for the next round.
+
+    Raises:
+        SQLAlchemyError: The database is away.
+    """
+    undo.undo_import(services.engine, import_id, stopping=stopping.is_asked)
 
 
 def sweep(services: Services) -> None:

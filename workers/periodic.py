@@ -31,6 +31,7 @@ from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
+from subscribers.lists.undo import forget_old_journals
 from subscribers.lists.uploads import forget_old
 from workers import lists, recovery
 from workers.composition import Services
@@ -84,6 +85,7 @@ def go(services: Services) -> None:
             _forget_old_bounces(services)
         with apart("the forgetting of old lists"):
             forget_old(services.engine)
+            forget_old_journals(services.engine)
         with apart("the forgetting of values by their retention"):
             purge_expired(services.engine, most=_PURGED)
         with apart("the forgetting of who never confirmed"):

@@ -105,6 +105,7 @@ class Action(StrEnum):
     SUBSCRIBER_EXPORT = "subscriber.export"
     SUBSCRIBER_IMPORT = "subscriber.import"
     SUBSCRIBER_IMPORT_CANCEL = "subscriber.import-cancel"
+    SUBSCRIBER_IMPORT_UNDO = "subscriber.import-undo"
     SUBSCRIBER_LIFT = "subscriber.lift"
     SUBSCRIBER_SUPPRESS = "subscriber.suppress"
     SUBSCRIBER_UNSUBSCRIBE = "subscriber.unsubscribe"

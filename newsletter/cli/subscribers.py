@@ -16,6 +16,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
+from newsletter.cli.list_imports import show_imports, undo_list
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -47,6 +48,8 @@ class OnExisting(StrEnum):
 
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
+app.command("imports")(show_imports)
+app.command("undo-import")(undo_list)
 
 Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web form 2026'.")]
 

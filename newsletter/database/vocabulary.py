@@ -220,6 +220,16 @@ class InvitationPurpose(StrEnum):
     RESET = "reset"
 
 
+class ImportedKind(StrEnum):
+    """What an import added."""
+
+    #: A person, with a subscription.
+    PERSON = "person"
+    #: A subscription of somebody who was known already.
+    SUBSCRIPTION = "subscription"
+    SUPPRESSION = "suppression"
+
+
 class ListUploadState(StrEnum):
     """How far a list has come that was brought by a browser."""
 

@@ -23,11 +23,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Engine,
-    Select,
     Update,
     and_,
     bindparam,
     case,
+    exists,
     func,
     select,
     update,
@@ -241,8 +241,8 @@ def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
 
-def _unwanted(mailing: MailingRow) -> Select[int]:
-    """Select subscribers who must not get this mailing now.
+def _is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
+    """Return the condition that a delivery's subscriber must not get this mailing now.
 
     A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
     erased or suppressed address gets none all the same.
@@ -251,8 +251,12 @@ def _unwanted(mailing: MailingRow) -> Select[int]:
         SubscriberRow.address_key, mailing.newsletter_id
     )
     if mailing.kind is not MailingKind.ISSUE:
-        return select(SubscriberRow.id).where(never)
-    return (
+        return DeliveryRow.subscriber_id.in_(select(SubscriberRow.id).where(never))
+    subscribed = exists().where(
+        SubscriptionRow.newsletter_id == mailing.newsletter_id,
+        SubscriptionRow.subscriber_id == DeliveryRow.subscriber_id,
+    )
+    unwanted = (
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(SubscriptionRow.newsletter_id == mailing.newsletter_id)
@@ -262,6 +266,8 @@ def _unwanted(mailing: MailingRow) -> Select[int]:
             | never
         )
     )
+    # Whose import was undone has no subscription any more.
+    return DeliveryRow.subscriber_id.in_(unwanted) | ~subscribed
 
 
 def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
@@ -270,7 +276,7 @@ def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[
         .where(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
-            DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
+            _is_unwanted(mailing),
         )
         .values(
             state=DeliveryState.SKIPPED,
@@ -334,7 +340,7 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standin
             select(DeliveryRow.position).where(
                 _within(claim.mailing_id, claim.first_position, claim.last_position),
                 DeliveryRow.state.in_(_HELD),
-                DeliveryRow.subscriber_id.in_(_unwanted(mailing)),
+                _is_unwanted(mailing),
             )
         )
         return Standing(

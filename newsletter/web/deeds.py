@@ -87,6 +87,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.SUBSCRIBER_ERASE: msg("Subscriber erased"),
     Action.SUBSCRIBER_EXPORT: msg("Subscribers exported"),
     Action.SUBSCRIBER_IMPORT_CANCEL: msg("Import cancelled"),
+    Action.SUBSCRIBER_IMPORT_UNDO: msg("Import undone"),
     Action.SUBSCRIBER_IMPORT: msg("List imported"),
     Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
     Action.SUBSCRIBER_SUPPRESS: pmsg("audit", "Suppressed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -253,6 +253,7 @@ class _Run:
         where = (
             ListImportRow.newsletter_id == self._terms.newsletter_id,
             ListImportRow.digest == self._options.digest,
+            ListImportRow.undo_ordered_at.is_(None),
         )
         with connection.begin():
             found = connection.execute(
@@ -269,6 +270,7 @@ class _Run:
                     "digest": self._options.digest,
                     "source": self._options.source,
                     "counts": asdict(Counts()),
+                    "undo_counts": {},
                 }
                 connection.execute(insert(ListImportRow).values(values))
                 self._row_id = connection.scalar(select(ListImportRow.id).where(*where))
@@ -293,7 +295,8 @@ class _Run:
                 self._on_problem(problem)
             else:
                 self._refuse(problem)
-        written = write_chunk(connection, staged, self._terms)
+        terms = replace(self._terms, import_id=self._row_id)
+        written = write_chunk(connection, staged, terms)
         if others:
             share_values(connection, self._terms.newsletter_id, others, update=self._terms.update)
         self._count(written, len(staged.entries))
@@ -321,14 +324,18 @@ class _Run:
             counts = {name: getattr(self.report, name) for name in asdict(Counts())}
             moved = connection.execute(
                 update(ListImportRow)
-                .where(ListImportRow.id == self._row_id, ListImportRow.records == self._known)
+                .where(
+                    ListImportRow.id == self._row_id,
+                    ListImportRow.records == self._known,
+                    ListImportRow.undo_ordered_at.is_(None),
+                )
                 .values(records=self.report.records, counts=counts, finished_at=None)
                 .returning(ListImportRow.id)
             ).first()
             if moved is None:
                 raise ConflictError(
-                    msg("Another process is importing the same list."),
-                    remedy=msg("Please wait until it has finished."),
+                    msg("Another process is importing this list, or it is being undone."),
+                    remedy=msg("Please wait until that has finished."),
                 )
             self._known = self.report.records
 

@@ -590,10 +590,13 @@ class Progress:
 def progress_of(session: Session, upload: Upload) -> Progress:
     """Return how far a list's import has come."""
     row = session.scalar(
-        select(ListImportRow).where(
+        select(ListImportRow)
+        .where(
             ListImportRow.newsletter_id == upload.newsletter_id,
             ListImportRow.digest == upload.digest,
         )
+        .order_by(ListImportRow.id.desc())
+        .limit(1)
     )
     # Nothing is counted before the first rows, and older imports counted less.
     counts = asdict(Counts()) | (dict(row.counts) if row is not None else {})

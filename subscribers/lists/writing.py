@@ -11,11 +11,12 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState
+from newsletter.database.vocabulary import ImportedKind, SubscriptionState
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
+from subscribers.lists.journal import Journal
 from subscribers.lists.staging import Staged, fill_stage, instant
 from subscribers.suppression import erased_among
 
@@ -112,7 +113,8 @@ _CHANGE = """UPDATE subscription SET
         consented_at = CASE WHEN b.returns THEN s.consented_at ELSE b.consented_at END,
         confirmed_at = CASE WHEN b.returns THEN :moment ELSE b.confirmed_at END,
         unsubscribed_at = CASE WHEN b.returns THEN NULL
-            WHEN b.ends THEN coalesce(s.unsubscribed_at, :moment) ELSE b.unsubscribed_at END
+            WHEN b.ends THEN coalesce(s.unsubscribed_at, :moment) ELSE b.unsubscribed_at END,
+        changed_at = :moment
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE subscription.{place} = b.place AND (b.returns OR b.ends OR b.updates)"""
 #: How people left stands in the log of leaving, before the subscription says that they did.
@@ -133,7 +135,8 @@ _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, c
         s.time_zone, CASE WHEN s.format = '' THEN 'html' ELSE s.format END, {attributes}
     FROM list_stage AS s WHERE s.state = :state AND {whom}"""
 _NEW = "NOT s.known"
-_KNOWN_ONLY = "s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING"
+_KNOWN_ONLY = """s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING
+    RETURNING subscriber_id"""
 #: Whether this user may leave out the checks of foreign keys.
 _MAY_LEAVE_OUT = """SELECT current_setting('is_superuser') = 'on' OR (
     current_setting('server_version_num')::int >= 150000
@@ -142,7 +145,7 @@ _HOLD_NEWSLETTER = "SELECT 1 FROM newsletter WHERE id = :newsletter FOR KEY SHAR
 _CHECKS = "SELECT set_config('session_replication_role', :role, true)"
 _SUPPRESS = """INSERT INTO suppression (newsletter_id, address_key, reason, evidence, created_at)
     SELECT :newsletter, address_key, suppressed, evidence, coalesce(suppressed_at, :moment)
-    FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING"""
+    FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING RETURNING id"""
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
     SELECT :newsletter, person, given.value
     FROM list_stage CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
@@ -167,6 +170,7 @@ class Terms:
     Attributes:
         update: Whether the list overwrites what is known.
         pseudonyms: By which erased addresses are known.
+        import_id: Under which it is noted what changed; None for an import that nobody can undo.
     """
 
     newsletter_id: int
@@ -176,6 +180,7 @@ class Terms:
     language: Language
     update: bool
     pseudonyms: Pseudonyms | None = None
+    import_id: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -211,7 +216,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     if postgres:
         connection.execute(text(_BY_INDEX))
     fill_stage(connection, staged)
-    values = {
+    values: dict[str, Any] = {
         "newsletter": terms.newsletter_id,
         "basis": terms.basis,
         "source": terms.source,
@@ -227,11 +232,16 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     _add_people(connection, staged, terms, written, values)
     if SubscriptionState.UNSUBSCRIBED in staged.states:
         _run(connection, _DEPARTURES, values)
-    _change_known(connection, written, values)
-    _subscribe(connection, staged, written, values)
+    journal = Journal(connection, terms.import_id, values["moment"])
+    journal.note_people()
+    _change_known(connection, written, values, journal)
+    _subscribe(connection, staged, written, values, journal)
     if any(entry.suppressed for entry in staged.entries):
-        written.suppressed = _run(connection, _SUPPRESS, values)
+        added = connection.scalars(text(_SUPPRESS), _used(_SUPPRESS, values)).all()
+        journal.note(ImportedKind.SUPPRESSION, added)
+        written.suppressed = len(added)
     if any(entry.tags for entry in staged.entries):
+        journal.note_tags(terms.newsletter_id)
         given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
         _run(connection, _TAG.format(tags=given), values)
     return written
@@ -281,12 +291,15 @@ def _find_before(connection: Connection, values: dict[str, Any]) -> None:
         _run(connection, statement.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
 
 
-def _change_known(connection: Connection, written: Written, values: dict[str, Any]) -> None:
+def _change_known(
+    connection: Connection, written: Written, values: dict[str, Any], journal: Journal
+) -> None:
     """Change what is known of people already, as far as the list may."""
     counted = connection.execute(text(_COUNTED)).mappings().one()
     for name, count in counted.items():
         setattr(written, name, count)
     if any(counted.values()):
+        journal.note_changes()
         name = connection.dialect.name
         place = "ctid" if name == "postgresql" else "rowid"
         change = _CHANGE.format(merged=_MERGED[name], place=place, **_GROUND)
@@ -294,7 +307,11 @@ def _change_known(connection: Connection, written: Written, values: dict[str, An
 
 
 def _subscribe(
-    connection: Connection, staged: Staged, written: Written, values: dict[str, Any]
+    connection: Connection,
+    staged: Staged,
+    written: Written,
+    values: dict[str, Any],
+    journal: Journal,
 ) -> None:
     """Subscribe whoever has no subscription of the newsletter yet."""
     postgres = connection.dialect.name == "postgresql"
@@ -302,10 +319,11 @@ def _subscribe(
     for state in sorted(staged.states):
         of_state = values | {"state": state.value}
         statement = _SUBSCRIBE.format(attributes=attributes, whom=_KNOWN_ONLY, **_GROUND)
-        count = _run(connection, statement, of_state)
+        known = connection.scalars(text(statement), _used(statement, of_state)).all()
+        journal.note(ImportedKind.SUBSCRIPTION, known)
         statement = _SUBSCRIBE.format(attributes=attributes, whom=_NEW, **_GROUND)
         with _keys_held(connection, values):
-            count += _run(connection, statement, of_state)
+            count = len(known) + _run(connection, statement, of_state)
         name = "added" if state is SubscriptionState.CONFIRMED else state.value
         setattr(written, name, getattr(written, name) + count)
 
@@ -334,9 +352,11 @@ def _refuse_suppressed(connection: Connection, newsletter_id: int, written: Writ
 
 
 def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
-    clause = text(statement)
-    used = {name: value for name, value in values.items() if f":{name}" in statement}
-    return connection.execute(clause, used).rowcount
+    return connection.execute(text(statement), _used(statement, values)).rowcount
+
+
+def _used(statement: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if f":{name}" in statement}
 
 
 def _refuse(

@@ -31,6 +31,11 @@ from newsletter.database.tables.form import (
 )
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
+from newsletter.database.tables.import_journal import (
+    ImportAddedRow,
+    ImportChangeRow,
+    ImportTagRow,
+)
 from newsletter.database.tables.issue import IssueRow
 from newsletter.database.tables.library import ContentUseRow, LibraryItemRow
 from newsletter.database.tables.lists import (
@@ -92,6 +97,9 @@ __all__ = [
     "FormTallyRow",
     "HeldDomainRow",
     "ImageRow",
+    "ImportAddedRow",
+    "ImportChangeRow",
+    "ImportTagRow",
     "IncidentRow",
     "InvitationRow",
     "IssueCommentRow",

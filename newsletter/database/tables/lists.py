@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,10 +66,21 @@ class ListImportRow(Base):
         digest: SHA-256 of the file's octets and of how it is to be read.
         records: How many records of the file are done.
         counts: What became of them.
+        undo_ordered_at: When somebody had it undone; the same list is then a new import.
+        undo_counts: What became of the people whom it added or changed.
     """
 
     __tablename__ = "list_import"
-    __table_args__ = (UniqueConstraint("newsletter_id", "digest"),)
+    __table_args__ = (
+        Index(
+            "uq_list_import_newsletter_id_digest",
+            "newsletter_id",
+            "digest",
+            unique=True,
+            sqlite_where=text("undo_ordered_at IS NULL"),
+            postgresql_where=text("undo_ordered_at IS NULL"),
+        ),
+    )
 
     id: Mapped[PrimaryKey]
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
@@ -78,6 +90,9 @@ class ListImportRow(Base):
     counts: Mapped[JsonObject]
     started_at: Mapped[Instant] = mapped_column(default=now)
     finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    undo_ordered_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    undone_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    undo_counts: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
 
 
 class ListUploadRow(Base):

@@ -55,6 +55,7 @@ class SubscriptionRow(Base):
             newsletter's.
         format: ``html`` (both parts) or ``text`` (the plain part alone).
         time_zone: IANA name; empty for the newsletter's.
+        changed_at: When any of it last changed; None since it was added.
     """
 
     __tablename__ = "subscription"
@@ -86,6 +87,7 @@ class SubscriptionRow(Base):
     format: Mapped[str] = mapped_column(String(8), default="html", server_default="html")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
     attributes: Mapped[JsonObject] = mapped_column(JSON(), default=dict, server_default="{}")
+    changed_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), onupdate=now)
 
 
 class SuppressionRow(Base):

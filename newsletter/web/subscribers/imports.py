@@ -19,11 +19,12 @@ from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
-from subscribers.actions import cancel_list_import, order_list_import
+from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
+from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_of
 from subscribers.lists.uploads import (
     LARGEST,
     ImportTerms,
@@ -94,8 +95,17 @@ class ImportDesk:
             "subscribers/import.html",
             status=400 if error else 200,
             newsletter=row,
-            earlier=earlier,
+            earlier=[(one, can_be_undone(one), undone_of(one)) for one in earlier],
             error=error.in_language(visit.language) if error else "",
+        )
+
+    def ask_undo(self, visit: Visit, request: Request, number: int) -> HTMLResponse:
+        """Show what undoing an import would do, and ask for it."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            outlook = foresee(session, find_import(session, row.id, number))
+        return self.pages.show_to(
+            visit, request, "subscribers/import_undo.html", newsletter=row, outlook=outlook
         )
 
     def bring(self, visit: Visit, request: Request, file: UploadFile) -> Response:
@@ -196,6 +206,8 @@ def importing_router(desk: ImportDesk) -> Router:
     def bring(visit: SubscribersVisit, request: Request, file: UploadFile) -> Response:
         return desk.bring(visit, request, file)
 
+    _add_undo(router, desk)
+
     @router.get("/{token}")
     def show_list(visit: SubscribersVisit, request: Request, token: str) -> HTMLResponse:
         return desk.show(visit, request, desk.find(visit, token))
@@ -239,3 +251,17 @@ def importing_router(desk: ImportDesk) -> Router:
         )
 
     return router
+
+
+def _add_undo(router: Router, desk: ImportDesk) -> None:
+    @router.get("/{number:int}/undo")
+    def ask_undo(visit: SubscribersVisit, request: Request, number: int) -> HTMLResponse:
+        return desk.ask_undo(visit, request, number)
+
+    @router.post("/{number:int}/undo")
+    def undo(visit: SubscribersVisit, request: Request, number: int) -> RedirectResponse:
+        with transaction(desk.engine) as session:
+            row = newsletter_of(session, visit)
+            undo_list_import(session, visit.actor, row.id, number)
+        path = request.url.path.removesuffix(f"/{number}/undo")
+        return RedirectResponse(f"{path}#earlier", status_code=303)

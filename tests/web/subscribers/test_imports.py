@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from sqlalchemy import select
@@ -9,6 +11,7 @@ from sqlalchemy import select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
+    ListImportRow,
     ListPieceRow,
     ListUploadRow,
     SubscriberRow,
@@ -19,6 +22,8 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Role, SuppressionReason
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from subscribers.lists.undo import next_undo, undo_import
 from subscribers.lists.uploads import find_upload, keep_upload, look_into, problem_lines, upload_of
 from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
@@ -223,3 +228,47 @@ def test_an_import_that_has_not_come_to_its_first_rows_shows_what_it_will_count(
     counts = progress(stage.engine, upload).counts
     assert {"added", "unsubscribed", "pending", "suppressed", "refusals"} <= set(counts)
     assert not any(counts.values())
+
+
+def test_a_mistaken_import_is_undone_by_a_worker_and_the_page_says_what_became_of_it(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    upload = order(stage.engine, stage.newsletter_id, b"email\nanna@example.jp\nben@example.jp\n")
+    work_on(stage.engine, upload)
+    page = client.get(_BASE)
+    path = re.search(rf'href="({_BASE}/\d+/undo)"', page.text)
+    assert path is not None
+    asked = client.get(path[1])
+    assert "<dt>Added by this import</dt><dd>2</dd>" in asked.text
+    assert _addresses(stage) >= {"anna@example.jp", "ben@example.jp"}
+    ordered = client.post(path[1], data={"csrf": csrf_of(asked.text)})
+    assert "Being undone" in ordered.text
+    number = next_undo(stage.engine)
+    assert number is not None
+    undo_import(stage.engine, number)
+    assert "2 removed, 0 restored, 0 left as they are" in client.get(_BASE).text
+    assert not _addresses(stage) & {"anna@example.jp", "ben@example.jp"}
+    with reading(stage.engine) as session:
+        event = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "subscriber.import-undo")
+        ).one()
+    assert event.details == {"import": number, "added": 2, "changed": 0}
+
+
+def test_the_import_of_another_newsletter_cannot_be_undone(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    with transaction(stage.engine) as session:
+        draft = NewsletterDraft(
+            slug="elsewhere", name="Elsewhere", from_address="e@example.jp", postal_address="-"
+        )
+        other = create_newsletter(session, draft).id
+    work_on(stage.engine, order(stage.engine, other, b"email\nanna@example.jp\n"))
+    with reading(stage.engine) as session:
+        number = session.scalars(
+            select(ListImportRow.id).where(ListImportRow.newsletter_id == other)
+        ).one()
+    path = f"{_BASE}/{number}/undo"
+    assert client.get(path).status_code == 404
+    assert client.post(path, data={"csrf": csrf_of(client.get(_BASE).text)}).status_code == 404
+    assert next_undo(stage.engine) is None

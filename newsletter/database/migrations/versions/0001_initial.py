@@ -45,6 +45,9 @@ _TABLES = (
     "invitation",
     "issue",
     "list_import",
+    "import_added",
+    "import_change",
+    "import_tag",
     "list_upload",
     "recovery_code",
     "role_grant",
@@ -615,10 +618,66 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_list_import_newsletter_id")
         ),
+        sa.Column("undo_ordered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undo_counts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_list_import")),
-        sa.UniqueConstraint(
-            "newsletter_id", "digest", name=op.f("uq_list_import_newsletter_id_digest")
+    )
+    op.create_index(
+        "uq_list_import_newsletter_id_digest",
+        "list_import",
+        ["newsletter_id", "digest"],
+        unique=True,
+        sqlite_where=sa.text("undo_ordered_at IS NULL"),
+        postgresql_where=sa.text("undo_ordered_at IS NULL"),
+    )
+    op.create_table(
+        "import_added",
+        sa.Column("import_id", _ID, nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["list_import.id"], name=op.f("fk_import_added_import_id")
         ),
+        sa.PrimaryKeyConstraint("import_id", "kind", "first", name=op.f("pk_import_added")),
+    )
+    op.create_table(
+        "import_change",
+        sa.Column("import_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("consent_basis", sa.String(length=64), nullable=False),
+        sa.Column("consent_source", sa.Text(), nullable=False),
+        sa.Column("consent_wording", sa.Text(), nullable=False),
+        sa.Column("consented_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("language", sa.String(length=64), nullable=False),
+        sa.Column("format", sa.String(length=8), nullable=False),
+        sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["list_import.id"], name=op.f("fk_import_change_import_id")
+        ),
+        sa.PrimaryKeyConstraint("import_id", "subscriber_id", name=op.f("pk_import_change")),
+    )
+    op.create_index(
+        "ix_import_change_subscriber_id", "import_change", ["subscriber_id"], unique=False
+    )
+    op.create_table(
+        "import_tag",
+        sa.Column("import_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["list_import.id"], name=op.f("fk_import_tag_import_id")
+        ),
+        sa.PrimaryKeyConstraint("import_id", "subscriber_id", "tag", name=op.f("pk_import_tag")),
     )
     op.create_table(
         "list_upload",
@@ -743,6 +802,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("format", sa.String(length=8), server_default="html", nullable=False),
         sa.Column("time_zone", sa.String(length=64), server_default="", nullable=False),
         sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_subscription_newsletter_id")
         ),

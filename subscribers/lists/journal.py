@@ -1,0 +1,90 @@
+"""What an import changes, noted chunk by chunk in its transaction, so that it can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, text
+
+from newsletter.database.tables import ImportAddedRow
+from newsletter.database.vocabulary import ImportedKind
+
+#: Numbers that follow each other have one difference to their rank.
+_PEOPLE = """INSERT INTO import_added (import_id, kind, first, last)
+    SELECT :import, 'person', min(person), max(person)
+    FROM (SELECT person, person - row_number() OVER (ORDER BY person) AS island
+        FROM list_stage WHERE NOT known) AS numbered GROUP BY island"""
+_BEFORE = """state, consent_basis, consent_source, consent_wording, consented_at, confirmed_at,
+    unsubscribed_at, name, language, format, time_zone, attributes, changed_at"""
+#: Of what one import changes twice, the state before the first time counts.
+_CHANGES = f"""INSERT INTO import_change (import_id, subscriber_id, written_at, {_BEFORE})
+    SELECT :import, subscriber_id, :moment, {_BEFORE} FROM list_before
+    WHERE returns OR ends OR updates
+    ON CONFLICT (import_id, subscriber_id) DO UPDATE SET written_at = excluded.written_at"""  # noqa: S608 - ours
+#: Tags of those who are new go with their subscription.
+_TAGS = """INSERT INTO import_tag (import_id, subscriber_id, tag, given_at)
+    SELECT :import, s.person, given.value, :moment
+    FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
+    CROSS JOIN {tags} AS given
+    WHERE NOT EXISTS (SELECT 1 FROM subscription_tag AS had WHERE had.tag = given.value
+        AND had.newsletter_id = :newsletter AND had.subscriber_id = s.person)
+    ON CONFLICT DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Notes what a chunk changes.
+
+    Attributes:
+        import_id: Of the import; None for one that nobody can undo, of which nothing is noted.
+        moment: When the chunk is written, as raw SQL takes it.
+    """
+
+    connection: Connection
+    import_id: int | None
+    moment: datetime | str
+
+    def note_people(self) -> None:
+        """Note the people on the stage who are new."""
+        self._run(_PEOPLE)
+
+    def note_changes(self) -> None:
+        """Note the subscriptions that are about to change as they are."""
+        self._run(_CHANGES, moment=self.moment)
+
+    def note_tags(self, newsletter_id: int) -> None:
+        """Note the tags that people are about to get who had a subscription."""
+        postgres = self.connection.dialect.name == "postgresql"
+        tags = "json_array_elements_text(CAST(s.tags AS json))" if postgres else "json_each(s.tags)"
+        self._run(_TAGS.format(tags=tags), moment=self.moment, newsletter=newsletter_id)
+
+    def note(self, kind: ImportedKind, numbers: Iterable[int]) -> None:
+        """Note rows that were added."""
+        if self.import_id is None:
+            return
+        rows = [
+            {"import_id": self.import_id, "kind": kind, "first": first, "last": last}
+            for first, last in _ranges(sorted(numbers))
+        ]
+        if rows:
+            self.connection.execute(insert(ImportAddedRow), rows)
+
+    def _run(self, statement: str, **values: object) -> None:
+        if self.import_id is not None:
+            self.connection.execute(text(statement), {"import": self.import_id, **values})
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each run of numbers that follow each other."""
+    first = last = 0
+    for number in numbers:
+        if last and number == last + 1:
+            last = number
+            continue
+        if last:
+            yield first, last
+        first = last = number
+    if last:
+        yield first, last
