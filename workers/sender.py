@@ -68,7 +68,8 @@ def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], Non
 
     ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
     """
-    content = _content(services, lease.claim.mailing_id, lease.claim.identity)
+    claim = lease.claim
+    content = _content(services, claim.mailing_id, claim.identity, claim.variant)
     return BatchRun(
         lease.claim,
         lease.journal,
@@ -149,7 +150,7 @@ def _desk(
     forgotten: Callable[[str], None],
 ) -> Desk:
     claim = lease.claim
-    frame = _frame(services, claim.mailing_id, claim.identity)
+    frame = _frame(services, claim.mailing_id, claim.identity, claim.variant)
 
     with reading(services.engine) as session:
         people = [delivery.subscriber_id for delivery in claim.deliveries]
@@ -240,24 +241,25 @@ def record(
     )
 
 
-@lru_cache(maxsize=8)
-def _content(services: Services, mailing_id: int, identity: str) -> MailingContent:
-    """Load what a mailing sends; it is frozen, so a process keeps it.
+@lru_cache(maxsize=16)
+def _content(services: Services, mailing_id: int, identity: str, variant: int) -> MailingContent:
+    """Load what a mailing sends to a variant's readers; it is frozen, so a process keeps it.
 
     By its identity: once a backup is restored, another may have its number.
     """
     del identity
     with reading(services.engine) as session:
-        return load_content(session, mailing_id)
+        return load_content(session, mailing_id, variant)
 
 
-@lru_cache(maxsize=8)
-def _frame(services: Services, mailing_id: int, identity: str) -> MessageFrame:
-    content = _content(services, mailing_id, identity)
+@lru_cache(maxsize=16)
+def _frame(services: Services, mailing_id: int, identity: str, variant: int) -> MessageFrame:
+    content = _content(services, mailing_id, identity, variant)
     rendered = content.rendered
     if content.counts_clicks:
         rendered = with_counted_links(
             rendered,
+            urls=content.links,
             mailing_id=mailing_id,
             identity=identity,
             public_url=services.settings.public_url,

@@ -228,7 +228,7 @@ export const become = (name, attrs = null) => (state, dispatch, view) => {
 };
 
 /** Kinds that are written in at once; behind all others the text goes on. */
-const WRITTEN_IN = ["table", "columns", "comment", "verbatim"];
+const WRITTEN_IN = ["table", "columns", "conditional", "comment", "verbatim"];
 
 /** Put a block where the caret is: instead of an empty paragraph, or behind what it stands in. */
 export function insert(node, finish = null) {

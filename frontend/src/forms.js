@@ -76,6 +76,32 @@ function reworded(content, text) {
   return writeRuns(held.content.cut(0, start).append(Fragment.fromArray(changed)).append(held.content.cut(before.length - end)));
 }
 
+/** For whom a part or some blocks are; blocks that are for everybody stand by themselves again. */
+function conditioned(title) {
+  return {
+    title, keeps: true,
+    fields: () => [{ name: "condition", word: "condition", hint: "conditionHint", options: listOf("segments") }],
+    values: (node) => node.attrs,
+    apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
+      ? tr.replaceWith(pos, pos + node.nodeSize, node.content)
+      : tr.setNodeMarkup(pos, null, { ...node.attrs, condition })),
+  };
+}
+
+/** Choose for whom the node at a position is; blocks are put into a part for some. */
+export async function chooseReaders(view, pos) {
+  const node = view.state.doc.nodeAt(pos);
+  if (FORMS[node.type.name] && "condition" in node.attrs) { openForm(view, pos); return; }
+  const { conditional } = schema.nodes;
+  if (!conditional.contentMatch.matchType(node.type)) return;
+  const form = FORMS.conditional;
+  const answer = await ask({ title: say(form.title), fields: form.fields(), values: {}, near: rectOf(view, pos), act: say("apply") });
+  view.focus();
+  const now = view.state.doc.nodeAt(pos);
+  if (!answer || answer === "remove" || !answer.condition || now !== node) return;
+  view.dispatch(view.state.tr.replaceWith(pos, pos + now.nodeSize, conditional.create(answer, now)).scrollIntoView());
+}
+
 /** @type {Record<string, any>} */
 const FORMS = {
   link: {
@@ -102,6 +128,8 @@ const FORMS = {
     values: (node) => ({ text: node.attrs.text.trim() }),
     apply: (tr, pos, node, { text }) => (text === node.attrs.text.trim() ? tr : tr.setNodeMarkup(pos, null, { text: ` ${text} ` })),
   },
+  chapter: conditioned("kind.chapter"), section: conditioned("kind.section"), item: conditioned("kind.item"),
+  conditional: conditioned("kind.conditional"),
   field: {
     title: "kind.field",
     fields: () => [{ name: "field", word: "fieldName", type: "select", choices: fieldsOfReaders() }, { name: "fallback", word: "fallback", hint: "fallbackHint" }],

@@ -1,4 +1,5 @@
 /** The handle beside a block: dragged, it moves the block or part; pressed, it opens the menu of both. */
+import { chooseReaders } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { FLOW_START, duplicate, flowEnd, levelOf, moveTo, neighbour, positionOf, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
@@ -12,6 +13,7 @@ export function addHandle(view, paper) {
   const item = (name, drawing, command) => element("button", { type: "button", role: "menuitem", class: "menu-item", tabindex: "-1", onclick: act(command) }, icon(drawing), say(name));
   const menu = element("div", { class: "block-menu", role: "menu", "aria-label": say("handle"), hidden: true },
     item("tool.up", ICONS.up, () => shift(true)), item("tool.down", ICONS.down, () => shift(false)),
+    item("tool.condition", ICONS.condition, () => chooseReaders(view, positionOf(view.state.doc, index))),
     item("tool.copy", ICONS.copy, () => duplicate(view.state, view.dispatch, index)),
     item("tool.remove", ICONS.remove, () => remove(view.state, view.dispatch, index)));
   const shift = (up) => { const tr = moveTo(view.state, index, neighbour(view.state.doc, index, up)); if (tr) view.dispatch(tr); };

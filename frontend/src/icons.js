@@ -20,6 +20,7 @@ export const ICONS = {
   down: "m6 10 6 6 6-6",
   remove: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
   copy: "M9 9h11v11H9zM15 9V4H4v11h5",
+  condition: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6M3 19c0-3 3-5 6-5s6 2 6 5M16 6l2 2 4-4",
   note: "M5 5h14v10l-4 4H5zM9 9h6M9 13h4",
 };
 Object.assign(ICONS, {

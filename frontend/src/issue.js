@@ -12,12 +12,12 @@ const text = (words) => (words ? [schema.text(words)] : []);
 export function toDocument(issue) {
   const { nodes } = schema;
   const flow = readBlocks(schema, issue.lead);
-  const add = (type, heading, part, attrs = null) => {
-    flow.push(type.create(attrs, text(heading)), ...readBlocks(schema, part.body));
+  const add = (type, heading, part, attrs = {}) => {
+    flow.push(type.create({ ...attrs, condition: part.condition || "" }, text(heading)), ...readBlocks(schema, part.body));
     flow.push(...part.links.map((link) => nodes.link.create({ url: link.url }, text(link.label))));
   };
   issue.chapters.forEach((chapter, at) => {
-    const nameless = !at && !chapter.heading && chapter.number === null && !chapter.body.length && !chapter.links.length;
+    const nameless = !at && !chapter.heading && !chapter.condition && chapter.number === null && !chapter.body.length && !chapter.links.length;
     if (!nameless || !(chapter.items.length || chapter.sections.length)) add(nodes.chapter, chapter.heading, chapter, { number: chapter.number });
     chapter.items.forEach((item) => add(nodes.item, item.headline, item));
     for (const section of chapter.sections) {
@@ -59,16 +59,16 @@ export function toIssue(doc) {
       case "dateline": line = node.attrs; break;
       case "credits": found.credits = node.children.map((each) => each.textContent).filter(Boolean); break;
       case "chapter":
-        part = chapter = { heading: node.textContent, number: node.attrs.number, body: [], links: [], items: [], sections: [] };
+        part = chapter = { heading: node.textContent, number: node.attrs.number, body: [], links: [], items: [], sections: [], ...shown(node) };
         section = null;
         found.chapters.push(chapter);
         break;
       case "section":
-        part = section = { heading: node.textContent, body: [], links: [], items: [] };
+        part = section = { heading: node.textContent, body: [], links: [], items: [], ...shown(node) };
         chapterOf().sections.push(section);
         break;
       case "item":
-        part = { headline: node.textContent, body: [], links: [] };
+        part = { headline: node.textContent, body: [], links: [], ...shown(node) };
         (section || chapterOf()).items.push(part);
         break;
       default: part.body.push(node);
@@ -86,6 +86,9 @@ export function toIssue(doc) {
   const { language, preheader, contents } = doc.attrs;
   return { title: found.title, issue_date: line.issue_date, language, masthead: found.masthead, number: line.number, preheader, lead: found.lead, contents, chapters: found.chapters, credits: found.credits };
 }
+
+/** For whom a part is; the value says nothing where it is for everybody. */
+const shown = (node) => (node.attrs.condition ? { condition: node.attrs.condition } : {});
 
 /** A part's text and links: those that end it are its own, any other is a paragraph. */
 function written(part) {

@@ -159,6 +159,15 @@ export const KINDS = {
     read: (schema, block) => schema.nodes.columns.create(null, [block.left, block.right].map((side) => schema.nodes.column.create(null, filled(schema, readBlocks(schema, side))))),
     write: (node) => ({ kind: "columns", left: writeBlocks(node.child(0).content), right: writeBlocks(node.child(1).content) }),
   },
+  conditional: {
+    spec: {
+      group: BLOCK, content: "block+", defining: true, draggable: true, attrs: { condition: { default: "" } },
+      parseDOM: [{ tag: "div.for-some", getAttrs: (dom) => ({ condition: dom.getAttribute("data-condition") || "" }) }],
+      toDOM: (node) => ["div", { class: "for-some", "data-condition": node.attrs.condition }, 0],
+    },
+    read: (schema, block) => schema.nodes.conditional.create({ condition: block.condition }, filled(schema, readBlocks(schema, block.blocks))),
+    write: (node) => ({ kind: "conditional", condition: node.attrs.condition, blocks: writeBlocks(node.content) }),
+  },
   gallery: {
     spec: { group: BLOCK, content: "picture+", isolating: true, draggable: true, toDOM: () => ["div", { class: "gallery" }, 0] },
     read: (schema, block) => schema.nodes.gallery.create(null, block.pictures.map((each) => readPicture(schema, each))),

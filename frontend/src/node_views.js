@@ -83,6 +83,21 @@ function picture(node, view, getPos) {
   };
 }
 
+/** Blocks for some readers, below the line that says for whom. */
+function conditional(node, view, getPos) {
+  const words = element("button", { type: "button", class: "for-whom", contenteditable: "false", onmousedown: (event) => event.preventDefault(), onclick: () => openForm(view, getPos()) });
+  const inner = element("div", {}), dom = element("div", { class: "for-some" }, words, inner);
+  const show = (now) => { words.textContent = say("shownTo", { condition: now.attrs.condition }); };
+  show(node);
+  let current = node;
+  return {
+    dom, contentDOM: inner,
+    update(now) { if (now.type !== current.type) return false; show(now); current = now; return true; },
+    stopEvent: (event) => event.target === words,
+    ignoreMutation: (change) => change.type !== "selection" && !inner.contains(change.target),
+  };
+}
+
 const card = drawn((node, view, getPos) => {
   const entry = kindOf(node), value = node.attrs.value;
   const draw = entry && CARDS[entry.kind];
@@ -119,7 +134,7 @@ export const NODE_VIEWS = {
   }, "p", "date"),
   link: addressed("p", "more", "", "link named"),
   button: addressed("div", "button-line", "", "button-link"),
-  picture,
+  picture, conditional,
   file: card, event: card, contact: card, contents: card, snippet: card, sealed: card,
   footnote: chip("footnote", (node) => ({ text: "※", label: `${say("kind.footnote")}: ${plain(node.attrs.content)}` })),
   remark: chip("remark", (node) => ({ text: node.attrs.text.trim().slice(0, 24) || "…", label: `${say("kind.comment")}: ${node.attrs.text.trim()}` })),

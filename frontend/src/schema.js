@@ -13,8 +13,9 @@ const line = (tag, name, more = {}) => ({ content: "text*", marks: "", selectabl
 const part = (tag, name, from, attrs) => ({
   group: "part", content: "text*", marks: "", defining: true, attrs,
   parseDOM: from.map((each) => ({ tag: each })),
-  toDOM: (node) => [tag, { class: name, ...(node.attrs && node.attrs.number ? { "data-number": `${node.attrs.number}. ` } : {}) }, 0],
+  toDOM: (node) => [tag, { class: name, ...(node.attrs.number ? { "data-number": `${node.attrs.number}. ` } : {}), ...(node.attrs.condition ? { "data-condition": node.attrs.condition } : {}) }, 0],
 });
+const forSome = { condition: { default: "" } };
 const chip = (attrs) => ({ group: "inline", inline: true, atom: true, selectable: true, attrs });
 
 export const schema = new Schema({
@@ -26,9 +27,9 @@ export const schema = new Schema({
     masthead: line("p", "masthead", { isolating: true }),
     title: line("h1", "title", { isolating: true }),
     dateline: { atom: true, selectable: true, attrs: { issue_date: { default: "" }, number: { default: "" } } },
-    chapter: { ...part("h2", "chapter", ["h1"], { number: { default: null } }), group: "part flow" },
-    section: { ...part("h3", "section", ["h2"], {}), group: "part flow" },
-    item: { ...part("h3", "item", ["h3"], {}), group: "part flow" },
+    chapter: { ...part("h2", "chapter", ["h1"], { number: { default: null }, ...forSome }), group: "part flow" },
+    section: { ...part("h3", "section", ["h2"], forSome), group: "part flow" },
+    item: { ...part("h3", "item", ["h3"], forSome), group: "part flow" },
     link: {
       group: "flow", content: "text*", marks: "", defining: true, attrs: { url: { default: "" } },
       toDOM: (node) => ["p", { class: "more" }, ["span", { class: "link named", "data-url": short(node.attrs.url) }, 0]],

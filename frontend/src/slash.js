@@ -54,6 +54,7 @@ const GROUPS = {
     { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
     { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
     { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
+    { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => nodes.conditional.createAndFill()) },
     { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
     { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
     { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },

@@ -85,12 +85,13 @@ def send(
     from newsletter.cli.console import print_json
     from newsletter.cli.preflight import require_clear
     from newsletter.database.engine import reading
+    from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approval import content_digest
     from newsletter.mailings.cached_figures import Figures
     from newsletter.mailings.mailings import progress
     from newsletter.mailings.orders import Order, order_of, place_order, review_order
-    from newsletter.mailings.readiness import check_stored, repeats_of
+    from newsletter.mailings.readiness import check_stored, stored_findings
     from newsletter.mailings.schedule import Schedule, read_hour, read_spread
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
@@ -105,9 +106,10 @@ def send(
         issue_row = find_issue(session, newsletter_row.id, issue)
         query = segment_text(session, newsletter_row.id, segment) if segment else ""
         known = order_of(session, key) if key else None
-        repeats = repeats_of(session, issue_row)
+        content = issue_from_json(issue_row.content)
+        known_findings = stored_findings(session, newsletter_row, content, besides=issue_row.id)
     actor = find_actor(engine, as_, Permission.SEND, newsletter_row.id)
-    preflight = check_stored(issue_row, newsletter_row, settings, repeats=repeats)
+    preflight = check_stored(issue_row, newsletter_row, settings, known=known_findings)
     if known is None:
         require_clear(preflight, yes=yes, quiet=json)
         with reading(engine) as session:

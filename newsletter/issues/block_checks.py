@@ -23,6 +23,7 @@ from newsletter.issues.model import (
     Button,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     Event,
@@ -98,6 +99,7 @@ def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iter
             | ThematicBreak()
             | Table()
             | Comment()
+            | Conditional()
         ):
             pass
         case _:

@@ -51,11 +51,15 @@ class LinkFields:
 
 @dataclass(slots=True)
 class Card:
-    """A part as typed; ``level`` is None for the lead, ``count`` a chapter's number."""
+    """A part as typed; ``level`` is None for the lead, ``count`` a chapter's number.
+
+    ``condition`` says for whom it is.
+    """
 
     level: Level | None
     count: str = ""
     heading: str = ""
+    condition: str = ""
     entries: list[Entry] = field(default_factory=list)
     links: list[LinkFields] = field(default_factory=list)
 
@@ -92,6 +96,7 @@ def _card(part: Part) -> Card:
         level=part.level,
         count="" if part.number is None else str(part.number),
         heading=part.heading,
+        condition=part.condition,
         entries=list(_entries(part.body)),
         links=[LinkFields(url=link.url, label=link.label) for link in part.links],
     )
@@ -135,7 +140,7 @@ def sheet_of_fields(fields: Iterable[tuple[str, str]]) -> Sheet:
 
 def _take_field(card: Card, name: str, text: str) -> None:
     match name:
-        case "count" | "heading":
+        case "count" | "heading" | "condition":
             setattr(card, name, text)
         case "words":
             card.entries.append(Entry(words=text))
@@ -180,9 +185,13 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
 
 
 def bare_outline(sheet: Sheet) -> Outline:
-    """Return the parts with their headings alone, whatever else is typed."""
+    """Return the parts with their headings, and for whom they are, whatever else is typed."""
     return tuple(
-        Part(level=card.level, heading=" ".join(card.heading.split("\n")))
+        Part(
+            level=card.level,
+            heading=" ".join(card.heading.split("\n")),
+            condition=" ".join(card.condition.split("\n")).strip(),
+        )
         for card in sheet.cards
         if card.level is not None
     )

@@ -16,6 +16,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.front_matter import read_front_matter
 from newsletter.issues.markdown_blocks import BlockReader
+from newsletter.issues.markdown_fences import PART_CONDITION
 from newsletter.issues.markdown_syntax import CellCount, parse
 from newsletter.issues.model import (
     Anchor,
@@ -47,6 +48,7 @@ class _Part:
     heading: str
     links: tuple[Link, ...] = ()
     body: list[Block] = field(default_factory=list)
+    condition: str = ""
     parts: list[_Part] = field(default_factory=list)
 
 
@@ -134,11 +136,15 @@ def _read_parts(body: str, first_line: int, source: str) -> _Part:
     reader = BlockReader(parsed, source=source, first_line=first_line)
     root = _Part(level=0, heading="")
     open_parts = [root]
+    below_heading = False
     for node in parsed.nodes:
         if _opens_part(node):
             open_parts.append(_open_part(node, open_parts, reader))
+        elif node.type == PART_CONDITION and below_heading:
+            open_parts[-1].condition = str(node.meta["condition"])
         else:
             open_parts[-1].body.extend(reader.blocks([node]))
+        below_heading = _opens_part(node)
     return root
 
 
@@ -185,7 +191,7 @@ def _body_and_links(part: _Part) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
 
 def _item(part: _Part) -> Item:
     body, links = _body_and_links(part)
-    return Item(headline=part.heading, body=body, links=links)
+    return Item(headline=part.heading, body=body, links=links, condition=part.condition)
 
 
 def _chapter(part: _Part) -> Chapter:
@@ -196,6 +202,7 @@ def _chapter(part: _Part) -> Chapter:
         number=int(numbered[1]) if numbered else None,
         body=body,
         links=links,
+        condition=part.condition,
         items=tuple(_item(inner) for inner in part.parts if inner.level == _ITEM),
         sections=tuple(_section(inner) for inner in part.parts if inner.level == _SECTION),
     )
@@ -204,5 +211,9 @@ def _chapter(part: _Part) -> Chapter:
 def _section(part: _Part) -> Section:
     body, links = _body_and_links(part)
     return Section(
-        heading=part.heading, body=body, links=links, items=tuple(map(_item, part.parts))
+        heading=part.heading,
+        body=body,
+        links=links,
+        condition=part.condition,
+        items=tuple(map(_item, part.parts)),
     )

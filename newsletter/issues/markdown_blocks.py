@@ -14,6 +14,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Choice
 from newsletter.issues.markdown_fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
+from newsletter.issues.markdown_fences import PART_CONDITION
 from newsletter.issues.markdown_runs import (
     SOURCE_MARKS,
     caption_in,
@@ -92,7 +93,7 @@ class BlockReader:
         for node in nodes:
             yield from self._block(node)
 
-    def _block(self, node: SyntaxTreeNode) -> Iterator[Block]:
+    def _block(self, node: SyntaxTreeNode) -> Iterator[Block]:  # noqa: C901 - one a kind
         match node.type:
             case "paragraph":
                 yield from self._paragraph(node)
@@ -114,12 +115,24 @@ class BlockReader:
                 yield Comment(text=node.content)
             case "footnote_reference":
                 return
+            case kind if kind == PART_CONDITION:
+                raise self.misplaced_condition(node)
             case "fence" | "code_block":
                 # Behind a fence stands a language's name; other words are the editor's.
                 named = "" if node.info.isascii() else f"{node.info.strip()}\n"
                 yield Verbatim(text=named + node.content.removesuffix("\n"))
             case _:
                 yield FencedReader(self).read(node)
+
+    def misplaced_condition(self, node: SyntaxTreeNode) -> ContentError:
+        """Return what is wrong with a part's condition that stands elsewhere."""
+        return ContentError(
+            msg("“:for[…]” does not stand right below a heading."),
+            place=self.place(node),
+            remedy=msg(
+                "Move it below the heading of its part, or enclose the text in :::for … :::."
+            ),
+        )
 
     def label(self, link: SyntaxTreeNode) -> str:
         """Return the words of a link that can have no pictures in it."""

@@ -17,6 +17,7 @@ from newsletter.issues.model import (
     Block,
     Button,
     Columns,
+    Conditional,
     Contact,
     Contents,
     Event,
@@ -73,6 +74,11 @@ class FencedReader:
                 return self._gallery(node)
             case Fence.COLUMNS:
                 return self._columns(node)
+            case Fence.CONDITIONAL:
+                return Conditional(
+                    condition=str(node.meta["condition"]),
+                    blocks=tuple(self._reader.blocks(node.children)),
+                )
             case kind:
                 assert_never(kind)
 

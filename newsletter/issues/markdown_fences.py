@@ -15,9 +15,14 @@ r"""Blocks that CommonMark has no form for, between lines of colons as pandoc wr
     Right
     :::
 
-Some are one line, some hold a field a line, some hold Markdown. What stands within columns or a
-gallery may be such blocks again; where it has lines that would end it, the outer block is written
-with more colons. A line that begins in three colons and is none of these is text.
+    :::for tag = "members"
+    What members alone read
+    :::
+
+Some are one line, some hold a field a line, some hold Markdown. What stands within columns, a
+gallery or a part for some readers may be such blocks again; where it has lines that would end it,
+the outer block is written with more colons. A line that begins in three colons and is none of these
+is text.
 """
 
 from __future__ import annotations
@@ -45,12 +50,13 @@ class Fence(StrEnum):
     CONTACT = "contact"
     GALLERY = "gallery"
     COLUMNS = "columns"
+    CONDITIONAL = "for"
 
 
 #: Blocks of one line.
 _ONE_LINE = frozenset({Fence.BUTTON, Fence.CONTENTS, Fence.SNIPPET})
 #: Blocks that hold Markdown.
-_HOLDERS = frozenset({Fence.GALLERY, Fence.COLUMNS})
+_HOLDERS = frozenset({Fence.GALLERY, Fence.COLUMNS, Fence.CONDITIONAL})
 #: The fields that the others hold, in the order in which they are written.
 FIELDS: Mapping[Fence, tuple[str, ...]] = {
     Fence.FILE: ("name", "url", "type", "size"),
@@ -61,6 +67,10 @@ _KINDS = "|".join(Fence)
 _OPEN = re.compile(rf"(?P<colons>:{{3,}})[ \t]*(?P<kind>{_KINDS})(?:[ \t]+(?P<rest>.*))?[ \t]*")
 _COLONS = re.compile(r"[ \t]*(:{3,}|\+{3,})[ \t]*$", re.MULTILINE)
 _OPENING = re.compile(rf"[ \t]*(:{{3,}})[ \t]*(?:{_KINDS})\b", re.MULTILINE)
+#: The line below a heading that says for whom the part is.
+_PART = re.compile(r":for\[(?P<condition>.*)\][ \t]*")
+#: Its token's kind.
+PART_CONDITION = "part_condition"
 _FIELD = re.compile(r"([A-Za-z]+)[ \t]*:(?:[ \t]+|$)(.*)")
 _SHORTEST = 3
 
@@ -77,7 +87,8 @@ def read_fences(parser: MarkdownIt) -> None:
     """Let a parser read these blocks; each is a node of its kind's name.
 
     A button has its link as children, columns have two nodes ``column``, a gallery its pictures;
-    ``meta`` holds the name of a snippet and the fields of the rest.
+    ``meta`` holds the name of a snippet, the condition of what is for some readers, and the fields
+    of the rest. The condition of a whole part is a node ``part_condition``.
 
     Raises while it parses:
         FenceError: A block is malformed.
@@ -85,6 +96,7 @@ def read_fences(parser: MarkdownIt) -> None:
     parser.block.ruler.before(
         "fence", "colon_fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
+    parser.block.ruler.before("fence", PART_CONDITION, _part_condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,29 @@ def _text(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
+def _part_condition(state: StateBlock, line: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    del end
+    found = None if state.is_code_block(line) else _PART.fullmatch(_text(state, line))
+    if found is None or silent:
+        return found is not None
+    condition = found["condition"].strip()
+    if not condition:
+        raise _without_condition(line, ":for[…]", ':for[tag = "members"]')
+    token = state.push(PART_CONDITION, "", 0)
+    token.map = [line, line + 1]
+    token.meta = {"condition": condition}
+    state.line = line + 1
+    return True
+
+
+def _without_condition(line: int, sign: str, example: str) -> FenceError:
+    return FenceError(
+        line,
+        msg("“{sign}” does not say for whom.", sign=sign),
+        msg("Write the name of a saved segment, or a query, such as {example}.", example=example),
+    )
+
+
 def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     opened = _opened(state, start)
     if opened is None or silent:
@@ -117,7 +152,9 @@ def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
         _read_line(state, start, opened)
         state.line = start + 1
         return True
-    if opened.rest:
+    if opened.kind is Fence.CONDITIONAL and not opened.rest:
+        raise _without_condition(start, ":::for", ':::for tag = "members"')
+    if opened.rest and opened.kind is not Fence.CONDITIONAL:
         raise FenceError(
             start,
             msg("There is text after “:::{kind}”.", kind=opened.kind.value),
@@ -171,7 +208,7 @@ def _find_end(
             if not depth:
                 return line, tuple(partings)
             depth -= 1
-        elif text == parting and outermost and not depth:
+        elif text == parting and outermost and not depth and opened.kind is Fence.COLUMNS:
             partings.append(line)
         elif opened.kind in _HOLDERS:
             inner = _OPEN.fullmatch(text)
@@ -192,14 +229,15 @@ def _read_held(
 ) -> None:
     """Read the Markdown within a block, as far as it goes."""
     kind = opened.kind
-    most = 1 if kind is Fence.COLUMNS else 0
-    if len(partings) > most:
+    if len(partings) > 1:
         raise FenceError(
-            partings[most],
+            partings[1],
             msg("There is one “{sign}” too many.", sign="+" * opened.colons),
             msg("There are two columns, with one such line between them."),
         )
-    state.push(f"{kind.value}_open", "", 1).map = [start, close + 1]
+    token = state.push(f"{kind.value}_open", "", 1)
+    token.map = [start, close + 1]
+    token.meta = {"condition": opened.rest}
     edges = [start, *partings, close] if kind is Fence.COLUMNS else [start, close]
     if kind is Fence.COLUMNS and not partings:
         edges.append(close)
@@ -261,7 +299,7 @@ def write_line(kind: Fence, rest: str) -> str:
     return f":::{kind.value} {rest}".rstrip(" ")
 
 
-def write_held(kind: Fence, *parts: str) -> str:
+def write_held(kind: Fence, *parts: str, rest: str = "") -> str:
     """Write a block that holds Markdown, with as many colons as its parts allow."""
     text = "\n".join(parts)
     runs: Iterator[str] = (
@@ -269,4 +307,14 @@ def write_held(kind: Fence, *parts: str) -> str:
     )
     signs = max(_SHORTEST, max(map(len, runs), default=0) + 1)
     held = f"\n{'+' * signs}\n".join(parts)
-    return f"{':' * signs}{kind.value}\n{held}\n{':' * signs}"
+    opening = f"{':' * signs}{kind.value} {_one_line(rest)}".rstrip(" ")
+    return f"{opening}\n{held}\n{':' * signs}"
+
+
+def write_part_condition(condition: str) -> str:
+    """Write the line below a heading that says for whom the part is."""
+    return f":for[{_one_line(condition)}]"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n"))

@@ -12,7 +12,13 @@ import yaml
 from newsletter.issues.events import write_span
 from newsletter.issues.files import kind_name
 from newsletter.issues.markdown_blocks import DONE_TASK, OPEN_TASK
-from newsletter.issues.markdown_fences import Fence, write_fields, write_held, write_line
+from newsletter.issues.markdown_fences import (
+    Fence,
+    write_fields,
+    write_held,
+    write_line,
+    write_part_condition,
+)
 from newsletter.issues.markdown_inline import GUARDED, flanks
 from newsletter.issues.markdown_syntax import write_merge_field
 from newsletter.issues.model import (
@@ -25,6 +31,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     Emphasis,
@@ -57,7 +64,7 @@ _SPECIAL = re.compile(
     r"|~(?=~|$)|(?<=~)~|^~"
 )
 _LINE_START = re.compile(
-    r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
+    r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|:for(?=\[)|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
 )
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 #: A footnote's sign that a colon follows, which would define the note.
@@ -133,9 +140,10 @@ def _title(title: str) -> str:
     return " " + '"' + re.sub(r'([\\"&<`])', r"\\\1", title) + '"' if title else ""
 
 
-def _heading(level: int, text: str, number: str = "") -> str:
+def _heading(level: int, text: str, number: str = "", *, condition: str) -> str:
     words = _escaped_edges(_escaped(text), trailing="#")
-    return f"{'#' * level} {number}{words}".rstrip(" ")
+    heading = f"{'#' * level} {number}{words}".rstrip(" ")
+    return f"{heading}\n{write_part_condition(condition)}" if condition else heading
 
 
 class _Writer:
@@ -147,18 +155,18 @@ class _Writer:
 
     def chapter(self, chapter: Chapter) -> Iterator[str]:
         number = f"{chapter.number}. " if chapter.number is not None else ""
-        yield _heading(1, chapter.heading, number)
+        yield _heading(1, chapter.heading, number, condition=chapter.condition)
         yield from self.body(chapter.body, chapter.links)
         for item in chapter.items:
             yield from self._item(item)
         for section in chapter.sections:
-            yield _heading(2, section.heading)
+            yield _heading(2, section.heading, condition=section.condition)
             yield from self.body(section.body, section.links)
             for item in section.items:
                 yield from self._item(item)
 
     def _item(self, item: Item) -> Iterator[str]:
-        yield _heading(3, item.headline)
+        yield _heading(3, item.headline, condition=item.condition)
         yield from self.body(item.body, item.links)
 
     def body(self, blocks: Sequence[Block], links: Sequence[Link]) -> Iterator[str]:
@@ -196,6 +204,9 @@ class _Writer:
                 return self._picture(block)
             case Gallery(pictures=pictures):
                 return write_held(Fence.GALLERY, "\n".join(map(self._picture, pictures)))
+            case Conditional(condition=condition, blocks=blocks):
+                inner = "\n\n".join(self._blocks(blocks))
+                return write_held(Fence.CONDITIONAL, inner, rest=condition)
             case Columns(left=left, right=right):
                 sides = ("\n\n".join(self._blocks(side)) for side in (left, right))
                 return write_held(Fence.COLUMNS, *sides)

@@ -18,15 +18,12 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
     Block,
-    Columns,
     Emphasis,
     Footnote,
     Inline,
     Issue,
     LineBreak,
-    ListBlock,
     Paragraph,
-    Quotation,
     Strikethrough,
     Strong,
     Text,
@@ -34,6 +31,7 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import (
+    map_within,
     running_texts,
     walk_blocks,
     walk_parts,
@@ -421,17 +419,9 @@ def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
         return tuple(map(mend_one, blocks))
 
     def mend_one(block: Block) -> Block:
-        match block:
-            case Quotation(blocks=inner):
-                return replace(block, blocks=mend(inner))
-            case ListBlock(items=items):
-                return replace(block, items=tuple(map(mend, items)))
-            case Columns(left=left, right=right):
-                return Columns(left=mend(left), right=mend(right))
-            case _ if block == wrapped:
-                return Paragraph(content=tuple(_without_breaks(wrapped.content)))
-            case _:
-                return block
+        if block == wrapped:
+            return Paragraph(content=tuple(_without_breaks(wrapped.content)))
+        return map_within(block, mend)
 
     parts = (replace(part, body=mend(part.body)) for part in to_outline(issue))
     return with_outline(replace(issue, lead=mend(issue.lead)), tuple(parts))

@@ -19,6 +19,9 @@ from newsletter.i18n.language import Language
 #: What a link or picture says besides its words, as a tooltip and in the text; often nothing, and
 #: then not in the database.
 Title = Annotated[str, Field(exclude_if=not_)]
+#: For whom a part is: the name of a saved segment, or a query as segments are written; empty for
+#: everybody, and then not in the database.
+Condition = Annotated[str, Field(exclude_if=not_)]
 #: Running text that a block may have besides its own, such as a caption; likewise.
 Beside = Annotated[tuple["Inline", ...], Field(exclude_if=not_)]
 
@@ -315,6 +318,15 @@ class Snippet:
     kind: Literal["snippet"] = "snippet"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conditional:
+    """Blocks for those readers alone who meet a condition; see `newsletter.issues.conditions`."""
+
+    condition: Annotated[str, Field(min_length=1)]
+    blocks: tuple[Block, ...] = ()
+    kind: Literal["conditional"] = "conditional"
+
+
 Block = Annotated[
     Paragraph
     | ListBlock
@@ -332,7 +344,8 @@ Block = Annotated[
     | Event
     | Contact
     | Contents
-    | Snippet,
+    | Snippet
+    | Conditional,
     Field(discriminator="kind"),
 ]
 
@@ -362,6 +375,7 @@ class Item:
     headline: str
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
+    condition: Condition = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -372,6 +386,7 @@ class Section:
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
     items: tuple[Item, ...] = ()
+    condition: Condition = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -387,6 +402,7 @@ class Chapter:
     links: tuple[Link, ...] = ()
     items: tuple[Item, ...] = ()
     sections: tuple[Section, ...] = ()
+    condition: Condition = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -102,6 +102,7 @@ class Part:
     number: int | None = None
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
+    condition: str = ""
 
 
 Outline = tuple[Part, ...]
@@ -120,6 +121,7 @@ def _parts(issue: Issue) -> Iterator[Part]:
             number=chapter.number,
             body=chapter.body,
             links=chapter.links,
+            condition=chapter.condition,
         )
         yield from map(_of_item, chapter.items)
         for section in chapter.sections:
@@ -128,12 +130,19 @@ def _parts(issue: Issue) -> Iterator[Part]:
                 heading=section.heading,
                 body=section.body,
                 links=section.links,
+                condition=section.condition,
             )
             yield from map(_of_item, section.items)
 
 
 def _of_item(item: Item) -> Part:
-    return Part(level=Level.ITEM, heading=item.headline, body=item.body, links=item.links)
+    return Part(
+        level=Level.ITEM,
+        heading=item.headline,
+        body=item.body,
+        links=item.links,
+        condition=item.condition,
+    )
 
 
 def with_outline(issue: Issue, outline: Outline) -> Issue:
@@ -143,7 +152,7 @@ def with_outline(issue: Issue, outline: Outline) -> Issue:
     starts = _starts(outline, Level.CHAPTER)
     return replace(
         issue,
-        chapters=tuple(_chapter(outline[start : _end(outline, start)]) for start in starts),
+        chapters=tuple(_chapter(outline[start : end_of(outline, start)]) for start in starts),
     )
 
 
@@ -156,27 +165,32 @@ def _chapter(parts: Outline) -> Chapter:
         number=head.number,
         body=head.body,
         links=head.links,
+        condition=head.condition,
         items=tuple(map(_item, direct)),
-        sections=tuple(_section(parts[start : _end(parts, start)]) for start in sections),
+        sections=tuple(_section(parts[start : end_of(parts, start)]) for start in sections),
     )
 
 
 def _section(parts: Outline) -> Section:
     head, *items = parts
     return Section(
-        heading=head.heading, body=head.body, links=head.links, items=tuple(map(_item, items))
+        heading=head.heading,
+        body=head.body,
+        links=head.links,
+        condition=head.condition,
+        items=tuple(map(_item, items)),
     )
 
 
 def _item(part: Part) -> Item:
-    return Item(headline=part.heading, body=part.body, links=part.links)
+    return Item(headline=part.heading, body=part.body, links=part.links, condition=part.condition)
 
 
 def _starts(outline: Outline, level: Level) -> list[int]:
     return [index for index, part in enumerate(outline) if part.level is level]
 
 
-def _end(outline: Sequence[Part], start: int) -> int:
+def end_of(outline: Sequence[Part], start: int) -> int:
     """Return where what belongs to a part ends."""
     level = outline[start].level
     for index in range(start + 1, len(outline)):
@@ -222,7 +236,7 @@ def _place_above(outline: Outline, index: int) -> int:
 
 def move_down(outline: Outline, index: int) -> tuple[Outline, int]:
     """Move a part with what belongs to it one place down; return where it stands then."""
-    end = _end(outline, index)
+    end = end_of(outline, index)
     if end == len(outline):
         return outline, index
     level = outline[index].level
@@ -230,7 +244,7 @@ def move_down(outline: Outline, index: int) -> tuple[Outline, int]:
         return _moved(outline, index, end + 1)
     if level is Level.SECTION and outline[end].level is Level.CHAPTER:
         return _moved(outline, index, _end_of_items(outline, end))
-    return _moved(outline, index, _end(outline, end))
+    return _moved(outline, index, end_of(outline, end))
 
 
 def place_after(outline: Outline, index: int, target: int | None) -> tuple[Outline, int]:
@@ -238,7 +252,7 @@ def place_after(outline: Outline, index: int, target: int | None) -> tuple[Outli
 
     A section lands behind the whole section, a chapter behind the whole chapter of ``target``.
     """
-    end = _end(outline, index)
+    end = end_of(outline, index)
     if target is not None and index <= target < end:
         return outline, index
     return _moved(outline, index, _landing(outline, outline[index].level, target))
@@ -254,7 +268,7 @@ def _landing(outline: Outline, level: Level, target: int | None) -> int:
         owner -= 1
     if level is Level.SECTION and outline[owner].level is Level.CHAPTER:
         return _end_of_items(outline, owner)
-    return _end(outline, owner)
+    return end_of(outline, owner)
 
 
 def _end_of_items(outline: Outline, chapter: int) -> int:
@@ -266,7 +280,7 @@ def _end_of_items(outline: Outline, chapter: int) -> int:
 
 
 def _moved(outline: Outline, index: int, before: int) -> tuple[Outline, int]:
-    end = _end(outline, index)
+    end = end_of(outline, index)
     if index <= before <= end:
         return outline, index
     moved, rest = outline[index:end], outline[:index] + outline[end:]
@@ -274,7 +288,7 @@ def _moved(outline: Outline, index: int, before: int) -> tuple[Outline, int]:
     changed = rest[:at] + moved + rest[at:]
     if changed[0].level is not Level.CHAPTER:
         return outline, index
-    return _numbered(outline, changed), at
+    return renumbered(outline, changed), at
 
 
 def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline, int]:
@@ -282,12 +296,12 @@ def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline
     at = len(outline) if after is None else _landing(outline, level, after)
     running = level is Level.CHAPTER and _runs(outline)
     part = Part(level=level, number=0 if running else None)
-    return _numbered(outline, (*outline[:at], part, *outline[at:])), at
+    return renumbered(outline, (*outline[:at], part, *outline[at:])), at
 
 
 def remove_part(outline: Outline, index: int) -> Outline:
     """Take a part out with what belongs to it."""
-    return _numbered(outline, outline[:index] + outline[_end(outline, index) :])
+    return renumbered(outline, outline[:index] + outline[end_of(outline, index) :])
 
 
 def _numbers(outline: Outline) -> list[int]:
@@ -299,7 +313,7 @@ def _runs(outline: Outline) -> bool:
     return bool(numbers) and numbers == list(range(1, len(numbers) + 1))
 
 
-def _numbered(before: Outline, after: Outline) -> Outline:
+def renumbered(before: Outline, after: Outline) -> Outline:
     """Count chapters anew where they were counted from 1 before."""
     if not _runs(before):
         return after

@@ -11,6 +11,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     Emphasis,
@@ -115,6 +116,8 @@ def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kin
             return "\n".join(f"> {line}" for inner in said for line in inner.split("\n"))
         case Gallery(pictures=pictures):
             return "\n".join(map(picture_text, pictures))
+        case Conditional(blocks=inner):
+            return "\n".join(map(block_text, inner))
         case Columns(left=left, right=right):
             return "\n".join(map(block_text, (*left, *right)))
         case Button(label=label, url=url) | File(name=label, url=url):

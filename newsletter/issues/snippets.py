@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import assert_never
 
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
 from newsletter.issues.markdown import read_body
-from newsletter.issues.model import (
-    Block,
-    Button,
-    Columns,
-    Comment,
-    Contact,
-    Contents,
-    Event,
-    File,
-    Gallery,
-    Heading,
-    Issue,
-    ListBlock,
-    Paragraph,
-    Picture,
-    Quotation,
-    Snippet,
-    Table,
-    ThematicBreak,
-    Verbatim,
-)
+from newsletter.issues.model import Block, Columns, Contents, Issue, Snippet
 from newsletter.issues.outline import to_outline, with_outline
-from newsletter.issues.walking import walk_blocks, walk_placed_blocks
+from newsletter.issues.walking import map_within, walk_blocks, walk_placed_blocks
 
 Snippets = Mapping[str, tuple[Block, ...]]
 
@@ -75,30 +54,10 @@ class _Resolver:
         match block:
             case Snippet(name=name):
                 yield from self._snippets.get(name, (block,))
-            case Quotation(blocks=inner):
-                yield replace(block, blocks=self.blocks(inner))
-            case ListBlock(items=items):
-                yield replace(block, items=tuple(map(self.blocks, items)))
             case Columns(left=left, right=right):
                 yield Columns(left=_single(self.blocks(left)), right=_single(self.blocks(right)))
-            case (
-                Paragraph()
-                | Heading()
-                | Picture()
-                | Gallery()
-                | Button()
-                | File()
-                | Event()
-                | Contact()
-                | Contents()
-                | Verbatim()
-                | ThematicBreak()
-                | Table()
-                | Comment()
-            ):
-                yield block
             case _:
-                assert_never(block)
+                yield map_within(block, self.blocks)
 
 
 def _single(blocks: tuple[Block, ...]) -> tuple[Block, ...]:

@@ -19,6 +19,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     Emphasis,
@@ -145,6 +146,8 @@ def content_of(block: Block) -> BlockContent:  # noqa: C901, PLR0911, PLR0912 - 
             return BlockContent(running=tuple(cell for row in (head, *rows) for cell in row))
         case Quotation(blocks=inner, source=source):
             return BlockContent(running=(source,) if source else (), within=(inner,))
+        case Conditional(blocks=inner):
+            return BlockContent(within=(inner,))
         case ListBlock(items=items):
             return BlockContent(within=items)
         case Picture(source=address, alt=alt, url=url, title=title, caption=caption):
@@ -177,6 +180,19 @@ def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
         yield block
         for inner in content_of(block).within:
             yield from walk_blocks(inner)
+
+
+def map_within(block: Block, change: Callable[[tuple[Block, ...]], tuple[Block, ...]]) -> Block:
+    """Return the block with each run of blocks within it changed; galleries hold no others."""
+    match block:
+        case Quotation(blocks=inner) | Conditional(blocks=inner):
+            return replace(block, blocks=change(inner))
+        case ListBlock(items=items):
+            return replace(block, items=tuple(map(change, items)))
+        case Columns(left=left, right=right):
+            return Columns(left=change(left), right=change(right))
+        case _:
+            return block
 
 
 def first_words(block: Block, *, most: int) -> str:
@@ -400,16 +416,14 @@ class _Rewriter:
         match block:
             case Paragraph() | Heading():
                 return replace(block, content=self._runs(block.content))
-            case ListBlock(items=items):
-                return replace(block, items=tuple(map(self.blocks, items)))
+            case ListBlock() | Conditional() | Columns():
+                return map_within(block, self.blocks)
             case Quotation(blocks=blocks, source=source):
                 return Quotation(blocks=self.blocks(blocks), source=self._runs(source))
             case Picture():
                 return self._picture(block)
             case Gallery(pictures=pictures):
                 return Gallery(pictures=tuple(map(self._picture, pictures)))
-            case Columns(left=left, right=right):
-                return Columns(left=self.blocks(left), right=self.blocks(right))
             case Button(label=label, url=url):
                 return Button(label=self.text(label), url=self._url(url))
             case File(name=name, url=url):

@@ -69,7 +69,10 @@ def content_digest(newsletter: NewsletterRow, rendered: RenderedIssue) -> str:
     sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
     if newsletter.count_clicks:
         sender = (*sender, "counts clicks")
-    parts = (rendered.subject, rendered.html, rendered.text, sender)
+    parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
+    if rendered.variants is not None:
+        # Its conditions too: they say who gets which of what is shown above.
+        parts = (*parts, rendered.variants.recipe.issue)
     return sha256(repr(parts).encode()).hexdigest()
 
 

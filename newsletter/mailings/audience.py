@@ -74,11 +74,20 @@ def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
         mailing: Whose audience; its segment is a query, blank for everybody.
         time_zone: The newsletter's, in which the segment's days begin.
     """
-    wanted = _conditions(mailing.newsletter_id, mailing.segment, time_zone)
+    return audience_of(mailing.newsletter_id, mailing.segment, time_zone=time_zone)
+
+
+def audience_of(newsletter_id: int, segment: str, *, time_zone: str) -> Select[int]:
+    """Select whom a mailing to a segment would go to now.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    wanted = _conditions(newsletter_id, segment, time_zone)
     return (
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(SubscriptionRow.newsletter_id == mailing.newsletter_id, *wanted.values())
+        .where(SubscriptionRow.newsletter_id == newsletter_id, *wanted.values())
     )
 
 
@@ -122,14 +131,8 @@ def has_audience(session: Session, newsletter: NewsletterRow, segment: str) -> b
     Raises:
         ListError: The segment is none.
     """
-    wanted = _conditions(newsletter.id, segment, newsletter.time_zone)
-    anybody = (
-        select(SubscriberRow.id)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(SubscriptionRow.newsletter_id == newsletter.id, *wanted.values())
-        .limit(1)
-    )
-    return session.scalar(anybody) is not None
+    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone)
+    return session.scalar(people.limit(1)) is not None
 
 
 def audience_figure(

@@ -51,13 +51,22 @@ def keep_links(session: Session, mailing_id: int, html: SlottedText) -> None:
 
 
 def with_counted_links(
-    rendered: RenderedIssue, *, mailing_id: int, identity: str, public_url: str, signer: TokenSigner
+    rendered: RenderedIssue,
+    *,
+    mailing_id: int,
+    identity: str,
+    public_url: str,
+    signer: TokenSigner,
+    urls: Sequence[str] = (),
 ) -> RenderedIssue:
-    """Return the mail with its links leading through ours; the plain text keeps its own."""
+    """Return the mail with its links leading through ours; the plain text keeps its own.
+
+    ``urls`` are the mailing's links in the order of their numbers, where this mail has only some.
+    """
     base, mark = f"{public_url.rstrip('/')}/r/", mark_of_mailing(identity)
     counted = {
         url: base + signer.sign(Purpose.CLICK, mailing_id, number, mark)
-        for number, url in enumerate(counted_urls(rendered.html), start=1)
+        for number, url in enumerate(urls or counted_urls(rendered.html), start=1)
     }
     lead = _leading(counted)
     html = tuple(_HREF.sub(lead, part) if isinstance(part, str) else part for part in rendered.html)
@@ -65,7 +74,11 @@ def with_counted_links(
 
 
 def _leading(counted: dict[str, str]) -> Callable[[re.Match[str]], str]:
-    return lambda found: found[1] + escape(counted[unescape(found[2])]) + found[3]
+    return lambda found: (
+        found[1] + escape(counted[url]) + found[3]
+        if (url := unescape(found[2])) in counted
+        else found[0]
+    )
 
 
 def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import not_
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import MailingContentRow
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import MailingContentRow, MailingVariantRow
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.message.frame import Identity
-from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.model import Recipe, RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
 
 _PATHS = {
@@ -64,6 +67,9 @@ class MailingContent:
         date: Every message's Date.
         counts_clicks: Whether its links lead through ours.
         action: Where the button of a notice leads; None for what has none of its own.
+        varies: Whether there are variants of it for some readers.
+        links: The links that are counted, by number, where readers get different ones of them;
+            empty where all get those of ``rendered``.
     """
 
     newsletter_id: int
@@ -74,26 +80,65 @@ class MailingContent:
     date: datetime
     counts_clicks: bool = False
     action: NoticeAction | None = None
+    varies: Annotated[bool, Field(exclude_if=not_)] = False
+    links: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
 
 
+#: The variant of those who meet no condition, or whose mailing has none.
+COMMON = 0
+_RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 _ADAPTER: TypeAdapter[MailingContent] = TypeAdapter(MailingContent)
 
 
-def save_content(session: Session, mailing_id: int, content: MailingContent) -> None:
-    """Freeze a mailing's content."""
+def save_content(
+    session: Session, mailing_id: int, content: MailingContent, recipe: Recipe | None = None
+) -> None:
+    """Freeze a mailing's content, and what variants of it are rendered from."""
     payload = _ADAPTER.dump_json(content).decode()
-    session.add(MailingContentRow(mailing_id=mailing_id, payload=payload))
+    kept = None if recipe is None else _RECIPE.dump_json(recipe).decode()
+    session.add(MailingContentRow(mailing_id=mailing_id, payload=payload, recipe=kept))
 
 
-def load_content(session: Session, mailing_id: int) -> MailingContent:
-    """Return a mailing's frozen content.
+def save_variant(session: Session, mailing_id: int, variant: int, rendered: RenderedIssue) -> None:
+    """Freeze what the readers of a variant get; what was frozen before stays."""
+    row = {
+        "mailing_id": mailing_id,
+        "variant": variant,
+        "payload": _RENDERED.dump_json(rendered).decode(),
+    }
+    insert_missing(session, MailingVariantRow, [row])
+
+
+def load_recipe(session: Session, mailing_id: int) -> Recipe | None:
+    """Return what a mailing's variants are rendered from; None where there are none."""
+    kept = session.scalar(
+        select(MailingContentRow.recipe).where(MailingContentRow.mailing_id == mailing_id)
+    )
+    return None if kept is None else _RECIPE.validate_json(kept)
+
+
+def load_content(session: Session, mailing_id: int, variant: int = COMMON) -> MailingContent:
+    """Return a mailing's frozen content, as the readers of a variant get it.
 
     Raises:
-        NotFoundError: There is no such mailing.
+        NotFoundError: There is no such mailing, or no such variant of it.
     """
     payload = session.scalar(
         select(MailingContentRow.payload).where(MailingContentRow.mailing_id == mailing_id)
     )
     if payload is None:
         raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
-    return _ADAPTER.validate_json(payload)
+    content = _ADAPTER.validate_json(payload)
+    if variant == COMMON:
+        return content
+    rendered = session.scalar(
+        select(MailingVariantRow.payload).where(
+            MailingVariantRow.mailing_id == mailing_id, MailingVariantRow.variant == variant
+        )
+    )
+    if rendered is None:
+        raise NotFoundError(
+            msg("Mailing {mailing} has no variant {variant}.", mailing=mailing_id, variant=variant)
+        )
+    return replace(content, rendered=_RENDERED.validate_json(rendered))

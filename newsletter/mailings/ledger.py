@@ -54,6 +54,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     SubscriptionState,
 )
+from newsletter.mailings.content import COMMON
 from newsletter.mailings.database_history import (
     NO_MARK,
     Mark,
@@ -94,6 +95,7 @@ class Claim:
     Attributes:
         deliveries: All of the batch that are due, in their order.
         reached: So many of them, the first, may be sent; `standing` reaches for more.
+        variant: Which parts of the issue its readers are shown.
         mark: The database's once it is claimed; to be remembered before anything is sent.
     """
 
@@ -105,6 +107,7 @@ class Claim:
     token: str
     deliveries: tuple[ClaimedDelivery, ...]
     reached: int
+    variant: int = COMMON
     mark: Mark = NO_MARK
 
 
@@ -160,11 +163,11 @@ def claim_batch(
                 hinted_at=None,
                 records=0,
             )
-            .returning(BatchRow.first_position, BatchRow.last_position)
+            .returning(BatchRow.first_position, BatchRow.last_position, BatchRow.variant)
         ).one_or_none()
         if batch is None:
             return None
-        first, last = batch
+        first, last, variant = batch
         within = _within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
@@ -227,6 +230,7 @@ def claim_batch(
                 if row.position in reached or row.position > last_reached
             ),
             reached=len(reached),
+            variant=variant,
             # Last, so that it is held for the shortest time.
             mark=count_claim(session),
         )

@@ -32,11 +32,12 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.content_uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.issues.stored_files import keep_calendars
-from newsletter.mailings.clicks import keep_links
+from newsletter.mailings.clicks import counted_urls, keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
+from newsletter.mailings.variants import queries_of
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of
@@ -122,6 +123,7 @@ def create_mailing(
 
     Raises:
         ConflictError: The issue was changed since ``issue`` was read and rendered.
+        ListError: A condition of its parts is none.
     """
     version = select(IssueRow.version).where(IssueRow.id == issue.id).with_for_update()
     if session.scalar(version) != issue.version:
@@ -141,6 +143,9 @@ def create_mailing(
         issue_number=str(issue.content.get("number") or ""),
         summary=str(issue.content.get("preheader") or ""),
         segment=segment,
+        conditions=queries_of(session, newsletter.id, rendered.variants.conditions)
+        if rendered.variants
+        else None,
         scheduled_at=scheduled_at,
         local_hour=schedule.hour.isoformat() if local and schedule.hour else "",
         spread_seconds=int(schedule.spread.total_seconds()),
@@ -165,7 +170,9 @@ def freeze_content(
 ) -> None:
     """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date.
 
-    Without a ``sender``, it is the newsletter's.
+    Of an issue with parts for some readers, that is the mail of those who meet no condition, and
+    what the others' are rendered from; its links are numbered alike in all of them. Without a
+    ``sender``, it is the newsletter's.
     """
     sender = sender or Sender(
         name=newsletter.from_name,
@@ -174,6 +181,8 @@ def freeze_content(
         bounce_address=newsletter.bounce_address,
     )
     domain = sender.address.rpartition("@")[2]
+    variants = rendered.variants
+    counts_clicks = newsletter.count_clicks and kind is MailingKind.ISSUE
     notice = kind is MailingKind.NOTICE
     identity = Identity(
         from_name=sender.name,
@@ -192,15 +201,17 @@ def freeze_content(
     )
     content = MailingContent(
         newsletter_id=newsletter.id,
-        rendered=rendered,
+        rendered=variants.common if variants else rendered,
         identity=identity,
         bounce_address=sender.bounce_address,
         message_id_domain=domain,
         date=date,
-        counts_clicks=newsletter.count_clicks and kind is MailingKind.ISSUE,
+        counts_clicks=counts_clicks,
         action=action,
+        varies=variants is not None,
+        links=counted_urls(rendered.html) if variants and counts_clicks else (),
     )
-    save_content(session, mailing_id, content)
+    save_content(session, mailing_id, content, variants.recipe if variants else None)
     keep_calendars(session, newsletter.id, rendered.calendars)
     _record_uses(session, mailing_id, newsletter.id, rendered, notice=notice)
     if content.counts_clicks:

@@ -27,6 +27,8 @@ from newsletter.mailings.audience import AudienceCount, audience_figure, has_aud
 from newsletter.mailings.cached_figures import Figure, Figures
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.variant_checks import variants_now
+from newsletter.mailings.variants import VariantCount, count_variants, demand_few
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 
@@ -65,6 +67,8 @@ class OrderReview:
         digest: Names the content that is confirmed.
         first: When the first message is due; None for at once.
         earlier: The issue's mailings so far, the newest first.
+        variants: The different mails that its readers get, the most read first; empty where all
+            get the same parts.
     """
 
     rendered: RenderedIssue
@@ -73,6 +77,7 @@ class OrderReview:
     audience: Figure[AudienceCount]
     warnings: Sequence[Finding]
     earlier: Sequence[MailingRow]
+    variants: Sequence[VariantCount] = ()
 
 
 def review_order(
@@ -99,6 +104,11 @@ def review_order(
     count = audience_figure(session, newsletter, segment, figures)
     if not count.value.included:
         raise _nobody()
+    variants: Sequence[VariantCount] = ()
+    if rendered.variants is not None:
+        whole = rendered.variants.recipe.issue
+        variants = variants_now(session, newsletter, whole, segment=segment, figures=figures)
+        demand_few(len(variants))
     return OrderReview(
         rendered=rendered,
         digest=digest,
@@ -106,6 +116,7 @@ def review_order(
         audience=count,
         warnings=preflight.of(Severity.WARNING),
         earlier=earlier_mailings(session, issue.id),
+        variants=variants,
     )
 
 
@@ -156,8 +167,7 @@ def place_order(
                 raise ConflictError(
                     msg("The issue was sent before; confirm that it is to be sent again.")
                 )
-            if not has_audience(session, newsletter, order.segment):
-                raise _nobody()
+            _demand_readers(session, newsletter, rendered, order.segment)
             mailing_id = create_mailing(
                 session,
                 newsletter,
@@ -233,6 +243,17 @@ def _demand_hour(
             remedy=msg("Check the year."),
         )
     return first
+
+
+def _demand_readers(
+    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, segment: str
+) -> None:
+    """Refuse an order that nobody would receive, or whose readers would get too many variants."""
+    if not has_audience(session, newsletter, segment):
+        raise _nobody()
+    if rendered.variants is not None:
+        conditions = rendered.variants.conditions
+        demand_few(len(count_variants(session, newsletter, conditions, segment)))
 
 
 def _nobody() -> ConflictError:

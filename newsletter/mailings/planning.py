@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,8 +39,15 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import NewsletterError
 from newsletter.mailings.audience import audience
+from newsletter.mailings.content import COMMON
 from newsletter.mailings.schedule import due_in
 from newsletter.mailings.states import moving_mailings
+from newsletter.mailings.variants import (
+    demand_few,
+    missing_variants,
+    render_missing,
+    variant_column,
+)
 
 #: PostgreSQL's code for it (SQLSTATE class 40).
 _SERIALIZATION_FAILURE = "40001"
@@ -87,7 +95,28 @@ def plan_restored(engine: Engine) -> None:
             _plan(engine, mailing_id, MailingState.PAUSED)
 
 
+class _VariantsMissingError(Exception):
+    """Readers meet conditions together for which no mail is rendered yet."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        super().__init__(sorted(numbers))
+        self.numbers = numbers
+
+
 def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
+    """Plan a mailing, and first render what its readers need; that is done outside the snapshot.
+
+    Who joins or changes meanwhile may need another variant, so it is looked at anew.
+    """
+    while True:
+        try:
+            return _plan_rendered(engine, mailing_id, state)
+        except _VariantsMissingError as missing:
+            if not render_missing(engine, mailing_id, missing.numbers):
+                return 0
+
+
+def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
     with transaction(engine, of_one_instant=True, long=True) as session:
         mailing = session.scalars(
             select(MailingRow)
@@ -100,8 +129,14 @@ def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         people = audience(mailing, time_zone=newsletter.time_zone)
-        waves = _waves(session, mailing, people, newsletter.time_zone, started_at)
-        planned = _snapshot(session, mailing, people, waves)
+        variant = None
+        if mailing.conditions is not None:
+            variant = variant_column(
+                mailing.conditions, newsletter.id, time_zone=newsletter.time_zone
+            )
+        waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
+        _demand_variants(session, mailing.id, waves)
+        planned = _snapshot(session, mailing, people, waves, variant)
         _cut_batches(session, mailing, waves)
         mailing.planned = planned
         if state is MailingState.PLANNING:
@@ -116,11 +151,20 @@ def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Wave:
-    """Those of the audience whose messages are due from the same instant on."""
+    """Those of the audience whose messages are due from the same instant on.
+
+    Attributes:
+        variants: How many of them get which variant, in the order of their numbers.
+    """
 
     zones: tuple[str, ...]
     due_at: datetime
-    size: int
+    variants: Sequence[tuple[int, int]]
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return sum(size for _variant, size in self.variants)
 
 
 def _waves(
@@ -129,32 +173,66 @@ def _waves(
     people: Select[int],
     time_zone: str,
     started_at: datetime,
+    variant: ColumnElement[int] | None,
 ) -> Sequence[_Wave]:
     """Group the audience by when it is due: all at once, or as each zone's clock says."""
-    if not mailing.local_hour:
+    if not mailing.local_hour and variant is None:
         size = session.scalar(select(func.count()).select_from(people.subquery())) or 0
-        return [_Wave(zones=(), due_at=started_at, size=size)]
-    hour = datetime.fromisoformat(mailing.local_hour)
-    by_due: dict[datetime, list[tuple[str, int]]] = {}
-    zones = people.with_only_columns(SubscriptionRow.time_zone, func.count())
-    for zone, size in session.execute(zones.group_by(SubscriptionRow.time_zone)).all():
+        return [_Wave(zones=(), due_at=started_at, variants=((COMMON, size),))]
+    hour = datetime.fromisoformat(mailing.local_hour) if mailing.local_hour else None
+    zones: dict[datetime, list[str]] = {}
+    variants: dict[datetime, Counter[int]] = {}
+    for zone, number, size in _groups(session, people, variant):
         # Where the hour has passed already, the message is due at once.
-        due_at = max(due_in(zone, hour, fallback=time_zone), started_at)
-        by_due.setdefault(due_at, []).append((zone, size))
+        due_at = max(due_in(zone, hour, fallback=time_zone), started_at) if hour else started_at
+        zones.setdefault(due_at, []).append(zone)
+        variants.setdefault(due_at, Counter())[number] += size
     return [
         _Wave(
-            zones=tuple(zone for zone, _ in members),
+            zones=tuple(dict.fromkeys(zones[due_at])),
             due_at=due_at,
-            size=sum(size for _, size in members),
+            variants=sorted(variants[due_at].items()),
         )
-        for due_at, members in sorted(by_due.items())
+        for due_at in sorted(zones)
     ]
 
 
+def _groups(
+    session: Session, people: Select[int], variant: ColumnElement[int] | None
+) -> Sequence[tuple[str, int, int]]:
+    """Count the audience by time zone and variant."""
+    if variant is None:
+        counted = people.with_only_columns(SubscriptionRow.time_zone, literal(COMMON), func.count())
+        rows = session.execute(counted.group_by(SubscriptionRow.time_zone))
+    else:
+        each = people.with_only_columns(
+            SubscriptionRow.time_zone.label("zone"), variant.label("variant")
+        ).subquery()
+        rows = session.execute(
+            select(each.c.zone, each.c.variant, func.count()).group_by(each.c.zone, each.c.variant)
+        )
+    return [(zone, number, size) for zone, number, size in rows]
+
+
+def _demand_variants(session: Session, mailing_id: int, waves: Sequence[_Wave]) -> None:
+    needed = {number for wave in waves for number, _size in wave.variants}
+    if needed <= {COMMON}:
+        return
+    demand_few(len(needed))
+    if missing := missing_variants(session, mailing_id, needed):
+        raise _VariantsMissingError(missing)
+
+
 def _snapshot(
-    session: Session, mailing: MailingRow, people: Select[int], waves: Sequence[_Wave]
+    session: Session,
+    mailing: MailingRow,
+    people: Select[int],
+    waves: Sequence[_Wave],
+    variant: ColumnElement[int] | None,
 ) -> int:
     order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
+    if variant is not None:
+        order.insert(0, variant)
     if len(waves) > 1:
         rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
         order.insert(0, case(rank, value=SubscriptionRow.time_zone, else_=len(waves)))
@@ -176,7 +254,11 @@ def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) 
     first = 1
     batches = []
     for wave in waves:
-        ranges = list(_ranges(first, wave.size, _batch_size(mailing, wave.size)))
+        ranges: list[tuple[int, int, int]] = []
+        batch_size = _batch_size(mailing, wave.size)
+        for variant, size in wave.variants:
+            ranges += [(variant, *ends) for ends in _ranges(first, size, batch_size)]
+            first += size
         step = timedelta(seconds=mailing.spread_seconds) / max(len(ranges), 1)
         batches += [
             {
@@ -186,10 +268,10 @@ def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) 
                 "last_position": end,
                 "state": BatchState.PENDING,
                 "due_at": wave.due_at + place * step,
+                "variant": variant,
             }
-            for place, (start, end) in enumerate(ranges)
+            for place, (variant, start, end) in enumerate(ranges)
         ]
-        first += wave.size
     if batches:
         session.execute(insert(BatchRow), batches)
 

@@ -10,11 +10,14 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.issues.drafts import Draft
 from newsletter.issues.findings import Finding
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.repeats import find_repeats
+from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources import ReadIssue
 from newsletter.issues.store import default_slug
+from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.variant_checks import check_variants
 from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
 from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.settings import Settings
@@ -26,9 +29,9 @@ def check_stored(
     settings: Settings,
     *,
     ask_dns: bool = True,
-    repeats: Sequence[Finding] = (),
+    known: Sequence[Finding] = (),
 ) -> Preflight:
-    """Check an issue in the database; ``repeats`` are what `repeats_of` returns of it.
+    """Check an issue in the database; ``known`` are what `stored_findings` returns of it.
 
     Raises:
         NotFoundError: Its template does not exist.
@@ -42,15 +45,33 @@ def check_stored(
         template=issue.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=[*repeats, *(_judge_sender(domain, settings) if asked else [])],
+        more=[*known, *(_judge_sender(domain, settings) if asked else [])],
         own_site=settings.public_url,
     )
 
 
-def repeats_of(session: Session, issue: IssueRow) -> Sequence[Finding]:
-    """Return warnings of what readers have had already of what an issue says."""
-    content = issue_from_json(issue.content)
-    return find_repeats(session, issue.newsletter_id, content, besides=issue.id)
+def stored_findings(
+    session: Session,
+    newsletter: NewsletterRow,
+    content: Issue,
+    *,
+    besides: int | None,
+    figures: Figures | None = None,
+) -> Sequence[Finding]:
+    """Return what the database alone tells of an issue: what was sent before, and who gets what.
+
+    Args:
+        session: To read with.
+        newsletter: Whose issue.
+        content: As it is now.
+        besides: The stored issue that it is; None where it is none yet.
+        figures: Counts readers; without, they are counted anew.
+    """
+    issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
+    return (
+        *find_repeats(session, newsletter.id, content, besides=besides),
+        *check_variants(session, newsletter, issue, figures=figures),
+    )
 
 
 def check_brought(
@@ -71,7 +92,7 @@ def check_brought(
         template=read.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=find_repeats(session, newsletter.id, read.issue, besides=there),
+        more=stored_findings(session, newsletter, read.issue, besides=there),
         own_site=settings.public_url,
     )
 

@@ -13,7 +13,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import Draft
 from newsletter.mailings.approval import SendingPlan, content_digest, request_approval
 from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
@@ -31,7 +31,8 @@ def ready_draft(
     """
     issue = publish_draft(session, actor, draft)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    preflight = check_stored(issue, newsletter, settings, ask_dns=False)
+    known = stored_findings(session, newsletter, draft.issue, besides=issue.id)
+    preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
     if preflight.blocked:
         raise ConflictError(
             msg("Preflight found errors."), remedy=msg("Correct them first; they are listed below.")

@@ -6,10 +6,17 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, FileSystemLoader, FunctionLoader, StrictUndefined, pass_context
+from jinja2 import (
+    BaseLoader,
+    DictLoader,
+    FileSystemLoader,
+    FunctionLoader,
+    StrictUndefined,
+    pass_context,
+)
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
@@ -27,7 +34,7 @@ from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
-from newsletter.rendering.model import BODY, SUBJECT, TEXT, TemplateSource
+from newsletter.rendering.model import BODY, SUBJECT, TEXT, Files, TemplateSource
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
@@ -146,10 +153,21 @@ class MailTemplates:
 
     def stamp(self, name: str) -> tuple[float, ...]:
         """Return what changes when a template or a partial is written anew."""
-        names = (name, str(Path(name).parent), "_shared")
-        folders = (folder / part for folder in self._folders for part in dict.fromkeys(names))
-        files = sorted(path for folder in folders for path in folder.glob("*.j2"))
+        files = sorted(path for _folder, path in self._paths(name))
         return tuple(path.stat().st_mtime for path in files)
+
+    def files(self, name: str) -> Files:
+        """Return all that a template is rendered from, so that it can be kept as it is now."""
+        found: dict[str, str] = {}
+        for folder, path in self._paths(name):
+            found.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
+        return tuple(sorted(found.items()))
+
+    def _paths(self, name: str) -> Iterator[tuple[Path, Path]]:
+        """Yield the files of a template and its partials, each with the folder it is found in."""
+        for folder in self._folders:
+            for part in dict.fromkeys((name, str(Path(name).parent), "_shared")):
+                yield from ((folder, path) for path in (folder / part).glob("*.j2"))
 
     def check(self, name: str) -> None:
         """Check a template's files before anything is rendered; once, until one is changed.
@@ -201,6 +219,28 @@ class MailTemplates:
             TemplateError: It fails; the message names template and line.
         """
         with _told(path, self._folders):
+            return self._environment.get_template(path).render(values)
+
+
+@lru_cache(maxsize=4)
+def templates_of(files: Files) -> KeptTemplates:
+    """Return templates as they were when `MailTemplates.files` returned these, compiled once."""
+    return KeptTemplates(files)
+
+
+class KeptTemplates:
+    """Templates as they once were, which are rendered and no longer checked."""
+
+    def __init__(self, files: Files) -> None:
+        self._environment = _environment(DictLoader(dict(files)))
+
+    def render(self, path: str, values: dict[str, object]) -> str:
+        """Render one file.
+
+        Raises:
+            TemplateError: It fails; the message names template and line.
+        """
+        with _told(path, ()):
             return self._environment.get_template(path).render(values)
 
 

@@ -23,6 +23,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     ContentsLine,
@@ -221,6 +222,8 @@ class _Writer:
                 return self._picture(block)
             case Gallery(pictures=pictures):
                 return self._beside([self._narrowed(len(pictures)).blocks((p,)) for p in pictures])
+            case Conditional(blocks=blocks):
+                return self.blocks(blocks)
             case Columns(left=left, right=right):
                 narrow = self._narrowed(2)
                 return self._beside([narrow.blocks(left), narrow.blocks(right)], kind="column")

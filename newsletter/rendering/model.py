@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.calendars import CalendarFile
-from newsletter.issues.model import Block
+from newsletter.issues.model import Block, Issue
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
 
 
@@ -44,9 +47,18 @@ class SlotUse:
 SlottedText = tuple[str | SlotUse, ...]
 
 
+#: The sources of templates by their paths.
+Files = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedIssue:
-    """One issue in one template, rendered once for all recipients of a mailing."""
+    """One issue in one template, rendered once for all recipients of a mailing.
+
+    Attributes:
+        variants: Of an issue with parts for some readers, which is rendered here with all of them:
+            what its readers get instead; None of any other.
+    """
 
     subject: SlottedText
     html: SlottedText
@@ -54,6 +66,7 @@ class RenderedIssue:
     language: Language
     #: The calendar files of its events, which its links lead to.
     calendars: tuple[CalendarFile, ...] = ()
+    variants: Annotated[Variants | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 #: The files of a template.
@@ -117,3 +130,35 @@ class Publisher:
                 remedy=msg("Choose another template in the settings of the newsletter."),
             )
         return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All that a mail is rendered from, kept so that it can be rendered for other readers later.
+
+    Attributes:
+        issue: With its conditions; its snippets are put in.
+        files: The template's, with all that it may include; of a newsletter's own template, which
+            ``publisher`` holds, only the latter.
+        site: Where the calendars of its events lie.
+    """
+
+    issue: Issue
+    template: str
+    files: Files
+    publisher: Publisher
+    site: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variants:
+    """How a mail differs by the parts that its readers are shown.
+
+    Attributes:
+        conditions: Of its parts, in the order of reading.
+        common: The mail of those who meet none; all that a public archive may show.
+    """
+
+    conditions: tuple[str, ...]
+    common: RenderedIssue
+    recipe: Recipe

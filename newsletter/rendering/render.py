@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
+from newsletter.issues.conditions import conditions_of, everything, select_parts
 from newsletter.issues.findings import IssueField
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
@@ -33,7 +34,7 @@ from newsletter.issues.walking import (
     walk_urls,
 )
 from newsletter.rendering.apart import Job, render_apart
-from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in
+from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in, templates_of
 from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.model import (
@@ -41,9 +42,12 @@ from newsletter.rendering.model import (
     OWN,
     SUBJECT,
     TEXT,
+    Files,
     Publisher,
+    Recipe,
     RenderedIssue,
     Slot,
+    Variants,
 )
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.slots import SlotMarks, require_slots
@@ -58,24 +62,71 @@ def render_issue(
 ) -> RenderedIssue:
     """Render an issue once for all recipients; ``site`` is where its events' calendars lie.
 
+    Where parts of it are for some readers, it is rendered with all of them, and `Variants` has the
+    rest.
+
     Raises:
         NotFoundError: There is no such template.
         TemplateError: The template is faulty or loses part of the issue.
     """
+    issue = resolve_snippets(issue, dict(publisher.snippets))
+    conditions = conditions_of(issue)
+    if not template.startswith(OWN):
+        templates = templates_in(templates_dir)
+        templates.check(template)
+        if not conditions:
+            return render_with(
+                issue, templates.render, template=template, publisher=publisher, site=site
+            )
+    kept = tuple(each for each in publisher.templates if each[0] == template)
+    recipe = Recipe(
+        issue=issue,
+        template=template,
+        files=_files(template, templates_dir),
+        publisher=replace(publisher, snippets=(), templates=kept),
+        site=site,
+    )
+    rendered = _render_kept(recipe, everything(issue))
+    if not conditions:
+        return rendered
+    common = _render_kept(recipe, select_parts(issue, ()))
+    return replace(rendered, variants=Variants(conditions=conditions, common=common, recipe=recipe))
+
+
+def render_variant(recipe: Recipe, met: Collection[str]) -> RenderedIssue:
+    """Render the mail of those readers who meet these of an issue's conditions, and no others.
+
+    Raises:
+        TemplateError: The template fails, or loses part of what they are to read.
+    """
+    return _render_kept(recipe, select_parts(recipe.issue, met))
+
+
+def _files(template: str, templates_dir: Path) -> Files:
     if template.startswith(OWN):
-        source = publisher.own_template(template)
+        return tuple(sorted(OwnTemplate.read_partials(templates_dir).items()))
+    return templates_in(templates_dir).files(template)
+
+
+def _render_kept(recipe: Recipe, issue: Issue) -> RenderedIssue:
+    """Render an issue, which has no conditions, with the template as it was kept."""
+    if recipe.template.startswith(OWN):
         job = Job(
             issue=issue,
-            name=template,
-            source=source,
-            partials=OwnTemplate.read_partials(templates_dir),
-            publisher=replace(publisher, templates=()),
-            site=site,
+            name=recipe.template,
+            source=recipe.publisher.own_template(recipe.template),
+            partials=dict(recipe.files),
+            publisher=replace(recipe.publisher, templates=()),
+            site=recipe.site,
         )
         return render_apart(job)
-    templates = templates_in(templates_dir)
-    templates.check(template)
-    return render_with(issue, templates.render, template=template, publisher=publisher, site=site)
+    return render_with(
+        issue,
+        templates_of(recipe.files).render,
+        template=recipe.template,
+        publisher=recipe.publisher,
+        site=recipe.site,
+    )
 
 
 def render_with(
@@ -92,7 +143,6 @@ def render_with(
         TemplateError: The template is faulty or loses part of the issue.
     """
     marks = SlotMarks()
-    issue = resolve_snippets(issue, dict(publisher.snippets))
     issue = rewrite_issue(issue, text=without_controls)
     preheader = issue.preheader or derived_preheader(issue)
     issue = rewrite_issue(issue, field=partial(_marked, marks))

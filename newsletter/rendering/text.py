@@ -18,6 +18,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     ContentsLine,
@@ -126,6 +127,8 @@ class _Writer:
                 return self._picture(block, columns)
             case Gallery(pictures=pictures):
                 return "\n\n".join(self._picture(picture, columns) for picture in pictures)
+            case Conditional(blocks=inner):
+                return self.blocks(inner, columns)
             case Columns(left=left, right=right):
                 return self.blocks((*left, *right), columns)
             case Button(label=label, url=url):

@@ -19,6 +19,11 @@ from subscribers.segments.parse import parse_query
 from subscribers.suppression import is_suppressed
 
 
+def is_segment_name(text: str) -> bool:
+    """Return whether a segment may be called so; no query is such a word."""
+    return re.fullmatch(r"\w[\w-]{0,63}", text) is not None
+
+
 def save_segment(session: Session, newsletter_id: int, *, name: str, query: str) -> SegmentRow:
     """Save a segment in its normal form.
 
@@ -26,7 +31,7 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
         ListError: The name or the query is none.
         ConflictError: The name is taken.
     """
-    if not re.fullmatch(r"\w[\w-]{0,63}", name):
+    if not is_segment_name(name):
         raise ListError(
             msg("“{name}” cannot be the name of a segment.", name=name),
             remedy=msg("Use letters, digits and hyphens."),

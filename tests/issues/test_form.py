@@ -82,7 +82,7 @@ def fields_of(sheet: Sheet) -> list[tuple[str, str]]:
     found += [("preheader", sheet.preheader), ("credits", sheet.credits)]
     for card in sheet.cards:
         found += [("part", str(int(card.level or 0))), ("count", card.count)]
-        found.append(("heading", card.heading))
+        found += [("heading", card.heading), ("condition", card.condition)]
         for entry in card.entries:
             if entry.source:
                 found += [("picture", entry.source), ("alt", entry.alt), ("target", entry.target)]

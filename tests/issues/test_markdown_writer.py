@@ -21,6 +21,7 @@ from newsletter.issues.model import (
     Code,
     Columns,
     Comment,
+    Conditional,
     Contact,
     Contents,
     Emphasis,
@@ -118,6 +119,14 @@ LINES = st.lists(WORDS, max_size=2).map("\n".join)
 ADDRESSES = st.sampled_from(["", "https://example.jp/a?b=1&c=%E3%81%82"])
 DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1)).map(str)
 MINUTES = st.builds("{}T{}".format, DAYS, st.sampled_from(["00:00", "09:05", "23:59"]))
+CONDITIONS = st.sampled_from(
+    [
+        "members",
+        "職員",
+        'tag = "a]b" and not attributes."市" = "千\\"葉"',
+        'name contains ":::  +++"',
+    ]
+)
 LEAVES: dict[type, st.SearchStrategy[Block]] = {
     Paragraph: PARAGRAPHS,
     Picture: PICTURES,
@@ -165,6 +174,9 @@ NESTED = st.recursive(
             source=st.just(()) | runs(),
         )
         | st.builds(
+            Conditional, condition=CONDITIONS, blocks=st.lists(inner, max_size=2).map(tuple)
+        )
+        | st.builds(
             ListBlock,
             items=st.lists(
                 st.lists(inner, min_size=1, max_size=2).map(tuple), min_size=1, max_size=3
@@ -185,9 +197,13 @@ LINKS = st.lists(
     ),
     max_size=2,
 ).map(tuple)
-ITEMS = st.lists(st.builds(Item, headline=WORDS, body=BODIES, links=LINKS), max_size=2).map(tuple)
+FOR_SOME = st.just("") | CONDITIONS
+ITEMS = st.lists(
+    st.builds(Item, headline=WORDS, body=BODIES, links=LINKS, condition=FOR_SOME), max_size=2
+).map(tuple)
 SECTIONS = st.lists(
-    st.builds(Section, heading=WORDS, body=BODIES, links=LINKS, items=ITEMS), max_size=2
+    st.builds(Section, heading=WORDS, body=BODIES, links=LINKS, items=ITEMS, condition=FOR_SOME),
+    max_size=2,
 ).map(tuple)
 CHAPTERS = st.builds(
     Chapter,
@@ -197,6 +213,7 @@ CHAPTERS = st.builds(
     links=LINKS,
     items=ITEMS,
     sections=SECTIONS,
+    condition=FOR_SOME,
 )
 ISSUES = st.builds(
     Issue,
@@ -239,6 +256,7 @@ def test_a_digest_becomes_markdown_and_back(each_digest: bytes) -> None:
         (Strong(content=(Text(text="a"),)), Emphasis(content=(Text(text="b"),))),
         (Text(text="　字下げ"),),
         (Footnote(content=(Text(text="注"),)), Text(text=": 本文")),
+        (Text(text=":for"), Footnote(content=(Text(text="注"),))),
         (Text(text="a"), LineBreak(), Footnote(content=(Text(text="注"),)), Text(text=":")),
     ],
 )
@@ -275,4 +293,6 @@ def test_the_japanese_sample_is_written_without_references() -> None:
 
 
 def test_the_issues_that_are_tried_have_every_kind_of_block() -> None:
-    assert {*LEAVES, Quotation, ListBlock, Columns} == set(get_args(get_args(Block)[0]))
+    assert {*LEAVES, Quotation, ListBlock, Columns, Conditional} == set(
+        get_args(get_args(Block)[0])
+    )

@@ -29,6 +29,6 @@ def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]
     call_apart(services.close)
 
 
-def work(services: Services, mailing: int) -> int:
-    """Do what a worker process does when it is hinted at the first batch."""
-    return call_apart(lambda: send_batch(services, mailing, 1))
+def work(services: Services, mailing: int, batch: int = 1) -> int:
+    """Do what a worker process does when it is hinted at a batch."""
+    return call_apart(lambda: send_batch(services, mailing, batch))

@@ -46,7 +46,13 @@ from newsletter.database.tables.lists import (
     SegmentRow,
     TagRow,
 )
-from newsletter.database.tables.mailing import BatchRow, DeliveryRow, MailingContentRow, MailingRow
+from newsletter.database.tables.mailing import (
+    BatchRow,
+    DeliveryRow,
+    MailingContentRow,
+    MailingRow,
+    MailingVariantRow,
+)
 from newsletter.database.tables.newsletter import NewsletterRow
 from newsletter.database.tables.operation import (
     HeldDomainRow,
@@ -117,6 +123,7 @@ __all__ = [
     "MailingLinkRow",
     "MailingOrderRow",
     "MailingRow",
+    "MailingVariantRow",
     "NewsletterRow",
     "PeopleGroupRow",
     "PulseRow",

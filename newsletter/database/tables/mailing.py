@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import (
+    JSON,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -60,6 +61,8 @@ class MailingRow(Base):
             date, number and summary likewise. Here, not with the content, as lists read them by
             the dozen, and a row's later columns lie behind its long ones.
         segment: The query that its audience is chosen by; empty for everybody.
+        conditions: The queries of the conditions that parts of its issue carry, in their order;
+            None where all parts are for everybody.
         notice: What a notice is about, such as ``approval-request``; empty of an issue.
         started_at: When it began; None too once it is cancelled before anything left.
     """
@@ -83,6 +86,7 @@ class MailingRow(Base):
     issue_number: Mapped[str] = mapped_column(Text, default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")
     segment: Mapped[str] = mapped_column(Text, default="")
+    conditions: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notice: Mapped[str] = mapped_column(String(64), default="", server_default="")
     uncertain_policy: Mapped[UncertainPolicy] = mapped_column(
         Vocabulary(UncertainPolicy), default=UncertainPolicy.ASK
@@ -101,11 +105,30 @@ class MailingRow(Base):
 
 
 class MailingContentRow(Base):
-    """What a mailing sends, frozen when it was approved: rendered once, with its slots."""
+    """What a mailing sends, frozen when it was approved: rendered once, with its slots.
+
+    ``recipe`` is what variants of it are rendered from; None where parts are for everybody.
+    """
 
     __tablename__ = "mailing_content"
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    payload: Mapped[str] = mapped_column(Text)
+    recipe: Mapped[str | None] = mapped_column(Text)
+
+
+class MailingVariantRow(Base):
+    """What those of a mailing's audience get who meet the same of its conditions.
+
+    Attributes:
+        variant: The sum of 2^n over the conditions met, counted from n = 0. Who meets none has no
+            row here: their mail is the mailing's content.
+    """
+
+    __tablename__ = "mailing_variant"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    variant: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     payload: Mapped[str] = mapped_column(Text)
 
 
@@ -116,6 +139,8 @@ class BatchRow(Base):
         due_at: When it may be sent next.
         leased_at: Since when its holder sends it; of one at rest, the last time.
         hinted_at: When a task for it was last published; None when none is under way.
+        variant: Which parts its readers are shown; see `MailingVariantRow`. A batch holds readers
+            of one variant.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.
     """
@@ -134,6 +159,7 @@ class BatchRow(Base):
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     records: Mapped[int] = mapped_column(default=0, server_default="0")
+    variant: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
 
 
 #: States of which there are few, when all goes well.

@@ -25,11 +25,11 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
-from newsletter.issues.repeats import find_repeats
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import approvers
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.readiness import stored_findings
 from newsletter.mailings.standing import NextStep, Stage, Standing
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
@@ -78,7 +78,9 @@ class DraftPages:
         issue, template = written.read(draft, visit.language)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
-            repeats = find_repeats(session, row.id, issue, besides=draft.issue_id)
+            known = stored_findings(
+                session, row, issue, besides=draft.issue_id, figures=self._workspace.figures
+            )
         folder = self._settings.templates_dir
         own = self._settings.public_url
         return make_proof(
@@ -88,7 +90,7 @@ class DraftPages:
             folder=folder,
             text=written.text or "",
             own_site=own,
-            repeats=repeats,
+            known=known,
         )
 
     def render(self, visit: Visit, draft: Draft, written: Written) -> RenderedIssue:

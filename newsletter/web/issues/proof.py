@@ -116,7 +116,7 @@ def make_proof(
     folder: Path,
     text: str = "",
     own_site: str = "",
-    repeats: Sequence[Finding] = (),
+    known: Sequence[Finding] = (),
 ) -> Proof:
     """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
@@ -128,7 +128,7 @@ def make_proof(
         template=template or newsletter.template,
         templates_dir=folder,
         publisher=publisher_of(newsletter),
-        more=repeats,
+        more=known,
         own_site=own_site,
     )
     plain = text.replace("\r\n", "\n")

@@ -16,14 +16,14 @@ from newsletter.accounts.permissions import Permission
 from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts import stored_draft_of
-from newsletter.issues.model import Issue
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approval import approvers, people_of
 from newsletter.mailings.audience import AudienceCount, audience_figure
 from newsletter.mailings.cached_figures import Figure, Figures
 from newsletter.mailings.comments import open_threads, part_of, parts_of, threads_of
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.readiness import check_stored, repeats_of
+from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.mailings.standing import Viewer, standing_of
 from newsletter.mailings.test_mails import list_groups
 from newsletter.newsletters.publications import Newsletter
@@ -50,7 +50,16 @@ class Workspace:
             session,
             key,
             lambda own: check_stored(
-                issue, newsletter, self.settings, repeats=repeats_of(own, issue)
+                issue,
+                newsletter,
+                self.settings,
+                known=stored_findings(
+                    own,
+                    newsletter,
+                    issue_from_json(issue.content),
+                    besides=issue.id,
+                    figures=self.figures,
+                ),
             ),
         ).value
 

@@ -20,9 +20,9 @@ from newsletter.mailings.archive import (
     list_publications,
     search_archive,
 )
-from newsletter.mailings.content import load_content
 from newsletter.mailings.links import DeliveryLinks, read_link
 from newsletter.mailings.reader_fields import fields_of_readers
+from newsletter.mailings.variants import content_of_reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
@@ -167,7 +167,7 @@ def archive_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     def personal(token: str) -> HTMLResponse:
         with reading(engine) as session:
             ref = read_link(session, signer, Purpose.VIEW, token)
-            content = load_content(session, ref.mailing_id)
+            content = content_of_reader(session, ref.mailing_id, ref.subscriber_id)
             name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
             fields = fields_of_readers(session, content, [ref.subscriber_id])
         links = DeliveryLinks.of(settings.public_url, signer, ref)

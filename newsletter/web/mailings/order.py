@@ -12,10 +12,11 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.approval import find_approval, plan_of
 from newsletter.mailings.audience import audience_figure
 from newsletter.mailings.orders import Order, place_order, review_order
-from newsletter.mailings.readiness import check_stored, repeats_of
+from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.mailings.choice import Choice, ChoiceForm
@@ -167,12 +168,13 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         query = segment_text(session, newsletter.id, said.choice.segment)
-        repeats = repeats_of(session, issue)
+        content = issue_from_json(issue.content)
+        known = stored_findings(session, newsletter, content, besides=issue.id)
     place_order(
         page.engine,
         visit.actor,
         issue,
-        check_stored(issue, newsletter, page.settings, ask_dns=False, repeats=repeats),
+        check_stored(issue, newsletter, page.settings, ask_dns=False, known=known),
         Order(
             key=said.key,
             digest=said.digest,

@@ -67,6 +67,7 @@ _TABLES = (
     "delivery",
     "draft_revision",
     "mailing_content",
+    "mailing_variant",
     "mailing_link",
     "mailing_order",
     "unsubscribe_event",
@@ -988,6 +989,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("local_hour", sa.String(length=32), server_default="", nullable=False),
         sa.Column("spread_seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("conditions", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("kind", sa.String(32), server_default="issue", nullable=False),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("title", sa.Text(), server_default="", nullable=False),
@@ -1041,6 +1043,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("records", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("variant", _ID, server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_batch_mailing_id")),
         sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_batch")),
     )
@@ -1171,10 +1174,21 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         "mailing_content",
         sa.Column("mailing_id", _ID, nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("recipe", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_content_mailing_id")
         ),
         sa.PrimaryKeyConstraint("mailing_id", name=op.f("pk_mailing_content")),
+    )
+    op.create_table(
+        "mailing_variant",
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("variant", _ID, autoincrement=False, nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_variant_mailing_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", "variant", name=op.f("pk_mailing_variant")),
     )
     op.create_table(
         "mailing_link",

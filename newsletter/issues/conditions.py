@@ -1,0 +1,135 @@
+"""Parts for some readers: who reads what of an issue, by the conditions that its parts carry.
+
+A chapter, section, item or block is for everybody, or for those who meet a condition: the name of
+a saved segment, or a query. Here a condition is text; which readers meet it is asked of the
+database. An issue for given readers is an issue again, without conditions, so all that is made of
+issues is made of it: contents, chapter numbers and footnotes count what these readers see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+
+from newsletter.issues.findings import IssuePlace
+from newsletter.issues.model import (
+    Block,
+    Columns,
+    Conditional,
+    ContentsLine,
+    Issue,
+    ListBlock,
+    Quotation,
+)
+from newsletter.issues.outline import (
+    Outline,
+    outline_anchors,
+    renumbered,
+    table_of_contents,
+    to_outline,
+    with_outline,
+)
+from newsletter.issues.walking import map_within, walk_blocks, walk_parts
+
+
+def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
+    """Yield each condition with the place of the part that carries it, in the order of reading."""
+    conditions = ("", *(part.condition for part in to_outline(issue)))
+    for part, condition in zip(walk_parts(issue), conditions, strict=True):
+        if condition:
+            yield part.place, condition
+        for block in walk_blocks(part.body):
+            if isinstance(block, Conditional):
+                yield part.place, block.condition
+
+
+def conditions_of(issue: Issue) -> tuple[str, ...]:
+    """Return the conditions that an issue's parts carry, each once, in the order of reading."""
+    return tuple(dict.fromkeys(condition for _place, condition in placed_conditions(issue)))
+
+
+def everything(issue: Issue) -> Issue:
+    """Return the issue with all its parts for everybody; without conditions it is itself."""
+    return _selected(issue, lambda _condition: True) if conditions_of(issue) else issue
+
+
+def select_parts(issue: Issue, met: Collection[str]) -> Issue:
+    """Return the issue as those read it who meet these of its conditions, and no others."""
+    return _selected(issue, met.__contains__) if conditions_of(issue) else issue
+
+
+def _selected(issue: Issue, shows: Callable[[str], bool]) -> Issue:
+    outline = to_outline(issue)
+    kept = _kept(outline, shows)
+    parts = renumbered(
+        outline,
+        tuple(
+            replace(outline[at], body=_blocks(outline[at].body, shows), condition="") for at in kept
+        ),
+    )
+    anchors = outline_anchors(outline)
+    moved = dict(zip((anchors[at] for at in kept), outline_anchors(parts), strict=True))
+    counted = {
+        str(outline[at].number): str(part.number)
+        for at, part in zip(kept, parts, strict=True)
+        if part.number is not None
+    }
+    contents = tuple(_contents(issue, moved, counted))
+    return with_outline(replace(issue, lead=_blocks(issue.lead, shows), contents=contents), parts)
+
+
+def _kept(outline: Outline, shows: Callable[[str], bool]) -> list[int]:
+    """Return which parts are shown; what belongs to a hidden one is hidden with it."""
+    kept: list[int] = []
+    hidden = None
+    for index, part in enumerate(outline):
+        if hidden is not None and part.level > hidden:
+            continue
+        hidden = None if not part.condition or shows(part.condition) else part.level
+        if hidden is None:
+            kept.append(index)
+    return kept
+
+
+def _blocks(blocks: tuple[Block, ...], shows: Callable[[str], bool]) -> tuple[Block, ...]:
+    return tuple(inner for block in blocks for inner in _block(block, shows))
+
+
+def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
+    """Yield what is left of a block; of lists, quotations and columns, no empty remains."""
+
+    def within(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        return _blocks(blocks, shows)
+
+    match block:
+        case Conditional(condition=condition, blocks=blocks):
+            if shows(condition):
+                yield from within(blocks)
+        case ListBlock(items=items):
+            left = tuple(new for item in items if (new := within(item)) or not item)
+            if left or not items:
+                yield replace(block, items=left)
+        case Quotation(blocks=blocks):
+            if (inner := within(blocks)) or not blocks:
+                yield replace(block, blocks=inner)
+        case Columns(left=left_side, right=right_side):
+            beside = Columns(left=within(left_side), right=within(right_side))
+            emptied = (left_side and not beside.left) or (right_side and not beside.right)
+            if emptied:
+                yield from (*beside.left, *beside.right)
+            else:
+                yield beside
+        case _:
+            yield map_within(block, within)
+
+
+def _contents(
+    issue: Issue, moved: Mapping[str, str], counted: Mapping[str, str]
+) -> Iterator[ContentsLine]:
+    """Yield the lines that the editor wrote, without those of hidden parts."""
+    for line, found in zip(issue.contents, table_of_contents(issue), strict=False):
+        if not found.anchor:
+            yield line
+        elif found.anchor in moved:
+            label = counted.get(line.label, line.label) if line.level == 1 else line.label
+            yield replace(line, anchor=moved[found.anchor], label=label)
