@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from typer import Abort, Typer
@@ -31,6 +31,12 @@ _OF_TYPER = {
     "RICH_HELP": msg("Try [blue]'{command_path} {help_option}'[/] for help."),
 }
 _HELP = msg("Show this message and exit.")
+_USAGE = msg("Usage: ")
+#: What stands in the line of usage, by the attribute of a command that has it.
+_IN_USAGE = {
+    "options_metavar": msg("[OPTIONS]"),
+    "subcommand_metavar": msg("COMMAND [ARGS]..."),
+}
 _NO_COMMAND = re.compile(r"No such command '(.+?)'")
 _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.DOTALL)
 
@@ -38,14 +44,14 @@ _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.
 def run(app: Typer) -> NoReturn:
     """Run the command line in the language of the terminal."""
     command: Any = get_command(app)
-    if terminal_language() is not SOURCE_LANGUAGE:
-        translate(command)
+    _translate_help(command)
     try:
         code = command(standalone_mode=False)
     except TyperException as error:
         from typer.rich_utils import rich_format_error
 
         if terminal_language() is not SOURCE_LANGUAGE:
+            translate(command)
             words = text(_worded(error))
             setattr(error, "format_message", lambda: words)  # noqa: B010 - a method of Typer's
         # Every error of use is of this private kind.
@@ -54,9 +60,26 @@ def run(app: Typer) -> NoReturn:
     except Abort:
         from typer.rich_utils import rich_abort_error
 
+        if terminal_language() is not SOURCE_LANGUAGE:
+            translate(command)
         rich_abort_error()
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above
+    """Let help be translated once it is asked for: other commands need not wait for it."""
+    for kind in {type(each) for each in _commands(command)}:
+        kind.format_help = _in_own_language(command, kind.format_help)
+
+
+def _in_own_language(command: Any, show: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401 - as above
+    def format_help(*values: object) -> None:
+        if terminal_language() is not SOURCE_LANGUAGE:
+            translate(command)
+        show(*values)
+
+    return format_help
 
 
 def help_texts(app: Typer) -> Iterator[str]:
@@ -74,10 +97,23 @@ def translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of comm
         setattr(rich_utils, name, text(words))
     for holder, name in _helpful(command):
         setattr(holder, name, gettext(getattr(holder, name)))
+    _translate_usage(command.context_class.formatter_class)
     for each in _commands(command):
+        for name, words in _IN_USAGE.items():
+            if getattr(each, name, None) == words.text:
+                setattr(each, name, text(words))
         option = each.get_help_option(each.context_class(each))
         if option is not None:
             option.help = text(_HELP)
+
+
+def _translate_usage(formatter: Any) -> None:  # noqa: ANN401 - as above
+    write = formatter.write_usage
+
+    def write_usage(self: object, program: str, arguments: str = "", prefix: str = "") -> None:
+        write(self, program, arguments, prefix or text(_USAGE))
+
+    formatter.write_usage = write_usage
 
 
 def _break_words(rich_utils: ModuleType) -> None:

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.servers
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 #: Four words of Latin letters in a row; names of options and files have fewer.
 _ENGLISH = re.compile(r"[A-Za-z][a-z'’-]*(?:[ ,]+[a-z][a-z'’-]*){3,}")
+#: What Typer itself writes into its lines of usage and around them.
+_TYPER_S = re.compile(r"Usage|OPTIONS|COMMAND|ARGS|Options|Commands|Arguments|Error")
 _EVERY_HELP = """
 import io, contextlib
 from newsletter.cli.main import app
@@ -70,6 +72,7 @@ def test_what_is_wrong_with_a_command_is_told_in_japanese(tmp_path: Path) -> Non
         assert said.returncode == 2
         assert _JAPANESE.search(said.stderr), command
         assert not _ENGLISH.search(said.stderr), said.stderr
+        assert not _TYPER_S.search(said.stderr), said.stderr
 
 
 def test_no_help_shows_english_to_a_japanese_reader(tmp_path: Path) -> None:
@@ -84,6 +87,7 @@ def test_no_help_shows_english_to_a_japanese_reader(tmp_path: Path) -> None:
     )
     assert len(_JAPANESE.findall(done.stdout)) > 1000
     assert _ENGLISH.findall(done.stdout) == []
+    assert _TYPER_S.findall(done.stdout) == []
 
 
 def test_json_is_the_same_in_every_language(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -43,3 +44,16 @@ def test_neither_version_nor_help_imports_the_application(program: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == []
+
+
+def test_the_version_waits_for_no_help_in_a_terminal_of_another_language() -> None:
+    loaded = f"{_VERSION}\nprint('rich' in sys.modules)"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", loaded],
+        env=os.environ | {"LC_ALL": "ja_JP.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "False"
