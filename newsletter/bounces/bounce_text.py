@@ -242,7 +242,9 @@ class BounceText:
         for match in _HEAD.finditer(self.text):
             address = find_address(match[1])
             if address and not is_system(address):
-                found.setdefault(address, match.end())
+                # Where words stand right behind it without a blank, it is their subject.
+                alone = len(match[1]) == len(address)
+                found.setdefault(address, match.end() if alone else match.start(1))
         strangers = {one: at for one, at in found.items() if one.lower() not in self._ours}
         return strangers or found
 

@@ -77,6 +77,7 @@ _OF_US: tuple[Pairs, ...] = (
         between=_BESIDE,
         spaced=False,
     ),
+    pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["sender_unspaced"], between="", spaced=False),
 )
 _PERSON: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["person"], _GRAMMAR["absent"], between=_ITSELF),

@@ -479,3 +479,23 @@ def test_japanese_is_read_whatever_encoding_is_declared(written: str, declared: 
 )
 def test_western_words_without_a_charset_are_not_taken_for_japanese(text: str) -> None:
     assert open_mail(b"Subject: x\n\n" + text.encode("cp1252")).words == text
+
+
+@pytest.mark.parametrize(
+    ("text", "hard"),
+    [
+        ("abe@town.example.jpは現在使われておりません。", True),
+        ("abe@town.example.jpは容量を超えているため受信できません。", False),
+        ("abe@town.example.jpは、存在しない送信者からのメールを受け取りません。", False),
+        ("li@co.example.cn不存在", True),
+        ("No se encontró la dirección de correo eva@ayto.example.es.", True),
+        ("rui@gov.example.pt: utilizador desconhecido", True),
+        ("rui@gov.example.pt: não foi encontrado o servidor", False),
+    ],
+)
+def test_an_address_may_be_the_subject_of_what_is_said(text: str, *, hard: bool) -> None:
+    head = f"From: postmaster@x.example\nTo: {OURS}\nSubject: failure notice\n"
+    kind = "Content-Type: text/plain; charset=utf-8\n\n"
+    report = read_report(f"{head}{kind}{text}\n".encode(), envelope_to=OURS)
+    assert report is not None
+    assert [one.hard for one in report.recipients] == [hard]
