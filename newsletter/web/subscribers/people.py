@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Form, Query, Request
@@ -66,18 +67,21 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         count: bool = False,  # noqa: FBT001, FBT002 - a query's field
         after: Annotated[int | None, Query()] = None,
     ) -> HTMLResponse:
-        wanted = _wanted(text, tag, segment, state)
+        within = request.query_params.get("within") == "true"
+        wanted = replace(_wanted(text, tag, segment, state), within=within)
         found, size, error = FoundPage(people=[], after=None), None, ""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
             try:
+                query = saved.segment_text(session, row.id, segment)
+                wanted = replace(wanted, segment=query)
                 found = search_people(session, row, wanted, after=after)
                 if count:
                     size = figures.of(
                         session,
                         ("segment", row.id, segment),
-                        lambda own: saved.count_segment(own, row, segment),
+                        lambda own: saved.count_segment(own, row, query),
                     )
             except ListError as refused:
                 error = refused.in_language(visit.language)
@@ -93,7 +97,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             size=size,
             error=error,
             asked=asked,
-            named={name: value for name, value in asked.items() if value},
+            named={name: value for name, value in asked.items() if value}
+            | ({"within": "true"} if found.within else {}),
             after=after,
             states=list(SubscriptionState),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -13,14 +14,16 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import Role, SubscriptionState
+from subscribers.fields.values import write_values
 from subscribers.search import PeopleFilter, search_people
-from tests.support.stage import Stage
+from tests.support import fields
+from tests.support.stage import Stage, set_subscribers
 from tests.web.conftest import SignIn, csrf_of
 
 _BASE = "/newsletters/digest/subscribers"
 
 
-def _found(stage: Stage, after: int | None = None, limit: int = 50, **asked: str) -> list[str]:
+def _found(stage: Stage, after: int | None = None, limit: int = 50, **asked: object) -> list[str]:
     with reading(stage.engine) as session:
         row = session.scalars(select(NewsletterRow)).one()
         page = search_people(session, row, PeopleFilter(**asked), after=after, limit=limit)  # type: ignore[arg-type]
@@ -30,7 +33,41 @@ def _found(stage: Stage, after: int | None = None, limit: int = 50, **asked: str
 def test_people_are_found_by_how_their_address_begins(stage: Stage) -> None:
     stage.subscribe("anna@example.jp", "Anne@example.jp", "ben@example.jp")
     assert _found(stage, text="ANN") == ["anna@example.jp", "Anne@example.jp"]
-    assert _found(stage, text="nn") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "within", "found"),
+    [
+        ("nn", False, "ba"),
+        ("DOCOMO", False, "b"),
+        ("川", False, "a"),
+        ("花子", False, "a"),
+        ("青葉", False, "b"),
+        ("CHIBA", False, "a"),
+        ("有料", False, "b"),
+        ("1980-04-01", False, "a"),
+        ("paid", False, "b"),
+        ("city", False, ""),
+        ("%", False, ""),
+        ("an", False, "a"),
+        ("an", True, "ba"),
+    ],
+)
+def test_people_are_found_by_any_part_of_address_name_or_field(
+    stage: Stage, text: str, *, within: bool, found: str
+) -> None:
+    """Where nobody's begins so, or any part is asked for; and by no word of another group."""
+    number = stage.newsletter_id
+    fields.set_fields(stage.engine, number, fields.CITY, fields.BIRTHDAY, fields.PLAN)
+    people = {"a": "anna@example.jp", "b": "hanna@docomo.ne.jp"}
+    set_subscribers(stage.engine, "digest", {people["a"]: "石川 花子", people["b"]: "葵"})
+    with transaction(stage.engine) as session:
+        for name, values in (
+            ("a", {"city": "Chiba", "birthday": "1980-04-01"}),
+            ("b", {"city": "横浜市青葉区", "plan": "paid"}),
+        ):
+            write_values(session, number, stage.subscriber_id(people[name]), values)
+    assert _found(stage, text=text, within=within) == [people[name] for name in found]
 
 
 def test_people_are_found_by_tag_and_by_segment(stage: Stage) -> None:
