@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -33,13 +34,15 @@ from subscribers.lists.sharing import (
 )
 from subscribers.lists.staging import Staged, encode
 from subscribers.lists.validation import Judge, Judged
-from subscribers.lists.writing import Terms, Written, write_chunk
+from subscribers.lists.writing import Change, Terms, Written, write_chunk
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
 #: transaction that makes others wait for a fraction of a second.
 _CHUNK = 5000
 #: Refusals kept in the report; all of them go to ``on_problem``.
 _KEPT = 1000
+#: People of whom a dry run tells what it would change.
+_SAMPLED = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,9 +78,16 @@ class Counts:
 
 @dataclass(kw_only=True, slots=True)
 class ImportReport(Counts):
-    """What became of the rows, with the first refusals, and how many records were done before."""
+    """What became of the rows, with the first refusals, and how many records were done before.
+
+    Attributes:
+        reasons: How many were refused for which reason, whatever their values.
+        changes: What a dry run would change, of the first people whom it would.
+    """
 
     refused: list[Refusal] = field(default_factory=list)
+    reasons: Counter[Message] = field(default_factory=Counter)
+    changes: list[Change] = field(default_factory=list)
     resumed_after: int = 0
 
 
@@ -213,6 +223,12 @@ def earlier_imports(session: Session, newsletter_id: int, *, limit: int) -> Sequ
     ).all()
 
 
+def _reason(problem: Message) -> Message:
+    """Return a problem without the value that it quotes, so that alike ones count as one."""
+    fault = dict(problem.values).get("fault")
+    return fault if isinstance(fault, Message) else problem
+
+
 class _Run:
     """One import under way: its terms, its report, its checkpoint."""
 
@@ -295,8 +311,14 @@ class _Run:
                 self._on_problem(problem)
             else:
                 self._refuse(problem)
-        terms = replace(self._terms, import_id=self._row_id)
+        people = len({change.line for change in self.report.changes})
+        terms = replace(
+            self._terms,
+            import_id=self._row_id,
+            samples=max(_SAMPLED - people, 0) if self._options.dry_run else 0,
+        )
         written = write_chunk(connection, staged, terms)
+        self.report.changes += written.changes
         if others:
             share_values(connection, self._terms.newsletter_id, others, update=self._terms.update)
         self._count(written, len(staged.entries))
@@ -313,6 +335,7 @@ class _Run:
 
     def _refuse(self, problem: Problem) -> None:
         self.report.refusals += 1
+        self.report.reasons[_reason(problem.problem)] += 1
         if len(self.report.refused) < _KEPT:
             self.report.refused.append(
                 Refusal(line=problem.line, address=problem.address, reason=problem.problem)

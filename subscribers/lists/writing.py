@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
@@ -96,6 +97,13 @@ _ATTRIBUTES_DIFFER = {
 _LEFT = """SELECT s.line, s.address FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person
     WHERE b.state = 'unsubscribed' AND s.state = 'confirmed' AND NOT b.returns"""
+_PLAIN = ("name", "language", "time_zone", "format")
+_SAMPLE = """SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
+        s.attributes AS new_attributes, b.name, s.name AS new_name, b.language,
+        s.language AS new_language, b.time_zone, s.time_zone AS new_time_zone, b.format,
+        s.format AS new_format
+    FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
+    WHERE b.updates ORDER BY s.line LIMIT :people"""
 _COUNTED = """SELECT count(CASE WHEN returns THEN 1 END) AS added,
     count(CASE WHEN ends THEN 1 END) AS unsubscribed,
     count(CASE WHEN updates THEN 1 END) AS updated FROM list_before"""
@@ -171,6 +179,7 @@ class Terms:
         update: Whether the list overwrites what is known.
         pseudonyms: By which erased addresses are known.
         import_id: Under which it is noted what changed; None for an import that nobody can undo.
+        samples: Of how many people it is told what changes.
     """
 
     newsletter_id: int
@@ -181,6 +190,21 @@ class Terms:
     update: bool
     pseudonyms: Pseudonyms | None = None
     import_id: int | None = None
+    samples: int = 0
+
+
+class Change(NamedTuple):
+    """One value that a list changes.
+
+    Attributes:
+        name: Of the column, such as ``name``, or of a field.
+    """
+
+    line: int
+    address: str
+    name: str
+    old: str
+    new: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -200,6 +224,7 @@ class Written:
     pending: int = 0
     suppressed: int = 0
     problems: list[Problem] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     @property
     def changed(self) -> int:
@@ -234,6 +259,8 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         _run(connection, _DEPARTURES, values)
     journal = Journal(connection, terms.import_id, values["moment"])
     journal.note_people()
+    if terms.samples:
+        written.changes += _sampled(connection, terms.samples)
     _change_known(connection, written, values, journal)
     _subscribe(connection, staged, written, values, journal)
     if any(entry.suppressed for entry in staged.entries):
@@ -289,6 +316,27 @@ def _find_before(connection: Connection, values: dict[str, Any]) -> None:
     differs = _DIFFERS.format(stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
     for statement in _BEFORE[name]:
         _run(connection, statement.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
+
+
+def _sampled(connection: Connection, people: int) -> Iterator[Change]:
+    """Yield what changes of the first people whom the list updates."""
+    for row in connection.execute(text(_SAMPLE), {"people": people}).mappings():
+        for name in _PLAIN:
+            old, new = row[name], row[f"new_{name}"]
+            if new and new != old:
+                yield Change(row["line"], row["address"], name, old, new)
+        known = json.loads(row["attributes"])
+        for name, value in json.loads(row["new_attributes"]).items():
+            if known.get(name) != value:
+                yield Change(
+                    row["line"], row["address"], name, _worded(known.get(name)), _worded(value)
+                )
+
+
+def _worded(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _change_known(

@@ -41,6 +41,9 @@ from subscribers.lists.uploads import (
 
 _EARLIER = 10
 _CHUNK = 1 << 20
+#: Characters of a list that is pasted.
+_LONGEST_TEXT = 900_000
+_PASTED = "pasted.csv"
 _Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -108,15 +111,16 @@ class ImportDesk:
             visit, request, "subscribers/import_undo.html", newsletter=row, outlook=outlook
         )
 
-    def bring(self, visit: Visit, request: Request, file: UploadFile) -> Response:
-        """Keep a list, and lead to its page."""
+    def bring(self, visit: Visit, request: Request, file: UploadFile | None, text: str) -> Response:
+        """Keep a list that was chosen or pasted, and lead to its page."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
-        chunks = iter(lambda: file.file.read(_CHUNK), b"")
+        if file is not None and file.filename:
+            chunks, name = iter(lambda: file.file.read(_CHUNK), b""), file.filename
+        else:
+            chunks, name = iter([text.encode()] if text.strip() else []), _PASTED
         try:
-            upload = keep_upload(
-                self.engine, chunks, name=file.filename or "", newsletter_id=row.id
-            )
+            upload = keep_upload(self.engine, chunks, name=name, newsletter_id=row.id)
         except ListError as error:
             return self.begin(visit, request, error)
         return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
@@ -169,6 +173,7 @@ class ImportDesk:
             trial=trial,
             error=error.in_language(visit.language) if error else "",
             known=FIELDS,
+            labels={each.key: each.label(visit.language) for each in fields},
             custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
             may_add=visit.may(Permission.ADMINISTER),
             new_fields=[
@@ -203,8 +208,13 @@ def importing_router(desk: ImportDesk) -> Router:
 
     # A little more than a list may have: its bound is told on the page, with what to do.
     @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
-    def bring(visit: SubscribersVisit, request: Request, file: UploadFile) -> Response:
-        return desk.bring(visit, request, file)
+    def bring(
+        visit: SubscribersVisit,
+        request: Request,
+        file: UploadFile | None = None,
+        text: Annotated[str, Form(max_length=_LONGEST_TEXT)] = "",
+    ) -> Response:
+        return desk.bring(visit, request, file, text)
 
     _add_undo(router, desk)
 

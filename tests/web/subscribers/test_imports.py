@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -19,10 +20,11 @@ from newsletter.database.tables import (
     SuppressionRow,
     TagRow,
 )
-from newsletter.database.vocabulary import Role, SuppressionReason
+from newsletter.database.vocabulary import Role, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from subscribers.leaving import unsubscribe
 from subscribers.lists.undo import next_undo, undo_import
 from subscribers.lists.uploads import find_upload, keep_upload, look_into, problem_lines, upload_of
 from tests.support.fields import a_field, set_fields
@@ -272,3 +274,41 @@ def test_the_import_of_another_newsletter_cannot_be_undone(stage: Stage, sign_in
     assert client.get(path).status_code == 404
     assert client.post(path, data={"csrf": csrf_of(client.get(_BASE).text)}).status_code == 404
     assert next_undo(stage.engine) is None
+
+
+def test_the_check_says_what_changes_why_rows_are_refused_and_who_is_left_alone(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    stage.subscribe("anna@example.jp", "ben@example.jp")
+    with transaction(stage.engine) as session:
+        unsubscribe(
+            session,
+            newsletter_id=stage.newsletter_id,
+            subscriber_id=stage.subscriber_id("ben@example.jp"),
+            mailing_id=None,
+            way=UnsubscribeWay.PAGE,
+        )
+    csrf = csrf_of(client.get(_BASE).text)
+    rows = ("email\tname", "anna@example.jp\t安奈", "ben@example.jp\t弁", "a b@example.jp\t-")
+    pasted = "\n".join([*rows, "c d@example.jp\t-"])
+    page = client.post(_BASE, data={"csrf": csrf, "text": pasted})
+    form = {
+        "csrf": csrf_of(page.text),
+        "basis": "form 2026",
+        "update": "1",
+        "column": ["email", "name"],
+        "ours": ["address", "name"],
+        "verb": "try",
+    }
+    tried = client.post(page.url.path, data=form)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", tried.text)
+    changed = cells.index("anna@example.jp")
+    assert cells[changed + 1] == "Name"
+    assert cells[changed + 3] == "安奈"
+    counted = set(pairwise(cells))
+    assert ("There is a space before the @.", "2") in counted
+    left = "This person unsubscribed; only their own new consent can subscribe them again."
+    assert (left, "1") in counted
+    with reading(stage.engine) as session:
+        assert "安奈" not in session.scalars(select(SubscriptionRow.name)).all()
