@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     join_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()
     #: Whether DNS is asked if an address's domain takes mail. Without an answer, nobody is refused.
     join_ask_dns: bool = True
+    #: Whether mail to ``join+NEWSLETTER@DOMAIN`` asks to join, as the intake takes it.
+    join_by_mail: bool = False
+    #: The authserv-id (RFC 8601) of the mail server in front of the intake: what it writes of DMARC
+    #: into Authentication-Results is believed, and lets requests have the wider limits.
+    join_trusted_mta: str = ""
     #: Days for which the link of a confirmation mail holds.
     confirm_days: int = Field(default=7, ge=1, le=60)
     #: Days after its end at which whoever did not follow the link is forgotten.

@@ -87,38 +87,48 @@ def count_sender(
     pseudonyms: Pseudonyms,
     limits: JoinLimits,
     *,
-    client: str,
+    client: str | None,
     newsletter_id: int,
     is_proven: bool,
 ) -> bool:
-    """Tally a request by network and newsletter; return whether all limits hold."""
-    network = pseudonyms.of(f"network\0{network_of(client)}")
-    newsletter = pseudonyms.of(f"newsletter\0{newsletter_id}")
-    # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times as much.
-    site = pseudonyms.of(f"site\0{_network(client, 24, 48)}")
-    counts = [
-        _count(session, site, _HOUR) <= limits.network * _NETWORKS_OF_A_SITE,
-        _count(session, network, _HOUR) <= limits.network,
-        _count(session, newsletter, _HOUR) <= limits.newsletter,
-    ]
+    """Tally a request by network and newsletter; return whether all limits hold.
+
+    A request by mail, whose client is None, has no network.
+    """
+    scopes = _scopes(client, newsletter_id, limits.network, limits.newsletter)
     if not is_proven:
-        most = limits.network_unproven
-        scopes = {
-            f"site\0{_network(client, 24, 48)}": most * _NETWORKS_OF_A_SITE,
-            f"network\0{network_of(client)}": most,
-            f"newsletter\0{newsletter_id}": limits.newsletter_unproven,
-        }
-        counts += [
-            _count(session, pseudonyms.of(f"unproven\0{scope}"), _HOUR) <= limit
-            for scope, limit in scopes.items()
-        ]
+        stricter = _scopes(
+            client, newsletter_id, limits.network_unproven, limits.newsletter_unproven
+        )
+        scopes |= {f"unproven\0{scope}": most for scope, most in stricter.items()}
+    counts = [
+        _count(session, pseudonyms.of(scope), _HOUR) <= most for scope, most in scopes.items()
+    ]
     return all(counts)
 
 
-def is_first_use(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
-    """Tally the use of a proof of work; return whether it was not used before.
+def _scopes(
+    client: str | None, newsletter_id: int, network: int, newsletter: int
+) -> dict[str, int]:
+    """Return what a request is counted under, with how many an hour each may have."""
+    scopes = {f"newsletter\0{newsletter_id}": newsletter}
+    if client is not None:
+        # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times as much.
+        scopes[f"site\0{_network(client, 24, 48)}"] = network * _NETWORKS_OF_A_SITE
+        scopes[f"network\0{network_of(client)}"] = network
+    return scopes
 
-    Tallies are kept for longer than any challenge holds.
+
+def was_used(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
+    """Return whether a proof of work, or a mail, was used before; nothing is tallied."""
+    scope = pseudonyms.of(f"proof\0{proof}")
+    return session.get(JoinTallyRow, (scope, 0)) is not None
+
+
+def is_first_use(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
+    """Tally the use of a proof of work, or of a mail; return whether it was not used before.
+
+    Tallies are kept for two days, longer than any challenge holds.
     """
     return _count(session, pseudonyms.of(f"proof\0{proof}"), None) == 1
 

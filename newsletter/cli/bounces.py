@@ -128,13 +128,16 @@ _DRAIN_OCTETS = 65_536
 def listen_for_bounces(context: typer.Context) -> None:
     """Accept bounces and unsubscribe requests by LMTP or SMTP (docs/feedback.md)."""
     from newsletter.cli.console import errors
+    from newsletter.feedback.joining import JoiningByMail
     from newsletter.services import build_services
     from workers.intake.listener import Doorman, listen_until_signal, read_door
 
     settings = settings_of(context)
     door = read_door(settings.bounce_listen)
     engine = open_database(settings)
-    doorman = Doorman(engine, build_services(settings, engine).feedback_keys)
+    services = build_services(settings, engine)
+    joining = JoiningByMail.of(settings, engine, services.signer)
+    doorman = Doorman(engine, services.feedback_keys, joining)
     import asyncio
 
     asyncio.run(
@@ -156,6 +159,7 @@ def fetch_bounces(
     What was processed is deleted there, or moved; other mail stays.
     """
     from newsletter.cli.console import console, print_json
+    from newsletter.feedback.joining import JoiningByMail
     from newsletter.feedback.mail import Taken
     from newsletter.services import build_services
     from workers.intake.fetching import Fetcher
@@ -170,7 +174,9 @@ def fetch_bounces(
         )
     account = read_account(settings.bounce_mailbox.get_secret_value())
     engine = open_database(settings)
-    fetcher = Fetcher(account, engine, build_services(settings, engine).feedback_keys)
+    services = build_services(settings, engine)
+    joining = JoiningByMail.of(settings, engine, services.signer)
+    fetcher = Fetcher(account, engine, services.feedback_keys, joining)
 
     def tell(counts: Counts) -> None:
         if json:
@@ -199,6 +205,7 @@ def receive_bounce(
 
     from newsletter.bounces.mail import MAIL_OCTETS
     from newsletter.cli.console import errors, print_error
+    from newsletter.feedback.joining import JoiningByMail
     from newsletter.feedback.mail import take_mail
     from newsletter.services import build_services
 
@@ -208,12 +215,14 @@ def receive_bounce(
     try:
         settings = settings_of(context)
         engine = open_database(settings)
+        services = build_services(settings, engine)
         take_mail(
             engine,
             raw,
-            build_services(settings, engine).feedback_keys,
+            services.feedback_keys,
             envelope_to=to,
             is_for_us=True,
+            joining=JoiningByMail.of(settings, engine, services.signer),
         )
     except NewsletterError as error:
         print_error(error)
@@ -230,10 +239,11 @@ def _words(counts: Counts) -> str:
     from newsletter.feedback.mail import Taken
 
     return _(
-        "{logged} reports recorded, {left} unsubscribed, {unknown} unreadable and kept, "
-        "{unrelated} unrelated and left in the mailbox",
+        "{logged} reports recorded, {left} unsubscribed, {asked} asked to join, "
+        "{unknown} unreadable and kept, {unrelated} unrelated and left in the mailbox",
         logged=Number(counts[Taken.LOGGED]),
         left=Number(counts[Taken.LEFT]),
+        asked=Number(counts[Taken.ASKED]),
         unknown=Number(counts[Taken.UNKNOWN]),
         unrelated=Number(counts[Taken.UNRELATED]),
     )

@@ -13,6 +13,7 @@ from newsletter.bounces.reading import read_report
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.feedback.attribution import Keys
+from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.feedback.requests import leave_by_mail
 from newsletter.message.verp import claims_delivery, read_return_path
@@ -26,6 +27,8 @@ class Taken(StrEnum):
     LOGGED = "logged"
     #: Somebody left by it.
     LEFT = "left"
+    #: Somebody asked to join by it.
+    ASKED = "asked"
     #: Nobody could read it, though it came to an address of ours: it is in the log, raw.
     UNKNOWN = "unknown"
     #: It is no business of ours; nothing of it was kept.
@@ -33,7 +36,14 @@ class Taken(StrEnum):
 
 
 def take_mail(
-    engine: Engine, raw: bytes, keys: Keys, *, envelope_to: str = "", is_for_us: bool = False
+    engine: Engine,
+    raw: bytes,
+    keys: Keys,
+    *,
+    envelope_to: str = "",
+    envelope_from: str | None = None,
+    is_for_us: bool = False,
+    joining: JoiningByMail | None = None,
 ) -> Taken:
     """Do what a mail asks for, or log it; the same mail twice changes nothing more.
 
@@ -42,10 +52,18 @@ def take_mail(
         raw: The mail as it came.
         keys: What our signatures are checked with.
         envelope_to: The address it was delivered to, where the way in knows it.
+        envelope_from: Its envelope's sender, where the way in knows it.
+        joining: What takes requests to join; None where they are not taken by mail.
         is_for_us: The way in takes nothing but mail for us: what is not understood is kept raw.
     """
     mail = open_mail(raw)
     report = read_report(raw, envelope_to=envelope_to)
+    if joining and (wanted := joining.wanted(mail, envelope_to=envelope_to)) is not None:
+        is_answered = report.kind is ReportKind.OTHER and joining.take(
+            mail, raw, wanted, envelope_from=envelope_from
+        )
+        # What a program sent there is nobody's wish, and says nothing of any mail of ours.
+        return Taken.ASKED if is_answered else Taken.UNRELATED
     with transaction(engine) as session:
         is_report = report.kind is not ReportKind.OTHER
         if leave_by_mail(session, mail, keys, answers_itself=is_report):

@@ -31,7 +31,7 @@ from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
 from subscribers.forms.requests import read_answers
 from subscribers.forms.store import FormStep, count_step
-from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use
+from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use, was_used
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
 
@@ -74,6 +74,9 @@ class Answer(StrEnum):
     TOO_OLD = "too_old"
 
 
+_WRONG_AGES = {FormAge.TOO_YOUNG: Answer.TOO_YOUNG, FormAge.TOO_OLD: Answer.TOO_OLD}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """What a form brought besides its fields.
@@ -82,11 +85,15 @@ class Evidence:
         stamp: When it was shown; see `subscribers.forms.proof.stamp_form`.
         work: The solution of a challenge.
         trap: A field that people do not see; whoever fills it is a program, thanked for nothing.
+        message: The digest of a mail, which asks once however often it comes.
+        authenticated: Whether a mail's sender was found to be genuine.
     """
 
     stamp: str = ""
     work: str = ""
     trap: str = ""
+    message: str = ""
+    authenticated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +133,7 @@ class JoinDesk:
         *,
         name: str,
         origin: Origin,
-        client: str,
+        client: str | None,
         evidence: Evidence,
         time_zone: str = "",
         form: JoinForm = OWN_FORM,
@@ -141,7 +148,7 @@ class JoinDesk:
             address: Whose mailbox gets the confirmation.
             name: How they want to be addressed.
             origin: Where and to what they consent.
-            client: The network address that the request comes from.
+            client: The network address that the request comes from; None of a mail.
             evidence: What the form brought besides its fields.
             time_zone: That of the browser; empty if unknown.
             form: By which form it came.
@@ -153,13 +160,13 @@ class JoinDesk:
         """
         if evidence.trap:
             return Answer.MAILED
-        match age_of_form(self.signer, newsletter.id, evidence.stamp):
-            case FormAge.TOO_YOUNG:
-                return Answer.TOO_YOUNG
-            case FormAge.TOO_OLD:
-                return Answer.TOO_OLD
+        age = age_of_form(self.signer, newsletter.id, evidence.stamp)
+        if age in _WRONG_AGES:
+            return _WRONG_AGES[age]
         self.domains.refuse_disposable(address.domain)
         with reading(self.engine) as session:
+            if evidence.message and was_used(session, self.pseudonyms, evidence.message):
+                return Answer.MAILED
             answers = read_answers(session, newsletter.id, form, given)
         solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
@@ -169,7 +176,8 @@ class JoinDesk:
                 self.limits,
                 client=client,
                 newsletter_id=newsletter.id,
-                is_proven=bool(solved) and is_first_use(session, self.pseudonyms, solved),
+                is_proven=evidence.authenticated
+                or (bool(solved) and is_first_use(session, self.pseudonyms, solved)),
             ):
                 return Answer.TOO_MANY
         # Counted before: nobody has many names asked of DNS.
@@ -190,6 +198,11 @@ class JoinDesk:
                     answers=answers,
                 )
                 self._send_notice(session, newsletter, request, origin)
+                if evidence.message and not is_first_use(
+                    session, self.pseudonyms, evidence.message
+                ):
+                    session.rollback()
+                    return Answer.MAILED
                 # Only now: adding the person waited for an erasure that was under way.
                 if erased_among(session, [address.key], self.pseudonyms):
                     session.rollback()

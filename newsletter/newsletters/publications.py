@@ -218,6 +218,11 @@ def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
     }
 
 
+def join_address(row: NewsletterRow) -> str:
+    """Return the address to which an empty mail asks to join, where that is allowed."""
+    return f"join+{row.slug}@{row.unsubscribe_address.rpartition('@')[2].lower()}"
+
+
 def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
     """Return a newsletter by its slug, or the only one when ``slug`` is None.
 

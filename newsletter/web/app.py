@@ -192,7 +192,7 @@ def _include_joining(
     app.include_router(joining_router(joining, pages))
     app.include_router(confirming_router(settings, engine, signer, pages))
     # Before the page of a person: it would take the word for a number.
-    app.include_router(forms_router(engine, pages, joining, settings.public_url))
+    app.include_router(forms_router(settings, engine, pages, joining))
 
 
 def _include_lists(

@@ -17,8 +17,8 @@ from newsletter.settings import LOOPBACK
 from subscribers.fields.model import Field, field_of, is_clean
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-#: Words that stand for something else after ``/subscribe/NEWSLETTER/``.
-RESERVED_SLUGS = frozenset({"challenge", "form"})
+#: Words that stand for something else where a form's name stands in an address.
+RESERVED_SLUGS = frozenset({"challenge", "form", "sheet", "sites"})
 _TITLE, _INTRODUCTION, _BUTTON, _TAG, _URL = 200, 2_000, 60, 64, 2_000
 _MOST_TAGS = 20
 #: How many forms, and websites for them, a newsletter may have.

@@ -90,6 +90,9 @@ SIGNED_IN_PAGES = {
         "/newsletters/weekly/subscribers",
     ],
     "/newsletters/{newsletter}/subscribers/forms": ["/newsletters/digest/subscribers/forms"],
+    "/newsletters/{newsletter}/subscribers/forms/sheet": [
+        "/newsletters/digest/subscribers/forms/sheet"
+    ],
     "/newsletters/{newsletter}/subscribers/forms/{name}": [
         "/newsletters/digest/subscribers/forms/fair"
     ],

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter.errors import UnavailableError
 from newsletter.feedback.attribution import Keys
+from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import Taken, take_mail
 from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
@@ -33,10 +34,13 @@ Tell = Callable[[Counts], None]
 class Fetcher:
     """Empties one mailbox into the database."""
 
-    def __init__(self, account: Account, engine: Engine, keys: Keys) -> None:
+    def __init__(
+        self, account: Account, engine: Engine, keys: Keys, joining: JoiningByMail | None = None
+    ) -> None:
         self._account = account
         self._engine = engine
         self._keys = keys
+        self._joining = joining
         self._kept: set[str] = set()
 
     def once(self) -> Counts:
@@ -89,7 +93,7 @@ class Fetcher:
 
     def _take(self, raw: bytes) -> Taken:
         try:
-            return take_mail(self._engine, raw, self._keys)
+            return take_mail(self._engine, raw, self._keys, joining=self._joining)
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - see below

@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter.errors import Place, SettingError, UnavailableError
 from newsletter.feedback.attribution import Keys
+from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
 
@@ -115,9 +116,10 @@ def read_door(url: str) -> Door:
 class Doorman:
     """Answers RCPT and DATA."""
 
-    def __init__(self, engine: Engine, keys: Keys) -> None:
+    def __init__(self, engine: Engine, keys: Keys, joining: JoiningByMail | None = None) -> None:
         self._engine = engine
         self._keys = keys
+        self._joining = joining
         self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
@@ -132,7 +134,7 @@ class Doorman:
         if envelope.rcpt_tos:
             return "452 4.5.3 One recipient at a time"
         try:
-            wanted = await asyncio.to_thread(is_ours, self._engine, self._keys.signer, address)
+            wanted = await asyncio.to_thread(self._is_ours, address)
         except OperationalError:
             _log.warning("put a mail off: the database does not answer")
             return _AWAY
@@ -148,14 +150,30 @@ class Doorman:
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
             async with self._reading:
-                taken = await asyncio.to_thread(self._take, raw, envelope.rcpt_tos[0])
+                taken = await asyncio.to_thread(
+                    self._take, raw, envelope.rcpt_tos[0], envelope.mail_from
+                )
         except OperationalError:
             _log.warning("put a mail off: the database does not answer")
             return _AWAY
         return f"250 2.0.0 {taken}"
 
-    def _take(self, raw: bytes, address: str) -> str:
-        return take_mail(self._engine, raw, self._keys, envelope_to=address, is_for_us=True).value
+    def _is_ours(self, address: str) -> bool:
+        if self._joining is not None and self._joining.newsletter_at(address) is not None:
+            return True
+        return is_ours(self._engine, self._keys.signer, address)
+
+    def _take(self, raw: bytes, address: str, sender: str | None) -> str:
+        taken = take_mail(
+            self._engine,
+            raw,
+            self._keys,
+            envelope_to=address,
+            envelope_from=sender or "",
+            is_for_us=True,
+            joining=self._joining,
+        )
+        return taken.value
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer a defect so that the mail is not lost by it."""

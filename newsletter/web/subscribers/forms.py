@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Form, Request
+import segno
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
@@ -14,6 +15,8 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.newsletters.publications import join_address
+from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -128,6 +131,25 @@ class _FormsPages:
             saved=request.query_params.get("said", ""),
         )
 
+    def show_sheet(
+        self, visit: Visit, name: str, language: Language, *, by_mail: bool
+    ) -> HTMLResponse:
+        """Render a sheet of paper with the codes that lead to a form, and to a mail."""
+        with reading(self._engine) as session:
+            slug = newsletter_of(session, visit).slug
+        shown = self._joining.find(slug, name)
+        url, address = f"{self._public_url}{shown.path}", join_address(shown.newsletter)
+        return self._pages.show(
+            "subscribers/sheet.html",
+            language=language,
+            newsletter=shown.newsletter,
+            form=shown.form,
+            url=url,
+            url_code=_code(url),
+            address=address if by_mail else "",
+            address_code=_code(f"mailto:{quote(address, safe='@')}") if by_mail else "",
+        )
+
     def _snippets(self, shown: ShownForm, language: Language) -> dict[str, str]:
         """Return what is pasted into other sites, by the three ways."""
         spoken = shown.form.language or shown.newsletter.language
@@ -144,10 +166,12 @@ class _FormsPages:
         return {"html": self._joining.markup(shown, spoken), "frame": frame, "script": script}
 
 
-def forms_router(engine: Engine, pages: Pages, joining: JoinPages, public_url: str) -> Router:
+def forms_router(  # noqa: C901 - a list of routes
+    settings: Settings, engine: Engine, pages: Pages, joining: JoinPages
+) -> Router:
     """Return the routes of forms, for operators; of websites, for administrators."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers/forms")
-    page = _FormsPages(engine, pages, joining, public_url)
+    page = _FormsPages(engine, pages, joining, settings.public_url)
 
     @router.get("")
     def show_all(visit: SubscribersVisit, request: Request) -> HTMLResponse:
@@ -180,6 +204,15 @@ def forms_router(engine: Engine, pages: Pages, joining: JoinPages, public_url: s
             return page.show_all(visit, request, sites=sites, error=error)
         return _lead(newsletter, "?said=sites")
 
+    @router.get("/sheet")
+    def show_sheet(
+        visit: SubscribersVisit,
+        form: Annotated[str, Query(max_length=40)] = "",
+        lang: Annotated[str, Query(max_length=64)] = "",
+    ) -> HTMLResponse:
+        language = Language(lang) if lang in set(Language) else visit.language
+        return page.show_sheet(visit, form, language, by_mail=settings.join_by_mail)
+
     @router.get("/{name}")
     def show_one(name: str, visit: SubscribersVisit, request: Request) -> HTMLResponse:
         return page.show_one(visit, request, name)
@@ -204,6 +237,11 @@ def forms_router(engine: Engine, pages: Pages, joining: JoinPages, public_url: s
         return _lead(newsletter, "?said=deleted")
 
     return router
+
+
+def _code(text: str) -> str:
+    """Return a QR code as an image that needs no request."""
+    return segno.make(text, error="m", micro=False).svg_data_uri(border=2, scale=8)
 
 
 def _lead(newsletter: str, rest: str) -> RedirectResponse:

@@ -252,3 +252,16 @@ def test_only_administrators_say_on_which_websites_forms_stand(sign_in: SignIn) 
     assert "https://b.example.jp\nhttps://www.example.jp" in page.text
     editor = _enter(sign_in, Role.EDITOR)
     assert editor.get(base).status_code == 403
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_sheet_to_print_leads_to_the_form_in_each_language(sign_in: SignIn) -> None:
+    client = _enter(sign_in, Role.OPERATOR)
+    sheet = "/newsletters/digest/subscribers/forms/sheet"
+    for lang, words in (("ja", "コードを読み取り"), ("en", "Scan the code")):
+        page = client.get(sheet, params={"lang": lang}).text
+        assert words in page
+        assert f"{client.base_url}/subscribe/digest".rstrip("/") in page
+        assert 'src="data:image/svg+xml' in page
+        assert "join+digest@example.jp" not in page
+    assert client.get(sheet, params={"form": "none"}).status_code == 404

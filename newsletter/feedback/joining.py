@@ -1,0 +1,183 @@
+"""Joining by mail: an empty message to ``join+NEWSLETTER@…`` asks for the confirmation mail.
+
+The answer goes to the From address, by the same limits as a form's. What programs send is never
+answered (RFC 3834), so that two of them cannot write to each other without end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Engine
+
+from newsletter.addresses import Address, parse_address
+from newsletter.bounces.addresses import find_addresses, is_system
+from newsletter.bounces.mail import Headers, Mail
+from newsletter.database.engine import reading
+from newsletter.database.tables import NewsletterRow
+from newsletter.errors import ListError, NotFoundError
+from newsletter.mailings.join_requests import Evidence, JoinDesk
+from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
+from newsletter.settings import Settings
+from newsletter.tokens import TokenSigner
+from subscribers.joining import Origin, consent_wording
+
+_LOCAL = re.compile(r"join\+([a-z0-9][a-z0-9-]{0,63})", re.IGNORECASE)
+#: Where servers write down for whom a mail was, the surest first.
+_RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
+#: Senders that RFC 3834 (section 2) says are never answered.
+_NOT_ANSWERED = re.compile(r"owner-.*|.*-(?:request|owner|bounces?)|no-?reply|bounces?(?:[+=-].*)?")
+_PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
+_OF_PROGRAMS = ("x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop", "feedback-id")
+_COMMENT = re.compile(r"\([^()]*\)")
+#: RFC 8601: the results of one method, with what it judged.
+_DMARC_PASS = re.compile(r"dmarc\s*=\s*pass\b(?P<of>[^;]*)", re.IGNORECASE)
+_JUDGED = re.compile(r"header\.from\s*=\s*\"?(?:[^\s;\"@]*@)?([^\s;\"]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoiningByMail:
+    """Takes requests to join that come as mail.
+
+    Attributes:
+        trusted_mta: The authserv-id of the server whose Authentication-Results are believed; empty
+            for none.
+    """
+
+    engine: Engine
+    desk: JoinDesk
+    trusted_mta: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoiningByMail | None:
+        """Return what takes requests as the settings have it; None where they allow none."""
+        if not settings.join_by_mail:
+            return None
+        desk = JoinDesk.of(settings, engine, signer)
+        return cls(engine=engine, desk=desk, trusted_mta=settings.join_trusted_mta)
+
+    def newsletter_at(self, address: str) -> NewsletterRow | None:
+        """Return the newsletter that mail to an address asks for, if it does."""
+        local, _, domain = address.rpartition("@")
+        found = _LOCAL.fullmatch(local)
+        if found is None:
+            return None
+        try:
+            with reading(self.engine) as session:
+                row = find_newsletter(session, found[1].lower())
+        except NotFoundError:
+            return None
+        return row if join_address(row).rpartition("@")[2] == domain.lower() else None
+
+    def wanted(self, mail: Mail, *, envelope_to: str) -> NewsletterRow | None:
+        """Return the newsletter that a mail asks for, by its envelope or what its headers say."""
+        for address in _recipients(mail, envelope_to):
+            if (row := self.newsletter_at(address)) is not None:
+                return row
+        return None
+
+    def take(
+        self, mail: Mail, raw: bytes, newsletter: NewsletterRow, *, envelope_from: str | None
+    ) -> bool:
+        """Take a request; return False for what a program sent, which is not answered.
+
+        The same mail twice causes one confirmation. Where a limit forbids it, or the address
+        cannot get mail, nothing is sent.
+
+        Args:
+            mail: The mail.
+            raw: Its octets.
+            newsletter: What it asks for.
+            envelope_from: Its envelope's sender; None where the way in does not know it.
+        """
+        sender = self._sender(mail, envelope_from)
+        if sender is None:
+            return False
+        language = newsletter.language
+        try:
+            self.desk.take(
+                newsletter,
+                sender,
+                name="",
+                origin=Origin(
+                    source=f"mail to {join_address(newsletter)}"[:255],
+                    network="",
+                    wording=consent_wording(newsletter, language),
+                    language=language,
+                ),
+                client=None,
+                evidence=Evidence(
+                    message=sha256(raw).hexdigest(),
+                    authenticated=self._is_authenticated(mail, sender.domain),
+                ),
+            )
+        except ListError:
+            return True
+        return True
+
+    def _sender(self, mail: Mail, envelope_from: str | None) -> Address | None:
+        """Return who asks; None for a program, a list, or ourselves."""
+        headers = mail.headers
+        if _is_programs(headers, envelope_from):
+            return None
+        named = find_addresses(headers.get("from"))
+        if len(headers.all("from")) != 1 or len(named) != 1:
+            return None
+        try:
+            sender = parse_address(named[0])
+        except ListError:
+            return None
+        local = sender.key.rpartition("@")[0]
+        if is_system(sender.key) or _NOT_ANSWERED.fullmatch(local) or self._is_own(sender.key):
+            return None
+        return sender
+
+    def _is_own(self, address: str) -> bool:
+        with reading(self.engine) as session:
+            rows = list_newsletters(session)
+        own = {
+            one.lower()
+            for row in rows
+            for one in (row.from_address, row.reply_to, row.bounce_address, row.unsubscribe_address)
+        }
+        return address in own or self.newsletter_at(address) is not None
+
+    def _is_authenticated(self, mail: Mail, domain: str) -> bool:
+        """Tell whether the trusted server found that the From address is not forged (DMARC).
+
+        Only the topmost field counts: those below may be of the sender's making.
+        """
+        field = _COMMENT.sub("", mail.headers.get("authentication-results"))
+        server, _, results = field.partition(";")
+        if not self.trusted_mta or server.split()[:1] != [self.trusted_mta]:
+            return False
+        return any(
+            (judged := _JUDGED.search(found["of"])) is not None and judged[1].lower() == domain
+            for found in _DMARC_PASS.finditer(results)
+        )
+
+
+def _is_programs(headers: Headers, envelope_from: str | None) -> bool:
+    """Tell by its head whether a program or a mailing list sent a mail (RFC 3834, section 2)."""
+    path = envelope_from
+    if path is None and "return-path" in headers:
+        path = headers.get("return-path").strip()
+    submitted = headers.get("auto-submitted").partition(";")[0].strip().lower()
+    return (
+        path in {"", "<>"}
+        or submitted not in {"", "no"}
+        or headers.get("precedence").strip().lower() in _PRECEDENCE
+        or any(name.startswith("list-") or name in _OF_PROGRAMS for name, _ in headers.fields)
+    )
+
+
+def _recipients(mail: Mail, envelope_to: str) -> Iterator[str]:
+    if envelope_to:
+        yield envelope_to
+        return
+    for name in _RECIPIENTS:
+        for value in mail.headers.all(name):
+            yield from find_addresses(value)
