@@ -198,6 +198,38 @@ def save_segment(
     return row
 
 
+def change_segment(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    former: str,
+    *,
+    name: str,
+    query: str,
+    before: str,
+) -> SegmentRow:
+    """Give a saved segment another name or query.
+
+    Raises:
+        ListError: The name or the query is none.
+        NotFoundError: There is no segment of the former name any more.
+        ConflictError: Somebody else changed it meanwhile, or the name is taken.
+    """
+    row = saved.change_segment(
+        session, newsletter_id, former, name=name, query=query, before=before
+    )
+    record_event(
+        session,
+        actor,
+        Action.SEGMENT_SAVE,
+        object=f"segment {row.name}",
+        newsletter_id=newsletter_id,
+        details={"query": row.query, "before": before}
+        | ({"former": former} if former != row.name else {}),
+    )
+    return row
+
+
 def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str) -> None:
     """Delete a saved segment; mailings keep the text they were made with.
 

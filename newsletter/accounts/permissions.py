@@ -23,6 +23,7 @@ class Permission(StrEnum):
     COMMENT = "comment on parts of an issue"
     CONTROL_MAILINGS = "pause, resume and cancel mailings"
     SEE_MISSED = "download who was missed"
+    SEGMENT = "build segments, without seeing addresses"
     SEE_SUBSCRIBERS = "see and import subscribers"
     SEE_BOUNCES = "see bounces and complaints"
     OPERATE = "see operations, give orders"
@@ -39,6 +40,7 @@ PERMISSIONS: Mapping[Permission, frozenset[Role]] = {
     Permission.COMMENT: frozenset({Role.EDITOR, Role.APPROVER}),
     Permission.CONTROL_MAILINGS: frozenset({Role.EDITOR, Role.OPERATOR}),
     Permission.SEE_MISSED: frozenset({Role.EDITOR}),
+    Permission.SEGMENT: frozenset({Role.EDITOR, Role.OPERATOR}),
     Permission.SEE_SUBSCRIBERS: frozenset({Role.OPERATOR}),
     Permission.SEE_BOUNCES: frozenset({Role.OPERATOR}),
     Permission.OPERATE: frozenset({Role.OPERATOR}),

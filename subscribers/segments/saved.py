@@ -8,15 +8,23 @@ from collections.abc import Sequence
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import NewsletterRow, SegmentRow, SubscriberRow, SubscriptionRow
-from newsletter.database.vocabulary import SubscriptionState
-from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.database.tables import (
+    MailingRow,
+    NewsletterRow,
+    SegmentRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.vocabulary import MailingState, SubscriptionState
+from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import format_query
 from subscribers.segments.parse import parse_query
 from subscribers.suppression import is_suppressed
+
+_USES_SHOWN = 20
 
 
 def is_segment_name(text: str) -> bool:
@@ -31,23 +39,89 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
         ListError: The name or the query is none.
         ConflictError: The name is taken.
     """
-    if not is_segment_name(name):
-        raise ListError(
-            msg("“{name}” cannot be the name of a segment.", name=name),
-            remedy=msg("Use letters, digits and hyphens."),
-        )
-    normal = format_query(parse_query(query, list_fields(session, newsletter_id)))
-    known = select(SegmentRow.id).where(
-        SegmentRow.newsletter_id == newsletter_id, SegmentRow.name == name
-    )
-    if session.scalar(known) is not None:
-        raise ConflictError(
-            msg("There is already a segment “{name}”.", name=name), remedy=msg("Delete it first.")
-        )
-    row = SegmentRow(newsletter_id=newsletter_id, name=name, query=normal)
+    row = SegmentRow(newsletter_id=newsletter_id)
+    _write(session, row, name=name, query=query)
     session.add(row)
     session.flush()
     return row
+
+
+def change_segment(
+    session: Session, newsletter_id: int, former: str, *, name: str, query: str, before: str
+) -> SegmentRow:
+    """Give a saved segment another name or query; mailings keep the text they were made with.
+
+    Args:
+        session: Within the transaction that changes it.
+        newsletter_id: Whose segment it is.
+        former: Its name until now.
+        name: Its name from now on.
+        query: Whom it asks for.
+        before: Whom it asked for when it was opened.
+
+    Raises:
+        ListError: The name or the query is none.
+        NotFoundError: There is no segment of the former name any more.
+        ConflictError: Somebody else changed it meanwhile, or the name is taken.
+    """
+    row = session.scalars(
+        select(SegmentRow)
+        .where(SegmentRow.newsletter_id == newsletter_id, SegmentRow.name == former)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(msg("There is no segment “{name}”.", name=former))
+    if row.query != before:
+        raise ConflictError(
+            msg("Somebody else changed the segment “{name}” meanwhile.", name=former),
+            remedy=msg("Open it again, and make your change there."),
+        )
+    _write(session, row, name=name, query=query)
+    session.flush()
+    return row
+
+
+def _write(session: Session, row: SegmentRow, *, name: str, query: str) -> None:
+    if not is_segment_name(name):
+        raise ListError(
+            msg("“{name}” cannot be the name of a segment.", name=name),
+            place=Place(source=msg("segment"), field="name"),
+            remedy=msg("Use letters, digits and hyphens."),
+        )
+    if not query.strip():
+        raise ListError(
+            msg("A segment needs a condition."),
+            place=Place(source=msg("segment")),
+            remedy=msg("Add one, or choose everybody where you send."),
+        )
+    row.query = format_query(parse_query(query, list_fields(session, row.newsletter_id)))
+    if name == row.name:
+        return
+    taken = select(SegmentRow.id).where(
+        SegmentRow.newsletter_id == row.newsletter_id, SegmentRow.name == name
+    )
+    if session.scalar(taken) is not None:
+        raise ConflictError(
+            msg("There is already a segment “{name}”.", name=name),
+            place=Place(source=msg("segment"), field="name"),
+            remedy=msg("Choose another name."),
+        )
+    row.name = name
+
+
+def uses_of_segment(session: Session, newsletter_id: int, query: str) -> Sequence[MailingRow]:
+    """Return the mailings to exactly these people that are not over, the newest first."""
+    return session.scalars(
+        select(MailingRow)
+        .where(
+            MailingRow.newsletter_id == newsletter_id,
+            MailingRow.segment == query,
+            MailingRow.state.not_in((MailingState.FINISHED, MailingState.CANCELLED)),
+        )
+        .order_by(MailingRow.id.desc())
+        .limit(_USES_SHOWN)
+    ).all()
 
 
 def list_segments(session: Session, newsletter_id: int) -> Sequence[SegmentRow]:

@@ -46,6 +46,7 @@ from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
+from subscribers.segments.saved import save_segment
 from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
 from tests.support.site import serving
@@ -60,6 +61,8 @@ EMPTY = NewsletterDraft(
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
     visibility=Visibility.PUBLIC,
 )
+
+_FAMILIES = '(tag = "press" or not domain ends with ".com") and joined >= 30 days ago'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
         add_fields(session, stage.newsletter_id, *ALL)
         keys = tuple(field.key for field in ALL)
         add_form(session, COMMAND_LINE, stage.newsletter_id, JoinForm(slug="fair", fields=keys))
+        save_segment(session, stage.newsletter_id, name="families", query=_FAMILIES)
     people = {language: f"{language.value}@example.jp" for language in Language}
     stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
     with transaction(engine) as session:

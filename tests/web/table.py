@@ -108,6 +108,12 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/subscribers/{number}": [
         "/newsletters/digest/subscribers/{person}",
     ],
+    "/newsletters/{newsletter}/segments": [
+        "/newsletters/digest/segments",
+        "/newsletters/weekly/segments",
+    ],
+    "/newsletters/{newsletter}/segments/new": ["/newsletters/digest/segments/new"],
+    "/newsletters/{newsletter}/segments/{name}": ["/newsletters/digest/segments/families"],
     "/bounces": ["/bounces", "/bounces?address=nobody@example.jp"],
     "/bounces/rates": ["/bounces/rates"],
     "/bounces/{number}": ["/bounces/{bounce}"],

@@ -21,6 +21,7 @@ from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.subscribers.segments import segments_router
 from subscribers.actions import (
     export_people,
     find_standing,
@@ -161,6 +162,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         return RedirectResponse(page, status_code=303)
 
     outer.include_router(router)
+    outer.include_router(segments_router(engine, figures, pages))
     return outer
 
 

@@ -1,0 +1,329 @@
+"""Saved segments: built by clicking, or written in the query language, with who they find now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from starlette.datastructures import FormData
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ListError, NewsletterError
+from newsletter.i18n.messages import msg
+from newsletter.mailings.cached_figures import Figures
+from newsletter.newsletters.publications import Newsletter
+from newsletter.web.access import SegmentVisit, Visit, newsletter_of
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router, SubmittedForm
+from subscribers.actions import change_segment, delete_segment, save_segment
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.segments.conditions import (
+    MOST_PARTS,
+    Condition,
+    Group,
+    Match,
+    Part,
+    Predicate,
+    Subject,
+    checked,
+    conditions_in,
+    from_text,
+    subjects_of,
+    to_text,
+)
+from subscribers.segments.saved import (
+    count_segment,
+    find_segment,
+    list_segments,
+    sample_segment,
+    uses_of_segment,
+)
+
+_EXAMPLES = 10
+_ROOT = "0"
+#: So deep may groups lie within groups.
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """What the form has.
+
+    Attributes:
+        former: The name it was saved under; empty for a new one.
+        before: Its query when it was opened.
+        text: Its query as text; as somebody wrote it, where that is none.
+        error: Of the name or the text; a condition has its own.
+    """
+
+    group: Group
+    name: str = ""
+    former: str = ""
+    before: str = ""
+    text: str = ""
+    error: NewsletterError | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be asked."""
+        return self.error is None and not any(each.error for each in conditions_in(self.group))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SegmentPages:
+    engine: Engine
+    figures: Figures
+    pages: Pages
+
+    def list(self, visit: Visit, request: Request) -> HTMLResponse:
+        """Show all saved segments."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            segments = list_segments(session, row.id)
+            uses = {each.name: uses_of_segment(session, row.id, each.query) for each in segments}
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/segments.html",
+            newsletter=row,
+            segments=segments,
+            uses=uses,
+            may_see=visit.may(Permission.SEE_SUBSCRIBERS),
+        )
+
+    def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
+        """Show the form, and whom it finds."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            fields = list_fields(session, row.id)
+            size, examples = None, None
+            if typed.is_sound and typed.text:
+                query = typed.text
+                key = ("segment", row.id, query)
+                size = self.figures.of(session, key, lambda own: count_segment(own, row, query))
+                if visit.may(Permission.SEE_SUBSCRIBERS):
+                    examples = sample_segment(session, row, query, size=_EXAMPLES)
+            uses = uses_of_segment(session, row.id, typed.before) if typed.former else ()
+        subjects = subjects_of(fields)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/segment.html",
+            status=200 if typed.is_sound else 422,
+            newsletter=row,
+            typed=typed,
+            subjects=subjects,
+            by_key={subject.key: subject for subject in subjects},
+            size=size,
+            examples=examples,
+            uses=uses,
+            has_value=any(True for _ in conditions_in(typed.group)),
+        )
+
+
+def segments_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
+    """Return the routes of segments."""
+    router = Router(prefix="/newsletters/{newsletter}/segments")
+    shown = _SegmentPages(engine=engine, figures=figures, pages=pages)
+
+    def _fields(visit: Visit) -> tuple[Newsletter, Sequence[Field]]:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            return row, list_fields(session, row.id)
+
+    @router.get("")
+    def show_list(visit: SegmentVisit, request: Request) -> HTMLResponse:
+        return shown.list(visit, request)
+
+    @router.get("/new")
+    def show_new(visit: SegmentVisit, request: Request) -> HTMLResponse:
+        _, fields = _fields(visit)
+        group = _with_added(Group(match=Match.ALL), _ROOT, subjects_of(fields))
+        return shown.show(visit, request, _Typed(group=group))
+
+    @router.get("/{name}")
+    def show_one(name: str, visit: SegmentVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            segment = find_segment(session, row.id, name)
+            fields = list_fields(session, row.id)
+        query = segment.query
+        typed = _Typed(
+            group=Group(match=Match.ALL), name=name, former=name, before=query, text=query
+        )
+        return shown.show(visit, request, _from_text(typed, fields))
+
+    @router.post("/build")
+    def build(
+        newsletter: str,
+        visit: SegmentVisit,
+        request: Request,
+        form: SubmittedForm,
+    ) -> Response:
+        row, fields = _fields(visit)
+        do = str(form.get("do", "show"))
+        typed = _read(form, do, fields)
+        if do != "save" or not typed.is_sound:
+            return shown.show(visit, request, typed)
+        try:
+            with transaction(engine) as session:
+                if typed.former:
+                    change_segment(
+                        session,
+                        visit.actor,
+                        row.id,
+                        typed.former,
+                        name=typed.name,
+                        query=typed.text,
+                        before=typed.before,
+                    )
+                else:
+                    save_segment(session, visit.actor, row.id, name=typed.name, query=typed.text)
+        except NewsletterError as error:
+            return shown.show(visit, request, replace(typed, error=error))
+        return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
+
+    @router.post("/{name}/delete")
+    def delete(newsletter: str, name: str, visit: SegmentVisit) -> RedirectResponse:
+        with transaction(engine) as session:
+            delete_segment(session, visit.actor, newsletter_of(session, visit).id, name)
+        return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
+
+    return router
+
+
+def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
+    """Read the form, with what a button of it asks: to add or remove a part, or take the text."""
+    subjects = {subject.key: subject for subject in subjects_of(fields)}
+    typed = _Typed(
+        group=_group(form, _ROOT, subjects),
+        name=str(form.get("name", "")).strip()[:64],
+        former=str(form.get("former", ""))[:64],
+        before=str(form.get("before", ""))[:8000],
+        text=str(form.get("text", ""))[:8001],
+    )
+    verb, _, path = do.partition(":")
+    if verb == "text":
+        return _from_text(typed, fields)
+    if sum(1 for key in form if key[:2] in {"s.", "m."}) >= MOST_PARTS and verb != "remove":
+        return replace(
+            typed,
+            error=ListError(
+                msg("There are more than {limit} conditions.", limit=MOST_PARTS),
+                remedy=msg("Give these people a tag, and select by the tag."),
+            ),
+        )
+    if verb == "add":
+        group = _with_added(typed.group, path, subjects_of(fields))
+    elif verb == "group":
+        inner = _with_added(Group(match=Match.ANY), _ROOT, subjects_of(fields))
+        group = _changed(typed.group, path, lambda each: replace(each, parts=(*each.parts, inner)))
+    elif verb == "remove":
+        group = _without(typed.group, path)
+    else:
+        group = typed.group
+    fresh = verb in {"add", "group"} or do == "subject"
+    return _judged(replace(typed, group=group), fields, fresh=fresh)
+
+
+def _judged(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
+    """Say what is wrong with each condition; of one that is not filled in yet, nothing."""
+    group = checked(typed.group, fields)
+    if fresh:
+        group = _quiet(group)
+    sound = not any(each.error for each in conditions_in(group))
+    try:
+        text = to_text(typed.group, fields) if sound else ""
+    except ListError:
+        text = ""
+    return replace(typed, group=group, text=text)
+
+
+def _quiet(group: Group) -> Group:
+    parts: list[Part] = []
+    for part in group.parts:
+        if isinstance(part, Group):
+            parts.append(_quiet(part))
+        else:
+            parts.append(replace(part, error=part.error if part.value else None))
+    return replace(group, parts=tuple(parts))
+
+
+def _from_text(typed: _Typed, fields: Sequence[Field]) -> _Typed:
+    try:
+        group = from_text(typed.text, fields)
+        return replace(typed, group=group, text=to_text(group, fields))
+    except ListError as error:
+        return replace(typed, error=error)
+
+
+def _group(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Group:
+    """Read a group: ``m.PATH`` is how it matches; ``s.``, ``p.`` and ``v.PATH`` a condition."""
+    match = str(form.get(f"m.{path}", ""))
+    prefix = f"{path}."
+    depth = prefix.count(".")
+    inner = {
+        key[2:]
+        for key in form
+        if key[:2] in {"m.", "s."} and key[2:].startswith(prefix) and key[2:].count(".") == depth
+    }
+    return Group(
+        match=Match(match) if match in set(Match) else Match.ALL,
+        parts=tuple(
+            _group(form, each, subjects)
+            if f"m.{each}" in form and depth < _DEEPEST
+            else _condition(form, each, subjects)
+            for each in sorted(inner, key=_numbers)[:MOST_PARTS]
+        ),
+    )
+
+
+def _numbers(path: str) -> list[int]:
+    return [int(number) if number.isdecimal() else 0 for number in path.split(".")]
+
+
+def _condition(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Condition:
+    key, word = str(form.get(f"s.{path}", ""))[:80], str(form.get(f"p.{path}", ""))
+    predicate = Predicate(word) if word in set(Predicate) else Predicate.IS
+    if key in subjects and predicate not in subjects[key].predicates:
+        # Another subject was chosen, of which something else is asked.
+        return Condition(subject=key, predicate=subjects[key].predicates[0])
+    values = [str(value) for value in form.getlist(f"v.{path}")]
+    lines = [line.strip() for value in values for line in value.splitlines() if line.strip()]
+    return Condition(subject=key, predicate=predicate, value="\n".join(lines)[:8000])
+
+
+def _with_added(group: Group, path: str, subjects: Sequence[Subject]) -> Group:
+    first = subjects[0]
+    new = Condition(subject=first.key, predicate=first.predicates[0])
+    return _changed(group, path, lambda each: replace(each, parts=(*each.parts, new)))
+
+
+def _changed(group: Group, path: str, change: Callable[[Group], Group]) -> Group:
+    """Return a group in which the group at a path is another."""
+    _, _, rest = path.partition(".")
+    if not rest:
+        return change(group)
+    number = _numbers(rest)[0]
+    return replace(
+        group,
+        parts=tuple(
+            _changed(part, rest, change) if at == number and isinstance(part, Group) else part
+            for at, part in enumerate(group.parts)
+        ),
+    )
+
+
+def _without(group: Group, path: str) -> Group:
+    above, _, last = path.rpartition(".")
+    number = int(last) if last.isdecimal() else -1
+
+    def drop(each: Group) -> Group:
+        return replace(each, parts=each.parts[:number] + each.parts[number + 1 :])
+
+    return _changed(group, above, drop) if number >= 0 and above else group
