@@ -21,18 +21,26 @@ export function cleanHtml(html) {
   body.querySelectorAll(":scope > br").forEach((each) => each.remove());
   body.querySelectorAll("a[href]").forEach((link) => {
     link.setAttribute("href", target(link.getAttribute("href")));
+    // Outlook repeats the address as what is shown above it.
+    if (SAFE.test(link.getAttribute("title") || "")) link.removeAttribute("title");
     if (!SAFE.test(link.getAttribute("href"))) unwrap(link);
   });
   body.querySelectorAll("a:not([href])").forEach(unwrap);
+  body.querySelectorAll(":is(td, th) > :is(p, div):only-child").forEach((each) => {
+    const cell = /** @type {Element} */ (each.parentElement), align = alignOf(cell) || alignOf(each);
+    if (align) cell.setAttribute("align", align);
+  });
   body.querySelectorAll("td p, th p, td div, th div").forEach((each) => { if (each.nextElementSibling) each.after(page.createElement("br")); unwrap(each); });
-  body.querySelectorAll("li > p:only-child").forEach(unwrap);
+  // Many programs put a list of the next level beside the item that it belongs to.
+  body.querySelectorAll(":is(ul, ol) > :is(ul, ol)").forEach((each) => { if (each.previousElementSibling) each.previousElementSibling.append(each); });
+  body.querySelectorAll("li > :is(p, div):only-child").forEach(unwrap);
   body.querySelectorAll("span, font").forEach(unwrap);
   body.querySelectorAll("[data-style], [class], [align]").forEach((each) => {
-    const align = each.matches("td, th") ? (/text-align:\s*(left|center|right)/i.exec(styleOf(each)) || [])[1] || each.getAttribute("align") : "";
+    const align = each.matches("td, th") ? alignOf(each) : "";
     ["data-style", "class", "align"].forEach((name) => each.removeAttribute(name));
     if (align) each.setAttribute("align", align);
   });
-  body.querySelectorAll("p").forEach((each) => { if (!each.textContent.trim() && !each.querySelector("img, br + br")) each.remove(); });
+  body.querySelectorAll("p").forEach((each) => { if (!each.textContent.replaceAll("\u3000", "").trim() && !each.querySelector("img, br + br")) each.remove(); });
   return body.innerHTML;
 }
 
@@ -42,6 +50,7 @@ export function cleanHtml(html) {
  */
 const inert = (html) => html.replace(/<!--\[if[^]*?<!\[endif\]-->/g, "").replace(/<style\b[^]*?<\/style\s*>/gi, "")
   .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style=").replace(/\son[a-z]+\s*=/gi, " data-on="));
+const alignOf = (node) => (/(?<![\w-])text-align:\s*(left|center|right)/i.exec(styleOf(node)) || [])[1] || node.getAttribute("align") || "";
 const styleOf = (node) => node.getAttribute("data-style") || "";
 
 function comments(page, body) {
@@ -52,10 +61,11 @@ function comments(page, body) {
 
 function unwrap(node) { node.replaceWith(...node.childNodes); }
 
-/** Google's links lead over its own host. */
+/** Google's and Outlook's links lead over their own hosts. */
 function target(url) {
   try {
     const parts = new URL(url);
+    if (/\.safelinks\.protection\.outlook\.com$/.test(parts.hostname)) return parts.searchParams.get("url") || url;
     if (/(^|\.)google\.[a-z.]+$/.test(parts.hostname) && parts.pathname === "/url") return parts.searchParams.get("q") || parts.searchParams.get("url") || url;
   } catch { /* Not an address that can be read; it is dropped by its scheme. */ }
   return url;
@@ -92,8 +102,8 @@ function wordLists(page, body) {
 const BOLD = "b, strong", ITALIC = "i, em", STRUCK = "s, del, strike";
 /** @type {[string, string, RegExp][]} */
 const OF_STYLE = [
-  ["strong", BOLD, /font-weight:\s*(?:(bold|bolder|[6-9]\d\d)|normal|lighter|[1-5]\d\d)\b/i],
-  ["em", ITALIC, /font-style:\s*(?:(italic|oblique)|normal)\b/i],
+  ["strong", BOLD, /(?<![\w-])font-weight:\s*(?:(bold|bolder|[6-9]\d\d)|normal|lighter|[1-5]\d\d)\b/i],
+  ["em", ITALIC, /(?<![\w-])font-style:\s*(?:(italic|oblique)|normal)\b/i],
 ];
 
 /**

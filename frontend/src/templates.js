@@ -71,7 +71,7 @@ function mark(file, number, message) {
 let asked = 0;
 async function tryOut() {
   const mine = asked += 1;
-  const answer = await fetch(form.dataset.try, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" } }).catch(() => null);
+  const answer = await fetch(form.dataset.try, { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { Accept: "application/json" } }).catch(() => null);
   if (mine !== asked) return;
   const told = answer && answer.ok ? await answer.json().catch(() => null) : null;
   tried.classList.toggle("bad", !told || Boolean(told.fault));
@@ -96,10 +96,10 @@ const show = () => { state.textContent = unsaved ? form.dataset.unsaved : ""; };
 function changed() { unsaved = true; show(); soon(); }
 
 document.querySelectorAll("textarea[data-code]").forEach(open);
-form.addEventListener("input", (event) => { if (event.target.matches("input")) changed(); });
+form.addEventListener("input", (event) => { if (event.target instanceof HTMLInputElement) changed(); });
 form.addEventListener("submit", () => { leaving = true; });
 addEventListener("beforeunload", (event) => { if (unsaved && !leaving) event.preventDefault(); });
-document.querySelectorAll("[data-go]").forEach((each) => each.addEventListener("click", () => goTo("body.mjml.j2", Number(each.dataset.go))));
+document.querySelectorAll("[data-go]").forEach((/** @type {HTMLElement} */ each) => each.addEventListener("click", () => goTo("body.mjml.j2", Number(each.dataset.go))));
 document.querySelectorAll(".no-script").forEach((each) => each.remove());
 const error = document.getElementById("template-error");
 if (error && error.dataset.line) mark(error.dataset.file, Number(error.dataset.line), error.textContent.trim());

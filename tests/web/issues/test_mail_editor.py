@@ -445,6 +445,63 @@ def test_a_line_takes_words_and_tells_what_it_loses(mail: Page) -> None:
     assert [block["kind"] for block in item["body"]] == ["paragraph", "table", "paragraph"]
 
 
+PROGRAMS = (
+    "word_full",
+    "google_full",
+    "pages",
+    "outlook_web",
+    "gmail",
+    "writer",
+    "ichitaro",
+)
+
+
+def _text(words: str) -> dict[str, Any]:
+    return {"kind": "text", "text": words}
+
+
+def _paragraph(words: str) -> dict[str, Any]:
+    return {"kind": "paragraph", "content": [_text(words)]}
+
+
+def test_one_text_comes_alike_from_every_program(mail: Page) -> None:
+    """Each clipboard has the same text, as these programs write it."""
+    before = kept_now(mail)
+    inner = {"kind": "list", "items": [[_paragraph("鉛筆")]], "ordered": False, "start": 1}
+    for name in PROGRAMS:
+        item = paste(mail, name)[0]["items"][-1]
+
+        assert item["headline"] == "募集のお知らせ", name
+        words, bullets, numbers, table = item["body"]
+        kinds = [run["kind"] for run in words["content"]]
+        assert kinds == ["text", "strong", "text", "emphasis", "text", "anchor"], name
+        assert words["content"][-1]["url"] == "https://example.jp/form", name
+        assert words["content"][-1]["content"] == [_text("申込フォーム")], name
+        assert "title" not in words["content"][-1], name
+        assert bullets["items"] == [
+            [_paragraph("筆記用具"), inner],
+            [_paragraph("飲み物")],
+        ], name
+        assert (numbers["ordered"], len(numbers["items"])) == (True, 2), name
+        assert [table["head"], *table["rows"]] == [
+            [[_text("日付")], [_text("定員")]],
+            [[_text("12月3日")], [_text("20名")]],
+        ], name
+        assert table["alignments"] == ["", "right"], name
+        for _ in range(4):
+            mail.keyboard.press("Control+z")
+        assert kept_now(mail) == before
+
+
+@pytest.mark.parametrize("name", ["excel", "sheets"])
+def test_cells_come_as_a_table_with_their_figures_at_the_right(mail: Page, name: str) -> None:
+    (table,) = (
+        block for block in paste(mail, name)[0]["items"][-1]["body"] if block["kind"] == "table"
+    )
+    assert table["rows"] == [[[_text("12月3日")], [_text("20名")]]]
+    assert table["alignments"][1] == "right"
+
+
 def test_web_pages_bring_no_scripts(mail: Page) -> None:
     item = paste(mail, "page")[0]["items"][1]
 
