@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, SelectBase, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
+from newsletter.issues.conditions import select_parts
 from newsletter.issues.findings import IssuePlace
 from newsletter.issues.folding import fold
 from newsletter.issues.model import Issue, issue_from_json
@@ -113,7 +114,8 @@ def search_among(
     )
     found: list[Hit] = []
     for row in rows:
-        issue = issue_from_json(row.content)
+        # What is for some readers alone is not for everybody to find.
+        issue = select_parts(issue_from_json(row.content), ())
         hits = _hits(issue, wanted, None, row.id, sent=True)
         within = [
             chapter_anchor(at)

@@ -15,6 +15,7 @@ from newsletter.database.vocabulary import Archived, MailingKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.issues.conditions import select_parts
 from newsletter.issues.folding import fold
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search import Hit, search_among
@@ -183,7 +184,8 @@ def archive_chapters(session: Session, newsletter_id: int) -> Sequence[str]:
     )
     found: dict[str, list[str]] = {}
     for content in session.scalars(query):
-        headings = {chapter.heading for chapter in issue_from_json(content).chapters}
+        shown = select_parts(issue_from_json(content), ())
+        headings = {chapter.heading for chapter in shown.chapters}
         for heading in filter(None, headings):
             found.setdefault(fold(heading), []).append(heading)
     return [same[0] for same in found.values() if len(same) > 1]

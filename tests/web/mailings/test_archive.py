@@ -149,3 +149,18 @@ def test_the_archive_is_searched_by_words_and_chapter(reception: Reception) -> N
     assert "#c1" not in _search(reception, word, other.heading)
     assert f'/{row.slug}#c2"' in _search(reception, "", other.heading)
     assert "<mark>" not in _search(reception, "無い言葉の列")
+
+
+def test_what_is_for_some_readers_is_found_by_nobody_else(reception: Reception) -> None:
+    _publish(reception)
+    with transaction(reception.stage.engine) as session:
+        row = find_issue(session, reception.stage.newsletter_id, reception.stage.issue)
+        heading = row.content["chapters"][1]["heading"]
+    assert f"/{row.slug}#c2" in _search(reception, heading)
+    with transaction(reception.stage.engine) as session:
+        row = find_issue(session, reception.stage.newsletter_id, reception.stage.issue)
+        first, second, *others = row.content["chapters"]
+        chapters = [first, second | {"condition": "tag:staff"}, *others]
+        row.content = row.content | {"chapters": chapters}
+
+    assert "<mark>" not in _search(reception, heading)
