@@ -94,6 +94,8 @@ def mail(studio: Desk, page: Page) -> Page:
 
 def kept(studio: Desk, page: Page) -> Issue:
     """Return the draft once the page has saved it."""
+    # What was typed is in the document, and no longer saved, before the next frame.
+    page.evaluate("() => new Promise(requestAnimationFrame)")
     expect(page.locator("#state")).to_have_text("Saved")
     number = int(re.findall(r"/drafts/(\d+)", page.url)[0])
     with reading(studio.engine) as session:
