@@ -109,8 +109,8 @@ def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
             left = tuple(new for item in items if (new := within(item)) or not item)
             if left or not items:
                 yield replace(block, items=left)
-        case Quotation(blocks=blocks):
-            if (inner := within(blocks)) or not blocks:
+        case Quotation(blocks=blocks, source=source):
+            if (inner := within(blocks)) or source or not blocks:
                 yield replace(block, blocks=inner)
         case Columns(left=left_side, right=right_side):
             beside = Columns(left=within(left_side), right=within(right_side))

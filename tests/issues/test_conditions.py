@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -127,6 +128,13 @@ def test_a_list_of_which_nothing_is_left_is_gone() -> None:
     issue = _issue("前\n\n- :::for a\n  一\n  :::\n\n後")
 
     assert [type(block) for block in select_parts(issue, ()).lead] == [Paragraph, Paragraph]
+
+
+def test_the_source_of_a_quotation_is_for_everybody_though_its_words_are_not() -> None:
+    quoted = Conditional(condition="a", blocks=(Paragraph(content=(Text(text="一"),)),))
+    issue = replace(_issue("前"), lead=(Quotation(blocks=(quoted,), source=(Text(text="出典"),)),))
+
+    assert "出典" in _said(select_parts(issue, ()))
 
 
 def test_what_stands_beside_a_hidden_column_takes_the_full_width() -> None:
