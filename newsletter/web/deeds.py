@@ -84,6 +84,8 @@ DEEDS: Mapping[Action, Message] = {
     Action.SESSION_REVOKE: msg("Session revoked"),
     Action.SUBSCRIBER_ADD: msg("Subscriber added"),
     Action.SUBSCRIBER_EDIT: msg("Subscriber edited"),
+    Action.SUBSCRIBER_ADDRESS: msg("Address changed"),
+    Action.SUBSCRIBER_ADDRESS_UNDO: msg("Change of address undone"),
     Action.SUBSCRIBER_ERASE: msg("Subscriber erased"),
     Action.SUBSCRIBER_EXPORT: msg("Subscribers exported"),
     Action.SUBSCRIBER_IMPORT_CANCEL: msg("Import cancelled"),
