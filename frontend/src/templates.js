@@ -79,7 +79,7 @@ async function tryOut() {
   if (told.fault) {
     tried.textContent = told.fault;
     mark(told.file, told.line || 0, told.fault);
-    if (told.line) tried.append(" ", element("button", { type: "button", class: "second small", onclick: () => goTo(told.file, told.line) }, form.dataset.line.replace("{number}", told.line)));
+    if (told.line && editors.has(told.file)) tried.append(" ", element("button", { type: "button", class: "second small", onclick: () => goTo(told.file, told.line) }, form.dataset.line.replace("{number}", told.line)));
     return;
   }
   mark("", 0, "");

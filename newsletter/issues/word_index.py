@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from itertools import pairwise
 
-from sqlalchemy import BigInteger, SelectBase, column, text
+from sqlalchemy import BigInteger, Select, column, text
 from sqlalchemy.orm import Session
 
 #: Of a word that is looked for, so many pairs are asked of the index.
@@ -57,7 +57,7 @@ def forget_words(session: Session, what: Indexed, number: int) -> None:
         )
 
 
-def candidates(session: Session, what: Indexed, terms: Iterable[str]) -> SelectBase:
+def candidates(session: Session, what: Indexed, terms: Iterable[str]) -> Select[tuple[int]]:
     """Return a query for the numbers of all drafts or issues that may say all of some words."""
     letters = sorted({each for term in terms for each in _asked_of(term)})
     if _is_postgresql(session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from jinja2 import (
     pass_context,
 )
 from jinja2 import TemplateError as JinjaError
-from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -41,6 +42,8 @@ from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
 
+#: How Jinja says that there is no such name or attribute.
+_UNKNOWN = re.compile(r"has no attribute '(\w+)'$|^'(\w+)' is undefined$")
 #: The styles of the mail for the page where it is written in.
 SURFACE = "_shared/surface.css.j2"
 #: Letters that a part of a newsletter's own template may yield; a mail has some 100,000.
@@ -320,6 +323,16 @@ def _told(path: str, folders: Iterable[Path]) -> Iterator[None]:
         raise TemplateError(
             msg("It includes “{name}”, which does not exist.", name=error.name),
             place=Place(source=path),
+        ) from None
+    except UndefinedError as error:
+        place = _place(error, path, folders)
+        if unknown := _UNKNOWN.search(error.message or ""):
+            name = unknown[1] or unknown[2]
+            raise TemplateError(
+                msg("The template uses “{name}”, which does not exist.", name=name), place=place
+            ) from None
+        raise TemplateError(
+            msg("The template cannot be read: {reason}.", reason=error.message), place=place
         ) from None
     except JinjaError as error:
         raise TemplateError(
