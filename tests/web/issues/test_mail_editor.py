@@ -462,14 +462,10 @@ def _text(words: str) -> dict[str, Any]:
     return {"kind": "text", "text": words}
 
 
-def _said(words: str) -> dict[str, Any]:
-    return {"kind": "paragraph", "content": [_text(words)]}
-
-
 def test_one_text_comes_alike_from_every_program(mail: Page) -> None:
     """Each clipboard has the same text, as these programs write it."""
     before = kept_now(mail)
-    inner = {"kind": "list", "items": [[_said("鉛筆")]], "ordered": False, "start": 1}
+    inner = {"kind": "list", "items": [[_paragraph("鉛筆")]], "ordered": False, "start": 1}
     for name in PROGRAMS:
         item = paste(mail, name)[0]["items"][-1]
 
@@ -481,8 +477,8 @@ def test_one_text_comes_alike_from_every_program(mail: Page) -> None:
         assert words["content"][-1]["content"] == [_text("申込フォーム")], name
         assert "title" not in words["content"][-1], name
         assert bullets["items"] == [
-            [_said("筆記用具"), inner],
-            [_said("飲み物")],
+            [_paragraph("筆記用具"), inner],
+            [_paragraph("飲み物")],
         ], name
         assert (numbers["ordered"], len(numbers["items"])) == (True, 2), name
         assert [table["head"], *table["rows"]] == [

@@ -145,10 +145,10 @@ def test_the_archive_is_searched_by_words_and_chapter(reception: Reception) -> N
 
     found = _search(reception, word, chapter.heading)
     assert f"/archive/digest/{row.slug}#c1" in found
-    assert f"<mark>{word}</mark>" in found
+    assert "<mark>窓口</mark>" in _search(reception, "窓口")
     assert "#c1" not in _search(reception, word, other.heading)
     assert f'/{row.slug}#c2"' in _search(reception, "", other.heading)
-    assert "<mark>" not in _search(reception, "無い言葉の列")
+    assert f"/{row.slug}#" not in _search(reception, "無い言葉の列")
 
 
 def test_what_is_for_some_readers_is_found_by_nobody_else(reception: Reception) -> None:
@@ -163,4 +163,4 @@ def test_what_is_for_some_readers_is_found_by_nobody_else(reception: Reception) 
         chapters = [first, second | {"condition": "tag:staff"}, *others]
         row.content = row.content | {"chapters": chapters}
 
-    assert "<mark>" not in _search(reception, heading)
+    assert f"/{row.slug}#" not in _search(reception, heading)
