@@ -76,7 +76,7 @@ def search_people(
     """Return a newsletter's people: the newest first, or by address or name when those are asked.
 
     Beginnings are found by an index. Where nobody's address or name begins so, or any part was
-    asked for, the whole list is looked through, which takes a second or two for a million people.
+    asked for, the whole list is looked through: seconds for a million people (docs/lists.md).
 
     Raises:
         ListError: The segment is none.
