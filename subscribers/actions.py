@@ -23,14 +23,9 @@ from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.exports import exported
 from subscribers.lists.new_fields import NewFields
+from subscribers.lists.trials import with_fields
 from subscribers.lists.undo import find_import, foresee, order_undo
-from subscribers.lists.uploads import (
-    ImportTerms,
-    Upload,
-    cancel_upload,
-    order_upload,
-    with_fields,
-)
+from subscribers.lists.uploads import ImportTerms, Upload, cancel_upload, order_upload
 from subscribers.record import Standing, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress

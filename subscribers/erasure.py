@@ -28,7 +28,7 @@ from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erased_text import Traces
 from subscribers.leaving import unsubscribe_from_all
-from subscribers.lists.uploads import forget_address
+from subscribers.lists.problems import forget_address
 
 #: Texts that others wrote, or that are about several people: the address alone goes from them.
 _TEXTS: tuple[InstrumentedAttribute[str], ...] = (

@@ -27,7 +27,8 @@ from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, import_records
-from subscribers.lists.uploads import Upload, forget_pieces, keep_problems, move, upload_of
+from subscribers.lists.problems import keep_problems
+from subscribers.lists.uploads import Upload, forget_pieces, move, upload_of
 
 _log = logging.getLogger(__name__)
 

@@ -12,14 +12,13 @@ import json
 import re
 import secrets
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
+from sqlalchemy import Connection, Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -31,30 +30,22 @@ from newsletter.database.tables import (
     ListUploadRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import FieldType, ListUploadState
+from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
-from subscribers.fields.model import Field
-from subscribers.fields.store import list_fields
-from subscribers.lists.columns import Problem, guess_columns, list_records
-from subscribers.lists.exports import problem_writer
+from subscribers.lists.columns import list_records
 from subscribers.lists.files import Record, is_json
-from subscribers.lists.formats import recognise
-from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
-from subscribers.lists.new_fields import NewFields, find_new_fields
+from subscribers.lists.imports import Counts, ImportOptions
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 #: Octets; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000
-#: Of a longer list, a trial looks at the beginning alone.
-TRIED = 20_000
-_GLANCE = 5
 #: Octets of a list in one row, before they are deflated.
 _PIECE = 1 << 18
 _KEPT = timedelta(days=7)
@@ -349,53 +340,6 @@ def cancel_upload(session: Session, upload: Upload) -> None:
         raise ConflictError(msg("This import has ended already."), remedy=msg("Reload the page."))
 
 
-def forget_address(session: Session, addresses: Iterable[str]) -> None:
-    """Remove the lists that hold one of these addresses, and their lines from the problems.
-
-    Such a list was brought and not, or not wholly, imported: it must be brought again.
-    """
-    octets = tuple(address.lower().encode() for address in addresses)
-    forms = {form for one in octets for form in (one, one.decode().encode("utf-16-le"))}
-    kept = select(ListUploadRow.id).where(ListUploadRow.pieces > 0)
-    for upload_id in session.scalars(kept).all():
-        if _holds(session, upload_id, forms):
-            why = msg("The list was removed, as it held the address of somebody who was erased.")
-            session.execute(
-                move(ListUploadState.FAILED)
-                .where(ListUploadRow.id == upload_id)
-                .values(error=dump_message(why))
-            )
-            forget_pieces(session, upload_id)
-    for row in session.scalars(select(ListProblemsRow)):
-        lines = json.loads(zlib.decompress(row.problems))
-        clear = [one for one in lines if not any(form in _folded(one) for form in octets)]
-        if len(clear) < len(lines):
-            row.problems = _deflated(clear)
-    session.flush()
-
-
-def _holds(session: Session, upload_id: int, forms: Collection[bytes]) -> bool:
-    longest = max(map(len, forms))
-    rest = b""
-    pieces = (
-        select(ListPieceRow.octets)
-        .where(ListPieceRow.upload_id == upload_id)
-        .order_by(ListPieceRow.number)
-        .execution_options(yield_per=1)
-    )
-    with closing(session.scalars(pieces)) as found:
-        for octets in found:
-            text = rest + zlib.decompress(octets).lower()
-            if any(form in text for form in forms):
-                return True
-            rest = text[-longest:]
-    return False
-
-
-def _folded(line: Sequence[object]) -> bytes:
-    return json.dumps(line, ensure_ascii=False).lower().encode()
-
-
 def forget_pieces(session: Session | Connection, upload_id: int) -> None:
     """Remove a list itself, which holds people's addresses; what became of it stays."""
     session.execute(delete(ListPieceRow).where(ListPieceRow.upload_id == upload_id))
@@ -417,160 +361,6 @@ def _forget(session: Session, upload_id: int) -> None:
     for table in (ListPieceRow, ListProblemsRow):
         session.execute(delete(table).where(table.upload_id == upload_id))
     session.execute(delete(ListUploadRow).where(ListUploadRow.id == upload_id))
-
-
-def keep_problems(
-    connection: Connection, upload_id: int, records: int, problems: Sequence[Problem]
-) -> None:
-    """Keep what was wrong within a chunk, in the chunk's transaction.
-
-    Args:
-        connection: The chunk's.
-        upload_id: The list's.
-        records: How many of its records are done with this chunk.
-        problems: What is wrong, in the order of the lines.
-    """
-    lines = [
-        (one.line, one.field, one.value, dump_message(one.problem), one.address) for one in problems
-    ]
-    if lines:
-        values = {"upload_id": upload_id, "number": records, "problems": _deflated(lines)}
-        connection.execute(insert(ListProblemsRow).values(values))
-
-
-def problem_lines(engine: Engine, upload: Upload, language: Language) -> Iterator[str]:
-    """Yield the problems of a list as lines of CSV, the header first."""
-    text = io.StringIO()
-    write = problem_writer(text, language)
-    last = -1
-    while True:
-        with reading(engine) as session:
-            row = session.scalar(
-                select(ListProblemsRow)
-                .where(ListProblemsRow.upload_id == upload.id, ListProblemsRow.number > last)
-                .order_by(ListProblemsRow.number)
-                .limit(1)
-            )
-        for line, name, value, problem, _ in (
-            json.loads(zlib.decompress(row.problems)) if row else ()
-        ):
-            write(Problem(line=line, field=name, value=value, problem=load_message(problem)))
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-        if row is None:
-            return
-        last = row.number
-
-
-def _deflated(lines: Sequence[object]) -> bytes:
-    return zlib.compress(json.dumps(lines, ensure_ascii=False).encode(), 1)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Glance:
-    """A list's beginning.
-
-    Attributes:
-        columns: What each column is taken for; empty for nothing.
-        system: The system whose export it is; empty when that was not recognised.
-    """
-
-    columns: Mapping[str, str]
-    rows: Sequence[Sequence[str]]
-    system: str = ""
-
-
-def new_fields_of(
-    engine: Engine, upload: Upload, terms: ImportTerms, language: Language
-) -> NewFields:
-    """Return the fields that a list's other columns would be.
-
-    Of a long list, where not all values are looked at, they are text.
-
-    Raises:
-        ListError: It cannot be read, or has no column of addresses.
-    """
-    if not terms.keep_others:
-        return NewFields()
-    with reading(engine) as session:
-        known = list_fields(session, upload.newsletter_id)
-    with upload.records(engine) as records:
-        begun = islice(records, TRIED + 1)
-        found = find_new_fields(
-            begun, terms.columns, known=known, language=language, source=upload.name
-        )
-        whole = next(records, None) is None
-    if whole:
-        return found
-    texts = (replace(each, type=FieldType.TEXT, options=()) for each in found.fields)
-    return replace(found, fields=tuple(texts))
-
-
-def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
-    """Return terms whose columns go to these new fields."""
-    return replace(terms, columns={**terms.columns, **new.columns}, keep_others=False)
-
-
-def look_into(engine: Engine, upload: Upload) -> Glance:
-    """Look at the first rows.
-
-    Raises:
-        ListError: It cannot be read.
-    """
-    with upload.records(engine) as records:
-        first = list(islice(records, _GLANCE + 1))
-    names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
-    with reading(engine) as session:
-        found = guess_columns(names, list_fields(session, upload.newsletter_id))
-    known = recognise(names)
-    rows = [
-        ["" if (value := record.values.get(name)) is None else str(value) for name in names]
-        for record in first
-        if not record.header
-    ]
-    return Glance(
-        columns={name: found.get(name, "") for name in names},
-        rows=rows,
-        system=known.name if known else "",
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
-    """What would become of a list, or of its beginning.
-
-    Attributes:
-        new_fields: Those that would be made of its other columns.
-    """
-
-    report: ImportReport
-    whole: bool
-    new_fields: tuple[Field, ...] = ()
-
-
-def try_upload(
-    engine: Engine,
-    upload: Upload,
-    terms: ImportTerms,
-    *,
-    language: Language,
-    pseudonyms: Pseudonyms,
-) -> Trial:
-    """Do all but keep it, with the beginning of a longer list alone.
-
-    Raises:
-        ListError: It cannot be read, or has no column of addresses.
-    """
-    new = new_fields_of(engine, upload, terms, language)
-    terms = with_fields(terms, new)
-    options = replace(upload, terms=terms).options(language, pseudonyms)
-    with upload.records(engine) as records:
-        begun = islice(records, TRIED + 1)
-        options = replace(options, digest="", dry_run=True, new_fields=new.fields)
-        report = import_records(engine, upload.newsletter_id, begun, options)
-        whole = next(records, None) is None
-    return Trial(report=report, whole=whole, new_fields=new.fields)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

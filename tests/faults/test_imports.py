@@ -15,8 +15,9 @@ from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from subscribers.lists.imports import import_records
+from subscribers.lists.problems import problem_lines
 from subscribers.lists.runs import claim_upload, held_uploads, next_upload, release_upload
-from subscribers.lists.uploads import Upload, cancel_upload, order_upload, problem_lines
+from subscribers.lists.uploads import Upload, cancel_upload, order_upload
 from tests.faults.conftest import SetScene
 from tests.support.imports import PSEUDONYMS, again, order, progress, work_on
 from tests.support.ports import await_condition

@@ -40,7 +40,8 @@ from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
 from subscribers.lists.exports import csv_text, exported
-from subscribers.lists.uploads import forget_old, keep_upload, problem_lines
+from subscribers.lists.problems import problem_lines
+from subscribers.lists.uploads import forget_old, keep_upload
 from subscribers.preferences import data_held
 from tests.support.imports import again, order, work_on
 from tests.support.stage import Stage, set_stage

@@ -24,19 +24,16 @@ from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
+from subscribers.lists.problems import problem_lines
+from subscribers.lists.trials import Trial, look_into, new_fields_of, try_upload
 from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_of
 from subscribers.lists.uploads import (
     LARGEST,
     ImportTerms,
-    Trial,
     Upload,
     find_upload,
     keep_upload,
-    look_into,
-    new_fields_of,
-    problem_lines,
     progress_of,
-    try_upload,
 )
 
 _EARLIER = 10

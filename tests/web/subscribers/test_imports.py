@@ -25,8 +25,10 @@ from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.leaving import unsubscribe
+from subscribers.lists.problems import problem_lines
+from subscribers.lists.trials import look_into
 from subscribers.lists.undo import next_undo, undo_import
-from subscribers.lists.uploads import find_upload, keep_upload, look_into, problem_lines, upload_of
+from subscribers.lists.uploads import find_upload, keep_upload, upload_of
 from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
 from tests.support.stage import Stage

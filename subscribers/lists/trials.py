@@ -1,0 +1,131 @@
+"""A list's beginning, and what would become of it: columns, a trial, the fields it would add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import FieldType
+from newsletter.i18n.language import Language
+from newsletter.tokens import Pseudonyms
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.lists.columns import guess_columns
+from subscribers.lists.formats import recognise
+from subscribers.lists.imports import ImportReport, import_records
+from subscribers.lists.new_fields import NewFields, find_new_fields
+from subscribers.lists.uploads import ImportTerms, Upload
+
+#: Of a longer list, a trial looks at the beginning alone.
+TRIED = 20_000
+_GLANCE = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Glance:
+    """A list's beginning.
+
+    Attributes:
+        columns: What each column is taken for; empty for nothing.
+        system: The system whose export it is; empty when that was not recognised.
+    """
+
+    columns: Mapping[str, str]
+    rows: Sequence[Sequence[str]]
+    system: str = ""
+
+
+def new_fields_of(
+    engine: Engine, upload: Upload, terms: ImportTerms, language: Language
+) -> NewFields:
+    """Return the fields that a list's other columns would be.
+
+    Of a long list, where not all values are looked at, they are text.
+
+    Raises:
+        ListError: It cannot be read, or has no column of addresses.
+    """
+    if not terms.keep_others:
+        return NewFields()
+    with reading(engine) as session:
+        known = list_fields(session, upload.newsletter_id)
+    with upload.records(engine) as records:
+        begun = islice(records, TRIED + 1)
+        found = find_new_fields(
+            begun, terms.columns, known=known, language=language, source=upload.name
+        )
+        whole = next(records, None) is None
+    if whole:
+        return found
+    texts = (replace(each, type=FieldType.TEXT, options=()) for each in found.fields)
+    return replace(found, fields=tuple(texts))
+
+
+def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
+    """Return terms whose columns go to these new fields."""
+    return replace(terms, columns={**terms.columns, **new.columns}, keep_others=False)
+
+
+def look_into(engine: Engine, upload: Upload) -> Glance:
+    """Look at the first rows.
+
+    Raises:
+        ListError: It cannot be read.
+    """
+    with upload.records(engine) as records:
+        first = list(islice(records, _GLANCE + 1))
+    names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
+    with reading(engine) as session:
+        found = guess_columns(names, list_fields(session, upload.newsletter_id))
+    known = recognise(names)
+    rows = [
+        ["" if (value := record.values.get(name)) is None else str(value) for name in names]
+        for record in first
+        if not record.header
+    ]
+    return Glance(
+        columns={name: found.get(name, "") for name in names},
+        rows=rows,
+        system=known.name if known else "",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """What would become of a list, or of its beginning.
+
+    Attributes:
+        new_fields: Those that would be made of its other columns.
+    """
+
+    report: ImportReport
+    whole: bool
+    new_fields: tuple[Field, ...] = ()
+
+
+def try_upload(
+    engine: Engine,
+    upload: Upload,
+    terms: ImportTerms,
+    *,
+    language: Language,
+    pseudonyms: Pseudonyms,
+) -> Trial:
+    """Do all but keep it, with the beginning of a longer list alone.
+
+    Raises:
+        ListError: It cannot be read, or has no column of addresses.
+    """
+    new = new_fields_of(engine, upload, terms, language)
+    terms = with_fields(terms, new)
+    options = replace(upload, terms=terms).options(language, pseudonyms)
+    with upload.records(engine) as records:
+        begun = islice(records, TRIED + 1)
+        options = replace(options, digest="", dry_run=True, new_fields=new.fields)
+        report = import_records(engine, upload.newsletter_id, begun, options)
+        whole = next(records, None) is None
+    return Trial(report=report, whole=whole, new_fields=new.fields)
