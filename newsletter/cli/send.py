@@ -259,6 +259,9 @@ def _confirm(
     console.print(
         ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
     )
+    for variant in review.variants:
+        met = ", ".join(map(escape, variant.met)) or _("only what is for everybody")
+        console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")
     console.print(_in_words(schedule, newsletter.time_zone))
     if earlier is not None:
         at = earlier.created_at

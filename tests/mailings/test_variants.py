@@ -32,10 +32,13 @@ from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import content_digest
 from newsletter.mailings.archive import find_publication
+from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.content import COMMON, load_content, save_variant
 from newsletter.mailings.mailings import progress, render_stored
+from newsletter.mailings.orders import review_order
 from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.readiness import check_stored, stored_findings
+from newsletter.mailings.schedule import AT_ONCE
 from newsletter.mailings.variants import (
     MOST_VARIANTS,
     count_variants,
@@ -410,3 +413,24 @@ def test_approval_is_of_the_conditions_too(engine: Engine) -> None:
                 content_digest(newsletter, render_stored(issue, newsletter, templates_dir=folder))
             )
     assert len(digests) == 2
+
+
+def test_whoever_orders_is_told_the_variants_of_the_audience_they_chose(engine: Engine) -> None:
+    stage = _stage(engine)
+
+    with reading(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        issue = find_issue(session, stage.newsletter_id, stage.issue)
+        review = review_order(
+            session,
+            newsletter,
+            issue,
+            check_stored(issue, newsletter, Settings(_env_file=None)),
+            segment='tag = "child"',
+            schedule=AT_ONCE,
+            figures=Figures(engine),
+        )
+    assert [(each.met, each.people) for each in review.variants] == [
+        (("parents",), 2),
+        (('tag = "staff"', "parents", 'language = "en"'), 1),
+    ]

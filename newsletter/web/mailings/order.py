@@ -136,6 +136,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             "schedule": schedule,
             "warnings": review.warnings,
             "earlier": review.earlier,
+            "variants": review.variants,
             "digest": review.digest,
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
         }
