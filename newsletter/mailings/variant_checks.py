@@ -98,7 +98,10 @@ def _check(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
             "Some parts are not for everybody: readers get {count} different emails.",
             count=Number(len(variants)),
         ),
-        msg("Look at each in the preview. The archive and the feed leave these parts out."),
+        msg(
+            "Before sending, the confirmation lists them with their readers. The archive and the "
+            "feed leave these parts out."
+        ),
     )
     met = {condition for variant in variants for condition in variant.met}
     for place, condition in placed_conditions(issue):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -25,8 +25,11 @@ from newsletter.database.tables import (
     ConsentRow,
     DeliveryRow,
     IssueRow,
+    ListImportRow,
     SubscriberRow,
     SubscriptionRow,
+    TemplateRow,
+    TemplateVersionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role, Visibility
@@ -38,7 +41,9 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.newsletters.templates import shipped_source
 from newsletter.rendering.model import Slot
+from newsletter.settings import shipped_templates
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.address_changes import numbers_of_change, request_change
 from subscribers.fields.values import write_values
@@ -85,6 +90,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
         add_fields(session, stage.newsletter_id, *ALL)
         keys = tuple(field.key for field in ALL)
         add_form(session, COMMAND_LINE, stage.newsletter_id, JoinForm(slug="fair", fields=keys))
+        _keep_template(session, stage.newsletter_id)
         save_segment(session, stage.newsletter_id, name="families", query=_FAMILIES)
     people = {language: f"{language.value}@example.jp" for language in Language}
     stage.subscribe(*people.values(), "gone@example.com", *(f"r{n}@example.jp" for n in range(9)))
@@ -149,7 +155,9 @@ def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:
     octets = "会員番号,メール,お名前\n1,list@example.jp,花\n2,no address,太郎\n".encode()
     imported = work_on(engine, order(engine, newsletter_id, octets, name="会員.csv"))
     brought = keep_upload(engine, [octets], name="会員.csv", newsletter_id=newsletter_id)
-    return {"list": brought.token, "imported": imported.token}
+    with transaction(engine) as session:
+        number = session.scalars(select(ListImportRow.id)).one()
+    return {"list": brought.token, "imported": imported.token, "import": str(number)}
 
 
 def _send(stage: Stage) -> int:
@@ -222,6 +230,19 @@ def _address_changes(
             row.changed_at, row.newsletter_ids = now(), [stage.newsletter_id]
         found[name] = signer.sign(purpose, *numbers_of_change(row))
     return found
+
+
+def _keep_template(session: Session, newsletter_id: int) -> None:
+    """Keep a template in two versions."""
+    letter = asdict(shipped_source(shipped_templates(), "letter"))
+    template = TemplateRow(newsletter_id=newsletter_id, name="season", author="葵", **letter)
+    session.add(template)
+    session.flush()
+    for number, body in enumerate((letter["body"], "<mjml></mjml>"), start=1):
+        parts = letter | {"body": body}
+        session.add(
+            TemplateVersionRow(template_id=template.id, number=number, author="葵", **parts)
+        )
 
 
 def _account(engine: Engine, language: Language) -> str:

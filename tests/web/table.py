@@ -50,6 +50,19 @@ SIGNED_IN_PAGES = {
     "/newsletters": ["/newsletters"],
     "/newsletters/new": ["/newsletters/new"],
     "/newsletters/{newsletter}/settings": ["/newsletters/digest/settings"],
+    "/newsletters/{newsletter}/library": [
+        "/newsletters/digest/library",
+        "/newsletters/weekly/library",
+    ],
+    "/newsletters/{newsletter}/templates": [
+        "/newsletters/digest/templates",
+        "/newsletters/weekly/templates",
+    ],
+    "/newsletters/{newsletter}/templates/-/new": ["/newsletters/digest/templates/-/new"],
+    "/newsletters/{newsletter}/templates/{name}": ["/newsletters/digest/templates/season"],
+    "/newsletters/{newsletter}/templates/{name}/versions": [
+        "/newsletters/digest/templates/season/versions",
+    ],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
     "/newsletters/{newsletter}/fields": [
         "/newsletters/digest/fields",
@@ -97,6 +110,9 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/forms/fair"
     ],
     "/newsletters/{newsletter}/subscribers/import": ["/newsletters/digest/subscribers/import"],
+    "/newsletters/{newsletter}/subscribers/import/{number:int}/undo": [
+        "/newsletters/digest/subscribers/import/{import}/undo",
+    ],
     "/newsletters/{newsletter}/subscribers/import/{token}": [
         "/newsletters/digest/subscribers/import/{list}",
         "/newsletters/digest/subscribers/import/{imported}",
@@ -126,6 +142,8 @@ SIGNED_IN_PAGES = {
 FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbox/word": 404}
 
 NOT_PAGES = {
+    "/newsletters/{newsletter}/drafts/{number}/calendars/{name}": "a file",
+    "/newsletters/{newsletter}/snippets/{number}/mail": "the snippet in a frame",
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/audience": "a part of the sending page",
     "/newsletters/{newsletter}/drafts/{number}/links": "a part of the draft's page",
