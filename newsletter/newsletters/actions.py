@@ -99,5 +99,5 @@ def set_approval_rule(
         Action.NEWSLETTER_APPROVAL_RULE,
         object=row.slug,
         newsletter_id=row.id,
-        details={"required": required},
+        details={"approval_required": required},
     )
