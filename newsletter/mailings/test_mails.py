@@ -139,7 +139,8 @@ def send_test(
     )
     session.add(mailing)
     session.flush()
-    marked = replace(rendered, subject=(MARK, *rendered.subject))
+    # Whoever tries an issue wants to see all of it, also what is for some readers alone.
+    marked = replace(rendered, subject=(MARK, *rendered.subject), variants=None)
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
     for position, person in enumerate(people, 1):
         session.add(

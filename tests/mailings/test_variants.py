@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
@@ -39,6 +41,7 @@ from newsletter.mailings.orders import review_order
 from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.mailings.schedule import AT_ONCE
+from newsletter.mailings.test_mails import send_test
 from newsletter.mailings.variants import (
     MOST_VARIANTS,
     count_variants,
@@ -47,6 +50,7 @@ from newsletter.mailings.variants import (
 )
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
+from newsletter.tokens import Pseudonyms
 from subscribers.lists.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
 from tests.support.smtp import SmtpServer
@@ -151,6 +155,21 @@ def test_chapters_and_contents_count_what_the_reader_sees(engine: Engine) -> Non
     assert "職員" not in text
     _, text = _bodies(stage, mailing, "b@example.jp")
     assert "2. 皆" in text
+
+
+def test_a_test_mail_has_all_parts(engine: Engine) -> None:
+    stage = _stage(engine)
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        issue = find_issue(session, stage.newsletter_id, stage.issue)
+        rendered = render_stored(issue, newsletter, templates_dir=Settings().templates_dir)
+        address = [parse_address("editor@example.jp")]
+        test = send_test(
+            session, COMMAND_LINE, newsletter, issue, rendered, address, Pseudonyms([b"k" * 40])
+        )
+        content = load_content(session, test, COMMON)
+    assert _marks(fill(content.rendered.text, {})) == {"職員", "催し", "英語"}
+    assert not content.varies
 
 
 def test_archive_and_feed_show_what_is_for_everybody(engine: Engine) -> None:
