@@ -75,7 +75,10 @@ def _zones() -> frozenset[str]:
 
 
 def clean_name(text: str) -> str:
-    """Return a name as it may be kept: printable, one line, at most 200 characters."""
+    """Return a name as it may be kept: printable, one line, at most 200 characters.
+
+    A blank of any kind, such as the ideographic one between family and given name, is a space.
+    """
     if not text.isprintable():
-        text = "".join(filter(str.isprintable, text))
+        text = "".join(filter(str.isprintable, " ".join(text.split())))
     return text.strip()[:200]

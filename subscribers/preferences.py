@@ -311,7 +311,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
                 SubscriptionRow,
                 *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
                 *("confirmed_at", "unsubscribed_at", "paused_until"),
-                *("name", "language", "format", "time_zone"),
+                *("name", "language", "format", "time_zone", "changed_at"),
             )
         ],
         "consents": rows(
@@ -331,7 +331,13 @@ def _fields_held(
     session: Session, newsletter_id: int, subscriber_id: int, language: Language
 ) -> list[dict[str, object]]:
     values = values_of(session, newsletter_id, subscriber_id)
+    relation = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
+    # A field that was deleted, or an option, may have left its value until the workers remove it.
+    left = {key: value for key, value in relation.attributes.items() if key not in values}
     return [
+        {"key": key, "label": key, "value": value, "shown": str(value), "purpose": ""}
+        for key, value in left.items()
+    ] + [
         {
             "key": each.key,
             "label": each.label(language),

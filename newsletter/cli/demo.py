@@ -192,6 +192,8 @@ def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str,
         "DATABASE_URL": f"sqlite:///{folder / 'newsletter.sqlite3'}",
         "REDIS_URL": valkey_url(redis),
         "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
+        # Mail to any address stays on this machine.
+        "JOIN_ASK_DNS": "false",
         "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
         "PUBLIC_URL": f"http://127.0.0.1:{web}",
         "WEB_HOST": "127.0.0.1",

@@ -81,7 +81,8 @@ def test_preflight_names_an_attribute_that_a_template_gives_in_vain(tmp_path: Pa
     shutil.copytree(TEMPLATES / "email", tmp_path / "email")
     body = tmp_path / "email/letter/body.mjml.j2"
     source = body.read_text(encoding="utf-8")
-    changed = source.replace("<mj-section css", '<mj-section\n  line-height="2" css', 1)
+    section = '<mj-section\n  line-height="2"><mj-column></mj-column></mj-section>\n'
+    changed = source.replace("{{ frame.footer", section + "{{ frame.footer", 1)
     body.write_text(changed, encoding="utf-8")
     found = run_preflight(
         read_issue(sample_issue(Language.ENGLISH), source="sample").issue,

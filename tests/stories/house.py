@@ -67,6 +67,7 @@ def opened_house(database_url: str, folder: Path) -> Iterator[House]:
         "DATABASE_URL": database_url,
         "REDIS_URL": valkey_url(redis),
         "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
+        "JOIN_ASK_DNS": "false",
         "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
         "PUBLIC_URL": url,
         "WEB_HOST": "127.0.0.1",

@@ -110,8 +110,8 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/forms/fair"
     ],
     "/newsletters/{newsletter}/subscribers/import": ["/newsletters/digest/subscribers/import"],
-    "/newsletters/{newsletter}/subscribers/import/{number:int}/undo": [
-        "/newsletters/digest/subscribers/import/{import}/undo",
+    "/newsletters/{newsletter}/subscribers/import/undo/{number}": [
+        "/newsletters/digest/subscribers/import/undo/{import}",
     ],
     "/newsletters/{newsletter}/subscribers/import/{token}": [
         "/newsletters/digest/subscribers/import/{list}",

@@ -19,6 +19,7 @@ from newsletter.database.engine import open_engine
 from newsletter.i18n import catalogue
 from newsletter.i18n.language import Language, language_name, time_zone_names
 from newsletter.web.pages import environment_of
+from tests.support.fields import ALL
 from tests.web.showroom import Showroom, showroom
 from tests.web.table import OPEN_PAGES, SIGNED_IN_PAGES
 
@@ -62,6 +63,21 @@ _DATA = {
     *("Subject", "Date", "From", "To", "MIME", "Version", "Message", "Content", "Type", "Transfer"),
     *("Encoding", "plain", "text", "html", "utf", "base", "English", "Japanese"),
 }
+
+_DATA.update(
+    # A segment, a template, a form of the showroom; a month as CLDR writes it.
+    ("families", "season", "fair", "April"),
+    *(
+        _WORD.findall(text)
+        for field in ALL
+        for texts in (
+            field.labels,
+            *(option.labels for option in field.options),
+            *(option.descriptions for option in field.options),
+        )
+        for text in texts.values()
+    ),
+)
 
 
 class _Marked(NullTranslations):

@@ -261,14 +261,14 @@ def importing_router(desk: ImportDesk) -> Router:
 
 
 def _add_undo(router: Router, desk: ImportDesk) -> None:
-    @router.get("/{number:int}/undo")
+    @router.get("/undo/{number}")
     def ask_undo(visit: SubscribersVisit, request: Request, number: int) -> HTMLResponse:
         return desk.ask_undo(visit, request, number)
 
-    @router.post("/{number:int}/undo")
+    @router.post("/undo/{number}")
     def undo(visit: SubscribersVisit, request: Request, number: int) -> RedirectResponse:
         with transaction(desk.engine) as session:
             row = newsletter_of(session, visit)
             undo_list_import(session, visit.actor, row.id, number)
-        path = request.url.path.removesuffix(f"/{number}/undo")
+        path = request.url.path.removesuffix(f"/undo/{number}")
         return RedirectResponse(f"{path}#earlier", status_code=303)

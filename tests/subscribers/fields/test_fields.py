@@ -92,7 +92,7 @@ def test_values_are_written_by_type_and_what_changed_is_returned(stage: Stage) -
 
 
 def test_nothing_is_written_when_one_value_is_wrong(stage: Stage) -> None:
-    with pytest.raises(ListError, match="age"):
+    with pytest.raises(ListError, match="Age"):
         _write(stage, city="千葉", age="old")
     with pytest.raises(ListError, match="town"):
         _write(stage, town="千葉")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import event, select, update
+from sqlalchemy import Engine, event, select, update
 
 from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading, transaction
@@ -126,9 +126,10 @@ def test_an_order_that_cannot_be_written_down_is_not_carried_out(
         if str(values[2]).startswith("INSERT INTO audit_event"):
             raise ConnectionError
 
-    event.listen(stage.engine, "before_cursor_execute", die)
+    # The pages have an engine of their own before the same database.
+    event.listen(Engine, "before_cursor_execute", die)
     assert client.post(f"{address}/pause", data=form).status_code == 500
-    event.remove(stage.engine, "before_cursor_execute", die)
+    event.remove(Engine, "before_cursor_execute", die)
     assert progress(stage.engine, number).state is MailingState.PLANNING
 
 

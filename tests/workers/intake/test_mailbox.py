@@ -168,7 +168,13 @@ def test_the_command_says_what_it_took(
     }.items():
         monkeypatch.setenv(name, value)
     ran = CliRunner().invoke(app, ["bounce", "fetch", "--json"])
-    assert json.loads(ran.stdout) == {"logged": 1, "left": 0, "unknown": 0, "unrelated": 1}
+    assert json.loads(ran.stdout) == {
+        "logged": 1,
+        "left": 0,
+        "asked": 0,
+        "unknown": 0,
+        "unrelated": 1,
+    }
 
 
 @pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
