@@ -347,7 +347,12 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_starts_again() -> None
     logs = "".join(log.read_text(encoding="utf-8") for log in Path("var/demo/logs").glob("*.log"))
     assert "CRITICAL" not in logs
     assert "Traceback" not in logs
-    assert not [one for one in psutil.process_iter(["environ"]) if _is_ours(one)]
+    # The children of the worker that was killed end when they notice that it is gone.
+    await_condition(
+        lambda: not any(_is_ours(one) for one in psutil.process_iter(["environ"])),
+        seconds=30,
+        what="the end of every process",
+    )
     again = _run("demo", "--once", "--json", seconds=200)
     assert again.returncode == 0, again.stderr
     assert _last(again)["accepted"] == 1000
