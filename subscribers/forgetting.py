@@ -1,4 +1,4 @@
-"""Forgetting who asked to join and never confirmed: anybody can have typed their address.
+"""Forgetting whose address was typed and never confirmed: by whoever joins, or changes theirs.
 
 What stays are sums: that somebody asked, when, and by which form.
 """
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, exists, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
+    AddressChangeRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
@@ -63,7 +64,29 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
     pairs = [(newsletter, person) for newsletter, person in found]
     _forget_subscriptions(session, pairs)
     _forget_people(session, {person for _, person in pairs})
-    return max(requests, len(pairs))
+    return max(requests, len(pairs), _forget_changes(session, before, limit=limit))
+
+
+def _forget_changes(session: Session, before: datetime, *, limit: int) -> int:
+    """Forget changes of address that were not confirmed; return how many."""
+    found = session.execute(
+        select(AddressChangeRow.id, AddressChangeRow.successor_id)
+        .join(SubscriberRow, SubscriberRow.id == AddressChangeRow.successor_id)
+        .where(AddressChangeRow.changed_at.is_(None), AddressChangeRow.requested_at < before)
+        .order_by(AddressChangeRow.requested_at)
+        .limit(limit)
+        # Whoever asks for the address again, or confirms it, holds the person: they go first.
+        .with_for_update(skip_locked=True)
+    ).all()
+    session.execute(
+        delete(AddressChangeRow).where(AddressChangeRow.id.in_([change for change, _ in found]))
+    )
+    successors = {successor for _, successor in found}
+    wanted = session.scalars(
+        select(AddressChangeRow.successor_id).where(AddressChangeRow.successor_id.in_(successors))
+    )
+    _forget_people(session, successors.difference(wanted))
+    return len(found)
 
 
 def _is_forgotten(before: datetime) -> ColumnElement[bool]:

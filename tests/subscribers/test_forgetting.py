@@ -23,6 +23,7 @@ from newsletter.database.vocabulary import ConsentStep, DeliveryState, Subscript
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.tokens import Purpose, TokenSigner
+from subscribers.address_changes import request_change
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.joining import BASIS, Origin, confirm_join, request_join
 from tests.support.ports import await_condition
@@ -80,6 +81,27 @@ def test_of_a_request_that_nobody_confirmed_sums_stay(stage: Stage) -> None:
         assert session.scalars(select(TagRow.tag)).all() == []
         assert session.scalars(select(SubscriberRow.address_key)).all() == [None]
         assert session.scalars(select(SubscriberRow.domain)).all() == [""]
+    assert _forget(stage) == 0
+
+
+def _wish(stage: Stage, address: str, *, days: int) -> None:
+    """Let a subscriber ask for another address, so many days ago."""
+    with transaction(stage.engine) as session:
+        reader = stage.subscriber_id("reader@example.jp")
+        row = request_change(session, stage.newsletter_id, reader, parse_address(address))
+        row.requested_at = now() - timedelta(days=days)
+
+
+def test_an_address_that_somebody_wished_for_and_never_confirmed_is_forgotten(
+    stage: Stage,
+) -> None:
+    stage.subscribe("reader@example.jp", "known@example.jp")
+    _wish(stage, "wrong@example.jp", days=15)
+    _wish(stage, "twice@example.jp", days=15)
+    _wish(stage, "twice@example.jp", days=1)
+    _wish(stage, "known@example.jp", days=15)
+    assert _forget(stage) == 3
+    assert _addresses(stage) == ["known@example.jp", "reader@example.jp", "twice@example.jp"]
     assert _forget(stage) == 0
 
 
