@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
@@ -33,7 +32,10 @@ from subscribers.segments.model import (
     Presence,
     Query,
     Value,
+    field_name,
     format_query,
+    quoted,
+    written,
 )
 from subscribers.segments.parse import parse_query
 
@@ -338,7 +340,7 @@ def _condition_text(condition: Condition, subjects: Mapping[str, Subject]) -> st
     subject = subjects.get(condition.subject)
     if subject is None:
         # The parser says what there is.
-        return f"{condition.subject} = {_quoted(condition.value)}"
+        return f"{condition.subject} = {quoted(condition.value)}"
     predicate = condition.predicate
     if predicate in _POSITIVE and predicate is not Predicate.IS_NOT:
         positive = replace(condition, predicate=_POSITIVE[predicate])
@@ -366,13 +368,8 @@ def _asked(subject: Subject, predicate: Predicate, value: str) -> str:
 
 def _literal(subject: Subject, value: str) -> str:
     if subject.kind in {Kind.TEXT, Kind.WORD, Kind.OPTION}:
-        return _quoted(value)
+        return quoted(value)
     return value
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _part(query: Query, fields: Sequence[Field]) -> Part:  # noqa: PLR0911 - one a case
@@ -388,7 +385,7 @@ def _part(query: Query, fields: Sequence[Field]) -> Part:  # noqa: PLR0911 - one
         case Membership(field=field, values=values):
             return _membership(field, values)
         case Presence(field=field):
-            return Condition(subject=_key(field), predicate=Predicate.IS_KNOWN)
+            return Condition(subject=field_name(field), predicate=Predicate.IS_KNOWN)
         case Happened(event=event, number=number):
             return Condition(subject=event.value, predicate=Predicate.HAPPENED, value=str(number))
         case _:
@@ -404,7 +401,7 @@ def _contrary(part: Part) -> Part:
 
 
 def _comparison(field: BuiltIn | CustomField, operator: Operator, value: Value) -> Part:
-    key = _key(field)
+    key = field_name(field)
     if isinstance(value, date | DaysAgo):
         if operator is Operator.UNEQUAL:
             return _contrary(_comparison(field, Operator.EQUAL, value))
@@ -421,26 +418,11 @@ def _membership(field: BuiltIn | CustomField, values: Sequence[Value]) -> Part:
     ):
         each = tuple(_comparison(field, Operator.EQUAL, value) for value in values)
         return Group(match=Match.ANY, parts=each)
-    return Condition(subject=_key(field), predicate=Predicate.IS_ONE_OF, value="\n".join(lines))
-
-
-def _key(field: BuiltIn | CustomField) -> str:
-    if isinstance(field, BuiltIn):
-        return field.value
-    return TOPIC if field.key == TOPIC else f"field.{field.key}"
+    return Condition(
+        subject=field_name(field), predicate=Predicate.IS_ONE_OF, value="\n".join(lines)
+    )
 
 
 def _shown(value: Value) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case Decimal():
-            return f"{value:f}"
-        case DaysAgo(days=days):
-            return f"{days} days ago"
-        case date():
-            return value.isoformat()
-        case _:
-            assert_never(value)
+    """Return a value as people enter it: text without quotation marks."""
+    return value if isinstance(value, str) else written(value)

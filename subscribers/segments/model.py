@@ -141,11 +141,11 @@ def format_query(query: Query) -> str:  # noqa: PLR0911 - one a case
     """Write a query as text."""
     match query:
         case Comparison(field=field, operator=operator, value=value):
-            return f"{_field(field)} {operator} {_value(value)}"
+            return f"{field_name(field)} {operator} {written(value)}"
         case Membership(field=field, values=values):
-            return f"{_field(field)} in ({', '.join(map(_value, values))})"
+            return f"{field_name(field)} in ({', '.join(map(written, values))})"
         case Presence(field=field):
-            return f"{_field(field)} exists"
+            return f"{field_name(field)} exists"
         case Happened(event=event, number=number):
             return f"{event}({event.argument} = {number})"
         case Not(part=part):
@@ -161,18 +161,20 @@ def _nested(query: Query) -> str:
     return f"({text})" if isinstance(query, And | Or) else text
 
 
-def _field(field: BuiltIn | CustomField) -> str:
+def field_name(field: BuiltIn | CustomField) -> str:
+    """Write a field as the query language names it."""
     if isinstance(field, BuiltIn):
         return field.value
     return TOPIC if field.key == TOPIC else f"field.{field.key}"
 
 
-def _value(value: Value) -> str:
+def written(value: Value) -> str:
+    """Write a value as the query language has it."""
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            return _quoted(value)
+            return quoted(value)
         case Decimal():
             return f"{value:f}"
         case DaysAgo(days=days):
@@ -183,6 +185,7 @@ def _value(value: Value) -> str:
             assert_never(value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write text as a string of the query language."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
