@@ -1,7 +1,7 @@
 """A newsletter's own mail templates: checked, kept with all versions, brought back, deleted.
 
 They are MJML and Jinja that administrators write. Each is rendered apart, within bounds
-(`newsletter.rendering.apart`), and nothing is kept that does not render the sample issue and the
+(`newsletter.rendering.sandbox`), and nothing is kept that does not render the sample issue and the
 last one whole: so a mailing cannot fail on what was saved.
 """
 

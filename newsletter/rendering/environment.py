@@ -250,7 +250,7 @@ class KeptTemplates:
 class OwnTemplate:
     """A template of a newsletter's own, which may include the product's partials, nothing else.
 
-    It is rendered in a process apart (`newsletter.rendering.apart`), which knows bounds.
+    It is rendered in a process apart (`newsletter.rendering.sandbox`), which knows bounds.
     """
 
     def __init__(self, name: str, source: TemplateSource, partials: Mapping[str, str]) -> None:

@@ -33,7 +33,6 @@ from newsletter.issues.walking import (
     walk_texts,
     walk_urls,
 )
-from newsletter.rendering.apart import Job, render_apart
 from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in, templates_of
 from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml
@@ -49,6 +48,7 @@ from newsletter.rendering.model import (
     Slot,
     Variants,
 )
+from newsletter.rendering.sandbox import Job, render_in_sandbox
 from newsletter.rendering.setting import Setting
 from newsletter.rendering.slots import SlotMarks, require_slots
 
@@ -119,7 +119,7 @@ def _render_kept(recipe: Recipe, issue: Issue) -> RenderedIssue:
             publisher=replace(recipe.publisher, templates=()),
             site=recipe.site,
         )
-        return render_apart(job)
+        return render_in_sandbox(job)
     return render_with(
         issue,
         templates_of(recipe.files).render,

@@ -37,7 +37,7 @@ from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.newsletters.structures import structure_name
+from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 

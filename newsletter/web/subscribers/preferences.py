@@ -23,7 +23,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
-from newsletter.web.subscribers.address import address_router
+from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.join_pages import client_of
 from subscribers.actions import erase_person

@@ -1,6 +1,6 @@
 """The helper that renders newsletters' own templates, a child process for each.
 
-It is started as ``python -m newsletter.rendering.apart_server`` (`newsletter.rendering.apart`).
+It is started as ``python -m newsletter.rendering.sandbox_server`` (`newsletter.rendering.sandbox`).
 
 It reads requests from standard input, forks a child for each, and answers on standard output; it
 ends when its input does. A child gives up what a template needs not (files, connections, further
@@ -25,7 +25,10 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
-from newsletter.rendering.apart import (
+from newsletter.rendering.environment import OwnTemplate
+from newsletter.rendering.model import Publisher, TemplateSource
+from newsletter.rendering.render import render_issue, render_with
+from newsletter.rendering.sandbox import (
     CPU_SECONDS,
     LARGEST_ANSWER,
     MEMORY,
@@ -35,9 +38,6 @@ from newsletter.rendering.apart import (
     write_rendered,
     write_stop,
 )
-from newsletter.rendering.environment import OwnTemplate
-from newsletter.rendering.model import Publisher, TemplateSource
-from newsletter.rendering.render import render_issue, render_with
 from newsletter.samples import sample_issue
 from newsletter.settings import shipped_templates
 

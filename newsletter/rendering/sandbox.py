@@ -5,8 +5,8 @@ but its own rendering: so it is rendered in a child process that can open no fil
 connection, has some seconds and some memory, and is killed when it takes more. Preview, preflight,
 test mails and mailings all come here (`newsletter.rendering.render.render_issue`).
 
-One helper a process (`newsletter.rendering.apart_server`) has all modules loaded and forks a child
-for each rendering, which costs some milliseconds instead of a second.
+One helper a process (`newsletter.rendering.sandbox_server`) has all modules loaded and forks a
+child for each rendering, which costs some milliseconds instead of a second.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Job:
     site: str
 
 
-def render_apart(job: Job) -> RenderedIssue:
+def render_in_sandbox(job: Job) -> RenderedIssue:
     """Render an issue in a template of a newsletter's own.
 
     Raises:
@@ -163,7 +163,7 @@ class _Helper:
             self._end(self._process)
         # What a forked process inherited belongs to its parent.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "newsletter.rendering.apart_server"],
+            [sys.executable, "-m", "newsletter.rendering.sandbox_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
