@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -27,8 +29,11 @@ from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from newsletter.issues.findings import Finding
     from newsletter.issues.sources import ReadIssue
+    from newsletter.message.frame import Identity
     from newsletter.rendering.model import Publisher, RenderedIssue
     from newsletter.rendering.preflight import Preflight
     from newsletter.settings import Settings
@@ -105,6 +110,7 @@ def import_issue(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
+    from newsletter.mailings.mailings import publisher_of
     from newsletter.newsletters.issue_actions import import_issue as save_issue
     from newsletter.rendering.render import render_issue
 
@@ -112,9 +118,9 @@ def import_issue(
     opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
     render_issue(
         read.issue,
-        template=read.template or "digest",
+        template=read.template or opened.newsletter.template,
         templates_dir=opened.settings.templates_dir,
-        publisher=_preview(),
+        publisher=publisher_of(opened.newsletter),
     )
     with transaction(opened.engine) as session:
         row = save_issue(session, opened.actor, opened.newsletter.id, read)
@@ -184,22 +190,31 @@ def check(
 
 
 def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) -> Preflight:
-    from newsletter.database.engine import reading
     from newsletter.mailings.readiness import check_brought
-    from newsletter.newsletters.publications import find_newsletter, list_newsletters
+    from newsletter.newsletters.publications import find_newsletter_if_any
     from newsletter.rendering.preflight import run_preflight
 
-    if newsletter is not None or has_database(settings):
-        with reading(open_database(settings)) as session:
-            if newsletter is not None or list_newsletters(session):
-                row = find_newsletter(session, newsletter)
-                return check_brought(session, read, row, settings)
+    with _reading_if_there(settings, newsletter) as session:
+        if session and (row := find_newsletter_if_any(session, newsletter)):
+            return check_brought(session, read, row, settings)
     return run_preflight(
         read.issue,
         template=read.template or "digest",
         templates_dir=settings.templates_dir,
         publisher=_preview(),
     )
+
+
+@contextmanager
+def _reading_if_there(settings: Settings, newsletter: str | None) -> Iterator[Session | None]:
+    """Read from the database; from none where nothing was set up and no newsletter is named."""
+    from newsletter.database.engine import reading
+
+    if newsletter is None and not has_database(settings):
+        yield None
+        return
+    with reading(open_database(settings)) as session:
+        yield session
 
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
@@ -216,45 +231,31 @@ def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
     return find_lines(read.text, finding)
 
 
-def _render(read: ReadIssue, settings: Settings, template: str) -> RenderedIssue:
-    from newsletter.rendering.render import render_issue
-
-    return render_issue(
-        read.issue,
-        template=template or read.template or "digest",
-        templates_dir=settings.templates_dir,
-        publisher=_preview(),
-    )
-
-
 @app.command()
 def render(
     context: typer.Context,
     file: File,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write into.")],
     template: Annotated[str, typer.Option(help="The template, instead of the issue's own.")] = "",
+    newsletter: NewsletterName = None,
     json: Json = False,
 ) -> None:
-    """Write issue.html, issue.txt and issue.eml as a reader would receive them."""
+    """Write issue.html, issue.txt and issue.eml as a reader would receive them.
+
+    Where newsletters are set up, it is rendered as an issue of one: with its template, look,
+    snippets and sender. The links that are a reader's own lead nowhere.
+    """
     from newsletter.cli.console import console, print_json
-    from newsletter.message.frame import Identity, MessageFrame, Recipient
+    from newsletter.message.frame import MessageFrame, Recipient
     from newsletter.rendering.model import Slot
     from newsletter.rendering.slots import fill
 
-    rendered = _render(read_file(file), settings_of(context), template)
+    rendered, identity = _render(read_file(file), settings_of(context), template, newsletter)
     url = "https://example.jp/"
     slots: dict[str, str] = {slot: url for slot in Slot if slot.value.endswith("_url")}
     frame = MessageFrame.compile(
         rendered,
-        Identity(
-            from_name=_preview().sender_name,
-            from_address=_preview().sender_address,
-            reply_to="",
-            list_id="preview.example.jp",
-            list_name=_preview().name,
-            unsubscribe_address="unsubscribe@example.jp",
-            feedback_id="mailing-0:list-preview:kind-issue:examplejp",
-        ),
+        identity,
         date=datetime.now(UTC),
     )
     recipient = Recipient(
@@ -278,6 +279,39 @@ def render(
         return
     for name, octets in files.items():
         console.print(f"{output / name}  [dim]{text(Size(len(octets)))}[/]")
+
+
+def _render(
+    read: ReadIssue, settings: Settings, template: str, newsletter: str | None
+) -> tuple[RenderedIssue, Identity]:
+    from newsletter.database.vocabulary import MailingKind
+    from newsletter.mailings.mailings import identity_of, publisher_of, sender_of
+    from newsletter.message.frame import Identity
+    from newsletter.newsletters.publications import find_newsletter_if_any
+    from newsletter.rendering.render import render_issue
+
+    publisher, ordinary = _preview(), "digest"
+    identity = Identity(
+        from_name=publisher.sender_name,
+        from_address=publisher.sender_address,
+        reply_to="",
+        list_id="preview.example.jp",
+        list_name=publisher.name,
+        unsubscribe_address="unsubscribe@example.jp",
+        feedback_id="mailing-0:list-preview:kind-issue:examplejp",
+    )
+    with _reading_if_there(settings, newsletter) as session:
+        if session and (row := find_newsletter_if_any(session, newsletter)):
+            publisher, ordinary = publisher_of(row), row.template
+            identity = identity_of(row, sender_of(row), mailing="0", kind=MailingKind.ISSUE)
+        rendered = render_issue(
+            read.issue,
+            template=template or read.template or ordinary,
+            templates_dir=settings.templates_dir,
+            publisher=publisher,
+            site=settings.public_url,
+        )
+    return rendered, identity
 
 
 @app.command("list")

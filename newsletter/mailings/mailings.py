@@ -174,35 +174,15 @@ def freeze_content(
     what the others' are rendered from; its links are numbered alike in all of them. Without a
     ``sender``, it is the newsletter's.
     """
-    sender = sender or Sender(
-        name=newsletter.from_name,
-        address=newsletter.from_address,
-        reply_to=newsletter.reply_to,
-        bounce_address=newsletter.bounce_address,
-    )
+    sender = sender or sender_of(newsletter)
     domain = sender.address.rpartition("@")[2]
     variants = rendered.variants
     counts_clicks = newsletter.count_clicks and kind is MailingKind.ISSUE
     notice = kind is MailingKind.NOTICE
-    identity = Identity(
-        from_name=sender.name,
-        from_address=sender.address,
-        reply_to=sender.reply_to,
-        list_id=newsletter.list_id,
-        list_name=newsletter.name,
-        unsubscribe_address=newsletter.unsubscribe_address,
-        feedback_id=feedback_id(
-            mailing=str(mailing_id),
-            newsletter=newsletter.slug,
-            kind="notice" if notice else "issue",
-            domain=domain,
-        ),
-        transactional=notice,
-    )
     content = MailingContent(
         newsletter_id=newsletter.id,
         rendered=variants.common if variants else rendered,
-        identity=identity,
+        identity=identity_of(newsletter, sender, mailing=str(mailing_id), kind=kind),
         bounce_address=sender.bounce_address,
         message_id_domain=domain,
         date=date,
@@ -216,6 +196,38 @@ def freeze_content(
     _record_uses(session, mailing_id, newsletter.id, rendered, notice=notice)
     if content.counts_clicks:
         keep_links(session, mailing_id, rendered.html)
+
+
+def sender_of(newsletter: NewsletterRow) -> Sender:
+    """Return who a newsletter's issues are from."""
+    return Sender(
+        name=newsletter.from_name,
+        address=newsletter.from_address,
+        reply_to=newsletter.reply_to,
+        bounce_address=newsletter.bounce_address,
+    )
+
+
+def identity_of(
+    newsletter: NewsletterRow, sender: Sender, *, mailing: str, kind: MailingKind
+) -> Identity:
+    """Return what the header fields of a mailing's messages say of whom they are from."""
+    notice = kind is MailingKind.NOTICE
+    return Identity(
+        from_name=sender.name,
+        from_address=sender.address,
+        reply_to=sender.reply_to,
+        list_id=newsletter.list_id,
+        list_name=newsletter.name,
+        unsubscribe_address=newsletter.unsubscribe_address,
+        feedback_id=feedback_id(
+            mailing=mailing,
+            newsletter=newsletter.slug,
+            kind="notice" if notice else "issue",
+            domain=sender.address.rpartition("@")[2],
+        ),
+        transactional=notice,
+    )
 
 
 def _record_uses(

@@ -223,6 +223,17 @@ def join_address(row: NewsletterRow) -> str:
     return f"join+{row.slug}@{row.unsubscribe_address.rpartition('@')[2].lower()}"
 
 
+def find_newsletter_if_any(session: Session, slug: str | None) -> NewsletterRow | None:
+    """Return what `find_newsletter` does; None where none was made and none is named.
+
+    Raises:
+        NotFoundError: See `find_newsletter`.
+    """
+    if slug is None and not list_newsletters(session):
+        return None
+    return find_newsletter(session, slug)
+
+
 def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
     """Return a newsletter by its slug, or the only one when ``slug`` is None.
 

@@ -54,6 +54,9 @@ from newsletter.rendering.slots import SlotMarks, require_slots
 
 #: Characters of a preheader that inboxes show at most.
 _PREHEADER_LENGTH = 110
+#: Stands for an address amid text while sentences are told apart.
+_ADDRESS = "\ufffc"
+_SENTENCE = re.compile(r".*?(?:[。！？]+[」』）]*|[.!?]+(?=\s)|$)\s*", re.DOTALL)
 _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
 
 
@@ -234,7 +237,11 @@ def _marked(marks: SlotMarks, field: MergeField) -> Inline:
 
 
 def derived_preheader(issue: Issue) -> str:
-    """Take the first words of the lead, or of the first chapter that has some; no addresses."""
+    """Take the first sentences of the lead, or of the first chapter that has some.
+
+    One in which an address stands is left out: an address says nothing in an inbox, and the
+    sentence without it says something else.
+    """
     for blocks in (issue.lead, *(chapter.body for chapter in issue.chapters)):
         lines = (
             _spoken(content) for block in walk_blocks(blocks) for content in running_texts(block)
@@ -246,14 +253,17 @@ def derived_preheader(issue: Issue) -> str:
 
 
 def _spoken(content: tuple[Inline, ...]) -> str:
-    """Return the words of running text; a link that is nothing but its address has none."""
-    return inline_words(
+    """Return the sentences of running text that have no link that is nothing but its address."""
+    marked = inline_words(
         tuple(
-            run
+            Text(text=_ADDRESS)
+            if isinstance(run, Anchor) and run.url.endswith(inline_words(run.content))
+            else run
             for run in content
-            if not (isinstance(run, Anchor) and run.url.endswith(inline_words(run.content)))
         )
     )
+    sentences = _SENTENCE.findall(marked)
+    return "".join(sentence for sentence in sentences if _ADDRESS not in sentence)
 
 
 def tidy(text: str) -> str:

@@ -99,6 +99,16 @@ def test_render_writes_what_a_reader_would_get() -> None:
     assert Path("out/issue.txt").stat().st_size > 0
 
 
+def test_render_shows_the_newsletter_that_an_issue_is_for() -> None:
+    _init()
+
+    assert _run("issue", "render", str(_sample()), "--output", "out").returncode == 0
+
+    message = message_from_bytes(Path("out/issue.eml").read_bytes(), policy=default)
+    assert str(message["From"]) == "便り <digest@example.jp>"
+    assert "発行: 便り" in Path("out/issue.txt").read_text()
+
+
 def test_an_error_names_file_line_and_field() -> None:
     path = _sample()
     path.write_text(path.read_text().replace("date: 2026-11-20", "date: soon"))

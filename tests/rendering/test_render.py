@@ -20,7 +20,7 @@ from newsletter.issues.sources import read_issue
 from newsletter.issues.walking import walk_texts, walk_urls
 from newsletter.rendering.html import short_url
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot
-from newsletter.rendering.render import render_issue
+from newsletter.rendering.render import derived_preheader, render_issue
 from newsletter.rendering.slots import fill
 from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue
@@ -364,3 +364,26 @@ def test_an_address_in_running_text_is_short_in_html_and_whole_in_the_twin() -> 
     assert f'href="{url}"' in html
     assert ">city.example.lg.jp/soshiki/joho/k…</a>をご覧" in html
     assert url in fill(rendered.text, URLS)
+
+
+@pytest.mark.parametrize(
+    ("lead", "expected"),
+    [
+        (
+            "窓口のご案内です。https://city.example.jp/a をご覧ください。お早めに。",
+            "窓口のご案内です。お早めに。",
+        ),
+        (
+            "New hours. See https://city.example.jp/a today. Bring a card.",
+            "New hours. Bring a card.",
+        ),
+        ("https://city.example.jp/a", "本文です。"),
+        ("[ご案内](https://city.example.jp/a)をご覧ください。", "ご案内をご覧ください。"),
+    ],
+)
+def test_a_sentence_with_an_address_is_not_in_the_derived_preheader(
+    lead: str, expected: str
+) -> None:
+    text = f"---\ntitle: t\ndate: 2026-12-04\n---\n{lead}\n\n# 章\n\n本文です。\n"
+
+    assert derived_preheader(read_issue(text.encode(), source="x.md").issue) == expected
