@@ -9,6 +9,7 @@ import { EditorState, Plugin, TextSelection, Selection } from "prosemirror-state
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { itemsInBoxes } from "./boxes.js";
+import { caretBeforeKeys, readCaret } from "./caret.js";
 import { KEYS } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
@@ -117,6 +118,7 @@ export function openEditor(place, issue, heard) {
   const state = EditorState.create({
     doc: toDocument(issue),
     plugins: [
+      caretBeforeKeys(),
       slashMenu(),
       markdownSigns(),
       keymap({ ...KEYS, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
@@ -168,6 +170,7 @@ export function openEditor(place, issue, heard) {
 
 /** Take an issue that came from the server, changing no more than differs, so that it can be undone. */
 export function takeIssue(view, issue) {
+  readCaret(view);
   const doc = toDocument(issue), now = view.state.doc;
   const tr = view.state.tr.setMeta("given", true);
   const start = now.content.findDiffStart(doc.content);

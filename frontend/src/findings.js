@@ -1,6 +1,7 @@
 /** Preflight's findings at the blocks they are about; a finding in the panel leads to its block. */
 import { Plugin, PluginKey, TextSelection, Selection } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
+import { readCaret } from "./caret.js";
 import { anchorsOf } from "./issue.js";
 import { FLOW_START, at, flowEnd, levelOf, positionOf } from "./outline.js";
 import { element } from "./page.js";
@@ -76,7 +77,10 @@ export function goTo(view, name, about = "") {
 }
 
 /** Show the findings; they are drawn once no input method is composing. */
-export const setFindings = (view, found) => view.dispatch(view.state.tr.setMeta(key, found).setMeta("addToHistory", false));
+export function setFindings(view, found) {
+  readCaret(view);
+  view.dispatch(view.state.tr.setMeta(key, found).setMeta("addToHistory", false));
+}
 
 export function findingMarks() {
   return new Plugin({

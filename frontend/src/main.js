@@ -1,4 +1,5 @@
 /** The write page: the mail that is written in, its Markdown, its previews; all show one value. */
+import { readCaret } from "./caret.js";
 import { fillToolbar } from "./toolbar.js";
 import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
@@ -136,6 +137,7 @@ function fillFields() {
 }
 const fillFieldsSoon = after(150, () => { if (holder === "mail") fillFields(); });
 const setField = (name, value) => {
+  readCaret(view);
   const { tr, doc } = view.state;
   if (lineOf(name) === value) return;
   switch (ATTRS[name]) {

@@ -1,4 +1,5 @@
 /** Pictures: dropped, pasted or chosen, kept by the server, and described before they go in. */
+import { readCaret } from "./caret.js";
 import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
 import { chooseKept, hasKept, nowKept } from "./library.js";
@@ -66,12 +67,14 @@ async function addKept(view, items, gallery) {
 }
 
 function place(view, made, gallery) {
+  readCaret(view);
   view.focus();
   if (gallery && made.length > 1) insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
   else made.forEach((node) => insert(node)(view.state, view.dispatch));
 }
 
 function placeFile(view, block) {
+  readCaret(view);
   view.focus();
   insert(schema.nodes.file.create({ value: block }))(view.state, view.dispatch);
 }

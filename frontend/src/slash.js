@@ -217,10 +217,10 @@ export function slashMenu() {
       return menu;
     },
     props: {
-      handleTextInput(view, from, to, text) {
+      handleTextInput(view, from, to, text, typed) {
         // What is typed fast comes in one piece with the slash.
         if (view.composing || !/^[/／][^\s/]{0,12}$/.test(text) || !asks(view.state, from)) return false;
-        view.dispatch(view.state.tr.insertText(text, from, to).setMeta(key, { open: from, typed: true }));
+        view.dispatch(typed().setMeta(key, { open: from, typed: true }));
         return true;
       },
       handleKeyDown(view, event) {

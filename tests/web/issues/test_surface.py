@@ -162,3 +162,43 @@ def test_a_slash_in_a_closing_line_puts_the_block_below_the_text(page: Page) -> 
     expect(blocks.last).to_have_text("くわしくは次号で。")
     expect(page.locator(".mail > .rule-line")).to_have_count(1)
     expect(page.locator(".mail .credits .small").first).to_have_text("編集：広報課")
+
+
+#: What the browser does with a key, before its selectionchange event, which comes a task later.
+_AT_ONCE = """([selector, act, words]) => {
+  const walker = document.createTreeWalker(document.querySelector(selector), NodeFilter.SHOW_TEXT);
+  getSelection().collapse(walker.nextNode(), 0);
+  if (act === "type") document.execCommand("insertText", false, words);
+  else if (act === "press") document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", {key: words, bubbles: true, cancelable: true}));
+  else {
+    const field = document.querySelector("[data-issue-field=preheader]");
+    field.value = words;
+    field.dispatchEvent(new Event("input", {bubbles: true}));
+  }
+}"""
+
+
+def test_a_slash_typed_as_the_caret_moves_asks_where_it_is_then(page: Page) -> None:
+    page.locator(".mail .credits").get_by_text("編集：広報課").click()
+    page.evaluate(_AT_ONCE, [".mail .credits .small", "type", "/"])
+    page.keyboard.type("line")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".mail > .rule-line")).to_have_count(1)
+    expect(page.locator(".mail .credits .small").first).to_have_text("編集：広報課")
+
+
+def test_a_key_pressed_as_the_caret_moves_acts_where_it_is_then(page: Page) -> None:
+    page.locator(".mail .credits").get_by_text("編集：広報課").click()
+    page.evaluate(_AT_ONCE, [".mail .credits .small", "press", "Enter"])
+
+    expect(page.locator(".mail .credits .small")).to_have_text(["", "編集：広報課", _LAST])
+
+
+def test_what_the_page_draws_as_the_caret_moves_leaves_it_where_it_is_then(page: Page) -> None:
+    page.locator(".mail .credits").get_by_text("編集：広報課").click()
+    page.evaluate(_AT_ONCE, [".mail .credits .small", "fill", "年末の案内"])
+    page.keyboard.type("＊")
+
+    expect(page.locator(".mail .credits .small").first).to_have_text("＊編集：広報課")
