@@ -457,6 +457,12 @@ class BlockReader:
                         "unsubscribe and to the web version."
                     ),
                 )
+            if not url:
+                raise ContentError(
+                    msg("The link leads nowhere: its address is empty."),
+                    place=self.place(node),
+                    remedy=msg("Enter the address, or keep the words without the link."),
+                )
             raise ContentError(
                 msg(
                     "The address “{address}” cannot be used in an email.", address=unquote(url)[:80]

@@ -86,15 +86,19 @@ _BARE_HOST = re.compile(
 #: A line of nothing but one sign parts what is above from what is below.
 _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
 _LOOSE = re.compile(
-    r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\||＊＊"
+    r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\|"
+    r"|(?<!＊)＊＊(?!＊)"
 )
 #: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
-#: formulas; and at the beginning of a line alerts, contents, abbreviations and definitions.
+#: formulas, letters set low or high, emoji by name; and at the beginning of a line alerts, contents,
+#: abbreviations and definitions.
 _DIALECT = re.compile(
     r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
     r"|(?<![+\w])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+\w])"
     r"|\{:?\s?[.#][A-Za-z][^{}\n]{0,80}\}"
     r"|\$\$[^$\n]{1,80}\$\$|(?<![\w$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![\w$])"
+    r"|(?<=[A-Za-z])~[0-9A-Za-z+-]{1,4}~(?!~)|(?<=[A-Za-z0-9])\^[0-9A-Za-z+-]{1,4}\^"
+    r"|(?<![\w:/]):[a-z][a-z0-9_+-]{1,30}:(?![\w:/])"
 )
 _DIALECT_LINE = re.compile(
     r"\[![A-Za-z]{3,20}\](?!\()|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
@@ -175,11 +179,17 @@ def find_placeholders(line: str) -> Iterator[str]:
     for found in _PAIRED.finditer(line):
         opened = found["open"].removesuffix("=")
         mirrored = opened[::-1].translate(_MIRRORED)
-        if found["close"].startswith(mirrored) and opened not in _MARKS_ALONE:
+        meant = opened not in _MARKS_ALONE and not _is_face(opened, found["name"])
+        if found["close"].startswith(mirrored) and meant:
             yield from _matches(_SINGLE)(line[done : found.start()])
             done = found.start("close") + len(mirrored)
             yield line[found.start() : done]
     yield from _matches(_SINGLE)(line[done:])
+
+
+def _is_face(opened: str, name: str) -> bool:
+    """Tell whether signs are a face, such as ``(^_^)`` or ``<(_ _)>``: its eyes are no name."""
+    return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) < 2
 
 
 _KINDS = (

@@ -228,6 +228,7 @@ def test_html_is_text_like_any_other() -> None:
         ),
         ("---\ntitle: T\ndate: Nov 20, 2026\n---\n", r"md:3: date: “Nov 20, 2026” is not a date"),
         (HEAD + "[out](*|UNSUB|*)\n", r"issue\.md:5: .* field of another mail system: \*\|UNSUB"),
+        (HEAD + "[申込]()\n", r"issue\.md:5: The link leads nowhere"),
         ("---\ncontents: [\n---\n", r"issue\.md:\d: The front matter is not valid YAML"),
         ("---\ntitle: 題\n", r"issue\.md:1: The front matter is not closed"),
         ("just words", r"neither Markdown"),

@@ -66,11 +66,15 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("mark-literal", "++追加++"),
         ("mark-literal", "{.button target=_blank}"),
         ("mark-literal", "$E=mc^2$"),
+        ("mark-literal", "~2~"),
+        ("mark-literal", "^2^"),
+        ("mark-literal", ":tada:"),
     ],
 )
 def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs: str) -> None:
     behind = {"url-cut": "日本語", "mark-swallowed": "=15、6*2=12"}.get(code, " です")
-    assert (code, signs, 10) in _found(f"一行目\n二行目 {signs}{behind}")
+    before = "CO" if signs in {"~2~", "^2^"} else " "
+    assert (code, signs, 10) in _found(f"一行目\n二行目{before}{signs}{behind}")
 
 
 @pytest.mark.parametrize("line", ["###見出し", "＃ 見出し", "##Heading", "#見出し"])
@@ -95,12 +99,16 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "[www.example.jp](https://www.example.jp/)、https://www.example.jp/b、`www.example.jp`",
         "*強調*と2*3と10 * 4",
         "＊＊＊＊＊＊＊＊",
+        "＊＊＊＊ お知らせ ＊＊＊＊",
         "~~~~~ ~~~~~",
         "[x] [注] {a, b} 100%.5%",
         "a == b、C++とG++、5$と6$、($10 off)、== と ++",
         "<https://example.jp/a?q=%E5%B8%82>",
         "コマンドは git clone <URL> です",
         "\\<ファイル名> と &lt;tag&gt;",
+        "10:30~12:00~14:00、9~12時~、(^_^)、A~Z、x^2",
+        "(^_^) (^o^)／ (@_@) {^o^} <(o_o)> <(_ _)> m(_ _)m (*^^*) (=^・^=)",
+        "受付:午前:午後、12:ab:34、a:b:c、例:yes: no",
     ],
 )
 def test_signs_that_are_meant_are_left_alone(line: str) -> None:
