@@ -90,7 +90,7 @@ _LOOSE = re.compile(
     r"|(?<!＊)＊＊(?!＊)"
 )
 #: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
-#: formulas, letters set low or high, emoji by name; and at the beginning of a line alerts, contents,
+#: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
 #: abbreviations and definitions.
 _DIALECT = re.compile(
     r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
@@ -189,7 +189,7 @@ def find_placeholders(line: str) -> Iterator[str]:
 
 def _is_face(opened: str, name: str) -> bool:
     """Tell whether signs are a face, such as ``(^_^)`` or ``<(_ _)>``: its eyes are no name."""
-    return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) < 2
+    return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) <= 1
 
 
 _KINDS = (

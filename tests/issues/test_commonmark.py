@@ -28,6 +28,7 @@ _HEAD = "---\ntitle: 題\ndate: 2026-11-20\npreheader: 前\n---\n\n### 項\n\n"
 #: Why an example is refused: addresses that no mail can carry, and what Markdown would drop.
 _REFUSALS = (
     "cannot be used in an email",
+    "leads nowhere",
     "is never used",
     "is defined twice",
 )
