@@ -153,8 +153,9 @@ def add_person(
         columns={name: name if name in _KNOWN else FIELD + name for name in values},
         pseudonyms=pseudonyms,
     )
+    row = Record(2, tuple(values), tuple(values.values()))
     report = import_records(
-        engine, newsletter.id, iter([Record(2, values)]), options, hooks=ChunkHooks(take=record)
+        engine, newsletter.id, iter([row]), options, hooks=ChunkHooks(take=record)
     )
     for refusal in report.refused:
         raise ConflictError(refusal.reason, place=Place(field="address"))

@@ -29,22 +29,22 @@ from subscribers.lists.files import HalfCharacterError, Record, read_json
 from subscribers.lists.formats import ListState, against_mail, fold, read_state
 from subscribers.people import clean_name, is_time_zone
 
-_TAG_LENGTH, _BASIS_LENGTH, _TEXT_LENGTH = 64, 64, 10_000
+_TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 #: A cell that was defused on the way out, see `subscribers.lists.exports.defuse`.
-_DEFUSED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
-_PLAIN = frozenset({"text", "plain", "plaintext", "テキスト"})
+DEFUSED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
 _FALSE = frozenset({"", "0", "no", "n", "false", "off", "いいえ", "無", "なし", "×"})
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
-_STATES = {
+STATES = {
     ListState.CONFIRMED: SubscriptionState.CONFIRMED,
     ListState.PENDING: SubscriptionState.PENDING,
 }
 #: Columns that say who somebody is, and nothing of what they want.
 _WHO = frozenset({"address", "name"})
 #: Columns that say something against mail wherever they are filled, the gravest first.
-_MARKS = {
+MARKS = {
     "complained_at": ListState.COMPLAINED,
     "bounced_at": ListState.BOUNCED,
     "deleted_at": ListState.UNSUBSCRIBED,
@@ -60,8 +60,8 @@ _SUPPRESSING = {
 
 #: Values of a column that are read once: lists repeat days, languages, tags and marks.
 _CACHED = 8192
-_read_instant = lru_cache(maxsize=_CACHED)(read_instant)
-_read_language = lru_cache(maxsize=_CACHED)(read_language)
+read_date = lru_cache(maxsize=_CACHED)(read_instant)
+read_tag = lru_cache(maxsize=_CACHED)(read_language)
 
 
 class Consent(NamedTuple):
@@ -167,7 +167,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     outcome = _outcome(row, form, marked)
     language = _language(row)
     suppressed = _suppressed(row, outcome)
-    state = _STATES.get(outcome, SubscriptionState.UNSUBSCRIBED)
+    state = STATES.get(outcome, SubscriptionState.UNSUBSCRIBED)
     left_at = None
     if state is SubscriptionState.UNSUBSCRIBED:
         left_at = _instant(row, "unsubscribed_at") or _instant(row, "deleted_at")
@@ -179,7 +179,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         language=language,
         attributes=attributes,
         time_zone=_time_zone(row) if "time_zone" in said else "",
-        format="text" if "format" in said and fold(row.text("format")) in _PLAIN else "",
+        format="text" if "format" in said and fold(row.text("format")) in PLAIN_TEXT else "",
         tags=_tags(row) if "tags" in said else (),
         consent=_consent(row) if not _CONSENT.isdisjoint(said) else _NO_CONSENT,
         state=state,
@@ -206,7 +206,7 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
                 raise RefusedError(
                     Problem(line=record.line, field=name, value=shown(value), problem=problem)
                 )
-            if defused and _DEFUSED.match(value):
+            if defused and DEFUSED.match(value):
                 value = value[1:]
             if not key:
                 value = value.strip()
@@ -229,7 +229,7 @@ def _take(
         return _attributes(record, name, value)
     if ours == "tags" and ours in said:
         said[ours] = [*_split_tags(said[ours]), *_split_tags(value)]
-    elif ours == "disabled" and _is_false(said.get(ours, "")):
+    elif ours == "disabled" and is_false(said.get(ours, "")):
         said[ours] = value
     elif ours == "state":
         said.setdefault("states", []).append(value)
@@ -251,18 +251,19 @@ def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
 
 def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
     """Return the first column of no field of ours that speaks against mail, and how."""
+    values = record.values
     for name, mark in form.marks.items():
-        value = record.values.get(name)
+        value = values.get(name)
         if value is None or value in ("", False) or isinstance(value, dict | list):
             continue
-        said = _said_against(name, mark, str(value).strip())
+        said = speaks_against(name, mark, str(value).strip())
         if said is not None:
             return name, said
     return None
 
 
 @lru_cache(maxsize=_CACHED)
-def _said_against(name: str, mark: str, text: str) -> ListState | None:
+def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     """Return what a column of no field of ours says against mail, as its mark lets it."""
     if "://" in text:
         # A link to leave by, such as every newsletter's export may carry, says nothing.
@@ -271,7 +272,7 @@ def _said_against(name: str, mark: str, text: str) -> ListState | None:
     if said is None and mark == "hint":
         said = read_state(text)
         return None if said is ListState.CONFIRMED else said
-    if said is None and mark == "disabled" and not _is_false(text):
+    if said is None and mark == "disabled" and not is_false(text):
         return against_mail(name) or ListState.UNSUBSCRIBED
     return said
 
@@ -323,13 +324,14 @@ def _refuse_never(row: _Row, found: ListState) -> ListState:
 def _by_marks(row: _Row) -> ListState | None:
     """Return what other columns say against mail: a date of leaving, a mark of being disabled."""
     said = row.said
-    for name, state in _MARKS.items():
-        if name in said and not _is_false(said[name]):
+    for name, state in MARKS.items():
+        if name in said and not is_false(said[name]):
             return state
     return None
 
 
-def _is_false(value: object) -> bool:
+def is_false(value: object) -> bool:
+    """Tell whether a mark says no, as a blank one does."""
     return fold(str(value)) in _FALSE
 
 
@@ -341,14 +343,14 @@ def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
         except ValueError:
             reason = SuppressionReason.MANUAL
         reason = SuppressionReason.MANUAL if reason is SuppressionReason.ERASED else reason
-        evidence = row.text("suppression_evidence")[:_TEXT_LENGTH]
+        evidence = row.text("suppression_evidence")[:TEXT_LENGTH]
         return Suppressed(reason, evidence, _instant(row, "suppressed_at"))
     if outcome not in _SUPPRESSING:
         return None
     word = row.text("state") or outcome.value
     since = _instant(row, "bounced_at") or _instant(row, "complained_at")
     since = since or _instant(row, "unsubscribed_at")
-    return Suppressed(_SUPPRESSING[outcome], f"list: {word}"[:_TEXT_LENGTH], since)
+    return Suppressed(_SUPPRESSING[outcome], f"list: {word}"[:TEXT_LENGTH], since)
 
 
 def _name(row: _Row, language: str) -> str:
@@ -366,7 +368,7 @@ def _name(row: _Row, language: str) -> str:
 
 def _language(row: _Row) -> str:
     text = row.text("language")
-    found = _read_language(text) if text else ""
+    found = read_tag(text) if text else ""
     if text and not found:
         row.note("language", msg("The language is unknown; the newsletter’s language is used."))
     return found
@@ -382,15 +384,21 @@ def _time_zone(row: _Row) -> str:
 
 def _tags(row: _Row) -> tuple[str, ...]:
     said = row.said["tags"]
-    tags = _tags_of_text(said) if isinstance(said, str) else tuple(dict.fromkeys(_split_tags(said)))
+    tags = split_tags(said) if isinstance(said, str) else tuple(dict.fromkeys(_split_tags(said)))
     for tag in tags:
-        if len(tag) > _TAG_LENGTH or not tag.isprintable():
+        if not is_tag(tag):
             raise row.refused("tags", tag, msg("A tag has at most 64 printable characters."))
     return tags
 
 
+def is_tag(text: str) -> bool:
+    """Tell whether a text may be a tag."""
+    return len(text) <= _TAG_LENGTH and text.isprintable()
+
+
 @lru_cache(maxsize=_CACHED)
-def _tags_of_text(text: str) -> tuple[str, ...]:
+def split_tags(text: str) -> tuple[str, ...]:
+    """Return the tags that a text names, each once."""
     return tuple(dict.fromkeys(_split_tags(text)))
 
 
@@ -408,9 +416,9 @@ def _split_tags(value: object) -> list[str]:
 def _consent(row: _Row) -> Consent:
     said = row.said
     return Consent(
-        basis=row.text("consent_basis")[:_BASIS_LENGTH],
-        source=row.text("consent_source")[:_TEXT_LENGTH],
-        wording=row.text("consent_wording")[:_TEXT_LENGTH],
+        basis=row.text("consent_basis")[:BASIS_LENGTH],
+        source=row.text("consent_source")[:TEXT_LENGTH],
+        wording=row.text("consent_wording")[:TEXT_LENGTH],
         consented_at=_instant(row, "consented_at") if "consented_at" in said else None,
         confirmed_at=_instant(row, "confirmed_at") if "confirmed_at" in said else None,
     )
@@ -419,9 +427,9 @@ def _consent(row: _Row) -> Consent:
 def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
     """Read a date; one that is none, or lies ahead where it cannot, is left out with a warning."""
     text = row.text(name)
-    if not text or _is_false(text):
+    if not text or is_false(text):
         return None
-    found = _read_instant(text, row.zone)
+    found = read_date(text, row.zone)
     if found is None:
         row.note(name, msg("This is not a date such as 2026-01-31; it is not used."))
     elif found > now() and not ahead:

@@ -44,16 +44,24 @@ _UNSEEN = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
 
 
 class Record(NamedTuple):
-    """One subscriber's values by the names the list uses; the header is line 1.
+    """One subscriber's cells under the names the list uses; the header is line 1.
 
     Attributes:
-        fault: Why the line could not be read, where it could not; it has no values then.
+        names: Of the columns; rows of one list have one tuple, so that they can be told by it.
+        cells: As many as names; none of the header and of what could not be read.
+        fault: Why the line could not be read, where it could not.
     """
 
     line: int
-    values: dict[str, Any]
+    names: tuple[str, ...]
+    cells: Sequence[Any]
     header: bool = False
     fault: Message | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The cells by their columns' names, in a dictionary made anew."""
+        return dict(zip(self.names, self.cells, strict=False))
 
 
 def is_json(file_name: str) -> bool:
@@ -209,12 +217,13 @@ def csv_records(
     feed = _Lines(chain(head[skipped:], rest), number=skipped)
     header = next(_rows(feed, delimiter), None)
     if header is None:
-        yield Record(line=1, values={}, header=True)
+        yield Record(1, (), (), header=True)
         return
     if header.fault:
         raise ListError(header.fault, place=Place(source=source, line=header.line))
-    names = _names(header.cells)
-    yield Record(line=header.line, values=dict.fromkeys(names), header=True)
+    names = tuple(_names(header.cells))
+    width = len(names)
+    yield Record(header.line, names, (), header=True)
     while block := feed.take(_ROWS):
         first = feed.number - len(block) + 1
         try:
@@ -223,24 +232,31 @@ def csv_records(
             found = []
         if len(found) == len(block):
             for line, cells in enumerate(found, start=first):
-                if any(cells):
-                    yield Record(line, dict(zip(names, cells, strict=False)))
+                if len(cells) == width and cells and cells[0]:
+                    yield Record(line, names, cells)
+                elif any(cells):
+                    yield Record(line, names, _of_width(cells, width))
         else:
             feed.put_back(block)
             yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
 
 
 def _records_one_by_one(
-    feed: _Lines, delimiter: str, names: Sequence[str], *, last: int
+    feed: _Lines, delimiter: str, names: tuple[str, ...], *, last: int
 ) -> Iterator[Record]:
     """Read rows of several lines, or with broken quotes, up to one that ends at line ``last``."""
     for row in _rows(feed, delimiter):
         if row.fault:
-            yield Record(row.line, {}, fault=row.fault)
+            yield Record(row.line, (), (), fault=row.fault)
         elif any(row.cells):
-            yield Record(row.line, dict(zip(names, row.cells, strict=False)))
+            yield Record(row.line, names, _of_width(row.cells, len(names)))
         if feed.number >= last and not feed.has_given_back:
             return
+
+
+def _of_width(cells: Sequence[str], width: int) -> Sequence[str]:
+    """Return a row's cells, without those beyond the header, or with blank ones up to it."""
+    return [*cells[:width], *[""] * (width - len(cells))]
 
 
 class _Row(NamedTuple):
@@ -376,18 +392,20 @@ def _names(cells: Iterable[str]) -> list[str]:
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
     """Read JSON lines: an object a line; what is none comes as a record without values."""
     del source
+    names: tuple[str, ...] = ()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             value = read_json(line)
         except HalfCharacterError as error:
-            yield Record(line=number, values={}, fault=error.message)
+            yield Record(number, (), (), fault=error.message)
             continue
         if isinstance(value, dict):
-            yield Record(line=number, values=value)
+            names = names if names == tuple(value) else tuple(value)
+            yield Record(number, names, tuple(value.values()))
         else:
-            yield Record(line=number, values={}, fault=msg("This line is not a JSON object."))
+            yield Record(number, (), (), fault=msg("This line is not a JSON object."))
 
 
 class HalfCharacterError(ValueError):

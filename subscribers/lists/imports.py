@@ -196,7 +196,8 @@ def import_records(
         for _ in islice(records, run.start(connection)):
             pass
         judged = judge.chunks(records, _CHUNK, run.zone)
-        ready = ((one, encode([*one.entries.values()], engine.dialect.name)) for one in judged)
+        dialect = engine.dialect.name
+        ready = ((one, encode(one.plain, [*one.entries.values()], dialect)) for one in judged)
         with closing(read_ahead(ready)) as chunks:
             for chunk, staged in chunks:
                 with connection.begin() as open_transaction:
@@ -321,7 +322,7 @@ class _Run:
         self.report.changes += written.changes
         if others:
             share_values(connection, self._terms.newsletter_id, others, update=self._terms.update)
-        self._count(written, len(staged.entries))
+        self._count(written, len(staged))
         self.report.records += chunk.records
         self._checkpoint(connection)
 

@@ -54,8 +54,8 @@ def find_new_fields(
     for record in records:
         if record.header or record.fault:
             continue
-        if not record.values.keys() <= ours.keys():
-            names = dict.fromkeys((*ours, *record.values))
+        if not ours.keys() >= set(record.names):
+            names = dict.fromkeys((*ours, *record.names))
             present = {name: what for name, what in chosen.items() if name in names}
             ours = form_of(names, present, custom=known, source=source).columns
         for name, value in record.values.items():

@@ -78,7 +78,7 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
     """
     with upload.records(engine) as records:
         first = list(islice(records, _GLANCE + 1))
-    names = [name for name in dict.fromkeys(n for record in first for n in record.values) if name]
+    names = [name for name in dict.fromkeys(n for record in first for n in record.names) if name]
     with reading(engine) as session:
         found = guess_columns(names, list_fields(session, upload.newsletter_id))
     known = recognise(names)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from subscribers.fields.model import Field
@@ -18,6 +20,9 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.entries import Entry, entry_of
 from subscribers.lists.files import Record
+from subscribers.lists.plain_rows import PlainRows, read_plain_rows
+
+_names, _header, _fault = attrgetter("names"), attrgetter("header"), attrgetter("fault")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,16 +32,32 @@ class Judged:
     Attributes:
         records: How many there were, the header too.
         headers: How many of them were headers.
-        entries: What can be taken, by the address's key.
+        plain: What can be taken without a word.
+        entries: What else can be taken, by the address's key.
         repeated: How many had an address that stood in the chunk before.
         problems: What cannot be taken, or is odd, in the order of the lines.
     """
 
     records: int
     headers: int = 0
+    plain: PlainRows = field(default_factory=PlainRows)
     entries: dict[str, Entry] = field(default_factory=dict)
     repeated: int = 0
     problems: list[Problem] = field(default_factory=list)
+
+    def drop_repeated(self) -> None:
+        """Leave of rows with one address the first."""
+        keys = self.plain.keys
+        if len({*keys, *self.entries}) == len(keys) + len(self.entries):
+            return
+        first = {key: entry.line for key, entry in self.entries.items()}
+        for key, line in zip(keys, self.plain.lines, strict=True):
+            if line < first.get(key, line + 1):
+                first[key] = line
+        chosen = [first[key] == line for key, line in zip(keys, self.plain.lines, strict=True)]
+        entries = {key: one for key, one in self.entries.items() if first[key] == one.line}
+        self.repeated += chosen.count(False) + len(self.entries) - len(entries)
+        self.plain, self.entries = self.plain.only(chosen), entries
 
 
 class Judge:
@@ -75,7 +96,7 @@ class Judge:
         Raises:
             ListError: None of its columns is the address, or two are the same field.
         """
-        names = dict.fromkeys(name for record in chunk for name in record.values)
+        names = dict.fromkeys(name for record in chunk for name in record.names)
         return form_of(
             names,
             self._chosen,
@@ -85,33 +106,52 @@ class Judge:
         )
 
     def _judge(self, chunk: Sequence[Record], form: ListForm, zone: ZoneInfo) -> Judged:
-        judged = Judged(records=len(chunk))
-        for record in chunk:
-            if record.header:
-                judged.headers += 1
-                continue
-            if record.fault:
-                judged.problems.append(
-                    Problem(line=record.line, field="", value="", problem=record.fault)
-                )
-                continue
-            # A record of JSON may have what those before it had not: its state, for one.
-            if not record.values.keys() <= form.columns.keys():
-                for name in record.values.keys() - form.columns.keys():
-                    form.add(name, late_column(name, form))
-            try:
-                entry = entry_of(record, form, zone)
-            except RefusedError as refused:
-                address = str(record.values.get(column_of_address(form)) or "")[:320]
-                judged.problems.append(replace(refused.problem, address=address))
-                continue
-            if entry.notes:
-                judged.problems.extend(entry.notes)
-            if entry.address.key in judged.entries:
-                judged.repeated += 1
-            else:
-                judged.entries[entry.address.key] = self._tagged(entry)
+        shapes = list(map(_names, chunk))
+        common = Counter(map(id, shapes))
+        # A record of JSON may have what those before it had not: its state, for one.
+        for name in dict.fromkeys(
+            chain.from_iterable(dict.fromkeys(shapes) if len(common) > 1 else shapes[:1])
+        ):
+            if name not in form.columns:
+                form.add(name, late_column(name, form))
+        headers = sum(map(_header, chunk))
+        alike = chunk
+        if len(common) > 1 or headers or any(map(_fault, chunk)):
+            most = common.most_common(1)[0][0]
+            alike = [
+                record
+                for record in chunk
+                if id(record.names) == most and not record.header and record.fault is None
+            ]
+        plain, rest = read_plain_rows(alike, form, zone, self._tags)
+        if len(alike) + headers < len(chunk):
+            left = {record.line for record in rest}
+            done = {record.line for record in alike} - left
+            rest = [each for each in chunk if each.line not in done and not each.header]
+        judged = Judged(records=len(chunk), headers=headers, plain=plain)
+        for record in rest:
+            self._judge_one(record, form, zone, judged)
+        judged.drop_repeated()
         return judged
+
+    def _judge_one(self, record: Record, form: ListForm, zone: ZoneInfo, judged: Judged) -> None:
+        if record.fault:
+            judged.problems.append(
+                Problem(line=record.line, field="", value="", problem=record.fault)
+            )
+            return
+        try:
+            entry = entry_of(record, form, zone)
+        except RefusedError as refused:
+            address = str(record.values.get(column_of_address(form)) or "")[:320]
+            judged.problems.append(replace(refused.problem, address=address))
+            return
+        if entry.notes:
+            judged.problems.extend(entry.notes)
+        if entry.address.key in judged.entries:
+            judged.repeated += 1
+        else:
+            judged.entries[entry.address.key] = self._tagged(entry)
 
     def _tagged(self, entry: Entry) -> Entry:
         if not self._tags:

@@ -235,7 +235,7 @@ class Written:
 def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written:
     """Write entries, whose keys differ, within the transaction that is open."""
     written = Written()
-    if not staged.entries:
+    if not staged:
         return written
     postgres = connection.dialect.name == "postgresql"
     if postgres:
@@ -263,11 +263,11 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         written.changes += _sampled(connection, terms.samples)
     _change_known(connection, written, values, journal)
     _subscribe(connection, staged, written, values, journal)
-    if any(entry.suppressed for entry in staged.entries):
+    if "suppressed" in staged.columns:
         added = connection.scalars(text(_SUPPRESS), _used(_SUPPRESS, values)).all()
         journal.note(ImportedKind.SUPPRESSION, added)
         written.suppressed = len(added)
-    if any(entry.tags for entry in staged.entries):
+    if "tags" in staged.columns:
         journal.note_tags(terms.newsletter_id)
         given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
         _run(connection, _TAG.format(tags=given), values)
@@ -291,7 +291,14 @@ def _add_people(
     PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
     who was erased is asked for last, when nobody of the chunk can be erased any more.
     """
-    people = {entry.address.key: entry for entry in staged.entries}
+    columns = staged.columns
+    people = dict(
+        zip(
+            columns["address_key"],
+            zip(columns["line"], columns["address"], strict=True),
+            strict=True,
+        )
+    )
     while True:
         before = connection.begin_nested()
         try:
@@ -305,8 +312,8 @@ def _add_people(
             before.commit()
             return
         before.rollback()
-        rows = [(people[key].line, people[key].address.address) for key in erased]
-        people = {key: entry for key, entry in people.items() if key not in erased}
+        rows = [people[key] for key in erased]
+        people = {key: row for key, row in people.items() if key not in erased}
         _refuse(connection, rows, _ERASED, written)
 
 

@@ -47,6 +47,7 @@ from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
+from subscribers.lists.plain_rows import PlainRows
 from subscribers.lists.staging import encode
 from subscribers.lists.writing import Terms, write_chunk
 from tests.support import fields
@@ -526,10 +527,10 @@ def test_what_the_database_refuses_of_a_chunk_is_its_error(postgres_url: str) ->
         update=False,
     )
     with pytest.raises(DataError) as caught, engine.begin() as connection:
-        write_chunk(connection, encode([entry], "postgresql"), terms)
+        write_chunk(connection, encode(PlainRows(), [entry], "postgresql"), terms)
     assert "a@example.jp" not in str(caught.value)
     with engine.begin() as connection:
-        staged = encode([entry._replace(name="x")], "postgresql")
+        staged = encode(PlainRows(), [entry._replace(name="x")], "postgresql")
         assert write_chunk(connection, staged, terms).added == 1
     engine.dispose()
 
