@@ -87,9 +87,8 @@ def add(
         record_import(
             session, opened.actor, opened.newsletter.id, name="one address", basis=basis, rows=1
         )
-    done = import_records(
-        opened.engine, opened.newsletter.id, iter([Record(line=1, values=values)]), options
-    )
+    row = Record(1, tuple(values), tuple(values.values()))
+    done = import_records(opened.engine, opened.newsletter.id, iter([row]), options)
     _finish(done, json=json)
 
 

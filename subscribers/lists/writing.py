@@ -48,6 +48,7 @@ _SUPPRESSED = """SELECT line, address FROM list_stage
     WHERE state = 'confirmed' AND suppressed = '' AND EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
     AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
+_KNOWN_KEYS = "SELECT address_key FROM list_stage WHERE known"
 #: In the order of their addresses, so that two lists at once do not wait for each other.
 _PEOPLE = """INSERT INTO subscriber (id, address, address_key, domain, created_at)
     SELECT person, address, address_key, domain, :moment FROM list_stage WHERE NOT known
@@ -291,14 +292,7 @@ def _add_people(
     PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
     who was erased is asked for last, when nobody of the chunk can be erased any more.
     """
-    columns = staged.columns
-    people = dict(
-        zip(
-            columns["address_key"],
-            zip(columns["line"], columns["address"], strict=True),
-            strict=True,
-        )
-    )
+    people = _strangers(connection, staged)
     while True:
         before = connection.begin_nested()
         try:
@@ -315,6 +309,18 @@ def _add_people(
         rows = [people[key] for key in erased]
         people = {key: row for key, row in people.items() if key not in erased}
         _refuse(connection, rows, _ERASED, written)
+
+
+def _strangers(connection: Connection, staged: Staged) -> dict[str, tuple[int, str]]:
+    """Return who of the chunk is not known, line and address by the address's key."""
+    keys, columns = staged.columns["address_key"], staged.columns
+    everybody = dict(zip(keys, zip(columns["line"], columns["address"], strict=True), strict=True))
+    known = connection.scalars(text(_KNOWN_KEYS)).all()
+    return (
+        {key: row for key, row in everybody.items() if key not in set(known)}
+        if known
+        else everybody
+    )
 
 
 def _find_before(connection: Connection, values: dict[str, Any]) -> None:
