@@ -26,7 +26,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import GrowthCause, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
@@ -253,6 +253,7 @@ def _join_as(
             language=nearest_language(relation.language, newsletter.language),
         ),
         known={name: getattr(relation, name) for name in _KNOWN},
+        cause=GrowthCause.ADDRESS_CHANGE,
     ):
         return False
     session.get_one(SubscriptionRow, (newsletter.id, to)).paused_until = paused_until

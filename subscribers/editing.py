@@ -16,6 +16,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
+from newsletter.database.vocabulary import GrowthCause
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
@@ -152,6 +153,7 @@ def add_person(
         language=newsletter.language,
         columns={name: name if name in _KNOWN else FIELD + name for name in values},
         pseudonyms=pseudonyms,
+        cause=GrowthCause.HAND,
     )
     row = Record(2, tuple(values), tuple(values.values()))
     report = import_records(

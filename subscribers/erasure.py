@@ -24,7 +24,7 @@ from newsletter.database.tables import (
     TestGroupRow,
     UnsubscribeEventRow,
 )
-from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
+from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erased_text import Traces
 from subscribers.leaving import unsubscribe_from_all
@@ -72,7 +72,9 @@ def erase(
     ).one_or_none()
     if person is None or person.address_key is None:
         return False
-    unsubscribe_from_all(session, subscriber_id=subscriber_id, mailing_id=None, way=way)
+    unsubscribe_from_all(
+        session, subscriber_id=subscriber_id, mailing_id=None, way=way, cause=GrowthCause.ERASED
+    )
     _keep_as_hash(session, person.address_key, pseudonyms)
     names = {name for name in (person.address, person.address_key) if name}
     _erase_bounces(session, person, names)

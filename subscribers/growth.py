@@ -1,18 +1,76 @@
-"""How many readers a newsletter had, week by week, and how many joined and left lately."""
+"""How a newsletter's readers grow: who joined and left in each day, week or month, by what."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
-from newsletter.database.vocabulary import SubscriptionState
+from newsletter.database.tables import GrowthRow, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import GrowthCause, SubscriptionState
+from subscribers.suppression import is_suppressed
 
-_WEEK = timedelta(weeks=1)
+
+class Step(StrEnum):
+    """How long each period of a growth is."""
+
+    DAY = "day"
+    #: From Monday to Sunday.
+    WEEK = "week"
+    MONTH = "month"
+
+    def start(self, day: date) -> date:
+        """Return the first day of the period that a day lies in."""
+        match self:
+            case Step.DAY:
+                return day
+            case Step.WEEK:
+                return day - timedelta(days=day.weekday())
+            case Step.MONTH:
+                return day.replace(day=1)
+
+    def before(self, start: date) -> date:
+        """Return the first day of the period before the one that begins on a day."""
+        return self.start(start - timedelta(days=1))
+
+
+#: How many periods are looked at unless somebody says so.
+PERIODS: Mapping[Step, int] = {Step.DAY: 30, Step.WEEK: 26, Step.MONTH: 24}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Period:
+    """What happened within some days; both are in the newsletter's own time.
+
+    Attributes:
+        joined: How many joined, by what; ``left`` likewise.
+        readers: How many there were at its end.
+    """
+
+    first: date
+    last: date
+    joined: Mapping[GrowthCause, int]
+    left: Mapping[GrowthCause, int]
+    readers: int
+
+    @property
+    def joins(self) -> int:
+        """How many joined in all."""
+        return sum(self.joined.values())
+
+    @property
+    def leaves(self) -> int:
+        """How many left in all."""
+        return sum(self.left.values())
+
+    @property
+    def net(self) -> int:
+        """By how many there were more at its end than before."""
+        return self.joins - self.leaves
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,56 +78,122 @@ class Growth:
     """A newsletter's readers over time.
 
     Attributes:
-        counts: Moments a week apart, the last one now, each with how many were subscribed then.
-        joined: How many confirmed within the last four weeks.
-        left: How many left within the last four weeks.
+        periods: From the oldest to the present one, which has not ended.
+        readers: How many there are now.
     """
 
-    counts: Sequence[tuple[datetime, int]]
-    joined: int
-    left: int
+    periods: Sequence[Period]
+    readers: int
 
     @property
-    def readers(self) -> int:
-        """How many are subscribed now."""
-        return self.counts[-1][1]
+    def before(self) -> int:
+        """How many readers there were when the first period began."""
+        first = self.periods[0]
+        return first.readers - first.net
+
+    @property
+    def joined(self) -> Mapping[GrowthCause, int]:
+        """How many joined in all periods, by what; the most common first."""
+        return _summed(period.joined for period in self.periods)
+
+    @property
+    def left(self) -> Mapping[GrowthCause, int]:
+        """How many left in all periods, by what; the most common first."""
+        return _summed(period.left for period in self.periods)
 
 
 def measure_growth(
-    session: Session, newsletter_id: int, moment: datetime, *, weeks: int = 12
+    session: Session,
+    newsletter_id: int,
+    today: date,
+    *,
+    step: Step = Step.WEEK,
+    periods: int | None = None,
 ) -> Growth:
-    """Count, in one pass over the subscriptions, who was subscribed at each week's end.
+    """Sum up who joined and left, and count back from those who are readers now.
 
-    Somebody who left and joined again counts from the last time that they joined.
+    Args:
+        session: Open for reading.
+        newsletter_id: Of which newsletter.
+        today: Its own day, the last one to look at.
+        step: How long each period is.
+        periods: How many; see `PERIODS`.
     """
-    moments = [moment - _WEEK * back for back in range(weeks, -1, -1)]
-    joined_at = func.coalesce(SubscriptionRow.confirmed_at, SubscriptionRow.consented_at)
-    lately = moment - 4 * _WEEK
-    sums = [func.sum(case((_subscribed(joined_at, each), 1), else_=0)) for each in moments]
-    confirmed = SubscriptionRow.state != SubscriptionState.PENDING
-    row = session.execute(
-        select(*sums, func.sum(case((and_(confirmed, joined_at > lately), 1), else_=0))).where(
-            SubscriptionRow.newsletter_id == newsletter_id
+    starts = [step.start(today)]
+    while len(starts) < (periods or PERIODS[step]):
+        starts.insert(0, step.before(starts[0]))
+    found: list[tuple[dict[GrowthCause, int], dict[GrowthCause, int]]] = [({}, {}) for _ in starts]
+    later = 0
+    for day, cause, joins, net in _days(session, newsletter_id, starts[0]):
+        if day > today:
+            later += net
+            continue
+        joined, left = found[_place(starts, day)]
+        joined[cause] = joined.get(cause, 0) + joins
+        left[cause] = left.get(cause, 0) + joins - net
+    now_readers = count_readers(session, newsletter_id)
+    readers = now_readers - later
+    measured: list[Period] = []
+    last = today
+    for first, (joined, left) in zip(reversed(starts), reversed(found), strict=True):
+        period = Period(
+            first=first, last=last, joined=_counted(joined), left=_counted(left), readers=readers
         )
-    ).one()
-    left = session.scalar(
-        select(func.count(UnsubscribeEventRow.subscriber_id.distinct())).where(
-            UnsubscribeEventRow.newsletter_id == newsletter_id,
-            UnsubscribeEventRow.occurred_at > lately,
-        )
-    )
-    *counts, joined = (int(value or 0) for value in row)
-    return Growth(
-        counts=tuple(zip(moments, counts, strict=True)), joined=joined, left=int(left or 0)
-    )
+        measured.insert(0, period)
+        readers -= period.net
+        last = first - timedelta(days=1)
+    return Growth(periods=measured, readers=now_readers)
 
 
-def _subscribed(joined_at: ColumnElement[datetime], moment: datetime) -> ColumnElement[bool]:
-    """Return the condition of having been subscribed at a moment; of lists without dates, ever."""
-    left_at = SubscriptionRow.unsubscribed_at
-    is_confirmed = SubscriptionRow.state == SubscriptionState.CONFIRMED
-    return and_(
-        SubscriptionRow.state != SubscriptionState.PENDING,
-        or_(joined_at.is_(None), joined_at <= moment),
-        or_(is_confirmed, left_at > moment),
+def _days(
+    session: Session, newsletter_id: int, first: date
+) -> Iterator[tuple[date, GrowthCause, int, int]]:
+    """Yield what was logged since a day: the day, what caused it, who joined, and the balance."""
+    joins = func.sum(GrowthRow.count).filter(GrowthRow.count > 0)
+    for row in session.execute(
+        select(GrowthRow.day, GrowthRow.cause, joins, func.sum(GrowthRow.count))
+        .where(GrowthRow.newsletter_id == newsletter_id, GrowthRow.day >= first)
+        .group_by(GrowthRow.day, GrowthRow.cause)
+    ):
+        yield row[0], row[1], int(row[2] or 0), int(row[3])
+
+
+def _place(starts: Sequence[date], day: date) -> int:
+    return max(place for place, start in enumerate(starts) if start <= day)
+
+
+def _counted(counts: Mapping[GrowthCause, int]) -> Mapping[GrowthCause, int]:
+    return {cause: counts[cause] for cause in GrowthCause if counts.get(cause)}
+
+
+def _summed(parts: Iterator[Mapping[GrowthCause, int]]) -> Mapping[GrowthCause, int]:
+    total: dict[GrowthCause, int] = {}
+    for part in parts:
+        for cause, count in part.items():
+            total[cause] = total.get(cause, 0) + count
+    return dict(sorted(total.items(), key=lambda entry: -entry[1]))
+
+
+def count_readers(
+    session: Session, newsletter_id: int, people: Collection[int] | None = None
+) -> int:
+    """Return how many get a newsletter's mail: confirmed, and not suppressed.
+
+    Args:
+        session: The database.
+        newsletter_id: Of which newsletter.
+        people: Of these alone; None for all.
+    """
+    query = (
+        select(func.count())
+        .select_from(SubscriptionRow)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            ~is_suppressed(SubscriberRow.address_key, newsletter_id),
+        )
     )
+    if people is not None:
+        query = query.where(SubscriptionRow.subscriber_id.in_(people))
+    return session.scalar(query) or 0

@@ -20,7 +20,7 @@ from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import ConsentStep, SubscriptionState
+from newsletter.database.vocabulary import ConsentStep, GrowthCause, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
@@ -29,11 +29,14 @@ from subscribers.fields.model import Value
 from subscribers.fields.values import carried_values
 from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.requests import keep_answers, take_over_answers
+from subscribers.growth_log import log_growth
 from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.suppression import is_suppressed
 
 #: How a subscription that was confirmed by mail names its ground.
 BASIS = "double opt-in"
+#: How the source begins of a request that came by mail; the address it was sent to follows.
+BY_MAIL = "mail to "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,6 +211,7 @@ def confirm_join(
         origin=Origin(
             source=source, network=network, wording=asked.wording, language=asked.language
         ),
+        cause=GrowthCause.MAIL if asked.source.startswith(BY_MAIL) else GrowthCause.FORM,
     )
     if begun:
         take_over_answers(session, asked.id)
@@ -221,6 +225,7 @@ def subscribe(
     subscriber_id: int,
     origin: Origin,
     known: Mapping[str, Any] | None = None,
+    cause: GrowthCause = GrowthCause.PAGE,
 ) -> bool:
     """Begin or renew a subscription that its own reader confirmed; a suppressed address gets none.
 
@@ -232,6 +237,7 @@ def subscribe(
         subscriber_id: Who joins it.
         origin: Where and to what they consented.
         known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
+        cause: What it counts as in the newsletter's growth.
     """
     person = hold_person(session, subscriber_id)
     row = session.scalars(
@@ -267,6 +273,7 @@ def subscribe(
     row.consented_at = row.confirmed_at = moment
     row.unsubscribed_at = row.paused_until = None
     _record(session, newsletter_id, subscriber_id, ConsentStep.CONFIRMED, origin)
+    log_growth(session, newsletter_id, cause, 1)
     return True
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -16,7 +17,14 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import LeaveReason, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    GrowthCause,
+    LeaveReason,
+    SubscriptionState,
+    UnsubscribeWay,
+)
+from subscribers.growth import count_readers
+from subscribers.growth_log import LEAVING, log_growth
 from subscribers.people import hold_person
 
 #: Ways by which a subscription ends on somebody else's report.
@@ -50,44 +58,62 @@ def unsubscribe(
     subscriber_id: int,
     mailing_id: int | None,
     way: UnsubscribeWay,
+    cause: GrowthCause | None = None,
 ) -> bool:
     """End a subscription and log it; return whether there was one to end.
 
     Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
     was used may be gone since, as links of years ago keep working. Who leaves by a mail that went
     to an address they had before leaves at the address they have now, too.
+
+    Args:
+        session: Within the transaction that does it.
+        newsletter_id: Which newsletter is left.
+        subscriber_id: Who leaves it.
+        mailing_id: By which mailing's link, if by one.
+        way: By which way.
+        cause: What it counts as in the newsletter's growth; None for what the way says.
     """
-    ended = _end(session, newsletter_id, subscriber_id, mailing_id, way)
+    departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way])
+    ended = _end(session, subscriber_id, departure)
     if way in _BY_A_MAIL:
         for successor in _successors(session, subscriber_id):
-            ended |= _end(session, newsletter_id, successor, mailing_id, way)
+            ended |= _end(session, successor, departure)
     return ended
 
 
-def _end(
-    session: Session,
-    newsletter_id: int,
-    subscriber_id: int,
-    mailing_id: int | None,
-    way: UnsubscribeWay,
-) -> bool:
+class _Departure(NamedTuple):
+    newsletter_id: int
+    mailing_id: int | None
+    way: UnsubscribeWay
+    cause: GrowthCause
+
+
+def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
+    newsletter_id, way = departure.newsletter_id, departure.way
     # The person is held before their subscription, as whoever erases them does: of the two at once
     # neither waits for the other.
     hold_person(session, subscriber_id)
-    result = session.execute(
-        update(SubscriptionRow)
-        .where(
-            SubscriptionRow.newsletter_id == newsletter_id,
-            SubscriptionRow.subscriber_id == subscriber_id,
-            SubscriptionRow.state != SubscriptionState.UNSUBSCRIBED,
-        )
-        .values(state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=now())
+    subscribed = (
+        SubscriptionRow.newsletter_id == newsletter_id,
+        SubscriptionRow.subscriber_id == subscriber_id,
+        SubscriptionRow.state != SubscriptionState.UNSUBSCRIBED,
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
-    if result.rowcount == 0:
+    held = session.scalar(
+        select(SubscriptionRow.subscriber_id).where(*subscribed).with_for_update()
+    )
+    if held is None:
         if way not in _WITHOUT_THEIR_WORD:
             _note_own_wish(session, newsletter_id, subscriber_id, way)
         return False
+    readers = count_readers(session, newsletter_id, [subscriber_id])
+    session.execute(
+        update(SubscriptionRow)
+        .where(*subscribed)
+        .values(state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=now())
+    )
+    log_growth(session, newsletter_id, departure.cause, -readers)
+    mailing_id = departure.mailing_id
     session.add(
         UnsubscribeEventRow(
             newsletter_id=newsletter_id,
@@ -118,10 +144,29 @@ def _successors(session: Session, subscriber_id: int) -> Sequence[int]:
         met.append(successor)
 
 
-def may_be_taken_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
-    """Tell whether a leaving may be undone: not once somebody said themselves that they leave."""
+def take_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
+    """Let a subscription go on that somebody else's report had ended; return whether it does.
+
+    It does not where the person said themselves that they leave, or was erased.
+    """
     way = _last_way(session, newsletter_id, subscriber_id)
-    return way is None or way in _WITHOUT_THEIR_WORD
+    if hold_person(session, subscriber_id) is None or (way and way not in _WITHOUT_THEIR_WORD):
+        return False
+    back = session.scalars(
+        update(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == subscriber_id,
+            SubscriptionRow.state == SubscriptionState.UNSUBSCRIBED,
+            SubscriptionRow.confirmed_at.is_not(None) | SubscriptionRow.consented_at.is_not(None),
+        )
+        .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
+        .returning(SubscriptionRow.subscriber_id)
+    ).all()
+    log_growth(
+        session, newsletter_id, GrowthCause.STAFF, count_readers(session, newsletter_id, back)
+    )
+    return bool(back)
 
 
 def _note_own_wish(
@@ -150,7 +195,12 @@ def _last_way(session: Session, newsletter_id: int, subscriber_id: int) -> Unsub
 
 
 def unsubscribe_from_all(
-    session: Session, *, subscriber_id: int, mailing_id: int | None, way: UnsubscribeWay
+    session: Session,
+    *,
+    subscriber_id: int,
+    mailing_id: int | None,
+    way: UnsubscribeWay,
+    cause: GrowthCause | None = None,
 ) -> Sequence[int]:
     """End every subscription of a person; return the newsletters that were left."""
     newsletters = session.scalars(
@@ -167,6 +217,7 @@ def unsubscribe_from_all(
             subscriber_id=subscriber_id,
             mailing_id=mailing_id,
             way=way,
+            cause=cause,
         )
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.roles import Rights
@@ -23,7 +23,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.vocabulary import DeliveryState
-from subscribers.suppression import demand_lifting, lift_suppressions
+from subscribers.suppression import demand_lifting, lift_suppressions, remove_suppressions
 
 _SHOWN = 50
 
@@ -146,4 +146,4 @@ def lift_from(session: Session, standing: Standing, *, because: str, rights: Rig
         select(BounceDecisionRow).where(BounceDecisionRow.suppression_id.in_(numbers))
     ).all()
     lift_suppressions(session, decisions, because=because)
-    session.execute(delete(SuppressionRow).where(SuppressionRow.id.in_(numbers)))
+    remove_suppressions(session, numbers)

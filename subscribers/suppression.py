@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,12 +12,15 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     cast,
     delete,
     exists,
+    false,
     func,
     or_,
     select,
+    true,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -33,10 +36,11 @@ from newsletter.database.tables import (
     SuppressionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SuppressionReason
+from newsletter.database.vocabulary import GrowthCause, SubscriptionState, SuppressionReason
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
+from subscribers.growth_log import SUPPRESSING, log_growth
 
 #: So many hashes are read rather than asked for.
 _FEW = 1000
@@ -63,12 +67,54 @@ def suppress(
     query = select(SuppressionRow.id).where(SuppressionRow.address_key == address_key, scope)
     if session.scalar(query) is not None:
         return None
+    lost = _readers(session, [(address_key, newsletter_id)])
     row = SuppressionRow(
         address_key=address_key, reason=reason, newsletter_id=newsletter_id, evidence=evidence
     )
     session.add(row)
     session.flush()
+    for number in lost:
+        log_growth(session, number, SUPPRESSING[reason], -1)
     return row.id
+
+
+def _readers(session: Session, scopes: Sequence[tuple[str, int | None]]) -> Sequence[int]:
+    """Return the newsletters, each once a reader, that some addresses get mail of.
+
+    Their subscriptions are held before they are asked: whoever leaves at the same moment would else
+    be counted twice.
+    """
+    theirs = [
+        and_(
+            SubscriberRow.address_key == key,
+            true() if number is None else SubscriptionRow.newsletter_id == number,
+        )
+        for key, number in scopes
+    ]
+    pairs = session.execute(
+        select(SubscriptionRow.newsletter_id, SubscriberRow.address_key)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(or_(false(), *theirs), SubscriptionRow.state == SubscriptionState.CONFIRMED)
+        .order_by(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id)
+        .with_for_update(of=SubscriptionRow)
+    ).all()
+    return [
+        number
+        for number, key in pairs
+        if key is not None and session.scalar(select(~is_suppressed(key, number)))
+    ]
+
+
+def remove_suppressions(session: Session, numbers: Collection[int]) -> None:
+    """Remove suppressions; whoever gets mail again by it counts as joined by the staff."""
+    scopes = session.execute(
+        select(SuppressionRow.address_key, SuppressionRow.newsletter_id).where(
+            SuppressionRow.id.in_(numbers), SuppressionRow.address_key.is_not(None)
+        )
+    ).all()
+    session.execute(delete(SuppressionRow).where(SuppressionRow.id.in_(numbers)))
+    for number in _readers(session, [(key, scope) for key, scope in scopes if key is not None]):
+        log_growth(session, number, GrowthCause.STAFF, 1)
 
 
 def is_suppressed(
@@ -231,7 +277,7 @@ def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> N
         select(BounceDecisionRow).where(BounceDecisionRow.suppression_id == row.id)
     ).all()
     lift_suppressions(session, decisions, because=reason)
-    session.execute(delete(SuppressionRow).where(SuppressionRow.id == suppression_id))
+    remove_suppressions(session, [suppression_id])
 
 
 def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
@@ -254,4 +300,4 @@ def lift_suppressions(
         decision.undone_at, decision.undone_because = now(), because
         decision.suppression_id = None
     session.flush()
-    session.execute(delete(SuppressionRow).where(SuppressionRow.id.in_(made)))
+    remove_suppressions(session, made)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from newsletter.accounts.permissions import Permission
+from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.list_imports import show_imports, undo_list
@@ -26,7 +27,7 @@ from newsletter.cli.state import (
     open_newsletter,
     settings_of,
 )
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import GrowthCause, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
@@ -48,6 +49,7 @@ class OnExisting(StrEnum):
 
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
+app.command("growth")(show_growth)
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
 
@@ -81,6 +83,7 @@ def add(
         basis=basis,
         language=opened.newsletter.language,
         pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
+        cause=GrowthCause.HAND,
     )
     values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
     with transaction(opened.engine) as session:

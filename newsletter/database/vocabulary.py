@@ -92,6 +92,28 @@ class UnsubscribeWay(StrEnum):
     ADDRESS_CHANGE = "address-change"
 
 
+class GrowthCause(StrEnum):
+    """By what a newsletter got more readers, or fewer."""
+
+    FORM = "form"
+    MAIL = "mail"
+    #: By a list that was imported, or by an import that was undone.
+    IMPORT = "import"
+    #: Added by the staff, one at a time.
+    HAND = "hand"
+    #: The one click that mail programs offer.
+    CLICK = "click"
+    #: The page that a mail's links lead to.
+    PAGE = "page"
+    API = "api"
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    #: Unsubscribed or suppressed by the staff, or let back by them.
+    STAFF = "staff"
+    ERASED = "erased"
+    ADDRESS_CHANGE = "address-change"
+
+
 class LeaveReason(StrEnum):
     """Why somebody left, as they said of their own accord after leaving."""
 

@@ -144,8 +144,6 @@ class _Verdict:
         if key is None:
             return
         complaint = row.kind is BounceKind.COMPLAINT
-        if complaint:
-            decision.unsubscribed = self._unsubscribe(UnsubscribeWay.COMPLAINT)
         scope = row.newsletter_id if complaint and not self.policy.complaint_everywhere else None
         reason = _REASONS[row.kind]
         decision.suppression_id = suppress(
@@ -155,6 +153,9 @@ class _Verdict:
             newsletter_id=scope,
             evidence=f"bounce {row.id}: {row.status} {row.reply}".strip()[:500],
         )
+        # Second: suppressing holds all their subscriptions, in the order of the newsletters.
+        if complaint:
+            decision.unsubscribed = self._unsubscribe(UnsubscribeWay.COMPLAINT)
 
     def _unsubscribe(self, way: UnsubscribeWay) -> bool:
         row = self.row

@@ -23,7 +23,7 @@ from newsletter.mailings.join_requests import Evidence, JoinDesk
 from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
-from subscribers.joining import Origin, consent_wording
+from subscribers.joining import BY_MAIL, Origin, consent_wording
 
 _LOCAL = re.compile(r"join\+([a-z0-9][a-z0-9-]{0,63})", re.IGNORECASE)
 #: Where servers write down for whom a mail was, the surest first.
@@ -103,7 +103,7 @@ class JoiningByMail:
                 sender,
                 name="",
                 origin=Origin(
-                    source=f"mail to {join_address(newsletter)}"[:255],
+                    source=f"{BY_MAIL}{join_address(newsletter)}"[:255],
                     network="",
                     wording=consent_wording(newsletter, language),
                     language=language,

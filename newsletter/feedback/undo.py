@@ -12,18 +12,15 @@ from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
     IncidentRow,
-    SubscriberRow,
-    SubscriptionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     FeedbackAction,
     IncidentResolution,
-    SubscriptionState,
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from subscribers.leaving import may_be_taken_back
+from subscribers.leaving import take_back
 from subscribers.suppression import demand_lifting, lift_suppressions
 
 
@@ -64,18 +61,8 @@ def undo_bounce(
         )
     demand_lifting(session, rights, [decision.suppression_id])
     lift_suppressions(session, [decision], because=why)
-    if decision.unsubscribed and _may_return(session, row):
-        session.execute(
-            update(SubscriptionRow)
-            .where(
-                SubscriptionRow.newsletter_id == row.newsletter_id,
-                SubscriptionRow.subscriber_id == row.subscriber_id,
-                SubscriptionRow.state == SubscriptionState.UNSUBSCRIBED,
-                SubscriptionRow.confirmed_at.is_not(None)
-                | SubscriptionRow.consented_at.is_not(None),
-            )
-            .values(state=SubscriptionState.CONFIRMED, unsubscribed_at=None)
-        )
+    if decision.unsubscribed and row.newsletter_id is not None and row.subscriber_id is not None:
+        take_back(session, row.newsletter_id, row.subscriber_id)
     record_event(
         session,
         actor,
@@ -86,15 +73,6 @@ def undo_bounce(
         details={"action": decision.action.value},
     )
     return decision.action
-
-
-def _may_return(session: Session, row: BounceRow) -> bool:
-    if row.newsletter_id is None or row.subscriber_id is None:
-        return False
-    person = session.get(SubscriberRow, row.subscriber_id)
-    if person is None or person.address_key is None:
-        return False
-    return may_be_taken_back(session, row.newsletter_id, row.subscriber_id)
 
 
 def find_incident(session: Session, incident_id: int) -> IncidentRow:

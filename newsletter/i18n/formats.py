@@ -76,6 +76,13 @@ def format_month(day: date, language: Language) -> str:
     return format_date(day, "MMM", locale=locale_of(language))
 
 
+def format_year_month(day: date, language: Language) -> str:
+    """Return the month and year of a day: ``December 2026``, ``2026年12月``."""
+    from babel.dates import format_skeleton  # noqa: PLC0415 - as above
+
+    return format_skeleton("yMMMM", day, locale=locale_of(language))
+
+
 def format_weekday(day: date, language: Language) -> str:
     """Return the day of the week in full: ``Tuesday``, ``火曜日``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above

@@ -67,6 +67,7 @@ from newsletter.web.subscribers.confirm import confirming_router
 from newsletter.web.subscribers.editing import editing_router
 from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
+from newsletter.web.subscribers.growth import growth_router
 from newsletter.web.subscribers.imports import ImportDesk, importing_router
 from newsletter.web.subscribers.join import joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
@@ -206,6 +207,7 @@ def _include_lists(
     # Before the page of a person: it would take the word for a number.
     app.include_router(importing_router(desk))
     app.include_router(editing_router(engine, pages, pseudonyms))
+    app.include_router(growth_router(engine, figures, pages))
     app.include_router(subscribers_router(engine, figures, pages))
 
 

@@ -94,3 +94,57 @@ def line_chart(counts: Sequence[int]) -> Line:
     points = " ".join(f"{x},{y}" for x, y in places)
     area = f"4,{height - 6} {points} {places[-1][0]},{height - 6}" if places else ""
     return Line(points=points, area=area, last=places[-1] if places else (0, 0), top=top)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """A rectangle above or below the axis, in the picture's units."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    rises: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BalanceChart:
+    """Bars that rise from an axis by what came, and hang from it by what went.
+
+    Attributes:
+        top: What the upper end stands for; ``bottom`` the lower one, without its sign.
+        axis: Where the axis lies.
+    """
+
+    bars: Sequence[Bar]
+    top: int
+    bottom: int
+    axis: float
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    ceiling: int = _TOP
+    floor: int = HEIGHT - _TOP
+
+
+def balance_bars(pairs: Sequence[tuple[int, int]]) -> BalanceChart:
+    """Lay out from left to right what came and what went; both are drawn to one scale."""
+    top = max((came for came, _ in pairs), default=0)
+    bottom = max((went for _, went in pairs), default=0)
+    room = HEIGHT - 2 * _TOP
+    scale = room / max(top + bottom, 1)
+    axis = round(_TOP + top * scale, 2)
+    step = (WIDTH - _LEFT) / max(len(pairs), _SLOTS)
+    bars = [
+        Bar(
+            x=round(_LEFT + place * step + 1, 2),
+            y=round(axis - count * scale, 2) if rises else axis,
+            width=round(max(step - 2, 1), 2),
+            height=round(count * scale, 2),
+            rises=rises,
+        )
+        for place, pair in enumerate(pairs)
+        for count, rises in zip(pair, (True, False), strict=True)
+        if count
+    ]
+    return BalanceChart(bars=bars, top=top, bottom=bottom, axis=axis)

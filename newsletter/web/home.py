@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.issues.drafts import Draft, due_drafts, list_drafts
 from newsletter.issues.findings import Severity
@@ -35,11 +34,12 @@ from newsletter.web.charts import Line, line_chart
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.growth import Growth, measure_growth
+from subscribers.growth import Growth, Step, measure_growth
 
 _SHOWN = 5
 #: A draft is due from so many days before its date.
 _DUE = timedelta(days=3)
+_READER_DAYS, _LATELY_DAYS = 7 * 12, 7 * 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,11 +70,13 @@ class _Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Readers:
-    """A newsletter's readers over twelve weeks, as a line."""
+    """A newsletter's readers over twelve weeks, as a line; who came and went in the last four."""
 
     newsletter: Newsletter
     growth: Growth
     line: Line
+    joined: int
+    left: int
 
 
 def home_router(workspace: Workspace, pages: Pages) -> Router:
@@ -197,8 +199,15 @@ def _readers(session: Session, workspace: Workspace, rows: Sequence[Newsletter])
 
 def _readers_of(session: Session, workspace: Workspace, row: Newsletter) -> _Readers:
     def count(counting: Session) -> Growth:
-        return measure_growth(counting, row.id, now())
+        return measure_growth(counting, row.id, day_in(row), step=Step.DAY, periods=_READER_DAYS)
 
     growth = workspace.figures.of(session, ("growth", row.id), count).value
-    line = line_chart([readers for _, readers in growth.counts])
-    return _Readers(newsletter=row, growth=growth, line=line)
+    line = line_chart([growth.before, *(day.readers for day in growth.periods)])
+    lately = growth.periods[-_LATELY_DAYS:]
+    return _Readers(
+        newsletter=row,
+        growth=growth,
+        line=line,
+        joined=sum(day.joins for day in lately),
+        left=sum(day.leaves for day in lately),
+    )

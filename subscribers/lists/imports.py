@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
+from newsletter.database.vocabulary import GrowthCause
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
@@ -105,6 +106,7 @@ class ImportOptions:
         tags: Given to everybody on the list.
         digest: Names the file for its checkpoint; empty for none.
         pseudonyms: By which erased addresses are known.
+        cause: What it counts as in the newsletter's growth.
     """
 
     source: str
@@ -119,6 +121,7 @@ class ImportOptions:
     dry_run: bool = False
     digest: str = ""
     pseudonyms: Pseudonyms | None = None
+    cause: GrowthCause = GrowthCause.IMPORT
 
 
 def _nothing(_connection: Connection, _records: int = 0) -> None:
@@ -256,6 +259,7 @@ class _Run:
             language=options.language,
             update=options.update,
             pseudonyms=options.pseudonyms,
+            cause=options.cause,
         )
 
     def start(self, connection: Connection) -> int:

@@ -44,6 +44,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
+    GrowthCause,
     ImportedKind,
     ListUploadState,
     SuppressionReason,
@@ -51,6 +52,8 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.growth import count_readers
+from subscribers.growth_log import log_growth
 
 #: So long it is kept what an import changed.
 KEPT_DAYS = 30
@@ -278,6 +281,7 @@ class _Page:
             [row.subscriber_id for row in ended],
             UnsubscribeEventRow.occurred_at.in_({row.unsubscribed_at for row in ended}),
         )
+        readers = count_readers(self._session, self._newsletter_id, same)
         self._lift(same)
         self._session.execute(
             update(SubscriptionRow)
@@ -285,6 +289,7 @@ class _Page:
             .values({name: getattr(ImportChangeRow, name) for name in _RESTORED})
             .execution_options(synchronize_session=False)
         )
+        self._log_growth(count_readers(self._session, self._newsletter_id, same) - readers)
         self._session.execute(delete(ImportChangeRow).where(of_page))
         self._count(restored=len(same), kept=len(numbers) - len(same))
         return True
@@ -349,6 +354,7 @@ class _Page:
             select(func.count()).select_from(SubscriptionRow).where(*there)
         )
         going = self._session.scalars(self._unchanged().where(*there)).all()
+        self._log_growth(-count_readers(self._session, self._newsletter_id, going))
         self._forget_departures(going)
         self._lift(going)
         self._session.execute(
@@ -387,6 +393,9 @@ class _Page:
             .order_by(SubscriptionRow.subscriber_id)
             .with_for_update(of=SubscriptionRow)
         )
+
+    def _log_growth(self, count: int) -> None:
+        log_growth(self._session, self._newsletter_id, GrowthCause.IMPORT, count)
 
     def _by_import(self) -> ColumnElement[bool]:
         return exists().where(

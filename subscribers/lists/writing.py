@@ -12,10 +12,11 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.types import now
-from newsletter.database.vocabulary import ImportedKind, SubscriptionState
+from newsletter.database.vocabulary import GrowthCause, ImportedKind, SubscriptionState
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
+from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
 from subscribers.lists.journal import Journal
 from subscribers.lists.staging import Staged, fill_stage, instant
@@ -155,6 +156,12 @@ _CHECKS = "SELECT set_config('session_replication_role', :role, true)"
 _SUPPRESS = """INSERT INTO suppression (newsletter_id, address_key, reason, evidence, created_at)
     SELECT :newsletter, address_key, suppressed, evidence, coalesce(suppressed_at, :moment)
     FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING RETURNING id"""
+#: Of those whom the list ends, those who were readers.
+_ENDED = "SELECT count(*) FROM list_before WHERE ends AND state = 'confirmed'"
+#: Of those whom the list suppresses, those who would be readers.
+_SILENCED = """SELECT count(*) FROM list_stage AS s JOIN subscription AS x
+    ON x.newsletter_id = :newsletter AND x.subscriber_id = s.person
+    WHERE s.suppressed <> '' AND x.state = 'confirmed'"""
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
     SELECT :newsletter, person, given.value
     FROM list_stage CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
@@ -181,6 +188,7 @@ class Terms:
         pseudonyms: By which erased addresses are known.
         import_id: Under which it is noted what changed; None for an import that nobody can undo.
         samples: Of how many people it is told what changes.
+        cause: What it counts as in the newsletter's growth.
     """
 
     newsletter_id: int
@@ -192,6 +200,7 @@ class Terms:
     pseudonyms: Pseudonyms | None = None
     import_id: int | None = None
     samples: int = 0
+    cause: GrowthCause = GrowthCause.IMPORT
 
 
 class Change(NamedTuple):
@@ -272,7 +281,18 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         journal.note_tags(terms.newsletter_id)
         given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
         _run(connection, _TAG.format(tags=given), values)
+    _log_growth(connection, staged, terms, written)
     return written
+
+
+def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: Written) -> None:
+    """Write down how many readers a chunk brought; nobody on the stage was suppressed before."""
+    gained = written.added
+    if SubscriptionState.UNSUBSCRIBED in staged.states:
+        gained -= connection.scalar(text(_ENDED)) or 0
+    if written.suppressed:
+        gained -= connection.scalar(text(_SILENCED), {"newsletter": terms.newsletter_id}) or 0
+    log_growth(connection, terms.newsletter_id, terms.cause, gained)
 
 
 def _find_known(connection: Connection) -> None:

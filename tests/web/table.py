@@ -117,6 +117,10 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/import/{list}",
         "/newsletters/digest/subscribers/import/{imported}",
     ],
+    "/newsletters/{newsletter}/subscribers/growth": [
+        "/newsletters/digest/subscribers/growth",
+        "/newsletters/weekly/subscribers/growth?by=month",
+    ],
     "/newsletters/{newsletter}/subscribers/new": ["/newsletters/digest/subscribers/new"],
     "/newsletters/{newsletter}/subscribers/{number}/edit": [
         "/newsletters/digest/subscribers/{person}/edit",

@@ -29,6 +29,7 @@ from newsletter.database.tables.form import (
     FormTallyRow,
     JoinRequestRow,
 )
+from newsletter.database.tables.growth import GrowthRow
 from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.import_journal import (
@@ -101,6 +102,7 @@ __all__ = [
     "FormRow",
     "FormSiteRow",
     "FormTallyRow",
+    "GrowthRow",
     "HeldDomainRow",
     "ImageRow",
     "ImportAddedRow",

@@ -29,7 +29,7 @@ from newsletter.newsletters.publications import find_newsletter
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_values
 from subscribers.fields.store import list_fields
-from subscribers.leaving import may_be_taken_back
+from subscribers.leaving import take_back
 from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.exports import exported, write_csv, write_json_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
@@ -210,10 +210,10 @@ def test_who_cannot_be_reached_or_was_blocked_is_suppressed_with_evidence(stage:
 
 def test_who_left_elsewhere_is_not_brought_back_by_an_undone_complaint(stage: Stage) -> None:
     _import(stage, b"email,status\na@x.example,unsubscribed\n")
-    with reading(stage.engine) as session:
+    with transaction(stage.engine) as session:
         event = session.scalars(select(UnsubscribeEventRow)).one()
         assert event.way is UnsubscribeWay.LIST
-        assert not may_be_taken_back(session, stage.newsletter_id, event.subscriber_id)
+        assert not take_back(session, stage.newsletter_id, event.subscriber_id)
 
 
 @pytest.mark.parametrize(("left", "state"), [("2020-01-01", _C), ("2026-05-01", _U), ("", _U)])

@@ -37,6 +37,7 @@ _TABLES = (
     "file",
     "form",
     "form_site",
+    "growth",
     "image",
     "library_item",
     "content_use",
@@ -1219,6 +1220,19 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     op.create_index(
         op.f("ix_mailing_order_mailing_id"), "mailing_order", ["mailing_id"], unique=False
     )
+    op.create_table(
+        "growth",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("cause", sa.String(32), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_growth_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_growth")),
+    )
+    op.create_index("ix_growth_newsletter_id_day", "growth", ["newsletter_id", "day"], unique=False)
     op.create_table(
         "unsubscribe_event",
         sa.Column("id", _ID, autoincrement=True, nullable=False),

@@ -1,0 +1,66 @@
+"""How a newsletter's readers grow, for whoever sees its mailings: sums alone, and no address."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading
+from newsletter.database.words import name_of
+from newsletter.i18n.formats import format_day, format_year_month
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
+from newsletter.mailings.cached_figures import Figures
+from newsletter.newsletters.publications import day_in
+from newsletter.web.access import SeeingVisit, newsletter_of
+from newsletter.web.charts import balance_bars, line_chart
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from subscribers.growth import Growth, Period, Step, measure_growth
+
+
+def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
+    """Return the route of a newsletter's growth."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+
+    @router.get("/growth")
+    def show_growth(visit: SeeingVisit, request: Request, by: str = "") -> HTMLResponse:
+        step = Step(by) if by in set(Step) else Step.WEEK
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            today = day_in(row)
+
+            def measure(own: Session) -> Growth:
+                return measure_growth(own, row.id, today, step=step)
+
+            growth = figures.of(session, ("growth", row.id, today, step), measure).value
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/growth.html",
+            newsletter=row,
+            growth=growth,
+            step=step,
+            steps=list(Step),
+            chart=balance_bars([(each.joins, each.leaves) for each in growth.periods]),
+            line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
+            name_of=name_of,
+            names=[_name(each, step, visit.language) for each in growth.periods],
+            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+        )
+
+    return router
+
+
+def _name(period: Period, step: Step, language: Language) -> str:
+    match step:
+        case Step.DAY:
+            return format_day(period.first, language)
+        case Step.WEEK:
+            day = format_day(period.first, language)
+            return msg("Week of {day}", day=day).in_language(language)
+        case Step.MONTH:
+            return format_year_month(period.first, language)
