@@ -12,6 +12,7 @@ from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
+    DigestEntryRow,
     ImportChangeRow,
     IncidentRow,
     JoinRequestRow,
@@ -97,7 +98,7 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
-    for table in (JoinRequestRow, TagRow, ImportChangeRow):
+    for table in (JoinRequestRow, TagRow, ImportChangeRow, DigestEntryRow):
         session.execute(delete(table).where(table.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)

@@ -21,6 +21,7 @@ from newsletter.i18n.messages import msg
 from newsletter.mailings import database_history
 from newsletter.mailings.approval_notices import Post
 from newsletter.mailings.comments import mail_comments
+from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.planning import plan_mailing, plan_restored
@@ -29,6 +30,7 @@ from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
+from newsletter.settings import Settings
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
@@ -64,6 +66,8 @@ def go(services: Services) -> None:
         start_due_mailings(
             services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
         )
+    with apart("the digests that are due"):
+        open_due_digests(services.engine, _digest_setting(services.settings))
     for mailing_id in unplanned_mailings(services.engine):
         with apart(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
@@ -99,6 +103,14 @@ def go(services: Services) -> None:
 def _post(services: Services) -> Post:
     settings = services.settings
     return Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+
+
+def _digest_setting(settings: Settings) -> DigestSetting:
+    return DigestSetting(
+        templates_dir=settings.templates_dir,
+        public_url=settings.public_url,
+        batch_size=settings.batch_size,
+    )
 
 
 def _forget_old_bounces(services: Services) -> None:

@@ -48,6 +48,12 @@ def send(
             help="Only these people: the name of a saved segment, or a query (docs/lists.md)."
         ),
     ] = "",
+    urgent: Annotated[
+        bool,
+        typer.Option(
+            "--urgent", help="Send it at once to digest readers, too; no digest will contain it."
+        ),
+    ] = False,
     at: Annotated[
         str | None,
         typer.Option(help="When to send, such as 2026-12-01 08:00 (newsletter's time zone)."),
@@ -120,6 +126,7 @@ def send(
                 preflight,
                 segment=query,
                 schedule=schedule,
+                urgent=urgent,
                 figures=Figures(engine),
             )
         again = _confirm(newsletter_row, issue_row, review, schedule, query, again=again, yes=yes)
@@ -127,6 +134,7 @@ def send(
         key=key or new_token(),
         digest=content_digest(newsletter_row, preflight.rendered) if preflight.rendered else "",
         segment=query,
+        urgent=urgent,
         schedule=schedule,
         uncertain_policy=uncertain,
         with_warnings=True,
@@ -219,6 +227,29 @@ def _say_scheduled(now: Progress, *, json: bool) -> None:
     console.print(_("It will be sent automatically while a worker is running."))
 
 
+def _print_digest_readers(review: OrderReview) -> None:
+    """Name how many read it in a digest instead."""
+    from newsletter.cli.console import console
+
+    counts = review.audience.value.in_digests
+    if weekly := counts["weekly"]:
+        console.print(
+            ngettext(
+                "  In the weekly digest: {count} person",
+                "  In the weekly digest: {count} people",
+                weekly,
+            )
+        )
+    if monthly := counts["monthly"]:
+        console.print(
+            ngettext(
+                "  In the monthly digest: {count} person",
+                "  In the monthly digest: {count} people",
+                monthly,
+            )
+        )
+
+
 def _confirm(
     newsletter: Newsletter,
     issue: StoredIssue,
@@ -259,6 +290,7 @@ def _confirm(
     console.print(
         ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
     )
+    _print_digest_readers(review)
     for variant in review.variants:
         met = ", ".join(map(escape, variant.met)) or _("only what is for everybody")
         console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")

@@ -13,6 +13,34 @@ class SubscriptionState(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
+class Frequency(StrEnum):
+    """How often a subscriber wants what a newsletter sends."""
+
+    EACH = "each"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class DigestDetail(StrEnum):
+    """What a digest says of each item of the issues in it."""
+
+    HEADLINES = "headlines"
+    #: The headline and the first sentence.
+    SUMMARIES = "summaries"
+    FULL = "full"
+
+
+class Joining(StrEnum):
+    """Who may ask to join a newsletter."""
+
+    #: Anybody; it is offered to readers of other newsletters.
+    PUBLIC = "public"
+    #: Whoever knows the address of its form.
+    UNLISTED = "unlisted"
+    #: Whoever has a link of invitation.
+    INVITATION = "invitation"
+
+
 class FieldType(StrEnum):
     """What the values of a field are."""
 
@@ -133,11 +161,21 @@ class ConsentStep(StrEnum):
 
 
 class MailingKind(StrEnum):
-    """What a mailing is: an issue to its audience, a notice to one person, or a test."""
+    """What a mailing is: an issue or a digest to its audience, a notice to one person, a test."""
 
     ISSUE = "issue"
+    #: What came since the last one, to those who chose so.
+    DIGEST = "digest"
     NOTICE = "notice"
     TEST = "test"
+
+    @property
+    def is_to_list(self) -> bool:
+        """Whether it goes to subscribers as such, not to somebody who was named."""
+        return self in TO_LIST
+
+
+TO_LIST = frozenset({MailingKind.ISSUE, MailingKind.DIGEST})
 
 
 class MailingState(StrEnum):

@@ -25,7 +25,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
 )
-from newsletter.database.vocabulary import BounceSource, MailingKind
+from newsletter.database.vocabulary import TO_LIST, BounceSource
 from newsletter.errors import ListError
 from newsletter.mailings.links import compare
 from newsletter.message.identifiers import delivery_message_id
@@ -236,7 +236,7 @@ def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attr
         for row in session.execute(
             select(DeliveryRow.subscriber_id, func.max(DeliveryRow.mailing_id))
             .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
-            .where(DeliveryRow.subscriber_id.in_(lost), MailingRow.kind == MailingKind.ISSUE)
+            .where(DeliveryRow.subscriber_id.in_(lost), MailingRow.kind.in_(TO_LIST))
             .group_by(DeliveryRow.subscriber_id)
         )
     }

@@ -45,10 +45,14 @@ class SendingPlan:
     """To whom and when an editor means to send what is to be approved.
 
     Approval is of the content: another audience or hour does not void it, and is shown.
+
+    Attributes:
+        urgent: Whether it goes at once to those, too, who chose a digest.
     """
 
     segment: str = ""
     schedule: Schedule = AT_ONCE
+    urgent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +97,7 @@ def plan_of(approval: ApprovalRow) -> SendingPlan | None:
     return SendingPlan(
         segment=str(approval.plan.get("segment", "")),
         schedule=schedule_from_json(approval.plan.get("schedule", {})),
+        urgent=bool(approval.plan.get("urgent")),
     )
 
 
@@ -261,7 +266,12 @@ def request_approval(
         "requested_at": now(),
         "issue_version": issue.version,
         "content": issue.content,
-        "plan": plan and {"segment": plan.segment, "schedule": schedule_to_json(plan.schedule)},
+        "plan": plan
+        and {
+            "segment": plan.segment,
+            "schedule": schedule_to_json(plan.schedule),
+            "urgent": plan.urgent,
+        },
         "asked": named,
     }
     found = find_approval(session, issue.id, digest)

@@ -12,9 +12,11 @@ from sqlalchemy import (
     String,
     and_,
     case,
+    exists,
     func,
     or_,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -22,16 +24,26 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Integer
 
-from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.tables import (
+    DigestEntryRow,
+    DigestRuleRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState
+from newsletter.database.vocabulary import Frequency, MailingKind, SubscriptionState
 from newsletter.mailings.cached_figures import Figure, Figures
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
 
 class LeftOut(StrEnum):
-    """Why somebody on the list gets no copy; the first that applies, in this order."""
+    """Why somebody on the list gets no copy; the first that applies, in this order.
+
+    Who reads it in a digest is left out of a mailing of issues for nothing else.
+    """
 
     ERASED = "erased"
     LEFT = "left"
@@ -39,6 +51,14 @@ class LeftOut(StrEnum):
     SUPPRESSED = "suppressed"
     PAUSED = "paused"
     OTHER_SEGMENT = "other-segment"
+    WEEKLY_DIGEST = "weekly-digest"
+    MONTHLY_DIGEST = "monthly-digest"
+
+
+_BY_FREQUENCY = {
+    Frequency.WEEKLY: LeftOut.WEEKLY_DIGEST,
+    Frequency.MONTHLY: LeftOut.MONTHLY_DIGEST,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +73,18 @@ class AudienceCount:
     included: int
     left_out: Mapping[LeftOut, int]
     beyond_ascii: int
+
+    @property
+    def in_digests(self) -> Mapping[str, int]:
+        """How many read it in a digest instead, by its frequency's word."""
+        return {
+            frequency.value: self.left_out.get(why, 0) for frequency, why in _BY_FREQUENCY.items()
+        }
+
+    @property
+    def reached(self) -> int:
+        """How many would read it, be it in a digest."""
+        return self.included + sum(self.in_digests.values())
 
 
 class _Octets(GenericFunction[int]):
@@ -70,19 +102,57 @@ def _octets_in_sqlite(element: _Octets, compiler: SQLCompiler, **options: object
 def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
     """Select everybody subscribed, confirmed, in the segment, not pausing, not suppressed.
 
+    Of an issue, who reads it in a digest is not among them, unless it is urgent. A digest goes to
+    those for whom something was set aside, whatever they chose since.
+
     Args:
         mailing: Whose audience; its segment is a query, blank for everybody.
         time_zone: The newsletter's, in which the segment's days begin.
     """
-    return audience_of(mailing.newsletter_id, mailing.segment, time_zone=time_zone)
+    everybody = mailing.urgent or mailing.kind is MailingKind.DIGEST
+    people = audience_of(
+        mailing.newsletter_id, mailing.segment, time_zone=time_zone, urgent=everybody
+    )
+    if mailing.kind is MailingKind.DIGEST:
+        waits = exists().where(
+            DigestEntryRow.digest_mailing_id == mailing.id,
+            DigestEntryRow.subscriber_id == SubscriberRow.id,
+        )
+        people = people.where(waits)
+    return people
 
 
-def audience_of(newsletter_id: int, segment: str, *, time_zone: str) -> Select[int]:
-    """Select whom a mailing to a segment would go to now.
+def audience_of(
+    newsletter_id: int, segment: str, *, time_zone: str, urgent: bool = False
+) -> Select[int]:
+    """Select whom a mailing to a segment would go to now; an urgent one whatever they chose.
 
     Raises:
         ListError: The segment is none.
     """
+    people = _everybody(newsletter_id, segment, time_zone)
+    return people if urgent else people.where(~reads_digests(newsletter_id))
+
+
+def digest_readers(newsletter_id: int, segment: str, *, time_zone: str) -> Select[int]:
+    """Select those who read a mailing to a segment in a digest: whom `audience_of` leaves out.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    return _everybody(newsletter_id, segment, time_zone).where(reads_digests(newsletter_id))
+
+
+def reads_digests(newsletter_id: int) -> ColumnElement[bool]:
+    """Return the condition that a subscription is for a digest which the newsletter offers."""
+    return exists().where(
+        DigestRuleRow.newsletter_id == newsletter_id,
+        DigestRuleRow.offered,
+        DigestRuleRow.frequency == SubscriptionRow.frequency,
+    )
+
+
+def _everybody(newsletter_id: int, segment: str, time_zone: str) -> Select[int]:
     wanted = _conditions(newsletter_id, segment, time_zone)
     return (
         select(SubscriberRow.id)
@@ -91,16 +161,23 @@ def audience_of(newsletter_id: int, segment: str, *, time_zone: str) -> Select[i
     )
 
 
-def count_audience(session: Session, newsletter: NewsletterRow, segment: str) -> AudienceCount:
+def count_audience(
+    session: Session, newsletter: NewsletterRow, segment: str, *, urgent: bool = False
+) -> AudienceCount:
     """Count who would get a mailing of this segment now, and why the others would not.
 
     Raises:
         ListError: The segment is none.
     """
     wanted = _conditions(newsletter.id, segment, newsletter.time_zone)
+    gets_each = true() if urgent else ~reads_digests(newsletter.id)
     # Unknown counts as no, as it does in the audience: so the last reason is what remains.
     reason: ColumnElement[str] = case(
-        (and_(*wanted.values()), "included"),
+        (and_(*wanted.values(), gets_each), "included"),
+        *(
+            (and_(*wanted.values(), SubscriptionRow.frequency == frequency), why.value)
+            for frequency, why in _BY_FREQUENCY.items()
+        ),
         *((~keeps, why.value) for why, keeps in list(wanted.items())[:-1]),
         else_=LeftOut.OTHER_SEGMENT.value,
     ).cast(String)
@@ -126,25 +203,32 @@ def count_audience(session: Session, newsletter: NewsletterRow, segment: str) ->
 
 
 def has_audience(session: Session, newsletter: NewsletterRow, segment: str) -> bool:
-    """Return whether anybody would get a mailing of this segment now.
+    """Return whether anybody would get a mailing of this segment now, be it in a digest.
 
     Raises:
         ListError: The segment is none.
     """
-    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone)
+    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone, urgent=True)
     return session.scalar(people.limit(1)) is not None
 
 
 def audience_figure(
-    session: Session, newsletter: NewsletterRow, segment: str, figures: Figures
+    session: Session,
+    newsletter: NewsletterRow,
+    segment: str,
+    figures: Figures,
+    *,
+    urgent: bool = False,
 ) -> Figure[AudienceCount]:
     """Return the count of `count_audience`, as of when it was counted.
 
     Raises:
         ListError: The segment is none.
     """
-    key = ("audience", newsletter.id, newsletter.time_zone, segment)
-    return figures.of(session, key, lambda counting: count_audience(counting, newsletter, segment))
+    key = ("audience", newsletter.id, newsletter.time_zone, segment, urgent)
+    return figures.of(
+        session, key, lambda counting: count_audience(counting, newsletter, segment, urgent=urgent)
+    )
 
 
 def _conditions(

@@ -23,6 +23,7 @@ from newsletter.database.types import new_identity, now
 from newsletter.database.vocabulary import MailingState
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Moment
+from newsletter.mailings.digests.rules import halt_digests
 from newsletter.mailings.states import moving_mailings
 
 _ONLY = 1
@@ -207,6 +208,8 @@ def _hold(session: Session, reason: Message, *, restored: bool) -> None:
         .where(~ahead, MailingRow.priority <= 0)
         .values(halt_reason=reason, restored=restored)
     )
+    if restored:
+        halt_digests(session, reason)
 
 
 def beats(engine: Engine) -> tuple[int, datetime] | None:

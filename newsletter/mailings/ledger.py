@@ -50,7 +50,6 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
-    MailingKind,
     MailingState,
     SubscriptionState,
 )
@@ -254,7 +253,7 @@ def _is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
     never = SubscriberRow.address_key.is_(None) | is_suppressed(
         SubscriberRow.address_key, mailing.newsletter_id
     )
-    if mailing.kind is not MailingKind.ISSUE:
+    if not mailing.kind.is_to_list:
         return DeliveryRow.subscriber_id.in_(select(SubscriberRow.id).where(never))
     subscribed = exists().where(
         SubscriptionRow.newsletter_id == mailing.newsletter_id,

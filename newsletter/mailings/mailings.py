@@ -34,6 +34,7 @@ from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import counted_urls, keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
+from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.own_replies import OwnReason, own_reply
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
@@ -113,6 +114,7 @@ def create_mailing(
     *,
     batch_size: int,
     segment: str = "",
+    urgent: bool = False,
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
@@ -143,6 +145,7 @@ def create_mailing(
         issue_number=str(issue.content.get("number") or ""),
         summary=str(issue.content.get("preheader") or ""),
         segment=segment,
+        urgent=urgent,
         conditions=queries_of(session, newsletter.id, rendered.variants.conditions)
         if rendered.variants
         else None,
@@ -177,7 +180,7 @@ def freeze_content(
     sender = sender or sender_of(newsletter)
     domain = sender.address.rpartition("@")[2]
     variants = rendered.variants
-    counts_clicks = newsletter.count_clicks and kind is MailingKind.ISSUE
+    counts_clicks = newsletter.count_clicks and kind.is_to_list
     notice = kind is MailingKind.NOTICE
     content = MailingContent(
         newsletter_id=newsletter.id,
@@ -374,6 +377,7 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
         .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
         .values(state=BatchState.DONE, hinted_at=None)
     )
+    forget_entries(session, mailing_id)
     # Asked after the update above, which waits for whoever was claiming.
     left = select(DeliveryRow.position).where(
         DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(_MAY_HAVE_LEFT)

@@ -46,6 +46,7 @@ class Order:
         key: Made with the confirmation; the same key is the same mailing.
         digest: Of the content that was confirmed.
         segment: A query; empty for everybody.
+        urgent: It goes at once to those, too, who chose a digest, and is in none.
         with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
         again: It is to be sent though it was before.
     """
@@ -53,6 +54,7 @@ class Order:
     key: str
     digest: str
     segment: str = ""
+    urgent: bool = False
     schedule: Schedule = AT_ONCE
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK
     with_warnings: bool = False
@@ -89,6 +91,7 @@ def review_order(
     segment: str,
     schedule: Schedule,
     figures: Figures,
+    urgent: bool = False,
 ) -> OrderReview:
     """Return what an order would do, if it could be placed.
 
@@ -101,13 +104,15 @@ def review_order(
     digest = content_digest(newsletter, rendered)
     demand_approval(session, newsletter, issue, digest)
     first = _demand_hour(session, newsletter, schedule)
-    count = audience_figure(session, newsletter, segment, figures)
-    if not count.value.included:
+    count = audience_figure(session, newsletter, segment, figures, urgent=urgent)
+    if not count.value.reached:
         raise _nobody()
     variants: Sequence[VariantCount] = ()
     if rendered.variants is not None:
         whole = rendered.variants.recipe.issue
-        variants = variants_now(session, newsletter, whole, segment=segment, figures=figures)
+        variants = variants_now(
+            session, newsletter, whole, segment=segment, urgent=urgent, figures=figures
+        )
         demand_few(len(variants))
     return OrderReview(
         rendered=rendered,
@@ -167,7 +172,7 @@ def place_order(
                 raise ConflictError(
                     msg("The issue was sent before; confirm that it is to be sent again.")
                 )
-            _demand_readers(session, newsletter, rendered, order.segment)
+            _demand_readers(session, newsletter, rendered, order)
             mailing_id = create_mailing(
                 session,
                 newsletter,
@@ -175,6 +180,7 @@ def place_order(
                 rendered,
                 batch_size=batch_size,
                 segment=order.segment,
+                urgent=order.urgent,
                 schedule=order.schedule,
                 uncertain_policy=order.uncertain_policy,
             )
@@ -246,14 +252,17 @@ def _demand_hour(
 
 
 def _demand_readers(
-    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, segment: str
+    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, order: Order
 ) -> None:
     """Refuse an order that nobody would receive, or whose readers would get too many variants."""
-    if not has_audience(session, newsletter, segment):
+    if not has_audience(session, newsletter, order.segment):
         raise _nobody()
     if rendered.variants is not None:
         conditions = rendered.variants.conditions
-        demand_few(len(count_variants(session, newsletter, conditions, segment)))
+        variants = count_variants(
+            session, newsletter, conditions, order.segment, urgent=order.urgent
+        )
+        demand_few(len(variants))
 
 
 def _nobody() -> ConflictError:
@@ -265,6 +274,7 @@ def _described(issue: IssueRow, order: Order) -> dict[str, object]:
     return {
         "issue": issue.slug,
         "segment": order.segment,
+        "urgent": order.urgent,
         "at": hour.isoformat() if hour else "now",
         "everywhere": order.schedule.everywhere,
         "spread_seconds": int(order.schedule.spread.total_seconds()),

@@ -35,14 +35,18 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,
     DeliveryState,
+    MailingKind,
     MailingState,
 )
 from newsletter.errors import NewsletterError
 from newsletter.mailings.audience import audience
 from newsletter.mailings.content import COMMON
+from newsletter.mailings.digests.entries import set_aside
 from newsletter.mailings.schedule import due_in
 from newsletter.mailings.states import moving_mailings
 from newsletter.mailings.variants import (
+    MOST_IN_DIGEST,
+    MOST_VARIANTS,
     demand_few,
     missing_variants,
     render_missing,
@@ -135,9 +139,11 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
                 mailing.conditions, newsletter.id, time_zone=newsletter.time_zone
             )
         waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
-        _demand_variants(session, mailing.id, waves)
+        is_digest = mailing.kind is MailingKind.DIGEST
+        _demand_variants(session, mailing.id, waves, is_digest=is_digest)
         planned = _snapshot(session, mailing, people, waves, variant)
         _cut_batches(session, mailing, waves)
+        set_aside(session, mailing, time_zone=newsletter.time_zone)
         mailing.planned = planned
         if state is MailingState.PLANNING:
             session.execute(
@@ -214,11 +220,13 @@ def _groups(
     return [(zone, number, size) for zone, number, size in rows]
 
 
-def _demand_variants(session: Session, mailing_id: int, waves: Sequence[_Wave]) -> None:
+def _demand_variants(
+    session: Session, mailing_id: int, waves: Sequence[_Wave], *, is_digest: bool
+) -> None:
     needed = {number for wave in waves for number, _size in wave.variants}
     if needed <= {COMMON}:
         return
-    demand_few(len(needed))
+    demand_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
     if missing := missing_variants(session, mailing_id, needed):
         raise _VariantsMissingError(missing)
 

@@ -19,6 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
+    TO_LIST,
     BounceKind,
     BounceSource,
     DeliveryState,
@@ -70,8 +71,10 @@ class MailingSummary:
     mailing_id: int
     issue_id: int | None
     subject: str
+    kind: MailingKind
     state: MailingState
     segment: str
+    urgent: bool
     planned: int
     counts: Counts
     unsubscribed: int
@@ -211,7 +214,7 @@ def _of(
         .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
         .where(
             MailingRow.newsletter_id.in_(newsletter_ids),
-            MailingRow.kind == MailingKind.ISSUE,
+            MailingRow.kind.in_(TO_LIST),
             MailingRow.state.in_(states),
         )
     )
@@ -242,7 +245,7 @@ def _summaries(
 def _newest(newsletter_id: int) -> Select[MailingRow]:
     return (
         select(MailingRow)
-        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind == MailingKind.ISSUE)
+        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(TO_LIST))
         .order_by(MailingRow.id.desc())
     )
 
@@ -256,7 +259,9 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         issue_id=row.issue_id,
         subject=row.title,
         state=row.state,
+        kind=row.kind,
         segment=row.segment,
+        urgent=row.urgent,
         planned=row.planned,
         counts=found.counts,
         unsubscribed=found.unsubscribed,

@@ -33,6 +33,7 @@ def variants_now(
     issue: Issue,
     *,
     segment: str = "",
+    urgent: bool = False,
     figures: Figures | None = None,
 ) -> Sequence[VariantCount]:
     """Return the variants that a mailing would have now; none where all parts are for everybody.
@@ -45,12 +46,14 @@ def variants_now(
     if not conditions:
         return ()
     if figures is None:
-        return count_variants(session, newsletter, conditions, segment)
+        return count_variants(session, newsletter, conditions, segment, urgent=urgent)
     # The segments that conditions name may be others by the next look.
     queries = tuple(condition_query(session, newsletter.id, each) for each in conditions)
-    key = ("variants", newsletter.id, newsletter.time_zone, conditions, queries, segment)
+    key = ("variants", newsletter.id, newsletter.time_zone, conditions, queries, segment, urgent)
     return figures.of(
-        session, key, lambda own: count_variants(own, newsletter, conditions, segment)
+        session,
+        key,
+        lambda own: count_variants(own, newsletter, conditions, segment, urgent=urgent),
     ).value
 
 

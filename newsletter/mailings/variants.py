@@ -38,12 +38,16 @@ from newsletter.mailings.content import (
     load_recipe,
     save_variant,
 )
+from newsletter.mailings.digests.entries import entry_clause
 from newsletter.rendering.render import render_variant
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.saved import is_segment_name, list_segments, segment_text
 
 #: Each is a mail of its own, which preflight looks at and somebody should have read.
 MOST_VARIANTS = 64
+#: Of a digest, which is made of what was looked at already: who joined or chose it meanwhile gets
+#: fewer of its issues than the others.
+MOST_IN_DIGEST = 1000
 #: A variant's number has to fit into a column.
 MOST_CONDITIONS = 60
 #: A round of the workers renders for so long, and goes on with the next.
@@ -110,7 +114,8 @@ def variant_column(
     """
     number: ColumnElement[int] = literal(0, BigInteger())
     for place, query in enumerate(queries):
-        met = segment_clause(query, newsletter_id, time_zone=time_zone)
+        held = entry_clause(query)
+        met = segment_clause(query, newsletter_id, time_zone=time_zone) if held is None else held
         number = number + case((met, literal(2**place, BigInteger())), else_=0)
     return number
 
@@ -121,7 +126,12 @@ def met_in(conditions: Sequence[str], number: int) -> tuple[str, ...]:
 
 
 def count_variants(
-    session: Session, newsletter: NewsletterRow, conditions: Sequence[str], segment: str = ""
+    session: Session,
+    newsletter: NewsletterRow,
+    conditions: Sequence[str],
+    segment: str = "",
+    *,
+    urgent: bool = False,
 ) -> Sequence[VariantCount]:
     """Return the variants that a mailing to a segment would have now, the most read first.
 
@@ -131,7 +141,7 @@ def count_variants(
     """
     queries = queries_of(session, newsletter.id, conditions)
     number = variant_column(queries, newsletter.id, time_zone=newsletter.time_zone)
-    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone)
+    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone, urgent=urgent)
     by_person = people.with_only_columns(number.label("variant")).subquery()
     counted = session.execute(
         select(by_person.c.variant, func.count())
@@ -246,19 +256,19 @@ def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) ->
     return True
 
 
-def demand_few(count: int) -> None:
+def demand_few(count: int, *, most: int = MOST_VARIANTS) -> None:
     """Refuse more variants than a mailing may have.
 
     Raises:
         ConflictError: There are more.
     """
-    if count > MOST_VARIANTS:
+    if count > most:
         raise ConflictError(
             msg(
                 "The conditions of its parts make {count} different emails; at most {limit} are "
                 "possible.",
                 count=count,
-                limit=MOST_VARIANTS,
+                limit=most,
             ),
             remedy=msg("Use fewer conditions, or split the issue into several."),
         )

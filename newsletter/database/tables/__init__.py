@@ -14,6 +14,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
+from newsletter.database.tables.digest import DigestEntryRow, DigestRow, DigestRuleRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow, LinkCheckRow
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
@@ -38,6 +39,7 @@ from newsletter.database.tables.import_journal import (
     ImportTagRow,
 )
 from newsletter.database.tables.issue import IssueRow
+from newsletter.database.tables.join_invitation import JoinInvitationRow
 from newsletter.database.tables.library import ContentUseRow, LibraryItemRow
 from newsletter.database.tables.lists import (
     ListImportRow,
@@ -93,6 +95,9 @@ __all__ = [
     "ConsentRow",
     "ContentUseRow",
     "DeliveryRow",
+    "DigestEntryRow",
+    "DigestRow",
+    "DigestRuleRow",
     "DraftRevisionRow",
     "DraftRow",
     "DrainedWorkerRow",
@@ -113,6 +118,7 @@ __all__ = [
     "IssueCommentRow",
     "IssuePatternRow",
     "IssueRow",
+    "JoinInvitationRow",
     "JoinRequestRow",
     "JoinTallyRow",
     "LibraryItemRow",

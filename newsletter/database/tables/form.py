@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, true
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, now
+from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Vocabulary, now
+from newsletter.database.vocabulary import Frequency
 
 
 class FormRow(Base):
@@ -17,6 +18,7 @@ class FormRow(Base):
         introduction: What stands above the fields.
         button: What the button says; empty for the usual word.
         language: In which it speaks; empty for its reader's.
+        asks_frequency: Whether it asks how often they want mail, where digests are offered.
         fields: The keys of the fields it asks, in its order.
         tags: What those who confirm are given.
         success_url: Where it leads once it was sent; empty for our page.
@@ -33,6 +35,7 @@ class FormRow(Base):
     button: Mapped[str] = mapped_column(String(60), default="")
     language: Mapped[str] = mapped_column(String(64), default="")
     asks_name: Mapped[bool] = mapped_column(default=True, server_default=true())
+    asks_frequency: Mapped[bool] = mapped_column(default=False, server_default=false())
     fields: Mapped[list[str]] = mapped_column(JSON(), default=list)
     tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
     success_url: Mapped[str] = mapped_column(Text, default="")
@@ -69,6 +72,7 @@ class JoinRequestRow(Base):
         consent_id: The step of the consent record that the confirmation link is about.
         form_id: By which form it came; None for the newsletter's own, or by mail.
         answers: Values by the keys of fields.
+        frequency: How often they want mail; None where they were not asked.
     """
 
     __tablename__ = "join_request"
@@ -79,4 +83,5 @@ class JoinRequestRow(Base):
     form_id: Mapped[int | None] = mapped_column(ForeignKey("form.id"), index=True)
     answers: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
     tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
+    frequency: Mapped[Frequency | None] = mapped_column(Vocabulary(Frequency))
     requested_at: Mapped[Instant] = mapped_column(default=now, index=True)

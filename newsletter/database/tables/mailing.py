@@ -60,6 +60,7 @@ class MailingRow(Base):
         title: What its issue was called when it was made, as lists and the archive show it; the
             date, number and summary likewise. Here, not with the content, as lists read them by
             the dozen, and a row's later columns lie behind its long ones.
+        urgent: Whether it goes at once to those, too, who chose a digest.
         segment: The query that its audience is chosen by; empty for everybody.
         conditions: The queries of the conditions that parts of its issue carry, in their order;
             None where all parts are for everybody.
@@ -85,6 +86,7 @@ class MailingRow(Base):
     issue_date: Mapped[date | None]
     issue_number: Mapped[str] = mapped_column(Text, default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")
+    urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
     segment: Mapped[str] = mapped_column(Text, default="")
     conditions: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notice: Mapped[str] = mapped_column(String(64), default="", server_default="")

@@ -10,7 +10,7 @@ from newsletter.database.tables.field import FieldRow
 from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.tables.template import TemplateRow
 from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
-from newsletter.database.vocabulary import Visibility
+from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.i18n.language import Language
 
 
@@ -24,6 +24,8 @@ class NewsletterRow(Base):
         bounce_address: Envelope sender (return path) of what it sends.
         unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
         time_zone: IANA name; dates and schedules are read in it.
+        joining: Who may ask to join it.
+        description: What it is, for those who consider joining.
         approval_required: Whether a second person must approve an issue before it is sent.
         visibility: Who may find and read it on the web.
         count_clicks: Whether its mail's links lead through ours, to be counted as sums.
@@ -51,6 +53,10 @@ class NewsletterRow(Base):
     visibility: Mapped[Visibility] = mapped_column(
         Vocabulary(Visibility), default=Visibility.PRIVATE, server_default=Visibility.PRIVATE.value
     )
+    joining: Mapped[Joining] = mapped_column(
+        Vocabulary(Joining), default=Joining.UNLISTED, server_default=Joining.UNLISTED.value
+    )
+    description: Mapped[str] = mapped_column(Text, default="", server_default="")
     approval_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
     look: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")

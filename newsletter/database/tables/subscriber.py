@@ -17,6 +17,7 @@ from newsletter.database.types import (
     now,
 )
 from newsletter.database.vocabulary import (
+    Frequency,
     LeaveReason,
     SubscriptionState,
     SuppressionReason,
@@ -55,6 +56,7 @@ class SubscriptionRow(Base):
             newsletter's.
         format: ``html`` (both parts) or ``text`` (the plain part alone).
         time_zone: IANA name; empty for the newsletter's.
+        frequency: Whether they get each issue, or a digest where the newsletter offers it.
         changed_at: When any of it last changed; None since it was added.
     """
 
@@ -86,6 +88,9 @@ class SubscriptionRow(Base):
     language: Mapped[str] = mapped_column(String(64), default="", server_default="")
     format: Mapped[str] = mapped_column(String(8), default="html", server_default="html")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    frequency: Mapped[Frequency] = mapped_column(
+        Vocabulary(Frequency), default=Frequency.EACH, server_default=Frequency.EACH.value
+    )
     attributes: Mapped[JsonObject] = mapped_column(JSON(), default=dict, server_default="{}")
     changed_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), onupdate=now)
 

@@ -22,6 +22,7 @@ from newsletter.mailings.approval import approvers, people_of
 from newsletter.mailings.audience import AudienceCount, audience_figure
 from newsletter.mailings.cached_figures import Figure, Figures
 from newsletter.mailings.comments import open_threads, part_of, parts_of, threads_of
+from newsletter.mailings.digests.rules import offered_to
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.mailings.standing import Viewer, standing_of
@@ -113,6 +114,7 @@ class Workspace:
             "segments": list_segments(session, newsletter.id),
             "count": count,
             "fault": fault,
+            "offers_digests": len(offered_to(session, newsletter.id)) > 1,
             "groups": list_groups(session, newsletter.id),
             "approvers": approvers(session, newsletter.id, besides=visit.account_id),
             "may_edit": visit.may(Permission.SEND),
@@ -127,6 +129,7 @@ class Workspace:
         """Count whom the audience chosen holds; or say why that cannot be told."""
         try:
             query = segment_text(session, newsletter.id, choice.segment)
-            return audience_figure(session, newsletter, query, self.figures), ""
+            figure = audience_figure(session, newsletter, query, self.figures, urgent=choice.urgent)
         except NewsletterError as error:
             return None, error.in_language(language)
+        return figure, ""

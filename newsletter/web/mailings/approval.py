@@ -187,7 +187,9 @@ def _show_review(
             state=state_of(approval).value if approval else "",
             people=people_of(session, approval, before),
             plan=plan,
-            count=audience_figure(session, newsletter, query, page.figures),
+            count=audience_figure(
+                session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
+            ),
             before=before,
             lines=_changes(before.content, content) if before else (),
             last_issue=last,

@@ -23,6 +23,7 @@ class Choice:
     hour: str = ""
     everywhere: bool = False
     over: str = "0"
+    urgent: bool = False
 
     @classmethod
     def asked_in(cls, request: Request) -> Choice:
@@ -34,6 +35,7 @@ class Choice:
             hour=asked.get("hour", ""),
             everywhere=bool(asked.get("everywhere")),
             over=asked.get("over", "0"),
+            urgent=bool(asked.get("urgent")),
         )
 
     def query(self) -> str:
@@ -41,7 +43,8 @@ class Choice:
         if self == Choice():
             return ""
         fields = {"segment": self.segment, "when": self.when, "hour": self.hour, "over": self.over}
-        return urlencode(fields | ({"everywhere": "1"} if self.everywhere else {}))
+        boxes = {"everywhere": self.everywhere, "urgent": self.urgent}
+        return urlencode(fields | {name: "1" for name, ticked in boxes.items() if ticked})
 
     def schedule(self) -> Schedule:
         """Return the hour chosen.
@@ -64,7 +67,7 @@ class Choice:
             ContentError: The hour is none.
             ConflictError: It would take less than nothing or more than a week.
         """
-        return SendingPlan(segment=self.segment, schedule=self.schedule())
+        return SendingPlan(segment=self.segment, schedule=self.schedule(), urgent=self.urgent)
 
 
 def read_choice(
@@ -73,9 +76,17 @@ def read_choice(
     hour: _Field = "",
     everywhere: _Field = "",
     over: _Field = "0",
+    urgent: _Field = "",
 ) -> Choice:
     """Read a submitted form."""
-    return Choice(segment=segment, when=when, hour=hour, everywhere=bool(everywhere), over=over)
+    return Choice(
+        segment=segment,
+        when=when,
+        hour=hour,
+        everywhere=bool(everywhere),
+        over=over,
+        urgent=bool(urgent),
+    )
 
 
 ChoiceForm = Annotated[Choice, Depends(read_choice)]

@@ -46,12 +46,17 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         return page.show(visit, request, issue_id)
 
     @router.get("/audience")
-    def show_audience(visit: SeeingVisit, request: Request, segment: _Asked = "") -> HTMLResponse:
+    def show_audience(
+        visit: SeeingVisit, request: Request, segment: _Asked = "", urgent: _Asked = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = newsletter_of(session, visit)
             try:
                 query = segment_text(session, newsletter.id, segment)
-                count, error = audience_figure(session, newsletter, query, figures), ""
+                count, error = (
+                    audience_figure(session, newsletter, query, figures, urgent=bool(urgent)),
+                    "",
+                )
             except NewsletterError as wrong:
                 count, error = None, wrong.in_language(visit.language)
         return page.pages.show_to(
@@ -117,6 +122,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             preflight,
             segment=segment_text(session, newsletter.id, choice.segment),
             schedule=schedule,
+            urgent=choice.urgent,
             figures=page.figures,
         )
         approval = find_approval(session, issue.id, review.digest)
@@ -180,6 +186,7 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
             key=said.key,
             digest=said.digest,
             segment=query,
+            urgent=said.choice.urgent,
             schedule=said.choice.schedule(),
             with_warnings=said.warnings,
             again=said.again,

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings import actions as operations
@@ -138,8 +138,10 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             clicks = clicks_of(session, number)
             left_because = leave_reasons(session, number)
             audience = None
-            if mailing.state in _TO_COME:
-                audience = audience_figure(session, row, mailing.segment, figures)
+            if mailing.state in _TO_COME and mailing.kind is MailingKind.ISSUE:
+                audience = audience_figure(
+                    session, row, mailing.segment, figures, urgent=mailing.urgent
+                )
             line = {}
             if mailing.issue_id is not None:
                 line = workspace.line(session, visit, row, mailing.issue_id, None)

@@ -79,6 +79,10 @@ _TABLES = (
     "issue_pattern",
     "rhythm",
     "link_check",
+    "digest_rule",
+    "digest",
+    "digest_entry",
+    "join_invitation",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -219,6 +223,8 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("approval_required", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("count_clicks", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("joining", sa.String(32), server_default="unlisted", nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("visibility", sa.String(32), server_default="private", nullable=False),
         sa.Column("look", sa.JSON(), server_default="{}", nullable=False),
         sa.ForeignKeyConstraint(
@@ -418,6 +424,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("button", sa.String(length=60), nullable=False),
         sa.Column("language", sa.String(length=64), nullable=False),
         sa.Column("asks_name", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("asks_frequency", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("success_url", sa.Text(), nullable=False),
@@ -455,6 +462,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("form_id", _ID, nullable=True),
         sa.Column("answers", sa.JSON(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("frequency", sa.String(32), nullable=True),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["consent_id"], ["consent.id"], name=op.f("fk_join_request_consent_id")
@@ -803,6 +811,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("language", sa.String(length=64), server_default="", nullable=False),
         sa.Column("format", sa.String(length=8), server_default="html", nullable=False),
         sa.Column("time_zone", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("frequency", sa.String(32), server_default="each", nullable=False),
         sa.Column("attributes", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -979,6 +988,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("issue_id", _ID, nullable=True),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("urgent", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("segment", sa.Text(), nullable=False),
         sa.Column("uncertain_policy", sa.String(32), nullable=False),
         sa.Column("halt_reason", sa.Text(), nullable=False),
@@ -1312,6 +1322,104 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         "suppression",
         ["address_key", sa.text("coalesce(newsletter_id, 0)")],
         unique=True,
+    )
+    op.create_table(
+        "digest_rule",
+        sa.Column("newsletter_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("frequency", sa.String(32), nullable=False),
+        sa.Column("offered", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("hour", sa.String(length=5), nullable=False),
+        sa.Column("everywhere", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("halt_reason", sa.Text(), nullable=False),
+        sa.Column("introduction", sa.Text(), server_default="", nullable=False),
+        sa.Column("detail", sa.String(32), nullable=False),
+        sa.Column("template", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("next_on", sa.Date(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_digest_rule_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", "frequency", name=op.f("pk_digest_rule")),
+    )
+    op.create_index(op.f("ix_digest_rule_due_at"), "digest_rule", ["due_at"], unique=False)
+    op.create_table(
+        "digest",
+        sa.Column("mailing_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("frequency", sa.String(32), nullable=False),
+        sa.Column("period", sa.Date(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_digest_mailing_id")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_digest_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", name=op.f("pk_digest")),
+        sa.UniqueConstraint(
+            "newsletter_id",
+            "frequency",
+            "period",
+            name=op.f("uq_digest_newsletter_id_frequency_period"),
+        ),
+    )
+    op.create_table(
+        "digest_entry",
+        sa.Column("mailing_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("frequency", sa.String(32), nullable=False),
+        sa.Column("digest_mailing_id", _ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["digest_mailing_id"], ["mailing.id"], name=op.f("fk_digest_entry_digest_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_digest_entry_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_digest_entry_newsletter_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name=op.f("fk_digest_entry_subscriber_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", "subscriber_id", name=op.f("pk_digest_entry")),
+    )
+    op.create_index(
+        op.f("ix_digest_entry_subscriber_id"), "digest_entry", ["subscriber_id"], unique=False
+    )
+    op.create_index(
+        "ix_digest_entry_waiting",
+        "digest_entry",
+        ["newsletter_id", "frequency", "digest_mailing_id", "mailing_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_digest_entry_digest",
+        "digest_entry",
+        ["digest_mailing_id", "subscriber_id"],
+        unique=False,
+    )
+    op.create_table(
+        "join_invitation",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_join_invitation_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_join_invitation")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_join_invitation_token_hash")),
+    )
+    op.create_index(
+        op.f("ix_join_invitation_newsletter_id"), "join_invitation", ["newsletter_id"], unique=False
     )
     _guard_audit_log()
     _create_word_index()

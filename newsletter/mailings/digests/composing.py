@@ -1,0 +1,231 @@
+"""Composing: an issue made by rule from the issues that a digest carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from newsletter.database.vocabulary import DigestDetail, Frequency
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Day
+from newsletter.issues.conditions import conditions_of, select_parts
+from newsletter.issues.model import (
+    Block,
+    Chapter,
+    Comment,
+    Conditional,
+    Contents,
+    Issue,
+    Item,
+    Link,
+    Paragraph,
+    Section,
+    Text,
+)
+from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
+from newsletter.issues.plain_text import inline_words
+from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.walking import map_within
+
+if TYPE_CHECKING:
+    from newsletter.rendering.model import Publisher
+
+#: How long what an item says may be in a digest, in characters.
+_LONGEST = 200
+_SENTENCE = re.compile(r".*?(?:[。！？!?]+[」』）)]*|\.(?=\s|\Z))", re.DOTALL)
+#: More are different conditions that readers may meet together, beyond any use.
+_MOST_CONDITIONS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CarriedIssue:
+    """An issue that a digest carries.
+
+    Attributes:
+        label: What tells it from the others; the condition of its chapter.
+        content: As it is read today, corrections included.
+        queries: What the conditions of its parts ask, by their words, as frozen with its mailing.
+        url: Where it is read on the web; empty where its readers cannot read it there.
+    """
+
+    label: str
+    content: Issue
+    queries: Mapping[str, str]
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigestLook:
+    """How a digest is made of its issues; see `DigestRuleRow`."""
+
+    frequency: Frequency
+    detail: DigestDetail
+    introduction: str = ""
+
+
+def digest_title(name: str, frequency: Frequency, day: date) -> Message:
+    """Return what a newsletter's digest of a day is called."""
+    if frequency is Frequency.WEEKLY:
+        return msg("{newsletter}: weekly digest, {day}", newsletter=name, day=Day(day))
+    return msg("{newsletter}: monthly digest, {day}", newsletter=name, day=Day(day))
+
+
+def compose(
+    carried: Sequence[CarriedIssue],
+    look: DigestLook,
+    publisher: Publisher,
+    *,
+    day: date,
+    language: Language,
+) -> Issue:
+    """Return the digest of some issues: a chapter for each, for those who did not get it yet.
+
+    Where an issue cannot be read on the web, the digest carries the whole of it. Conditions of its
+    parts go along as queries; where there are too many of them, parts for some readers are left
+    out.
+    """
+    snippets = dict(publisher.snippets)
+    whole = [replace(each, content=resolve_snippets(each.content, snippets)) for each in carried]
+    conditions = {query for each in whole for query in each.queries.values()}
+    if len(conditions) + len(whole) > _MOST_CONDITIONS:
+        whole = [replace(each, content=select_parts(each.content, ())) for each in whole]
+    lead: tuple[Block, ...] = tuple(
+        Paragraph(content=(Text(text=line),))
+        for line in look.introduction.split("\n")
+        if line.strip()
+    )
+    return Issue(
+        title=digest_title(publisher.name, look.frequency, day).in_language(language),
+        issue_date=day,
+        language=language,
+        lead=lead,
+        chapters=tuple(_Composer(each, look.detail, language).chapter() for each in whole),
+    )
+
+
+def first_sentence(blocks: Sequence[Block]) -> str:
+    """Return the first sentence of what some blocks say to everybody; empty for nothing."""
+    for block in blocks:
+        if isinstance(block, Paragraph):
+            words = " ".join(inline_words(block.content).split())
+            if words:
+                found = _SENTENCE.match(words)
+                sentence = found[0] if found else words
+                kept = sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
+                return kept.strip()
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Composer:
+    """Makes the chapter of one issue."""
+
+    carried: CarriedIssue
+    detail: DigestDetail
+    language: Language
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.detail is DigestDetail.FULL or not self.carried.url
+
+    def chapter(self) -> Chapter:
+        issue, url = self.carried.content, self.carried.url
+        dated = msg("Issue of {day}", day=Day(issue.issue_date)).in_language(self.language)
+        body: tuple[Block, ...] = (Paragraph(content=(Text(text=dated),)),)
+        if self._is_whole:
+            body += self._blocks(issue.lead)
+        elif self.detail is DigestDetail.SUMMARIES:
+            body += _paragraph(issue.preheader or first_sentence(issue.lead))
+        link = Link(url=url, label=msg("Read this issue").in_language(self.language))
+        return Chapter(
+            heading=issue.title,
+            body=body,
+            links=(link,) if url else (),
+            sections=tuple(
+                section
+                for number, chapter in enumerate(issue.chapters, start=1)
+                for section in self._sections(number, chapter)
+            ),
+            condition=self.carried.label,
+        )
+
+    def _sections(self, number: int, chapter: Chapter) -> list[Section]:
+        condition = self._query(chapter.condition)
+        own = Section(
+            heading=chapter.heading,
+            body=self._shown(chapter.body),
+            links=self._links(chapter.links, chapter_anchor(number), alone=not chapter.items),
+            items=tuple(
+                self._item(item, item_anchor(number, None, place))
+                for place, item in enumerate(chapter.items, start=1)
+            ),
+            condition=condition,
+        )
+        within = [
+            Section(
+                heading=section.heading or chapter.heading,
+                body=self._shown(section.body),
+                links=self._links(
+                    section.links, section_anchor(number, place), alone=not section.items
+                ),
+                items=tuple(
+                    self._item(item, item_anchor(number, place, at))
+                    for at, item in enumerate(section.items, start=1)
+                ),
+                condition=_both(condition, self._query(section.condition)),
+            )
+            for place, section in enumerate(chapter.sections, start=1)
+        ]
+        is_empty = not (own.body or own.items or (self._is_whole and own.links))
+        return within if is_empty and within else [own, *within]
+
+    def _item(self, item: Item, anchor: str) -> Item:
+        return Item(
+            headline=item.headline,
+            body=self._shown(item.body),
+            links=self._links(item.links, anchor, alone=True),
+            condition=self._query(item.condition),
+        )
+
+    def _links(self, links: tuple[Link, ...], anchor: str, *, alone: bool) -> tuple[Link, ...]:
+        if self._is_whole:
+            return links
+        # Who reads parts for everybody alone finds others at these places.
+        place = "" if conditions_of(self.carried.content) else f"#{anchor}"
+        label = msg("Read more").in_language(self.language)
+        return (Link(url=f"{self.carried.url}{place}", label=label),) if alone else ()
+
+    def _shown(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        if self._is_whole:
+            return self._blocks(blocks)
+        if self.detail is DigestDetail.HEADLINES:
+            return ()
+        return _paragraph(first_sentence(blocks))
+
+    def _blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        """Return blocks with the queries of their conditions, without what is not for readers."""
+        return tuple(
+            map_within(
+                replace(block, condition=self._query(block.condition))
+                if isinstance(block, Conditional)
+                else block,
+                self._blocks,
+            )
+            for block in blocks
+            if not isinstance(block, Contents | Comment)
+        )
+
+    def _query(self, condition: str) -> str:
+        return self.carried.queries.get(condition, condition) if condition else ""
+
+
+def _both(one: str, other: str) -> str:
+    return f"({one}) and ({other})" if one and other else one or other
+
+
+def _paragraph(words: str) -> tuple[Block, ...]:
+    return (Paragraph(content=(Text(text=words),)),) if words else ()

@@ -1,0 +1,318 @@
+"""Opening: the round makes the mailing of each digest that is due.
+
+The rule is moved to its next date in the transaction that makes the mailing, only where it still
+stands where it was read, and a digest's newsletter, frequency and date are a unique key: of two
+hosts, or after a kill, each date opens at most one. What it carries is marked in that transaction,
+so no other digest carries it. Dates that passed while nothing ran are not made up for: one digest
+has what waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Engine, distinct, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    DigestEntryRow,
+    DigestRow,
+    DigestRuleRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    Archived,
+    DigestDetail,
+    Frequency,
+    MailingKind,
+    MailingState,
+)
+from newsletter.errors import NewsletterError
+from newsletter.i18n.messages import msg
+from newsletter.issues.conditions import conditions_of
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.mailings.archive import archived_as
+from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, compose
+from newsletter.mailings.digests.entries import entry_condition
+from newsletter.mailings.digests.rules import DigestRule, dates_of, due_on
+from newsletter.mailings.mailings import freeze_content, publisher_of
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.render import render_issue
+
+#: A month of daily issues, and some more; what exceeds it waits for the next digest.
+MOST_ISSUES = 40
+#: Of a mailing that is held or cancelled, nothing goes into a digest.
+_GOES_OUT = (MailingState.SENDING, MailingState.FINISHED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigestSetting:
+    """What digests are made with.
+
+    Attributes:
+        public_url: Where the archive lies.
+    """
+
+    templates_dir: Path
+    public_url: str
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigestPreview:
+    """What the next digest would be now.
+
+    Attributes:
+        people: For how many something waits.
+        issue: None where nothing waits.
+    """
+
+    day: date
+    people: int
+    issue: Issue | None
+    rendered: RenderedIssue | None
+
+
+def preview_digest(
+    session: Session, newsletter: NewsletterRow, rule: DigestRule, setting: DigestSetting
+) -> DigestPreview:
+    """Return the next digest as it would be now, with all that anybody gets in it.
+
+    Raises:
+        TemplateError: Its template fails.
+    """
+    carried = _carried(session, newsletter, rule, setting)
+    people = session.scalar(
+        select(func.count(distinct(DigestEntryRow.subscriber_id))).where(_waits(rule))
+    )
+    if not carried:
+        return DigestPreview(day=rule.next_on, people=0, issue=None, rendered=None)
+    issue = _compose(newsletter, rule, [each.issue for each in carried], rule.next_on)
+    rendered = _render(issue, newsletter, rule, setting)
+    return DigestPreview(day=rule.next_on, people=people or 0, issue=issue, rendered=rendered)
+
+
+def open_due_digests(
+    engine: Engine, setting: DigestSetting, moment: datetime | None = None
+) -> Sequence[int]:
+    """Make the mailings of the digests that are due; return their numbers."""
+    moment = moment or now()
+    with reading(engine) as session:
+        due = session.execute(
+            select(DigestRuleRow.newsletter_id, DigestRuleRow.frequency, DigestRuleRow.next_on)
+            .where(DigestRuleRow.due_at <= moment, ~DigestRuleRow.paused)
+            .order_by(DigestRuleRow.due_at)
+        ).all()
+    opened = []
+    for newsletter_id, frequency, day in due:
+        try:
+            mailing_id = _open(engine, newsletter_id, frequency, day, setting, moment)
+        except NewsletterError as error:
+            # Such as a template that fails: somebody must look at it.
+            _halt(engine, newsletter_id, frequency, error)
+            continue
+        if mailing_id is not None:
+            opened.append(mailing_id)
+    return opened
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Carried:
+    """An issue with the mailings whose entries a digest takes."""
+
+    issue_id: int
+    mailing_ids: tuple[int, ...]
+    issue: CarriedIssue
+
+
+def _open(
+    engine: Engine,
+    newsletter_id: int,
+    frequency: Frequency,
+    day: date,
+    setting: DigestSetting,
+    moment: datetime,
+) -> int | None:
+    # Rendered before the transaction, which would hold others up.
+    with reading(engine) as session:
+        newsletter = session.get_one(NewsletterRow, newsletter_id)
+        rule = session.get_one(DigestRuleRow, (newsletter_id, frequency))
+        carried = _carried(session, newsletter, rule, setting)
+        issue = _compose(newsletter, rule, [each.issue for each in carried], day)
+        rendered = _render(issue, newsletter, rule, setting) if carried else None
+    with transaction(engine, long=True) as session:
+        newsletter = session.get_one(NewsletterRow, newsletter_id)
+        rule = session.get_one(DigestRuleRow, (newsletter_id, frequency), with_for_update=True)
+        if rule.next_on != day or rule.due_at > moment or rule.paused:
+            return None
+        _move_on(session, newsletter, rule, moment)
+        if rendered is None or _is_opened(session, newsletter_id, frequency, day):
+            return None
+        mailing = MailingRow(
+            newsletter_id=newsletter_id,
+            kind=MailingKind.DIGEST,
+            state=MailingState.PLANNING,
+            batch_size=setting.batch_size,
+            title=issue.title,
+            issue_date=day,
+            local_hour=datetime.combine(day, time.fromisoformat(rule.hour)).isoformat()
+            if rule.everywhere
+            else "",
+        )
+        session.add(mailing)
+        session.flush()
+        mailing.conditions = _queries(issue, carried, mailing.id)
+        session.add(
+            DigestRow(
+                mailing_id=mailing.id,
+                newsletter_id=newsletter_id,
+                frequency=frequency,
+                period=day,
+            )
+        )
+        session.flush()
+        taken = [number for each in carried for number in each.mailing_ids]
+        session.execute(
+            update(DigestEntryRow)
+            .where(_waits(rule), DigestEntryRow.mailing_id.in_(taken))
+            .values(digest_mailing_id=mailing.id)
+            .execution_options(synchronize_session=False)
+        )
+        freeze_content(
+            session,
+            mailing.id,
+            newsletter,
+            rendered,
+            date=moment,
+            kind=MailingKind.DIGEST,
+        )
+        record_event(
+            session,
+            Actor(account_id=None, name=rule.author, door=""),
+            Action.DIGEST_OPEN,
+            object=f"mailing {mailing.id}",
+            newsletter_id=newsletter_id,
+            details={"frequency": frequency.value, "date": day.isoformat(), "mailings": taken},
+        )
+        return mailing.id
+
+
+def _halt(engine: Engine, newsletter_id: int, frequency: Frequency, error: NewsletterError) -> None:
+    with transaction(engine) as session:
+        rule = session.get_one(DigestRuleRow, (newsletter_id, frequency), with_for_update=True)
+        rule.paused = True
+        rule.halt_reason = msg("It could not be composed. {reason}", reason=error.whole)
+
+
+def _move_on(
+    session: Session, newsletter: NewsletterRow, rule: DigestRule, moment: datetime
+) -> None:
+    dates = dates_of(rule.frequency, rule.day)
+    while rule.due_at <= moment:
+        rule.next_on = dates.after(rule.next_on)
+        rule.due_at = due_on(
+            session, newsletter, rule.next_on, rule.hour, everywhere=rule.everywhere
+        )
+
+
+def _is_opened(session: Session, newsletter_id: int, frequency: Frequency, day: date) -> bool:
+    there = exists().where(
+        DigestRow.newsletter_id == newsletter_id,
+        DigestRow.frequency == frequency,
+        DigestRow.period == day,
+    )
+    return bool(session.scalar(select(there)))
+
+
+def _waits(rule: DigestRule) -> ColumnElement[bool]:
+    return (
+        (DigestEntryRow.newsletter_id == rule.newsletter_id)
+        & (DigestEntryRow.frequency == rule.frequency)
+        & DigestEntryRow.digest_mailing_id.is_(None)
+    )
+
+
+def _carried(
+    session: Session, newsletter: NewsletterRow, rule: DigestRule, setting: DigestSetting
+) -> list[_Carried]:
+    """Return the issues that wait, those sent first in front."""
+    waiting = select(DigestEntryRow.mailing_id).where(_waits(rule)).distinct()
+    rows = session.execute(
+        select(MailingRow, IssueRow)
+        .join(IssueRow, IssueRow.id == MailingRow.issue_id)
+        .where(MailingRow.id.in_(waiting), MailingRow.state.in_(_GOES_OUT))
+        .order_by(MailingRow.started_at, MailingRow.id)
+    ).all()
+    by_issue: dict[int, list[MailingRow]] = {}
+    issues: dict[int, IssueRow] = {}
+    for mailing, issue in rows:
+        by_issue.setdefault(issue.id, []).append(mailing)
+        issues[issue.id] = issue
+    return [
+        _Carried(
+            issue_id=number,
+            mailing_ids=tuple(mailing.id for mailing in mailings),
+            issue=_read(session, newsletter, issues[number], mailings[0], setting),
+        )
+        for number, mailings in list(by_issue.items())[:MOST_ISSUES]
+    ]
+
+
+def _read(
+    session: Session,
+    newsletter: NewsletterRow,
+    row: IssueRow,
+    mailing: MailingRow,
+    setting: DigestSetting,
+) -> CarriedIssue:
+    content = issue_from_json(row.content)
+    place = archived_as(session, row)
+    readable = newsletter.visibility.readable and place is not Archived.SUBSCRIBERS
+    archive = f"{setting.public_url.rstrip('/')}/archive/{newsletter.slug}"
+    return CarriedIssue(
+        label=f"{row.slug}: {row.title}",
+        content=content,
+        queries=dict(zip(conditions_of(content), mailing.conditions or (), strict=False)),
+        url=f"{archive}/{row.slug}" if readable else "",
+    )
+
+
+def _compose(
+    newsletter: NewsletterRow, rule: DigestRule, carried: Sequence[CarriedIssue], day: date
+) -> Issue:
+    return compose(
+        carried,
+        DigestLook(
+            frequency=rule.frequency,
+            detail=DigestDetail(rule.detail),
+            introduction=rule.introduction,
+        ),
+        publisher_of(newsletter),
+        day=day,
+        language=newsletter.language,
+    )
+
+
+def _render(
+    issue: Issue, newsletter: NewsletterRow, rule: DigestRule, setting: DigestSetting
+) -> RenderedIssue:
+    return render_issue(
+        issue,
+        template=rule.template or newsletter.template,
+        templates_dir=setting.templates_dir,
+        publisher=publisher_of(newsletter),
+    )
+
+
+def _queries(issue: Issue, carried: Sequence[_Carried], mailing_id: int) -> list[str]:
+    """Return what the conditions of a digest's parts ask, in their order."""
+    entries = {each.issue.label: entry_condition(mailing_id, each.issue_id) for each in carried}
+    return [entries.get(condition, condition) for condition in conditions_of(issue)]

@@ -1,0 +1,293 @@
+"""Rules: whether a newsletter offers digests, when they go out and how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import (
+    DigestEntryRow,
+    DigestRow,
+    DigestRuleRow,
+    NewsletterRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import DigestDetail, Every, Frequency, SubscriptionState
+from newsletter.errors import ConflictError, ListError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.mailings.digests.entries import forget_waiting
+from newsletter.mailings.schedule import Schedule, first_hour
+from newsletter.newsletters.rhythm import Rule
+
+#: A digest's rule as it is kept.
+DigestRule = DigestRuleRow
+#: What readers choose beside each issue.
+DIGESTS = (Frequency.WEEKLY, Frequency.MONTHLY)
+_INTRODUCTION = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigestTerms:
+    """When a digest goes out and how it looks; see `DigestRuleRow` for each attribute."""
+
+    offered: bool = False
+    day: int = 0
+    hour: str = "08:00"
+    everywhere: bool = False
+    introduction: str = ""
+    detail: DigestDetail = DigestDetail.SUMMARIES
+    template: str = ""
+
+
+def terms_of(rule: DigestRule | None, frequency: Frequency) -> DigestTerms:
+    """Return a rule's terms; where there is none, those that are proposed."""
+    if rule is None:
+        return DigestTerms(day=0 if frequency is Frequency.WEEKLY else 1)
+    return DigestTerms(
+        offered=rule.offered,
+        day=rule.day,
+        hour=rule.hour,
+        everywhere=rule.everywhere,
+        introduction=rule.introduction,
+        detail=rule.detail,
+        template=rule.template,
+    )
+
+
+def find_rules(session: Session, newsletter_id: int) -> Mapping[Frequency, DigestRule]:
+    """Return a newsletter's rules by their frequency."""
+    rows = session.scalars(select(DigestRule).where(DigestRule.newsletter_id == newsletter_id))
+    return {row.frequency: row for row in rows}
+
+
+def offered_to(session: Session, newsletter_id: int) -> Sequence[Frequency]:
+    """Return what readers of a newsletter may choose of; only each issue where none is offered."""
+    rules = find_rules(session, newsletter_id)
+    return (
+        Frequency.EACH,
+        *(each for each in DIGESTS if (rule := rules.get(each)) is not None and rule.offered),
+    )
+
+
+def count_readers(session: Session, newsletter_id: int) -> Mapping[Frequency, int]:
+    """Return how many confirmed subscribers chose which frequency."""
+    rows = session.execute(
+        select(SubscriptionRow.frequency, func.count())
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+        )
+        .group_by(SubscriptionRow.frequency)
+    )
+    return dict(rows.tuples().all())
+
+
+def dates_of(frequency: Frequency, day: int) -> Rule:
+    """Return the dates of a digest.
+
+    Raises:
+        ListError: There is no such day.
+    """
+    if frequency is Frequency.WEEKLY:
+        return Rule(every=Every.WEEK, weekday=day)
+    return Rule(every=Every.MONTH_DAY, ordinal=day)
+
+
+def due_on(
+    session: Session, newsletter: NewsletterRow, day: date, hour: str, *, everywhere: bool
+) -> datetime:
+    """Return the instant at which the first message of a digest of a day is due."""
+    wall = datetime.combine(day, time.fromisoformat(hour))
+    schedule = Schedule(hour=wall, everywhere=everywhere)
+    due = first_hour(session, newsletter, schedule)
+    return due or wall.replace(tzinfo=ZoneInfo(newsletter.time_zone))
+
+
+def set_digest(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    frequency: Frequency,
+    terms: DigestTerms,
+) -> None:
+    """Offer a digest by these terms, or no more; what waits for its readers goes with the next.
+
+    Raises:
+        ListError: A term is wrong; the place names it.
+    """
+    if frequency not in DIGESTS:
+        raise ListError(msg("A digest is weekly or monthly."), place=Place(field="frequency"))
+    _demand_terms(frequency, terms)
+    rule = session.get(DigestRule, (newsletter.id, frequency), with_for_update=True)
+    if rule is None:
+        rule = DigestRule(newsletter_id=newsletter.id, frequency=frequency, paused=False)
+    rule.offered, rule.day, rule.hour = terms.offered, terms.day, terms.hour
+    rule.everywhere, rule.detail = terms.everywhere, terms.detail
+    rule.introduction, rule.template = terms.introduction.strip(), terms.template
+    rule.author = actor.name
+    _move_on(session, newsletter, rule)
+    session.add(rule)
+    session.flush()
+    record_event(
+        session,
+        actor,
+        Action.NEWSLETTER_DIGEST,
+        object=newsletter.slug,
+        newsletter_id=newsletter.id,
+        details={
+            "frequency": frequency.value,
+            "offered": terms.offered,
+            "day": terms.day,
+            "hour": terms.hour,
+            "everywhere": terms.everywhere,
+            "detail": terms.detail.value,
+            "template": terms.template,
+            "next": rule.next_on.isoformat(),
+        },
+    )
+
+
+def pause_digest(
+    session: Session, actor: Actor, newsletter: NewsletterRow, frequency: Frequency
+) -> None:
+    """Let no digest go out until it is resumed; issues for its readers go on waiting.
+
+    Raises:
+        ConflictError: There is none, or it is paused already.
+    """
+    rule = _held(session, newsletter, frequency)
+    if rule.paused:
+        raise ConflictError(msg("This digest is paused already."))
+    rule.paused, rule.halt_reason = True, msg("Paused by {person}.", person=actor.name)
+    _record(session, actor, Action.DIGEST_PAUSE, newsletter, frequency)
+
+
+def resume_digest(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    frequency: Frequency,
+    *,
+    without_waiting: bool = False,
+) -> None:
+    """Let the digest go out again, from its next date on.
+
+    Args:
+        session: Within the transaction that does it.
+        actor: Who does it.
+        newsletter: Whose digest.
+        frequency: Which.
+        without_waiting: Whether the issues that wait are in none, such as after a restored backup
+            of which the operator knows that readers have them.
+
+    Raises:
+        ConflictError: There is none, or it is not paused.
+    """
+    rule = _held(session, newsletter, frequency)
+    if not rule.paused:
+        raise ConflictError(msg("This digest is not paused."))
+    if without_waiting:
+        forget_waiting(session, newsletter.id, frequency)
+    rule.paused, rule.halt_reason = False, None
+    _move_on(session, newsletter, rule)
+    _record(
+        session,
+        actor,
+        Action.DIGEST_RESUME,
+        newsletter,
+        frequency,
+        {"next": rule.next_on.isoformat(), "without_waiting": without_waiting},
+    )
+
+
+def halt_digests(session: Session, reason: Message) -> None:
+    """Pause all digests that go out by themselves, for the database lost which went out."""
+    for rule in session.scalars(select(DigestRule).where(~DigestRule.paused)):
+        rule.paused, rule.halt_reason = True, reason
+
+
+def is_waiting(session: Session, newsletter_id: int, frequency: Frequency) -> bool:
+    """Return whether an issue waits for the readers of a digest."""
+    waits = select(DigestEntryRow.mailing_id).where(
+        DigestEntryRow.newsletter_id == newsletter_id,
+        DigestEntryRow.frequency == frequency,
+        DigestEntryRow.digest_mailing_id.is_(None),
+    )
+    return session.scalar(waits.limit(1)) is not None
+
+
+def _held(session: Session, newsletter: NewsletterRow, frequency: Frequency) -> DigestRule:
+    rule = session.get(DigestRule, (newsletter.id, frequency), with_for_update=True)
+    if rule is None:
+        raise ConflictError(
+            msg("This newsletter has no such digest."),
+            remedy=msg("Offer it first, on the newsletter’s page of digests."),
+        )
+    return rule
+
+
+def _move_on(session: Session, newsletter: NewsletterRow, rule: DigestRule) -> None:
+    """Set the next date: the first that lies ahead and of which no digest was opened."""
+    moment = now()
+    dates = dates_of(rule.frequency, rule.day)
+    today = moment.astimezone(ZoneInfo(newsletter.time_zone)).date()
+    last = session.scalar(
+        select(func.max(DigestRow.period)).where(
+            DigestRow.newsletter_id == newsletter.id, DigestRow.frequency == rule.frequency
+        )
+    )
+    day = dates.first_from(today)
+    due = due_on(session, newsletter, day, rule.hour, everywhere=rule.everywhere)
+    while due <= moment or (last is not None and day <= last):
+        day = dates.after(day)
+        due = due_on(session, newsletter, day, rule.hour, everywhere=rule.everywhere)
+    rule.next_on, rule.due_at = day, due
+
+
+def _demand_terms(frequency: Frequency, terms: DigestTerms) -> None:
+    try:
+        dates_of(frequency, terms.day)
+    except ListError as error:
+        raise ListError(error.message, place=Place(field="day"), remedy=error.advice) from error
+    try:
+        hour = time.fromisoformat(terms.hour)
+    except ValueError:
+        hour = None
+    if hour is None or hour.strftime("%H:%M") != terms.hour:
+        raise ListError(
+            msg("“{text}” is not a time of day.", text=terms.hour[:20]),
+            place=Place(field="hour"),
+            remedy=msg("Write it as 08:00."),
+        )
+    if len(terms.introduction) > _INTRODUCTION or not all(
+        line.isprintable() for line in terms.introduction.splitlines()
+    ):
+        raise ListError(
+            msg("Keep it within {longest} characters.", longest=_INTRODUCTION),
+            place=Place(field="introduction"),
+        )
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    newsletter: NewsletterRow,
+    frequency: Frequency,
+    details: dict[str, object] | None = None,
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=newsletter.slug,
+        newsletter_id=newsletter.id,
+        details={"frequency": frequency.value} | (details or {}),
+    )
