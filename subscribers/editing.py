@@ -16,7 +16,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
-from newsletter.database.vocabulary import GrowthCause
+from newsletter.database.vocabulary import Frequency, GrowthCause
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
@@ -24,6 +24,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.reading import read_values, split_options, written_value
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
+from subscribers.frequency import read_frequency
 from subscribers.lists.columns import FIELD
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
@@ -31,7 +32,7 @@ from subscribers.people import clean_name, is_time_zone
 
 _TAG = 64
 _BASIS = 64
-_KNOWN = ("address", "name", "language", "time_zone", "format", "tags")
+_KNOWN = ("address", "name", "language", "time_zone", "format", "frequency", "tags")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,7 @@ class PersonDraft:
 
     Attributes:
         language: A language tag or name; empty for the newsletter's.
+        frequency: A word of `Frequency`; empty leaves it as it is, or is each issue.
         tags: Between commas, as lists have them.
         values: By the keys of the newsletter's fields, as `read_value` takes them.
     """
@@ -48,6 +50,7 @@ class PersonDraft:
     language: str = ""
     time_zone: str = ""
     html: bool = True
+    frequency: str = ""
     tags: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
 
@@ -79,6 +82,8 @@ def edit_person(
         "time_zone": _time_zone(wanted.time_zone),
         "format": "html" if wanted.html else "text",
     }
+    if wanted.frequency and wanted.frequency != row.frequency.value:
+        columns["frequency"] = read_frequency(session, newsletter_id, wanted.frequency)
     for name, value in columns.items():
         if getattr(row, name) != value:
             setattr(row, name, value)
@@ -173,6 +178,7 @@ def _record_of(
     """Return a person as a record of a list has them; what is wrong is said here, by its place."""
     with reading(engine) as session:
         values = read_values(list_fields(session, newsletter_id), wanted.values)
+        frequency = read_frequency(session, newsletter_id, wanted.frequency)
     _tags(wanted.tags)
     record: dict[str, object] = {
         "address": address,
@@ -180,6 +186,7 @@ def _record_of(
         "language": _language(wanted.language),
         "time_zone": _time_zone(wanted.time_zone),
         "format": "" if wanted.html else "text",
+        "frequency": "" if frequency is Frequency.EACH else frequency.value,
         "tags": wanted.tags,
         **{
             key: value if isinstance(value, list) else written_value(value)

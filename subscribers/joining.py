@@ -20,7 +20,7 @@ from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import ConsentStep, GrowthCause, SubscriptionState
+from newsletter.database.vocabulary import ConsentStep, Frequency, GrowthCause, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
@@ -108,6 +108,7 @@ def request_join(
     time_zone: str = "",
     form: JoinForm = OWN_FORM,
     answers: Mapping[str, Value | None] | None = None,
+    frequency: Frequency | None = None,
 ) -> JoinRequest:
     """Write a request down; of somebody known it changes nothing, as anybody can write one.
 
@@ -134,7 +135,7 @@ def request_join(
         ],
     )
     consent = _record(session, newsletter.id, person.id, ConsentStep.REQUESTED, origin)
-    keep_answers(session, consent.id, form, answers or {})
+    keep_answers(session, consent.id, form, answers or {}, frequency)
     state = session.scalars(
         select(SubscriptionRow.state).where(
             SubscriptionRow.newsletter_id == newsletter.id,

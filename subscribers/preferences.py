@@ -22,13 +22,14 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import DeliveryRef
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_own_values
+from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
@@ -41,13 +42,20 @@ _NO_MORE = msg("This subscription no longer exists.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """One newsletter, and whether its mail is wanted; ``paused_until`` lies ahead or is None."""
+    """One newsletter, and whether its mail is wanted; ``paused_until`` lies ahead or is None.
+
+    Attributes:
+        description: What it is, for those who do not receive it.
+        frequency: How often they want its mail, of what is ``offered``.
+    """
 
     newsletter_id: int
     slug: str
     name: str
     subscribed: bool
     paused_until: datetime | None
+    frequency: Frequency = Frequency.EACH
+    offered: Sequence[Frequency] = (Frequency.EACH,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +88,7 @@ class Wishes:
         time_zone: IANA name; empty for each newsletter's own, None to leave it as it is.
         weeks: None leaves pauses as they are, 0 ends them.
         values: What was filled in, by the keys of the newsletter's fields.
+        frequencies: How often they want which newsletter's mail, as shown and as chosen.
     """
 
     name: str
@@ -89,6 +98,7 @@ class Wishes:
     weeks: int | None
     time_zone: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    frequencies: Mapping[int, tuple[Frequency, Frequency]] = field(default_factory=dict)
 
 
 def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
@@ -145,7 +155,12 @@ def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
     """Return the newsletters that a person has to do with, and all that anybody may find."""
     rows = session.execute(
-        select(NewsletterRow, SubscriptionRow.state, SubscriptionRow.paused_until)
+        select(
+            NewsletterRow,
+            SubscriptionRow.state,
+            SubscriptionRow.paused_until,
+            SubscriptionRow.frequency,
+        )
         .outerjoin(
             SubscriptionRow,
             (SubscriptionRow.newsletter_id == NewsletterRow.id)
@@ -161,8 +176,10 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
             name=newsletter.name,
             subscribed=state is SubscriptionState.CONFIRMED,
             paused_until=until if until and until > moment else None,
+            frequency=frequency or Frequency.EACH,
+            offered=offered_frequencies(session, newsletter.id),
         )
-        for newsletter, state, until in rows
+        for newsletter, state, until, frequency in rows
         if newsletter.visibility.listed or state in set(SubscriptionState)
     ]
 
@@ -229,8 +246,15 @@ def save_wishes(
                 mailing_id=mailing_id,
                 way=UnsubscribeWay.PAGE,
             )
+    _change_frequencies(session, subscriber_id, wishes)
     if wishes.weeks is not None:
         pause(session, subscriber_id, weeks=wishes.weeks)
+
+
+def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) -> None:
+    for number, (shown, chosen) in wishes.frequencies.items():
+        if chosen in offered_frequencies(session, number):
+            change_frequency(session, number, subscriber_id, chosen, shown=shown)
 
 
 def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) -> Known:
@@ -311,7 +335,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
                 SubscriptionRow,
                 *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
                 *("confirmed_at", "unsubscribed_at", "paused_until"),
-                *("name", "language", "format", "time_zone", "changed_at"),
+                *("name", "language", "format", "time_zone", "frequency", "changed_at"),
             )
         ],
         "consents": rows(

@@ -30,7 +30,6 @@ from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
-from newsletter.settings import Settings
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
@@ -67,7 +66,7 @@ def go(services: Services) -> None:
             services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
         )
     with apart("the digests that are due"):
-        open_due_digests(services.engine, _digest_setting(services.settings))
+        open_due_digests(services.engine, DigestSetting.of(services.settings))
     for mailing_id in unplanned_mailings(services.engine):
         with apart(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
@@ -103,14 +102,6 @@ def go(services: Services) -> None:
 def _post(services: Services) -> Post:
     settings = services.settings
     return Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
-
-
-def _digest_setting(settings: Settings) -> DigestSetting:
-    return DigestSetting(
-        templates_dir=settings.templates_dir,
-        public_url=settings.public_url,
-        batch_size=settings.batch_size,
-    )
 
 
 def _forget_old_bounces(services: Services) -> None:

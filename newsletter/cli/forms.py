@@ -28,6 +28,10 @@ _Spoken = Annotated[
     str | None, typer.Option("--language", help="In which it speaks; the reader's if empty.")
 ]
 _Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks a name.")]
+_Frequency = Annotated[
+    bool | None,
+    typer.Option("--frequency/--no-frequency", help="Whether it asks how often they want mail."),
+]
 _Fields = Annotated[list[str] | None, typer.Option("--field", help="The key of a field it asks.")]
 _Tags = Annotated[list[str] | None, typer.Option("--tag", help="What those who confirm are given.")]
 _Success = Annotated[str | None, typer.Option("--success-url", help="The page after sending.")]
@@ -82,6 +86,7 @@ def add(
     button: _Button = None,
     language: _Spoken = None,
     name: _Name = None,
+    frequency: _Frequency = None,
     field: _Fields = None,
     tag: _Tags = None,
     success_url: _Success = None,
@@ -95,6 +100,8 @@ def add(
 
     engine, row, actor = _open(context, newsletter, as_)
     given = _given(title, introduction, button, language, name, field, tag, success_url)
+    if frequency is not None:
+        given["asks_frequency"] = frequency
     with transaction(engine) as session:
         form = add_form(session, actor, row.id, _changed(JoinForm(slug=slug), given))
     _print(context, row, form)
@@ -109,6 +116,7 @@ def change(
     button: _Button = None,
     language: _Spoken = None,
     name: _Name = None,
+    frequency: _Frequency = None,
     field: _Fields = None,
     tag: _Tags = None,
     success_url: _Success = None,
@@ -124,6 +132,8 @@ def change(
     with reading(engine) as session:
         before = find_form(session, row.id, slug)
     given = _given(title, introduction, button, language, name, field, tag, success_url)
+    if frequency is not None:
+        given["asks_frequency"] = frequency
     with transaction(engine) as session:
         form = change_form(session, actor, row.id, _changed(before, given))
     _print(context, row, form)
@@ -235,6 +245,7 @@ def _as_json(form: JoinForm) -> dict[str, Any]:
         "button": form.button,
         "language": form.language.value if form.language else "",
         "asks_name": form.asks_name,
+        "asks_frequency": form.asks_frequency,
         "fields": list(form.fields),
         "tags": list(form.tags),
         "success_url": form.success_url,

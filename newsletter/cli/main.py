@@ -15,6 +15,7 @@ from newsletter.cli import (
     bounces,
     comments,
     decisions,
+    digests,
     feedback,
     fields,
     forms,
@@ -66,6 +67,7 @@ issues.app.command("comments")(comments.show_comments)
 issues.app.command("comment")(comments.write_comment)
 issues.app.command("resolve")(comments.resolve_comment)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(templates.app, name="template", rich_help_panel=_WRITE)

@@ -27,7 +27,7 @@ from newsletter.cli.state import (
     open_newsletter,
     settings_of,
 )
-from newsletter.database.vocabulary import GrowthCause, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
@@ -66,6 +66,9 @@ def add(
     ] = "",
     language: Annotated[str, typer.Option(help="A language tag, such as en-US.")] = "",
     time_zone: Annotated[str, typer.Option(help="An IANA name, such as Asia/Tokyo.")] = "",
+    frequency: Annotated[
+        Frequency, typer.Option(help="How often they want mail, where digests are offered.")
+    ] = Frequency.EACH,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -86,6 +89,8 @@ def add(
         cause=GrowthCause.HAND,
     )
     values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
+    if frequency is not Frequency.EACH:
+        values["frequency"] = frequency.value
     with transaction(opened.engine) as session:
         record_import(
             session, opened.actor, opened.newsletter.id, name="one address", basis=basis, rows=1

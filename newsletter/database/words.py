@@ -11,6 +11,7 @@ from newsletter.database.vocabulary import (
     DeliveryState,
     FeedbackAction,
     FieldType,
+    Frequency,
     GrowthCause,
     IncidentResolution,
     MailingState,
@@ -31,6 +32,11 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "failed": msg("Failed"),
         "skipped": msg("Skipped"),
         "uncertain": msg("Uncertain"),
+    },
+    Frequency: {
+        "each": msg("Each issue"),
+        "weekly": msg("Weekly digest"),
+        "monthly": msg("Monthly digest"),
     },
     MailingState: {
         "draft": msg("Draft"),

@@ -31,6 +31,7 @@ from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
 from subscribers.forms.requests import read_answers
 from subscribers.forms.store import FormStep, count_step
+from subscribers.frequency import read_frequency
 from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use, was_used
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
@@ -138,6 +139,7 @@ class JoinDesk:
         time_zone: str = "",
         form: JoinForm = OWN_FORM,
         given: Mapping[str, object] = MappingProxyType({}),
+        frequency: str = "",
     ) -> Answer:
         """Take a request, unless the form, its network or the newsletter's limit forbids it.
 
@@ -153,6 +155,7 @@ class JoinDesk:
             time_zone: That of the browser; empty if unknown.
             form: By which form it came.
             given: What was filled in, by the keys of fields.
+            frequency: How often they want mail, where the form asks it; empty for each issue.
 
         Raises:
             ListError: The address is at a domain that is not taken, or a field is filled in wrong;
@@ -168,6 +171,9 @@ class JoinDesk:
             if evidence.message and was_used(session, self.pseudonyms, evidence.message):
                 return Answer.MAILED
             answers = read_answers(session, newsletter.id, form, given)
+            chosen = None
+            if form.asks_frequency and frequency:
+                chosen = read_frequency(session, newsletter.id, frequency)
         solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
             if not count_sender(
@@ -196,6 +202,7 @@ class JoinDesk:
                     time_zone=time_zone,
                     form=form,
                     answers=answers,
+                    frequency=chosen,
                 )
                 self._send_notice(session, newsletter, request, origin)
                 if evidence.message and not is_first_use(

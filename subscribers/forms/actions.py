@@ -158,6 +158,7 @@ def _columns(form: JoinForm) -> dict[str, Any]:
         "button": form.button,
         "language": form.language.value if form.language else "",
         "asks_name": form.asks_name,
+        "asks_frequency": form.asks_frequency,
         "fields": list(form.fields),
         "tags": list(form.tags),
         "success_url": form.success_url,

@@ -41,6 +41,7 @@ class JoinForm:
     button: str = ""
     language: Language | None = None
     asks_name: bool = True
+    asks_frequency: bool = False
     fields: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     success_url: str = ""
@@ -57,7 +58,9 @@ OWN_FORM = JoinForm()
 
 def own_form(known: Iterable[Field]) -> JoinForm:
     """Return the newsletter's own form, which asks what its fields say is asked on joining."""
-    return JoinForm(fields=tuple(field.key for field in known if field.ask_on_joining))
+    return JoinForm(
+        asks_frequency=True, fields=tuple(field.key for field in known if field.ask_on_joining)
+    )
 
 
 def check_form(wanted: JoinForm, known: Sequence[Field], sites: Collection[str]) -> JoinForm:
@@ -95,6 +98,7 @@ def check_form(wanted: JoinForm, known: Sequence[Field], sites: Collection[str])
         button=_text("button", wanted.button, _BUTTON),
         language=wanted.language,
         asks_name=wanted.asks_name,
+        asks_frequency=wanted.asks_frequency,
         fields=tuple(dict.fromkeys(wanted.fields)),
         tags=_tags(wanted.tags),
         success_url=_success_url(wanted.success_url.strip(), sites),

@@ -9,7 +9,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import ConsentRow, JoinRequestRow, TagRow
+from newsletter.database.tables import ConsentRow, JoinRequestRow, SubscriptionRow, TagRow
+from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ListError
 from subscribers.fields.model import Value
 from subscribers.fields.reading import demand_required, read_value
@@ -34,7 +35,11 @@ def read_answers(
 
 
 def keep_answers(
-    session: Session, consent_id: int, form: JoinForm, answers: Mapping[str, Value | None]
+    session: Session,
+    consent_id: int,
+    form: JoinForm,
+    answers: Mapping[str, Value | None],
+    frequency: Frequency | None = None,
 ) -> None:
     """Keep what was filled in until the request is confirmed, or forgotten."""
     consent = session.get_one(ConsentRow, consent_id)
@@ -46,6 +51,7 @@ def keep_answers(
             form_id=form.id,
             answers={key: value for key, value in answers.items() if value is not None},
             tags=list(form.tags),
+            frequency=frequency,
             requested_at=consent.occurred_at,
         )
     )
@@ -74,6 +80,10 @@ def take_over_answers(session: Session, consent_id: int) -> None:
     about = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
     if request.tags:
         insert_missing(session, TagRow, [about | {"tag": tag} for tag in request.tags])
+    if request.frequency is not None:
+        session.execute(
+            update(SubscriptionRow).filter_by(**about).values(frequency=request.frequency)
+        )
     count_step(session, request.form_id, FormStep.CONFIRMED)
     session.execute(delete(JoinRequestRow).filter_by(**about))
 

@@ -88,6 +88,7 @@ def form_of_row(row: FormRow) -> JoinForm:
         button=row.button,
         language=Language(row.language) if row.language in set(Language) else None,
         asks_name=row.asks_name,
+        asks_frequency=row.asks_frequency,
         fields=tuple(row.fields),
         tags=tuple(row.tags),
         success_url=row.success_url,

@@ -17,6 +17,7 @@ from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
 from subscribers.fields.model import field_named
 from subscribers.fields.reading import read_value
+from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import (
     SHARED,
     ListForm,
@@ -103,6 +104,7 @@ class Entry(NamedTuple):
     attributes: dict[str, Any]
     time_zone: str = ""
     format: str = ""
+    frequency: str = ""
     tags: tuple[str, ...] = ()
     consent: Consent = _NO_CONSENT
     state: SubscriptionState = SubscriptionState.CONFIRMED
@@ -180,6 +182,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         attributes=attributes,
         time_zone=_time_zone(row) if "time_zone" in said else "",
         format="text" if "format" in said and fold(row.text("format")) in PLAIN_TEXT else "",
+        frequency=_frequency(row) if "frequency" in said else "",
         tags=_tags(row) if "tags" in said else (),
         consent=_consent(row) if not _CONSENT.isdisjoint(said) else _NO_CONSENT,
         state=state,
@@ -372,6 +375,13 @@ def _language(row: _Row) -> str:
     if text and not found:
         row.note("language", msg("The language is unknown; the newsletter’s language is used."))
     return found
+
+
+def _frequency(row: _Row) -> str:
+    found = read_frequency_word(row.text("frequency"))
+    if found is None:
+        row.note("frequency", msg("How often mail is wanted is unknown; each issue will be sent."))
+    return found or ""
 
 
 def _time_zone(row: _Row) -> str:

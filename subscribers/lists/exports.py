@@ -38,7 +38,17 @@ _FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")
 _TAG_SIGNS = re.compile(r'[,、;，；"]')
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 _COLUMNS = (
-    *("email", "name", "language", "time_zone", "format", "state", "tags", "consent_basis"),
+    *(
+        "email",
+        "name",
+        "language",
+        "time_zone",
+        "format",
+        "frequency",
+        "state",
+        "tags",
+        "consent_basis",
+    ),
     *("consent_source", "consent_wording", *_INSTANTS, "suppressed", "suppressed_at"),
     *("suppression_evidence", "attributes"),
 )
@@ -90,6 +100,7 @@ _SELECTED = (
     SubscriptionRow.language,
     SubscriptionRow.time_zone,
     SubscriptionRow.format,
+    SubscriptionRow.frequency,
     SubscriptionRow.state,
     SubscriptionRow.consent_basis,
     SubscriptionRow.consent_source,
@@ -136,7 +147,8 @@ def _suppressions(
 def _values(
     values: Sequence[Any], tags: list[str], held: SuppressionRow | None, newsletter_id: int
 ) -> dict[str, Any]:
-    address, name, language, time_zone, form, state, basis, source, wording, *rest = values
+    address, name, language, time_zone, form, frequency, state, *rest = values
+    basis, source, wording, *rest = rest
     *instants, attributes = rest
     person = {
         "email": address,
@@ -144,6 +156,7 @@ def _values(
         "language": language,
         "time_zone": time_zone,
         "format": form,
+        "frequency": frequency.value,
         "state": state.value,
         "tags": tags,
         "consent_basis": basis,

@@ -16,7 +16,16 @@ from typing import Any
 
 #: What a column can be, besides ``field.KEY``.
 FIELDS = (
-    *("address", "name", "given_name", "family_name", "language", "time_zone", "format"),
+    *(
+        "address",
+        "name",
+        "given_name",
+        "family_name",
+        "language",
+        "time_zone",
+        "format",
+        "frequency",
+    ),
     *("state", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
     *("complained_at", "deleted_at", "disabled", "paused_until", "consent_basis"),
     *("consent_source", "consent_wording", "suppressed", "suppressed_at"),

@@ -17,7 +17,7 @@ _PEOPLE = """INSERT INTO import_added (import_id, kind, first, last)
     FROM (SELECT person, person - row_number() OVER (ORDER BY person) AS island
         FROM list_stage WHERE NOT known) AS numbered GROUP BY island"""
 _BEFORE = """state, consent_basis, consent_source, consent_wording, consented_at, confirmed_at,
-    unsubscribed_at, name, language, format, time_zone, attributes, changed_at"""
+    unsubscribed_at, name, language, format, time_zone, frequency, attributes, changed_at"""
 #: Of what one import changes twice, the state before the first time counts.
 _CHANGES = f"""INSERT INTO import_change (import_id, subscriber_id, written_at, {_BEFORE})
     SELECT :import, subscriber_id, :moment, {_BEFORE} FROM list_before

@@ -22,6 +22,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
+from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import FIELD, SHARED, ListForm
 from subscribers.lists.entries import (
     BASIS_LENGTH,
@@ -308,6 +309,11 @@ def _format(text: str) -> str:
     return "text" if fold(text) in PLAIN_TEXT else ""
 
 
+def _frequency(text: str) -> object:
+    found = read_frequency_word(text)
+    return _ODD if found is None else found
+
+
 def _disabled(text: str) -> object:
     return "" if is_false(text) else _ODD
 
@@ -316,7 +322,10 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "language": _language,
     "time_zone": _time_zone,
     "format": _format,
+    "frequency": _frequency,
     **dict.fromkeys(MARKS, _disabled),
 }
 #: Columns of the list that become one of the stage.
-_STAGED = frozenset({"language", "time_zone", "format", "state", "tags", *_INSTANTS, *_CONSENT})
+_STAGED = frozenset(
+    {"language", "time_zone", "format", "frequency", "state", "tags", *_INSTANTS, *_CONSENT}
+)

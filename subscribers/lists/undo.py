@@ -62,7 +62,7 @@ _PAGE = 2000
 _RESTORED = (
     *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
     *("confirmed_at", "unsubscribed_at", "name", "language", "format", "time_zone"),
-    *("attributes", "changed_at"),
+    *("frequency", "attributes", "changed_at"),
 )
 
 

@@ -87,7 +87,8 @@ _STAYS_AWAY = f"(s.state = 'confirmed' AND b.state = 'unsubscribed' AND NOT {_RE
 _DIFFERS = """(:update AND NOT {stays_away} AND (
     (s.name <> '' AND s.name <> b.name) OR (s.language <> '' AND s.language <> b.language)
     OR (s.time_zone <> '' AND s.time_zone <> b.time_zone)
-    OR (s.format <> '' AND s.format <> b.format) OR {attributes}))"""
+    OR (s.format <> '' AND s.format <> b.format)
+    OR (s.frequency <> '' AND s.frequency <> b.frequency) OR {attributes}))"""
 _MERGED = {
     "postgresql": "CAST(CAST(b.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)",
     "sqlite": "json_patch(b.attributes, s.attributes)",
@@ -99,11 +100,11 @@ _ATTRIBUTES_DIFFER = {
 _LEFT = """SELECT s.line, s.address FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person
     WHERE b.state = 'unsubscribed' AND s.state = 'confirmed' AND NOT b.returns"""
-_PLAIN = ("name", "language", "time_zone", "format")
+_PLAIN = ("name", "language", "time_zone", "format", "frequency")
 _SAMPLE = """SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
         s.attributes AS new_attributes, b.name, s.name AS new_name, b.language,
         s.language AS new_language, b.time_zone, s.time_zone AS new_time_zone, b.format,
-        s.format AS new_format
+        s.format AS new_format, b.frequency, s.frequency AS new_frequency
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE b.updates ORDER BY s.line LIMIT :people"""
 _COUNTED = """SELECT count(CASE WHEN returns THEN 1 END) AS added,
@@ -114,6 +115,7 @@ _CHANGE = """UPDATE subscription SET
         language = CASE WHEN b.updates AND s.language <> '' THEN s.language ELSE b.language END,
         time_zone = CASE WHEN b.updates AND s.time_zone <> '' THEN s.time_zone ELSE b.time_zone END,
         format = CASE WHEN b.updates AND s.format <> '' THEN s.format ELSE b.format END,
+        frequency = CASE WHEN b.updates AND s.frequency <> '' THEN s.frequency ELSE b.frequency END,
         attributes = CASE WHEN b.updates THEN {merged} ELSE b.attributes END,
         state = CASE WHEN b.returns THEN 'confirmed' WHEN b.ends THEN 'unsubscribed'
             ELSE b.state END,
@@ -134,7 +136,7 @@ _DEPARTURES = """INSERT INTO unsubscribe_event (newsletter_id, subscriber_id, wa
     WHERE s.state = 'unsubscribed' AND (b.subscriber_id IS NULL OR b.ends)"""
 _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
         consent_source, consent_wording, consented_at, confirmed_at, unsubscribed_at, paused_until,
-        name, language, time_zone, format, attributes)
+        name, language, time_zone, format, frequency, attributes)
     SELECT :newsletter, s.person, s.state, {basis}, {source}, {wording},
         CASE s.state WHEN 'confirmed' THEN coalesce(s.consented_at, :moment)
             ELSE s.consented_at END,
@@ -142,7 +144,8 @@ _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, c
             WHEN 'pending' THEN NULL ELSE s.confirmed_at END,
         CASE s.state WHEN 'unsubscribed' THEN coalesce(s.unsubscribed_at, :moment) END,
         s.paused_until, s.name, CASE WHEN s.language = '' THEN :language ELSE s.language END,
-        s.time_zone, CASE WHEN s.format = '' THEN 'html' ELSE s.format END, {attributes}
+        s.time_zone, CASE WHEN s.format = '' THEN 'html' ELSE s.format END,
+        CASE WHEN s.frequency = '' THEN 'each' ELSE s.frequency END, {attributes}
     FROM list_stage AS s WHERE s.state = :state AND {whom}"""
 _NEW = "NOT s.known"
 _KNOWN_ONLY = """s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING

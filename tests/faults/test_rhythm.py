@@ -31,8 +31,9 @@ def test_one_draft_is_opened_whenever_the_worker_dies(engine: Engine, database_u
             Rule(every=Every.WEEK, weekday=_THURSDAY),
             start=date(2031, 1, 3),
         )
+    arguments = [database_url, _MOMENT.isoformat(), "drafts"]
     answer = subprocess.run(  # noqa: S603 - our own
-        [sys.executable, "-m", "tests.faults.dying_rhythm", database_url, _MOMENT.isoformat()],
+        [sys.executable, "-m", "tests.faults.dying_round", *arguments],
         capture_output=True,
         text=True,
         check=True,

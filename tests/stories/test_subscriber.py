@@ -6,17 +6,22 @@ from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
-from newsletter.database.vocabulary import MailingState, Visibility
+from newsletter.database.tables import DigestRuleRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Frequency, MailingState, Visibility
 from newsletter.i18n.language import Language
 from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
+from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.mailings import create_mailing, progress, render_stored
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from tests.stories.house import House, link_after
+from tests.stories.house import House, link_after, text_of
 from tests.support.ports import await_condition
 
 WEEKLY = NewsletterDraft(
@@ -54,6 +59,7 @@ def test_a_subscriber_joins_reads_chooses_and_leaves(house: House, browser: Brow
     house.await_mail(STAYER, count=3)
     assert len(house.mailbox.list(search=READER)) == 2
     assert len(house.mailbox.list(search=ONE_CLICKER)) == 2
+    _read_a_weekly_digest(house, page)
     context.close()
 
 
@@ -105,6 +111,23 @@ def _choose_plain_text(house: House, page: Page) -> None:
     expect(page.get_by_role("status")).to_have_text("設定を保存しました。")
     page.get_by_role("link", name="ご登録情報を見る").click()
     expect(page.get_by_text("花子")).to_be_visible()
+
+
+def _read_a_weekly_digest(house: House, page: Page) -> None:
+    """Choose the weekly digest; the next issue comes in it, by the round of the workers."""
+    with transaction(house.engine) as session:
+        newsletter = find_newsletter(session, "weekly")
+        set_digest(session, COMMAND_LINE, newsletter, Frequency.WEEKLY, DigestTerms(offered=True))
+    page.goto(link_after("受信の設定を変える", house.await_mail(STAYER)))
+    page.get_by_label("受信頻度").select_option("weekly")
+    page.get_by_role("button", name="保存する").click()
+    expect(page.get_by_label("受信頻度")).to_have_value("weekly")
+    assert _mail(house) == 0
+    with transaction(house.engine) as session:
+        session.execute(update(DigestRuleRow).values(due_at=now()))
+    digest = house.await_mail(STAYER, count=4)
+    assert "週刊 図書館：週刊まとめ" in digest["Subject"]
+    assert "まちのデジタル便り 2026年11月号" in text_of(digest)
 
 
 def _leave_by_one_click(house: House) -> None:

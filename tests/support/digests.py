@@ -26,6 +26,7 @@ from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.content import load_recipe
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
+from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.variants import met_in, variant_sent
@@ -106,7 +107,7 @@ def due(engine: Engine, frequency: Frequency = Frequency.WEEKLY) -> datetime:
 def open_digests(engine: Engine, moment: datetime) -> list[int]:
     """Do what a round does at a moment: open what is due, and plan it."""
     opened = list(open_due_digests(engine, SETTING, moment))
-    for mailing in opened:
+    for mailing in unplanned_mailings(engine):
         plan_mailing(engine, mailing)
     return opened
 

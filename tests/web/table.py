@@ -63,6 +63,7 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/templates/{name}/versions": [
         "/newsletters/digest/templates/season/versions",
     ],
+    "/newsletters/{newsletter}/digests": ["/newsletters/digest/digests"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
     "/newsletters/{newsletter}/fields": [
         "/newsletters/digest/fields",
@@ -148,6 +149,7 @@ FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbo
 NOT_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/calendars/{name}": "a file",
     "/newsletters/{newsletter}/snippets/{number}/mail": "the snippet in a frame",
+    "/newsletters/{newsletter}/digests/{frequency}/mail": "the next digest in a frame",
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/audience": "a part of the sending page",
     "/newsletters/{newsletter}/drafts/{number}/links": "a part of the draft's page",

@@ -52,6 +52,7 @@ class ImportChangeRow(Base):
     language: Mapped[str] = mapped_column(String(64))
     format: Mapped[str] = mapped_column(String(8))
     time_zone: Mapped[str] = mapped_column(String(64))
+    frequency: Mapped[str] = mapped_column(String(32))
     attributes: Mapped[JsonObject] = mapped_column(JSON())
     changed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 

@@ -46,6 +46,7 @@ from newsletter.mailings.digests.rules import DigestRule, dates_of, due_on
 from newsletter.mailings.mailings import freeze_content, publisher_of
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
+from newsletter.settings import Settings
 
 #: A month of daily issues, and some more; what exceeds it waits for the next digest.
 MOST_ISSUES = 40
@@ -64,6 +65,15 @@ class DigestSetting:
     templates_dir: Path
     public_url: str
     batch_size: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> DigestSetting:
+        """Return it as the product's settings have it."""
+        return cls(
+            templates_dir=settings.templates_dir,
+            public_url=settings.public_url,
+            batch_size=settings.batch_size,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +108,17 @@ def preview_digest(
     issue = _compose(newsletter, rule, [each.issue for each in carried], rule.next_on)
     rendered = _render(issue, newsletter, rule, setting)
     return DigestPreview(day=rule.next_on, people=people or 0, issue=issue, rendered=rendered)
+
+
+def list_digests(session: Session, newsletter_id: int, *, limit: int = 12) -> Sequence[MailingRow]:
+    """Return the mailings of a newsletter's last digests, the newest first."""
+    return session.scalars(
+        select(MailingRow)
+        .join(DigestRow, DigestRow.mailing_id == MailingRow.id)
+        .where(DigestRow.newsletter_id == newsletter_id)
+        .order_by(MailingRow.id.desc())
+        .limit(limit)
+    ).all()
 
 
 def open_due_digests(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -67,15 +67,6 @@ def find_rules(session: Session, newsletter_id: int) -> Mapping[Frequency, Diges
     return {row.frequency: row for row in rows}
 
 
-def offered_to(session: Session, newsletter_id: int) -> Sequence[Frequency]:
-    """Return what readers of a newsletter may choose of; only each issue where none is offered."""
-    rules = find_rules(session, newsletter_id)
-    return (
-        Frequency.EACH,
-        *(each for each in DIGESTS if (rule := rules.get(each)) is not None and rule.offered),
-    )
-
-
 def count_readers(session: Session, newsletter_id: int) -> Mapping[Frequency, int]:
     """Return how many confirmed subscribers chose which frequency."""
     rows = session.execute(
@@ -86,7 +77,7 @@ def count_readers(session: Session, newsletter_id: int) -> Mapping[Frequency, in
         )
         .group_by(SubscriptionRow.frequency)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def dates_of(frequency: Frequency, day: int) -> Rule:

@@ -22,7 +22,6 @@ from newsletter.mailings.approval import approvers, people_of
 from newsletter.mailings.audience import AudienceCount, audience_figure
 from newsletter.mailings.cached_figures import Figure, Figures
 from newsletter.mailings.comments import open_threads, part_of, parts_of, threads_of
-from newsletter.mailings.digests.rules import offered_to
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.readiness import check_stored, stored_findings
 from newsletter.mailings.standing import Viewer, standing_of
@@ -32,6 +31,7 @@ from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import Choice
+from subscribers.frequency import offered_frequencies
 from subscribers.segments.saved import list_segments, segment_text
 
 
@@ -114,7 +114,7 @@ class Workspace:
             "segments": list_segments(session, newsletter.id),
             "count": count,
             "fault": fault,
-            "offers_digests": len(offered_to(session, newsletter.id)) > 1,
+            "offers_digests": len(offered_frequencies(session, newsletter.id)) > 1,
             "groups": list_groups(session, newsletter.id),
             "approvers": approvers(session, newsletter.id, besides=visit.account_id),
             "may_edit": visit.may(Permission.SEND),

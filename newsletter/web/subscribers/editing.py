@@ -23,6 +23,7 @@ from subscribers.editing import Ground, PersonDraft, add_person, edit_person
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.reading import written_value
 from subscribers.fields.store import list_fields
+from subscribers.frequency import offered_frequencies
 
 _NO_GROUND = Ground(basis="")
 
@@ -56,6 +57,7 @@ class _PersonPages:
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
+            frequencies = offered_frequencies(session, row.id)
         said = typed.error.in_language(visit.language) if typed.error else ""
         errors: Mapping[str, str] = {typed.place: said} if typed.place else {}
         return self.pages.show_to(
@@ -68,6 +70,7 @@ class _PersonPages:
             errors=errors,
             error=said if said and not typed.place else "",
             inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
+            frequencies=frequencies,
             zones=time_zone_names(visit.language),
         )
 
@@ -87,6 +90,7 @@ class _PersonPages:
             language=relation.language,
             time_zone=relation.time_zone,
             html=relation.format != "text",
+            frequency=relation.frequency.value,
             tags=written_value([*standing.tags]),
             values=current_values(fields, relation.attributes),
         )
@@ -167,6 +171,7 @@ def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:
         language=str(form.get("language", "")),
         time_zone=str(form.get("time_zone", "")),
         html=form.get("format") != "text",
+        frequency=str(form.get("frequency", "")),
         tags=str(form.get("tags", ""))[:5000],
         values=submitted(form, fields),
     )

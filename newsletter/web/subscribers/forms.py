@@ -38,6 +38,7 @@ class _Typed(BaseModel):
     button: _Text = ""
     language: _Text = ""
     asks_name: bool = False
+    asks_frequency: bool = False
     fields: list[_Text] = Field(default=[], max_length=200)
     tags: _Text = ""
     success_url: _Text = ""
@@ -51,6 +52,7 @@ class _Typed(BaseModel):
             button=self.button,
             language=Language(self.language) if self.language in set(Language) else None,
             asks_name=self.asks_name,
+            asks_frequency=self.asks_frequency,
             fields=tuple(self.fields),
             tags=tuple(self.tags.replace("、", ",").split(",")),
             success_url=self.success_url,

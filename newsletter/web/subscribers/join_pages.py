@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
@@ -28,6 +29,7 @@ from subscribers.fields.store import list_fields
 from subscribers.forms.model import JoinForm, origin_of
 from subscribers.forms.proof import stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
+from subscribers.frequency import offered_frequencies
 from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
@@ -50,12 +52,17 @@ _WORDS: Mapping[Answer, Message] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownForm:
-    """A newsletter's form, with what it asks and where it may stand."""
+    """A newsletter's form, with what it asks and where it may stand.
+
+    Attributes:
+        frequencies: How often mail may be wanted; empty where the form does not ask.
+    """
 
     newsletter: Newsletter
     form: JoinForm
     fields: Sequence[Field]
     sites: Sequence[str]
+    frequencies: Sequence[Frequency] = ()
 
     @property
     def path(self) -> str:
@@ -74,6 +81,7 @@ class Filled:
     time_zone: str
     evidence: Evidence
     given: Mapping[str, object]
+    frequency: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,10 +116,13 @@ class JoinPages:
             form = find_form(session, newsletter.id, name)
             fields = form.asked_of(list_fields(session, newsletter.id))
             sites = list_sites(session, newsletter.id)
+            offered = offered_frequencies(session, newsletter.id) if form.asks_frequency else ()
         if count and form.id is not None:
             with transaction(self._engine) as session:
                 count_step(session, form.id, FormStep.SHOWN)
-        return ShownForm(newsletter=newsletter, form=form, fields=fields, sites=sites)
+        return ShownForm(
+            newsletter=newsletter, form=form, fields=fields, sites=sites, frequencies=offered
+        )
 
     def language(self, shown: ShownForm, request: Request) -> Language:
         """Return the language that a form speaks to somebody."""
@@ -195,6 +206,7 @@ class JoinPages:
                 time_zone=filled.time_zone if is_time_zone(filled.time_zone) else "",
                 form=shown.form,
                 given=filled.given,
+                frequency=filled.frequency,
             )
         except ListError as error:
             field = (error.place.field if error.place else "") or "email"
@@ -216,6 +228,7 @@ class JoinPages:
         return {
             "newsletter": shown.newsletter,
             "form": shown.form,
+            "frequencies": shown.frequencies if len(shown.frequencies) > 1 else (),
             "inputs": inputs_of(shown.fields, given or {}, language, errors=errors),
             "path": shown.path + ("?frame=1" if framed else ""),
             "framed": framed,
@@ -295,6 +308,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
             trap=str(form.get(HONEYPOT, ""))[:_ZONE_LENGTH],
         ),
         given=submitted(form, shown.fields),
+        frequency=str(form.get("frequency", ""))[:_ZONE_LENGTH],
     )
 
 

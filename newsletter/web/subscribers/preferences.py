@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.links import read_link
@@ -74,7 +74,12 @@ def preferences_router(  # noqa: C901 - a list of routes
         if typed is not None:
             known = replace(known, name=typed.name, format="html" if typed.html else "text")
             choices = [
-                replace(c, subscribed=c.newsletter_id in typed.newsletter_ids) for c in choices
+                replace(
+                    c,
+                    subscribed=c.newsletter_id in typed.newsletter_ids,
+                    frequency=typed.frequencies.get(c.newsletter_id, (0, c.frequency))[1],
+                )
+                for c in choices
             ]
         return pages.show(
             f"reader/{name}",
@@ -183,12 +188,19 @@ def _wishes_of(form: FormData) -> Wishes:
     """Return what the page sent, but for the newsletter's fields."""
     spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
     ticked = [str(value) for value in form.getlist("newsletter")]
+    frequencies = {}
+    for name, value in form.items():
+        number = name.removeprefix("frequency-")
+        shown = str(form.get(f"shown-{number}", ""))
+        if number != name and _is_number(number) and {str(value), shown} <= set(Frequency):
+            frequencies[int(number)] = (Frequency(shown), Frequency(str(value)))
     return Wishes(
         name=str(form.get("name", "")),
         language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
         html=form.get("format") != "text",
         newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
         time_zone=str(form["time_zone"]) if "time_zone" in form else None,
+        frequencies=frequencies,
         weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
     )
 

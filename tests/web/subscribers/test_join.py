@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import ConsentRow, DeliveryRow, SubscriberRow
+from newsletter.database.tables import ConsentRow, DeliveryRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import (
     ConsentStep,
     DeliveryState,
+    Frequency,
     SubscriptionState,
     SuppressionReason,
     UnsubscribeWay,
@@ -22,6 +23,7 @@ from newsletter.tokens import TokenSigner
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.suppression import suppress
+from tests.support.digests import offer
 from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.subscribers.conftest import Reception
@@ -212,3 +214,16 @@ def test_a_notice_goes_to_the_pending_and_never_to_the_suppressed(reception: Rec
     assert [[d.address for d in claim.deliveries] for claim in claims if claim] == [[NEW], []]
     with reading(engine) as session:
         assert session.get_one(DeliveryRow, (bad.id, 1)).state is DeliveryState.SKIPPED
+
+
+def test_how_often_is_asked_where_digests_are_offered_and_holds_once_confirmed(
+    reception: Reception,
+) -> None:
+    assert 'name="frequency"' not in httpx.get(reception.form).text
+    offer(reception.stage.engine)
+    assert 'name="frequency"' in httpx.get(reception.form).text
+    assert reception.ask(NEW, frequency="monthly").status_code == 422
+    assert reception.ask(NEW, frequency="weekly").status_code == 200
+    httpx.post(reception.link())
+    with reading(reception.stage.engine) as session:
+        assert session.scalars(select(SubscriptionRow.frequency)).one() is Frequency.WEEKLY

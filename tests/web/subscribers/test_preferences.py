@@ -18,12 +18,13 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay, Visibility
+from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay, Visibility
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
 from subscribers.suppression import erased_among
 from tests.support import fields
+from tests.support.digests import offer
 from tests.web.subscribers.conftest import API_TOKEN, Reception
 
 READER = "reader@example.jp"
@@ -204,3 +205,22 @@ def test_a_link_signed_with_an_older_key_still_reads() -> None:
     token = TokenSigner([b"o" * 40]).sign_delivery(Purpose.UNSUBSCRIBE, ref)
     rotated = TokenSigner([b"n" * 40, b"o" * 40])
     assert rotated.read_delivery(Purpose.UNSUBSCRIBE, token) == ref
+
+
+def test_how_often_is_chosen_of_what_is_offered_and_only_where_it_stands_as_shown(
+    reception: Reception, page: str
+) -> None:
+    engine, number = reception.stage.engine, reception.stage.newsletter_id
+    assert "frequency-" not in httpx.get(page).text
+    offer(engine)
+    assert f'name="frequency-{number}"' in httpx.get(page).text
+
+    def chosen(shown: str, wanted: str) -> Frequency:
+        _save(page, number, **{f"shown-{number}": shown, f"frequency-{number}": wanted})
+        with reading(engine) as session:
+            return session.scalars(select(SubscriptionRow.frequency)).one()
+
+    assert chosen("each", "monthly") is Frequency.EACH
+    assert chosen("each", "weekly") is Frequency.WEEKLY
+    assert chosen("monthly", "each") is Frequency.WEEKLY
+    assert chosen("weekly", "each") is Frequency.EACH

@@ -668,6 +668,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("language", sa.String(length=64), nullable=False),
         sa.Column("format", sa.String(length=8), nullable=False),
         sa.Column("time_zone", sa.String(length=64), nullable=False),
+        sa.Column("frequency", sa.String(length=32), nullable=False),
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(

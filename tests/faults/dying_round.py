@@ -1,4 +1,4 @@
-"""Opens the drafts that are due, and dies at each step of it in turn: ``URL MOMENT``.
+"""Does a step of the round, and dies at each step of it in turn: ``URL MOMENT drafts|digests``.
 
 One process imports all once; its children die by SIGKILL before their first, second, third …
 statement or commit, and the last one after all of it. Each line says where a child died.
@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 
 from newsletter.database.engine import open_engine
 from newsletter.newsletters.rhythm import open_due_drafts
+from tests.support.digests import open_digests
 
 
 def _die_at(engine: Engine, step: int) -> None:
@@ -29,23 +30,34 @@ def _die_at(engine: Engine, step: int) -> None:
     event.listen(engine, "commit", take)
 
 
-def _work(url: str, moment: datetime, step: int) -> None:
+def _open_drafts(engine: Engine, moment: datetime) -> int:
+    return open_due_drafts(engine, moment)
+
+
+def _open_digests(engine: Engine, moment: datetime) -> int:
+    return len(open_digests(engine, moment))
+
+
+_WORK = {"drafts": _open_drafts, "digests": _open_digests}
+
+
+def _work(url: str, moment: datetime, step: int, what: str) -> None:
     engine = open_engine(url)
     _die_at(engine, step)
-    opened = open_due_drafts(engine, moment)
+    opened = _WORK[what](engine, moment)
     sys.stdout.write(f"opened {opened}\n")
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, moment: datetime) -> None:
+def main(url: str, moment: datetime, what: str) -> None:
     """Let one child after the other die, until one came to the end; then let one more work."""
     for step in count(1):
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.dup2(writing, sys.stdout.fileno())
-            _work(url, moment, step)
+            _work(url, moment, step, what)
         os.close(writing)
         with os.fdopen(reading) as answer:
             said = answer.read().strip()
@@ -57,4 +69,4 @@ def main(url: str, moment: datetime) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], datetime.fromisoformat(sys.argv[2]))
+    main(sys.argv[1], datetime.fromisoformat(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,212 @@
+"""A newsletter's digests on one page: offered or not, when, how they look, and the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Engine
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import DigestDetail, Frequency
+from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.mailings.digests.opening import DigestSetting, list_digests, preview_digest
+from newsletter.mailings.digests.rules import (
+    DIGESTS,
+    DigestTerms,
+    count_readers,
+    find_rules,
+    pause_digest,
+    resume_digest,
+    set_digest,
+    terms_of,
+)
+from newsletter.newsletters.publications import Newsletter
+from newsletter.newsletters.templates import own_templates
+from newsletter.rendering.environment import templates_in
+from newsletter.settings import Settings
+from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
+from newsletter.web.issues.proof import in_frame, sample_reader, show_to_reader
+from newsletter.web.newsletters.template_names import structure_name
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+
+_Text = Annotated[str, Field(max_length=4000)]
+
+
+class _Form(BaseModel):
+    """The terms of a digest as they were typed."""
+
+    offered: bool = False
+    day: int = 0
+    hour: _Text = ""
+    everywhere: bool = False
+    introduction: _Text = ""
+    detail: DigestDetail = DigestDetail.SUMMARIES
+    template: _Text = ""
+
+    def terms(self) -> DigestTerms:
+        """Return them as a value."""
+        values: dict[str, Any] = self.model_dump()
+        values["introduction"] = self.introduction.replace("\r\n", "\n").strip()
+        return DigestTerms(**values)
+
+
+_TypedForm = Annotated[_Form, Form()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Page:
+    """The page of a newsletter's digests."""
+
+    engine: Engine
+    pages: Pages
+    setting: DigestSetting
+    templates: Sequence[str]
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        error: NewsletterError | None = None,
+        typed: tuple[Frequency, DigestTerms] | None = None,
+    ) -> HTMLResponse:
+        """Show it, with what was typed and what is wrong with that."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            rules = find_rules(session, row.id)
+            own = [name for name, _ in own_templates(row)]
+            readers = count_readers(session, row.id)
+            shown = []
+            for frequency in DIGESTS:
+                rule = rules.get(frequency)
+                preview, fault = None, ""
+                if rule is not None:
+                    try:
+                        preview = preview_digest(session, row, rule, self.setting)
+                    except NewsletterError as failed:
+                        fault = failed.in_language(visit.language)
+                terms = terms_of(rule, frequency)
+                if typed is not None and typed[0] is frequency:
+                    terms = typed[1]
+                shown.append((frequency, rule, terms, preview, fault))
+            digests = list_digests(session, row.id)
+        return self.pages.show_to(
+            visit,
+            request,
+            "newsletters/digests.html",
+            status=400 if error else 200,
+            newsletter=row,
+            shown=shown,
+            readers=readers,
+            digests=digests,
+            details=DigestDetail,
+            templates=[
+                (name, structure_name(name, visit.language)) for name in [*self.templates, *own]
+            ],
+            may_rule=visit.may(Permission.ADMINISTER),
+            error=error,
+            wrong=typed[0].value if typed and error else "",
+            said=request.query_params.get("said", ""),
+        )
+
+    def demand_template(self, row: Newsletter, name: str) -> None:
+        """Refuse a template that does not exist.
+
+        Raises:
+            ListError: It does not.
+        """
+        own = [each for each, _ in own_templates(row)]
+        if name and name not in [*self.templates, *own]:
+            raise ListError(msg("There is no template “{template}”.", template=name))
+
+
+def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
+    """Return the routes of digests."""
+    router = Router(prefix="/newsletters/{newsletter}/digests")
+    setting = DigestSetting.of(settings)
+    page = _Page(
+        engine=engine,
+        pages=pages,
+        setting=setting,
+        templates=tuple(templates_in(settings.templates_dir).names()),
+    )
+
+    @router.get("")
+    def show_digests(visit: SeeingVisit, request: Request) -> HTMLResponse:
+        return page.show(visit, request)
+
+    @router.get("/{frequency}/mail")
+    def show_next(frequency: str, visit: SeeingVisit) -> Response:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            rule = find_rules(session, row.id).get(_frequency(frequency))
+            found = preview_digest(session, row, rule, setting) if rule else None
+        if found is None or found.rendered is None:
+            raise NotFoundError(msg("No issue waits for this digest."))
+        shown = show_to_reader(found.rendered, sample_reader(visit.language), dark=False)
+        return in_frame(shown.html, settings.public_url)
+
+    @router.post("/{frequency}")
+    def change(
+        frequency: str, visit: AdministratorVisit, request: Request, form: _TypedForm
+    ) -> Response:
+        wanted, terms = _frequency(frequency), form.terms()
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                page.demand_template(row, terms.template)
+                set_digest(session, visit.actor, row, wanted, terms)
+        except ListError as error:
+            return page.show(visit, request, error=error, typed=(wanted, terms))
+        return _back(request, f"/{frequency}", "saved")
+
+    @router.post("/{frequency}/pause")
+    def pause(frequency: str, visit: AdministratorVisit, request: Request) -> Response:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                pause_digest(session, visit.actor, row, _frequency(frequency))
+        except ConflictError as error:
+            return page.show(visit, request, error=error)
+        return _back(request, f"/{frequency}/pause", "paused")
+
+    @router.post("/{frequency}/resume")
+    def resume(
+        frequency: str,
+        visit: AdministratorVisit,
+        request: Request,
+        without: Annotated[str, Form()] = "",
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                resume_digest(
+                    session,
+                    visit.actor,
+                    row,
+                    _frequency(frequency),
+                    without_waiting=bool(without),
+                )
+        except ConflictError as error:
+            return page.show(visit, request, error=error)
+        return _back(request, f"/{frequency}/resume", "resumed")
+
+    return router
+
+
+def _frequency(text: str) -> Frequency:
+    if text not in {each.value for each in DIGESTS}:
+        raise NotFoundError(msg("A digest is weekly or monthly."))
+    return Frequency(text)
+
+
+def _back(request: Request, cut: str, said: str) -> Response:
+    return RedirectResponse(f"{request.url.path.removesuffix(cut)}?said={said}", status_code=303)

@@ -1,0 +1,89 @@
+"""How often a subscriber wants a newsletter's mail, of what the newsletter offers."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import DigestRuleRow, SubscriptionRow
+from newsletter.database.vocabulary import Frequency
+from newsletter.database.words import name_of
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
+
+_WORDS: Mapping[str, str] = {
+    word: frequency.value
+    for frequency, words in {
+        Frequency.EACH: ("each", "eachissue", "daily", "immediate", "毎号", "各号", "毎回", "都度"),
+        Frequency.WEEKLY: ("weekly", "week", "毎週", "週1回", "週一回", "週刊", "週刊まとめ"),
+        Frequency.MONTHLY: ("monthly", "month", "毎月", "月1回", "月一回", "月刊", "月刊まとめ"),
+    }.items()
+    for word in words
+} | {"": ""}
+
+
+def offered_frequencies(session: Session, newsletter_id: int) -> Sequence[Frequency]:
+    """Return what subscribers of a newsletter may choose of: each issue, and digests offered."""
+    offered = set(
+        session.scalars(
+            select(DigestRuleRow.frequency).where(
+                DigestRuleRow.newsletter_id == newsletter_id, DigestRuleRow.offered
+            )
+        )
+    )
+    return [each for each in Frequency if each is Frequency.EACH or each in offered]
+
+
+def read_frequency(session: Session, newsletter_id: int, text: str) -> Frequency:
+    """Read what somebody chose; empty for each issue.
+
+    Raises:
+        ListError: The newsletter does not offer it; the place names the field.
+    """
+    offered = offered_frequencies(session, newsletter_id)
+    word = text.strip().lower() or Frequency.EACH.value
+    if word not in {each.value for each in offered}:
+        raise ListError(
+            msg("This newsletter does not offer “{text}”.", text=text[:40]),
+            place=Place(field="frequency"),
+            remedy=msg("Choose from: {names}.", names=Listing(tuple(map(name_of, offered)))),
+        )
+    return Frequency(word)
+
+
+def read_frequency_word(text: str) -> str | None:
+    """Return what a word of a list means by `Frequency`; None where it means nothing known.
+
+    What a newsletter does not offer may be kept: until it does, such a subscriber gets each issue.
+    """
+    return _WORDS.get("".join(unicodedata.normalize("NFKC", text).lower().split()))
+
+
+def change_frequency(
+    session: Session,
+    newsletter_id: int,
+    subscriber_id: int,
+    chosen: Frequency,
+    *,
+    shown: Frequency,
+) -> bool:
+    """Let a subscriber get mail as chosen, where it still is as it was shown; return whether.
+
+    Issues that wait for a digest by an earlier choice still come in that digest.
+    """
+    changed = session.scalar(
+        update(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == subscriber_id,
+            SubscriptionRow.frequency == shown,
+            SubscriptionRow.frequency != chosen,
+        )
+        .values(frequency=chosen)
+        .returning(SubscriptionRow.subscriber_id)
+    )
+    return changed is not None
