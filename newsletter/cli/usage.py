@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from typer import Abort, Typer
 from typer.exceptions import TyperException
-from typer.main import get_command
+from typer.main import get_command, get_command_name
+from typer.models import CommandInfo
 
 from newsletter.cli.language import gettext, terminal_language, text
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE
@@ -43,7 +45,7 @@ _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.
 
 def run(app: Typer) -> NoReturn:
     """Run the command line in the language of the terminal."""
-    command: Any = get_command(app)
+    command: Any = command_for(app, sys.argv[1:])
     _translate_help(command)
     try:
         code = command(standalone_mode=False)
@@ -65,6 +67,44 @@ def run(app: Typer) -> NoReturn:
         rich_abort_error()
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - as below
+    """Return what a command line needs of the application.
+
+    To build all of it, and to import what checks options that nobody gave, takes longer than most
+    commands and their help do.
+    """
+    at = 0
+    while at < len(words) and words[at].startswith("--env-file"):
+        at += 1 if "=" in words[at] else 2
+    named = _named(app, words[at:])
+    command: Any = get_command(named)
+    if named is not app and not at:
+        command.params = [each for each in command.params if each.name != "env_file"]
+        for each in _commands(command):
+            if (help_option := each.get_help_option(each.context_class(each))) is not None:
+                help_option.default = False
+    return command
+
+
+def _named(app: Typer, words: Sequence[str]) -> Typer:
+    """Return only the command that words begin with; all where they name none."""
+    first = words[0] if words else ""
+    groups = [copy(each) for each in app.registered_groups if each.name == first]
+    commands = [each for each in app.registered_commands if _name(each) == first]
+    if not groups and not commands:
+        return app
+    for group in groups:
+        if group.typer_instance:
+            group.typer_instance = _named(group.typer_instance, words[1:])
+    chosen = copy(app)
+    chosen.registered_groups, chosen.registered_commands = groups, commands
+    return chosen
+
+
+def _name(command: CommandInfo) -> str:
+    return command.name or get_command_name(getattr(command.callback, "__name__", ""))
 
 
 def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above

@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from newsletter.cli.main import app
+from newsletter.cli.usage import command_for
 
 pytestmark = pytest.mark.servers
 
-_HEAVY = ("sqlalchemy", "alembic", "fastapi", "celery", "redis", "psycopg", "premailer", "uvicorn")
+_HEAVY = (
+    *("sqlalchemy", "alembic", "fastapi", "celery", "redis", "psycopg", "premailer", "uvicorn"),
+    *("pydantic", "importlib.metadata"),
+)
 
 _VERSION = """
 import sys
@@ -21,6 +29,7 @@ try:
 except SystemExit as end:
     assert not end.code, end.code
 """
+_ONE_HELP = _VERSION.replace('"--version"', '"form", "add", "--help"')
 _EVERY_HELP = """
 from newsletter.cli.main import app
 from typer.main import get_command
@@ -36,7 +45,9 @@ walk(command, command.context_class(command, info_name="newsletter"))
 """
 
 
-@pytest.mark.parametrize("program", [_VERSION, _EVERY_HELP], ids=["version", "every help"])
+@pytest.mark.parametrize(
+    "program", [_VERSION, _ONE_HELP, _EVERY_HELP], ids=["version", "one help", "every help"]
+)
 def test_neither_version_nor_help_imports_the_application(program: str) -> None:
     loaded = f"{program}\nimport sys\nprint('\\n' + ' '.join(set(sys.modules) & set({_HEAVY!r})))"
     done = subprocess.run(  # noqa: S603 - our own program
@@ -57,3 +68,26 @@ def test_the_version_waits_for_no_help_in_a_terminal_of_another_language() -> No
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("words", [["form", "add"], ["form"], ["status"]])
+def test_the_help_of_one_command_is_what_the_whole_application_has(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def help_by(command: Any) -> str:
+        with pytest.raises(SystemExit):
+            command(args=[*words, "--help"], prog_name="newsletter")
+        return capsys.readouterr().out
+
+    own = help_by(command_for(app, words))
+
+    assert own == help_by(get_command(app))
+    assert f"Usage: newsletter {' '.join(words)}" in own
+
+
+def test_what_no_command_is_called_is_looked_for_among_all() -> None:
+    whole: Any = get_command(app)
+    for words in ([], ["--version"], ["nosuch"], ["--env-file", "form"]):
+        assert set(command_for(app, words).commands) == set(whole.commands)
+    assert set(command_for(app, ["--env-file", "form", "status"]).commands) == {"status"}
+    assert set(command_for(app, ["form", "nosuch"]).commands["form"].commands) > {"add", "change"}
