@@ -25,6 +25,7 @@ from subscribers.fields.reading import read_values, split_options, written_value
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
 from subscribers.frequency import read_frequency
+from subscribers.joining import BY_HAND
 from subscribers.lists.columns import FIELD
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
@@ -152,7 +153,7 @@ def add_person(
                 session.flush()
 
     options = ImportOptions(
-        source="by hand",
+        source=BY_HAND,
         basis=ground.basis.strip(),
         wording=ground.wording,
         language=newsletter.language,

@@ -37,6 +37,10 @@ from subscribers.suppression import is_suppressed
 BASIS = "double opt-in"
 #: How the source begins of a request that came by mail; the address it was sent to follows.
 BY_MAIL = "mail to "
+#: Who ticked it on the page of their preferences.
+PREFERENCES_PAGE = "preferences page"
+#: Whom the staff added one by one, in the browser or on the command line.
+BY_HAND, BY_COMMAND = "by hand", "command line"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

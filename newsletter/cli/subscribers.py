@@ -77,12 +77,13 @@ def add(
     from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
+    from subscribers.joining import BY_COMMAND
     from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportOptions, import_records
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     options = ImportOptions(
-        source="command line",
+        source=BY_COMMAND,
         basis=basis,
         language=opened.newsletter.language,
         pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,

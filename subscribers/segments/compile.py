@@ -17,6 +17,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Float,
+    String,
     and_,
     case,
     false,
@@ -30,6 +31,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from newsletter.database.tables import (
     BounceRow,
+    ConsentRow,
     DeliveryRow,
     MailingRow,
     SubscriberRow,
@@ -37,7 +39,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BounceKind, DeliveryState
+from newsletter.database.vocabulary import BounceKind, ConsentStep, DeliveryState
 from subscribers.fields.json_access import (
     AttributeNumber,
     AttributeText,
@@ -47,10 +49,12 @@ from subscribers.fields.json_access import (
     has_option,
     has_value,
 )
+from subscribers.joining import BASIS, BY_COMMAND, BY_HAND, BY_MAIL, PREFERENCES_PAGE
 from subscribers.segments.model import (
     And,
     BuiltIn,
     Comparison,
+    ConsentWay,
     CustomField,
     DaysAgo,
     Event,
@@ -137,7 +141,7 @@ def _sure(condition: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.coalesce(condition, false(), type_=Boolean())
 
 
-def _compared(
+def _compared(  # noqa: C901, PLR0911 - one a case
     field: BuiltIn | CustomField, sign: Operator, value: Value, context: _Context
 ) -> ColumnElement[bool]:
     match field:
@@ -157,6 +161,14 @@ def _compared(
         case BuiltIn.JOINED | BuiltIn.CONFIRMED:
             assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser has seen to it
             return _subscribed(field, sign, context.day(value), context)
+        case BuiltIn.CONSENT:
+            return _consented_by(ConsentWay(str(value).lower()), context)
+        case BuiltIn.CONSENT_BASIS:
+            return _text(SubscriptionRow.consent_basis, sign, str(value))
+        case BuiltIn.CONSENT_WORDING:
+            return _text(SubscriptionRow.consent_wording, sign, str(value))
+        case BuiltIn.FREQUENCY:
+            return _text(SubscriptionRow.frequency.cast(String), sign, str(value).lower())
         case BuiltIn.NAME:
             return _text(SubscriptionRow.name, sign, str(value))
         case BuiltIn.DOMAIN:
@@ -165,6 +177,37 @@ def _compared(
             return _language(sign, str(value).lower())
         case _:
             assert_never(field)
+
+
+def _consented_by(way: ConsentWay, context: _Context) -> ColumnElement[bool]:
+    """Return a condition on the way of the consent that holds, as the consent record has it."""
+    asked = (
+        select(ConsentRow.source)
+        .where(
+            ConsentRow.newsletter_id == context.newsletter_id,
+            ConsentRow.subscriber_id == SubscriptionRow.subscriber_id,
+            ConsentRow.step == ConsentStep.REQUESTED,
+        )
+        .order_by(ConsentRow.id.desc())
+        .limit(1)
+        .correlate(SubscriptionRow)
+        .scalar_subquery()
+    )
+    own = SubscriptionRow.consent_basis == BASIS
+    on_page = SubscriptionRow.consent_source == PREFERENCES_PAGE
+    by_staff = SubscriptionRow.consent_source.in_((BY_HAND, BY_COMMAND))
+    match way:
+        case ConsentWay.PAGE:
+            return _sure(and_(own, on_page))
+        case ConsentWay.MAIL:
+            return _sure(and_(own, ~on_page, asked.startswith(BY_MAIL, autoescape=True)))
+        case ConsentWay.FORM:
+            by_mail = func.coalesce(asked.startswith(BY_MAIL, autoescape=True), false())
+            return _sure(and_(own, ~on_page, ~by_mail))
+        case ConsentWay.STAFF:
+            return _sure(and_(~own, by_staff))
+        case ConsentWay.LIST:
+            return _sure(and_(~own, ~by_staff))
 
 
 def _language(sign: Operator, value: str) -> ColumnElement[bool]:

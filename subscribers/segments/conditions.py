@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
-from subscribers.fields.model import TOPIC, Field
+from subscribers.fields.model import Field
 from subscribers.segments.model import (
     And,
     BuiltIn,
@@ -38,119 +36,12 @@ from subscribers.segments.model import (
     written,
 )
 from subscribers.segments.parse import parse_query
+from subscribers.segments.predicates import Kind, Match, Predicate, Subject, subjects_of
 
 #: How many conditions and groups a form may send.
 MOST_PARTS = 200
 
 
-class Match(StrEnum):
-    """How many of a group's parts have to hold."""
-
-    ALL = "all"
-    ANY = "any"
-    NONE = "none"
-
-
-class Predicate(StrEnum):
-    """What is asked of a subject."""
-
-    IS = "is"
-    IS_NOT = "is-not"
-    IS_ONE_OF = "is-one-of"
-    IS_NONE_OF = "is-none-of"
-    CONTAINS = "contains"
-    CONTAINS_NOT = "contains-not"
-    STARTS = "starts"
-    ENDS = "ends"
-    LESS = "less"
-    AT_MOST = "at-most"
-    MORE = "more"
-    AT_LEAST = "at-least"
-    BEFORE = "before"
-    UNTIL = "until"
-    AFTER = "after"
-    SINCE = "since"
-    ON = "on"
-    WITHIN_DAYS = "within-days"
-    DAYS_AGO_OR_MORE = "days-ago-or-more"
-    IS_KNOWN = "is-known"
-    IS_UNKNOWN = "is-unknown"
-    HAPPENED = "happened"
-    HAPPENED_NOT = "happened-not"
-
-    @property
-    def wants_value(self) -> bool:
-        """Whether it compares with something."""
-        return self not in {Predicate.IS_KNOWN, Predicate.IS_UNKNOWN}
-
-
-class Kind(StrEnum):
-    """What the values of a subject are, and so what may be asked of it."""
-
-    TEXT = "text"
-    WORD = "word"
-    NUMBER = "number"
-    DATE = "date"
-    OPTION = "option"
-    YES_NO = "yes-no"
-    MAILING = "mailing"
-    DAYS = "days"
-
-
-PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
-    Kind.TEXT: (
-        *(
-            Predicate.IS,
-            Predicate.IS_NOT,
-            Predicate.CONTAINS,
-            Predicate.CONTAINS_NOT,
-            Predicate.STARTS,
-            Predicate.ENDS,
-        ),
-        *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    ),
-    Kind.WORD: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    Kind.NUMBER: (
-        *(
-            Predicate.IS,
-            Predicate.IS_NOT,
-            Predicate.LESS,
-            Predicate.AT_MOST,
-            Predicate.MORE,
-            Predicate.AT_LEAST,
-        ),
-        *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    ),
-    Kind.DATE: (
-        *(Predicate.SINCE, Predicate.AFTER, Predicate.UNTIL, Predicate.BEFORE, Predicate.ON),
-        *(
-            Predicate.WITHIN_DAYS,
-            Predicate.DAYS_AGO_OR_MORE,
-            Predicate.IS_ONE_OF,
-            Predicate.IS_NONE_OF,
-        ),
-    ),
-    Kind.OPTION: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    Kind.YES_NO: (Predicate.IS, Predicate.IS_NOT),
-    Kind.MAILING: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
-    Kind.DAYS: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
-}
-_KINDS = {
-    FieldType.TEXT: Kind.TEXT,
-    FieldType.NUMBER: Kind.NUMBER,
-    FieldType.DATE: Kind.DATE,
-    FieldType.CHOICE: Kind.OPTION,
-    FieldType.CHOICES: Kind.OPTION,
-    FieldType.YES_NO: Kind.YES_NO,
-}
-_BUILT_IN = {
-    BuiltIn.TAG: Kind.WORD,
-    BuiltIn.NAME: Kind.TEXT,
-    BuiltIn.LANGUAGE: Kind.TEXT,
-    BuiltIn.DOMAIN: Kind.TEXT,
-    BuiltIn.JOINED: Kind.DATE,
-    BuiltIn.CONFIRMED: Kind.DATE,
-}
 _SIGNS = {
     Predicate.IS: "=",
     Predicate.IS_NOT: "!=",
@@ -200,26 +91,6 @@ _POSITIVE = {contrary: predicate for predicate, contrary in _CONTRARY.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """What may be asked about.
-
-    Attributes:
-        key: As the query language names it.
-        field: Its definition; None for what every newsletter knows.
-    """
-
-    key: str
-    kind: Kind
-    field: Field | None = None
-
-    @property
-    def predicates(self) -> tuple[Predicate, ...]:
-        """What may be asked of it."""
-        known = (Predicate.IS_KNOWN, Predicate.IS_UNKNOWN) if self.field is not None else ()
-        return PREDICATES[self.kind] + known
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
     """One line of the form.
 
@@ -245,64 +116,57 @@ class Group:
 Part: TypeAlias = "Condition | Group"
 
 
-def subjects_of(fields: Sequence[Field]) -> tuple[Subject, ...]:
-    """Return what may be asked about the people of a newsletter with these fields."""
-    return (
-        *(
-            Subject(
-                key=TOPIC if field.is_topic else f"field.{field.key}",
-                kind=_KINDS[field.type],
-                field=field,
-            )
-            for field in fields
-        ),
-        *(Subject(key=key.value, kind=kind) for key, kind in _BUILT_IN.items()),
-        *(
-            Subject(
-                key=event.value,
-                kind=Kind.MAILING if event is Event.RECEIVED else Kind.DAYS,
-            )
-            for event in Event
-        ),
-    )
+def judged(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
+    """Return the group with each condition's error, and its text in the query language.
 
-
-def to_text(group: Group, fields: Sequence[Field]) -> str:
-    """Write conditions in the query language; no condition is everybody, an empty text.
-
-    Raises:
-        ListError: A condition is none; `checked` says which.
+    The text is empty of no condition, which is everybody, and where a condition is none. Each is
+    read once, and the query is put together from what was read.
     """
     subjects = {subject.key: subject for subject in subjects_of(fields)}
-    for condition in conditions_in(group):
-        _check(condition, subjects, fields)
-    text = _text(group, subjects)
-    return format_query(parse_query(text, fields)) if text else ""
+    read, query = _judged(group, subjects, fields)
+    if query is None or any(each.error for each in conditions_in(read)):
+        return read, ""
+    return read, format_query(query)
 
 
-def checked(group: Group, fields: Sequence[Field]) -> Group:
-    """Return the group with each condition's error."""
-    subjects = {subject.key: subject for subject in subjects_of(fields)}
-
-    def check(part: Part) -> Part:
+def _judged(
+    group: Group, subjects: Mapping[str, Subject], fields: Sequence[Field]
+) -> tuple[Group, Query | None]:
+    parts: list[Part] = []
+    queries: list[Query] = []
+    for part in group.parts:
         if isinstance(part, Group):
-            return replace(part, parts=tuple(map(check, part.parts)))
-        try:
-            _check(part, subjects, fields)
-        except ListError as error:
-            return replace(part, error=error)
-        return replace(part, error=None)
+            inner, query = _judged(part, subjects, fields)
+            parts.append(inner)
+        else:
+            query = None
+            try:
+                query = _read(part, subjects, fields)
+                parts.append(replace(part, error=None))
+            except ListError as error:
+                parts.append(replace(part, error=error))
+        if query is not None:
+            queries.append(query)
+    return replace(group, parts=tuple(parts)), _joined(group.match, queries)
 
-    return replace(group, parts=tuple(map(check, group.parts)))
+
+def _joined(match: Match, queries: Sequence[Query]) -> Query | None:
+    if not queries:
+        return None
+    joined: Query = queries[0]
+    if len(queries) > 1:
+        joined = And(parts=(*queries,)) if match is Match.ALL else Or(parts=(*queries,))
+    return Not(part=joined) if match is Match.NONE else joined
 
 
-def _check(condition: Condition, subjects: Mapping[str, Subject], fields: Sequence[Field]) -> None:
+def _read(condition: Condition, subjects: Mapping[str, Subject], fields: Sequence[Field]) -> Query:
     query = parse_query(_condition_text(condition, subjects), fields)
     if isinstance(query, And | Or):
         raise ListError(
             msg("“{value}” is more than one value.", value=condition.value[:60]),
             remedy=msg("Add a condition for each."),
         )
+    return query
 
 
 def conditions_in(group: Group) -> Iterator[Condition]:
@@ -314,26 +178,18 @@ def conditions_in(group: Group) -> Iterator[Condition]:
             yield part
 
 
-def from_text(text: str, fields: Sequence[Field]) -> Group:
-    """Return a query as conditions.
+def from_text(text: str, fields: Sequence[Field]) -> tuple[Group, str]:
+    """Return a query as conditions, and in its normal form.
 
     Raises:
         ListError: The text is none.
     """
     if not text.strip():
-        return Group(match=Match.ALL)
-    part = _part(parse_query(text, fields), fields)
-    return part if isinstance(part, Group) else Group(match=Match.ALL, parts=(part,))
-
-
-def _text(part: Part, subjects: Mapping[str, Subject]) -> str:
-    if isinstance(part, Condition):
-        return _condition_text(part, subjects)
-    pieces = [piece for each in part.parts if (piece := _text(each, subjects))]
-    if not pieces:
-        return ""
-    joined = (" and " if part.match is Match.ALL else " or ").join(f"({piece})" for piece in pieces)
-    return f"not ({joined})" if part.match is Match.NONE else joined
+        return Group(match=Match.ALL), ""
+    query = parse_query(text, fields)
+    part = _part(query, fields)
+    group = part if isinstance(part, Group) else Group(match=Match.ALL, parts=(part,))
+    return group, format_query(query)
 
 
 def _condition_text(condition: Condition, subjects: Mapping[str, Subject]) -> str:

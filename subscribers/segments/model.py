@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from newsletter.database.vocabulary import Frequency
 from subscribers.fields.model import TOPIC
 
 
@@ -34,6 +36,31 @@ class BuiltIn(StrEnum):
     DOMAIN = "domain"
     JOINED = "joined"
     CONFIRMED = "confirmed"
+    #: By which way they consented; when, `JOINED` says.
+    CONSENT = "consent"
+    CONSENT_BASIS = "consent_basis"
+    CONSENT_WORDING = "consent_wording"
+    FREQUENCY = "frequency"
+
+
+class ConsentWay(StrEnum):
+    """By which way somebody consented to a newsletter."""
+
+    FORM = "form"
+    MAIL = "mail"
+    #: Ticked on the page of their preferences.
+    PAGE = "page"
+    #: As a list said that was imported.
+    LIST = "list"
+    #: As the staff wrote down who added them.
+    STAFF = "staff"
+
+
+#: The words that some of it may be.
+WORDS: Mapping[BuiltIn, tuple[str, ...]] = {
+    BuiltIn.CONSENT: tuple(ConsentWay),
+    BuiltIn.FREQUENCY: tuple(Frequency),
+}
 
 
 class Event(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -16,6 +15,7 @@ from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import TOPIC, Field, field_of
 from subscribers.fields.reading import find_option
 from subscribers.segments.model import (
+    WORDS,
     And,
     BuiltIn,
     Comparison,
@@ -31,20 +31,10 @@ from subscribers.segments.model import (
     Query,
     Value,
 )
+from subscribers.segments.tokens import Token, fault, tokens_of
 
 #: Enough for any question a person asks, little enough for every database's expression depth.
 _LENGTH, _DEPTH, _CONDITIONS = 8000, 40, 200
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<string>"(?:[^"\\]|\\["\\])*")
-      | (?P<date>\d{4}-\d{2}-\d{2}(?![\w-]))
-      | (?P<number>-?\d{1,18}(?:\.\d{1,18})?(?![\w.]))
-      | (?P<word>[^\W\d][\w-]*)
-      | (?P<sign>!=|<=|>=|[=<>(),.])
-      | (?P<end>\Z)
-    )""",
-    re.VERBOSE,
-)
 _BUILT_IN = tuple(field.value for field in BuiltIn)
 _DATES = frozenset({BuiltIn.JOINED, BuiltIn.CONFIRMED})
 _ORDER = frozenset({Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST})
@@ -53,13 +43,6 @@ _PARTIAL = frozenset({Operator.CONTAINS, Operator.STARTS, Operator.ENDS})
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _MOST_DAYS = 36_500
 _YEARS = range(1900, 2201)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    column: int
 
 
 def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
@@ -79,41 +62,11 @@ def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
             place=Place(source=msg("segment")),
             remedy=msg("Give these people a tag, and select by the tag."),
         )
-    return _Parser(_tokens(text), known).parse()
-
-
-def _fault(token: _Token, what: Message, remedy: Message) -> ListError:
-    place = Place(source=msg("segment"), column=token.column)
-    return ListError(what, place=place, remedy=remedy)
-
-
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    at = 0
-    while not tokens or tokens[-1].kind != "end":
-        found = _TOKEN.match(text, at)
-        if found is None or found.lastgroup is None:
-            rest = text[at:].lstrip()
-            here = _Token(kind="", text=rest[:1], column=len(text) - len(rest) + 1)
-            if here.text == '"':
-                raise _fault(
-                    here,
-                    msg("This string is not closed."),
-                    msg('Close it with ". Write \\" within it.'),
-                )
-            raise _fault(
-                here,
-                msg("“{text}” has no meaning here.", text=rest[:12]),
-                msg("Put strings in double quotation marks."),
-            )
-        kind = found.lastgroup
-        tokens.append(_Token(kind=kind, text=found[kind], column=found.start(kind) + 1))
-        at = found.end()
-    return tokens
+    return _Parser(tokens_of(text), known).parse()
 
 
 class _Parser:
-    def __init__(self, tokens: list[_Token], known: Sequence[Field] | None) -> None:
+    def __init__(self, tokens: list[Token], known: Sequence[Field] | None) -> None:
         self._tokens = tokens
         self._known = known
         self._at = 0
@@ -121,10 +74,10 @@ class _Parser:
         self._conditions = 0
 
     @property
-    def _now(self) -> _Token:
+    def _now(self) -> Token:
         return self._tokens[self._at]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._now
         if token.kind != "end":
             self._at += 1
@@ -144,7 +97,7 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
-            raise _fault(
+            raise fault(
                 self._now,
                 msg("“{sign}” is missing.", sign=sign),
                 msg("Write {sign} here.", sign=sign),
@@ -153,7 +106,7 @@ class _Parser:
     def parse(self) -> Query:
         query = self._either()
         if self._now.kind != "end":
-            raise _fault(
+            raise fault(
                 self._now,
                 msg("“{text}” is not expected here.", text=self._now.text),
                 msg("Join conditions with and, or; enclose groups in parentheses."),
@@ -175,7 +128,7 @@ class _Parser:
     def _one(self) -> Query:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise _fault(
+            raise fault(
                 self._now, msg("The conditions are nested too deeply."), msg("Save parts as tags.")
             )
         query: Query
@@ -193,7 +146,7 @@ class _Parser:
         self._conditions += 1
         token = self._take()
         if self._conditions > _CONDITIONS:
-            raise _fault(
+            raise fault(
                 token,
                 msg("There are more than {limit} conditions.", limit=_CONDITIONS),
                 msg("Use in (…)."),
@@ -213,7 +166,7 @@ class _Parser:
             if token.kind == "end"
             else msg("There is no field “{name}”.", name=token.text)
         )
-        raise _fault(
+        raise fault(
             token,
             what,
             self._what_there_is(),
@@ -223,7 +176,7 @@ class _Parser:
         self._expect("(")
         if not self._accept(event.argument):
             example = f"{event}({event.argument} = 12)"
-            raise _fault(
+            raise fault(
                 self._now,
                 msg("{event} needs {argument}.", event=event, argument=event.argument),
                 msg("Write {example}.", example=example),
@@ -232,7 +185,7 @@ class _Parser:
         token = self._now
         number = self._integer()
         if event.argument == "days" and number > _MOST_DAYS:
-            raise _fault(
+            raise fault(
                 token,
                 msg("{number} days are too many.", number=number),
                 msg("Write at most {limit}.", limit=_MOST_DAYS),
@@ -243,9 +196,7 @@ class _Parser:
     def _integer(self) -> int:
         token = self._take()
         if token.kind != "number" or not token.text.isdecimal() or int(token.text) > 2**31:
-            raise _fault(
-                token, msg("A whole number is needed here."), msg("Write one, such as 30.")
-            )
+            raise fault(token, msg("A whole number is needed here."), msg("Write one, such as 30."))
         return int(token.text)
 
     def _what_there_is(self) -> Message:
@@ -262,22 +213,22 @@ class _Parser:
         self._expect(".")
         token = self._take()
         if token.kind != "word" or not _KEY.match(token.text):
-            raise _fault(
+            raise fault(
                 token,
                 msg("This is not the key of a field."),
                 msg("Write {example}.", example="field.city"),
             )
         if self._known is not None and field_of(self._known, token.text) is None:
-            raise _fault(
+            raise fault(
                 token, msg("There is no field “{name}”.", name=token.text), self._what_there_is()
             )
         return CustomField(key=token.text)
 
-    def _demand_topics(self, token: _Token) -> None:
+    def _demand_topics(self, token: Token) -> None:
         if self._known is not None and field_of(self._known, TOPIC) is None:
-            raise _fault(token, msg("This newsletter has no topics."), self._what_there_is())
+            raise fault(token, msg("This newsletter has no topics."), self._what_there_is())
 
-    def _compared(self, field: BuiltIn | CustomField, named: _Token) -> Query:
+    def _compared(self, field: BuiltIn | CustomField, named: Token) -> Query:
         if self._accept("in"):
             return Membership(field=field, values=self._values(field))
         if self._accept("not", "in"):
@@ -287,7 +238,7 @@ class _Parser:
         sign = self._now
         operator = self._operator()
         if operator is None:
-            raise _fault(
+            raise fault(
                 sign,
                 msg("A comparison is missing after {name}.", name=named.text),
                 msg("Write =, !=, <, <=, >, >=, contains, starts with, ends with or in (…)."),
@@ -313,24 +264,30 @@ class _Parser:
         value = self._literal()
         if field in _DATES and (not isinstance(value, date | DaysAgo) or operator in _PARTIAL):
             remedy = msg("Write {field} >= 2026-01-31 or {field} >= 30 days ago.", field=field)
-            raise _fault(token, msg("{field} is compared with a date.", field=field), remedy)
+            raise fault(token, msg("{field} is compared with a date.", field=field), remedy)
         if isinstance(field, BuiltIn) and field not in _DATES:
             if not isinstance(value, str):
-                raise _fault(
+                raise fault(
                     token,
                     msg("{field} is compared with text.", field=field),
                     msg('Write it as "text".'),
                 )
+            if field in WORDS and (value.lower() not in WORDS[field] or operator not in _EQUAL):
+                raise fault(
+                    token,
+                    msg("{field} is never “{value}”.", field=field, value=value[:40]),
+                    msg("The choices are: {names}.", names=Listing(WORDS[field])),
+                )
             if field is BuiltIn.TAG and operator in _PARTIAL:
-                raise _fault(
+                raise fault(
                     token, msg("A tag is compared as a whole."), msg('Write tag = "press".')
                 )
         if operator in _PARTIAL and not isinstance(value, str):
-            raise _fault(
+            raise fault(
                 token, msg("{operator} needs text.", operator=operator), msg('Write it as "text".')
             )
         if operator in _ORDER and isinstance(value, str | bool):
-            raise _fault(
+            raise fault(
                 token,
                 msg("{operator} compares numbers and dates.", operator=operator),
                 msg("Remove the quotation marks."),
@@ -351,14 +308,14 @@ class _Parser:
                 return _day(token, text)
             case "number", text if self._accept("days", "ago"):
                 if not text.isdecimal() or int(text) > _MOST_DAYS:
-                    raise _fault(
+                    raise fault(
                         token, msg("The number of days is out of range."), msg("Write 30 days ago.")
                     )
                 return DaysAgo(days=int(text))
             case "number", text:
                 return Decimal(text)
             case _:
-                raise _fault(
+                raise fault(
                     token,
                     msg("A value is needed here, not “{text}”.", text=token.text)
                     if token.text
@@ -378,13 +335,13 @@ _TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = 
 }
 
 
-def _of_type(definition: Field, operator: Operator, value: Value, token: _Token) -> Value:
+def _of_type(definition: Field, operator: Operator, value: Value, token: Token) -> Value:
     """Return a value as the field has it: an option may be named by its label."""
     kinds, operators, example = _TYPES[definition.type]
     name = TOPIC if definition.is_topic else f"field.{definition.key}"
     if not isinstance(value, kinds) or operator not in operators:
         option = definition.options[0].value if definition.options else ""
-        raise _fault(
+        raise fault(
             token,
             msg(
                 "{field} cannot be compared like this: it is of the type {type}.",
@@ -397,19 +354,19 @@ def _of_type(definition: Field, operator: Operator, value: Value, token: _Token)
         try:
             return find_option(definition, value)
         except ListError as error:
-            raise _fault(token, error.message, error.advice or error.message) from None
+            raise fault(token, error.message, error.advice or error.message) from None
     return value
 
 
-def _day(token: _Token, text: str) -> date:
+def _day(token: Token, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _fault(
+        raise fault(
             token, msg("There is no such day as {day}.", day=text), msg("Check the calendar.")
         ) from None
     if day.year not in _YEARS:
-        raise _fault(
+        raise fault(
             token, msg("{day} is out of range.", day=text), msg("Use years from 1900 to 2200.")
         )
     return day

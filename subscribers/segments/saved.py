@@ -9,22 +9,20 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
-    MailingRow,
     NewsletterRow,
     SegmentRow,
     SubscriberRow,
     SubscriptionRow,
 )
-from newsletter.database.vocabulary import MailingState, SubscriptionState
+from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import format_query
 from subscribers.segments.parse import parse_query
+from subscribers.segments.uses import demand_unused
 from subscribers.suppression import is_suppressed
-
-_USES_SHOWN = 20
 
 
 def is_segment_name(text: str) -> bool:
@@ -110,20 +108,6 @@ def _write(session: Session, row: SegmentRow, *, name: str, query: str) -> None:
     row.name = name
 
 
-def uses_of_segment(session: Session, newsletter_id: int, query: str) -> Sequence[MailingRow]:
-    """Return the mailings to exactly these people that are not over, the newest first."""
-    return session.scalars(
-        select(MailingRow)
-        .where(
-            MailingRow.newsletter_id == newsletter_id,
-            MailingRow.segment == query,
-            MailingRow.state.not_in((MailingState.FINISHED, MailingState.CANCELLED)),
-        )
-        .order_by(MailingRow.id.desc())
-        .limit(_USES_SHOWN)
-    ).all()
-
-
 def list_segments(session: Session, newsletter_id: int) -> Sequence[SegmentRow]:
     """Return a newsletter's segments by name."""
     return session.scalars(
@@ -165,8 +149,14 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
 
 
 def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
-    """Delete a saved segment; mailings keep the text they were made with."""
+    """Delete a saved segment; mailings keep the text they were made with.
+
+    Raises:
+        NotFoundError: There is none of that name.
+        ConflictError: Something that is yet to be sent names it; the remedy says where.
+    """
     row = find_segment(session, newsletter_id, name)
+    demand_unused(session, newsletter_id, row)
     session.execute(delete(SegmentRow).where(SegmentRow.id == row.id))
 
 

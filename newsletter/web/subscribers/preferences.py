@@ -31,6 +31,7 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
 from subscribers.join_limits import kept_network
+from subscribers.joining import PREFERENCES_PAGE
 from subscribers.preferences import (
     PAUSES,
     Wishes,
@@ -119,7 +120,7 @@ def preferences_router(  # noqa: C901 - a list of routes
                     ref.subscriber_id,
                     wishes,
                     newsletter_id=ref.newsletter_id,
-                    source="preferences page",
+                    source=PREFERENCES_PAGE,
                     network=kept_network(client_of(request), settings.consent_network),
                     mailing_id=ref.mailing_id or None,
                 )

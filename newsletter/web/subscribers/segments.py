@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.errors import ListError, NewsletterError
+from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
@@ -26,23 +27,19 @@ from subscribers.segments.conditions import (
     MOST_PARTS,
     Condition,
     Group,
-    Match,
     Part,
-    Predicate,
-    Subject,
-    checked,
     conditions_in,
     from_text,
-    subjects_of,
-    to_text,
+    judged,
 )
+from subscribers.segments.predicates import Match, Predicate, Subject, subjects_of
 from subscribers.segments.saved import (
     count_segment,
     find_segment,
     list_segments,
     sample_segment,
-    uses_of_segment,
 )
+from subscribers.segments.uses import SegmentUse, uses_of_segment
 
 _EXAMPLES = 10
 _ROOT = "0"
@@ -80,16 +77,20 @@ class _SegmentPages:
     figures: Figures
     pages: Pages
 
-    def list(self, visit: Visit, request: Request) -> HTMLResponse:
+    def list(
+        self, visit: Visit, request: Request, *, error: NewsletterError | None = None
+    ) -> HTMLResponse:
         """Show all saved segments."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             segments = list_segments(session, row.id)
-            uses = {each.name: uses_of_segment(session, row.id, each.query) for each in segments}
+            uses = {each.name: uses_of_segment(session, row.id, each) for each in segments}
         return self.pages.show_to(
             visit,
             request,
             "subscribers/segments.html",
+            status=409 if error else 200,
+            error=error,
             newsletter=row,
             segments=segments,
             uses=uses,
@@ -108,7 +109,7 @@ class _SegmentPages:
                 size = self.figures.of(session, key, lambda own: count_segment(own, row, query))
                 if visit.may(Permission.SEE_SUBSCRIBERS):
                     examples = sample_segment(session, row, query, size=_EXAMPLES)
-            uses = uses_of_segment(session, row.id, typed.before) if typed.former else ()
+            uses = _uses(session, row.id, typed.former) if typed.former else ()
         subjects = subjects_of(fields)
         return self.pages.show_to(
             visit,
@@ -126,7 +127,9 @@ class _SegmentPages:
         )
 
 
-def segments_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
+def segments_router(  # noqa: C901 - a list of routes
+    engine: Engine, figures: Figures, pages: Pages
+) -> Router:
     """Return the routes of segments."""
     router = Router(prefix="/newsletters/{newsletter}/segments")
     shown = _SegmentPages(engine=engine, figures=figures, pages=pages)
@@ -189,12 +192,23 @@ def segments_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
         return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
 
     @router.post("/{name}/delete")
-    def delete(newsletter: str, name: str, visit: SegmentVisit) -> RedirectResponse:
-        with transaction(engine) as session:
-            delete_segment(session, visit.actor, newsletter_of(session, visit).id, name)
+    def delete(newsletter: str, name: str, visit: SegmentVisit, request: Request) -> Response:
+        try:
+            with transaction(engine) as session:
+                delete_segment(session, visit.actor, newsletter_of(session, visit).id, name)
+        except ConflictError as error:
+            return shown.list(visit, request, error=error)
         return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
 
     return router
+
+
+def _uses(session: Session, newsletter_id: int, name: str) -> Sequence[SegmentUse]:
+    """Return where a segment is used; nowhere where it was deleted meanwhile."""
+    try:
+        return uses_of_segment(session, newsletter_id, find_segment(session, newsletter_id, name))
+    except NotFoundError:
+        return ()
 
 
 def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
@@ -233,15 +247,8 @@ def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
 
 def _judged(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
     """Say what is wrong with each condition; of one that is not filled in yet, nothing."""
-    group = checked(typed.group, fields)
-    if fresh:
-        group = _quiet(group)
-    sound = not any(each.error for each in conditions_in(group))
-    try:
-        text = to_text(typed.group, fields) if sound else ""
-    except ListError:
-        text = ""
-    return replace(typed, group=group, text=text)
+    group, text = judged(typed.group, fields)
+    return replace(typed, group=_quiet(group) if fresh else group, text=text)
 
 
 def _quiet(group: Group) -> Group:
@@ -256,10 +263,10 @@ def _quiet(group: Group) -> Group:
 
 def _from_text(typed: _Typed, fields: Sequence[Field]) -> _Typed:
     try:
-        group = from_text(typed.text, fields)
-        return replace(typed, group=group, text=to_text(group, fields))
+        group, text = from_text(typed.text, fields)
     except ListError as error:
         return replace(typed, error=error)
+    return replace(typed, group=group, text=text)
 
 
 def _group(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Group:

@@ -1,0 +1,172 @@
+"""What a form of conditions offers: subjects, what may be asked of each, and how parts combine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.database.vocabulary import FieldType
+from subscribers.fields.model import TOPIC, Field
+from subscribers.segments.model import WORDS, BuiltIn, Event
+
+
+class Match(StrEnum):
+    """How many of a group's parts have to hold."""
+
+    ALL = "all"
+    ANY = "any"
+    NONE = "none"
+
+
+class Predicate(StrEnum):
+    """What is asked of a subject."""
+
+    IS = "is"
+    IS_NOT = "is-not"
+    IS_ONE_OF = "is-one-of"
+    IS_NONE_OF = "is-none-of"
+    CONTAINS = "contains"
+    CONTAINS_NOT = "contains-not"
+    STARTS = "starts"
+    ENDS = "ends"
+    LESS = "less"
+    AT_MOST = "at-most"
+    MORE = "more"
+    AT_LEAST = "at-least"
+    BEFORE = "before"
+    UNTIL = "until"
+    AFTER = "after"
+    SINCE = "since"
+    ON = "on"
+    WITHIN_DAYS = "within-days"
+    DAYS_AGO_OR_MORE = "days-ago-or-more"
+    IS_KNOWN = "is-known"
+    IS_UNKNOWN = "is-unknown"
+    HAPPENED = "happened"
+    HAPPENED_NOT = "happened-not"
+
+    @property
+    def wants_value(self) -> bool:
+        """Whether it compares with something."""
+        return self not in {Predicate.IS_KNOWN, Predicate.IS_UNKNOWN}
+
+
+class Kind(StrEnum):
+    """What the values of a subject are, and so what may be asked of it."""
+
+    TEXT = "text"
+    WORD = "word"
+    NUMBER = "number"
+    DATE = "date"
+    OPTION = "option"
+    YES_NO = "yes-no"
+    MAILING = "mailing"
+    DAYS = "days"
+
+
+PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
+    Kind.TEXT: (
+        *(
+            Predicate.IS,
+            Predicate.IS_NOT,
+            Predicate.CONTAINS,
+            Predicate.CONTAINS_NOT,
+            Predicate.STARTS,
+            Predicate.ENDS,
+        ),
+        *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    ),
+    Kind.WORD: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    Kind.NUMBER: (
+        *(
+            Predicate.IS,
+            Predicate.IS_NOT,
+            Predicate.LESS,
+            Predicate.AT_MOST,
+            Predicate.MORE,
+            Predicate.AT_LEAST,
+        ),
+        *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    ),
+    Kind.DATE: (
+        *(Predicate.SINCE, Predicate.AFTER, Predicate.UNTIL, Predicate.BEFORE, Predicate.ON),
+        *(
+            Predicate.WITHIN_DAYS,
+            Predicate.DAYS_AGO_OR_MORE,
+            Predicate.IS_ONE_OF,
+            Predicate.IS_NONE_OF,
+        ),
+    ),
+    Kind.OPTION: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    Kind.YES_NO: (Predicate.IS, Predicate.IS_NOT),
+    Kind.MAILING: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
+    Kind.DAYS: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
+}
+_KINDS = {
+    FieldType.TEXT: Kind.TEXT,
+    FieldType.NUMBER: Kind.NUMBER,
+    FieldType.DATE: Kind.DATE,
+    FieldType.CHOICE: Kind.OPTION,
+    FieldType.CHOICES: Kind.OPTION,
+    FieldType.YES_NO: Kind.YES_NO,
+}
+_BUILT_IN = {
+    BuiltIn.TAG: Kind.WORD,
+    BuiltIn.NAME: Kind.TEXT,
+    BuiltIn.LANGUAGE: Kind.TEXT,
+    BuiltIn.DOMAIN: Kind.TEXT,
+    BuiltIn.JOINED: Kind.DATE,
+    BuiltIn.CONFIRMED: Kind.DATE,
+    BuiltIn.CONSENT: Kind.OPTION,
+    BuiltIn.CONSENT_BASIS: Kind.TEXT,
+    BuiltIn.CONSENT_WORDING: Kind.TEXT,
+    BuiltIn.FREQUENCY: Kind.OPTION,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What may be asked about.
+
+    Attributes:
+        key: As the query language names it.
+        field: Its definition; None for what every newsletter knows.
+    """
+
+    key: str
+    kind: Kind
+    field: Field | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it may be, where it is no field and has only some."""
+        return WORDS.get(BuiltIn(self.key), ()) if self.key in set(BuiltIn) else ()
+
+    @property
+    def predicates(self) -> tuple[Predicate, ...]:
+        """What may be asked of it."""
+        known = (Predicate.IS_KNOWN, Predicate.IS_UNKNOWN) if self.field is not None else ()
+        return PREDICATES[self.kind] + known
+
+
+def subjects_of(fields: Sequence[Field]) -> tuple[Subject, ...]:
+    """Return what may be asked about the people of a newsletter with these fields."""
+    return (
+        *(
+            Subject(
+                key=TOPIC if field.is_topic else f"field.{field.key}",
+                kind=_KINDS[field.type],
+                field=field,
+            )
+            for field in fields
+        ),
+        *(Subject(key=key.value, kind=kind) for key, kind in _BUILT_IN.items()),
+        *(
+            Subject(
+                key=event.value,
+                kind=Kind.MAILING if event is Event.RECEIVED else Kind.DAYS,
+            )
+            for event in Event
+        ),
+    )
