@@ -34,6 +34,7 @@ from newsletter.tokens import Purpose, TokenSigner, mark_of
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import find_or_add_person, hold_person
+from subscribers.series.enrolment import move_enrolments
 
 #: For how long whoever reads the old address may take a change back.
 UNDO_DAYS = 30
@@ -258,6 +259,7 @@ def _join_as(
         return False
     session.get_one(SubscriptionRow, (newsletter.id, to)).paused_until = paused_until
     _copy_tags(session, newsletter.id, relation.subscriber_id, to)
+    move_enrolments(session, newsletter.id, relation.subscriber_id, to)
     return True
 
 

@@ -30,6 +30,7 @@ from subscribers.lists.columns import FIELD
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
 from subscribers.people import clean_name, is_time_zone
+from subscribers.series.enrolment import note_joined, note_tags
 
 _TAG = 64
 _BASIS = 64
@@ -150,6 +151,7 @@ def add_person(
                     newsletter_id=newsletter.id,
                     details={"basis": ground.basis},
                 )
+                note_joined(session, newsletter.id, number)
                 session.flush()
 
     options = ImportOptions(
@@ -247,4 +249,5 @@ def _set_tags(session: Session, newsletter_id: int, subscriber_id: int, wanted: 
     where = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
     if new := wanted - known:
         insert_missing(session, TagRow, [{**where, "tag": tag} for tag in sorted(new)])
+        note_tags(session, newsletter_id, [subscriber_id], new)
     return bool(gone or new)

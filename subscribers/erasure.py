@@ -18,6 +18,7 @@ from newsletter.database.tables import (
     JoinRequestRow,
     MailingRow,
     SegmentRow,
+    SeriesEnrolmentRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
@@ -98,7 +99,7 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
-    for table in (JoinRequestRow, TagRow, ImportChangeRow, DigestEntryRow):
+    for table in (JoinRequestRow, TagRow, ImportChangeRow, DigestEntryRow, SeriesEnrolmentRow):
         session.execute(delete(table).where(table.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)

@@ -31,6 +31,7 @@ from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.requests import keep_answers, take_over_answers
 from subscribers.growth_log import log_growth
 from subscribers.people import clean_name, find_or_add_person, hold_person
+from subscribers.series.enrolment import note_joined
 from subscribers.suppression import is_suppressed
 
 #: How a subscription that was confirmed by mail names its ground.
@@ -279,6 +280,7 @@ def subscribe(
     row.unsubscribed_at = row.paused_until = None
     _record(session, newsletter_id, subscriber_id, ConsentStep.CONFIRMED, origin)
     log_growth(session, newsletter_id, cause, 1)
+    note_joined(session, newsletter_id, subscriber_id)
     return True
 
 

@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import (
 from subscribers.growth import count_readers
 from subscribers.growth_log import LEAVING, log_growth
 from subscribers.people import hold_person
+from subscribers.series.enrolment import end_of_reader
 
 #: Ways by which a subscription ends on somebody else's report.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
@@ -122,6 +123,7 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
             way=way,
         )
     )
+    end_of_reader(session, newsletter_id, subscriber_id)
     return True
 
 

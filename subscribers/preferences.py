@@ -33,6 +33,7 @@ from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
+from subscribers.series.enrolment import look_again
 
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
@@ -287,6 +288,7 @@ def pause(
     if newsletter_ids is not None:
         change = change.where(SubscriptionRow.newsletter_id.in_(newsletter_ids))
     session.execute(change.values(paused_until=until))
+    look_again(session, subscriber_id)
     return until
 
 

@@ -26,6 +26,7 @@ from newsletter.mailings.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.planning import plan_mailing, plan_restored
 from newsletter.mailings.schedule import start_due_mailings
+from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
 from newsletter.newsletters.rhythm import open_due_drafts
@@ -67,6 +68,8 @@ def go(services: Services) -> None:
         )
     with apart("the digests that are due"):
         open_due_digests(services.engine, DigestSetting.of(services.settings))
+    with apart("the steps of series"):
+        plan_series(services.engine)
     for mailing_id in unplanned_mailings(services.engine):
         with apart(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
@@ -180,6 +183,7 @@ def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None
     if reason:
         _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
+        plan_series(services.engine, held_because=reason)
         # Only then: a host that dies before its end brings it back once more.
         if recovery.bring_back(services):
             _remember_present(services)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -150,7 +151,9 @@ def _desk(
     forgotten: Callable[[str], None],
 ) -> Desk:
     claim = lease.claim
-    frame = _frame(services, claim.mailing_id, claim.identity, claim.variant)
+    frame = _frame(
+        services, claim.mailing_id, claim.identity, claim.variant, claim.dated_at or content.date
+    )
 
     with reading(services.engine) as session:
         people = [delivery.subscriber_id for delivery in claim.deliveries]
@@ -253,7 +256,9 @@ def _content(services: Services, mailing_id: int, identity: str, variant: int) -
 
 
 @lru_cache(maxsize=16)
-def _frame(services: Services, mailing_id: int, identity: str, variant: int) -> MessageFrame:
+def _frame(
+    services: Services, mailing_id: int, identity: str, variant: int, date: datetime
+) -> MessageFrame:
     content = _content(services, mailing_id, identity, variant)
     rendered = content.rendered
     if content.counts_clicks:
@@ -265,6 +270,4 @@ def _frame(services: Services, mailing_id: int, identity: str, variant: int) -> 
             public_url=services.settings.public_url,
             signer=services.signer,
         )
-    return MessageFrame.compile(
-        rendered, content.identity, date=content.date, keys=services.dkim_keys
-    )
+    return MessageFrame.compile(rendered, content.identity, date=date, keys=services.dkim_keys)

@@ -161,11 +161,13 @@ class ConsentStep(StrEnum):
 
 
 class MailingKind(StrEnum):
-    """What a mailing is: an issue or a digest to its audience, a notice to one person, a test."""
+    """What a mailing is: to an audience an issue, a digest or a step; a notice, or a test."""
 
     ISSUE = "issue"
     #: What came since the last one, to those who chose so.
     DIGEST = "digest"
+    #: A version of a series' step, open for whoever comes to it.
+    SERIES = "series"
     NOTICE = "notice"
     TEST = "test"
 
@@ -175,7 +177,7 @@ class MailingKind(StrEnum):
         return self in TO_LIST
 
 
-TO_LIST = frozenset({MailingKind.ISSUE, MailingKind.DIGEST})
+TO_LIST = frozenset({MailingKind.ISSUE, MailingKind.DIGEST, MailingKind.SERIES})
 
 
 class MailingState(StrEnum):
@@ -250,6 +252,44 @@ class RevisionKind(StrEnum):
     IMPORTED = "imported"
     FIXED = "fixed"
     RESTORED = "restored"
+
+
+class SeriesTrigger(StrEnum):
+    """What begins a series for a reader."""
+
+    JOINED = "joined"
+    TAG = "tag"
+    #: A day that a field of theirs holds.
+    DATE = "date"
+
+
+class SeriesState(StrEnum):
+    """Where a series stands."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class EnrolmentState(StrEnum):
+    """Where a reader stands in a series."""
+
+    ACTIVE = "active"
+    #: They came to its end.
+    FINISHED = "finished"
+    #: It ended for them before; see `EnrolmentEnd`.
+    ENDED = "ended"
+
+
+class EnrolmentEnd(StrEnum):
+    """Why a series ended for a reader before its last step."""
+
+    LEFT = "left"
+    SUPPRESSED = "suppressed"
+    #: They no longer meet the series' condition.
+    CONDITION = "condition"
+    SERIES_ENDED = "series-ended"
 
 
 class Every(StrEnum):

@@ -9,6 +9,8 @@ from newsletter.database.vocabulary import (
     Archived,
     BounceKind,
     DeliveryState,
+    EnrolmentEnd,
+    EnrolmentState,
     FeedbackAction,
     FieldType,
     Frequency,
@@ -17,6 +19,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     ProcessKind,
     Role,
+    SeriesState,
     SubscriptionState,
     SuppressionReason,
 )
@@ -46,6 +49,23 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "paused": msg("Paused"),
         "cancelled": msg("Cancelled"),
         "finished": msg("Finished"),
+    },
+    SeriesState: {
+        "draft": msg("Draft"),
+        "active": pmsg("series", "Active"),
+        "paused": msg("Paused"),
+        "ended": pmsg("series", "Ended"),
+    },
+    EnrolmentState: {
+        "active": pmsg("reader in a series", "Under way"),
+        "finished": pmsg("reader in a series", "Completed"),
+        "ended": pmsg("reader in a series", "Ended early"),
+    },
+    EnrolmentEnd: {
+        "left": msg("Unsubscribed"),
+        "suppressed": msg("Address suppressed"),
+        "condition": msg("Condition no longer met"),
+        "series-ended": msg("Series ended"),
     },
     Archived: {
         "listed": pmsg("archive", "Listed"),

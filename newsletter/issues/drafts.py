@@ -27,6 +27,7 @@ from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources import ReadIssue, SourceFormat
+from newsletter.issues.step_drafts import is_of_series, series_of_draft
 from newsletter.issues.store import default_slug, find_issue, save_issue
 from newsletter.issues.word_index import Indexed, forget_words, index_words
 
@@ -142,10 +143,10 @@ def get_draft(session: Session, newsletter_id: int, draft_id: int) -> Draft:
 
 
 def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
-    """Return a newsletter's drafts, the last edited first."""
+    """Return a newsletter's drafts, the last edited first; those of series' steps are theirs."""
     rows = session.scalars(
         select(DraftRow)
-        .where(DraftRow.newsletter_id == newsletter_id)
+        .where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
     )
     return [_draft(row) for row in rows.all()]
@@ -158,6 +159,7 @@ def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Se
         .where(
             DraftRow.newsletter_id.in_(until),
             DraftRow.issue_id.is_(None) | DraftRow.issue_id.not_in(_kept_issues()),
+            ~is_of_series(),
         )
         .order_by(DraftRow.id.desc())
         .limit(_MOST_OPEN)
@@ -312,6 +314,11 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
     row = _find(session, draft.newsletter_id, draft.id)
     if row.revision != draft.revision:
         raise DraftConflictError(_draft(row), draft.issue)
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series; the series sends it."),
+            remedy=msg("To send it to everybody, start a new issue from it."),
+        )
     read = ReadIssue(
         issue=draft.issue,
         format=SourceFormat.MARKDOWN,
@@ -385,7 +392,16 @@ def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
 
 
 def delete_draft(session: Session, draft: Draft) -> None:
-    """Take a draft away with its history; the issue it was published as stays."""
+    """Take a draft away with its history; the issue it was published as stays.
+
+    Raises:
+        ConflictError: A series has it as a step.
+    """
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series."),
+            remedy=msg("Remove the step from the series first."),
+        )
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
     session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))

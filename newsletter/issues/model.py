@@ -435,6 +435,7 @@ class Issue:
         lead: Blocks before the first chapter.
         contents: The table of contents as the editor wrote it; empty when it is to be derived.
         credits: Closing lines, such as who edited the issue.
+        undated: Whether its date stays unprinted, as each reader gets it on another day.
     """
 
     title: str
@@ -447,6 +448,7 @@ class Issue:
     contents: tuple[ContentsLine, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     credits: tuple[str, ...] = ()
+    undated: Annotated[bool, Field(exclude_if=not_)] = False
 
 
 _ADAPTER: TypeAdapter[Issue] = TypeAdapter(Issue)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.sent import keeps_its_issue
+from newsletter.issues.step_drafts import is_of_series
 
 
 class IssueStatus(StrEnum):
@@ -63,7 +64,9 @@ class IssueLine:
 
 def list_lines(session: Session, newsletter_id: int) -> Sequence[IssueLine]:
     """Return a newsletter's drafts and issues, the newest date first."""
-    drafts = session.scalars(select(DraftRow).where(DraftRow.newsletter_id == newsletter_id)).all()
+    drafts = session.scalars(
+        select(DraftRow).where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
+    ).all()
     issues = session.scalars(select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)).all()
     by_issue = {row.id: row for row in issues}
     states = _latest_states(session, newsletter_id)

@@ -20,7 +20,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.types import new_identity, now
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Moment
 from newsletter.mailings.digests.rules import halt_digests
@@ -201,11 +201,15 @@ def _reason(moment: datetime, *, restored: bool) -> Message:
     )
 
 
+_NOT_OF_SERIES = MailingRow.kind != MailingKind.SERIES
+
+
 def _hold(session: Session, reason: Message, *, restored: bool) -> None:
     ahead = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at > now())
     session.execute(
         moving_mailings(MailingState.PAUSED)
-        .where(~ahead, MailingRow.priority <= 0)
+        # A series goes by days: what it has to send is due still, and passed over after a week.
+        .where(~ahead, MailingRow.priority <= 0, *(() if restored else (_NOT_OF_SERIES,)))
         .values(halt_reason=reason, restored=restored)
     )
     if restored:

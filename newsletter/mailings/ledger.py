@@ -95,6 +95,7 @@ class Claim:
         deliveries: All of the batch that are due, in their order.
         reached: So many of them, the first, may be sent; `standing` reaches for more.
         variant: Which parts of the issue its readers are shown.
+        dated_at: The Date of its messages; None for the mailing's own.
         mark: The database's once it is claimed; to be remembered before anything is sent.
     """
 
@@ -107,6 +108,7 @@ class Claim:
     deliveries: tuple[ClaimedDelivery, ...]
     reached: int
     variant: int = COMMON
+    dated_at: datetime | None = None
     mark: Mark = NO_MARK
 
 
@@ -162,11 +164,16 @@ def claim_batch(
                 hinted_at=None,
                 records=0,
             )
-            .returning(BatchRow.first_position, BatchRow.last_position, BatchRow.variant)
+            .returning(
+                BatchRow.first_position,
+                BatchRow.last_position,
+                BatchRow.variant,
+                BatchRow.dated_at,
+            )
         ).one_or_none()
         if batch is None:
             return None
-        first, last, variant = batch
+        first, last, variant, dated_at = batch
         within = _within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
@@ -230,6 +237,7 @@ def claim_batch(
             ),
             reached=len(reached),
             variant=variant,
+            dated_at=dated_at,
             # Last, so that it is held for the shortest time.
             mark=count_claim(session),
         )

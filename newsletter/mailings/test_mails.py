@@ -111,6 +111,32 @@ def send_test(
     addresses: Sequence[Address],
     pseudonyms: Pseudonyms,
 ) -> int:
+    """Queue a test mail of an issue; see `queue_test` for errors and what is returned."""
+    mailing_id = queue_test(
+        session, newsletter, issue.title, rendered, addresses, pseudonyms, issue_id=issue.id
+    )
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_TEST,
+        object=f"issue {issue.slug}",
+        newsletter_id=newsletter.id,
+        details={"recipients": [address.address for address in addresses]},
+    )
+    session.flush()
+    return mailing_id
+
+
+def queue_test(
+    session: Session,
+    newsletter: NewsletterRow,
+    title: str,
+    rendered: RenderedIssue,
+    addresses: Sequence[Address],
+    pseudonyms: Pseudonyms,
+    *,
+    issue_id: int | None = None,
+) -> int:
     """Queue a test mail, ahead of every mailing; return its mailing's number.
 
     Raises:
@@ -127,12 +153,12 @@ def send_test(
     _demand_few(session, newsletter.id, moment, len(addresses))
     mailing = MailingRow(
         newsletter_id=newsletter.id,
-        issue_id=issue.id,
+        issue_id=issue_id,
         kind=MailingKind.TEST,
         state=MailingState.SENDING,
         priority=PRIORITY,
         uncertain_policy=UncertainPolicy.LEAVE,
-        title=issue.title,
+        title=title,
         planned=len(addresses),
         batch_size=len(addresses),
         started_at=moment,
@@ -159,14 +185,6 @@ def send_test(
             last_position=len(addresses),
             due_at=moment,
         )
-    )
-    record_event(
-        session,
-        actor,
-        Action.ISSUE_TEST,
-        object=f"issue {issue.slug}",
-        newsletter_id=newsletter.id,
-        details={"recipients": [address.address for address in addresses]},
     )
     session.flush()
     return mailing.id

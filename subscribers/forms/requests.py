@@ -18,6 +18,7 @@ from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
 from subscribers.forms.model import JoinForm
 from subscribers.forms.store import FormStep, count_step
+from subscribers.series.enrolment import note_tags
 
 
 def read_answers(
@@ -79,7 +80,9 @@ def take_over_answers(session: Session, consent_id: int) -> None:
         write_values(session, newsletter_id, subscriber_id, given)
     about = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
     if request.tags:
+        had = set(session.scalars(select(TagRow.tag).filter_by(**about)))
         insert_missing(session, TagRow, [about | {"tag": tag} for tag in request.tags])
+        note_tags(session, newsletter_id, [subscriber_id], set(request.tags) - had)
     if request.frequency is not None:
         session.execute(
             update(SubscriptionRow).filter_by(**about).values(frequency=request.frequency)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from newsletter.database.types import now
 from newsletter.database.vocabulary import GrowthCause, ImportedKind, SubscriptionState
@@ -20,6 +21,7 @@ from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
 from subscribers.lists.journal import Journal
 from subscribers.lists.staging import Staged, fill_stage, instant
+from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.suppression import erased_among
 
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
@@ -168,6 +170,11 @@ _SILENCED = """SELECT count(*) FROM list_stage AS s JOIN subscription AS x
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
     SELECT :newsletter, person, given.value
     FROM list_stage CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
+_GETS_TAG = """SELECT s.person FROM list_stage AS s
+    WHERE EXISTS (SELECT 1 FROM {tags} AS given WHERE given.value = :tag)
+    AND NOT EXISTS (SELECT 1 FROM subscription_tag AS had WHERE had.tag = :tag
+        AND had.newsletter_id = :newsletter AND had.subscriber_id = s.person)"""
+_NOTED_AT_ONCE = 500
 #: The list's own ground of a consent, or else the import's.
 _GROUND = {
     name: f"CASE WHEN s.{name} = '' THEN :{name} ELSE s.{name} END"
@@ -283,6 +290,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     if "tags" in staged.columns:
         journal.note_tags(terms.newsletter_id)
         given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
+        _note_tags(connection, terms.newsletter_id, given)
         _run(connection, _TAG.format(tags=given), values)
     _log_growth(connection, staged, terms, written)
     return written
@@ -296,6 +304,17 @@ def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: W
     if written.suppressed:
         gained -= connection.scalar(text(_SILENCED), {"newsletter": terms.newsletter_id}) or 0
     log_growth(connection, terms.newsletter_id, terms.cause, gained)
+
+
+def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
+    """Begin the series of those who are about to get a tag that begins one."""
+    with Session(bind=connection, join_transaction_mode="rollback_only") as session:
+        for tag in waited_tags(session, newsletter_id):
+            people = connection.scalars(
+                text(_GETS_TAG.format(tags=given)), {"newsletter": newsletter_id, "tag": tag}
+            ).all()
+            for first in range(0, len(people), _NOTED_AT_ONCE):
+                note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
 
 
 def _find_known(connection: Connection) -> None:

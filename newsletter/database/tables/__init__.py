@@ -71,6 +71,13 @@ from newsletter.database.tables.sending import (
     MailingOrderRow,
     TestGroupRow,
 )
+from newsletter.database.tables.series import (
+    SeriesCopyRow,
+    SeriesEnrolmentRow,
+    SeriesMailingRow,
+    SeriesRow,
+    SeriesStepRow,
+)
 from newsletter.database.tables.signing_key import SigningKeyRow
 from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.tables.subscriber import (
@@ -140,6 +147,11 @@ __all__ = [
     "RhythmRow",
     "RoleGrantRow",
     "SegmentRow",
+    "SeriesCopyRow",
+    "SeriesEnrolmentRow",
+    "SeriesMailingRow",
+    "SeriesRow",
+    "SeriesStepRow",
     "SignInLimitRow",
     "SigningKeyRow",
     "SnippetRow",

@@ -143,6 +143,7 @@ class BatchRow(Base):
         hinted_at: When a task for it was last published; None when none is under way.
         variant: Which parts its readers are shown; see `MailingVariantRow`. A batch holds readers
             of one variant.
+        dated_at: The Date of its messages; None for the mailing's own.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.
     """
@@ -162,6 +163,7 @@ class BatchRow(Base):
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     records: Mapped[int] = mapped_column(default=0, server_default="0")
     variant: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    dated_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 
 
 #: States of which there are few, when all goes well.

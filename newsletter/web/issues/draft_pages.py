@@ -25,6 +25,7 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.step_drafts import as_sent
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import approvers
@@ -78,6 +79,7 @@ class DraftPages:
         issue, template = written.read(draft, visit.language)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
+            issue = as_sent(session, draft.id, issue)
             known = stored_findings(
                 session, row, issue, besides=draft.issue_id, figures=self._workspace.figures
             )
@@ -104,6 +106,7 @@ class DraftPages:
         issue, template = written.read(draft, visit.language)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
+            issue = as_sent(session, draft.id, issue)
         return render_issue(
             issue,
             template=template or row.template,

@@ -83,6 +83,11 @@ _TABLES = (
     "digest",
     "digest_entry",
     "join_invitation",
+    "series",
+    "series_step",
+    "series_enrolment",
+    "series_mailing",
+    "series_copy",
 )
 _POSTGRESQL_GUARD = """
 CREATE FUNCTION audit_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1056,6 +1061,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("records", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("variant", _ID, server_default="0", nullable=False),
+        sa.Column("dated_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_batch_mailing_id")),
         sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_batch")),
     )
@@ -1424,6 +1430,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     )
     _guard_audit_log()
     _create_word_index()
+    _create_series()
 
 
 def _create_word_index() -> None:
@@ -1439,6 +1446,145 @@ def _create_word_index() -> None:
             "CREATE VIRTUAL TABLE word_index USING fts5"
             "(letters, detail = none, columnsize = 0, tokenize = 'ascii')"
         )
+
+
+def _create_series() -> None:
+    op.create_table(
+        "series",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("trigger", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("yearly", sa.Boolean(), nullable=False),
+        sa.Column("offset_days", sa.Integer(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("halt_reason", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("activated_on", sa.Date(), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_series_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
+        sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_series_newsletter_id_name")),
+    )
+    op.create_table(
+        "series_step",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("series_id", _ID, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("draft_id", _ID, nullable=True),
+        sa.Column("delay_days", sa.Integer(), nullable=False),
+        sa.Column("hour", sa.String(length=5), nullable=False),
+        sa.Column("own_clock", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("draft_revision", sa.Integer(), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["draft_id"], ["draft.id"], name=op.f("fk_series_step_draft_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_series_step_series_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series_step")),
+    )
+    op.create_index(op.f("ix_series_step_draft_id"), "series_step", ["draft_id"], unique=False)
+    op.create_index(op.f("ix_series_step_series_id"), "series_step", ["series_id"], unique=False)
+    op.create_table(
+        "series_enrolment",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("series_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("event", sa.String(length=32), nullable=False),
+        sa.Column("member_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("ended_because", sa.String(32), nullable=True),
+        sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=True),
+        sa.Column("step_id", _ID, nullable=True),
+        sa.Column("planned_for", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id", "subscriber_id"],
+            ["subscription.newsletter_id", "subscription.subscriber_id"],
+            name=op.f("fk_series_enrolment_newsletter_id_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_series_enrolment_series_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_id"], ["series_step.id"], name=op.f("fk_series_enrolment_step_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series_enrolment")),
+        sa.UniqueConstraint(
+            "series_id",
+            "subscriber_id",
+            "event",
+            name=op.f("uq_series_enrolment_series_id_subscriber_id_event"),
+        ),
+    )
+    op.create_index(
+        "ix_series_enrolment_due",
+        "series_enrolment",
+        ["series_id", "step_id", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_index(
+        "ix_series_enrolment_reader",
+        "series_enrolment",
+        ["subscriber_id", "newsletter_id"],
+        unique=False,
+    )
+    op.create_table(
+        "series_mailing",
+        sa.Column("step_id", _ID, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("part", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_series_mailing_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_id"], ["series_step.id"], name=op.f("fk_series_mailing_step_id")
+        ),
+        sa.PrimaryKeyConstraint("step_id", "version", "part", name=op.f("pk_series_mailing")),
+        sa.UniqueConstraint("mailing_id", name=op.f("uq_series_mailing_mailing_id")),
+    )
+    op.create_table(
+        "series_copy",
+        sa.Column("enrolment_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("step_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("mailing_id", _ID, nullable=True),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"],
+            ["series_enrolment.id"],
+            name=op.f("fk_series_copy_enrolment_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_series_copy_mailing_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_id"], ["series_step.id"], name=op.f("fk_series_copy_step_id")
+        ),
+        sa.PrimaryKeyConstraint("enrolment_id", "step_id", name=op.f("pk_series_copy")),
+    )
+    op.create_index(
+        "ix_series_copy_day", "series_copy", ["newsletter_id", "subscriber_id", "day"], unique=False
+    )
 
 
 def downgrade() -> None:

@@ -1,0 +1,1 @@
+"""Series: issues that each reader gets one after the other once something happened to them."""

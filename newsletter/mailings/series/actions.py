@@ -1,0 +1,397 @@
+"""What is done to a series and its steps, each with its rule and its entry in the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import (
+    NewsletterRow,
+    SeriesEnrolmentRow,
+    SeriesRow,
+    SeriesStepRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import FieldType, SeriesState, SeriesTrigger
+from newsletter.errors import ConflictError, ListError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
+from newsletter.issues.drafts import create_draft
+from newsletter.issues.model import Issue
+from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
+from newsletter.mailings.series.steps import list_steps, steps_in_effect
+from newsletter.mailings.variants import condition_query
+from subscribers.fields.store import list_fields
+
+_LONGEST_NAME = 120
+_LONGEST_TAG = 64
+_MOST_STEPS = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesPlan:
+    """What a series is called, what begins it and who goes on with it; see `SeriesRow`.
+
+    Attributes:
+        condition: A query, or the name of a saved segment; empty for everybody.
+    """
+
+    name: str
+    trigger: SeriesTrigger = SeriesTrigger.JOINED
+    subject: str = ""
+    yearly: bool = False
+    offset_days: int = 0
+    condition: str = ""
+
+
+def add_series(
+    session: Session, actor: Actor, newsletter: NewsletterRow, plan: SeriesPlan
+) -> SeriesRow:
+    """Begin a series, as a draft that sends nothing.
+
+    Raises:
+        ListError: The name, what begins it or the condition is none; the place names it.
+        ConflictError: The name is taken.
+    """
+    row = SeriesRow(newsletter_id=newsletter.id)
+    _write(session, newsletter, row, plan)
+    session.add(row)
+    session.flush()
+    record(session, actor, Action.SERIES_ADD, row, name=row.name)
+    return row
+
+
+def change_series(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    series_id: int,
+    plan: SeriesPlan,
+    *,
+    revision: int,
+) -> SeriesRow:
+    """Change a series; once it was activated, its name and condition alone.
+
+    Raises:
+        ListError: As `add_series`.
+        NotFoundError: The newsletter has no such series.
+        ConflictError: Somebody else changed it meanwhile, the name is taken, or it is active and
+            something else was to begin it.
+    """
+    row = hold_series(session, newsletter.id, series_id, revision=revision)
+    demand_not_ended(row)
+    before = (row.trigger, row.subject, row.yearly, row.offset_days)
+    _write(session, newsletter, row, plan)
+    after = (row.trigger, row.subject, row.yearly, row.offset_days)
+    if row.state is not SeriesState.DRAFT and before != after:
+        raise ConflictError(
+            msg("What begins an active series does not change."),
+            remedy=msg("End it, and make another."),
+        )
+    row.revision += 1
+    record(session, actor, Action.SERIES_CHANGE, row, name=row.name, condition=row.condition)
+    return row
+
+
+def delete_series(
+    session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int
+) -> None:
+    """Delete a series that never was active; the issues of its steps stay as drafts.
+
+    Raises:
+        NotFoundError: The newsletter has no such series.
+        ConflictError: It was active, or somebody changed it meanwhile.
+    """
+    row = hold_series(session, newsletter_id, series_id, revision=revision)
+    if row.state is not SeriesState.DRAFT:
+        raise ConflictError(
+            msg("A series that was active cannot be deleted."), remedy=msg("End it instead.")
+        )
+    record(session, actor, Action.SERIES_DELETE, row, name=row.name)
+    session.execute(delete(SeriesStepRow).where(SeriesStepRow.series_id == row.id))
+    session.delete(row)
+    session.flush()
+
+
+def add_step(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    series_id: int,
+    timing: Timing,
+    *,
+    title: str,
+    revision: int,
+) -> SeriesStepRow:
+    """Add a step at the end, with a draft of its issue; no reader gets it before it is in effect.
+
+    Raises:
+        NotFoundError: The newsletter has no such series.
+        ConflictError: It has ended, has too many steps, or somebody changed it meanwhile; or the
+            step of a date has no hour.
+        ListError: There is no title.
+    """
+    row = hold_series(session, newsletter.id, series_id, revision=revision)
+    demand_not_ended(row)
+    steps = list_steps(session, row.id)
+    if len(steps) >= _MOST_STEPS:
+        raise ConflictError(msg("A series has at most {limit} steps.", limit=_MOST_STEPS))
+    title = "".join(filter(str.isprintable, title)).strip()
+    if not title:
+        raise ListError(msg("A title is missing."), place=Place(field="title"))
+    _demand_hour(row, timing)
+    issue = Issue(
+        title=title,
+        issue_date=day_of(now(), newsletter.time_zone),
+        language=newsletter.language,
+    )
+    draft = create_draft(session, newsletter.id, issue, author=actor.name)
+    step = SeriesStepRow(
+        series_id=row.id,
+        position=max((each.position for each in steps), default=0) + 1,
+        draft_id=draft.id,
+        delay_days=timing.delay_days,
+        hour=timing.hour,
+        own_clock=timing.own_clock,
+    )
+    session.add(step)
+    session.flush()
+    row.revision += 1
+    record(session, actor, Action.SERIES_STEP_ADD, row, step=step.id, title=title)
+    return step
+
+
+def change_step(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    step_id: int,
+    timing: Timing,
+    *,
+    revision: int,
+) -> None:
+    """Change when a step follows; who waits for it waits by the new rule.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+        ConflictError: The series has ended, or somebody changed it meanwhile; or the step of a date
+            has no hour.
+    """
+    row, step = hold_step(session, newsletter_id, step_id, revision=revision)
+    _demand_hour(row, timing)
+    step.delay_days, step.hour, step.own_clock = timing.delay_days, timing.hour, timing.own_clock
+    row.revision += 1
+    session.flush()
+    session.execute(
+        update(SeriesEnrolmentRow)
+        .where(SeriesEnrolmentRow.step_id == step.id)
+        .values(due_at=None, planned_for=None)
+        .execution_options(synchronize_session=False)
+    )
+    record(
+        session,
+        actor,
+        Action.SERIES_STEP_CHANGE,
+        row,
+        step=step.id,
+        days=timing.delay_days,
+        hour=timing.hour,
+    )
+
+
+def move_step(
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    step_id: int,
+    *,
+    later: bool,
+    revision: int,
+) -> None:
+    """Exchange a step with the one before or after it; at the end it stays where it is.
+
+    Whoever waits for a step goes on with it, and with those behind it that they did not get.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+        ConflictError: The series has ended, or somebody changed it meanwhile.
+    """
+    row, step = hold_step(session, newsletter_id, step_id, revision=revision)
+    steps = list(list_steps(session, row.id))
+    at = [each.id for each in steps].index(step.id)
+    to = at + (1 if later else -1)
+    if not 0 <= to < len(steps):
+        return
+    steps[at], steps[to] = steps[to], steps[at]
+    for position, each in enumerate(steps, 1):
+        each.position = position
+    row.revision += 1
+    record(session, actor, Action.SERIES_STEP_MOVE, row, step=step.id, position=to + 1)
+
+
+def remove_step(
+    session: Session, actor: Actor, newsletter_id: int, step_id: int, *, revision: int
+) -> None:
+    """Take a step out; who waits for it waits for the next. Its draft stays.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+        ConflictError: The series has ended, it is the last step of an active one, or somebody
+            changed it meanwhile.
+    """
+    row, step = hold_step(session, newsletter_id, step_id, revision=revision)
+    effective = [each.id for each in steps_in_effect(session, row.id)]
+    if row.state is not SeriesState.DRAFT and effective == [step.id]:
+        raise ConflictError(
+            msg("An active series needs a step."), remedy=msg("Add another first, or end it.")
+        )
+    following = effective[effective.index(step.id) + 1 :] if step.id in effective else []
+    session.execute(
+        update(SeriesEnrolmentRow)
+        .where(SeriesEnrolmentRow.step_id == step.id)
+        .values(step_id=following[0] if following else None, due_at=None, planned_for=None)
+        .execution_options(synchronize_session=False)
+    )
+    step.removed_at = now()
+    row.revision += 1
+    record(session, actor, Action.SERIES_STEP_REMOVE, row, step=step.id)
+
+
+def hold_series(
+    session: Session, newsletter_id: int, series_id: int, *, revision: int | None = None
+) -> SeriesRow:
+    """Hold a series until the transaction ends.
+
+    Args:
+        session: The transaction.
+        newsletter_id: Whose it must be.
+        series_id: Which.
+        revision: As the caller saw it; None for whichever.
+
+    Raises:
+        NotFoundError: The newsletter has no such series.
+        ConflictError: Somebody else changed it meanwhile.
+    """
+    row = session.scalars(
+        select(SeriesRow)
+        .where(SeriesRow.id == series_id, SeriesRow.newsletter_id == newsletter_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(msg("There is no such series."))
+    if revision not in {None, row.revision}:
+        raise ConflictError(
+            msg("Somebody else changed this series meanwhile."),
+            remedy=msg("Load the page again, and make your change there."),
+        )
+    return row
+
+
+def hold_step(
+    session: Session, newsletter_id: int, step_id: int, *, revision: int | None = None
+) -> tuple[SeriesRow, SeriesStepRow]:
+    """Hold the series of a step, which has not ended.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+        ConflictError: Its series has ended, or somebody changed it meanwhile.
+    """
+    step = session.get(SeriesStepRow, step_id)
+    if step is None or step.removed_at is not None:
+        raise NotFoundError(msg("There is no such step."))
+    row = hold_series(session, newsletter_id, step.series_id, revision=revision)
+    session.refresh(step)
+    demand_not_ended(row)
+    return row, step
+
+
+def demand_not_ended(row: SeriesRow) -> None:
+    """Refuse to change a series that has ended.
+
+    Raises:
+        ConflictError: It has.
+    """
+    if row.state is SeriesState.ENDED:
+        raise ConflictError(msg("This series has ended."), remedy=msg("Make another."))
+
+
+def record(
+    session: Session, actor: Actor, action: Action, row: SeriesRow, **details: object
+) -> None:
+    """Write an action on a series into the audit log."""
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"series {row.id}",
+        newsletter_id=row.newsletter_id,
+        details=details,
+    )
+
+
+def _demand_hour(row: SeriesRow, timing: Timing) -> None:
+    if row.trigger is SeriesTrigger.DATE and not timing.hour:
+        raise ConflictError(
+            msg("A step of a series that a date begins needs a time of day."),
+            remedy=msg("Write it as 08:00."),
+        )
+
+
+def _write(session: Session, newsletter: NewsletterRow, row: SeriesRow, plan: SeriesPlan) -> None:
+    name = "".join(filter(str.isprintable, plan.name)).strip()
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise ListError(
+            msg("A series needs a name of at most {limit} characters.", limit=_LONGEST_NAME),
+            place=Place(field="name"),
+        )
+    taken = session.scalar(
+        select(SeriesRow.id).where(SeriesRow.newsletter_id == newsletter.id, SeriesRow.name == name)
+    )
+    if taken not in {None, row.id}:
+        raise ConflictError(
+            msg("There is already a series “{name}”.", name=name),
+            place=Place(field="name"),
+            remedy=msg("Choose another name."),
+        )
+    if abs(plan.offset_days) > LONGEST_OFFSET:
+        raise ListError(
+            msg("Choose up to {limit} days before or after the date.", limit=LONGEST_OFFSET),
+            place=Place(field="offset_days"),
+        )
+    dated = plan.trigger is SeriesTrigger.DATE
+    row.name, row.trigger = name, plan.trigger
+    row.subject = _subject(session, newsletter.id, plan)
+    row.yearly, row.offset_days = dated and plan.yearly, plan.offset_days if dated else 0
+    row.condition = (
+        condition_query(session, newsletter.id, plan.condition) if plan.condition.strip() else ""
+    )
+
+
+def _subject(session: Session, newsletter_id: int, plan: SeriesPlan) -> str:
+    subject = plan.subject.strip()
+    match plan.trigger:
+        case SeriesTrigger.JOINED:
+            return ""
+        case SeriesTrigger.TAG:
+            if not 0 < len(subject) <= _LONGEST_TAG or not subject.isprintable():
+                raise ListError(msg("Name the tag that begins it."), place=Place(field="subject"))
+            return subject
+        case SeriesTrigger.DATE:
+            dates = {
+                field.key
+                for field in list_fields(session, newsletter_id)
+                if field.type is FieldType.DATE
+            }
+            if subject not in dates:
+                raise ListError(
+                    msg("Choose a field that holds a date."),
+                    place=Place(field="subject"),
+                    remedy=msg("The choices are: {names}.", names=Listing(tuple(sorted(dates))))
+                    if dates
+                    else msg("First add such a field to the newsletter."),
+                )
+            return subject

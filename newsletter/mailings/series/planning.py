@@ -1,0 +1,480 @@
+"""Planning of series: whoever is due for a step is written into its ledger, and moved on, at once.
+
+Both are one transaction, which holds all series of the newsletter. So a step is in the ledger once
+for each enrolment, whichever round dies or runs twice, and the limit of a day holds between series.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    NewsletterRow,
+    SeriesCopyRow,
+    SeriesEnrolmentRow,
+    SeriesRow,
+    SeriesStepRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    EnrolmentEnd,
+    EnrolmentState,
+    SeriesState,
+    SubscriptionState,
+)
+from newsletter.errors import NewsletterError
+from newsletter.i18n.messages import Message, msg
+from newsletter.mailings.content import COMMON
+from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
+from newsletter.mailings.series.due import KEPT_DAYS, Timing, day_of, due_at, next_day
+from newsletter.mailings.series.standing import Recipient, add_to_step, parts_of
+from newsletter.mailings.series.states import moving_series
+from newsletter.mailings.series.steps import steps_in_effect, timing_of
+from newsletter.mailings.variants import (
+    demand_few,
+    missing_variants,
+    render_missing,
+    variant_column,
+)
+from subscribers.segments.compile import segment_clause
+from subscribers.series.enrolment import end_enrolments, lock_enrolments
+from subscribers.suppression import is_suppressed
+
+#: People who are looked at in one transaction.
+_CHUNK = 500
+#: Chunks of one newsletter in a round, so that no round is held up by a large series.
+_CHUNKS = 20
+#: Somebody who paused is looked at again so often, as they may end the pause earlier.
+_PAUSE_LOOK = timedelta(hours=1)
+
+
+class _Case(StrEnum):
+    """What becomes of somebody whose step is due; the first that applies, in this order."""
+
+    LEFT = "left"
+    SUPPRESSED = "suppressed"
+    PAUSED = "paused"
+    CONDITION = "condition"
+    HAD = "had"
+    LATE = "late"
+    SENT_TODAY = "sent-today"
+    DUE = "due"
+
+
+_ENDS = {
+    _Case.LEFT: EnrolmentEnd.LEFT,
+    _Case.SUPPRESSED: EnrolmentEnd.SUPPRESSED,
+    _Case.CONDITION: EnrolmentEnd.CONDITION,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Enrolled:
+    """Somebody whose step is due."""
+
+    id: int
+    subscriber_id: int
+    planned_for: datetime
+    paused_until: datetime | None
+    case: _Case
+    variant: int
+
+
+def plan_series(engine: Engine, *, held_because: Message | None = None) -> int:
+    """Enrol by dates and plan all that is due of all series; return how many copies were planned.
+
+    Args:
+        engine: The database.
+        held_because: Why nothing of what is planned may be sent yet; None lets it flow.
+    """
+    planned = 0
+    for newsletter_id, series_id in _with_something_to_do(engine):
+        try:
+            planned += _plan(engine, newsletter_id, series_id, held_because)
+        except NewsletterError as error:
+            # Such as a condition that can be read no more: somebody must look at it.
+            _halt(engine, series_id, error.whole)
+    return planned
+
+
+def _with_something_to_do(engine: Engine) -> Sequence[tuple[int, int]]:
+    moment = now()
+    waits = exists().where(
+        SeriesEnrolmentRow.series_id == SeriesRow.id,
+        SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
+        or_(SeriesEnrolmentRow.due_at.is_(None), SeriesEnrolmentRow.due_at <= moment),
+    )
+    with reading(engine) as session:
+        rows = session.execute(
+            select(SeriesRow.newsletter_id, SeriesRow.id)
+            .where(SeriesRow.state == SeriesState.ACTIVE, or_(waits, looks_for_dates(moment)))
+            .order_by(SeriesRow.newsletter_id, SeriesRow.id)
+        ).all()
+    return [(newsletter, series) for newsletter, series in rows]
+
+
+def _plan(engine: Engine, newsletter_id: int, series_id: int, held_because: Message | None) -> int:
+    planned = 0
+    for _ in range(_CHUNKS):
+        try:
+            with transaction(engine, long=True) as session:
+                chunk = _Chunk.held(session, newsletter_id, series_id)
+                if chunk is None:
+                    return planned
+                enrol_by_dates(session, chunk.series, chunk.newsletter)
+                seen, copies = chunk.take(held_because)
+        except _VariantsMissingError as missing:
+            # Rendered outside the transaction; what takes too long goes on with the next round.
+            if not render_missing(engine, missing.mailing_id, missing.numbers):
+                return planned
+            continue
+        planned += copies
+        if not seen:
+            break
+    return planned
+
+
+def _halt(engine: Engine, series_id: int, why: Message) -> None:
+    with transaction(engine) as session:
+        session.execute(
+            moving_series(SeriesState.PAUSED, sources={SeriesState.ACTIVE})
+            .where(SeriesRow.id == series_id)
+            .values(
+                halt_reason=msg("The next recipients cannot be determined. {reason}", reason=why)
+            )
+        )
+
+
+class _VariantsMissingError(Exception):
+    """Readers meet conditions together for which no mail is rendered yet."""
+
+    def __init__(self, mailing_id: int, numbers: frozenset[int]) -> None:
+        super().__init__(mailing_id, sorted(numbers))
+        self.mailing_id = mailing_id
+        self.numbers = numbers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chunk:
+    """Some of a series' enrolments, within the transaction that holds the newsletter's series."""
+
+    session: Session
+    newsletter: NewsletterRow
+    series: SeriesRow
+    steps: Sequence[SeriesStepRow]
+    moment: datetime
+
+    @classmethod
+    def held(cls, session: Session, newsletter_id: int, series_id: int) -> _Chunk | None:
+        """Hold a newsletter's series, so that one round at a time plans it; None if not active."""
+        rows = session.scalars(
+            select(SeriesRow)
+            .where(SeriesRow.newsletter_id == newsletter_id)
+            .order_by(SeriesRow.id)
+            # Whoever joins refers to a series, and need not wait.
+            .with_for_update(key_share=True)
+        ).all()
+        series = next((row for row in rows if row.id == series_id), None)
+        if series is None or series.state is not SeriesState.ACTIVE:
+            return None
+        return cls(
+            session=session,
+            newsletter=session.get_one(NewsletterRow, newsletter_id),
+            series=series,
+            steps=steps_in_effect(session, series_id),
+            moment=now(),
+        )
+
+    def take(self, held_because: Message | None) -> tuple[int, int]:
+        """Work some of it off; return how many were looked at, and how many copies planned."""
+        if seen := self._finish_without_step():
+            return seen, 0
+        for step in self.steps:
+            if seen := self._set_due(step):
+                return seen, 0
+        for step in self.steps:
+            people = self._due_for(step)
+            if people:
+                return len(people), self._decide(step, people, held_because)
+        return 0, 0
+
+    def _finish_without_step(self) -> int:
+        finished = self.session.connection().execute(
+            update(SeriesEnrolmentRow)
+            .where(
+                SeriesEnrolmentRow.series_id == self.series.id,
+                SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
+                SeriesEnrolmentRow.step_id.is_(None),
+            )
+            .values(state=EnrolmentState.FINISHED, ended_at=self.moment, due_at=None)
+        )
+        return finished.rowcount
+
+    def _set_due(self, step: SeriesStepRow) -> int:
+        """Work out when some are due for a step, of whom that is not known."""
+        timing = timing_of(step)
+        rows = self.session.execute(
+            select(
+                SeriesEnrolmentRow.id,
+                SeriesEnrolmentRow.since,
+                SeriesEnrolmentRow.from_day,
+                SubscriptionRow.time_zone,
+            )
+            .join(SubscriptionRow, _of_reader())
+            .where(*self._at(step), SeriesEnrolmentRow.due_at.is_(None))
+            .order_by(SeriesEnrolmentRow.id)
+            .limit(_CHUNK)
+        ).all()
+        if rows:
+            self.session.connection().execute(
+                _SET_DUE,
+                [
+                    {"number": row.id, "due": self._due(timing, row.since, row.from_day, row[3])}
+                    for row in rows
+                ],
+            )
+        return len(rows)
+
+    def _due(self, timing: Timing, since: datetime, from_day: date | None, zone: str) -> datetime:
+        return due_at(
+            timing,
+            since=since,
+            from_day=from_day,
+            zone=zone,
+            newsletter_zone=self.newsletter.time_zone,
+        )
+
+    def _at(self, step: SeriesStepRow) -> tuple[ColumnElement[bool], ...]:
+        return (
+            SeriesEnrolmentRow.series_id == self.series.id,
+            SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
+            SeriesEnrolmentRow.step_id == step.id,
+        )
+
+    def _due_for(self, step: SeriesStepRow) -> Sequence[_Enrolled]:
+        conditions = parts_of(self.session, step)[0].conditions
+        variant: ColumnElement[int] = literal(COMMON)
+        if conditions is not None:
+            variant = variant_column(
+                conditions, self.newsletter.id, time_zone=self.newsletter.time_zone
+            )
+        rows = self.session.execute(
+            select(
+                SeriesEnrolmentRow.id,
+                SeriesEnrolmentRow.subscriber_id,
+                SeriesEnrolmentRow.planned_for,
+                SubscriptionRow.paused_until,
+                self._case(step).label("case"),
+                variant.label("variant"),
+            )
+            .join(SubscriptionRow, _of_reader())
+            .join(SubscriberRow, SubscriberRow.id == SeriesEnrolmentRow.subscriber_id)
+            .where(*self._at(step), SeriesEnrolmentRow.due_at <= self.moment)
+            .order_by(SeriesEnrolmentRow.due_at, SeriesEnrolmentRow.id)
+            .limit(_CHUNK)
+        ).all()
+        return [
+            _Enrolled(
+                id=row.id,
+                subscriber_id=row.subscriber_id,
+                planned_for=row.planned_for,
+                paused_until=row.paused_until,
+                case=_Case(row.case),
+                variant=row.variant,
+            )
+            for row in rows
+        ]
+
+    def _case(self, step: SeriesStepRow) -> ColumnElement[str]:
+        is_member = and_(
+            SubscriberRow.address_key.is_not(None),
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            func.coalesce(SubscriptionRow.confirmed_at, SeriesEnrolmentRow.enrolled_at)
+            == func.coalesce(SeriesEnrolmentRow.member_since, SeriesEnrolmentRow.enrolled_at),
+        )
+        condition = segment_clause(
+            self.series.condition, self.newsletter.id, time_zone=self.newsletter.time_zone
+        )
+        had = exists().where(
+            SeriesCopyRow.enrolment_id == SeriesEnrolmentRow.id, SeriesCopyRow.step_id == step.id
+        )
+        sent_today = exists().where(
+            SeriesCopyRow.newsletter_id == self.newsletter.id,
+            SeriesCopyRow.subscriber_id == SeriesEnrolmentRow.subscriber_id,
+            SeriesCopyRow.day == self._today,
+            SeriesCopyRow.mailing_id.is_not(None),
+        )
+        cases: list[tuple[ColumnElement[bool], str]] = [
+            (~is_member, _Case.LEFT.value),
+            (
+                is_suppressed(SubscriberRow.address_key, self.newsletter.id),
+                _Case.SUPPRESSED.value,
+            ),
+            (
+                func.coalesce(SubscriptionRow.paused_until, self.moment) > self.moment,
+                _Case.PAUSED.value,
+            ),
+            (~condition, _Case.CONDITION.value),
+            (had, _Case.HAD.value),
+            (
+                SeriesEnrolmentRow.planned_for < self.moment - timedelta(days=KEPT_DAYS),
+                _Case.LATE.value,
+            ),
+        ]
+        if not timing_of(step).at_once:
+            cases.append((sent_today, _Case.SENT_TODAY.value))
+        return case(*cases, else_=_Case.DUE.value).cast(String)
+
+    @property
+    def _today(self) -> date:
+        return day_of(self.moment, self.newsletter.time_zone)
+
+    def _decide(
+        self, step: SeriesStepRow, people: Sequence[_Enrolled], held_because: Message | None
+    ) -> int:
+        found: Mapping[_Case, list[_Enrolled]] = defaultdict(list)
+        copied: set[int] = set()
+        for each in people:
+            if each.case is _Case.DUE and each.subscriber_id in copied:
+                # In it for two events at once: the second is looked at after the first.
+                continue
+            if each.case is _Case.DUE:
+                copied.add(each.subscriber_id)
+            found[each.case].append(each)
+        # The ledger first: whoever is being erased is waited for before their enrolment is held.
+        placed = self._place(step, found[_Case.DUE], held_because)
+        there = lock_enrolments(self.session, SeriesEnrolmentRow.id.in_([one.id for one in people]))
+        found = {which: [each for each in found[which] if each.id in there] for which in _Case}
+        self._note_copies(step, placed, found)
+        for which, because in _ENDS.items():
+            self._end(found[which], because)
+        self._move_on(step, [each.id for each in found[_Case.DUE]], self.moment)
+        self._move_on(step, [each.id for each in found[_Case.HAD]], self.moment)
+        for planned_for, ids in _by_hour(found[_Case.LATE]).items():
+            self._move_on(step, ids, planned_for)
+        self._put_off(found[_Case.SENT_TODAY], next_day(self.moment, step.hour, self._zone))
+        for each in found[_Case.PAUSED]:
+            until = each.paused_until or self.moment
+            self._put_off([each], min(until, self.moment + _PAUSE_LOOK))
+        return len(placed)
+
+    @property
+    def _zone(self) -> str:
+        return self.newsletter.time_zone
+
+    def _place(
+        self, step: SeriesStepRow, people: Sequence[_Enrolled], held_because: Message | None
+    ) -> Mapping[int, int]:
+        needed = frozenset(each.variant for each in people)
+        if needed - {COMMON}:
+            demand_few(len(needed))
+            for part in parts_of(self.session, step):
+                if missing := missing_variants(self.session, part.id, needed):
+                    raise _VariantsMissingError(part.id, missing)
+        recipients = [
+            Recipient(enrolment_id=each.id, subscriber_id=each.subscriber_id, variant=each.variant)
+            for each in people
+        ]
+        return add_to_step(self.session, step, recipients, held_because=held_because)
+
+    def _note_copies(
+        self,
+        step: SeriesStepRow,
+        placed: Mapping[int, int],
+        found: Mapping[_Case, Sequence[_Enrolled]],
+    ) -> None:
+        copies = [
+            {
+                "enrolment_id": each.id,
+                "step_id": step.id,
+                "newsletter_id": self.newsletter.id,
+                "subscriber_id": each.subscriber_id,
+                "mailing_id": placed.get(each.id),
+                "day": self._today,
+                "decided_at": self.moment,
+            }
+            for which in (_Case.DUE, _Case.LATE)
+            for each in found[which]
+        ]
+        if copies:
+            self.session.execute(insert(SeriesCopyRow), copies)
+
+    def _end(self, people: Sequence[_Enrolled], because: EnrolmentEnd) -> None:
+        if people:
+            ids = [each.id for each in people]
+            end_enrolments(self.session, SeriesEnrolmentRow.id.in_(ids), because=because)
+
+    def _move_on(self, step: SeriesStepRow, ids: Sequence[int], since: datetime) -> None:
+        if not ids:
+            return
+        places = [row.id for row in self.steps]
+        following = places[places.index(step.id) + 1 :]
+        self.session.execute(
+            update(SeriesEnrolmentRow)
+            .where(SeriesEnrolmentRow.id.in_(ids), SeriesEnrolmentRow.step_id == step.id)
+            .values(
+                step_id=following[0] if following else None,
+                since=since,
+                from_day=None,
+                planned_for=None,
+                due_at=None,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if not following:
+            self._finish_without_step()
+
+    def _put_off(self, people: Sequence[_Enrolled], until: datetime) -> None:
+        if people:
+            self.session.execute(
+                update(SeriesEnrolmentRow)
+                .where(SeriesEnrolmentRow.id.in_([each.id for each in people]))
+                .values(due_at=until)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _by_hour(people: Sequence[_Enrolled]) -> Mapping[datetime, Sequence[int]]:
+    found: dict[datetime, list[int]] = defaultdict(list)
+    for each in people:
+        found[each.planned_for].append(each.id)
+    return found
+
+
+def _of_reader() -> ColumnElement[bool]:
+    return and_(
+        SubscriptionRow.newsletter_id == SeriesEnrolmentRow.newsletter_id,
+        SubscriptionRow.subscriber_id == SeriesEnrolmentRow.subscriber_id,
+    )
+
+
+_ENROLMENTS = SeriesEnrolmentRow.__table__
+_SET_DUE = (
+    update(_ENROLMENTS)  # type: ignore[arg-type]
+    .where(_ENROLMENTS.c.id == bindparam("number"), _ENROLMENTS.c.due_at.is_(None))
+    .values(due_at=bindparam("due"), planned_for=bindparam("due"))
+)

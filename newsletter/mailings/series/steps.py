@@ -1,0 +1,30 @@
+"""The steps of a series, as rows and as when each follows the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import SeriesStepRow
+from newsletter.mailings.series.due import Timing
+
+
+def timing_of(step: SeriesStepRow) -> Timing:
+    """Return when a step follows the one before."""
+    return Timing(delay_days=step.delay_days, hour=step.hour, own_clock=step.own_clock)
+
+
+def list_steps(session: Session, series_id: int) -> Sequence[SeriesStepRow]:
+    """Return a series' steps in their order."""
+    return session.scalars(
+        select(SeriesStepRow)
+        .where(SeriesStepRow.series_id == series_id, SeriesStepRow.removed_at.is_(None))
+        .order_by(SeriesStepRow.position, SeriesStepRow.id)
+    ).all()
+
+
+def steps_in_effect(session: Session, series_id: int) -> Sequence[SeriesStepRow]:
+    """Return the steps that readers get: what was never put into effect is no step yet."""
+    return [step for step in list_steps(session, series_id) if step.version]

@@ -1,0 +1,264 @@
+"""Enrolment: who is in which series, written in the transaction of the event that begins it.
+
+So nobody is lost between the event and the series, whatever dies and whatever clocks say. An event
+enrols once: a subscription by its confirmation, a tag by each giving of it, a date by its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    delete,
+    exists,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    SeriesEnrolmentRow,
+    SeriesRow,
+    SeriesStepRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import UtcDateTime, now
+from newsletter.database.vocabulary import (
+    EnrolmentEnd,
+    EnrolmentState,
+    SeriesState,
+    SeriesTrigger,
+    SubscriptionState,
+)
+
+#: States in which what happens to readers begins a series: a paused one goes on later.
+_RUNNING = (SeriesState.ACTIVE, SeriesState.PAUSED)
+_COLUMNS = (
+    *("series_id", "newsletter_id", "subscriber_id", "event", "member_since", "state"),
+    *("enrolled_at", "since", "from_day", "step_id"),
+)
+
+
+def first_step() -> ColumnElement[int | None]:
+    """Return the first step of a series that is in effect, for a query of series."""
+    return (
+        select(SeriesStepRow.id)
+        .where(
+            SeriesStepRow.series_id == SeriesRow.id,
+            SeriesStepRow.removed_at.is_(None),
+            SeriesStepRow.version > 0,
+        )
+        .order_by(SeriesStepRow.position, SeriesStepRow.id)
+        .limit(1)
+        .correlate(SeriesRow)
+        .scalar_subquery()
+    )
+
+
+def enrol(
+    session: Session,
+    event: ColumnElement[str],
+    *conditions: ColumnElement[bool],
+    from_day: ColumnElement[date] | None = None,
+) -> int:
+    """Enrol confirmed subscribers, in one statement, whom an event has not enrolled yet.
+
+    Args:
+        session: Within the transaction of the event.
+        event: What names it, over ``SeriesRow`` and ``SubscriptionRow``.
+        conditions: Which series, and whom, over the same.
+        from_day: The day from which the first step's delay counts; now when None.
+
+    Returns:
+        How many were enrolled.
+    """
+    moment = now()
+    people = (
+        select(
+            SeriesRow.id,
+            SubscriptionRow.newsletter_id,
+            SubscriptionRow.subscriber_id,
+            event,
+            SubscriptionRow.confirmed_at,
+            literal(EnrolmentState.ACTIVE.value),
+            literal(moment, UtcDateTime()),
+            literal(moment, UtcDateTime()),
+            null() if from_day is None else from_day,
+            first_step(),
+        )
+        .join(SubscriptionRow, SubscriptionRow.newsletter_id == SeriesRow.newsletter_id)
+        .where(
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            ~_enrolled(SeriesEnrolmentRow.event == event),
+            *conditions,
+        )
+        .order_by(SeriesRow.id, SubscriptionRow.subscriber_id)
+    )
+    statement = insert(SeriesEnrolmentRow).from_select(_COLUMNS, people, include_defaults=False)
+    return session.connection().execute(statement).rowcount
+
+
+def _enrolled(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(
+        SeriesEnrolmentRow.series_id == SeriesRow.id,
+        SeriesEnrolmentRow.subscriber_id == SubscriptionRow.subscriber_id,
+        *conditions,
+    )
+
+
+def is_greeted() -> ColumnElement[bool]:
+    """Return the condition that a series was begun for this subscription already."""
+    return _enrolled(SeriesEnrolmentRow.member_since == SubscriptionRow.confirmed_at)
+
+
+def note_joined(session: Session, newsletter_id: int, subscriber_id: int) -> None:
+    """Enrol somebody who joined, in the series that begin with it.
+
+    Called where readers confirm themselves and where staff add one person. A list that is imported
+    greets nobody by itself: whoever wants that enrols them from the series' page.
+    """
+    enrol(
+        session,
+        literal(event_at(now())),
+        _begins(newsletter_id, SeriesTrigger.JOINED),
+        SubscriptionRow.subscriber_id == subscriber_id,
+        ~is_greeted(),
+    )
+
+
+def note_tags(
+    session: Session, newsletter_id: int, people: Collection[int], tags: Collection[str]
+) -> None:
+    """Enrol people who were given tags that they had not, in the series that begin with those.
+
+    Each giving counts once, so the caller names those alone who did not have the tag. Large
+    numbers are for the caller to split, some hundreds at a time.
+    """
+    if not people or not tags:
+        return
+    enrol(
+        session,
+        literal(event_at(now())),
+        _begins(newsletter_id, SeriesTrigger.TAG),
+        SeriesRow.subject.in_(tags),
+        SubscriptionRow.subscriber_id.in_(people),
+    )
+
+
+def waited_tags(session: Session, newsletter_id: int) -> Sequence[str]:
+    """Return the tags that begin a series; most newsletters have none."""
+    return session.scalars(
+        select(SeriesRow.subject).where(_begins(newsletter_id, SeriesTrigger.TAG)).distinct()
+    ).all()
+
+
+def _begins(newsletter_id: int, trigger: SeriesTrigger) -> ColumnElement[bool]:
+    return (
+        (SeriesRow.newsletter_id == newsletter_id)
+        & (SeriesRow.trigger == trigger)
+        & SeriesRow.state.in_(_RUNNING)
+    )
+
+
+def event_at(moment: datetime) -> str:
+    """Return the name of an event by its instant."""
+    return moment.isoformat(timespec="microseconds")[:32]
+
+
+def end_enrolments(
+    session: Session,
+    *conditions: ColumnElement[bool],
+    because: EnrolmentEnd,
+) -> int:
+    """End enrolments that are under way; return how many."""
+    ended = session.connection().execute(
+        update(SeriesEnrolmentRow)
+        .where(SeriesEnrolmentRow.state == EnrolmentState.ACTIVE, *conditions)
+        .values(
+            state=EnrolmentState.ENDED,
+            ended_because=because,
+            ended_at=now(),
+            due_at=None,
+        )
+    )
+    return ended.rowcount
+
+
+def end_of_reader(session: Session, newsletter_id: int, subscriber_id: int) -> None:
+    """End the series of somebody who leaves a newsletter."""
+    of_reader = (
+        SeriesEnrolmentRow.newsletter_id == newsletter_id,
+        SeriesEnrolmentRow.subscriber_id == subscriber_id,
+    )
+    if lock_enrolments(session, *of_reader):
+        end_enrolments(session, *of_reader, because=EnrolmentEnd.LEFT)
+
+
+def lock_enrolments(session: Session, *conditions: ColumnElement[bool]) -> frozenset[int]:
+    """Lock enrolments that are under way; return their numbers.
+
+    In one order, so that of a round and somebody who leaves neither waits for the other.
+    """
+    return frozenset(
+        session.scalars(
+            select(SeriesEnrolmentRow.id)
+            .where(SeriesEnrolmentRow.state == EnrolmentState.ACTIVE, *conditions)
+            .order_by(SeriesEnrolmentRow.id)
+            .with_for_update()
+        )
+    )
+
+
+def look_again(session: Session, subscriber_id: int) -> None:
+    """Let a reader's steps be looked at with the next round: their pause began or ended."""
+    session.execute(
+        update(SeriesEnrolmentRow)
+        .where(
+            SeriesEnrolmentRow.subscriber_id == subscriber_id,
+            SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
+        )
+        .values(due_at=SeriesEnrolmentRow.planned_for)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def move_enrolments(session: Session, newsletter_id: int, source: int, target: int) -> None:
+    """Let a reader go on where they were in each series once they have another address.
+
+    Their subscription there has just begun, which greets nobody anew: what it began goes. What the
+    other address was in before stays as it was, and is not gone through a second time.
+    """
+    fresh = session.scalar(
+        select(SubscriptionRow.confirmed_at).where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == target,
+        )
+    )
+    theirs = (
+        SeriesEnrolmentRow.newsletter_id == newsletter_id,
+        SeriesEnrolmentRow.subscriber_id == target,
+    )
+    session.execute(
+        delete(SeriesEnrolmentRow)
+        .where(*theirs, SeriesEnrolmentRow.member_since == fresh)
+        .execution_options(synchronize_session=False)
+    )
+    had = select(SeriesEnrolmentRow.series_id, SeriesEnrolmentRow.event).where(*theirs).subquery()
+    session.execute(
+        update(SeriesEnrolmentRow)
+        .where(
+            SeriesEnrolmentRow.newsletter_id == newsletter_id,
+            SeriesEnrolmentRow.subscriber_id == source,
+            ~exists().where(
+                had.c.series_id == SeriesEnrolmentRow.series_id,
+                had.c.event == SeriesEnrolmentRow.event,
+            ),
+        )
+        .values(subscriber_id=target, member_since=fresh)
+        .execution_options(synchronize_session=False)
+    )

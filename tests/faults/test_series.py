@@ -1,0 +1,51 @@
+"""A series' steps reach each reader once, whenever the worker that plans them dies."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from newsletter.database.engine import open_engine
+from newsletter.mailings.series.due import Timing
+from newsletter.mailings.series.planning import plan_series
+from tests.support.series import AT_ONCE, begin_series, copies, join, let_pass
+from tests.support.stage import set_stage
+
+READERS = [f"reader{number}@example.jp" for number in range(3)]
+
+
+def test_each_step_is_planned_once_whenever_the_worker_dies(
+    engine: Engine, database_url: str
+) -> None:
+    set_stage(engine)
+    begin_series(engine, AT_ONCE, Timing(delay_days=1, hour="00:00"))
+    for address in READERS:
+        join(engine, address)
+    answer = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-m", "tests.faults.dying_series", database_url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    *died, ended = answer.stdout.splitlines()
+    assert len(died) > 5
+    assert ended.endswith("done")
+    assert copies(engine) == Counter({(address, "第1回"): 1 for address in READERS})
+
+    let_pass(engine, timedelta(days=2))
+    # Two hosts at once.
+    with ThreadPoolExecutor(2) as hosts:
+        engines = [open_engine(database_url) for _ in range(2)]
+        planned = list(hosts.map(plan_series, engines))
+    for each in engines:
+        each.dispose()
+    assert sum(planned) == len(READERS)
+    assert copies(engine) == Counter(
+        {(address, title): 1 for address in READERS for title in ("第1回", "第2回")}
+    )
