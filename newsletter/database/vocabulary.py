@@ -177,7 +177,9 @@ class MailingKind(StrEnum):
         return self in TO_LIST
 
 
-TO_LIST = frozenset({MailingKind.ISSUE, MailingKind.DIGEST, MailingKind.SERIES})
+#: What goes out once to all who get it.
+EDITIONS = frozenset({MailingKind.ISSUE, MailingKind.DIGEST})
+TO_LIST = EDITIONS | {MailingKind.SERIES}
 
 
 class MailingState(StrEnum):

@@ -21,7 +21,7 @@ from newsletter.database.tables import (
     NewsletterRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import TO_LIST, BounceKind, DeliveryState, FeedbackAction
+from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState, FeedbackAction
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import Proof
 from newsletter.i18n.messages import msg
@@ -200,7 +200,7 @@ def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
         select(func.count(func.distinct(BounceRow.mailing_id)))
         .join(MailingRow, MailingRow.id == BounceRow.mailing_id)
         .where(
-            MailingRow.kind.in_(TO_LIST),
+            MailingRow.kind.in_(EDITIONS),
             BounceRow.subscriber_id == subscriber_id,
             BounceRow.proven,
             BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
-from newsletter.database.vocabulary import TO_LIST, BounceKind, DeliveryState
+from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState
 from newsletter.feedback.search import BounceFilter, conditions
 
 #: What a relay answered for: the mail of which some may have come back.
@@ -44,7 +44,7 @@ def rates_by_mailing(
 ) -> list[Rate]:
     """Return the rates of the newest issues that were sent; notices and tests are none."""
     query = select(MailingRow.id, MailingRow.title).where(
-        MailingRow.started_at.is_not(None), MailingRow.kind.in_(TO_LIST)
+        MailingRow.started_at.is_not(None), MailingRow.kind.in_(EDITIONS)
     )
     if newsletter_ids is not None:
         query = query.where(MailingRow.newsletter_id.in_(newsletter_ids))

@@ -19,7 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
-    TO_LIST,
+    EDITIONS,
     BounceKind,
     BounceSource,
     DeliveryState,
@@ -214,7 +214,7 @@ def _of(
         .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
         .where(
             MailingRow.newsletter_id.in_(newsletter_ids),
-            MailingRow.kind.in_(TO_LIST),
+            MailingRow.kind.in_(EDITIONS),
             MailingRow.state.in_(states),
         )
     )
@@ -245,7 +245,7 @@ def _summaries(
 def _newest(newsletter_id: int) -> Select[MailingRow]:
     return (
         select(MailingRow)
-        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(TO_LIST))
+        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(EDITIONS))
         .order_by(MailingRow.id.desc())
     )
 

@@ -58,6 +58,18 @@ def read_addresses(text: str) -> tuple[Address, ...]:
     return tuple(found.values())
 
 
+def recipients_of(
+    session: Session, newsletter_id: int, *, group: str = "", to: str = ""
+) -> tuple[Address, ...]:
+    """Return to whom a test goes: a group by its number or name, or the addresses given.
+
+    Raises:
+        ListError: As `read_addresses`.
+        NotFoundError: The newsletter has no such group.
+    """
+    return read_addresses(group_addresses(session, newsletter_id, group) if group else to)
+
+
 def _read(word: str) -> Address:
     return parse_address(word.strip())
 
@@ -96,7 +108,7 @@ def order_test(
             msg("The issue cannot be turned into an email; see the preflight results.")
         )
     with transaction(engine) as session:
-        addresses = read_addresses(group_addresses(session, newsletter.id, group) if group else to)
+        addresses = recipients_of(session, newsletter.id, group=group, to=to)
         return send_test(
             session, actor, newsletter, issue, preflight.rendered, addresses, pseudonyms
         )

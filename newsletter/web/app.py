@@ -53,6 +53,7 @@ from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.sending import sending_router
+from newsletter.web.mailings.series import series_router
 from newsletter.web.newsletters.digests import digests_router
 from newsletter.web.newsletters.library import library_router
 from newsletter.web.newsletters.look_files import look_files_router
@@ -114,6 +115,7 @@ def create_app(
     sending = SendingPage(workspace=workspace, pages=pages)
     app.include_router(sending_router(sending, pseudonyms))
     app.include_router(mailings_router(workspace, pages))
+    app.include_router(series_router(settings, engine, figures, pages, pseudonyms))
     _include_lists(app, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.

@@ -134,6 +134,7 @@ def activate(
         ForbiddenError: The newsletter asks for approval, and this person may not approve it.
         ListError: A condition can be read no more.
     """
+    _demand_right(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
     steps = list_steps(session, series.id)
     if not steps:
@@ -167,6 +168,7 @@ def apply_step(
             changed it meanwhile.
         ForbiddenError: As `activate`.
     """
+    _demand_right(session, actor, newsletter)
     series, step = hold_step(session, newsletter.id, step_id, revision=revision)
     if series.state is SeriesState.DRAFT:
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
@@ -184,6 +186,7 @@ def pause_series(
         NotFoundError: The newsletter has no such series.
         ConflictError: It is not active, or somebody changed it meanwhile.
     """
+    _demand_control(session, actor, newsletter_id)
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     _move(session, series, SeriesState.PAUSED)
     for mailing in _mailings(session, series, {MailingState.SENDING}):
@@ -200,6 +203,7 @@ def resume_series(
         NotFoundError: The newsletter has no such series.
         ConflictError: It is not paused, or somebody changed it meanwhile.
     """
+    _demand_control(session, actor, newsletter_id)
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     _move(session, series, SeriesState.ACTIVE, sources={SeriesState.PAUSED})
     for mailing in _mailings(session, series, {MailingState.PAUSED}):
@@ -217,6 +221,7 @@ def end_series(
         NotFoundError: The newsletter has no such series.
         ConflictError: It is a draft or has ended, or somebody changed it meanwhile.
     """
+    _demand_control(session, actor, newsletter_id)
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     _move(session, series, SeriesState.ENDED)
     for mailing in _mailings(session, series, {MailingState.SENDING, MailingState.PAUSED}):
@@ -245,6 +250,7 @@ def enrol_members(
         NotFoundError: The newsletter has no such series.
         ConflictError: It is not active, dates begin it, or somebody changed it meanwhile.
     """
+    _demand_right(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
     if series.state is not SeriesState.ACTIVE:
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
@@ -353,13 +359,22 @@ def _sound(check: StepCheck) -> RenderedIssue:
     return check.preflight.rendered
 
 
+def _demand_right(session: Session, actor: Actor, newsletter: NewsletterRow) -> None:
+    """Refuse whoever may neither send nor, where issues need it, approve."""
+    needed = Permission.APPROVE if newsletter.approval_required else Permission.SEND
+    rights_of_actor(session, actor).demand(needed, newsletter.id)
+
+
+def _demand_control(session: Session, actor: Actor, newsletter_id: int) -> None:
+    rights_of_actor(session, actor).demand(Permission.CONTROL_MAILINGS, newsletter_id)
+
+
 def _demand_second_person(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> None:
-    """Refuse, where issues need approval, what the actor may not approve or wrote themselves."""
+    """Refuse, where issues need approval, what the actor wrote themselves."""
     if not newsletter.approval_required:
         return
-    rights_of_actor(session, actor).demand(Permission.APPROVE, newsletter.id)
     wrote = exists().where(
         DraftRevisionRow.draft_id == step.draft_id,
         DraftRevisionRow.number > step.draft_revision,
