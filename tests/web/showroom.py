@@ -32,7 +32,7 @@ from newsletter.database.tables import (
     TemplateVersionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, Role, Visibility
+from newsletter.database.vocabulary import DeliveryState, Role, SeriesTrigger, Visibility
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
 from newsletter.issues.duplicating import start_from
@@ -40,6 +40,9 @@ from newsletter.issues.model import issue_from_json
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.series.actions import SeriesPlan
+from newsletter.mailings.series.due import Timing
+from newsletter.mailings.series.planning import plan_series
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.newsletters.templates import shipped_source
 from newsletter.rendering.model import Slot
@@ -54,6 +57,7 @@ from subscribers.lists.uploads import keep_upload
 from subscribers.segments.saved import save_segment
 from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
+from tests.support.series import AT_ONCE, begin_series, join
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -102,6 +106,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 stage.subscriber_id(address),
                 {"city": "青葉町", "birthday": "1980-04-01", "topic": ["防災"], "member": True},
             )
+    series = _series(engine)
     mailing = _send(stage)
     bounce = _bounce(engine)
     mailbox = MailboxStore(folder / "mailbox.sqlite3")
@@ -145,7 +150,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             )
     lists = _lists(engine, stage.newsletter_id)
     for known in places.values():
-        known.update(lists)
+        known.update(lists | series)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
         yield Showroom(url=url, places=places, sessions=sessions)
 
@@ -158,6 +163,24 @@ def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:
     with transaction(engine) as session:
         number = session.scalars(select(ListImportRow.id)).one()
     return {"list": brought.token, "imported": imported.token, "import": str(number)}
+
+
+def _series(engine: Engine) -> dict[str, str]:
+    """Make a series that a reader is in, and one that is still written."""
+    later = Timing(delay_days=3, hour="08:00", own_clock=True)
+    plan = SeriesPlan(
+        name="お誕生日",
+        trigger=SeriesTrigger.DATE,
+        subject="birthday",
+        yearly=True,
+        offset_days=-7,
+        condition='language = "ja"',
+    )
+    active = begin_series(engine, AT_ONCE, later)
+    written = begin_series(engine, Timing(hour="08:00"), plan=plan, active=False)
+    join(engine, "welcome@example.jp")
+    plan_series(engine)
+    return {"series": str(active), "written": str(written)}
 
 
 def _send(stage: Stage) -> int:

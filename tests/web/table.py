@@ -63,6 +63,17 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/templates/{name}/versions": [
         "/newsletters/digest/templates/season/versions",
     ],
+    "/newsletters/{newsletter}/series": [
+        "/newsletters/digest/series",
+        "/newsletters/weekly/series",
+    ],
+    "/newsletters/{newsletter}/series/{number}": ["/newsletters/digest/series/{series}"],
+    "/newsletters/{newsletter}/series/{number}/activate": [
+        "/newsletters/digest/series/{written}/activate?since=2026-01-01"
+    ],
+    "/newsletters/{newsletter}/series/{number}/enrol": [
+        "/newsletters/digest/series/{series}/enrol?since=2026-01-01"
+    ],
     "/newsletters/{newsletter}/digests": ["/newsletters/digest/digests"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
     "/newsletters/{newsletter}/fields": [

@@ -34,7 +34,7 @@ from newsletter.database.vocabulary import (
     SeriesTrigger,
     SubscriptionState,
 )
-from newsletter.errors import ConflictError, ForbiddenError
+from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts import get_draft
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
@@ -129,9 +129,9 @@ def activate(
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is no draft, has no step, preflight found errors in one, or somebody
-            changed it meanwhile.
-        ForbiddenError: The newsletter asks for approval, and this person may not approve it.
+        ConflictError: It is no draft, has no step, preflight found errors in one, this person
+            wrote what needs another's approval, or somebody changed it meanwhile.
+        ForbiddenError: This person may not send, or approve where issues need it.
         ListError: A condition can be read no more.
     """
     _demand_right(session, actor, newsletter)
@@ -381,7 +381,7 @@ def _demand_second_person(
         DraftRevisionRow.author == actor.name,
     )
     if session.scalar(select(wrote)):
-        raise ForbiddenError(
+        raise ConflictError(
             msg("This newsletter’s issues need a second person’s approval."),
             remedy=msg("Let somebody put it into effect who did not write it and may approve."),
         )

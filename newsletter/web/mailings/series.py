@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesTrigger
 from newsletter.database.words import name_of
-from newsletter.errors import ConflictError, ForbiddenError, ListError, NewsletterError
+from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.series import actions, running
@@ -34,23 +35,23 @@ from subscribers.fields.store import list_fields
 from subscribers.segments.saved import list_segments
 
 _Revision = Annotated[int, Form()]
-_Number = Annotated[str, Form(max_length=8)]
+_Text = Annotated[str, StringConstraints(max_length=500)]
+_Word = Annotated[str, StringConstraints(max_length=40)]
 _Day = Annotated[str, Query(max_length=10)]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Typed:
+class Typed(BaseModel):
     """What the form of a series has."""
 
-    name: Annotated[str, Form(max_length=400)] = ""
-    trigger: Annotated[str, Form(max_length=16)] = SeriesTrigger.JOINED.value
-    tag: Annotated[str, Form(max_length=200)] = ""
-    field: Annotated[str, Form(max_length=40)] = ""
-    yearly: Annotated[str, Form(max_length=3)] = ""
-    days: _Number = "0"
-    side: Annotated[str, Form(max_length=8)] = "after"
-    condition: Annotated[str, Form(max_length=8000)] = ""
-    revision: _Revision = 0
+    name: _Text = ""
+    trigger: _Word = SeriesTrigger.JOINED.value
+    tag: _Text = ""
+    field: _Word = ""
+    yearly: _Word = ""
+    days: _Word = "0"
+    side: _Word = "after"
+    condition: Annotated[str, StringConstraints(max_length=8000)] = ""
+    revision: int = 0
 
     def plan(self) -> SeriesPlan:
         """Return what it asks for.
@@ -75,16 +76,15 @@ class Typed:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TypedStep:
+class TypedStep(BaseModel):
     """What the form of a step has; ``when`` is ``once`` for at once."""
 
-    title: Annotated[str, Form(max_length=500)] = ""
-    when: Annotated[str, Form(max_length=8)] = "later"
-    days: _Number = "0"
-    hour: Annotated[str, Form(max_length=8)] = "08:00"
-    own_clock: Annotated[str, Form(max_length=3)] = ""
-    revision: _Revision = 0
+    title: _Text = ""
+    when: _Word = "later"
+    days: _Word = "0"
+    hour: _Word = "08:00"
+    own_clock: _Word = ""
+    revision: int = 0
 
     def timing(self) -> Timing:
         """Return when the step follows.
@@ -229,7 +229,7 @@ def series_router(  # noqa: C901 - a list of routes
             with transaction(engine, long=True) as session:
                 row = newsletter_of(session, visit)
                 act(session, row)
-        except (ConflictError, ListError, ForbiddenError) as error:
+        except (ConflictError, ListError) as error:
             return shown.one(visit, request, number, error=error)
         return _lead(visit, f"/{number}?done={done}")
 

@@ -28,6 +28,8 @@ from newsletter.issues.sources import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.issues.stored_files import read_upload
 from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.series.actions import SeriesPlan, add_series, add_step
+from newsletter.mailings.series.due import Timing
 from newsletter.newsletters.issue_actions import add_file, keep_pattern
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.newsletters.snippets import save_snippet
@@ -103,6 +105,17 @@ def victim(house: House) -> Victim:
             "drafts": create_draft(session, number, read.issue, author="b").id,
             "forms": add_form(session, COMMAND_LINE, number, JoinForm(slug="theirs")).slug,
         }
+        series = add_series(session, COMMAND_LINE, newsletter, SeriesPlan(name="theirs"))
+        step = add_step(
+            session,
+            COMMAND_LINE,
+            newsletter,
+            series.id,
+            Timing(),
+            title="welcome",
+            revision=series.revision,
+        )
+        made |= {"series": series.id, "steps": step.id}
         table = Base.metadata.tables["subscription"]
         query = select(table.c.subscriber_id).where(table.c.newsletter_id == number)
         made["subscribers"] = session.scalars(query.limit(1)).one()
