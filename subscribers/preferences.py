@@ -22,7 +22,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
@@ -30,7 +30,7 @@ from newsletter.tokens import DeliveryRef
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_own_values
 from subscribers.frequency import change_frequency, offered_frequencies
-from subscribers.joining import Origin, consent_wording, subscribe
+from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
 from subscribers.series.enrolment import look_again
@@ -53,6 +53,7 @@ class Choice:
     newsletter_id: int
     slug: str
     name: str
+    description: str
     subscribed: bool
     paused_until: datetime | None
     frequency: Frequency = Frequency.EACH
@@ -154,7 +155,10 @@ def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool
 
 
 def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
-    """Return the newsletters that a person has to do with, and all that anybody may find."""
+    """Return the newsletters that a person has to do with, and those offered to everybody.
+
+    One that is joined by invitation is shown to its subscribers alone: it is joined by a link.
+    """
     rows = session.execute(
         select(
             NewsletterRow,
@@ -175,13 +179,16 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
             newsletter_id=newsletter.id,
             slug=newsletter.slug,
             name=newsletter.name,
+            description=newsletter.description,
             subscribed=state is SubscriptionState.CONFIRMED,
             paused_until=until if until and until > moment else None,
             frequency=frequency or Frequency.EACH,
             offered=offered_frequencies(session, newsletter.id),
         )
         for newsletter, state, until, frequency in rows
-        if newsletter.visibility.listed or state in set(SubscriptionState)
+        if state is SubscriptionState.CONFIRMED
+        or newsletter.joining is Joining.PUBLIC
+        or (newsletter.joining is Joining.UNLISTED and state is not None)
     ]
 
 
@@ -250,6 +257,49 @@ def save_wishes(
     _change_frequencies(session, subscriber_id, wishes)
     if wishes.weeks is not None:
         pause(session, subscriber_id, weeks=wishes.weeks)
+
+
+def join_offered(
+    session: Session,
+    subscriber_id: int,
+    newsletter_id: int,
+    *,
+    language: Language,
+    like: int,
+    network: str,
+) -> None:
+    """Join a newsletter that is offered to somebody, by one click on their own page.
+
+    Args:
+        session: Within the transaction that the click makes.
+        subscriber_id: Who joins.
+        newsletter_id: Which newsletter.
+        language: In which they read what they consent to.
+        like: The newsletter that knows how they are addressed and written to.
+        network: From where, as exactly as the settings allow.
+
+    Raises:
+        NotFoundError: It is not offered to them, or they are not known any more.
+    """
+    find_reader(session, subscriber_id)
+    offered = {choice.newsletter_id for choice in list_choices(session, subscriber_id)}
+    if newsletter_id not in offered:
+        raise NotFoundError(msg("This newsletter is not offered here."))
+    newsletter = session.get_one(NewsletterRow, newsletter_id)
+    subscribe(
+        session,
+        newsletter_id=newsletter_id,
+        subscriber_id=subscriber_id,
+        origin=Origin(
+            source=PREFERENCES_PAGE,
+            network=network,
+            wording=consent_wording(newsletter, language),
+            language=language,
+        ),
+        known=None
+        if is_on_list(session, newsletter_id, subscriber_id)
+        else asdict(known_of(session, like, subscriber_id)),
+    )
 
 
 def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) -> None:

@@ -72,6 +72,8 @@ class Action(StrEnum):
     ISSUE_PUBLISH = "issue.publish"
     ISSUE_RESTORE = "issue.restore"
     ISSUE_TEST = "issue.test"
+    JOIN_INVITE = "join.invite"
+    JOIN_REVOKE = "join.revoke"
     KEY_FORGET = "key.forget"
     LIBRARY_CHANGE = "library.change"
     LIBRARY_DELETE = "library.delete"

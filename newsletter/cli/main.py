@@ -19,6 +19,7 @@ from newsletter.cli import (
     feedback,
     fields,
     forms,
+    invitations,
     issues,
     keys,
     library,
@@ -76,6 +77,7 @@ app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
 app.add_typer(fields.app, name="field", rich_help_panel=_READERS)
 app.add_typer(forms.app, name="form", rich_help_panel=_READERS)
+app.add_typer(invitations.app, name="invitation", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)

@@ -13,7 +13,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
-from newsletter.database.vocabulary import Visibility
+from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.i18n.language import Language
 
 
@@ -32,6 +32,10 @@ def init(
     visibility: Annotated[
         Visibility, typer.Option(help="Who may read it on the web.")
     ] = Visibility.PRIVATE,
+    joining: Annotated[Joining, typer.Option(help="Who may join it.")] = Joining.UNLISTED,
+    description: Annotated[
+        str, typer.Option(help="What it is, for readers of other newsletters.")
+    ] = "",
     share_fields_with: Annotated[
         str,
         typer.Option(help="A newsletter (its short name) that shares its people's fields."),
@@ -72,6 +76,8 @@ def init(
         template=template,
         design=design,
         visibility=visibility,
+        joining=joining,
+        description=description,
     )
     engine = open_database(settings_of(context))
     actor = find_actor(engine, None, Permission.ADMINISTER)

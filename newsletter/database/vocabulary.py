@@ -72,7 +72,7 @@ class Visibility(StrEnum):
 
     @property
     def listed(self) -> bool:
-        """Whether lists, the sitemap and other newsletters' preferences name it."""
+        """Whether lists and the sitemap name it."""
         return self is Visibility.PUBLIC
 
     @property

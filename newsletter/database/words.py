@@ -16,6 +16,7 @@ from newsletter.database.vocabulary import (
     Frequency,
     GrowthCause,
     IncidentResolution,
+    Joining,
     MailingState,
     ProcessKind,
     Role,
@@ -79,6 +80,11 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "choice": msg("One of several options"),
         "choices": msg("Any of several options"),
         "yes_no": msg("Yes or no"),
+    },
+    Joining: {
+        "public": msg("Public: offered to readers of other newsletters"),
+        "unlisted": msg("Unlisted: whoever knows the address of a form"),
+        "invitation": msg("By invitation: only with a link of invitation"),
     },
     GrowthCause: {
         "form": msg("Subscribe form"),

@@ -18,7 +18,7 @@ from newsletter.bounces.addresses import find_addresses, is_system
 from newsletter.bounces.mail import Headers, Mail
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
-from newsletter.errors import ListError, NotFoundError
+from newsletter.errors import ForbiddenError, ListError, NotFoundError
 from newsletter.mailings.join_requests import Evidence, JoinDesk
 from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
 from newsletter.settings import Settings
@@ -84,7 +84,8 @@ class JoiningByMail:
     ) -> bool:
         """Take a request; return False for what a program sent, which is not answered.
 
-        The same mail twice causes one confirmation. Where a limit forbids it, or the address
+        To a newsletter that is joined by invitation, the subject is the invitation's secret. The
+        same mail twice causes one confirmation. Where a limit forbids it, or the address
         cannot get mail, nothing is sent.
 
         Args:
@@ -109,12 +110,13 @@ class JoiningByMail:
                     language=language,
                 ),
                 client=None,
+                invitation=mail.headers.get("subject").strip(),
                 evidence=Evidence(
                     message=sha256(raw).hexdigest(),
                     authenticated=self._is_authenticated(mail, sender.domain),
                 ),
             )
-        except ListError:
+        except (ListError, ForbiddenError):
             return True
         return True
 

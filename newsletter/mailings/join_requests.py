@@ -32,6 +32,7 @@ from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
 from subscribers.forms.requests import read_answers
 from subscribers.forms.store import FormStep, count_step
 from subscribers.frequency import read_frequency
+from subscribers.invitations import by_invitation, demand_admission, may_join
 from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use, was_used
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
@@ -140,6 +141,7 @@ class JoinDesk:
         form: JoinForm = OWN_FORM,
         given: Mapping[str, object] = MappingProxyType({}),
         frequency: str = "",
+        invitation: str = "",
     ) -> Answer:
         """Take a request, unless the form, its network or the newsletter's limit forbids it.
 
@@ -156,11 +158,14 @@ class JoinDesk:
             form: By which form it came.
             given: What was filled in, by the keys of fields.
             frequency: How often they want mail, where the form asks it; empty for each issue.
+            invitation: The secret of a link of invitation; empty for none.
 
         Raises:
             ListError: The address is at a domain that is not taken, or a field is filled in wrong;
                 the place names the field.
+            ForbiddenError: The newsletter is joined by invitation, and there is none that holds.
         """
+        self._demand_invitation(newsletter, invitation)
         if evidence.trap:
             return Answer.MAILED
         age = age_of_form(self.signer, newsletter.id, evidence.stamp)
@@ -204,7 +209,7 @@ class JoinDesk:
                     answers=answers,
                     frequency=chosen,
                 )
-                self._send_notice(session, newsletter, request, origin)
+                self._send_notice(session, newsletter, request, origin, invitation)
                 if evidence.message and not is_first_use(
                     session, self.pseudonyms, evidence.message
                 ):
@@ -215,9 +220,21 @@ class JoinDesk:
                     session.rollback()
         return Answer.MAILED
 
+    def _demand_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
+        """Refuse who may not ask, before anything tells whether the address is known."""
+        with reading(self.engine) as session:
+            if not may_join(session, newsletter, invitation):
+                raise by_invitation(newsletter)
+
     def _send_notice(
-        self, session: Session, newsletter: NewsletterRow, request: JoinRequest, origin: Origin
+        self,
+        session: Session,
+        newsletter: NewsletterRow,
+        request: JoinRequest,
+        origin: Origin,
+        invitation: str,
     ) -> None:
+        """Send what there is to confirm, which uses an invitation up by one, or the settings."""
         if request.confirmed:
             send_settings_link(
                 session,
@@ -227,6 +244,7 @@ class JoinDesk:
                 templates_dir=self.templates_dir,
             )
             return
+        demand_admission(session, newsletter, invitation)
         template = NoticeTemplate.CONFIRMATION
         draft = NoticeDraft(
             template=template,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow, PeopleGroupRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Visibility
+from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
@@ -59,6 +59,8 @@ class NewsletterSettings:
     time_zone: str = "Asia/Tokyo"
     template: str = "digest"
     visibility: Visibility = Visibility.PRIVATE
+    joining: Joining = Joining.UNLISTED
+    description: str = ""
     approval_required: bool = False
     count_clicks: bool = False
 

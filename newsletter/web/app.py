@@ -71,6 +71,7 @@ from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.growth import growth_router
 from newsletter.web.subscribers.imports import ImportDesk, importing_router
+from newsletter.web.subscribers.invitations import invitations_router
 from newsletter.web.subscribers.join import joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
 from newsletter.web.subscribers.leave import leaving_router
@@ -197,6 +198,7 @@ def _include_joining(
     app.include_router(confirming_router(settings, engine, signer, pages))
     # Before the page of a person: it would take the word for a number.
     app.include_router(forms_router(settings, engine, pages, joining))
+    app.include_router(invitations_router(settings, engine, pages))
 
 
 def _include_lists(

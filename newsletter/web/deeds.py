@@ -57,6 +57,8 @@ DEEDS: Mapping[Action, Message] = {
     Action.ISSUE_PUBLISH: msg("Issue prepared"),
     Action.ISSUE_RESTORE: msg("Revision restored"),
     Action.ISSUE_TEST: msg("Test sent"),
+    Action.JOIN_INVITE: msg("Invitation to join made"),
+    Action.JOIN_REVOKE: msg("Invitation to join revoked"),
     Action.KEY_FORGET: msg("Signing key given up"),
     Action.MAILING_CANCEL: msg("Mailing cancelled"),
     Action.MAILING_EXPORT: msg("Undelivered exported"),

@@ -18,8 +18,9 @@ from newsletter.database.tables import (
     IssueRow,
     MailingRow,
     SegmentRow,
+    SeriesRow,
 )
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import MailingState, SeriesState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
@@ -40,11 +41,13 @@ class SegmentUser(StrEnum):
     APPROVAL = "approval"
     #: It has the segment's query as it was when it was ordered.
     MAILING = "mailing"
+    #: Likewise, as it was when the series was set.
+    SERIES = "series"
 
     @property
     def by_name(self) -> bool:
         """Whether it names the segment, and so cannot be without it."""
-        return self is not SegmentUser.MAILING
+        return self not in {SegmentUser.MAILING, SegmentUser.SERIES}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,7 @@ class SegmentUse:
     """A use of a segment.
 
     Attributes:
-        number: Of the draft, pattern, issue or mailing.
+        number: Of the draft, pattern, issue, mailing or series.
     """
 
     user: SegmentUser
@@ -114,6 +117,13 @@ def _uses(session: Session, newsletter_id: int, row: SegmentRow) -> Iterator[Seg
     for approval, issue in session.execute(asked):
         if (approval.plan or {}).get("segment") == row.name:
             yield SegmentUse(user=SegmentUser.APPROVAL, number=issue.id, title=issue.title)
+    series = select(SeriesRow).where(
+        SeriesRow.newsletter_id == newsletter_id,
+        SeriesRow.condition == row.query,
+        SeriesRow.state != SeriesState.ENDED,
+    )
+    for each in session.scalars(series.order_by(SeriesRow.id.desc())):
+        yield SegmentUse(user=SegmentUser.SERIES, number=each.id, title=each.name)
     mailings = select(MailingRow).where(
         MailingRow.newsletter_id == newsletter_id,
         MailingRow.segment == row.query,

@@ -74,6 +74,9 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/series/{number}/enrol": [
         "/newsletters/digest/series/{series}/enrol?since=2026-01-01"
     ],
+    "/newsletters/{newsletter}/subscribers/invitations": [
+        "/newsletters/digest/subscribers/invitations"
+    ],
     "/newsletters/{newsletter}/digests": ["/newsletters/digest/digests"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
     "/newsletters/{newsletter}/fields": [

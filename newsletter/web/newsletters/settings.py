@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import Visibility
+from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.feedback.policy import (
     MOST_DAYS,
@@ -62,6 +62,8 @@ class _Form(BaseModel):
     time_zone: _Text = ""
     template: _Text = ""
     visibility: Visibility = Visibility.PRIVATE
+    joining: Joining = Joining.UNLISTED
+    description: _Text = ""
     approval_required: bool = False
     count_clicks: bool = False
 

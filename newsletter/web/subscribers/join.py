@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import FormData
 
 from newsletter.web.head_requests import asked_by_head
 from newsletter.web.pages import Pages
@@ -13,6 +14,7 @@ from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.join_pages import JoinPages, share
 
 _Flag = Annotated[bool, Query()]
+_Secret = Annotated[str, Query(max_length=64)]
 
 
 def joining_router(joining: JoinPages, pages: Pages) -> Router:
@@ -20,13 +22,14 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
     router = Router()
 
     @router.get("/subscribe/{slug}")
-    def show_own(slug: str, request: Request) -> HTMLResponse:
-        shown = joining.find(slug)
+    def show_own(slug: str, request: Request, invitation: _Secret = "") -> HTMLResponse:
+        shown = joining.find(slug, invitation=invitation)
         return joining.page(shown, joining.language(shown, request), framed=False)
 
     @router.post("/subscribe/{slug}")
     def take_own(slug: str, request: Request, form: SubmittedForm) -> Response:
-        return joining.answer(joining.find(slug), request, form, framed=False)
+        shown = joining.find(slug, invitation=_invitation(form))
+        return joining.answer(shown, request, form, framed=False)
 
     @router.get("/subscribe/{slug}/challenge")
     def make_challenge(slug: str, request: Request) -> Response:
@@ -52,8 +55,10 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         request: Request,
         frame: _Flag = False,  # noqa: FBT002 - a query's field
         preview: _Flag = False,  # noqa: FBT002 - likewise
+        invitation: _Secret = "",
     ) -> HTMLResponse:
-        shown = joining.find(slug, name, count=not preview and not asked_by_head(request))
+        count = not preview and not asked_by_head(request)
+        shown = joining.find(slug, name, count=count, invitation=invitation)
         return joining.page(shown, joining.language(shown, request), framed=frame)
 
     @router.post("/subscribe/{slug}/{name}")
@@ -64,7 +69,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         form: SubmittedForm,
         frame: _Flag = False,  # noqa: FBT002 - as above
     ) -> Response:
-        shown = joining.find(slug, name)
+        shown = joining.find(slug, name, invitation=_invitation(form))
         if "application/json" in request.headers.get("accept", ""):
             return joining.answer_script(shown, request, form)
         return joining.answer(shown, request, form, framed=frame)
@@ -77,3 +82,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         return share(JSONResponse({"markup": markup}), shown, request)
 
     return router
+
+
+def _invitation(form: FormData) -> str:
+    return str(form.get("invitation", ""))[:64]

@@ -30,6 +30,7 @@ from subscribers.forms.model import JoinForm, origin_of
 from subscribers.forms.proof import stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
+from subscribers.invitations import may_join
 from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
@@ -56,6 +57,8 @@ class ShownForm:
 
     Attributes:
         frequencies: How often mail may be wanted; empty where the form does not ask.
+        invitation: The secret of the link that led here; empty for none.
+        admitted: Whether the newsletter may be joined with it.
     """
 
     newsletter: Newsletter
@@ -63,6 +66,8 @@ class ShownForm:
     fields: Sequence[Field]
     sites: Sequence[str]
     frequencies: Sequence[Frequency] = ()
+    invitation: str = ""
+    admitted: bool = True
 
     @property
     def path(self) -> str:
@@ -82,6 +87,7 @@ class Filled:
     evidence: Evidence
     given: Mapping[str, object]
     frequency: str = ""
+    invitation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,19 +115,28 @@ class JoinPages:
         self._pages = pages
         self.desk = JoinDesk.of(settings, engine, signer)
 
-    def find(self, slug: str, name: str = "", *, count: bool = False) -> ShownForm:
+    def find(
+        self, slug: str, name: str = "", *, count: bool = False, invitation: str = ""
+    ) -> ShownForm:
         """Return a form; counted as shown, if that is asked."""
         with reading(self._engine) as session:
             newsletter = find_newsletter(session, slug)
             form = find_form(session, newsletter.id, name)
             fields = form.asked_of(list_fields(session, newsletter.id))
             sites = list_sites(session, newsletter.id)
+            admitted = may_join(session, newsletter, invitation)
             offered = offered_frequencies(session, newsletter.id) if form.asks_frequency else ()
         if count and form.id is not None:
             with transaction(self._engine) as session:
                 count_step(session, form.id, FormStep.SHOWN)
         return ShownForm(
-            newsletter=newsletter, form=form, fields=fields, sites=sites, frequencies=offered
+            newsletter=newsletter,
+            form=form,
+            fields=fields,
+            sites=sites,
+            frequencies=offered,
+            invitation=invitation if admitted else "",
+            admitted=admitted,
         )
 
     def language(self, shown: ShownForm, request: Request) -> Language:
@@ -143,7 +158,7 @@ class JoinPages:
         page = self._pages.show(
             "reader/subscribe.html",
             language=language,
-            status=fault.status if fault else 200,
+            status=fault.status if fault else 200 if shown.admitted else 403,
             filled=filled,
             fault=fault,
             stamp=filled.evidence.stamp if filled and goes_on else None,
@@ -207,10 +222,13 @@ class JoinPages:
                 form=shown.form,
                 given=filled.given,
                 frequency=filled.frequency,
+                invitation=filled.invitation,
             )
         except ListError as error:
             field = (error.place.field if error.place else "") or "email"
             return Fault(words=error.in_language(filled.language), status=422, field=field)
+        except ForbiddenError as error:
+            return Fault(words=error.in_language(filled.language), status=403)
         if answer in _STATUSES:
             words = _WORDS[answer].in_language(filled.language)
             return Fault(words=words, status=_STATUSES[answer], answer=answer)
@@ -228,6 +246,8 @@ class JoinPages:
         return {
             "newsletter": shown.newsletter,
             "form": shown.form,
+            "invitation": shown.invitation,
+            "admitted": shown.admitted,
             "frequencies": shown.frequencies if len(shown.frequencies) > 1 else (),
             "inputs": inputs_of(shown.fields, given or {}, language, errors=errors),
             "path": shown.path + ("?frame=1" if framed else ""),
@@ -309,6 +329,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
         ),
         given=submitted(form, shown.fields),
         frequency=str(form.get("frequency", ""))[:_ZONE_LENGTH],
+        invitation=str(form.get("invitation", ""))[:_ZONE_LENGTH],
     )
 
 

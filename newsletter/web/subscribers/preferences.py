@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fastapi import Request
@@ -31,20 +31,22 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
 from subscribers.join_limits import kept_network
-from subscribers.joining import PREFERENCES_PAGE
+from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import (
     PAUSES,
+    Choice,
     Wishes,
     data_held,
     find_reader,
     is_on_list,
+    join_offered,
     known_of,
     list_choices,
     save_wishes,
 )
 
 
-def preferences_router(  # noqa: C901 - a list of routes
+def preferences_router(  # noqa: C901, PLR0915 - a list of routes
     settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
 ) -> Router:
     """Return the routes of choosing."""
@@ -69,6 +71,7 @@ def preferences_router(  # noqa: C901 - a list of routes
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
             language = _language_of(session, ref)
+            wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
             own = _own_fields(session, ref)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
@@ -92,6 +95,9 @@ def preferences_router(  # noqa: C901 - a list of routes
             reader=reader,
             known=known,
             choices=choices,
+            ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
+            offers=_offers(choices, ref.newsletter_id),
+            wordings=wordings,
             newsletter=newsletter,
             held=held,
             pauses=PAUSES,
@@ -134,6 +140,21 @@ def preferences_router(  # noqa: C901 - a list of routes
                 typed=wishes,
                 errors={place: said},
                 saved=False,
+            )
+        return _show("preferences.html", token, saved=True)
+
+    @router.post("/p/{token}/join")
+    def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
+        number = str(form.get("newsletter", ""))
+        with transaction(engine) as session:
+            ref = _read(session, token)
+            join_offered(
+                session,
+                ref.subscriber_id,
+                int(number) if _is_number(number) else 0,
+                language=_language_of(session, ref),
+                like=ref.newsletter_id,
+                network=kept_network(client_of(request), settings.consent_network),
             )
         return _show("preferences.html", token, saved=True)
 
@@ -183,6 +204,26 @@ def _language_of(session: Session, ref: DeliveryRef) -> Language:
     """Return the language in which somebody's newsletter speaks to them."""
     known = known_of(session, ref.newsletter_id, ref.subscriber_id)
     return nearest_language(known.language, get_newsletter(session, ref.newsletter_id).language)
+
+
+def _offers(choices: Sequence[Choice], newsletter_id: int) -> list[Choice]:
+    """Return the newsletters that somebody does not receive, besides that of their link."""
+    return [
+        choice
+        for choice in choices
+        if not choice.subscribed and choice.newsletter_id != newsletter_id
+    ]
+
+
+def _wordings(session: Session, choices: Sequence[Choice], language: Language) -> dict[int, str]:
+    """Return what somebody agrees to who joins one of the newsletters that they do not receive."""
+    return {
+        choice.newsletter_id: consent_wording(
+            get_newsletter(session, choice.newsletter_id), language
+        )
+        for choice in choices
+        if not choice.subscribed
+    }
 
 
 def _wishes_of(form: FormData) -> Wishes:

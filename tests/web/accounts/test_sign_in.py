@@ -66,6 +66,7 @@ PROVEN = {
     "/p/{token}/address": "a signed link in a mail",
     "/address/{token}": "a signed link in a mail",
     "/address/undo/{token}": "a signed link in a mail",
+    "/p/{token}/join": "a signed link in a mail",
     "/p/{token}/data": "a signed link in a mail",
     "/p/{token}/data.json": "a signed link in a mail",
     "/p/{token}/erase": "a signed link in a mail",

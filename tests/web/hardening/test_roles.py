@@ -39,6 +39,7 @@ from newsletter.web.access import Requires
 from newsletter.web.routing import Route, flatten
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
+from subscribers.invitations import make_invitation
 from subscribers.lists.imports import import_csv
 from subscribers.lists.uploads import keep_upload
 from tests.support.stage import set_subscribers
@@ -103,6 +104,7 @@ def victim(house: House) -> Victim:
             "snippets": save_snippet(session, COMMAND_LINE, number, name="s", text="words").id,
             "patterns": keep_pattern(session, COMMAND_LINE, number, "p", read.issue).id,
             "drafts": create_draft(session, number, read.issue, author="b").id,
+            "invitations": make_invitation(session, COMMAND_LINE, newsletter, uses=1, days=1)[0].id,
             "forms": add_form(session, COMMAND_LINE, number, JoinForm(slug="theirs")).slug,
         }
         series = add_series(session, COMMAND_LINE, newsletter, SeriesPlan(name="theirs"))

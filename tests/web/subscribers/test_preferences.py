@@ -18,7 +18,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay, Visibility
+from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState, UnsubscribeWay
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
@@ -33,7 +33,8 @@ OTHER = NewsletterDraft(
     name="週刊",
     from_address="weekly@example.jp",
     postal_address="東京都",
-    visibility=Visibility.PUBLIC,
+    joining=Joining.PUBLIC,
+    description="図書館の新着です。",
 )
 
 
@@ -224,3 +225,35 @@ def test_how_often_is_chosen_of_what_is_offered_and_only_where_it_stands_as_show
     assert chosen("each", "weekly") is Frequency.WEEKLY
     assert chosen("monthly", "each") is Frequency.WEEKLY
     assert chosen("weekly", "each") is Frequency.EACH
+
+
+def test_newsletters_are_offered_by_their_own_rule_and_joined_by_one_click(
+    reception: Reception, page: str
+) -> None:
+    engine = reception.stage.engine
+    drafts = {
+        joining: replace(OTHER, slug=joining.value, name=joining.value, joining=joining)
+        for joining in Joining
+    }
+    with transaction(engine) as session:
+        numbers = {
+            joining: create_newsletter(session, draft).id for joining, draft in drafts.items()
+        }
+    shown = httpx.get(page).text
+    offered = [each for each in Joining if f'name="newsletter" value="{numbers[each]}"' in shown]
+    assert offered == [Joining.PUBLIC]
+    assert "図書館の新着です。" in shown
+
+    def join(number: int) -> int:
+        return httpx.post(f"{page}/join", data={"newsletter": str(number)}).status_code
+
+    assert join(numbers[Joining.PUBLIC]) == 200
+    assert join(numbers[Joining.UNLISTED]) == 404
+    assert join(numbers[Joining.INVITATION]) == 404
+    _save(page, reception.stage.newsletter_id, *numbers.values())
+    with reading(engine) as session:
+        joined = session.scalars(
+            select(SubscriptionRow).where(SubscriptionRow.newsletter_id.in_(numbers.values()))
+        ).one()
+    assert joined.newsletter_id == numbers[Joining.PUBLIC]
+    assert joined.consent_wording

@@ -1,0 +1,87 @@
+"""``newsletter invitation``: links by which people join a newsletter that needs an invitation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
+
+app = typer.Typer(no_args_is_help=True, help="Invitations to join (docs/subscribers.md).")
+
+
+@app.command()
+def make(
+    context: typer.Context,
+    uses: Annotated[int, typer.Option(help="How many people may join by it.")] = 1,
+    days: Annotated[int, typer.Option(help="For how many days it is valid.")] = 14,
+    note: Annotated[str, typer.Option(help="For whom it is meant.")] = "",
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Make a link of invitation; it is shown only now."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from subscribers.invitations import make_invitation
+
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with transaction(opened.engine) as session:
+        _row, token = make_invitation(
+            session, opened.actor, opened.newsletter, uses=uses, days=days, note=note
+        )
+    path = f"/subscribe/{opened.newsletter.slug}?invitation={token}"
+    console.print(f"{opened.settings.public_url}{path}", soft_wrap=True, highlight=False)
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
+) -> None:
+    """List the links of invitation; what leads by them is not shown again."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.database.engine import reading
+    from subscribers.invitations import is_open, list_invitations
+
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with reading(opened.engine) as session:
+        rows = list_invitations(session, opened.newsletter.id)
+    if json:
+        print_json(
+            [
+                {
+                    "number": row.id,
+                    "note": row.note,
+                    "used": row.used,
+                    "uses": row.uses,
+                    "expires_at": row.expires_at.isoformat(),
+                    "open": is_open(row),
+                }
+                for row in rows
+            ]
+        )
+        return
+    table = Table(_("Number"), _("For whom"), _("Used"), _("Valid until"), _("State"), box=None)
+    for row in rows:
+        state = _("valid") if is_open(row) else _("no longer valid")
+        used = f"{row.used} / {row.uses}"
+        table.add_row(str(row.id), escape(row.note), used, format_moment(row.expires_at), state)
+    console.print(table if rows else _("No invitations yet"))
+
+
+@app.command()
+def revoke(
+    context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """End a link of invitation."""
+    from newsletter.database.engine import transaction
+    from subscribers.invitations import revoke_invitation
+
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    with transaction(opened.engine) as session:
+        revoke_invitation(session, opened.actor, opened.newsletter.id, number)

@@ -1,0 +1,159 @@
+"""Who may ask to join a newsletter: one rule for every door, and links of invitation.
+
+A newsletter is joined by anybody (public, unlisted), or by invitation: then a request needs a link
+that holds, whose secret is kept as a hash alone. A request uses the link up by one, in the
+transaction that writes the request down; who subscribes already uses none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.tokens import new_token, token_hash
+from newsletter.database.tables import JoinInvitationRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Joining
+from newsletter.errors import ForbiddenError, ListError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+
+#: A link of invitation as it is kept.
+JoinInvitation = JoinInvitationRow
+MOST_USES, MOST_DAYS = 10_000, 366
+_NOTE = 200
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def make_invitation(
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    *,
+    uses: int,
+    days: int,
+    note: str = "",
+) -> tuple[JoinInvitation, str]:
+    """Make a link of invitation; return it with its secret, which is shown this once.
+
+    Raises:
+        ListError: The number of uses or days is out of range, or the note is too long; the place
+            names it.
+    """
+    for place, number, most in (("uses", uses, MOST_USES), ("days", days, MOST_DAYS)):
+        if not 1 <= number <= most:
+            raise ListError(
+                msg("Choose a number from 1 to {most}.", most=most), place=Place(field=place)
+            )
+    note = " ".join(note.split())
+    if len(note) > _NOTE or not note.isprintable():
+        raise ListError(
+            msg("Keep it within {longest} characters.", longest=_NOTE), place=Place(field="note")
+        )
+    token = new_token()
+    row = JoinInvitationRow(
+        newsletter_id=newsletter.id,
+        token_hash=token_hash(token),
+        note=note,
+        uses=uses,
+        expires_at=now() + timedelta(days=days),
+        author=actor.name,
+    )
+    session.add(row)
+    session.flush()
+    record_event(
+        session,
+        actor,
+        Action.JOIN_INVITE,
+        object=f"invitation {row.id}",
+        newsletter_id=newsletter.id,
+        details={"uses": uses, "days": days, "note": note},
+    )
+    return row, token
+
+
+def list_invitations(session: Session, newsletter_id: int) -> Sequence[JoinInvitation]:
+    """Return a newsletter's links of invitation, the newest first."""
+    return session.scalars(
+        select(JoinInvitationRow)
+        .where(JoinInvitationRow.newsletter_id == newsletter_id)
+        .order_by(JoinInvitationRow.id.desc())
+    ).all()
+
+
+def is_open(row: JoinInvitation) -> bool:
+    """Return whether somebody can still join by a link."""
+    return row.revoked_at is None and row.used < row.uses and row.expires_at > now()
+
+
+def revoke_invitation(
+    session: Session, actor: Actor, newsletter_id: int, invitation_id: int
+) -> None:
+    """End a link of invitation; who asked by it before can still confirm.
+
+    Raises:
+        NotFoundError: The newsletter has none of that number.
+    """
+    row = session.get(JoinInvitationRow, invitation_id, with_for_update=True)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("There is no invitation {number}.", number=invitation_id))
+    if row.revoked_at is not None:
+        return
+    row.revoked_at = now()
+    record_event(
+        session,
+        actor,
+        Action.JOIN_REVOKE,
+        object=f"invitation {row.id}",
+        newsletter_id=newsletter_id,
+    )
+
+
+def may_join(session: Session, newsletter: NewsletterRow, invitation: str) -> bool:
+    """Return whether a newsletter may be asked for now, with a link's secret or without (empty)."""
+    if newsletter.joining is not Joining.INVITATION:
+        return True
+    holds = select(func.count()).where(*_holds(newsletter.id, invitation))
+    return _TOKEN.fullmatch(invitation) is not None and bool(session.scalar(holds))
+
+
+def demand_admission(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
+    """Refuse who may not ask for a newsletter; else use their link up by one.
+
+    Raises:
+        ForbiddenError: It is joined by invitation, and the link is none that holds.
+    """
+    if newsletter.joining is not Joining.INVITATION:
+        return
+    used = None
+    if _TOKEN.fullmatch(invitation) is not None:
+        used = session.scalar(
+            update(JoinInvitationRow)
+            .where(*_holds(newsletter.id, invitation))
+            .values(used=JoinInvitationRow.used + 1)
+            .returning(JoinInvitationRow.id)
+        )
+    if used is None:
+        raise by_invitation(newsletter)
+
+
+def by_invitation(newsletter: NewsletterRow) -> ForbiddenError:
+    """Return the error that a newsletter is joined by invitation alone."""
+    return ForbiddenError(
+        msg("“{newsletter}” is joined by invitation only.", newsletter=newsletter.name),
+        remedy=msg("Use the link of your invitation; if it no longer works, ask for another."),
+    )
+
+
+def _holds(newsletter_id: int, invitation: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        JoinInvitationRow.newsletter_id == newsletter_id,
+        JoinInvitationRow.token_hash == token_hash(invitation),
+        JoinInvitationRow.revoked_at.is_(None),
+        JoinInvitationRow.expires_at > now(),
+        JoinInvitationRow.used < JoinInvitationRow.uses,
+    )
