@@ -33,7 +33,7 @@ from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
-from subscribers.series.enrolment import look_again
+from subscribers.series.enrolment import look_again, series_held
 
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
@@ -393,6 +393,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
         "consents": rows(
             ConsentRow, "step", "occurred_at", "source", "network", "wording", "language"
         ),
+        "series": series_held(session, subscriber_id, slugs),
         "address_changes": rows(AddressChangeRow, "requested_at", "changed_at", "undone_at"),
         "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way", "reason", "remark"),
         "mails": [

@@ -28,6 +28,7 @@ from newsletter.cli import (
     reuse,
     running,
     segments,
+    series,
     snippets,
     subscribers,
     templates,
@@ -69,6 +70,7 @@ issues.app.command("comment")(comments.write_comment)
 issues.app.command("resolve")(comments.resolve_comment)
 app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
+app.add_typer(series.app, name="series", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
 app.add_typer(templates.app, name="template", rich_help_panel=_WRITE)

@@ -16,6 +16,7 @@ from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.mailings import database_history
 from newsletter.mailings.domain_holds import HeldDomain, held_domains
 from newsletter.mailings.relays import RelayState, resting_relays
+from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.mailings.stalled import Silence, silent_mailings
 from newsletter.mailings.tallies import (
     Counts,
@@ -93,6 +94,7 @@ class Overview:
     uncertain: Sequence[UnsettledMailing] = ()
     failed: Sequence[UnsettledMailing] = ()
     halted: Sequence[HaltedMailing] = ()
+    overdue: Sequence[Overdue] = ()
     silent: Sequence[Silence] = ()
     incidents: Sequence[OpenIncident] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
@@ -122,6 +124,7 @@ class Overview:
             uncertain=tuple(row for row in self.uncertain if row.newsletter_id in newsletter_ids),
             failed=tuple(row for row in self.failed if row.newsletter_id in newsletter_ids),
             halted=tuple(row for row in self.halted if row.newsletter_id in newsletter_ids),
+            overdue=tuple(row for row in self.overdue if row.newsletter_id in newsletter_ids),
             silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
             incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
         )
@@ -160,6 +163,7 @@ def look(
             uncertain=tuple(attention.uncertain_mailings(session)),
             failed=tuple(attention.failed_mailings(session)),
             halted=tuple(attention.halted_mailings(session)),
+            overdue=tuple(overdue_series(session)),
             silent=tuple(silent_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
             unknown_journals=tuple(unknown_journals(session)),

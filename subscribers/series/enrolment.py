@@ -6,7 +6,7 @@ enrols once: a subscription by its confirmation, a tag by each giving of it, a d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import (
@@ -212,6 +212,35 @@ def lock_enrolments(session: Session, *conditions: ColumnElement[bool]) -> froze
             .with_for_update()
         )
     )
+
+
+def series_held(
+    session: Session, subscriber_id: int, slugs: Mapping[int, str]
+) -> list[dict[str, str | None]]:
+    """Return the series somebody is or was in, ready for JSON.
+
+    Args:
+        session: The database.
+        subscriber_id: Whose they are.
+        slugs: What newsletters are called, by their numbers.
+    """
+    rows = session.execute(
+        select(SeriesEnrolmentRow, SeriesRow.name)
+        .join(SeriesRow, SeriesRow.id == SeriesEnrolmentRow.series_id)
+        .where(SeriesEnrolmentRow.subscriber_id == subscriber_id)
+        .order_by(SeriesEnrolmentRow.id)
+    )
+    return [
+        {
+            "newsletter": slugs.get(row.newsletter_id, ""),
+            "series": name,
+            "state": row.state.value,
+            "ended_because": row.ended_because.value if row.ended_because else None,
+            "enrolled_at": row.enrolled_at.isoformat(),
+            "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        }
+        for row, name in rows
+    ]
 
 
 def look_again(session: Session, subscriber_id: int) -> None:

@@ -21,6 +21,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.issues.drafts import create_draft
 from newsletter.issues.model import Issue
+from newsletter.issues.sources import ReadIssue
 from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
 from newsletter.mailings.series.steps import list_steps, steps_in_effect
 from newsletter.mailings.variants import condition_query
@@ -71,7 +72,7 @@ def change_series(
     series_id: int,
     plan: SeriesPlan,
     *,
-    revision: int,
+    revision: int | None,
 ) -> SeriesRow:
     """Change a series; once it was activated, its name and condition alone.
 
@@ -97,7 +98,7 @@ def change_series(
 
 
 def delete_series(
-    session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int
+    session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int | None
 ) -> None:
     """Delete a series that never was active; the issues of its steps stay as drafts.
 
@@ -123,10 +124,21 @@ def add_step(
     series_id: int,
     timing: Timing,
     *,
-    title: str,
-    revision: int,
+    title: str = "",
+    written: ReadIssue | None = None,
+    revision: int | None,
 ) -> SeriesStepRow:
     """Add a step at the end, with a draft of its issue; no reader gets it before it is in effect.
+
+    Args:
+        session: The transaction.
+        actor: Who adds it.
+        newsletter: Whose series.
+        series_id: Which.
+        timing: When it follows the step before.
+        title: Of its issue, which is still to be written.
+        written: The issue, where it is there already.
+        revision: The series' as the caller saw it; None for whichever.
 
     Raises:
         NotFoundError: The newsletter has no such series.
@@ -139,16 +151,15 @@ def add_step(
     steps = list_steps(session, row.id)
     if len(steps) >= _MOST_STEPS:
         raise ConflictError(msg("A series has at most {limit} steps.", limit=_MOST_STEPS))
-    title = "".join(filter(str.isprintable, title)).strip()
-    if not title:
-        raise ListError(msg("A title is missing."), place=Place(field="title"))
     _demand_hour(row, timing)
-    issue = Issue(
-        title=title,
-        issue_date=day_of(now(), newsletter.time_zone),
-        language=newsletter.language,
+    issue = written.issue if written else _empty_issue(newsletter, title)
+    draft = create_draft(
+        session,
+        newsletter.id,
+        issue,
+        author=actor.name,
+        template=written.template if written else "",
     )
-    draft = create_draft(session, newsletter.id, issue, author=actor.name)
     step = SeriesStepRow(
         series_id=row.id,
         position=max((each.position for each in steps), default=0) + 1,
@@ -160,8 +171,16 @@ def add_step(
     session.add(step)
     session.flush()
     row.revision += 1
-    record(session, actor, Action.SERIES_STEP_ADD, row, step=step.id, title=title)
+    record(session, actor, Action.SERIES_STEP_ADD, row, step=step.id, title=issue.title)
     return step
+
+
+def _empty_issue(newsletter: NewsletterRow, title: str) -> Issue:
+    title = "".join(filter(str.isprintable, title)).strip()
+    if not title:
+        raise ListError(msg("A title is missing."), place=Place(field="title"))
+    today = day_of(now(), newsletter.time_zone)
+    return Issue(title=title, issue_date=today, language=newsletter.language)
 
 
 def change_step(
@@ -171,7 +190,7 @@ def change_step(
     step_id: int,
     timing: Timing,
     *,
-    revision: int,
+    revision: int | None,
 ) -> None:
     """Change when a step follows; who waits for it waits by the new rule.
 
@@ -209,7 +228,7 @@ def move_step(
     step_id: int,
     *,
     later: bool,
-    revision: int,
+    revision: int | None,
 ) -> None:
     """Exchange a step with the one before or after it; at the end it stays where it is.
 
@@ -233,7 +252,7 @@ def move_step(
 
 
 def remove_step(
-    session: Session, actor: Actor, newsletter_id: int, step_id: int, *, revision: int
+    session: Session, actor: Actor, newsletter_id: int, step_id: int, *, revision: int | None
 ) -> None:
     """Take a step out; who waits for it waits for the next. Its draft stays.
 

@@ -15,7 +15,6 @@ from newsletter.database.tables import (
     DraftRow,
     MailingLinkRow,
     MailingRow,
-    NewsletterRow,
     SeriesCopyRow,
     SeriesEnrolmentRow,
     SeriesMailingRow,
@@ -82,7 +81,7 @@ class Overdue:
     """A series of which steps are not planned though they are due; ``since`` is the oldest."""
 
     series_id: int
-    newsletter: str
+    newsletter_id: int
     name: str
     since: datetime
 
@@ -255,20 +254,19 @@ def overdue_series(session: Session) -> Sequence[Overdue]:
     moment = now()
     oldest = func.min(SeriesEnrolmentRow.due_at)
     rows = session.execute(
-        select(SeriesRow.id, NewsletterRow.slug, SeriesRow.name, oldest)
+        select(SeriesRow.id, SeriesRow.newsletter_id, SeriesRow.name, oldest)
         .join(SeriesEnrolmentRow, SeriesEnrolmentRow.series_id == SeriesRow.id)
-        .join(NewsletterRow, NewsletterRow.id == SeriesRow.newsletter_id)
         .where(
             SeriesRow.state == SeriesState.ACTIVE,
             SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
             SeriesEnrolmentRow.due_at < moment - _OVERDUE,
         )
-        .group_by(SeriesRow.id, NewsletterRow.slug, SeriesRow.name)
+        .group_by(SeriesRow.id, SeriesRow.newsletter_id, SeriesRow.name)
         .order_by(oldest)
     )
     return [
-        Overdue(series_id=number, newsletter=slug, name=name, since=since)
-        for number, slug, name, since in rows
+        Overdue(series_id=number, newsletter_id=newsletter, name=name, since=since)
+        for number, newsletter, name, since in rows
         if since is not None
     ]
 

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import SeriesStepRow
+from newsletter.database.tables import SeriesRow, SeriesStepRow
 from newsletter.mailings.series.due import Timing
+
+#: What doors call the rows.
+Series = SeriesRow
+Step = SeriesStepRow
 
 
 def timing_of(step: SeriesStepRow) -> Timing:

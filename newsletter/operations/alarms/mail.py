@@ -97,6 +97,22 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             where=f"mailing {mailing.mailing_id}",
             section="unsettled",
         )
+    for series in seen.overdue:
+        yield alarm(
+            Severity.WARNING,
+            "series-overdue",
+            msg(
+                "The series “{name}” has been overdue for {minutes} min",
+                name=series.name,
+                minutes=_minutes(seen, series.since),
+            ),
+            msg(
+                "Check the workers and beat. If its mailings are paused, resume them; a step is "
+                "passed over when it is more than 7 days late."
+            ),
+            where=f"series {series.series_id}",
+            section="unsettled",
+        )
     for host in seen.unknown_journals:
         files, accepted = host.files, f"{host.accepted:,}"
         yield alarm(

@@ -25,7 +25,7 @@ from newsletter.issues.markdown_writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
-from newsletter.issues.step_drafts import as_sent
+from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import approvers
@@ -143,6 +143,7 @@ class DraftPages:
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
+            beside["series"] = series_of_draft(session, draft.id)
         rendered = proof.preflight.rendered if proof else None
         reader = sample_reader(visit.language)
         undo = request.query_params.get("undo", "")

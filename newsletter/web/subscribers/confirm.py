@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.mailings.links import refer
+from newsletter.mailings.series.figures import first_mail_follows
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages
@@ -39,11 +40,15 @@ def confirming_router(
     def _show(name: str, invitation: Invitation) -> HTMLResponse:
         with reading(engine) as session:
             ref = refer(session, invitation.newsletter.id, invitation.subscriber_id)
+            greeted = first_mail_follows(
+                session, invitation.newsletter.id, invitation.subscriber_id
+            )
         return pages.show(
             f"reader/{name}",
             language=invitation.language,
             invitation=invitation,
             newsletter=invitation.newsletter,
+            greeted=greeted,
             preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
         )
 

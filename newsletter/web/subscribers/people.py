@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.database.words import name_of
 from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.series.figures import series_of_reader
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
@@ -135,6 +137,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)
             fields = list_fields(session, row.id)
+            series = series_of_reader(session, row.id, number)
         values = current_values(fields, standing.subscription.attributes)
         return pages.show_to(
             visit,
@@ -142,6 +145,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             "subscribers/person.html",
             newsletter=row,
             person=standing,
+            series=series,
+            name_of=name_of,
             values=[
                 (field.label(visit.language), field.shown(values[field.key], visit.language))
                 for field in fields

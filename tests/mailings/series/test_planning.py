@@ -6,15 +6,18 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit import COMMAND_LINE, Actor
+from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
     NewsletterRow,
+    SeriesEnrolmentRow,
     SeriesMailingRow,
     SeriesRow,
     SeriesStepRow,
@@ -29,21 +32,32 @@ from newsletter.database.vocabulary import (
     SeriesTrigger,
     UnsubscribeWay,
 )
+from newsletter.errors import ConflictError
+from newsletter.i18n.language import Language
 from newsletter.mailings.dispatch import finish_mailings
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.series.actions import SeriesPlan, move_step, remove_step
 from newsletter.mailings.series.due import Timing
+from newsletter.mailings.series.figures import overdue_series
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.series.running import (
+    activate,
     apply_step,
     end_series,
     pause_series,
     resume_series,
 )
 from newsletter.settings import Settings
+from newsletter.tokens import Pseudonyms
+from subscribers.erasure import erase
+from subscribers.fields.values import write_values
+from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.lists.imports import import_csv
-from subscribers.preferences import pause
+from subscribers.people import find_or_add_person
+from subscribers.preferences import data_held, pause
+from subscribers.series.enrolment import move_enrolments
+from tests.support.fields import ALL, set_fields
 from tests.support.series import (
     AT_ONCE,
     begin_series,
@@ -287,3 +301,90 @@ def test_parts_for_some_reach_those_they_are_for(engine: Engine) -> None:
     plan_series(engine)
     assert copies(engine) == {(A, ONE): 1, (B, ONE): 1}
     assert stage.newsletter_id
+
+
+def test_a_date_begins_its_series_on_its_day_and_every_year_once(engine: Engine) -> None:
+    stage = set_stage(engine)
+    set_fields(engine, stage.newsletter_id, *ALL)
+    plan = SeriesPlan(
+        name="誕生日", trigger=SeriesTrigger.DATE, subject="birthday", yearly=True, offset_days=-7
+    )
+    begin_series(engine, Timing(hour="00:00"), plan=plan)
+    today = now().astimezone(ZoneInfo("Asia/Tokyo")).date()
+    born = (today + 7 * DAY).replace(year=1980)
+    for address, day in ((A, born), (B, born + 30 * DAY)):
+        person = join(engine, address)
+        with transaction(engine) as session:
+            write_values(session, stage.newsletter_id, person, {"birthday": day.isoformat()})
+    for _ in range(2):
+        plan_series(engine)
+        with transaction(engine) as session:
+            session.execute(update(SeriesRow).values(looked_at=None))
+    assert copies(engine) == {(A, ONE): 1}
+
+
+def test_who_changes_their_address_goes_on_where_they_were(engine: Engine) -> None:
+    stage = set_stage(engine)
+    series = begin_series(engine, AT_ONCE, NEXT_DAY)
+    person = join(engine, A)
+    plan_series(engine)
+    with transaction(engine) as session:
+        new = find_or_add_person(session, parse_address(B)).id
+        relation = session.get_one(SubscriptionRow, (stage.newsletter_id, person))
+        subscribe(
+            session,
+            newsletter_id=stage.newsletter_id,
+            subscriber_id=new,
+            origin=Origin(source="", network="", wording="", language=Language.JAPANESE),
+        )
+        move_enrolments(session, stage.newsletter_id, relation.subscriber_id, new)
+    _leave(stage, A)
+    let_pass(engine, 2 * DAY)
+    plan_series(engine)
+    assert copies(engine) == {(A, ONE): 1, (B, TWO): 1}
+    assert list(enrolments(engine, series)) == [new]
+
+
+def test_an_erased_reader_is_in_no_series_any_more(engine: Engine) -> None:
+    stage = set_stage(engine)
+    series = begin_series(engine, AT_ONCE, NEXT_DAY)
+    person = join(engine, A)
+    plan_series(engine)
+    with transaction(engine) as session:
+        held = data_held(session, person, Language.JAPANESE)["series"]
+        assert [(each["series"], each["state"]) for each in held] == [("ようこそ", "active")]
+        erase(session, person, Pseudonyms([b"k" * 40]), way=UnsubscribeWay.PAGE)
+    assert enrolments(engine, series) == {}
+    let_pass(engine, 2 * DAY)
+    assert plan_series(engine) == 0
+    assert stage.newsletter_id
+
+
+def test_a_series_that_nobody_plans_is_called_out_where_operators_look(engine: Engine) -> None:
+    set_stage(engine)
+    series = begin_series(engine)
+    join(engine, A)
+    with transaction(engine) as session:
+        session.execute(
+            update(SeriesEnrolmentRow).values(due_at=now() - timedelta(hours=1), planned_for=now())
+        )
+    with reading(engine) as session:
+        assert [each.series_id for each in overdue_series(session)] == [series]
+    plan_series(engine)
+    with reading(engine) as session:
+        assert overdue_series(session) == []
+
+
+def test_where_issues_need_approval_nobody_activates_what_they_wrote(engine: Engine) -> None:
+    stage = set_stage(engine)
+    series = begin_series(engine, active=False)
+    writer, other = (
+        Actor(account_id=None, name=name, door="command") for name in ("editor", "command line 2")
+    )
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.approval_required = True
+    with transaction(engine) as session, pytest.raises(ConflictError):
+        activate(session, writer, newsletter, series, Settings(_env_file=None), revision=None)
+    with transaction(engine) as session:
+        activate(session, other, newsletter, series, Settings(_env_file=None), revision=None)
