@@ -7,19 +7,21 @@ subscriptions from one subscriber to another, and whoever leaves by a link of be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import CursorResult, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.accounts.audit import READER, Action, record_event
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import (
     AddressChangeRow,
+    DeliveryRow,
+    DigestEntryRow,
     NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
@@ -31,6 +33,8 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
+from subscribers.fields.store import hold_group
+from subscribers.fields.values import unite_values
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import find_or_add_person, hold_person
@@ -41,7 +45,7 @@ UNDO_DAYS = 30
 
 _NO_MORE = msg("This request no longer exists.")
 #: What the newsletter knows of a reader, and takes along.
-_KNOWN = ("name", "language", "format", "time_zone", "attributes")
+_KNOWN = ("name", "language", "format", "time_zone", "frequency", "attributes")
 
 
 class ChangeState(StrEnum):
@@ -170,17 +174,20 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
 
     A newsletter from which the new address must get nothing is not moved: it goes on as it was.
     """
+    _hold_groups(session, change.subscriber_id)
     if not _stamp(session, change.id, AddressChangeRow.changed_at, change.subscriber_id):
         return False
     moved = []
+    united: set[str] = set()
     for relation in _confirmed(session, change.subscriber_id):
         joined = _join_as(session, relation, change.successor_id, change.id, network)
         theirs = session.get(SubscriptionRow, (relation.newsletter_id, change.successor_id))
         if joined or (theirs is not None and theirs.state is SubscriptionState.CONFIRMED):
+            united |= _take_along(session, relation, change.successor_id)
             _leave(session, relation)
             moved.append(relation.newsletter_id)
     session.get_one(AddressChangeRow, change.id).newsletter_ids = moved
-    _record(session, change, Action.SUBSCRIBER_ADDRESS)
+    _record(session, change, Action.SUBSCRIBER_ADDRESS, united)
     return True
 
 
@@ -189,6 +196,7 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
 
     What the new address left meanwhile stays left, and what it had before the change it keeps.
     """
+    _hold_groups(session, change.successor_id)
     if not _stamp(session, change.id, AddressChangeRow.undone_at, change.successor_id):
         return False
     moved = set(session.get_one(AddressChangeRow, change.id).newsletter_ids)
@@ -263,6 +271,42 @@ def _join_as(
     return True
 
 
+def _hold_groups(session: Session, subscriber_id: int) -> None:
+    """Hold the fields of the newsletters somebody has, before them: so does who writes values."""
+    for number in session.scalars(
+        select(SubscriptionRow.newsletter_id)
+        .where(SubscriptionRow.subscriber_id == subscriber_id)
+        .order_by(SubscriptionRow.newsletter_id)
+    ).all():
+        hold_group(session, number)
+
+
+def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str]:
+    """Let another address have what somebody's fields hold, and the issues that wait for them."""
+    given_at = relation.changed_at or relation.confirmed_at or relation.consented_at or now()
+    brought = dict(relation.attributes)
+    united = unite_values(session, relation.newsletter_id, to, brought, given_at=given_at)
+    other = aliased(DigestEntryRow)
+    has_one = exists().where(
+        other.mailing_id == DigestEntryRow.mailing_id, other.subscriber_id == to
+    )
+    has_mail = exists().where(
+        DeliveryRow.mailing_id == DigestEntryRow.mailing_id, DeliveryRow.subscriber_id == to
+    )
+    session.execute(
+        update(DigestEntryRow)
+        .where(
+            DigestEntryRow.newsletter_id == relation.newsletter_id,
+            DigestEntryRow.subscriber_id == relation.subscriber_id,
+            ~has_one,
+            ~has_mail,
+        )
+        .values(subscriber_id=to)
+        .execution_options(synchronize_session=False)
+    )
+    return set(united)
+
+
 def _leave(session: Session, relation: SubscriptionRow) -> None:
     unsubscribe(
         session,
@@ -288,14 +332,16 @@ def _copy_tags(session: Session, newsletter_id: int, source: int, target: int) -
         )
 
 
-def _record(session: Session, change: AddressChange, action: Action) -> None:
+def _record(
+    session: Session, change: AddressChange, action: Action, united: Collection[str] = ()
+) -> None:
     record_event(
         session,
         READER,
         action,
         object=f"subscriber {change.subscriber_id}",
         newsletter_id=change.newsletter.id,
-        details={"successor": change.successor_id},
+        details={"successor": change.successor_id} | ({"fields": sorted(united)} if united else {}),
     )
 
 

@@ -31,6 +31,7 @@ from newsletter.mailings.variant_checks import variants_now
 from newsletter.mailings.variants import VariantCount, count_variants, demand_few
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
+from subscribers.segments.saved import demand_fields
 
 #: An hour further off than so many days is a slip of the pen, such as a wrong year.
 _FARTHEST_DAYS = 366
@@ -104,6 +105,7 @@ def review_order(
     digest = content_digest(newsletter, rendered)
     demand_approval(session, newsletter, issue, digest)
     first = _demand_hour(session, newsletter, schedule)
+    demand_fields(session, newsletter.id, [segment])
     count = audience_figure(session, newsletter, segment, figures, urgent=urgent)
     if not count.value.reached:
         raise _nobody()
@@ -255,6 +257,7 @@ def _demand_readers(
     session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, order: Order
 ) -> None:
     """Refuse an order that nobody would receive, or whose readers would get too many variants."""
+    demand_fields(session, newsletter.id, [order.segment])
     if not has_audience(session, newsletter, order.segment):
         raise _nobody()
     if rendered.variants is not None:

@@ -41,7 +41,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import NewsletterError
 from newsletter.mailings.audience import audience
 from newsletter.mailings.content import COMMON
-from newsletter.mailings.digests.entries import set_aside
+from newsletter.mailings.digests.entries import entry_clause, set_aside
 from newsletter.mailings.schedule import due_in
 from newsletter.mailings.states import moving_mailings
 from newsletter.mailings.variants import (
@@ -52,6 +52,7 @@ from newsletter.mailings.variants import (
     render_missing,
     variant_column,
 )
+from subscribers.segments.saved import demand_fields
 
 #: PostgreSQL's code for it (SQLSTATE class 40).
 _SERIALIZATION_FAILURE = "40001"
@@ -70,7 +71,7 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
     leave: who is counted and not written would be in no batch.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is none, or asks for a field that was deleted.
     """
     try:
         return _plan(engine, mailing_id, MailingState.PLANNING)
@@ -132,6 +133,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             return 0
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+        demand_fields(session, newsletter.id, _queries(mailing))
         people = audience(mailing, time_zone=newsletter.time_zone)
         variant = None
         if mailing.conditions is not None:
@@ -153,6 +155,12 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             )
         mailing.started_at = started_at
         return planned
+
+
+def _queries(mailing: MailingRow) -> list[str]:
+    """Return what a mailing asks of people; an entry of a digest is no query."""
+    conditions = mailing.conditions or []
+    return [mailing.segment, *(each for each in conditions if entry_clause(each) is None)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -113,6 +115,47 @@ def carried_values(session: Session, newsletter_id: int, subscriber_id: int) -> 
         .limit(1)
     ).one_or_none()
     return dict(found or {})
+
+
+def unite_values(
+    session: Session,
+    newsletter_id: int,
+    subscriber_id: int,
+    brought: Mapping[str, Any],
+    *,
+    given_at: datetime,
+) -> list[str]:
+    """Make one set of what somebody brings from another address and what theirs holds already.
+
+    Of each field the value counts that was given last; when, the subscription that holds it tells.
+
+    Args:
+        session: Within the transaction that moves them.
+        newsletter_id: The newsletter that they bring the values to; all of its group have them.
+        subscriber_id: Who they are from now on.
+        brought: The values of the other address, by the fields' keys.
+        given_at: When those were given.
+
+    Returns:
+        The keys of the fields whose values are others than before in one of the newsletters.
+    """
+    hold_group(session, newsletter_id)
+    relations = _hold_relations(session, newsletter_id, subscriber_id)
+    sets = [(given_at, dict(brought))]
+    for relation in relations:
+        held_since = relation.changed_at or relation.confirmed_at or relation.consented_at
+        if relation.attributes != brought:
+            sets.append((held_since or given_at, relation.attributes))
+    united: dict[str, Any] = {}
+    for _, values in sorted(sets, key=itemgetter(0)):
+        united |= values
+    changed: set[str] = set()
+    for relation in relations:
+        before = relation.attributes
+        changed |= {key for key in united if not _is_same(before.get(key), united[key])}
+        relation.attributes = dict(united)
+    session.flush()
+    return sorted(changed)
 
 
 def write_own_values(

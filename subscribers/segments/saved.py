@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
-from subscribers.segments.model import format_query
+from subscribers.segments.model import fields_of, format_query
 from subscribers.segments.parse import parse_query
 from subscribers.segments.uses import demand_unused
 from subscribers.suppression import is_suppressed
@@ -146,6 +146,23 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
     if not name_or_query.strip():
         return ""
     return format_query(parse_query(name_or_query, list_fields(session, newsletter_id)))
+
+
+def demand_fields(session: Session, newsletter_id: int, queries: Iterable[str]) -> None:
+    """Refuse queries that ask for a field which was deleted since they were written.
+
+    Nobody has a value of it: such a query would find nobody, or with ``not`` everybody.
+
+    Raises:
+        ListError: One does, or is none.
+    """
+    known = {field.key for field in list_fields(session, newsletter_id)}
+    for query in filter(str.strip, queries):
+        if missing := sorted(fields_of(parse_query(query)) - known):
+            raise ListError(
+                msg("There is no field “{name}”.", name=missing[0]),
+                remedy=msg("It was deleted. Choose other recipients, and order the sending again."),
+            )
 
 
 def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
