@@ -10,7 +10,9 @@ from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.web.access import Visit
 
 #: What of a newsletter's pages lies elsewhere than with its issues.
-_ELSEWHERE = re.compile(r"/newsletters/[^/]+(/mailings|/series|/subscribers|/segments)(?:[/.]|$)")
+_ELSEWHERE = re.compile(
+    r"/newsletters/[^/]+(/mailings|/series|/digests|/subscribers|/segments)(?:[/.]|$)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,5 +47,7 @@ def is_current(entry: Entry, path: str) -> bool:
     """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
     found = _ELSEWHERE.match(path)
     place = found[1] if found else path
-    place = {"/segments": "/subscribers", "/series": "/mailings"}.get(place, place)
+    place = {"/segments": "/subscribers", "/series": "/mailings", "/digests": "/mailings"}.get(
+        place, place
+    )
     return place == entry.path or place.startswith(f"{entry.path}/")

@@ -26,13 +26,21 @@ from newsletter.database.tables import (
     DeliveryRow,
     IssueRow,
     ListImportRow,
+    NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
     TemplateRow,
     TemplateVersionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, Role, SeriesTrigger, Visibility
+from newsletter.database.vocabulary import (
+    DeliveryState,
+    Frequency,
+    Joining,
+    Role,
+    SeriesTrigger,
+    Visibility,
+)
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
 from newsletter.issues.duplicating import start_from
@@ -52,9 +60,11 @@ from subscribers.address_changes import numbers_of_change, request_change
 from subscribers.fields.values import write_values
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
+from subscribers.invitations import make_invitation
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
 from subscribers.segments.saved import save_segment
+from tests.support.digests import choose, offer
 from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
 from tests.support.series import AT_ONCE, begin_series, join
@@ -69,6 +79,8 @@ EMPTY = NewsletterDraft(
     from_address="library@example.jp",
     postal_address="〒100-0000 東京都千代田区例町1-2-3",
     visibility=Visibility.PUBLIC,
+    joining=Joining.PUBLIC,
+    description="図書館の新着と催しを、毎週お知らせします。",
 )
 
 _FAMILIES = '(tag = "press" or not domain ends with ".com") and joined >= 30 days ago'
@@ -106,6 +118,11 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 stage.subscriber_id(address),
                 {"city": "青葉町", "birthday": "1980-04-01", "topic": ["防災"], "member": True},
             )
+    offer(engine)
+    choose(stage, "r2@example.jp", Frequency.WEEKLY)
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        make_invitation(session, COMMAND_LINE, newsletter, uses=20, days=30, note="町内会")
     series = _series(engine)
     mailing = _send(stage)
     bounce = _bounce(engine)

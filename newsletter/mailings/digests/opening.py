@@ -35,15 +35,17 @@ from newsletter.database.vocabulary import (
     MailingKind,
     MailingState,
 )
-from newsletter.errors import NewsletterError
+from newsletter.errors import ListError, NewsletterError
 from newsletter.i18n.messages import msg
-from newsletter.issues.conditions import conditions_of
+from newsletter.issues.conditions import conditions_of, select_parts
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.mailings.archive import archived_as
+from newsletter.mailings.content import load_recipe
 from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, compose
 from newsletter.mailings.digests.entries import entry_condition
 from newsletter.mailings.digests.rules import DigestRule, dates_of, due_on
 from newsletter.mailings.mailings import freeze_content, publisher_of
+from newsletter.mailings.variants import condition_query
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.settings import Settings
@@ -295,15 +297,35 @@ def _read(
     setting: DigestSetting,
 ) -> CarriedIssue:
     content = issue_from_json(row.content)
+    queries = _frozen_queries(session, mailing)
+    try:
+        queries = {
+            condition: queries.get(condition) or condition_query(session, newsletter.id, condition)
+            for condition in conditions_of(content)
+        }
+    except ListError:
+        # A correction names a segment that is none any more: what is for everybody is left.
+        content, queries = select_parts(content, ()), {}
     place = archived_as(session, row)
     readable = newsletter.visibility.readable and place is not Archived.SUBSCRIBERS
     archive = f"{setting.public_url.rstrip('/')}/archive/{newsletter.slug}"
     return CarriedIssue(
         label=f"{row.slug}: {row.title}",
         content=content,
-        queries=dict(zip(conditions_of(content), mailing.conditions or (), strict=False)),
+        queries=queries,
         url=f"{archive}/{row.slug}" if readable else "",
     )
+
+
+def _frozen_queries(session: Session, mailing: MailingRow) -> dict[str, str]:
+    """Return what the conditions of a mailing's parts asked when it was ordered, by their words."""
+    recipe = load_recipe(session, mailing.id)
+    if recipe is None or mailing.conditions is None:
+        return {}
+    words = conditions_of(recipe.issue)
+    if len(words) != len(mailing.conditions):
+        return {}
+    return dict(zip(words, mailing.conditions, strict=True))
 
 
 def _compose(
