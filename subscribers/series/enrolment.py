@@ -189,6 +189,33 @@ def end_enrolments(
     return ended.rowcount
 
 
+def go_to_step(
+    session: Session,
+    step_id: int | None,
+    *conditions: ColumnElement[bool],
+    since: datetime | None = None,
+) -> None:
+    """Let enrolments under way go on with a step; without one, they have come to the end.
+
+    Args:
+        session: Within the transaction that holds their series.
+        step_id: The step that is next.
+        conditions: Which enrolments.
+        since: What its delay counts from; as before when None.
+    """
+    values: dict[str, object] = {"step_id": step_id, "planned_for": None, "due_at": None}
+    if since is not None:
+        values |= {"since": since, "from_day": None}
+    if step_id is None:
+        values |= {"state": EnrolmentState.FINISHED, "ended_at": now()}
+    session.execute(
+        update(SeriesEnrolmentRow)
+        .where(SeriesEnrolmentRow.state == EnrolmentState.ACTIVE, *conditions)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def end_of_reader(session: Session, newsletter_id: int, subscriber_id: int) -> None:
     """End the series of somebody who leaves a newsletter."""
     of_reader = (

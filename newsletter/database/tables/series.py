@@ -131,7 +131,6 @@ class SeriesEnrolmentRow(Base):
         Index("ix_series_enrolment_reader", "subscriber_id", "newsletter_id"),
         Index(
             "ix_series_enrolment_due",
-            "series_id",
             "step_id",
             "due_at",
             sqlite_where=text(_UNDER_WAY),

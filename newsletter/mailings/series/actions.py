@@ -26,6 +26,7 @@ from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
 from newsletter.mailings.series.steps import list_steps, steps_in_effect
 from newsletter.mailings.variants import condition_query
 from subscribers.fields.store import list_fields
+from subscribers.series.enrolment import go_to_step
 
 _LONGEST_NAME = 120
 _LONGEST_TAG = 64
@@ -268,12 +269,7 @@ def remove_step(
             msg("An active series needs a step."), remedy=msg("Add another first, or end it.")
         )
     following = effective[effective.index(step.id) + 1 :] if step.id in effective else []
-    session.execute(
-        update(SeriesEnrolmentRow)
-        .where(SeriesEnrolmentRow.step_id == step.id)
-        .values(step_id=following[0] if following else None, due_at=None, planned_for=None)
-        .execution_options(synchronize_session=False)
-    )
+    go_to_step(session, following[0] if following else None, SeriesEnrolmentRow.step_id == step.id)
     step.removed_at = now()
     row.revision += 1
     record(session, actor, Action.SERIES_STEP_REMOVE, row, step=step.id)

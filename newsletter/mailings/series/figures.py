@@ -255,7 +255,8 @@ def overdue_series(session: Session) -> Sequence[Overdue]:
     oldest = func.min(SeriesEnrolmentRow.due_at)
     rows = session.execute(
         select(SeriesRow.id, SeriesRow.newsletter_id, SeriesRow.name, oldest)
-        .join(SeriesEnrolmentRow, SeriesEnrolmentRow.series_id == SeriesRow.id)
+        .join(SeriesStepRow, SeriesStepRow.series_id == SeriesRow.id)
+        .join(SeriesEnrolmentRow, SeriesEnrolmentRow.step_id == SeriesStepRow.id)
         .where(
             SeriesRow.state == SeriesState.ACTIVE,
             SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,

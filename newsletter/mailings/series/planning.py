@@ -6,6 +6,7 @@ for each enrolment, whichever round dies or runs twice, and the limit of a day h
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,13 +62,13 @@ from newsletter.mailings.variants import (
     variant_column,
 )
 from subscribers.segments.compile import segment_clause
-from subscribers.series.enrolment import end_enrolments, lock_enrolments
+from subscribers.series.enrolment import end_enrolments, go_to_step, lock_enrolments
 from subscribers.suppression import is_suppressed
 
 #: People who are looked at in one transaction.
 _CHUNK = 500
-#: Chunks of one newsletter in a round, so that no round is held up by a large series.
-_CHUNKS = 20
+#: A round plans a series for so long, and goes on with the next: none is held up by a large one.
+_SECONDS = 1.0
 #: Somebody who paused is looked at again so often, as they may end the pause earlier.
 _PAUSE_LOOK = timedelta(hours=1)
 
@@ -123,15 +124,24 @@ def plan_series(engine: Engine, *, held_because: Message | None = None) -> int:
 
 def _with_something_to_do(engine: Engine) -> Sequence[tuple[int, int]]:
     moment = now()
-    waits = exists().where(
-        SeriesEnrolmentRow.series_id == SeriesRow.id,
-        SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
-        or_(SeriesEnrolmentRow.due_at.is_(None), SeriesEnrolmentRow.due_at <= moment),
-    )
+    active = SeriesEnrolmentRow.state == EnrolmentState.ACTIVE
+    # By each step, and each way to wait for it by itself: so an index tells at once.
+    waits = [
+        exists().where(
+            SeriesStepRow.series_id == SeriesRow.id,
+            SeriesEnrolmentRow.step_id == SeriesStepRow.id,
+            active,
+            due,
+        )
+        for due in (SeriesEnrolmentRow.due_at.is_(None), SeriesEnrolmentRow.due_at <= moment)
+    ]
     with reading(engine) as session:
         rows = session.execute(
             select(SeriesRow.newsletter_id, SeriesRow.id)
-            .where(SeriesRow.state == SeriesState.ACTIVE, or_(waits, looks_for_dates(moment)))
+            .where(
+                SeriesRow.state == SeriesState.ACTIVE,
+                or_(*waits, looks_for_dates(moment)),
+            )
             .order_by(SeriesRow.newsletter_id, SeriesRow.id)
         ).all()
     return [(newsletter, series) for newsletter, series in rows]
@@ -139,7 +149,8 @@ def _with_something_to_do(engine: Engine) -> Sequence[tuple[int, int]]:
 
 def _plan(engine: Engine, newsletter_id: int, series_id: int, held_because: Message | None) -> int:
     planned = 0
-    for _ in range(_CHUNKS):
+    began = time.monotonic()
+    while time.monotonic() - began < _SECONDS:
         try:
             with transaction(engine, long=True) as session:
                 chunk = _Chunk.held(session, newsletter_id, series_id)
@@ -211,8 +222,6 @@ class _Chunk:
 
     def take(self, held_because: Message | None) -> tuple[int, int]:
         """Work some of it off; return how many were looked at, and how many copies planned."""
-        if seen := self._finish_without_step():
-            return seen, 0
         for step in self.steps:
             if seen := self._set_due(step):
                 return seen, 0
@@ -221,18 +230,6 @@ class _Chunk:
             if people:
                 return len(people), self._decide(step, people, held_because)
         return 0, 0
-
-    def _finish_without_step(self) -> int:
-        finished = self.session.connection().execute(
-            update(SeriesEnrolmentRow)
-            .where(
-                SeriesEnrolmentRow.series_id == self.series.id,
-                SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
-                SeriesEnrolmentRow.step_id.is_(None),
-            )
-            .values(state=EnrolmentState.FINISHED, ended_at=self.moment, due_at=None)
-        )
-        return finished.rowcount
 
     def _set_due(self, step: SeriesStepRow) -> int:
         """Work out when some are due for a step, of whom that is not known."""
@@ -270,9 +267,8 @@ class _Chunk:
 
     def _at(self, step: SeriesStepRow) -> tuple[ColumnElement[bool], ...]:
         return (
-            SeriesEnrolmentRow.series_id == self.series.id,
-            SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
             SeriesEnrolmentRow.step_id == step.id,
+            SeriesEnrolmentRow.state == EnrolmentState.ACTIVE,
         )
 
     def _due_for(self, step: SeriesStepRow) -> Sequence[_Enrolled]:
@@ -433,20 +429,12 @@ class _Chunk:
             return
         places = [row.id for row in self.steps]
         following = places[places.index(step.id) + 1 :]
-        self.session.execute(
-            update(SeriesEnrolmentRow)
-            .where(SeriesEnrolmentRow.id.in_(ids), SeriesEnrolmentRow.step_id == step.id)
-            .values(
-                step_id=following[0] if following else None,
-                since=since,
-                from_day=None,
-                planned_for=None,
-                due_at=None,
-            )
-            .execution_options(synchronize_session=False)
+        go_to_step(
+            self.session,
+            following[0] if following else None,
+            SeriesEnrolmentRow.id.in_(ids),
+            since=since,
         )
-        if not following:
-            self._finish_without_step()
 
     def _put_off(self, people: Sequence[_Enrolled], until: datetime) -> None:
         if people:

@@ -1533,7 +1533,7 @@ def _create_series() -> None:
     op.create_index(
         "ix_series_enrolment_due",
         "series_enrolment",
-        ["series_id", "step_id", "due_at"],
+        ["step_id", "due_at"],
         unique=False,
         sqlite_where=sa.text("state = 'active'"),
         postgresql_where=sa.text("state = 'active'"),
