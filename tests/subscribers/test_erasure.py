@@ -26,7 +26,7 @@ from newsletter.database.tables import (
     TagRow,
     TestGroupRow,
 )
-from newsletter.database.types import now
+from newsletter.database.types import Vocabulary, now
 from newsletter.database.vocabulary import (
     BounceKind,
     BounceSource,
@@ -187,6 +187,7 @@ _EXCUSED = {
                 "subscription.unsubscribed_at",
                 "subscription.paused_until",
                 "subscription.format",
+                "subscription.frequency",
                 "subscription.changed_at",
             ),
             "it proves the past, and names nobody",
@@ -241,6 +242,8 @@ def _fill(stage: Stage) -> dict[str, str]:
                     value = getattr(row, column.name)
                 elif column.name == "attributes":
                     value = {"city": "attribute-value"}
+                elif isinstance(column.type, Vocabulary):
+                    value = list(column.type.words)[-1]
                 elif column.name.endswith(("_at", "_until")):
                     value = datetime(2020, 1, next(day), tzinfo=UTC)
                 else:
