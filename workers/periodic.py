@@ -29,6 +29,7 @@ from newsletter.mailings.schedule import start_due_mailings
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.settlement import settle_by_policy
 from newsletter.mailings.tallies import condense
+from newsletter.mailings.trial_decisions import decide_due
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed
@@ -54,7 +55,7 @@ _TIDY_ROUNDS = 1800
 
 
 def go(services: Services) -> None:
-    """Take up what stalled, start what is due, plan, settle what has a policy, judge bounces."""
+    """Take up what stalled, start what is due, plan, decide trials, settle, judge bounces."""
     look_back(services)
     mark = database_history.beat(services.engine)
     remember(services.settings.data_dir, mark)
@@ -73,6 +74,8 @@ def go(services: Services) -> None:
     for mailing_id in unplanned_mailings(services.engine):
         with apart(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
+    with apart("the decisions between subjects"):
+        decide_due(services.engine)
     with apart("the settling by policy"):
         settle_by_policy(
             services.engine, patience=timedelta(minutes=services.settings.grace_minutes)

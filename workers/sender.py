@@ -15,12 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
 from newsletter.mailings import ledger, recording, relays
-from newsletter.mailings.clicks import with_counted_links
+from newsletter.mailings.clicks import first_link, with_counted_links
 from newsletter.mailings.content import MailingContent, load_content
 from newsletter.mailings.ledger import Claim, ClaimedDelivery
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.reader_fields import fields_of_readers
+from newsletter.mailings.variants import subject_in
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
@@ -265,6 +266,7 @@ def _frame(
         rendered = with_counted_links(
             rendered,
             urls=content.links,
+            first=first_link(content.links, subject_in(variant)),
             mailing_id=mailing_id,
             identity=identity,
             public_url=services.settings.public_url,

@@ -78,6 +78,7 @@ class Action(StrEnum):
     LIBRARY_CHANGE = "library.change"
     LIBRARY_DELETE = "library.delete"
     MAILING_CANCEL = "mailing.cancel"
+    MAILING_DECIDE = "mailing.decide"
     MAILING_EXPORT = "mailing.export"
     MAILING_ORDER = "mailing.order"
     MAILING_PAUSE = "mailing.pause"

@@ -208,11 +208,24 @@ class DeliveryState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where a batch stands; its lease is what a worker holds while it sends."""
+    """Where a batch stands; its lease is what a worker holds while it sends.
 
+    What is held waits for the decision which subject its readers get.
+    """
+
+    HELD = "held"
     PENDING = "pending"
     LEASED = "leased"
     DONE = "done"
+
+
+class Verdict(StrEnum):
+    """Why one of several subjects was chosen for those who were not in the trial."""
+
+    BEST = "best"
+    NO_DIFFERENCE = "no-difference"
+    FEW_CLICKS = "few-clicks"
+    BY_HAND = "by-hand"
 
 
 class UncertainPolicy(StrEnum):

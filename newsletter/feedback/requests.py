@@ -20,8 +20,8 @@ from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError, TokenError
 from newsletter.feedback.attribution import Keys, mailing_of_message_id
-from newsletter.mailings.content import load_content
 from newsletter.mailings.links import read_link, refer
+from newsletter.mailings.variants import content_of_reader
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.leaving import unsubscribe
@@ -84,7 +84,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
     for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES):
         mailing_id = mailing_of_message_id(session, keys, match[0], person.id)
-        if mailing_id is None or not _wishes(session, mail, mailing_id):
+        if mailing_id is None or not _wishes(session, mail, mailing_id, person.id):
             continue
         newsletter_id = session.scalar(
             select(MailingRow.newsletter_id).where(MailingRow.id == mailing_id)
@@ -94,10 +94,10 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     return None
 
 
-def _wishes(session: Session, mail: Mail, mailing_id: int) -> bool:
+def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -> bool:
     """Tell whether the wish is the sender's: an issue's own subject may speak of leaving."""
     try:
-        own = fill(load_content(session, mailing_id).rendered.subject, {})
+        own = fill(content_of_reader(session, mailing_id, subscriber_id).rendered.subject, {})
     except NotFoundError:
         return False
     return bool(_WISH.search(mail.subject.replace(own, "") if own else mail.subject))

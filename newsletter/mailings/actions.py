@@ -29,6 +29,7 @@ from newsletter.mailings.outcomes import Outcome
 from newsletter.mailings.recording import bring_back
 from newsletter.mailings.reports import missed_deliveries
 from newsletter.mailings.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.trial_decisions import choose_subject
 
 
 def newsletter_of(engine: Engine, mailing_id: int) -> int:
@@ -88,6 +89,28 @@ def cancel(
     """End a mailing; whoever did not get it yet is skipped. As for `pause`."""
     with _acting(engine, actor, Action.MAILING_CANCEL, mailing_id, reason, within) as session:
         cancel_mailing(session, mailing_id)
+
+
+def decide_subject(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    chosen: int,
+    *,
+    reason: str = "",
+    within: int | None = None,
+) -> None:
+    """Decide between the subjects of a mailing by hand: the rest is sent with one at once.
+
+    ``chosen`` counts from 0; other arguments as for `pause`.
+
+    Raises:
+        NotFoundError: There is no such mailing, or it has no trial or no such subject.
+        ConflictError: It is decided already, was cancelled, or has not begun.
+        OrderError: The reason is too long.
+    """
+    with _acting(engine, actor, Action.MAILING_DECIDE, mailing_id, reason, within) as session:
+        choose_subject(session, mailing_id, chosen, by=actor.name)
 
 
 def settle(

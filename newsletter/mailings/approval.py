@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -24,6 +25,12 @@ from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.approval_notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.schedule import AT_ONCE, Schedule, schedule_from_json, schedule_to_json
+from newsletter.mailings.subject_trials import (
+    SubjectTrial,
+    demand_clicks,
+    trial_from_json,
+    trial_to_json,
+)
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
 
@@ -44,7 +51,8 @@ class ApprovalState(StrEnum):
 class SendingPlan:
     """To whom and when an editor means to send what is to be approved.
 
-    Approval is of the content: another audience or hour does not void it, and is shown.
+    Approval is of the content, the subjects of a trial included: another audience or hour does not
+    void it, and is shown.
 
     Attributes:
         urgent: Whether it goes at once to those, too, who chose a digest.
@@ -53,6 +61,7 @@ class SendingPlan:
     segment: str = ""
     schedule: Schedule = AT_ONCE
     urgent: bool = False
+    trial: SubjectTrial | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,16 +76,23 @@ class Waiting:
     person: str
 
 
-def content_digest(newsletter: NewsletterRow, rendered: RenderedIssue) -> str:
-    """Return what tells one mail's content and sender from every other's."""
+def content_digest(
+    newsletter: NewsletterRow, rendered: RenderedIssue, trial: SubjectTrial | None = None
+) -> str:
+    """Return what tells one mail's content and sender from every other's.
+
+    The subjects of a trial are part of the content; its share and hour are not.
+    """
     sender: tuple[object, ...]
     sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
     if newsletter.count_clicks:
         sender = (*sender, "counts clicks")
     parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
-    if rendered.variants is not None:
+    if rendered.variants is not None and rendered.recipe is not None:
         # Its conditions too: they say who gets which of what is shown above.
-        parts = (*parts, rendered.variants.recipe.issue)
+        parts = (*parts, rendered.recipe.issue)
+    if trial is not None:
+        parts = (*parts, trial.others)
     return sha256(repr(parts).encode()).hexdigest()
 
 
@@ -98,7 +114,33 @@ def plan_of(approval: ApprovalRow) -> SendingPlan | None:
         segment=str(approval.plan.get("segment", "")),
         schedule=schedule_from_json(approval.plan.get("schedule", {})),
         urgent=bool(approval.plan.get("urgent")),
+        trial=_trial_in(approval),
     )
+
+
+def _plan_to_json(plan: SendingPlan) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "segment": plan.segment,
+        "schedule": schedule_to_json(plan.schedule),
+        "urgent": plan.urgent,
+    }
+    return written | ({"trial": trial_to_json(plan.trial)} if plan.trial else {})
+
+
+def _trial_in(approval: ApprovalRow) -> SubjectTrial | None:
+    kept = (approval.plan or {}).get("trial")
+    return trial_from_json(kept) if kept else None
+
+
+def last_plan(session: Session, issue_id: int) -> SendingPlan | None:
+    """Return to whom, when and with which subjects an issue was last meant to be sent."""
+    asked = session.scalars(
+        select(ApprovalRow)
+        .where(ApprovalRow.issue_id == issue_id)
+        .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return plan_of(asked) if asked else None
 
 
 def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
@@ -242,9 +284,10 @@ def request_approval(
         actor: Who asks.
         issue: What is to be approved.
         rendered: Its mail as it is now; None where its template fails.
-        digest: Of the content that was looked at; see `content_digest`.
+        digest: Of the content that was looked at, with no subject but its own; see
+            `content_digest`.
         post: By what the mail is made.
-        plan: To whom and when it is to be sent.
+        plan: To whom and when it is to be sent, and which subjects are to be compared.
         asked: The accounts asked; whoever may approve when empty.
 
     Raises:
@@ -257,6 +300,9 @@ def request_approval(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Reload the page."),
         )
+    if plan is not None and plan.trial is not None:
+        demand_clicks(newsletter, rendered)
+        digest = content_digest(newsletter, rendered, plan.trial)
     able = approvers(session, issue.newsletter_id, besides=actor.account_id)
     named = sorted(set(asked))
     if not set(named) <= {row.id for row in able}:
@@ -266,12 +312,7 @@ def request_approval(
         "requested_at": now(),
         "issue_version": issue.version,
         "content": issue.content,
-        "plan": plan
-        and {
-            "segment": plan.segment,
-            "schedule": schedule_to_json(plan.schedule),
-            "urgent": plan.urgent,
-        },
+        "plan": plan and _plan_to_json(plan),
         "asked": named,
     }
     found = find_approval(session, issue.id, digest)
@@ -376,7 +417,11 @@ def _answerable(
     """Return what somebody may approve or send back."""
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     found = find_approval(session, issue.id, digest)
-    if found is None or rendered is None or content_digest(newsletter, rendered) != digest:
+    if (
+        found is None
+        or rendered is None
+        or content_digest(newsletter, rendered, _trial_in(found)) != digest
+    ):
         raise ConflictError(
             msg("The issue has changed since approval was requested."),
             remedy=msg("Request approval again."),

@@ -20,7 +20,8 @@ from newsletter.issues.folding import fold
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search import Hit, search_among
 from newsletter.issues.store import get_issue
-from newsletter.mailings.content import MailingContent, load_content
+from newsletter.mailings.content import MailingContent
+from newsletter.mailings.subject_trials import published_content
 
 #: Issues in which chapters are looked for.
 _LOOKED_AT = 12
@@ -131,7 +132,7 @@ def find_publication(
     found = _read(session, query)
     if not found:
         raise NotFoundError(msg("There is no issue “{slug}”.", slug=slug))
-    return found[0], load_content(session, found[0].mailing_id)
+    return found[0], published_content(session, found[0].mailing_id)
 
 
 def archived_as(session: Session, issue: IssueRow) -> Archived:

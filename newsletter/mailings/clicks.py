@@ -8,7 +8,7 @@ nothing about who clicked, and it leads only where the mailing's own mail led.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape, unescape
 
@@ -42,12 +42,24 @@ def counted_urls(html: SlottedText) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unescape(m[2]) for text in texts for m in _HREF.finditer(text)))
 
 
-def keep_links(session: Session, mailing_id: int, html: SlottedText) -> None:
-    """Write down where the links of a mailing lead."""
+def keep_links(session: Session, mailing_id: int, html: SlottedText, *, subjects: int = 1) -> None:
+    """Write down where the links of a mailing lead; each subject has numbers of its own."""
+    urls = counted_urls(html)
     session.add_all(
-        MailingLinkRow(mailing_id=mailing_id, number=number, url=url)
-        for number, url in enumerate(counted_urls(html), start=1)
+        MailingLinkRow(
+            mailing_id=mailing_id,
+            number=first_link(urls, subject) + place,
+            url=url,
+            subject=subject,
+        )
+        for subject in range(subjects)
+        for place, url in enumerate(urls)
     )
+
+
+def first_link(urls: Sequence[str], subject: int) -> int:
+    """Return the number of a mailing's first link in the mails with one of its subjects."""
+    return 1 + subject * len(urls)
 
 
 def with_counted_links(
@@ -58,15 +70,17 @@ def with_counted_links(
     public_url: str,
     signer: TokenSigner,
     urls: Sequence[str] = (),
+    first: int = 1,
 ) -> RenderedIssue:
     """Return the mail with its links leading through ours; the plain text keeps its own.
 
-    ``urls`` are the mailing's links in the order of their numbers, where this mail has only some.
+    ``urls`` are the mailing's links in the order of their numbers, where this mail has only some;
+    ``first`` is the number of the first of them.
     """
     base, mark = f"{public_url.rstrip('/')}/r/", mark_of_mailing(identity)
     counted = {
         url: base + signer.sign(Purpose.CLICK, mailing_id, number, mark)
-        for number, url in enumerate(urls or counted_urls(rendered.html), start=1)
+        for number, url in enumerate(urls or counted_urls(rendered.html), start=first)
     }
     lead = _leading(counted)
     html = tuple(_HREF.sub(lead, part) if isinstance(part, str) else part for part in rendered.html)
@@ -109,14 +123,17 @@ def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) ->
 
 def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
     """Return a mailing's counted links, the most followed first; none where it counts none."""
+    clicks = func.sum(MailingLinkRow.clicks)
     rows = session.execute(
-        select(MailingLinkRow.url, MailingLinkRow.clicks)
+        select(MailingLinkRow.url, clicks)
         .where(MailingLinkRow.mailing_id == mailing_id)
-        .order_by(MailingLinkRow.clicks.desc(), MailingLinkRow.number)
+        .group_by(MailingLinkRow.url)
+        .order_by(clicks.desc(), func.min(MailingLinkRow.number))
     )
     headlines = _headlines(session, mailing_id)
     return [
-        LinkClicks(url=url, clicks=clicks, headline=headlines.get(url, "")) for url, clicks in rows
+        LinkClicks(url=url, clicks=int(count), headline=headlines.get(url, ""))
+        for url, count in rows
     ]
 
 
@@ -125,6 +142,16 @@ def count_clicks(session: Session, mailing_id: int) -> int | None:
     return session.scalar(
         select(func.sum(MailingLinkRow.clicks)).where(MailingLinkRow.mailing_id == mailing_id)
     )
+
+
+def clicks_by_subject(session: Session, mailing_id: int) -> Mapping[int, int]:
+    """Return how often links were followed in the mails with each of a mailing's subjects."""
+    rows = session.execute(
+        select(MailingLinkRow.subject, func.sum(MailingLinkRow.clicks))
+        .where(MailingLinkRow.mailing_id == mailing_id)
+        .group_by(MailingLinkRow.subject)
+    )
+    return {subject: int(count) for subject, count in rows}
 
 
 def _headlines(session: Session, mailing_id: int) -> dict[str, str]:

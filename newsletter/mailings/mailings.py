@@ -36,8 +36,9 @@ from newsletter.mailings.clicks import counted_urls, keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.own_replies import OwnReason, own_reply
-from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.schedule import AT_ONCE, Schedule, due_in, first_hour
 from newsletter.mailings.states import CLAIMABLE, moving_mailings
+from newsletter.mailings.subject_trials import SubjectTrial, own_subject, save_trial
 from newsletter.mailings.variants import queries_of
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
@@ -117,6 +118,7 @@ def create_mailing(
     urgent: bool = False,
     schedule: Schedule = AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
+    trial: SubjectTrial | None = None,
 ) -> int:
     """Make a mailing of a rendered issue, to be planned and sent; return its number.
 
@@ -156,7 +158,15 @@ def create_mailing(
     )
     session.add(row)
     session.flush()
-    freeze_content(session, row.id, newsletter, rendered, date=scheduled_at or now())
+    subjects = 1
+    if trial is not None:
+        decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
+        own = own_subject(issue_from_json(issue.content))
+        save_trial(session, row.id, own, trial, decide_at)
+        subjects += len(trial.others)
+    freeze_content(
+        session, row.id, newsletter, rendered, date=scheduled_at or now(), subjects=subjects
+    )
     return row.id
 
 
@@ -170,16 +180,18 @@ def freeze_content(
     kind: MailingKind = MailingKind.ISSUE,
     action: NoticeAction | None = None,
     sender: Sender | None = None,
+    subjects: int = 1,
 ) -> None:
     """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date.
 
     Of an issue with parts for some readers, that is the mail of those who meet no condition, and
-    what the others' are rendered from; its links are numbered alike in all of them. Without a
-    ``sender``, it is the newsletter's.
+    what the others' are rendered from; its links are numbered alike in all of them, and anew for
+    each of several ``subjects``. Without a ``sender``, it is the newsletter's.
     """
     sender = sender or sender_of(newsletter)
     domain = sender.address.rpartition("@")[2]
     variants = rendered.variants
+    varies = variants is not None or subjects > 1
     counts_clicks = newsletter.count_clicks and kind.is_to_list
     notice = kind is MailingKind.NOTICE
     content = MailingContent(
@@ -191,14 +203,14 @@ def freeze_content(
         date=date,
         counts_clicks=counts_clicks,
         action=action,
-        varies=variants is not None,
-        links=counted_urls(rendered.html) if variants and counts_clicks else (),
+        varies=varies,
+        links=counted_urls(rendered.html) if varies and counts_clicks else (),
     )
-    save_content(session, mailing_id, content, variants.recipe if variants else None)
+    save_content(session, mailing_id, content, rendered.recipe if varies else None)
     keep_calendars(session, newsletter.id, rendered.calendars)
     _record_uses(session, mailing_id, newsletter.id, rendered, notice=notice)
     if content.counts_clicks:
-        keep_links(session, mailing_id, rendered.html)
+        keep_links(session, mailing_id, rendered.html, subjects=subjects)
 
 
 def sender_of(newsletter: NewsletterRow) -> Sender:
@@ -374,7 +386,10 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
     )
     session.execute(
         update(BatchRow)
-        .where(BatchRow.mailing_id == mailing_id, BatchRow.state == BatchState.PENDING)
+        .where(
+            BatchRow.mailing_id == mailing_id,
+            BatchRow.state.in_((BatchState.PENDING, BatchState.HELD)),
+        )
         .values(state=BatchState.DONE, hinted_at=None)
     )
     forget_entries(session, mailing_id)

@@ -21,12 +21,14 @@ from newsletter.database.vocabulary import UncertainPolicy
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import content_digest, demand_approval
 from newsletter.mailings.audience import AudienceCount, audience_figure, has_audience
 from newsletter.mailings.cached_figures import Figure, Figures
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.subject_trials import SubjectTrial, demand_trial
 from newsletter.mailings.variant_checks import variants_now
 from newsletter.mailings.variants import VariantCount, count_variants, demand_few
 from newsletter.rendering.model import RenderedIssue
@@ -50,6 +52,7 @@ class Order:
         urgent: It goes at once to those, too, who chose a digest, and is in none.
         with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
         again: It is to be sent though it was before.
+        trial: The subjects to be compared; None where all get the issue's own.
     """
 
     key: str
@@ -60,6 +63,7 @@ class Order:
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK
     with_warnings: bool = False
     again: bool = False
+    trial: SubjectTrial | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +76,8 @@ class OrderReview:
         earlier: The issue's mailings so far, the newest first.
         variants: The different mails that its readers get, the most read first; empty where all
             get the same parts.
+        decide_at: When the subject of who is not in the trial is decided; None without a trial.
+        tried: About how many get each of the subjects that are compared.
     """
 
     rendered: RenderedIssue
@@ -81,6 +87,8 @@ class OrderReview:
     warnings: Sequence[Finding]
     earlier: Sequence[MailingRow]
     variants: Sequence[VariantCount] = ()
+    decide_at: datetime | None = None
+    tried: int = 0
 
 
 def review_order(
@@ -93,16 +101,17 @@ def review_order(
     schedule: Schedule,
     figures: Figures,
     urgent: bool = False,
+    trial: SubjectTrial | None = None,
 ) -> OrderReview:
     """Return what an order would do, if it could be placed.
 
     Raises:
         ConflictError: Preflight found errors, approval is lacking, the hour has passed or is
-            further off than a year, or nobody would get it.
+            further off than a year, nobody would get it, or its subjects cannot be compared.
         ListError: The segment is none.
     """
     rendered = _cleared(preflight)
-    digest = content_digest(newsletter, rendered)
+    digest = content_digest(newsletter, rendered, trial)
     demand_approval(session, newsletter, issue, digest)
     first = _demand_hour(session, newsletter, schedule)
     demand_fields(session, newsletter.id, [segment])
@@ -110,12 +119,24 @@ def review_order(
     if not count.value.reached:
         raise _nobody()
     variants: Sequence[VariantCount] = ()
-    if rendered.variants is not None:
-        whole = rendered.variants.recipe.issue
+    if rendered.variants is not None and rendered.recipe is not None:
+        whole = rendered.recipe.issue
         variants = variants_now(
             session, newsletter, whole, segment=segment, urgent=urgent, figures=figures
         )
         demand_few(len(variants))
+    decide_at, tried = None, 0
+    if trial is not None:
+        decide_at = demand_trial(
+            newsletter,
+            issue_from_json(issue.content),
+            rendered,
+            trial,
+            schedule=schedule,
+            first=first,
+            variants=len(variants),
+        )
+        tried = count.value.included * trial.share // 100 // (1 + len(trial.others))
     return OrderReview(
         rendered=rendered,
         digest=digest,
@@ -124,6 +145,8 @@ def review_order(
         warnings=preflight.of(Severity.WARNING),
         earlier=earlier_mailings(session, issue.id),
         variants=variants,
+        decide_at=decide_at,
+        tried=tried,
     )
 
 
@@ -162,19 +185,29 @@ def place_order(
             # Asked again under the lock: the same order may have been placed twice at once.
             if (known := order_of(session, order.key)) is not None:
                 return known
-            digest = content_digest(newsletter, rendered)
+            digest = content_digest(newsletter, rendered, order.trial)
             if digest != order.digest:
                 raise ConflictError(
                     msg("The issue has changed since you last looked at it."),
                     remedy=msg("Check it again, then send it."),
                 )
             demand_approval(session, newsletter, issue, digest)
-            _demand_hour(session, newsletter, order.schedule)
+            first = _demand_hour(session, newsletter, order.schedule)
             if not order.again and earlier_mailings(session, issue.id):
                 raise ConflictError(
                     msg("The issue was sent before; confirm that it is to be sent again.")
                 )
-            _demand_readers(session, newsletter, rendered, order)
+            variants = _demand_readers(session, newsletter, rendered, order)
+            if order.trial is not None:
+                demand_trial(
+                    newsletter,
+                    issue_from_json(issue.content),
+                    rendered,
+                    order.trial,
+                    schedule=order.schedule,
+                    first=first,
+                    variants=variants,
+                )
             mailing_id = create_mailing(
                 session,
                 newsletter,
@@ -185,6 +218,7 @@ def place_order(
                 urgent=order.urgent,
                 schedule=order.schedule,
                 uncertain_policy=order.uncertain_policy,
+                trial=order.trial,
             )
             session.add(
                 MailingOrderRow(
@@ -255,17 +289,21 @@ def _demand_hour(
 
 def _demand_readers(
     session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, order: Order
-) -> None:
-    """Refuse an order that nobody would receive, or whose readers would get too many variants."""
+) -> int:
+    """Return how many different mails an order's readers would get by the parts they are shown.
+
+    Raises:
+        ConflictError: Nobody would receive it, or there are too many.
+    """
     demand_fields(session, newsletter.id, [order.segment])
     if not has_audience(session, newsletter, order.segment):
         raise _nobody()
-    if rendered.variants is not None:
-        conditions = rendered.variants.conditions
-        variants = count_variants(
-            session, newsletter, conditions, order.segment, urgent=order.urgent
-        )
-        demand_few(len(variants))
+    if rendered.variants is None:
+        return 1
+    conditions = rendered.variants.conditions
+    found = len(count_variants(session, newsletter, conditions, order.segment, urgent=order.urgent))
+    demand_few(found)
+    return found
 
 
 def _nobody() -> ConflictError:
@@ -274,7 +312,7 @@ def _nobody() -> ConflictError:
 
 def _described(issue: IssueRow, order: Order) -> dict[str, object]:
     hour = order.schedule.hour
-    return {
+    described: dict[str, object] = {
         "issue": issue.slug,
         "segment": order.segment,
         "urgent": order.urgent,
@@ -284,3 +322,8 @@ def _described(issue: IssueRow, order: Order) -> dict[str, object]:
         "digest": order.digest,
         "again": order.again,
     }
+    if order.trial is not None:
+        described["subjects"] = [subject.title for subject in order.trial.others]
+        described["trial_share"] = order.trial.share
+        described["decide_at"] = order.trial.decide.isoformat()
+    return described

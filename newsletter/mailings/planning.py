@@ -28,6 +28,7 @@ from newsletter.database.tables import (
     DeliveryRow,
     MailingRow,
     NewsletterRow,
+    SubjectTrialRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -44,6 +45,12 @@ from newsletter.mailings.content import COMMON
 from newsletter.mailings.digests.entries import entry_clause, set_aside
 from newsletter.mailings.schedule import due_in
 from newsletter.mailings.states import moving_mailings
+from newsletter.mailings.subject_trials import (
+    UNDECIDED,
+    find_trial,
+    frames_of,
+    trial_column,
+)
 from newsletter.mailings.variants import (
     MOST_IN_DIGEST,
     MOST_VARIANTS,
@@ -140,9 +147,15 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             variant = variant_column(
                 mailing.conditions, newsletter.id, time_zone=newsletter.time_zone
             )
+        trial = find_trial(session, mailing.id)
+        if trial is not None:
+            subject = trial_column(mailing.identity, trial)
+            variant = subject if variant is None else variant + subject
         waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
+        if trial is not None:
+            waves = _with_trial(waves, trial, started_at)
         is_digest = mailing.kind is MailingKind.DIGEST
-        _demand_variants(session, mailing.id, waves, is_digest=is_digest)
+        _demand_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
         planned = _snapshot(session, mailing, people, waves, variant)
         _cut_batches(session, mailing, waves)
         set_aside(session, mailing, time_zone=newsletter.time_zone)
@@ -169,11 +182,15 @@ class _Wave:
 
     Attributes:
         variants: How many of them get which variant, in the order of their numbers.
+        trial: Whether they are in the trial of subjects, whose mail leaves at once.
+        held: Whether their mail waits until the subject is decided.
     """
 
     zones: tuple[str, ...]
     due_at: datetime
     variants: Sequence[tuple[int, int]]
+    trial: bool = False
+    held: bool = False
 
     @property
     def size(self) -> int:
@@ -228,10 +245,28 @@ def _groups(
     return [(zone, number, size) for zone, number, size in rows]
 
 
+def _with_trial(
+    waves: Sequence[_Wave], trial: SubjectTrialRow, started_at: datetime
+) -> Sequence[_Wave]:
+    """Part who is in a trial from who waits for its decision; all are due by one clock."""
+    groups = [group for wave in waves for group in wave.variants]
+    inside = [(number, size) for number, size in groups if number < UNDECIDED]
+    rest = [(number - UNDECIDED, size) for number, size in groups if number >= UNDECIDED]
+    return [
+        _Wave(zones=(), due_at=started_at, variants=inside, trial=True),
+        _Wave(zones=(), due_at=max(trial.decide_at, started_at), variants=rest, held=True),
+    ]
+
+
+def _needed(waves: Sequence[_Wave], trial: SubjectTrialRow | None) -> frozenset[int]:
+    """Return the variants that readers may get."""
+    numbers = frozenset(number for wave in waves for number, _size in wave.variants)
+    return numbers if trial is None else frames_of(trial, numbers)
+
+
 def _demand_variants(
-    session: Session, mailing_id: int, waves: Sequence[_Wave], *, is_digest: bool
+    session: Session, mailing_id: int, needed: frozenset[int], *, is_digest: bool
 ) -> None:
-    needed = {number for wave in waves for number, _size in wave.variants}
     if needed <= {COMMON}:
         return
     demand_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
@@ -249,7 +284,7 @@ def _snapshot(
     order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
     if variant is not None:
         order.insert(0, variant)
-    if len(waves) > 1:
+    if mailing.local_hour and len(waves) > 1:
         rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
         order.insert(0, case(rank, value=SubscriptionRow.time_zone, else_=len(waves)))
     numbered = people.with_only_columns(
@@ -275,14 +310,15 @@ def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) 
         for variant, size in wave.variants:
             ranges += [(variant, *ends) for ends in _ranges(first, size, batch_size)]
             first += size
-        step = timedelta(seconds=mailing.spread_seconds) / max(len(ranges), 1)
+        spread = timedelta() if wave.trial else timedelta(seconds=mailing.spread_seconds)
+        step = spread / max(len(ranges), 1)
         batches += [
             {
                 "mailing_id": mailing.id,
                 "number": next(numbers),
                 "first_position": start,
                 "last_position": end,
-                "state": BatchState.PENDING,
+                "state": BatchState.HELD if wave.held else BatchState.PENDING,
                 "due_at": wave.due_at + place * step,
                 "variant": variant,
             }

@@ -211,7 +211,12 @@ def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> N
     moment = now()
     session.execute(
         update(BatchRow)
-        .where(BatchRow.mailing_id == mailing_id, BatchRow.state != BatchState.LEASED, holds_one)
+        .where(
+            BatchRow.mailing_id == mailing_id,
+            # What is held is due once its subject is decided.
+            BatchRow.state.not_in((BatchState.LEASED, BatchState.HELD)),
+            holds_one,
+        )
         .values(
             state=BatchState.PENDING,
             due_at=case((BatchRow.due_at > moment, moment), else_=BatchRow.due_at),

@@ -20,9 +20,11 @@ from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import (
     Approval,
     ApprovalState,
+    SendingPlan,
     approvers,
     content_digest,
     find_approval,
+    last_plan,
     last_returned,
     state_of,
 )
@@ -129,6 +131,7 @@ def standing_of(
     viewer: Viewer,
     *,
     anew: bool = False,
+    plan: SendingPlan | None = None,
 ) -> Standing:
     """Return how far an issue has come.
 
@@ -139,12 +142,17 @@ def standing_of(
         preflight: Of its content as it is now; None where that cannot be read, or was sent.
         viewer: Whose next step is asked for.
         anew: As though it was not sent yet: it is to be sent to others, too.
+        plan: How it is to be sent; None for as it was meant when approval was last asked for.
     """
     mailings = sent_as(session, issue_id) if issue_id is not None and not anew else ()
     mailing = mailings[0] if mailings else None
     rendered = preflight.rendered if preflight else None
     digest = content_digest(newsletter, rendered) if rendered else ""
-    approval = find_approval(session, issue_id, digest) if issue_id and digest else None
+    approval = None
+    if issue_id and rendered:
+        plan = plan or last_plan(session, issue_id)
+        compared = content_digest(newsletter, rendered, plan.trial) if plan else digest
+        approval = find_approval(session, issue_id, compared)
     faults = preflight.of(Severity.ERROR) if preflight else ()
     begun = bool(faults) and all(finding.code in UNWRITTEN for finding in faults)
     sound = preflight is not None and not preflight.blocked

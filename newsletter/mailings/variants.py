@@ -1,16 +1,18 @@
-"""Variants: the mails of an issue with parts for some readers, one for each set of parts shown.
+"""Variants: the different mails of one mailing, by the parts that readers are shown and by subject.
 
 Who meets which conditions is asked of the database when a mailing is planned. Readers who meet the
 same are in batches of their own, so sending knows a batch's variant and asks nothing of anybody.
 A variant is rendered once, from what the order froze, the first time that planning meets it.
 
-A variant's number is the sum of 2^n over the conditions met, counted from n = 0; who meets none of
-them has variant 0, which is the mailing's content itself.
+A variant's number is the sum of 2^n over the conditions met, counted from n = 0, and of 2^60 for
+each place of its subject among those that are compared. Who meets no condition and gets the issue's
+own subject has variant 0, which is the mailing's content itself.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +25,7 @@ from newsletter.database.tables import (
     DeliveryRow,
     MailingVariantRow,
     NewsletterRow,
+    SubjectTrialRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -39,6 +42,7 @@ from newsletter.mailings.content import (
     save_variant,
 )
 from newsletter.mailings.digests.entries import entry_clause
+from newsletter.rendering.model import Subject
 from newsletter.rendering.render import render_variant
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.saved import is_segment_name, list_segments, segment_text
@@ -48,8 +52,11 @@ MOST_VARIANTS = 64
 #: Of a digest, which is made of what was looked at already: who joined or chose it meanwhile gets
 #: fewer of its issues than the others.
 MOST_IN_DIGEST = 1000
-#: A variant's number has to fit into a column.
+#: A variant's number has to fit into a column, with its subject.
 MOST_CONDITIONS = 60
+_PARTS: int = 2**MOST_CONDITIONS - 1
+#: Subjects that may be compared in one mailing.
+MOST_SUBJECTS = 4
 #: A round of the workers renders for so long, and goes on with the next.
 _RENDERING_SECONDS = 5.0
 
@@ -118,6 +125,16 @@ def variant_column(
         met = segment_clause(query, newsletter_id, time_zone=time_zone) if held is None else held
         number = number + case((met, literal(2**place, BigInteger())), else_=0)
     return number
+
+
+def with_subject(number: int, subject: int) -> int:
+    """Return the variant that shows the same parts as another, with the subject at a place."""
+    return (number & _PARTS) + (subject << MOST_CONDITIONS)
+
+
+def subject_in(number: int) -> int:
+    """Return the place of a variant's subject among those that are compared."""
+    return number // (_PARTS + 1)
 
 
 def met_in(conditions: Sequence[str], number: int) -> tuple[str, ...]:
@@ -208,19 +225,21 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
         NotFoundError: There is no such mailing.
     """
     recipe = load_recipe(session, mailing_id)
-    if recipe is None:
+    conditions = () if recipe is None else conditions_of(recipe.issue)
+    if not conditions:
         return ()
-    conditions = conditions_of(recipe.issue)
     size = func.sum(BatchRow.last_position - BatchRow.first_position + 1)
     counted = session.execute(
         select(BatchRow.variant, size)
         .where(BatchRow.mailing_id == mailing_id)
         .group_by(BatchRow.variant)
-        .order_by(size.desc(), BatchRow.variant)
     )
+    people: Counter[int] = Counter()
+    for variant, count in counted:
+        people[with_subject(variant, 0)] += int(count)
     return [
-        VariantCount(number=number, met=met_in(conditions, number), people=int(people))
-        for number, people in counted.all()
+        VariantCount(number=number, met=met_in(conditions, number), people=count)
+        for number, count in sorted(people.items(), key=lambda each: (-each[1], each[0]))
     ]
 
 
@@ -244,13 +263,19 @@ def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) ->
     began = time.monotonic()
     with reading(engine) as session:
         recipe = load_recipe(session, mailing_id)
+        trial = session.get(SubjectTrialRow, mailing_id)
     if recipe is None:
         return True
     conditions = conditions_of(recipe.issue)
+    # The first subject is the issue's own.
+    others = [Subject(**each) for each in trial.subjects[1:]] if trial else []
     for number in sorted(numbers):
         if time.monotonic() - began > _RENDERING_SECONDS:
             return False
-        rendered = render_variant(recipe, met_in(conditions, number))
+        place = subject_in(number)
+        rendered = render_variant(
+            recipe, met_in(conditions, number), others[place - 1] if place else None
+        )
         with transaction(engine) as session:
             save_variant(session, mailing_id, number, rendered)
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -67,6 +67,10 @@ class RenderedIssue:
     #: The calendar files of its events, which its links lead to.
     calendars: tuple[CalendarFile, ...] = ()
     variants: Annotated[Variants | None, Field(exclude_if=lambda value: value is None)] = None
+    #: What it was rendered from; None of what was kept and read again.
+    recipe: Annotated[Recipe | None, Field(exclude=True)] = field(
+        default=None, compare=False, repr=False
+    )
 
 
 #: The files of a template.
@@ -133,6 +137,18 @@ class Publisher:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What an inbox shows of a mail in place of the issue's own title and preheader.
+
+    Attributes:
+        preheader: Empty for the issue's own.
+    """
+
+    title: str
+    preheader: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """All that a mail is rendered from, kept so that it can be rendered for other readers later.
 
@@ -161,4 +177,3 @@ class Variants:
 
     conditions: tuple[str, ...]
     common: RenderedIssue
-    recipe: Recipe

@@ -46,6 +46,7 @@ from newsletter.rendering.model import (
     Recipe,
     RenderedIssue,
     Slot,
+    Subject,
     Variants,
 )
 from newsletter.rendering.sandbox import Job, render_in_sandbox
@@ -74,13 +75,9 @@ def render_issue(
     """
     issue = resolve_snippets(issue, dict(publisher.snippets))
     conditions = conditions_of(issue)
-    if not template.startswith(OWN):
-        templates = templates_in(templates_dir)
+    templates = None if template.startswith(OWN) else templates_in(templates_dir)
+    if templates is not None:
         templates.check(template)
-        if not conditions:
-            return render_with(
-                issue, templates.render, template=template, publisher=publisher, site=site
-            )
     kept = tuple(each for each in publisher.templates if each[0] == template)
     recipe = Recipe(
         issue=issue,
@@ -89,20 +86,33 @@ def render_issue(
         publisher=replace(publisher, snippets=(), templates=kept),
         site=site,
     )
-    rendered = _render_kept(recipe, everything(issue))
+    if templates is not None and not conditions:
+        rendered = render_with(
+            issue, templates.render, template=template, publisher=publisher, site=site
+        )
+    else:
+        rendered = _render_kept(recipe, everything(issue))
+    rendered = replace(rendered, recipe=recipe)
     if not conditions:
         return rendered
     common = _render_kept(recipe, select_parts(issue, ()))
-    return replace(rendered, variants=Variants(conditions=conditions, common=common, recipe=recipe))
+    return replace(rendered, variants=Variants(conditions=conditions, common=common))
 
 
-def render_variant(recipe: Recipe, met: Collection[str]) -> RenderedIssue:
+def render_variant(
+    recipe: Recipe, met: Collection[str], subject: Subject | None = None
+) -> RenderedIssue:
     """Render the mail of those readers who meet these of an issue's conditions, and no others.
+
+    Args:
+        recipe: What the issue is rendered from.
+        met: The conditions.
+        subject: What inboxes show; None for the issue's own.
 
     Raises:
         TemplateError: The template fails, or loses part of what they are to read.
     """
-    return _render_kept(recipe, select_parts(recipe.issue, met))
+    return _render_kept(recipe, select_parts(recipe.issue, met), subject)
 
 
 def _files(template: str, templates_dir: Path) -> Files:
@@ -111,7 +121,7 @@ def _files(template: str, templates_dir: Path) -> Files:
     return templates_in(templates_dir).files(template)
 
 
-def _render_kept(recipe: Recipe, issue: Issue) -> RenderedIssue:
+def _render_kept(recipe: Recipe, issue: Issue, subject: Subject | None = None) -> RenderedIssue:
     """Render an issue, which has no conditions, with the template as it was kept."""
     if recipe.template.startswith(OWN):
         job = Job(
@@ -121,6 +131,7 @@ def _render_kept(recipe: Recipe, issue: Issue) -> RenderedIssue:
             partials=dict(recipe.files),
             publisher=replace(recipe.publisher, templates=()),
             site=recipe.site,
+            subject=subject,
         )
         return render_in_sandbox(job)
     return render_with(
@@ -129,6 +140,7 @@ def _render_kept(recipe: Recipe, issue: Issue) -> RenderedIssue:
         template=recipe.template,
         publisher=recipe.publisher,
         site=recipe.site,
+        subject=subject,
     )
 
 
@@ -139,15 +151,19 @@ def render_with(
     template: str,
     publisher: Publisher,
     site: str,
+    subject: Subject | None = None,
 ) -> RenderedIssue:
     """Render an issue by what renders the files of a template that was checked.
+
+    ``subject`` changes what inboxes show, and nothing of what the mail itself says.
 
     Raises:
         TemplateError: The template is faulty or loses part of the issue.
     """
     marks = SlotMarks()
     issue = rewrite_issue(issue, text=without_controls)
-    preheader = issue.preheader or derived_preheader(issue)
+    own = subject.preheader if subject else ""
+    preheader = own or issue.preheader or derived_preheader(issue)
     issue = rewrite_issue(issue, field=partial(_marked, marks))
     contents = table_of_contents(issue)
     placed = any(isinstance(block, Contents) for _place, block in walk_placed_blocks(issue))
@@ -170,10 +186,11 @@ def render_with(
     mjml = render(f"{template}/{BODY}", values)
     html = compile_mjml(mjml, template=f"{template}/{BODY}")
     text = tidy(render(f"{template}/{TEXT}", values))
-    subject = " ".join(render(f"{template}/{SUBJECT}", values).split())
+    titled = replace(issue, title=subject.title) if subject else issue
+    line = " ".join(render(f"{template}/{SUBJECT}", values | {"issue": titled}).split())
     _verify_complete(issue, template, mjml=mjml, html=html, text=text)
     rendered = RenderedIssue(
-        subject=marks.split(subject, escape=False),
+        subject=marks.split(line, escape=False),
         html=marks.split(html, escape=True),
         text=marks.split(text, escape=False),
         language=issue.language,

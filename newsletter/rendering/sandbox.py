@@ -31,7 +31,7 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.issues.model import Issue
-from newsletter.rendering.model import BODY, Publisher, RenderedIssue, TemplateSource
+from newsletter.rendering.model import BODY, Publisher, RenderedIssue, Subject, TemplateSource
 
 #: Seconds of processor time, and by the clock; octets of memory beyond what is loaded already.
 CPU_SECONDS, WALL_SECONDS = 4, 20
@@ -51,6 +51,7 @@ class Job:
     Attributes:
         name: The template's.
         partials: The text of what it may include, by path.
+        subject: What inboxes show; None for the issue's own.
     """
 
     issue: Issue
@@ -59,6 +60,7 @@ class Job:
     partials: Mapping[str, str]
     publisher: Publisher
     site: str
+    subject: Subject | None = None
 
 
 def render_in_sandbox(job: Job) -> RenderedIssue:

@@ -153,6 +153,7 @@ def _rendered(job: Job) -> bytes:
             template=job.name,
             publisher=job.publisher,
             site=job.site,
+            subject=job.subject,
         )
     except TemplateError as error:
         return write_error(error)

@@ -61,6 +61,7 @@ DEEDS: Mapping[Action, Message] = {
     Action.JOIN_REVOKE: msg("Invitation to join revoked"),
     Action.KEY_FORGET: msg("Signing key given up"),
     Action.MAILING_CANCEL: msg("Mailing cancelled"),
+    Action.MAILING_DECIDE: msg("Subject decided"),
     Action.MAILING_EXPORT: msg("Undelivered exported"),
     Action.MAILING_ORDER: msg("Mailing ordered"),
     Action.MAILING_PAUSE: msg("Mailing paused"),

@@ -14,6 +14,7 @@ from newsletter.issues.sources import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.mailings import create_mailing, progress, render_stored
 from newsletter.mailings.schedule import AT_ONCE, Schedule
+from newsletter.mailings.subject_trials import SubjectTrial
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
@@ -52,6 +53,7 @@ class Stage:
         segment: str = "",
         schedule: Schedule = AT_ONCE,
         uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
+        trial: SubjectTrial | None = None,
     ) -> int:
         with transaction(self.engine) as session:
             newsletter = find_newsletter(session, "digest")
@@ -67,6 +69,7 @@ class Stage:
                 segment=segment,
                 schedule=schedule,
                 uncertain_policy=uncertain_policy,
+                trial=trial,
             )
 
     def counts(self, mailing_id: int) -> dict[DeliveryState, int]:

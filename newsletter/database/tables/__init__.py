@@ -80,6 +80,7 @@ from newsletter.database.tables.series import (
 )
 from newsletter.database.tables.signing_key import SigningKeyRow
 from newsletter.database.tables.snippet import SnippetRow
+from newsletter.database.tables.subject_trial import SubjectTrialRow
 from newsletter.database.tables.subscriber import (
     SubscriberRow,
     SubscriptionRow,
@@ -155,6 +156,7 @@ __all__ = [
     "SignInLimitRow",
     "SigningKeyRow",
     "SnippetRow",
+    "SubjectTrialRow",
     "SubscriberRow",
     "SubscriptionRow",
     "SuppressionRow",

@@ -120,11 +120,11 @@ class MailingContentRow(Base):
 
 
 class MailingVariantRow(Base):
-    """What those of a mailing's audience get who meet the same of its conditions.
+    """What those of a mailing's audience get who meet the same conditions and get the same subject.
 
     Attributes:
-        variant: The sum of 2^n over the conditions met, counted from n = 0. Who meets none has no
-            row here: their mail is the mailing's content.
+        variant: Of which conditions and subject; see `newsletter.mailings.variants`. Variant 0 has
+            no row here: it is the mailing's content.
     """
 
     __tablename__ = "mailing_variant"
@@ -141,8 +141,8 @@ class BatchRow(Base):
         due_at: When it may be sent next.
         leased_at: Since when its holder sends it; of one at rest, the last time.
         hinted_at: When a task for it was last published; None when none is under way.
-        variant: Which parts its readers are shown; see `MailingVariantRow`. A batch holds readers
-            of one variant.
+        variant: Which parts its readers are shown, with which subject; see `MailingVariantRow`. A
+            batch holds readers of one variant. One that is held has no subject yet.
         dated_at: The Date of its messages; None for the mailing's own.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.

@@ -19,8 +19,8 @@ from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
 from newsletter.mailings.clicks import clicks_of
-from newsletter.mailings.content import load_content
 from newsletter.mailings.reports import measure_pace, summarise
+from newsletter.mailings.subject_trials import published_content
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
@@ -50,7 +50,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 to = to or f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             newest = mailings[0]
-            content = load_content(session, newest.id)
+            content = published_content(session, newest.id)
             summary = summarise(session, row.id, newest.id, figures)
             return pages.show_to(
                 visit,
@@ -84,7 +84,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             mailings = sent_as(session, issue.id)
             if not mailings:
                 raise NotFoundError(msg("This issue was not sent."))
-            content = load_content(session, mailings[0].id)
+            content = published_content(session, mailings[0].id)
         return mail_frame(
             content.rendered, sample_reader(visit.language), site=workspace.settings.public_url
         )

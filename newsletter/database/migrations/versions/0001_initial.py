@@ -70,6 +70,7 @@ _TABLES = (
     "mailing_content",
     "mailing_variant",
     "mailing_link",
+    "subject_trial",
     "mailing_order",
     "unsubscribe_event",
     "bounce_decision",
@@ -1213,11 +1214,31 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("mailing_id", _ID, nullable=False),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Integer(), server_default="0", nullable=False),
         sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_link_mailing_id")
         ),
         sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_mailing_link")),
+    )
+    op.create_table(
+        "subject_trial",
+        sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column("subjects", sa.JSON(), nullable=False),
+        sa.Column("share", sa.Integer(), nullable=False),
+        sa.Column("decide_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("chosen", sa.Integer(), nullable=True),
+        sa.Column("verdict", sa.String(32), nullable=True),
+        sa.Column("decided_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("results", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_subject_trial_mailing_id")
+        ),
+        sa.PrimaryKeyConstraint("mailing_id", name=op.f("pk_subject_trial")),
+    )
+    op.create_index(
+        op.f("ix_subject_trial_decided_at"), "subject_trial", ["decided_at"], unique=False
     )
     op.create_table(
         "mailing_order",
