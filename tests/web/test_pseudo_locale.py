@@ -5,6 +5,7 @@ That is what another language needs, too: its catalogue, and nothing else.
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Iterator
 from gettext import NullTranslations
@@ -66,7 +67,8 @@ _DATA = {
 
 _DATA.update(
     # A segment, a template, a form of the showroom; a month as CLDR writes it.
-    ("families", "season", "fair", "April"),
+    ("families", "season", "fair"),
+    calendar.month_name[1:],
     *(
         _WORD.findall(text)
         for field in ALL
