@@ -14,8 +14,9 @@ import pytest
 pytestmark = pytest.mark.servers
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-#: Four words of Latin letters in a row; names of options and files have fewer.
-_ENGLISH = re.compile(r"[A-Za-z][a-z'’-]*(?:[ ,]+[a-z][a-z'’-]*){3,}")
+#: Four words of Latin letters in a row; names of options and files have fewer, and the name of a
+#: command, however deep it lies, is no sentence.
+_ENGLISH = re.compile(r"(?<![A-Za-z])(?!newsletter )[A-Za-z][a-z'’-]*(?:[ ,]+[a-z][a-z'’-]*){3,}")
 #: What Typer itself writes into its lines of usage and around them.
 _TYPER_S = re.compile(r"Usage|OPTIONS|COMMAND|ARGS|Options|Commands|Arguments|Error")
 _EVERY_HELP = """
