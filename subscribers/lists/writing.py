@@ -357,12 +357,8 @@ def _strangers(connection: Connection, staged: Staged) -> dict[str, tuple[int, s
     """Return who of the chunk is not known, line and address by the address's key."""
     keys, columns = staged.columns["address_key"], staged.columns
     everybody = dict(zip(keys, zip(columns["line"], columns["address"], strict=True), strict=True))
-    known = connection.scalars(text(_KNOWN_KEYS)).all()
-    return (
-        {key: row for key, row in everybody.items() if key not in set(known)}
-        if known
-        else everybody
-    )
+    known = frozenset(connection.scalars(text(_KNOWN_KEYS)))
+    return {key: row for key, row in everybody.items() if key not in known}
 
 
 def _find_before(connection: Connection, values: dict[str, Any]) -> None:
