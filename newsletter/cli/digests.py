@@ -35,14 +35,14 @@ def show(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.digests.opening import DigestSetting, preview_digest
-    from newsletter.mailings.digests.rules import DIGESTS, count_readers, find_rules
+    from newsletter.mailings.digests.rules import DIGESTS, count_by_frequency, find_rules
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_MAILINGS)
     setting = DigestSetting.of(opened.settings)
     rows: list[dict[str, Any]] = []
     with reading(opened.engine) as session:
         rules = find_rules(session, opened.newsletter.id)
-        readers = count_readers(session, opened.newsletter.id)
+        readers = count_by_frequency(session, opened.newsletter.id)
         for frequency in DIGESTS:
             rule = rules.get(frequency)
             found = preview_digest(session, opened.newsletter, rule, setting) if rule else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
@@ -24,3 +24,19 @@ def check_day(day: date, place: Place) -> date:
             remedy=msg("Use years from 1900 to 2200."),
         )
     return day
+
+
+def read_day(text: str, place: Place | None = None) -> date:
+    """Read a day as forms send it, such as 2026-12-01.
+
+    Raises:
+        ContentError: It is none.
+    """
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        raise ContentError(
+            msg("“{text}” is not a date.", text=text),
+            place=place,
+            remedy=msg("Write it as 2026-12-01."),
+        ) from None

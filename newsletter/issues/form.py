@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.days import check_day
+from newsletter.issues.days import check_day, read_day
 from newsletter.issues.markdown import read_body, read_markdown, take_links
 from newsletter.issues.markdown_syntax import CellCount
 from newsletter.issues.markdown_writer import blocks_to_markdown, link_to_markdown, to_markdown
@@ -270,12 +270,4 @@ def _within(text: str, name: str) -> str:
 
 def _day(text: str) -> date:
     place = Place(field="date")
-    try:
-        day = datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
-    except ValueError:
-        raise ContentError(
-            msg("“{text}” is not a date.", text=text),
-            place=place,
-            remedy=msg("Write it as 2026-12-01."),
-        ) from None
-    return check_day(day, place)
+    return check_day(read_day(text, place), place)

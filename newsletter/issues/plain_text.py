@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from newsletter.issues.model import (
@@ -35,6 +36,8 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
+
+_SENTENCE = re.compile(r".*?(?:[。！？!?]+[」』）)]*|\.(?=\s|\Z)|\Z)\s*", re.DOTALL)
 
 
 def inline_text(content: tuple[Inline, ...]) -> str:
@@ -151,3 +154,12 @@ def picture_text(picture: Picture) -> str:
     where = " ".join(filter(None, (*said, picture.source)))
     led = f"{where}\n→ {picture.url}" if picture.url else where
     return f"{led}\n{inline_text(picture.caption)}" if picture.caption else led
+
+
+def split_sentences(words: str) -> list[str]:
+    """Return the sentences of a text, each with the blanks behind it; together they are the text.
+
+    Signs that end one are Japanese or ASCII, and closing brackets right behind belong to it. A full
+    stop of ASCII ends one only before a blank: addresses and figures hold others.
+    """
+    return [sentence for sentence in _SENTENCE.findall(words) if sentence]

@@ -23,7 +23,7 @@ from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
-from newsletter.issues.plain_text import inline_words
+from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.walking import (
     rewrite_issue,
@@ -57,7 +57,6 @@ from newsletter.rendering.slots import SlotMarks, require_slots
 _PREHEADER_LENGTH = 110
 #: Stands for an address amid text while sentences are told apart.
 _ADDRESS = "\ufffc"
-_SENTENCE = re.compile(r".*?(?:[。！？]+[」』）]*|[.!?]+(?=\s)|$)\s*", re.DOTALL)
 _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
 
 
@@ -279,8 +278,7 @@ def _spoken(content: tuple[Inline, ...]) -> str:
             for run in content
         )
     )
-    sentences = _SENTENCE.findall(marked)
-    return "".join(sentence for sentence in sentences if _ADDRESS not in sentence)
+    return "".join(each for each in split_sentences(marked) if _ADDRESS not in each)
 
 
 def tidy(text: str) -> str:

@@ -1,5 +1,6 @@
-"""Does a step of the round, and dies at each step of it in turn: ``URL MOMENT drafts|digests``.
+"""Does a step of the round, and dies at each step of it in turn.
 
+Its arguments are a database's URL, a moment, and what to do: drafts, digests or series.
 One process imports all once; its children die by SIGKILL before their first, second, third …
 statement or commit, and the last one after all of it. Each line says where a child died.
 """
@@ -15,6 +16,7 @@ from itertools import count
 from sqlalchemy import Engine, event
 
 from newsletter.database.engine import open_engine
+from newsletter.mailings.series.planning import plan_series
 from newsletter.newsletters.rhythm import open_due_drafts
 from tests.support.digests import open_digests
 
@@ -38,7 +40,11 @@ def _open_digests(engine: Engine, moment: datetime) -> int:
     return len(open_digests(engine, moment))
 
 
-_WORK = {"drafts": _open_drafts, "digests": _open_digests}
+def _plan_series(engine: Engine, _moment: datetime) -> int:
+    return plan_series(engine)
+
+
+_WORK = {"drafts": _open_drafts, "digests": _open_digests, "series": _plan_series}
 
 
 def _work(url: str, moment: datetime, step: int, what: str) -> None:
@@ -51,7 +57,7 @@ def _work(url: str, moment: datetime, step: int, what: str) -> None:
 
 
 def main(url: str, moment: datetime, what: str) -> None:
-    """Let one child after the other die, until one came to the end; then let one more work."""
+    """Let one child after the other die, until one came to the end."""
     for step in count(1):
         reading, writing = os.pipe()
         child = os.fork()

@@ -11,7 +11,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role, Visibility
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
-from tests.stories.house import House, link_after, text_of
+from tests.stories.house import House, text_of
 
 GARDEN = NewsletterDraft(
     slug="garden",
@@ -42,7 +42,7 @@ def test_a_welcome_series_made_by_clicking_greets_who_joins(house: House, browse
     reader = browser.new_context(
         locale="ja", java_script_enabled=False, viewport={"width": 375, "height": 720}
     ).new_page()
-    _join(house, reader)
+    house.join(reader, "garden", READER)
     expect(reader.get_by_role("status")).to_contain_text("最初のメール")
 
     welcome = house.await_mail(READER, count=2)
@@ -69,16 +69,3 @@ def _make_the_series(house: House, page: Page) -> None:
     expect(page.locator("main")).to_contain_text("Nobody who is a member already gets it")
     page.get_by_role("button", name="Activate").click()
     expect(page.get_by_role("status").first).to_contain_text("The series is active")
-
-
-def _join(house: House, page: Page) -> None:
-    page.goto(f"{house.url}/subscribe/garden?lang=ja")
-    page.get_by_label("メールアドレス").fill(READER)
-    # Who presses within two seconds is asked to press again: nobody reads a form so fast.
-    press = page.get_by_role("button", name="購読を申し込む")
-    answer = page.get_by_role("status").filter(has_text=READER)
-    while answer.count() == 0:
-        with page.expect_navigation():
-            press.click()
-    page.goto(link_after("日以内）：", house.await_mail(READER)))
-    page.get_by_role("button", name="購読を始める").click()

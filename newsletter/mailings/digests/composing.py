@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,7 +26,7 @@ from newsletter.issues.model import (
     Text,
 )
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
-from newsletter.issues.plain_text import inline_words
+from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.walking import map_within
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 #: How long what an item says may be in a digest, in characters.
 _LONGEST = 200
-_SENTENCE = re.compile(r".*?(?:[。！？!?]+[」』）)]*|\.(?=\s|\Z))", re.DOTALL)
 #: More are different conditions that readers may meet together, beyond any use.
 _MOST_CONDITIONS = 60
 
@@ -113,10 +111,8 @@ def first_sentence(blocks: Sequence[Block]) -> str:
         if isinstance(block, Paragraph):
             words = " ".join(inline_words(block.content).split())
             if words:
-                found = _SENTENCE.match(words)
-                sentence = found[0] if found else words
-                kept = sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
-                return kept.strip()
+                sentence = split_sentences(words)[0].rstrip()
+                return sentence if len(sentence) <= _LONGEST else f"{sentence[: _LONGEST - 1]}…"
     return ""
 
 

@@ -67,7 +67,7 @@ def find_rules(session: Session, newsletter_id: int) -> Mapping[Frequency, Diges
     return {row.frequency: row for row in rows}
 
 
-def count_readers(session: Session, newsletter_id: int) -> Mapping[Frequency, int]:
+def count_by_frequency(session: Session, newsletter_id: int) -> Mapping[Frequency, int]:
     """Return how many confirmed subscribers chose which frequency."""
     rows = session.execute(
         select(SubscriptionRow.frequency, func.count())

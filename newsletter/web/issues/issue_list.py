@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 from fastapi import Form, Request, UploadFile
@@ -13,7 +13,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.days import check_day
+from newsletter.issues.days import check_day, read_day
 from newsletter.issues.drafts import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
@@ -168,15 +168,7 @@ def _title(text: str) -> str:
 
 def _day(text: str) -> date:
     place = Place(field="date")
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
-    except ValueError:
-        raise ContentError(
-            msg("“{text}” is not a date.", text=text),
-            place=place,
-            remedy=msg("Write it as 2026-12-01."),
-        ) from None
-    return check_day(day, place)
+    return check_day(read_day(text, place), place)
 
 
 def _read(data: bytes, source: str) -> ReadIssue:

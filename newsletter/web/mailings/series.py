@@ -17,8 +17,9 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesTrigger
 from newsletter.database.words import name_of
-from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
 from newsletter.i18n.messages import msg
+from newsletter.issues.days import read_day
 from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.series import actions, running
 from newsletter.mailings.series.actions import SeriesPlan
@@ -371,7 +372,7 @@ def series_router(  # noqa: C901 - a list of routes
                 number,
                 settings,
                 revision=revision,
-                joined_since=_demand_day(since) if since else None,
+                joined_since=read_day(since) if since else None,
             )
 
         return _act(visit, request, number, act, "activated")
@@ -396,7 +397,7 @@ def series_router(  # noqa: C901 - a list of routes
                 visit.actor,
                 row,
                 number,
-                joined_since=_demand_day(since),
+                joined_since=read_day(since),
                 revision=revision,
             )
 
@@ -434,15 +435,6 @@ def _day(text: str) -> tuple[date | None, NewsletterError | None]:
     if not text.strip():
         return None, None
     try:
-        return _demand_day(text), None
-    except ListError as error:
+        return read_day(text), None
+    except ContentError as error:
         return None, error
-
-
-def _demand_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise ListError(
-            msg("“{text}” is not a date.", text=text), remedy=msg("Write it as 2026-12-01.")
-        ) from None

@@ -20,7 +20,7 @@ from newsletter.mailings.digests.opening import DigestSetting, list_digests, pre
 from newsletter.mailings.digests.rules import (
     DIGESTS,
     DigestTerms,
-    count_readers,
+    count_by_frequency,
     find_rules,
     pause_digest,
     resume_digest,
@@ -83,7 +83,7 @@ class _Page:
             row = newsletter_of(session, visit)
             rules = find_rules(session, row.id)
             own = [name for name, _ in own_templates(row)]
-            readers = count_readers(session, row.id)
+            readers = count_by_frequency(session, row.id)
             shown = []
             for frequency in DIGESTS:
                 rule = rules.get(frequency)
