@@ -32,7 +32,7 @@ def show(
     context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
 ) -> None:
     """Show which digests are offered, when the next ones are due, and what waits for them."""
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.digests.opening import DigestSetting, preview_digest
     from newsletter.mailings.digests.rules import DIGESTS, count_by_frequency, find_rules
@@ -52,13 +52,13 @@ def show(
                     "offered": rule is not None and rule.offered,
                     "paused": rule is not None and rule.paused,
                     "readers": readers.get(frequency, 0),
-                    "next": rule.due_at.isoformat() if rule else None,
+                    "next": rule.due_at if rule else None,
                     "issues": len(found.issue.chapters) if found and found.issue else 0,
                     "people": found.people if found else 0,
                 }
             )
     if json:
-        print_json(rows)
+        print_json([row | {"next": row["next"] and row["next"].isoformat()} for row in rows])
         return
     for row in rows:
         state = (
@@ -67,7 +67,7 @@ def show(
         console.print(f"[bold]{word(Frequency(row['frequency']))}[/]: {state}")
         console.print("  " + ngettext("{count} subscriber", "{count} subscribers", row["readers"]))
         if row["next"]:
-            console.print("  " + _("Next one: {moment}", moment=row["next"]))
+            console.print("  " + _("Next one: {moment}", moment=format_moment(row["next"])))
             console.print(
                 "  " + ngettext("{count} issue waits", "{count} issues wait", row["issues"])
             )

@@ -13,7 +13,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext, text
+from newsletter.cli.language import ngettext, pgettext, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import SeriesTrigger
@@ -139,7 +139,15 @@ def show(
     console.print(f"{escape(row.name)}: {word(row.state)}")
     if row.halt_reason:
         console.print(escape(text(row.halt_reason)))
-    heads = ("", _("Subject"), _("Days"), _("Hour"), _("Waiting"), _("Sent"), _("Unsubscribed"))
+    heads = (
+        "",
+        _("Subject"),
+        _("Days"),
+        _("Hour"),
+        pgettext("series", "Waiting"),
+        _("Sent"),
+        _("Unsubscribed"),
+    )
     table = Table(*heads, box=None)
     for place, (each, waiting, came) in enumerate(lines, 1):
         timing = (str(each.step.delay_days), each.step.hour or _("at once"))

@@ -50,9 +50,11 @@ def offer(
     offered: bool = True,
     hour: str = "08:00",
     everywhere: bool = False,
+    day: int | None = None,
 ) -> None:
-    """Let the newsletter of the stage offer a digest, on Mondays or on the first."""
-    day = 0 if frequency is Frequency.WEEKLY else 1
+    """Let the newsletter of the stage offer a digest; on Mondays or on the first if not told."""
+    if day is None:
+        day = 0 if frequency is Frequency.WEEKLY else 1
     terms = DigestTerms(offered=offered, day=day, hour=hour, everywhere=everywhere)
     with transaction(engine) as session:
         set_digest(session, COMMAND_LINE, find_newsletter(session, "digest"), frequency, terms)

@@ -246,7 +246,13 @@ def _demand_terms(frequency: Frequency, terms: DigestTerms) -> None:
     try:
         dates_of(frequency, terms.day)
     except ListError as error:
-        raise ListError(error.message, place=Place(field="day"), remedy=error.advice) from error
+        raise ListError(
+            msg("Day {day} is none that a digest can go out on.", day=terms.day),
+            place=Place(field="day"),
+            remedy=msg("Choose a day from 0 (Monday) to 6 (Sunday).")
+            if frequency is Frequency.WEEKLY
+            else msg("Choose a day from 1 to 31."),
+        ) from error
     try:
         hour = time.fromisoformat(terms.hour)
     except ValueError:

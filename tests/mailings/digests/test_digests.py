@@ -26,6 +26,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, Frequency
 from newsletter.errors import ListError
+from newsletter.i18n.language import Language
 from newsletter.mailings.actions import cancel, pause
 from newsletter.mailings.archive import archive_issue
 from newsletter.mailings.audience import LeftOut, count_audience
@@ -252,6 +253,27 @@ def test_the_preview_shows_the_next_digest_and_changes_nothing(engine: Engine) -
     assert found.rendered is not None
     assert "第1号" in fill(found.rendered.text, {})
     assert (nothing.people, nothing.issue) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "day", "remedy"),
+    [
+        (Frequency.WEEKLY, 7, "0 (Monday) to 6 (Sunday)"),
+        (Frequency.MONTHLY, 0, "1 to 31"),
+        (Frequency.MONTHLY, 32, "1 to 31"),
+    ],
+)
+def test_a_day_that_is_none_is_refused_with_those_that_there_are(
+    engine: Engine, frequency: Frequency, day: int, remedy: str
+) -> None:
+    set_stage(engine)
+    with pytest.raises(ListError, match=f"Day {day} is none") as refused:
+        offer(engine, frequency, day=day)
+    assert refused.value.place is not None
+    assert refused.value.place.field == "day"
+    assert remedy in str(
+        refused.value.advice and refused.value.advice.in_language(Language.ENGLISH)
+    )
 
 
 @pytest.mark.parametrize("hour", ["8:00", "24:00", "08:00:00", ""])
