@@ -52,7 +52,7 @@ const blockAt = (target, part) => {
   return part;
 };
 const listen = () => {
-  if (!choice || !mail() || mail().URL === "about:blank") return;
+  if (!choice || !isThere()) return;
   mail().addEventListener("click", (event) => {
     if (event.target.closest("a")) event.preventDefault();
     choice.value = blockAt(event.target, partAt(event.target));
@@ -62,20 +62,22 @@ const listen = () => {
   });
   document.getElementById("comment-anchor-hint").hidden = false;
 };
-if (frame.contentDocument && frame.contentDocument.readyState === "complete") listen();
-frame.addEventListener("load", listen);
-if (choice) choice.addEventListener("change", () => {
-  const element = choice.value && placed(choice.value);
+const isThere = () => mail() && mail().URL !== "about:blank" && mail().readyState === "complete";
+/** Do something with the mail: at once, or when it has come. */
+const withMail = (act) => { if (isThere()) act(); else frame.addEventListener("load", act, { once: true }); };
+const show = (anchor) => {
+  const element = anchor && placed(anchor);
   mark(element);
   if (element) element.scrollIntoView({ block: "center" });
-});
+};
+if (isThere()) listen();
+frame.addEventListener("load", listen);
+if (choice) choice.addEventListener("change", () => withMail(() => show(choice.value)));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-mail]");
   if (!link) return;
-  const element = placed(link.dataset.mail);
-  if (!element) return;
+  if (isThere() && !placed(link.dataset.mail)) return;
   event.preventDefault();
-  mark(element);
-  element.scrollIntoView({ block: "center" });
+  withMail(() => show(link.dataset.mail));
   frame.scrollIntoView({ block: "nearest" });
 });

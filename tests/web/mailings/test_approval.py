@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select, update
 
 from newsletter.database.engine import reading, transaction
@@ -227,9 +227,9 @@ def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
     assert operator.post(comments, data=form).status_code == 403
 
 
-def test_a_block_clicked_in_the_mail_is_the_one_commented_on(
-    stage: Stage, send: str, sign_in: SignIn, browser: Browser
-) -> None:
+@pytest.fixture
+def review(stage: Stage, send: str, sign_in: SignIn, browser: Browser) -> Iterator[Page]:
+    """Return a page of an approver, at what is to be approved."""
     text = """---
 title: 十二月号
 date: 2026-12-01
@@ -255,8 +255,13 @@ date: 2026-12-01
         context.add_cookies([{"name": name, "value": value, "url": url}])
     page = context.new_page()
     page.goto(f"{url}{send}/review")
-    mail, about = page.frame_locator("iframe.sent-mail"), page.get_by_label("Comment on")
-    expect(page.get_by_text("Or click the part in the mail.")).to_be_visible()
+    yield page
+    context.close()
+
+
+def test_a_block_clicked_in_the_mail_is_the_one_commented_on(review: Page) -> None:
+    mail, about = review.frame_locator("iframe.sent-mail"), review.get_by_label("Comment on")
+    expect(review.get_by_text("Or click the part in the mail.")).to_be_visible()
     mail.get_by_text("二つ目の段落です。").click()
     expect(about).to_have_value("c1-i1-b2")
     mail.get_by_text("はじめの段落です。").click()
@@ -265,8 +270,28 @@ date: 2026-12-01
     expect(about).to_have_value("c1-i1")
     about.select_option("c1-i1-b2")
     expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
-    page.get_by_label("Comment", exact=True).fill("出典が要ります。")
-    page.get_by_role("button", name="Add the comment").click()
-    page.get_by_role("link", name="市民の声を引きます。").click()
+    review.get_by_label("Comment", exact=True).fill("出典が要ります。")
+    review.get_by_role("button", name="Add the comment").click()
+    review.get_by_role("link", name="市民の声を引きます。").click()
     expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
-    context.close()
+
+
+def test_a_comment_opened_while_the_mail_loads_is_shown_once_it_is_there(review: Page) -> None:
+    mail = review.frame_locator("iframe.sent-mail")
+    expect(review.get_by_text("Or click the part in the mail.")).to_be_visible()
+    mail.get_by_text("二つ目の段落です。").click()
+    review.get_by_label("Comment", exact=True).fill("出典が要ります。")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    review.route("**/mail", hold)
+    with review.expect_request("**/mail"):
+        review.get_by_role("button", name="Add the comment").click(no_wait_after=True)
+
+    review.get_by_role("link", name="市民の声を引きます。").click(no_wait_after=True)
+    for each in held:
+        each.continue_()
+
+    expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
