@@ -230,7 +230,7 @@ def series_router(  # noqa: C901 - a list of routes
             with transaction(engine, long=True) as session:
                 row = newsletter_of(session, visit)
                 act(session, row)
-        except (ConflictError, ListError) as error:
+        except (ConflictError, ContentError, ListError) as error:
             return shown.one(visit, request, number, error=error)
         return _lead(visit, f"/{number}?done={done}")
 
