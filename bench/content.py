@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter

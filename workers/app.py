@@ -25,7 +25,7 @@ from celery.worker.consumer import Consumer
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
-from newsletter.issues import opened_links
+from newsletter.issues.checks import opened_links
 from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
 
-from newsletter.issues.encodings import usual_japanese
+from newsletter.issues.sources.encodings import usual_japanese
 
 #: A report and the start of what it returns fit in; the rest of a returned message says nothing.
 MAIL_OCTETS = 262_144

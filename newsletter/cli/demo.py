@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, ExitCode, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.approval import content_digest

@@ -31,8 +31,8 @@ from newsletter.i18n.values import Size
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.issues.findings import Finding
-    from newsletter.issues.sources import ReadIssue
+    from newsletter.issues.checks.findings import Finding
+    from newsletter.issues.sources.reading import ReadIssue
     from newsletter.message.frame import Identity
     from newsletter.rendering.model import Publisher, RenderedIssue
     from newsletter.rendering.preflight import Preflight
@@ -67,7 +67,7 @@ def read_file(path: Path) -> ReadIssue:
         ContentError: The file or what is in it cannot be read.
     """
     from newsletter.cli.files import read_octets
-    from newsletter.issues.sources import LARGEST_ISSUE, read_issue
+    from newsletter.issues.sources.reading import LARGEST_ISSUE, read_issue
 
     return read_issue(read_octets(path, limit=LARGEST_ISSUE), source=str(path))
 
@@ -219,9 +219,9 @@ def _reading_if_there(settings: Settings, newsletter: str | None) -> Iterator[Se
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
     """Return the lines of the file that a finding is about; 0 where it is about none."""
-    from newsletter.issues.finding_lines import find_lines
-    from newsletter.issues.findings import IssueField
-    from newsletter.issues.sources import SourceFormat
+    from newsletter.issues.checks.findings import IssueField
+    from newsletter.issues.checks.lines import find_lines
+    from newsletter.issues.sources.reading import SourceFormat
 
     known = finding.about and finding.about in read.text
     if read.format is SourceFormat.DIGEST and not known:
@@ -357,8 +357,8 @@ def bring_picture(
     from newsletter.cli.console import console, print_json
     from newsletter.cli.files import read_octets
     from newsletter.database.engine import transaction
-    from newsletter.issues.images import LARGEST_PICTURE, encode_image
-    from newsletter.issues.markdown_writer import blocks_to_markdown
+    from newsletter.issues.library.images import LARGEST_PICTURE, encode_image
+    from newsletter.issues.markdown.writer import blocks_to_markdown
     from newsletter.issues.model import Picture
     from newsletter.newsletters.issue_actions import add_picture
 
@@ -390,8 +390,8 @@ def bring_file(
     from newsletter.cli.console import console, print_json
     from newsletter.cli.files import read_octets
     from newsletter.database.engine import transaction
-    from newsletter.issues.markdown_writer import blocks_to_markdown
-    from newsletter.issues.stored_files import LARGEST_FILE, file_block, read_upload
+    from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
+    from newsletter.issues.markdown.writer import blocks_to_markdown
     from newsletter.newsletters.issue_actions import add_file
 
     upload = read_upload(read_octets(file, limit=LARGEST_FILE), name=file.name)

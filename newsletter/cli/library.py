@@ -14,7 +14,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
-    from newsletter.issues.library import LibraryItem
+    from newsletter.issues.library.search import LibraryItem
 
 app = typer.Typer(no_args_is_help=True, help="Keep pictures and files that issues can show.")
 #: Octets; one more than a picture or file may have.
@@ -37,7 +37,7 @@ def list_all(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from newsletter.issues.library import search_library
+    from newsletter.issues.library.search import search_library
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
@@ -125,7 +125,7 @@ def describe(
     """Say what a picture shows; issues that have it already keep their text."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
-    from newsletter.issues.library import get_item
+    from newsletter.issues.library.search import get_item
     from newsletter.newsletters.library import change_item
     from newsletter.newsletters.publications import find_newsletter
 

@@ -13,7 +13,7 @@ from newsletter.cli.language import ngettext, styled, text
 from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import in_each_language, msg, pmsg
-from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.rendering.preflight import Preflight
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.HINT: "dim"}

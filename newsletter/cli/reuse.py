@@ -31,7 +31,7 @@ def search(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from newsletter.issues.search import search_issues
+    from newsletter.issues.search.query import search_issues
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))
@@ -105,7 +105,7 @@ def start(
     """Start the next issue as a draft from a pattern."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
-    from newsletter.issues.patterns import find_pattern
+    from newsletter.issues.drafts.patterns import find_pattern
     from newsletter.newsletters.issue_actions import start_from_pattern
 
     opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
@@ -133,7 +133,7 @@ def show_patterns(
     """List the patterns that issues can begin with."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from newsletter.issues.patterns import list_patterns
+    from newsletter.issues.drafts.patterns import list_patterns
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))

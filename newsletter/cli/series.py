@@ -341,7 +341,7 @@ def add_one(
     """Add a step at the end, with its issue from a file."""
     from newsletter.cli.console import console
     from newsletter.cli.files import read_octets
-    from newsletter.issues.sources import LARGEST_ISSUE, read_issue
+    from newsletter.issues.sources.reading import LARGEST_ISSUE, read_issue
     from newsletter.mailings.series.actions import add_step
 
     read = read_issue(read_octets(file, limit=LARGEST_ISSUE), source=str(file))

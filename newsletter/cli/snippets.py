@@ -74,7 +74,7 @@ def save(
 
 def _read(file: Path) -> str:
     from newsletter.cli.files import read_octets
-    from newsletter.issues.sources import LARGEST_ISSUE
+    from newsletter.issues.sources.reading import LARGEST_ISSUE
 
     try:
         return read_octets(file, limit=LARGEST_ISSUE).decode("utf-8")

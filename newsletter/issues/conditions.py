@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
-from newsletter.issues.findings import IssuePlace
+from newsletter.issues.checks.findings import IssuePlace
 from newsletter.issues.model import (
     Block,
     Columns,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import Issue
 
 #: Pairs of lines up to which they are compared one by one.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
-from newsletter.issues.markdown import read_body
+from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.model import Block, Columns, Contents, Issue, Snippet
 from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.walking import map_within, walk_blocks, walk_placed_blocks

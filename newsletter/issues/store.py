@@ -13,12 +13,12 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.content_uses import record_uses
+from newsletter.issues.library.uses import record_uses
 from newsletter.issues.model import Issue, issue_to_json
-from newsletter.issues.search import words_of
+from newsletter.issues.search.index import Indexed, index_words
+from newsletter.issues.search.query import words_of
 from newsletter.issues.sent import refuse_change
-from newsletter.issues.sources import ReadIssue
-from newsletter.issues.word_index import Indexed, index_words
+from newsletter.issues.sources.reading import ReadIssue
 
 #: An issue as it is kept.
 StoredIssue = IssueRow

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from newsletter.issues.findings import IssueField, IssuePlace
+from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.model import (
     Anchor,
     Block,

@@ -16,9 +16,9 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import select_parts
-from newsletter.issues.folding import fold
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.search import Hit, search_among
+from newsletter.issues.search.folding import fold
+from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.store import get_issue
 from newsletter.mailings.content import MailingContent
 from newsletter.mailings.subject_trials import published_content

@@ -29,9 +29,9 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.content_uses import add_uses, digests_in, record_uses
+from newsletter.issues.library.stored_files import keep_calendars
+from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
-from newsletter.issues.stored_files import keep_calendars
 from newsletter.mailings.clicks import counted_urls, keep_links
 from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.digests.entries import forget_entries

@@ -20,7 +20,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import UncertainPolicy
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from newsletter.issues.findings import Finding, Severity
+from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import content_digest, demand_approval

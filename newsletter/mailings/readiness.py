@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, NewsletterRow
-from newsletter.issues.drafts import Draft
-from newsletter.issues.findings import Finding
+from newsletter.issues.checks.findings import Finding
+from newsletter.issues.checks.repeats import find_repeats
+from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.repeats import find_repeats
 from newsletter.issues.snippets import resolve_snippets
-from newsletter.issues.sources import ReadIssue
+from newsletter.issues.sources.reading import ReadIssue
 from newsletter.issues.store import default_slug
 from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.mailings import publisher_of

@@ -10,7 +10,7 @@ from newsletter.accounts.audit import Actor
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import Draft
+from newsletter.issues.drafts.saving import Draft
 from newsletter.mailings.approval import SendingPlan, content_digest, request_approval
 from newsletter.mailings.approval_notices import Post
 from newsletter.mailings.readiness import check_stored, stored_findings

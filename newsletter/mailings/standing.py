@@ -15,7 +15,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, holders_of
 from newsletter.database.tables import AccountRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
-from newsletter.issues.findings import UNWRITTEN, Severity
+from newsletter.issues.checks.findings import UNWRITTEN, Severity
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import (
     Approval,

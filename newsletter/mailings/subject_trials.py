@@ -21,7 +21,7 @@ from newsletter.database.types import now
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue
-from newsletter.issues.normalise import without_controls
+from newsletter.issues.sources.normalise import without_controls
 from newsletter.mailings.clicks import counted_urls
 from newsletter.mailings.content import MailingContent, load_content
 from newsletter.mailings.schedule import Schedule, due_in, read_hour

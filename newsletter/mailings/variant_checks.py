@@ -11,8 +11,8 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
+from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.conditions import conditions_of, placed_conditions, select_parts
-from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue
 from newsletter.issues.walking import walk_parts
 from newsletter.mailings.cached_figures import Figures

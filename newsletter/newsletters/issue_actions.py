@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
-from newsletter.issues import drafts, duplicating, patterns, store
-from newsletter.issues.drafts import Draft
-from newsletter.issues.images import Encoded, demand_description, keep_image
-from newsletter.issues.import_report import report_on
+from newsletter.issues import store
+from newsletter.issues.drafts import duplicating, patterns
+from newsletter.issues.drafts import saving as drafts
+from newsletter.issues.drafts.patterns import Pattern
+from newsletter.issues.drafts.saving import Draft
+from newsletter.issues.library.images import Encoded, demand_description, keep_image
+from newsletter.issues.library.stored_files import Upload, keep_file
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.patterns import Pattern
-from newsletter.issues.sources import ReadIssue
-from newsletter.issues.stored_files import Upload, keep_file
+from newsletter.issues.sources.import_report import report_on
+from newsletter.issues.sources.reading import ReadIssue
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:

@@ -9,8 +9,8 @@ from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
-from newsletter.issues.images import encode_image, is_picture
-from newsletter.issues.library import (
+from newsletter.issues.library.images import encode_image, is_picture
+from newsletter.issues.library.search import (
     LibraryItem,
     Use,
     describe_item,
@@ -19,7 +19,7 @@ from newsletter.issues.library import (
     hold_content,
     remove_item,
 )
-from newsletter.issues.stored_files import read_upload
+from newsletter.issues.library.stored_files import read_upload
 from newsletter.newsletters.issue_actions import add_file, add_picture
 
 #: Of what leads to an item, so many are named where it cannot be deleted.

@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.link_checks import find_url_fault
+from newsletter.issues.checks.links import find_url_fault
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 

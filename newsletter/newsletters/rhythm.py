@@ -28,8 +28,8 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Every
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import create_draft
-from newsletter.issues.duplicating import start_from
+from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue, issue_from_json
 
 #: A rhythm as it is kept.

@@ -14,7 +14,7 @@ from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.newsletters.mail_hosts import Asked, DnsAnswer, ask_mail_host, open_resolver
 
 #: Seconds all questions together may take.

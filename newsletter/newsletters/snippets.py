@@ -15,8 +15,8 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.content_uses import forget_uses, record_uses
-from newsletter.issues.markdown_writer import blocks_to_markdown
+from newsletter.issues.library.uses import forget_uses, record_uses
+from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import blocks_from_json, blocks_to_json, issue_from_json
 from newsletter.issues.snippets import names_snippet, read_snippet
 

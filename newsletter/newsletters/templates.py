@@ -33,7 +33,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.model import OWN, Publisher, RenderedIssue, TemplateSource
 from newsletter.rendering.render import render_issue
 from newsletter.samples import sample_issue

@@ -12,9 +12,15 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from newsletter.i18n.messages import Message, msg, pmsg
-from newsletter.issues.characters import find_character_faults
-from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
-from newsletter.issues.link_checks import find_url_fault
+from newsletter.issues.checks.findings import (
+    Finding,
+    IssueField,
+    IssuePlace,
+    Severity,
+    sorted_findings,
+)
+from newsletter.issues.checks.links import find_url_fault
+from newsletter.issues.sources.characters import find_character_faults
 from newsletter.rendering import clients
 from newsletter.rendering.contrast import declarations, find_low_contrast
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse

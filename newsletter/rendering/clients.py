@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from newsletter.i18n.messages import Message
-from newsletter.issues.findings import Severity
+from newsletter.issues.checks.findings import Severity
 
 #: Written by ``python -m tests.support.caniemail``.
 SUPPORT_FILE = Path(__file__).with_name("client_support.json")

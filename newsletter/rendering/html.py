@@ -13,7 +13,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import day_words, read_span, when_words
-from newsletter.issues.files import kind_and_size
+from newsletter.issues.library.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
     Anchor,

@@ -8,9 +8,15 @@ from pathlib import Path
 
 from newsletter.errors import TemplateError
 from newsletter.i18n.messages import msg
-from newsletter.issues.checks import check_issue
-from newsletter.issues.findings import Finding, IssueField, IssuePlace, Severity, sorted_findings
-from newsletter.issues.link_checks import find_url_fault
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.findings import (
+    Finding,
+    IssueField,
+    IssuePlace,
+    Severity,
+    sorted_findings,
+)
+from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.model import Issue, Snippet
 from newsletter.issues.snippets import Snippets, resolve_snippets
 from newsletter.issues.walking import walk_placed_blocks

@@ -17,14 +17,14 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
+from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.conditions import conditions_of, everything, select_parts
-from newsletter.issues.findings import IssueField
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
-from newsletter.issues.normalise import without_controls
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.sources.normalise import without_controls
 from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,

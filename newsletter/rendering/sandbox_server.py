@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.environment import OwnTemplate
 from newsletter.rendering.model import Publisher, TemplateSource
 from newsletter.rendering.render import render_issue, render_with

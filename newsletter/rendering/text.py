@@ -8,7 +8,7 @@ from typing import assert_never
 
 from newsletter.i18n.messages import Message
 from newsletter.issues.events import when_words
-from newsletter.issues.files import kind_and_size
+from newsletter.issues.library.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
     Anchor,

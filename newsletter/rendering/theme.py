@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from newsletter.i18n.language import Language
-from newsletter.issues.markdown_inline import link_bare_addresses
+from newsletter.issues.markdown.inline import link_bare_addresses
 from newsletter.issues.model import Inline
 from newsletter.rendering.colours import BLACK, LARGE_TEXT, WHITE, ratio
 from newsletter.rendering.palette import Palette, Scheme, dark_scheme, light_scheme

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.issues.drafts import Draft, due_drafts, list_drafts
-from newsletter.issues.findings import Severity
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.drafts.saving import Draft, due_drafts, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approval import returned_to, waiting_for
 from newsletter.mailings.clicks import count_clicks

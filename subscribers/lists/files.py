@@ -14,7 +14,7 @@ from typing import Any, AnyStr, BinaryIO, NamedTuple
 
 from newsletter.errors import ContentError, ListError, Place
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.encodings import decode, decode_as, has_designations
+from newsletter.issues.sources.encodings import decode, decode_as, has_designations
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024

@@ -14,7 +14,7 @@ from newsletter.cli.main import app
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, ExitCode
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import File, Picture
 from newsletter.services import connect
 from newsletter.settings import Settings

@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from newsletter.issues.block_checks import check_blocks
-from newsletter.issues.checks import check_issue
-from newsletter.issues.finding_lines import find_lines
-from newsletter.issues.findings import Severity
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.checks.blocks import check_blocks
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.checks.lines import find_lines
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Button, Issue
 
 HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n前文\n\n"

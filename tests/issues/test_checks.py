@@ -8,10 +8,9 @@ from datetime import date
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.issues.characters import ORDINARY, find_character_faults
-from newsletter.issues.checks import check_issue
-from newsletter.issues.findings import Finding, Severity
-from newsletter.issues.link_checks import find_url_fault
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.findings import Finding, Severity
+from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.model import (
     Chapter,
     ContentsLine,
@@ -23,7 +22,8 @@ from newsletter.issues.model import (
     Section,
     Text,
 )
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.characters import ORDINARY, find_character_faults
+from newsletter.issues.sources.reading import read_issue
 from newsletter.samples import sample_issue
 
 BLANK = Issue(

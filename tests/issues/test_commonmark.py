@@ -17,7 +17,7 @@ from lxml import html as lxml_html
 
 from newsletter.errors import ContentError
 from newsletter.issues.model import Issue
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.walking import walk_texts, walk_urls
 from newsletter.rendering.render import render_issue
 from tests.rendering.test_render import PUBLISHER, TEMPLATES

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
 from newsletter.issues.conditions import conditions_of, everything, select_parts
-from newsletter.issues.form import read_sheet, sheet_of_fields, to_sheet
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import (
     Block,
     Columns,
@@ -26,6 +25,7 @@ from newsletter.issues.model import (
     issue_to_json,
 )
 from newsletter.issues.outline import Part, outline_anchors, table_of_contents, to_outline
+from newsletter.issues.sources.form import read_sheet, sheet_of_fields, to_sheet
 from newsletter.issues.walking import walk_texts
 from tests.issues.test_markdown_writer import ISSUES
 

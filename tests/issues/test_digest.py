@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
-from newsletter.issues.digest import read_digest, to_text
 from newsletter.issues.model import Heading, Issue, Paragraph, issue_from_json, issue_to_json
 from newsletter.issues.outline import table_of_contents, to_outline
 from newsletter.issues.plain_text import block_text
-from newsletter.issues.sources import ReadIssue, SourceFormat, read_issue
+from newsletter.issues.sources.digest import read_digest, to_text
+from newsletter.issues.sources.reading import ReadIssue, SourceFormat, read_issue
 
 
 @pytest.fixture(scope="module")

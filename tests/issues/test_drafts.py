@@ -16,7 +16,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.issues.difference import Changed, difference
-from newsletter.issues.drafts import (
+from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
     create_draft,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.issues.editions import Edition, following, next_date
+from newsletter.issues.drafts.editions import Edition, following, next_date
+from newsletter.issues.drafts.restating import read_numeral, write_numeral
 from newsletter.issues.model import Issue
-from newsletter.issues.restating import read_numeral, write_numeral
 
 MONTHLY = ("2026-09-01", "2026-10-01")
 

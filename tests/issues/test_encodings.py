@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
-from newsletter.issues.encodings import decode
+from newsletter.issues.sources.encodings import decode
 from subscribers.lists.files import text_lines
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, func, select
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import FileRow
+from newsletter.issues.library.stored_files import find_file
 from newsletter.issues.store import find_issue
-from newsletter.issues.stored_files import find_file
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.readiness import check_stored
 from newsletter.newsletters.publications import find_newsletter

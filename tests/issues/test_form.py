@@ -10,16 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
-from newsletter.issues.form import (
-    Card,
-    Entry,
-    LinkFields,
-    Sheet,
-    read_sheet,
-    sheet_of_fields,
-    to_sheet,
-)
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import (
     Level,
@@ -34,7 +25,16 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.form import (
+    Card,
+    Entry,
+    LinkFields,
+    Sheet,
+    read_sheet,
+    sheet_of_fields,
+    to_sheet,
+)
+from newsletter.issues.sources.reading import read_issue
 from tests.issues.test_markdown_writer import ISSUES
 
 TEXT = """---

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
 from newsletter.errors import ContentError
-from newsletter.issues.images import encode_image, keep_image
+from newsletter.issues.library.images import encode_image, keep_image
 from newsletter.newsletters.issue_actions import add_picture
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from newsletter.errors import ContentError
-from newsletter.issues.json_source import read_json
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Alignment,
     Anchor,
@@ -29,6 +28,7 @@ from newsletter.issues.model import (
     Verbatim,
     issue_to_json,
 )
+from newsletter.issues.sources.editor_json import read_json
 from tests.issues.test_markdown_writer import ISSUES
 
 pytestmark = pytest.mark.unit

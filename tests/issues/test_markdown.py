@@ -11,10 +11,8 @@ import pytest
 
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
-from newsletter.issues.checks import check_issue
-from newsletter.issues.digest import read_digest
-from newsletter.issues.form import read_sheet, to_sheet
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import (
     Anchor,
     Comment,
@@ -27,7 +25,9 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import block_text
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.digest import read_digest
+from newsletter.issues.sources.form import read_sheet, to_sheet
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.walking import walk_urls
 from newsletter.samples import sample_issue
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.i18n.language import Language
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Alignment,
     Anchor,
@@ -49,7 +49,7 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.samples import sample_issue
 
 WORDS = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.issues.checks import check_issue
-from newsletter.issues.finding_lines import find_lines
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.plain_text import block_text
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 
 HEAD = """---
 title: 題

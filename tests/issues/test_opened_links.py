@@ -6,16 +6,16 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.fetching import Opened, Outcome
-from newsletter.issues.drafts import create_draft, delete_draft
-from newsletter.issues.findings import Severity
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.opened_links import (
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.checks.opened_links import (
     ask_to_open,
     find_check,
     findings_of,
     open_links,
     take_waiting,
 )
+from newsletter.issues.drafts.saving import create_draft, delete_draft
+from newsletter.issues.markdown.reader import read_markdown
 from tests.support.stage import set_stage
 
 TEXT = """---

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.checks.repeats import find_repeats
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue, Paragraph, Text
-from newsletter.issues.repeats import find_repeats
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.mailings import cancel_mailing
 from newsletter.mailings.readiness import check_brought
 from newsletter.newsletters.publications import find_newsletter

@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.issues.drafts import create_draft, save_draft
-from newsletter.issues.folding import fold
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.drafts.saving import create_draft, save_draft
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
-from newsletter.issues.search import Hit, search_issues
+from newsletter.issues.search.folding import fold
+from newsletter.issues.search.query import Hit, search_issues
 from newsletter.mailings.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 

@@ -14,12 +14,12 @@ from newsletter.database.tables import DeliveryRow, IssueRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import Draft, open_issue, publish_draft, save_draft
-from newsletter.issues.duplicating import start_from
+from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.saving import Draft, open_issue, publish_draft, save_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.overview import IssueStatus, list_lines
 from newsletter.issues.sent import IssueSentError
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.archive import find_publication, list_publications
 from newsletter.mailings.cached_figures import Figures

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.spelling import check_spelling
+from newsletter.issues.checks.spelling import check_spelling
+from newsletter.issues.markdown.reader import read_markdown
 
 
 def _codes(words: str) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
-from newsletter.issues.files import kind_and_size, read_size
-from newsletter.issues.stored_files import LARGEST_FILE, file_block, read_upload
+from newsletter.issues.library.files import kind_and_size, read_size
+from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
 
 _MACROS = (
     '<Override PartName="/word/renamed.bin" ContentType="application/vnd.ms-office.vbaProject"/>'

@@ -7,11 +7,11 @@ from html import unescape
 
 import pytest
 
-from newsletter.issues.checks import check_issue
-from newsletter.issues.form import read_sheet, to_sheet
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.sources.form import read_sheet, to_sheet
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 from tests.rendering.test_render import PUBLISHER, TEMPLATES, URLS

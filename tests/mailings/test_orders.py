@@ -28,7 +28,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.mailings.approval import content_digest
 from newsletter.mailings.cached_figures import Figures

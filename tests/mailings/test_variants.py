@@ -29,7 +29,7 @@ from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, ListError
 from newsletter.issues.conditions import conditions_of, select_parts
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approval import content_digest

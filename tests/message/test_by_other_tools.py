@@ -21,7 +21,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.message.frame import Identity, MessageFrame, Recipient
 from newsletter.message.identifiers import feedback_id
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot

@@ -14,11 +14,11 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import create_draft, delete_draft, get_draft, save_draft
-from newsletter.issues.images import encode_image, find_image
-from newsletter.issues.library import LibraryItem, LibraryPage, Use, search_library
-from newsletter.issues.markdown import read_markdown
-from newsletter.issues.stored_files import find_file, read_upload
+from newsletter.issues.drafts.saving import create_draft, delete_draft, get_draft, save_draft
+from newsletter.issues.library.images import encode_image, find_image
+from newsletter.issues.library.search import LibraryItem, LibraryPage, Use, search_library
+from newsletter.issues.library.stored_files import find_file, read_upload
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.issue_actions import add_file, add_picture, delete_pattern, keep_pattern
 from newsletter.newsletters.library import change_item, delete_item

@@ -21,8 +21,8 @@ from newsletter.database.engine import open_engine, transaction
 from newsletter.database.migrations import upgrade
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
-from newsletter.issues.library import search_library
-from newsletter.issues.sources import read_issue
+from newsletter.issues.library.search import search_library
+from newsletter.issues.sources.reading import read_issue
 from newsletter.newsletters.look.actions import change_look, keep_look_picture
 from newsletter.newsletters.look.contrast import find_unreadable, shown_pairs
 from newsletter.newsletters.look.designs import DESIGNS, Design, with_design

@@ -9,8 +9,8 @@ from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, IssueRow, SnippetRow
 from newsletter.errors import ConflictError, ContentError, NotFoundError
-from newsletter.issues.drafts import create_draft
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.drafts.saving import create_draft
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.store import find_issue
 from newsletter.mailings.approval import content_digest

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.components import components
 from newsletter.rendering.mjml import check_source, compile_mjml
 from newsletter.rendering.preflight import run_preflight

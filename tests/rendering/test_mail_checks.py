@@ -10,8 +10,8 @@ import pytest
 from lxml import html as lxml_html
 
 from newsletter.i18n.language import Language
-from newsletter.issues.findings import Severity
-from newsletter.issues.sources import read_issue
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.checks import check_mail
 from newsletter.rendering.clients import lacks, read_features
 from newsletter.rendering.contrast import contrast_ratio, find_low_contrast

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import ContentError
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill

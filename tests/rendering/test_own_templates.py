@@ -13,7 +13,7 @@ import pytest
 from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.model import Publisher, RenderedIssue, TemplateSource
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from newsletter.errors import TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.walking import walk_texts, walk_urls
 from newsletter.rendering.html import short_url
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from time import process_time
 
-from newsletter.issues.json_source import read_json
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_to_json
+from newsletter.issues.sources.editor_json import read_json
 from newsletter.rendering.render import render_issue
 from tests.rendering.test_render import PUBLISHER, TEMPLATES
 

@@ -14,7 +14,7 @@ from newsletter.database.tables import DigestRuleRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Frequency, MailingState, Visibility
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.mailings import create_mailing, progress, render_stored

@@ -21,7 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import Frequency, MailingKind
 from newsletter.issues.conditions import conditions_of
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.content import load_recipe
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests

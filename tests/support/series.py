@@ -25,8 +25,8 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import get_draft, save_draft
-from newsletter.issues.sources import read_issue
+from newsletter.issues.drafts.saving import get_draft, save_draft
+from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.series.actions import SeriesPlan, add_series, add_step
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.running import activate

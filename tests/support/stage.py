@@ -10,7 +10,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy, Visibility
 from newsletter.i18n.language import Language
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.mailings import create_mailing, progress, render_stored
 from newsletter.mailings.schedule import AT_ONCE, Schedule

@@ -43,7 +43,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
-from newsletter.issues.duplicating import start_from
+from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.model import issue_from_json
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.links import DeliveryLinks

@@ -17,7 +17,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import create_draft
+from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue
 from newsletter.mailings.planning import plan_mailing
 from tests.support.stage import Stage

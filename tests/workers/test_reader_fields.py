@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning import plan_mailing
 from newsletter.newsletters.publications import create_newsletter, get_newsletter

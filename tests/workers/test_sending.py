@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BounceRow
 from newsletter.database.vocabulary import BounceKind, DeliveryState, UnsubscribeWay
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from subscribers.leaving import unsubscribe
 from tests.support.celery import Workers, celery_workers
 from tests.support.smtp import SmtpServer

@@ -24,7 +24,7 @@ class DraftRow(Base):
     Attributes:
         issue_id: The issue it was published as, or opened from.
         revision: Counts saves; whoever saves names the one they began with.
-        words: All that it says, folded for searching; see `newsletter.issues.search`.
+        words: All that it says, folded for searching; see `newsletter.issues.search.query`.
         author: Who saved last.
         import_report: How its text was read; None once an editor has seen to it.
     """
@@ -72,7 +72,7 @@ class LinkCheckRow(Base):
     Attributes:
         urls: What was in the draft then.
         started_at: When a worker was last told to; None while it waits for one.
-        results: By URL what became of it; see `newsletter.issues.opened_links`.
+        results: By URL what became of it; see `newsletter.issues.checks.opened_links`.
     """
 
     __tablename__ = "link_check"

@@ -17,8 +17,9 @@ from newsletter.i18n.language import Language
 class IssueRow(Base):
     """One edition of a newsletter; ``template`` is empty for the newsletter's default.
 
-    ``words`` is all that it says, folded for searching; see `newsletter.issues.search`. Without
-    ``archived`` it stands in the archive by the rule of `newsletter.mailings.archive`.
+    ``words`` is all that it says, folded for searching; see
+    `newsletter.issues.search.query`. Without ``archived`` it stands in the archive by the rule
+    of `newsletter.mailings.archive`.
     """
 
     __tablename__ = "issue"

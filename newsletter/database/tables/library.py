@@ -19,7 +19,7 @@ class LibraryItemRow(Base):
         alt: What a picture shows, as it was described last; empty where nobody has yet.
         size: Octets.
         width: Pixels; 0 for a file. So is ``height``.
-        words: Name and alternative text, folded for searching; see `newsletter.issues.search`.
+        words: Name and alternative text, folded; see `newsletter.issues.search.query`.
     """
 
     __tablename__ = "library_item"

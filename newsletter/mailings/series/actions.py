@@ -19,9 +19,9 @@ from newsletter.database.vocabulary import FieldType, SeriesState, SeriesTrigger
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
-from newsletter.issues.drafts import create_draft
+from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue
-from newsletter.issues.sources import ReadIssue
+from newsletter.issues.sources.reading import ReadIssue
 from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
 from newsletter.mailings.series.steps import list_steps, steps_in_effect
 from newsletter.mailings.variants import condition_query

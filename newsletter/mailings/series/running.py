@@ -36,7 +36,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import get_draft
+from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.mailings.readiness import check_draft
 from newsletter.mailings.series.actions import hold_series, hold_step, record

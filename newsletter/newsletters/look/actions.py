@@ -13,8 +13,13 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.content_uses import record_uses
-from newsletter.issues.images import demand_description, encode_image, find_image, keep_image
+from newsletter.issues.library.images import (
+    demand_description,
+    encode_image,
+    find_image,
+    keep_image,
+)
+from newsletter.issues.library.uses import record_uses
 from newsletter.newsletters.look.contrast import find_unreadable
 from newsletter.newsletters.look.model import (
     LOGO_WIDTHS,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
-from newsletter.issues.images import encode_image, find_image, keep_image
+from newsletter.issues.library.images import encode_image, find_image, keep_image
 from newsletter.newsletters.look.model import (
     Look,
     LookPicture,

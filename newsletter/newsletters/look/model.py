@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.link_checks import find_url_fault
+from newsletter.issues.checks.links import find_url_fault
 from newsletter.rendering.colours import Hex
 from newsletter.rendering.palette import Palette
 from newsletter.rendering.theme import (

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.form import LEAD, Card, Sheet, bare_outline
 from newsletter.issues.model import Block, Issue, Picture
 from newsletter.issues.outline import (
     Level,
@@ -21,6 +20,7 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
+from newsletter.issues.sources.form import LEAD, Card, Sheet, bare_outline
 
 _KINDS = {
     Level.CHAPTER: msg("chapter"),

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, NewsletterError
-from newsletter.issues.drafts import DraftConflictError, get_draft
+from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.sent import IssueSentError
 from newsletter.mailings.approval_notices import Post
 from newsletter.mailings.readying import ask_approval_of_draft, ready_draft

@@ -14,17 +14,17 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
+from newsletter.issues.checks.findings import Severity
 from newsletter.issues.difference import difference
-from newsletter.issues.drafts import Draft, DraftConflictError, find_import_report, free_slug
-from newsletter.issues.duplicating import moved_on
-from newsletter.issues.files import FILE_KINDS
-from newsletter.issues.findings import Severity
-from newsletter.issues.import_report import ImportReport
-from newsletter.issues.library import search_library
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.drafts.duplicating import moved_on
+from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report, free_slug
+from newsletter.issues.library.files import FILE_KINDS
+from newsletter.issues.library.search import search_library
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.sources.import_report import ImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts

@@ -14,14 +14,14 @@ from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import (
+from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
     get_draft,
     restore_revision,
     save_draft,
 )
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import issue_to_json
 from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.newsletters.issue_actions import duplicate_issue

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
-from newsletter.issues.files import FILE_KINDS
-from newsletter.issues.stored_files import find_file
+from newsletter.issues.library.files import FILE_KINDS
+from newsletter.issues.library.stored_files import find_file
 from newsletter.web.routing import Router
 
 #: What browsers show in a window of their own; all else is saved.

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.issues.difference import difference
-from newsletter.issues.drafts import (
+from newsletter.issues.drafts.saving import (
     DraftConflictError,
     drop_import_report,
     get_draft,

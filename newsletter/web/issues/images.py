@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
-from newsletter.issues.images import find_image
+from newsletter.issues.library.images import find_image
 from newsletter.web.routing import Router
 
 

@@ -13,13 +13,13 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.days import check_day, read_day
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.drafts.days import check_day, read_day
+from newsletter.issues.drafts.patterns import list_patterns
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.overview import list_lines
-from newsletter.issues.patterns import list_patterns
 from newsletter.issues.sent import sent_as
-from newsletter.issues.sources import ReadIssue, read_issue
+from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import get_issue, list_issues
 from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import day_in, list_newsletters

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
-from newsletter.issues.drafts import Draft, get_draft
-from newsletter.issues.findings import sorted_findings
-from newsletter.issues.opened_links import ask_to_open, find_check, findings_of
+from newsletter.issues.checks.findings import sorted_findings
+from newsletter.issues.checks.opened_links import ask_to_open, find_check, findings_of
+from newsletter.issues.drafts.saving import Draft, get_draft
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.issues.proof import Marked
 from newsletter.web.pages import Pages

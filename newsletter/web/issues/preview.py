@@ -18,7 +18,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ContentError, ListError, NotFoundError, TemplateError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import get_draft
+from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.mailings import publisher_of
 from newsletter.rendering.render import surface_styles
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own

@@ -14,11 +14,11 @@ from lxml import html as lxml_html
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
-from newsletter.issues.finding_lines import find_lines
-from newsletter.issues.findings import Finding
-from newsletter.issues.markdown import looks_like_markdown, read_markdown
+from newsletter.issues.checks.findings import Finding
+from newsletter.issues.checks.lines import find_lines
+from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
-from newsletter.issues.normalise import without_controls
+from newsletter.issues.sources.normalise import without_controls
 from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.publications import Newsletter

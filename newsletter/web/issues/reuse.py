@@ -14,11 +14,11 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Every
 from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import get_draft
+from newsletter.issues.drafts.patterns import get_pattern, list_patterns
+from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.overview import list_lines
-from newsletter.issues.patterns import get_pattern, list_patterns
-from newsletter.issues.search import search_issues
+from newsletter.issues.search.query import search_issues
 from newsletter.issues.store import find_issue, get_issue
 from newsletter.newsletters.issue_actions import (
     delete_pattern,

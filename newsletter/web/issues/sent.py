@@ -13,7 +13,7 @@ from newsletter.database.vocabulary import Archived, MailingState
 from newsletter.database.words import name_of
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import stored_draft_of
+from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue

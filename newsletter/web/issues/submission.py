@@ -9,11 +9,11 @@ from fastapi import Depends, HTTPException, Request
 
 from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import Draft
-from newsletter.issues.form import Sheet, read_sheet, sheet_of_fields, to_sheet
-from newsletter.issues.json_source import read_json
-from newsletter.issues.markdown_writer import to_markdown
+from newsletter.issues.drafts.saving import Draft
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import Issue
+from newsletter.issues.sources.editor_json import read_json
+from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
 from newsletter.web.issues.proof import read_text
 from newsletter.web.routing import BodyLimit
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import stored_draft_of
+from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approval import approvers, people_of

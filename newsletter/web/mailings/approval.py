@@ -11,8 +11,8 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.issues.checks.findings import Severity
 from newsletter.issues.difference import Changed, DifferenceLine, difference
-from newsletter.issues.findings import Severity
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
 from newsletter.mailings.approval import (

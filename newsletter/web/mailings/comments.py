@@ -12,7 +12,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import transaction
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts import stored_draft_of
+from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.comments import settle_thread, write_comment
 from newsletter.web.access import CommenterVisit, Visit

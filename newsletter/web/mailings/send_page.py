@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
-from newsletter.issues.findings import Severity
+from newsletter.issues.checks.findings import Severity
 from newsletter.issues.store import StoredIssue, get_issue
 from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.orders import earlier_mailings

@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesTrig
 from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
 from newsletter.i18n.messages import msg
-from newsletter.issues.days import read_day
+from newsletter.issues.drafts.days import read_day
 from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.series import actions, running
 from newsletter.mailings.series.actions import SeriesPlan

@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError
-from newsletter.issues.drafts import DraftConflictError, get_draft, save_draft
-from newsletter.issues.files import kind_name
-from newsletter.issues.library import PAGE, LibraryItem, Use, get_item, search_library
+from newsletter.issues.drafts.saving import DraftConflictError, get_draft, save_draft
+from newsletter.issues.library.files import kind_name
+from newsletter.issues.library.search import PAGE, LibraryItem, Use, get_item, search_library
+from newsletter.issues.library.stored_files import LARGEST_FILE, item_block
 from newsletter.issues.model import File, Picture, blocks_to_json
-from newsletter.issues.stored_files import LARGEST_FILE, item_block
 from newsletter.newsletters.library import add_content, change_item, delete_item, named
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own

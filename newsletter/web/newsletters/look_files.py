@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.issues.images import find_image
+from newsletter.issues.library.images import find_image
 from newsletter.newsletters.look.model import LookPicture, look_of, look_version
 from newsletter.newsletters.look.properties import style_sheet
 from newsletter.newsletters.look.social_picture import social_picture

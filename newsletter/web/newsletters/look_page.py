@@ -21,7 +21,7 @@ from newsletter.errors import ConflictError, ContentError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, pmsg
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.look.actions import change_look, find_look_faults, keep_look_picture

@@ -29,9 +29,11 @@
     const data = new FormData(form);
     data.set("do", stale.has("builder") ? "subject" : "show");
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(data) });
+    if (!(answer.ok || answer.status === 422)) return;
+    const text = await answer.text();
     // What was typed meanwhile is asked anew; an answer from before it would undo it.
-    if (number !== asked || !(answer.ok || answer.status === 422)) return;
-    replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (number !== asked) return;
+    replace(new DOMParser().parseFromString(text, "text/html"));
   };
 
   form.addEventListener("input", (event) => {

@@ -11,8 +11,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import create_draft
-from newsletter.issues.sources import read_issue
+from newsletter.issues.drafts.saving import create_draft
+from newsletter.issues.sources.reading import read_issue
 from newsletter.newsletters.issue_actions import keep_pattern
 from newsletter.newsletters.publications import find_newsletter
 from subscribers.actions import delete_segment

@@ -23,8 +23,8 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ContentError
 from newsletter.issues.difference import Changed, difference
-from newsletter.issues.images import encode_image
-from newsletter.issues.markdown import read_markdown
+from newsletter.issues.library.images import encode_image
+from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.test_mails import read_addresses, send_test

@@ -23,10 +23,10 @@ from newsletter.database.tables import Base, BounceRow, IncidentRow, NewsletterR
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, BounceSource, IncidentKind, Role
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts import create_draft
-from newsletter.issues.sources import read_issue
+from newsletter.issues.drafts.saving import create_draft
+from newsletter.issues.library.stored_files import read_upload
+from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.issues.stored_files import read_upload
 from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.mailings.series.actions import SeriesPlan, add_series, add_step
 from newsletter.mailings.series.due import Timing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.issues.finding_lines import find_line
-from newsletter.issues.findings import IssueField, IssuePlace
+from newsletter.issues.checks.findings import IssueField, IssuePlace
+from newsletter.issues.checks.lines import find_line
 
 TEXT = """---
 title: 題

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import DraftRow
-from newsletter.issues.json_source import read_json
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.sources.editor_json import read_json
 from newsletter.tokens import TokenSigner
 from tests.issues.test_markdown_writer import ISSUES
 from tests.support.accessible import violations

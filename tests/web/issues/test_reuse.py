@@ -11,7 +11,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DraftRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.newsletters.rhythm import find_rhythm, open_due_drafts
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of

@@ -10,7 +10,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BounceRow, DraftRow, IssueRow
 from newsletter.database.vocabulary import BounceKind, BounceSource, Role
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.planning import plan_mailing
 from newsletter.mailings.reports import count_outcomes

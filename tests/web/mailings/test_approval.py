@@ -20,9 +20,9 @@ from newsletter.database.tables import (
     SubscriberRow,
 )
 from newsletter.database.vocabulary import MailingKind, Role
-from newsletter.issues.drafts import open_issue
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import issue_to_json
-from newsletter.issues.sources import read_issue
+from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.content import load_content
 from newsletter.rendering.slots import fill
 from tests.support.stage import Stage

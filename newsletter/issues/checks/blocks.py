@@ -1,0 +1,348 @@
+"""Preflight of blocks: what each kind lacks, or says that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, time
+from typing import assert_never
+
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.issues.contacts import dialled, is_email
+from newsletter.issues.events import (
+    has_hour_alone,
+    is_day_or_minute,
+    last_moment,
+    read_moment,
+    read_span,
+)
+from newsletter.issues.markdown.fences import Fence
+from newsletter.issues.merge_fields import MERGE_FIELDS
+from newsletter.issues.model import (
+    Block,
+    Button,
+    Columns,
+    Comment,
+    Conditional,
+    Contact,
+    Contents,
+    Event,
+    File,
+    Gallery,
+    Heading,
+    Issue,
+    ListBlock,
+    MergeField,
+    Paragraph,
+    Picture,
+    Quotation,
+    Snippet,
+    Table,
+    ThematicBreak,
+    Verbatim,
+)
+from newsletter.issues.outline import table_of_contents
+from newsletter.issues.walking import running_texts, walk_placed_blocks, walk_runs
+
+#: Pictures that stand beside each other in a mail and can still be seen.
+_FEWEST, _MOST = 2, 4
+
+
+def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield what is wrong with blocks, and with fields of the reader in them.
+
+    Args:
+        issue: What is looked at.
+        fields: The keys of the fields that the newsletter has of its readers.
+    """
+    contents = 0
+    for place, block in walk_placed_blocks(issue):
+        contents += isinstance(block, Contents)
+        yield from _check(block, place, issue, contents)
+        for content in running_texts(block):
+            for run in walk_runs(content):
+                if isinstance(run, MergeField):
+                    yield from _check_field(run, place, fields)
+
+
+def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iterator[Finding]:
+    match block:
+        case Button():
+            yield from _check_button(block, place)
+        case File():
+            yield from _check_file(block, place)
+        case Event():
+            yield from _check_event(block, place, issue)
+        case Contact():
+            yield from _check_contact(block, place)
+        case Gallery():
+            yield from _check_gallery(block, place)
+        case Columns():
+            yield from _check_columns(block, place)
+        case Contents():
+            yield from _check_contents(place, issue, contents)
+        case Snippet(name=name):
+            yield _finding(
+                "snippet-unknown",
+                place,
+                _fence(Fence.SNIPPET) + f" {name}".rstrip(),
+                msg("The newsletter has no snippet “{name}”.", name=name),
+                msg("Choose one that there is, or make it in the newsletter's settings."),
+            )
+        case (
+            Paragraph()
+            | ListBlock()
+            | Quotation()
+            | Picture()
+            | Verbatim()
+            | Heading()
+            | ThematicBreak()
+            | Table()
+            | Comment()
+            | Conditional()
+        ):
+            pass
+        case _:
+            assert_never(block)
+
+
+def _fence(kind: Fence) -> str:
+    """Return what opens a block in Markdown, by which its line is found."""
+    return f":::{kind.value}"
+
+
+def _finding(
+    code: str,
+    place: IssuePlace,
+    about: str,
+    message: Message,
+    remedy: Message,
+    severity: Severity = Severity.ERROR,
+) -> Finding:
+    first = about.partition("\n")[0]
+    return Finding(
+        code=code,
+        severity=severity,
+        place=place,
+        about=first,
+        within=(first,),
+        message=message,
+        remedy=remedy,
+    )
+
+
+def _check_button(button: Button, place: IssuePlace) -> Iterator[Finding]:
+    if not button.url:
+        yield _finding(
+            "button-address",
+            place,
+            button.label or _fence(Fence.BUTTON),
+            msg("The button “{label}” has no address.", label=button.label),
+            msg("Enter the destination, or remove the button."),
+        )
+    if not button.label.strip():
+        yield _finding(
+            "button-label",
+            place,
+            button.url or _fence(Fence.BUTTON),
+            msg("A button has no label."),
+            msg("Write what the reader is asked to do, such as “Register”."),
+        )
+
+
+def _check_file(file: File, place: IssuePlace) -> Iterator[Finding]:
+    about = file.name or file.url or _fence(Fence.FILE)
+    if not file.url:
+        yield _finding(
+            "file-address",
+            place,
+            about,
+            msg("The file “{name}” has no address.", name=file.name),
+            msg("Upload it, or write where it is."),
+        )
+    if not (file.size and file.media_type):
+        yield _finding(
+            "file-size",
+            place,
+            about,
+            msg("Readers do not see the kind or the size of the file “{name}”.", name=file.name),
+            msg("Enter both; readers on phones want to know before opening it."),
+            Severity.WARNING,
+        )
+    if not file.name.strip():
+        yield _finding(
+            "file-name",
+            place,
+            about,
+            msg("A file has no name."),
+            msg("Describe what it is, such as “Application form”."),
+            Severity.WARNING,
+        )
+
+
+def _check_event(event: Event, place: IssuePlace, issue: Issue) -> Iterator[Finding]:
+    named = event.name or _fence(Fence.EVENT)
+    if not event.name.strip():
+        yield _finding(
+            "event-name",
+            place,
+            named,
+            msg("An event has no name."),
+            msg("Write what takes place."),
+            Severity.WARNING,
+        )
+    if fault := _fault_of_date(event):
+        about, message, remedy = fault
+        yield _finding("event-date", place, about or named, message, remedy)
+        return
+    span = read_span(event)
+    if span and last_moment(span) <= datetime.combine(issue.issue_date, time()):
+        yield _finding(
+            "event-past",
+            place,
+            named,
+            msg("The event “{name}” is over when the issue appears.", name=event.name),
+            msg("Check the date, or remove the event."),
+            Severity.WARNING,
+        )
+
+
+def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
+    """Return what is wrong with the date of an event: about what, message, remedy."""
+    written = msg("Write it as 2026-12-03 10:00, or as 2026-12-03 for the whole day.")
+    if not event.starts:
+        message = msg("The event “{name}” has no date.", name=event.name)
+        return "", message, written
+    if has_hour_alone(event.starts):
+        message = msg("The event “{name}” has an hour and no date.", name=event.name)
+        return event.starts, message, written
+    for text in filter(None, (event.starts, event.ends)):
+        if read_moment(text) is None:
+            # A day that does not exist was read, and may stand there in other signs.
+            about = "" if is_day_or_minute(text) else text
+            return about, msg("This is not a date: {text}", text=text), written
+    if read_span(event) is not None:
+        return None
+    ends = event.ends or ""
+    if len(ends) != len(event.starts):
+        return (
+            "",
+            msg("The event “{name}” has an hour at one end alone.", name=event.name),
+            msg("Write both hours, or neither."),
+        )
+    return (
+        "",
+        msg("The event “{name}” ends before it starts.", name=event.name),
+        msg("Check which of the two dates is wrong."),
+    )
+
+
+def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
+    if not (any(contact.words) or contact.url):
+        yield _finding(
+            "contact-empty",
+            place,
+            _fence(Fence.CONTACT),
+            msg("A contact box is empty."),
+            msg("Fill it in, or remove it."),
+            Severity.WARNING,
+        )
+    if contact.phone and not dialled(contact.phone):
+        yield _finding(
+            "contact-phone",
+            place,
+            contact.phone,
+            msg("This is not a telephone number: {phone}", phone=contact.phone),
+            msg("Write it as 03-1234-5678."),
+        )
+    if contact.email and not is_email(contact.email):
+        yield _finding(
+            "contact-email",
+            place,
+            contact.email,
+            msg("This is not an email address: {email}", email=contact.email),
+            msg("Write it as office@example.jp, in ASCII letters."),
+        )
+
+
+def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
+    count = len(gallery.pictures)
+    if _FEWEST <= count <= _MOST:
+        return
+    about = gallery.pictures[0].source if count else _fence(Fence.GALLERY)
+    if count == 0:
+        message = msg("A gallery has no pictures.")
+        remedy = msg("Add two to four pictures, or remove the gallery.")
+    elif count < _FEWEST:
+        message = msg("A gallery has a single picture.")
+        remedy = msg("Add another, or let the picture stand by itself.")
+    else:
+        message = msg("A gallery has {count} pictures, which makes them too small.", count=count)
+        remedy = msg("Make rows of two to four.")
+    severity = Severity.WARNING if count else Severity.ERROR
+    yield _finding("gallery-count", place, about, message, remedy, severity)
+
+
+def _check_columns(columns: Columns, place: IssuePlace) -> Iterator[Finding]:
+    if columns.left and columns.right:
+        return
+    yield _finding(
+        "columns-empty",
+        place,
+        _fence(Fence.COLUMNS),
+        msg("One of two columns is empty.")
+        if columns.left or columns.right
+        else msg("Both columns are empty."),
+        msg("Fill it, or use the full width for the text."),
+        Severity.WARNING,
+    )
+
+
+def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Finding]:
+    about = _fence(Fence.CONTENTS)
+    if number > 1 or place.field is not IssueField.LEAD:
+        yield _finding(
+            "contents-place",
+            place,
+            about,
+            msg("The contents appear twice, or below the first heading."),
+            msg("Keep them once, before the first heading."),
+            Severity.WARNING,
+        )
+    elif not table_of_contents(issue):
+        yield _finding(
+            "contents-empty",
+            place,
+            about,
+            msg("The contents are empty: the issue has no headings."),
+            msg("Remove them, or give the parts headings."),
+            Severity.WARNING,
+        )
+
+
+def _field_name(field: MergeField) -> Message | str:
+    kind = MERGE_FIELDS.get(field.field)
+    return kind.label if kind else field.field
+
+
+def _check_field(
+    field: MergeField, place: IssuePlace, fields: Collection[str]
+) -> Iterator[Finding]:
+    about = f":field[{field.field}"
+    if field.field not in MERGE_FIELDS and field.field not in fields:
+        yield _finding(
+            "field-unknown",
+            place,
+            about,
+            msg("There is no reader field “{name}”.", name=field.field),
+            msg("The choices are: {names}.", names=", ".join((*MERGE_FIELDS, *fields))),
+        )
+    if not field.fallback.strip():
+        yield _finding(
+            "field-fallback",
+            place,
+            about,
+            msg("Readers without a value for “{name}” see nothing there.", name=_field_name(field)),
+            msg("Write what they are to read instead, such as “reader”."),
+            Severity.WARNING,
+        )

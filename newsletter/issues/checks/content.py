@@ -1,0 +1,209 @@
+"""Preflight of content: what an editor should mend in an issue before it is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from functools import partial
+
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.blocks import check_blocks
+from newsletter.issues.checks.findings import (
+    Finding,
+    IssueField,
+    IssuePlace,
+    Severity,
+    sorted_findings,
+)
+from newsletter.issues.checks.links import check_links
+from newsletter.issues.checks.markup import check_markup
+from newsletter.issues.checks.spelling import check_spelling
+from newsletter.issues.model import Issue
+from newsletter.issues.outline import (
+    outline_anchors,
+    remove_part,
+    table_of_contents,
+    to_outline,
+    with_outline,
+)
+from newsletter.issues.sources.characters import find_character_faults, mend_characters
+from newsletter.issues.walking import (
+    rewrite_issue,
+    walk_parts,
+    walk_pictures,
+    walk_texts,
+)
+
+#: Characters below which a preheader leaves room for an inbox to show what follows it.
+_PREHEADER_SHORT = 20
+#: Characters that inboxes show of a preheader at most.
+_PREHEADER_LONG = 140
+
+
+def check_issue(issue: Issue, fields: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return what is wrong with an issue's content, errors first.
+
+    Args:
+        issue: What is looked at.
+        fields: The keys of the fields that the newsletter has of its readers.
+    """
+    findings = [finding for check in _CHECKS for finding in check(issue)]
+    return sorted_findings([*findings, *check_blocks(issue, fields)])
+
+
+def _check_empty(issue: Issue) -> Iterator[Finding]:
+    if not issue.title.strip():
+        yield Finding(
+            code="title-empty",
+            severity=Severity.ERROR,
+            place=IssuePlace(field=IssueField.TITLE),
+            message=msg("There is no title."),
+            remedy=msg("Write one; it becomes the subject."),
+        )
+    if not issue.lead and not issue.chapters:
+        yield Finding(
+            code="issue-empty",
+            severity=Severity.ERROR,
+            place=IssuePlace(field=IssueField.BODY),
+            message=msg("There is nothing in the issue."),
+            remedy=msg("Write a chapter or a lead, or bring a text in."),
+        )
+    for part in walk_parts(issue):
+        if part.place.chapter is None:
+            continue
+        nameless = not part.place.heading.strip()
+        if part.empty:
+            yield Finding(
+                code="part-empty",
+                severity=Severity.WARNING,
+                place=part.place,
+                message=msg("It has nothing below it."),
+                remedy=msg("Complete it, or remove it."),
+                fix=partial(_without_part, place=part.place),
+                act=msg("Remove"),
+            )
+        elif nameless and (part.place.item or part.place.section):
+            yield Finding(
+                code="heading-empty",
+                severity=Severity.WARNING,
+                place=part.at(IssueField.HEADING),
+                message=msg("It has no heading."),
+                remedy=msg("Write one."),
+            )
+
+
+def _without_part(issue: Issue, *, place: IssuePlace) -> Issue:
+    outline = to_outline(issue)
+    index = outline_anchors(outline).index(place.anchor)
+    return with_outline(issue, remove_part(outline, index))
+
+
+def _check_preheader(issue: Issue) -> Iterator[Finding]:
+    place = IssuePlace(field=IssueField.PREHEADER)
+    length = len(issue.preheader.strip())
+    if not length:
+        yield Finding(
+            code="preheader-missing",
+            severity=Severity.HINT,
+            place=place,
+            message=msg("There is no preheader; the first words of the text stand in."),
+            remedy=msg("Write a sentence that gives a reason to open the mail."),
+        )
+    elif length < _PREHEADER_SHORT:
+        yield Finding(
+            code="preheader-short",
+            severity=Severity.HINT,
+            place=place,
+            message=msg("The preheader has only {length} characters.", length=length),
+            remedy=msg(
+                "Write {preheader_short} or more, or the inbox adds what follows it.",
+                preheader_short=_PREHEADER_SHORT,
+            ),
+        )
+    elif length > _PREHEADER_LONG:
+        yield Finding(
+            code="preheader-long",
+            severity=Severity.HINT,
+            place=place,
+            message=msg(
+                "The preheader has {length} characters; inboxes cut it off.", length=length
+            ),
+            remedy=msg("Keep it under {limit} characters.", limit=_PREHEADER_LONG),
+        )
+
+
+def _check_pictures(issue: Issue) -> Iterator[Finding]:
+    for place, picture in walk_pictures(issue):
+        if not picture.alt.strip():
+            yield Finding(
+                code="alt-missing",
+                severity=Severity.WARNING,
+                place=place,
+                about=picture.source,
+                message=msg("The picture has no alternative text: {source}", source=picture.source),
+                remedy=msg("Describe what it shows; many readers never see pictures."),
+            )
+
+
+def _check_characters(issue: Issue) -> Iterator[Finding]:
+    for place, text in walk_texts(issue):
+        for fault in find_character_faults(text):
+            yield Finding(
+                code=fault.code,
+                severity=fault.severity,
+                place=place,
+                message=fault.message,
+                remedy=msg("Replace them with what was meant.")
+                if fault.mendable
+                else msg("Rewrite the passage."),
+                fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
+                act=msg("Replace them"),
+            )
+
+
+_FROM_HEADINGS = msg("Create from headings")
+
+
+def _check_contents(issue: Issue) -> Iterator[Finding]:
+    anchors = {anchor: at for at, anchor in enumerate(outline_anchors(to_outline(issue)))}
+    for line in table_of_contents(issue):
+        if issue.contents and not line.anchor:
+            yield Finding(
+                code="contents-dead",
+                severity=Severity.WARNING,
+                place=IssuePlace(field=IssueField.CONTENTS),
+                about=line.text,
+                message=msg(
+                    "The contents name “{text}”, which no heading matches.", text=line.text
+                ),
+                remedy=msg("Match the heading, or derive the contents from the headings."),
+                fix=_derive_contents,
+                act=_FROM_HEADINGS,
+            )
+    order = [anchors[line.anchor] for line in table_of_contents(issue) if line.anchor in anchors]
+    if issue.contents and order != sorted(order):
+        yield Finding(
+            code="contents-order",
+            severity=Severity.WARNING,
+            place=IssuePlace(field=IssueField.CONTENTS),
+            message=msg("The contents are in a different order."),
+            remedy=msg("Create the contents from the headings."),
+            fix=_derive_contents,
+            act=_FROM_HEADINGS,
+        )
+
+
+def _derive_contents(issue: Issue) -> Issue:
+    return replace(issue, contents=())
+
+
+_CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
+    _check_empty,
+    _check_characters,
+    check_markup,
+    check_links,
+    _check_pictures,
+    _check_contents,
+    _check_preheader,
+    check_spelling,
+)

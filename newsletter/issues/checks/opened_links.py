@@ -1,0 +1,183 @@
+"""A draft's links opened for real: asked for by an editor, done by a worker, shown as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import LinkCheckRow
+from newsletter.database.types import now
+from newsletter.fetching import Opened, Outcome, open_address
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.checks.findings import Finding, Severity
+from newsletter.issues.drafts.saving import Draft
+from newsletter.issues.model import Issue
+from newsletter.issues.walking import walk_urls
+
+#: So many links of one draft are opened, so many at once.
+_MOST, _AT_ONCE = 300, 6
+#: A worker that did not answer for so long is taken for gone, and another is told.
+_PATIENCE = timedelta(minutes=10)
+_WEB = ("http://", "https://")
+_WORDS: dict[Outcome, tuple[Severity, Message, Message]] = {
+    Outcome.MISSING: (
+        Severity.WARNING,
+        msg("There is no such page any more:"),
+        msg("Correct the link, or take it out."),
+    ),
+    Outcome.FAILED: (
+        Severity.WARNING,
+        msg("The site answers with an error:"),
+        msg("Open it in your browser; try again later if it is down."),
+    ),
+    Outcome.UNKNOWN_HOST: (
+        Severity.WARNING,
+        msg("There is no such site:"),
+        msg("Check how its name is written."),
+    ),
+    Outcome.SILENT: (
+        Severity.WARNING,
+        msg("The site does not answer:"),
+        msg("Open it in your browser; try again later if it is down."),
+    ),
+    Outcome.UNTRUSTED: (
+        Severity.WARNING,
+        msg("The site's certificate is not valid; browsers warn of it:"),
+        msg("Tell whoever runs the site, or link to another page."),
+    ),
+    Outcome.ASTRAY: (
+        Severity.WARNING,
+        msg("The site redirects without end:"),
+        msg("Open it in your browser and copy the address that it ends at."),
+    ),
+    Outcome.FORBIDDEN: (
+        Severity.WARNING,
+        msg("The link leads into a private network:"),
+        msg("Readers cannot open it. Link to a public address."),
+    ),
+    Outcome.CLOSED: (
+        Severity.HINT,
+        msg("The site keeps programs out, so it could not be checked:"),
+        msg("Open it in your browser once."),
+    ),
+    Outcome.MOVED: (
+        Severity.HINT,
+        msg("The page has moved for good:"),
+        msg("Link to its new address."),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkCheck:
+    """Where the opening of a draft's links stands.
+
+    Attributes:
+        finished_at: None while it is under way.
+        results: What became of each, by URL.
+    """
+
+    asked_at: datetime
+    finished_at: datetime | None
+    results: dict[str, Opened]
+
+
+def ask_to_open(session: Session, draft: Draft) -> int:
+    """Ask for a draft's links to be opened; return how many there are.
+
+    Asked again while it is under way, it begins anew: the text may have changed.
+    """
+    found = dict.fromkeys(url for _, url in walk_urls(draft.issue) if url.startswith(_WEB))
+    urls = list(found)[:_MOST]
+    session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
+    session.add(LinkCheckRow(draft_id=draft.id, urls=urls))
+    session.flush()
+    return len(urls)
+
+
+def take_waiting(engine: Engine) -> int | None:
+    """Return the draft whose links are to be opened next, and mark that a worker is told."""
+    with transaction(engine) as session:
+        long_ago = now() - _PATIENCE
+        waits = (
+            LinkCheckRow.finished_at.is_(None),
+            or_(LinkCheckRow.started_at.is_(None), LinkCheckRow.started_at < long_ago),
+        )
+        number = session.scalar(
+            select(LinkCheckRow.draft_id).where(*waits).order_by(LinkCheckRow.asked_at).limit(1)
+        )
+        if number is None:
+            return None
+        return session.scalar(
+            update(LinkCheckRow)
+            .where(LinkCheckRow.draft_id == number, *waits)
+            .values(started_at=now())
+            .returning(LinkCheckRow.draft_id)
+        )
+
+
+def open_links(
+    engine: Engine, draft_id: int, *, opening: Callable[[str], Opened] = open_address
+) -> None:
+    """Open the links of a draft and keep what became of them; twice is as good as once."""
+    with reading(engine) as session:
+        row = session.get(LinkCheckRow, draft_id)
+    if row is None or row.finished_at is not None:
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        opened = list(pool.map(opening, row.urls))
+    results = {
+        each.url: {"outcome": each.outcome.value, "status": each.status, "final": each.final}
+        for each in opened
+    }
+    with transaction(engine) as session:
+        # Of what was asked for meanwhile, nothing is known yet.
+        session.execute(
+            update(LinkCheckRow)
+            .where(LinkCheckRow.draft_id == draft_id, LinkCheckRow.asked_at == row.asked_at)
+            .values(results=results, finished_at=now())
+        )
+
+
+def find_check(session: Session, draft_id: int) -> LinkCheck | None:
+    """Return where the opening of a draft's links stands; None where nobody asked."""
+    row = session.get(LinkCheckRow, draft_id)
+    if row is None:
+        return None
+    results = {
+        url: Opened(
+            url=url,
+            outcome=Outcome(str(found["outcome"])),
+            status=int(found["status"]),
+            final=str(found["final"]),
+        )
+        for url, found in (row.results or {}).items()
+    }
+    return LinkCheck(asked_at=row.asked_at, finished_at=row.finished_at, results=results)
+
+
+def findings_of(issue: Issue, check: LinkCheck) -> Iterator[Finding]:
+    """Yield what was wrong with links that still stand in an issue, each once."""
+    told = set()
+    for place, url in walk_urls(issue):
+        opened = check.results.get(url)
+        if opened is None or url in told or opened.outcome not in _WORDS:
+            continue
+        told.add(url)
+        severity, what, remedy = _WORDS[opened.outcome]
+        status = f" ({opened.status})" if opened.status >= 400 else ""  # noqa: PLR2004 - errors
+        onward = f" → {opened.final}" if opened.outcome is Outcome.MOVED else ""
+        yield Finding(
+            code=f"link-{opened.outcome.value}",
+            severity=severity,
+            place=place,
+            about=url,
+            message=msg("{what} {url}", what=what, url=f"{url}{status}{onward}"),
+            remedy=remedy,
+        )

@@ -1,0 +1,1 @@
+"""Drafts: saving them, and what a new one begins with."""

@@ -1,0 +1,92 @@
+"""Patterns: issues kept under a name, to begin others with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import IssuePatternRow, RhythmRow
+from newsletter.database.vocabulary import ContentUser
+from newsletter.errors import ListError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.issues.library.uses import forget_uses, record_uses
+from newsletter.issues.model import Issue, issue_to_json
+
+#: A pattern as it is kept.
+Pattern = IssuePatternRow
+_LONGEST = 200
+
+
+def keep_pattern(
+    session: Session,
+    newsletter_id: int,
+    name: str,
+    issue: Issue,
+    *,
+    author: str,
+    template: str = "",
+) -> Pattern:
+    """Keep an issue as a pattern, in place of an earlier one of the same name.
+
+    Raises:
+        ListError: The name is empty or too long.
+    """
+    called = " ".join(name.split())
+    if not 0 < len(called) <= _LONGEST:
+        raise ListError(msg("Give the pattern a name of at most {most} characters.", most=_LONGEST))
+    row = session.scalars(
+        select(Pattern)
+        .where(Pattern.newsletter_id == newsletter_id, Pattern.name == called)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        row = Pattern(newsletter_id=newsletter_id, name=called)
+        session.add(row)
+    row.content, row.template, row.author = issue_to_json(issue), template, author
+    session.flush()
+    record_uses(session, newsletter_id, ContentUser.PATTERN, row.id, row.content)
+    return row
+
+
+def list_patterns(session: Session, newsletter_id: int) -> Sequence[Pattern]:
+    """Return a newsletter's patterns by name."""
+    return session.scalars(
+        select(Pattern).where(Pattern.newsletter_id == newsletter_id).order_by(Pattern.name)
+    ).all()
+
+
+def get_pattern(session: Session, newsletter_id: int, number: int) -> Pattern:
+    """Return a newsletter's pattern.
+
+    Raises:
+        NotFoundError: The newsletter has no such pattern.
+    """
+    row = session.get(Pattern, number)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("There is no such pattern."))
+    return row
+
+
+def find_pattern(session: Session, newsletter_id: int, name: str) -> Pattern:
+    """Return a newsletter's pattern by its name.
+
+    Raises:
+        NotFoundError: The newsletter has none of that name.
+    """
+    row = session.scalars(
+        select(Pattern).where(Pattern.newsletter_id == newsletter_id, Pattern.name == name)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(msg("There is no such pattern."))
+    return row
+
+
+def delete_pattern(session: Session, pattern: Pattern) -> None:
+    """Take a pattern away; a rhythm that began with it begins with the last issue from then on."""
+    session.execute(
+        update(RhythmRow).where(RhythmRow.pattern_id == pattern.id).values(pattern_id=None)
+    )
+    session.execute(delete(Pattern).where(Pattern.id == pattern.id))
+    forget_uses(session, ContentUser.PATTERN, pattern.id)

@@ -1,0 +1,409 @@
+"""Drafts: saving, history and restoring, so that two editors never overwrite each other unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    DraftRevisionRow,
+    DraftRow,
+    IssueRow,
+    LinkCheckRow,
+    MailingRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ContentUser, RevisionKind
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.issues.library.uses import forget_uses, record_uses
+from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.search.index import Indexed, forget_words, index_words
+from newsletter.issues.search.query import words_of
+from newsletter.issues.sent import keeps_its_issue, refuse_change
+from newsletter.issues.sources.import_report import ImportReport, report_from_json, report_to_json
+from newsletter.issues.sources.reading import ReadIssue, SourceFormat
+from newsletter.issues.step_drafts import is_of_series, series_of_draft
+from newsletter.issues.store import default_slug, find_issue, save_issue
+
+#: Saves that an editor's page makes by itself within this time are one revision.
+_ONE_SITTING = timedelta(minutes=5)
+#: Of drafts that were never sent, so many of the newest are looked at for what is due.
+_MOST_OPEN = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A draft or one of its revisions.
+
+    Attributes:
+        revision: What the next save must name as the one it began with.
+        template: Empty for the newsletter's default.
+    """
+
+    id: int
+    newsletter_id: int
+    issue_id: int | None
+    revision: int
+    issue: Issue
+    template: str
+    author: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Revision:
+    """A line of a draft's history."""
+
+    number: int
+    kind: RevisionKind
+    author: str
+    saved_at: datetime
+
+
+class DraftConflictError(ConflictError):
+    """Somebody else saved in between; both versions are at hand, and nothing was overwritten.
+
+    Attributes:
+        theirs: The draft as it stands.
+        mine: What could not be saved.
+    """
+
+    def __init__(self, theirs: Draft, mine: Issue) -> None:
+        super().__init__(
+            msg("{author} saved this issue in the meantime.", author=theirs.author),
+            remedy=msg("Compare both versions, then keep one or combine them."),
+        )
+        self.theirs = theirs
+        self.mine = mine
+
+
+def create_draft(
+    session: Session,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    author: str,
+    template: str = "",
+    kind: RevisionKind = RevisionKind.SAVED,
+    issue_id: int | None = None,
+    report: ImportReport | None = None,
+) -> Draft:
+    """Begin a draft with its first revision; ``report`` says how its text was read."""
+    row = DraftRow(
+        newsletter_id=newsletter_id,
+        issue_id=issue_id,
+        content=issue_to_json(issue),
+        words=words_of(issue),
+        template=template,
+        author=author,
+        import_report=report_to_json(report) if report else None,
+    )
+    session.add(row)
+    session.flush()
+    _keep_revision(session, row, kind)
+    record_uses(session, newsletter_id, ContentUser.DRAFT, row.id, row.content)
+    index_words(session, Indexed.DRAFT, row.id, row.words)
+    return _draft(row)
+
+
+def open_issue(session: Session, newsletter_id: int, slug: str, *, author: str) -> Draft:
+    """Return the draft of an issue, begun from what the issue holds when there is none.
+
+    Raises:
+        NotFoundError: There is no such issue.
+    """
+    issue = find_issue(session, newsletter_id, slug)
+    row = session.scalars(select(DraftRow).where(DraftRow.issue_id == issue.id)).one_or_none()
+    if row is not None:
+        return _draft(row)
+    return create_draft(
+        session,
+        newsletter_id,
+        issue_from_json(issue.content),
+        author=author,
+        template=issue.template,
+        kind=RevisionKind.IMPORTED,
+        issue_id=issue.id,
+    )
+
+
+def get_draft(session: Session, newsletter_id: int, draft_id: int) -> Draft:
+    """Return a newsletter's draft.
+
+    Raises:
+        NotFoundError: The newsletter has no such draft.
+    """
+    return _draft(_find(session, newsletter_id, draft_id))
+
+
+def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
+    """Return a newsletter's drafts, the last edited first; those of series' steps are theirs."""
+    rows = session.scalars(
+        select(DraftRow)
+        .where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
+        .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
+    )
+    return [_draft(row) for row in rows.all()]
+
+
+def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Sequence[Draft]:
+    """Return what should have been sent by its newsletter's day and was not, the earliest first."""
+    rows = session.scalars(
+        select(DraftRow)
+        .where(
+            DraftRow.newsletter_id.in_(until),
+            DraftRow.issue_id.is_(None) | DraftRow.issue_id.not_in(_kept_issues()),
+            ~is_of_series(),
+        )
+        .order_by(DraftRow.id.desc())
+        .limit(_MOST_OPEN)
+    )
+    found = [
+        draft for draft in map(_draft, rows) if draft.issue.issue_date <= until[draft.newsletter_id]
+    ]
+    return sorted(found, key=lambda draft: (draft.issue.issue_date, draft.id))[:limit]
+
+
+def _kept_issues() -> Select[int | None]:
+    return select(MailingRow.issue_id).where(MailingRow.issue_id.is_not(None), keeps_its_issue())
+
+
+def save_draft(
+    session: Session,
+    draft: Draft,
+    issue: Issue,
+    *,
+    author: str,
+    template: str | None = None,
+    kind: RevisionKind = RevisionKind.SAVED,
+) -> Draft:
+    """Save what an editor made of ``draft``; saving the same again changes nothing.
+
+    The comparison of revisions and the write are one statement, so of two who save at once exactly
+    one succeeds.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read, and something else.
+        IssueSentError: Its issue was sent, or is about to be.
+        NotFoundError: The draft is gone.
+    """
+    content, template = issue_to_json(issue), draft.template if template is None else template
+    values = {"content": content, "template": template, "author": author, "updated_at": now()}
+    values["words"] = words_of(issue)
+    if issue != draft.issue or template != draft.template:
+        if draft.issue_id is not None:
+            refuse_change(session, session.get_one(IssueRow, draft.issue_id))
+        saved = session.scalar(
+            update(DraftRow)
+            .where(DraftRow.id == draft.id, DraftRow.revision == draft.revision)
+            .values(revision=DraftRow.revision + 1, **values)
+            .returning(DraftRow.id)
+        )
+    else:
+        saved = None
+    row = _find(session, draft.newsletter_id, draft.id)
+    session.refresh(row)
+    if saved is not None:
+        _keep_revision(session, row, kind)
+        record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, content)
+        index_words(session, Indexed.DRAFT, row.id, row.words)
+        return _draft(row)
+    current = _draft(row)
+    if current.issue != issue or current.template != template:
+        raise DraftConflictError(current, issue)
+    return current
+
+
+def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
+    last = session.scalars(
+        select(DraftRevisionRow)
+        .where(DraftRevisionRow.draft_id == row.id)
+        .order_by(DraftRevisionRow.number.desc())
+        .limit(1)
+    ).one_or_none()
+    began = now()
+    if (
+        last is not None
+        and last.kind is kind is RevisionKind.AUTOSAVED
+        and last.author == row.author
+        and began - last.began_at < _ONE_SITTING
+    ):
+        began = last.began_at
+        session.delete(last)
+        session.flush()
+    session.add(
+        DraftRevisionRow(
+            draft_id=row.id,
+            number=row.revision,
+            kind=kind,
+            content=row.content,
+            template=row.template,
+            author=row.author,
+            began_at=began,
+        )
+    )
+    session.flush()
+
+
+def list_revisions(session: Session, draft: Draft) -> Sequence[Revision]:
+    """Return a draft's history, newest first."""
+    rows = session.scalars(
+        select(DraftRevisionRow)
+        .where(DraftRevisionRow.draft_id == draft.id)
+        .order_by(DraftRevisionRow.number.desc())
+    )
+    return [
+        Revision(number=row.number, kind=row.kind, author=row.author, saved_at=row.saved_at)
+        for row in rows.all()
+    ]
+
+
+def get_revision(session: Session, draft: Draft, number: int) -> Draft:
+    """Return a draft as it was.
+
+    Raises:
+        NotFoundError: There is no such revision, or it was joined with the next one.
+    """
+    row = session.get(DraftRevisionRow, (draft.id, number))
+    if row is None:
+        raise NotFoundError(msg("There is no revision {number}.", number=number))
+    return Draft(
+        id=draft.id,
+        newsletter_id=draft.newsletter_id,
+        issue_id=draft.issue_id,
+        revision=row.number,
+        issue=issue_from_json(row.content),
+        template=row.template,
+        author=row.author,
+        saved_at=row.saved_at,
+    )
+
+
+def restore_revision(session: Session, draft: Draft, number: int, *, author: str) -> Draft:
+    """Bring a revision back as a new one; what stands now stays in the history.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        NotFoundError: There is no such revision.
+    """
+    earlier = get_revision(session, draft, number)
+    return save_draft(
+        session,
+        draft,
+        earlier.issue,
+        author=author,
+        template=earlier.template,
+        kind=RevisionKind.RESTORED,
+    )
+
+
+def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
+    """Make the draft the issue that mailings and the archive show.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        ConflictError: Another issue already has the same date and number.
+        IssueSentError: The issue was sent, or is about to be, and says something else.
+    """
+    row = _find(session, draft.newsletter_id, draft.id)
+    if row.revision != draft.revision:
+        raise DraftConflictError(_draft(row), draft.issue)
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series; the series sends it."),
+            remedy=msg("To send it to everybody, start a new issue from it."),
+        )
+    read = ReadIssue(
+        issue=draft.issue,
+        format=SourceFormat.MARKDOWN,
+        text=to_markdown(draft.issue, template=draft.template),
+        template=draft.template,
+        encoding="utf-8",
+        changes=(),
+        unplaced=(),
+    )
+    issue = save_issue(session, draft.newsletter_id, read, slug=free_slug(session, draft, slug))
+    row.issue_id = issue.id
+    session.flush()
+    return issue
+
+
+def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
+    """Return the slug that a draft is published under: its issue's, or of its date and number.
+
+    Raises:
+        ConflictError: Another issue has it.
+    """
+    own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
+    slug = slug or (own.slug if own else "") or default_slug(draft.issue)
+    taken = session.scalar(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
+        )
+    )
+    if taken is not None and taken != draft.issue_id:
+        raise ConflictError(
+            msg("There is already an issue “{slug}”.", slug=slug),
+            remedy=msg("Give this one another date or number, or open the existing one."),
+        )
+    return slug
+
+
+def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
+    row = session.get(DraftRow, draft_id)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("There is no such draft."))
+    return row
+
+
+def _draft(row: DraftRow) -> Draft:
+    return Draft(
+        id=row.id,
+        newsletter_id=row.newsletter_id,
+        issue_id=row.issue_id,
+        revision=row.revision,
+        issue=issue_from_json(row.content),
+        template=row.template,
+        author=row.author,
+        saved_at=row.updated_at,
+    )
+
+
+def find_import_report(session: Session, draft: Draft) -> ImportReport | None:
+    """Return how a draft's text was read, until an editor has seen to it."""
+    row = _find(session, draft.newsletter_id, draft.id)
+    return report_from_json(row.import_report) if row.import_report else None
+
+
+def drop_import_report(session: Session, draft: Draft) -> None:
+    """Forget how a draft's text was read."""
+    _find(session, draft.newsletter_id, draft.id).import_report = None
+
+
+def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
+    """Return the draft that an issue was made of, if it is still there."""
+    return session.scalars(select(DraftRow).where(DraftRow.issue_id == issue_id)).first()
+
+
+def delete_draft(session: Session, draft: Draft) -> None:
+    """Take a draft away with its history; the issue it was published as stays.
+
+    Raises:
+        ConflictError: A series has it as a step.
+    """
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series."),
+            remedy=msg("Remove the step from the series first."),
+        )
+    session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
+    session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
+    session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
+    forget_uses(session, ContentUser.DRAFT, draft.id)
+    forget_words(session, Indexed.DRAFT, draft.id)

@@ -1,0 +1,1 @@
+"""The pictures and files that a newsletter keeps, and what uses them."""

@@ -1,0 +1,487 @@
+"""Markdown's syntax tree to blocks and runs of the content model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from urllib.parse import unquote, urlsplit
+
+from markdown_it.tree import SyntaxTreeNode
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Choice
+from newsletter.issues.checks.markup import find_placeholders
+from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
+from newsletter.issues.markdown.fences import PART_CONDITION
+from newsletter.issues.markdown.runs import (
+    SOURCE_MARKS,
+    caption_in,
+    joins_without_space,
+    merged,
+    merged_at_all,
+    paragraph_of,
+    shows,
+    source_start,
+    without_blank_edges,
+    without_mark,
+)
+from newsletter.issues.markdown.syntax import OPEN_COMMENT, Parsed
+from newsletter.issues.model import (
+    Alignment,
+    Anchor,
+    Block,
+    Cell,
+    Code,
+    Comment,
+    Emphasis,
+    Footnote,
+    Heading,
+    Inline,
+    LineBreak,
+    Link,
+    ListBlock,
+    MergeField,
+    Paragraph,
+    Picture,
+    Quotation,
+    Strikethrough,
+    Strong,
+    Table,
+    Text,
+    ThematicBreak,
+    Verbatim,
+)
+from newsletter.issues.plain_text import inline_words
+
+_TASK = re.compile(r"\[[ xX]\](?=[ \t\n])")
+#: How a task shows in a mail, where nothing can be ticked.
+OPEN_TASK, DONE_TASK = "\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}"
+#: Characters that footnotes may take by being referred to again and again.
+_NOTES_LENGTH = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadingParts:
+    """A heading that is a name: its words, and what cannot stand in a name."""
+
+    words: str
+    links: tuple[Link, ...]
+    blocks: tuple[Block, ...]
+
+
+class BlockReader:
+    """Reads nodes; ``first_line`` is how many lines stand above the Markdown in its file."""
+
+    def __init__(self, parsed: Parsed, *, source: str, first_line: int) -> None:
+        self._parsed, self._source, self._first_line = parsed, source, first_line
+        self._notes: dict[str | int, Footnote] = {}
+        self._notes_length = 0
+        self._in_note = False
+
+    def place(self, node: SyntaxTreeNode) -> Place:
+        """Return where in the file a node begins."""
+        while node.map is None and node.parent is not None:
+            node = node.parent
+        line = self._first_line + (node.map[0] if node.map else 0) + 1
+        return Place(source=self._source, line=line)
+
+    def blocks(self, nodes: Iterable[SyntaxTreeNode]) -> Iterator[Block]:
+        """Read block nodes."""
+        for node in nodes:
+            yield from self._block(node)
+
+    def _block(self, node: SyntaxTreeNode) -> Iterator[Block]:  # noqa: C901 - one a kind
+        match node.type:
+            case "paragraph":
+                yield from self._paragraph(node)
+            case "bullet_list" | "ordered_list":
+                yield ListBlock(
+                    items=tuple(tuple(self._list_item(item)) for item in node.children),
+                    ordered=node.type == "ordered_list",
+                    start=int(node.attrs.get("start", 1)),
+                )
+            case "blockquote":
+                yield self._quotation(node)
+            case "heading":
+                yield from self._heading(node)
+            case "table":
+                yield self._table(node)
+            case "hr":
+                yield ThematicBreak()
+            case "comment":
+                yield Comment(text=node.content)
+            case "footnote_reference":
+                return
+            case kind if kind == PART_CONDITION:
+                raise self.misplaced_condition(node)
+            case "fence" | "code_block":
+                # Behind a fence stands a language's name; other words are the editor's.
+                named = "" if node.info.isascii() else f"{node.info.strip()}\n"
+                yield Verbatim(text=named + node.content.removesuffix("\n"))
+            case _:
+                yield FencedReader(self).read(node)
+
+    def misplaced_condition(self, node: SyntaxTreeNode) -> ContentError:
+        """Return what is wrong with a part's condition that stands elsewhere."""
+        return ContentError(
+            msg("“:for[…]” does not stand right below a heading."),
+            place=self.place(node),
+            remedy=msg(
+                "Move it below the heading of its part, or enclose the text in :::for … :::."
+            ),
+        )
+
+    def label(self, link: SyntaxTreeNode) -> str:
+        """Return the words of a link that can have no pictures in it."""
+        return inline_words(self._without_pictures(self._runs(link.children), link))
+
+    def _quotation(self, node: SyntaxTreeNode) -> Quotation:
+        """Read a quotation; a last line that begins with a dash says where it is from."""
+        last = node.children[-1] if node.children else None
+        at = source_start(last.children[0]) if last and last.type == "paragraph" else None
+        if last is None or at is None:
+            return Quotation(blocks=tuple(self.blocks(node.children)))
+        runs = last.children[0].children
+        blocks = (
+            *self.blocks(node.children[:-1]),
+            *self._pictured(self._runs(runs[: max(at - 1, 0)])),
+        )
+        source = [run for run in self._runs(runs[at:]) if not isinstance(run, Picture)]
+        content = without_mark(tuple(merged(source)), SOURCE_MARKS)
+        if not (blocks and content):
+            return Quotation(blocks=tuple(self.blocks(node.children)))
+        return Quotation(blocks=blocks, source=content)
+
+    def _list_item(self, item: SyntaxTreeNode) -> Iterator[Block]:
+        """Read an item; GFM's box of a task becomes a sign that every reader sees."""
+        blocks = list(self.blocks(item.children))
+        first = item.children[0] if item.children else None
+        task = first and first.type == "paragraph" and _TASK.match(first.children[0].content)
+        match blocks:
+            case [Paragraph(content=(Text(text=text), *rest)), *others] if task:
+                sign = OPEN_TASK if text.startswith("[ ]") else DONE_TASK
+                yield Paragraph(content=(Text(text=sign + text[3:]), *rest))
+                yield from others
+            case _:
+                yield from blocks
+
+    def _paragraph(self, node: SyntaxTreeNode) -> Iterator[Block]:
+        yield from self._pictured(self._runs(node.children))
+
+    @staticmethod
+    def _pictured(runs: Iterable[Inline | Picture]) -> Iterator[Block]:
+        """Read running text; pictures within it become blocks of their own, in order.
+
+        What stands below a picture and begins with a colon is its caption.
+        """
+        waiting: list[Inline] = []
+        picture: Picture | None = None
+        for run in (*runs, None):
+            if run is not None and not isinstance(run, Picture):
+                waiting.append(run)
+                continue
+            caption = caption_in(waiting) if picture else ()
+            if picture:
+                yield replace(picture, caption=caption)
+            if not caption:
+                yield from paragraph_of(waiting)
+            waiting.clear()
+            picture = run
+
+    def _heading(self, node: SyntaxTreeNode) -> Iterator[Block]:
+        runs = list(self._runs(node.children, line_end=Text(text=" ")))
+        words = [run for run in runs if not isinstance(run, Picture)]
+        content = without_blank_edges(merged(words))
+        if shows(content):
+            yield Heading(level=int(node.tag[1:]), content=content)
+        else:
+            yield from (run for run in content if isinstance(run, Comment))
+        yield from (run for run in runs if isinstance(run, Picture))
+
+    def heading(self, node: SyntaxTreeNode) -> HeadingParts:
+        """Read the heading of a chapter, section or item.
+
+        Raises:
+            ContentError: A footnote hangs on it.
+        """
+        words: list[str] = []
+        links: list[Link] = []
+        blocks: list[Block] = []
+        for run in merged_at_all(self._runs(node.children, line_end=Text(text=" "))):
+            match run:
+                case Picture() | Comment():
+                    blocks.append(run)
+                case _:
+                    words.append(self._plain(run, links, blocks, node))
+        name = "".join(words).strip()
+        found = (replace(link, label="" if link.label == name else link.label) for link in links)
+        return HeadingParts(words=name, links=tuple(found), blocks=tuple(blocks))
+
+    def _plain(
+        self, run: Inline, links: list[Link], blocks: list[Block], node: SyntaxTreeNode
+    ) -> str:
+        match run:
+            case Text(text=text) | Code(text=text):
+                return text
+            case LineBreak():
+                return " "
+            case Comment():
+                return ""
+            case MergeField():
+                raise ContentError(
+                    msg("There is a merge field in a heading."),
+                    place=self.place(node),
+                    remedy=msg("Put it into the text below; contents and archive show headings."),
+                )
+            case Footnote():
+                raise ContentError(
+                    msg("There is a footnote in a heading."),
+                    place=self.place(node),
+                    remedy=msg("Move its mark into the text below."),
+                )
+            case Strong(content=content) | Emphasis(content=content):
+                return "".join(self._plain(inner, links, blocks, node) for inner in content)
+            case Strikethrough(content=content):
+                words = "".join(self._plain(inner, links, blocks, node) for inner in content)
+                return f"~~{words}~~"
+            case Anchor(url=url, content=content, title=title):
+                words = "".join(self._plain(inner, links, blocks, node) for inner in content)
+                if title:
+                    blocks.append(Paragraph(content=(run,)))
+                else:
+                    links.append(Link(url=url, label="" if words == url else words))
+                return words
+
+    def _table(self, node: SyntaxTreeNode) -> Table:
+        rows = [row for part in node.children for row in part.children]
+        head, *others = (tuple(map(self._cell, row.children)) for row in rows)
+        styles = (str(cell.attrs.get("style", "")) for cell in rows[0].children)
+        return Table(
+            alignments=tuple(Alignment(style.removeprefix("text-align:")) for style in styles),
+            head=head,
+            rows=tuple(others),
+        )
+
+    def _cell(self, node: SyntaxTreeNode) -> Cell:
+        return self._without_pictures(self._runs(node.children), node)
+
+    def _without_pictures(
+        self, runs: Iterable[Inline | Picture], node: SyntaxTreeNode
+    ) -> tuple[Inline, ...]:
+        found: list[Inline] = []
+        for run in runs:
+            if isinstance(run, Picture):
+                raise ContentError(
+                    msg("There is a picture in a table cell or in a footnote."),
+                    place=self.place(node),
+                    remedy=msg("Put it above or below."),
+                )
+            found.append(run)
+        return without_blank_edges(merged(found))
+
+    def _runs(
+        self,
+        nodes: Iterable[SyntaxTreeNode],
+        *,
+        url: str = "",
+        line_end: Inline = LineBreak(),  # noqa: B008 - a frozen value
+    ) -> Iterator[Inline | Picture]:
+        """Read inline nodes; ``url`` is where the link leads that they stand in.
+
+        A line's end is what ``line_end`` says; as a space, it is none between Japanese characters.
+        """
+        before: Inline | Picture | None = None
+        soft = False
+        for node in nodes:
+            if node.type == "softbreak":
+                soft = True
+                continue
+            for run in self._run(node, url, line_end):
+                if soft and not (isinstance(line_end, Text) and joins_without_space(before, run)):
+                    yield line_end
+                soft = False
+                before = run
+                yield run
+
+    def _run(  # noqa: C901, PLR0912 - one a kind
+        self, node: SyntaxTreeNode, url: str, line_end: Inline
+    ) -> Iterator[Inline | Picture]:
+        match node.type:
+            case "inline":
+                yield from self._runs(node.children, url=url, line_end=line_end)
+            case "strong":
+                yield from self._marked(node, url, line_end, lambda runs: Strong(content=runs))
+            case "em":
+                yield from self._marked(node, url, line_end, lambda runs: Emphasis(content=runs))
+            case "s":
+                yield from self._marked(
+                    node, url, line_end, lambda runs: Strikethrough(content=runs)
+                )
+            case "link":
+                yield from self._link(node, line_end)
+            case "image":
+                yield self._picture(node, url)
+            case "code_inline":
+                yield Code(text=node.content)
+            case "hardbreak":
+                yield LineBreak()
+            case "comment":
+                yield Comment(text=node.content)
+            case "footnote_ref":
+                yield self._footnote(node)
+            case "text":
+                if node.content:
+                    yield Text(text=node.content)
+            case "merge_field":
+                if not node.meta:
+                    raise ContentError(
+                        msg("This is not a reader field: {text}", text=node.content),
+                        place=self.place(node),
+                        remedy=msg(
+                            "Write :field[name|fallback], or a backslash before the bracket."
+                        ),
+                    )
+                yield MergeField(**node.meta)
+            case kind if kind == OPEN_COMMENT:
+                raise ContentError(
+                    msg("A comment does not end in the paragraph in which it begins."),
+                    place=self.place(node),
+                    remedy=msg("Put it on lines of its own, or write \\< for a sign that is text."),
+                )
+            case kind:
+                raise AssertionError(kind)
+
+    def _marked(
+        self,
+        node: SyntaxTreeNode,
+        url: str,
+        line_end: Inline,
+        mark: Callable[[tuple[Inline, ...]], Inline],
+    ) -> Iterator[Inline | Picture]:
+        """Read what a mark embraces; pictures step out of it, in order."""
+        runs = list(self._runs(node.children, url=url, line_end=line_end))
+        if not any(isinstance(run, Picture) for run in runs):
+            yield mark(tuple(merged(runs)))
+            return
+        for pictured, group in groupby(runs, lambda run: isinstance(run, Picture)):
+            if pictured:
+                yield from group
+            elif shows(content := without_blank_edges(merged(group))):
+                yield mark(content)
+
+    def _link(self, node: SyntaxTreeNode, line_end: Inline) -> Iterator[Inline | Picture]:
+        url = self.checked(str(node.attrs["href"]), LINK_SCHEMES, node)
+        title = _title(node)
+        runs = list(self._marked(node, url, line_end, lambda content: _anchor(url, content, title)))
+        match runs:
+            case [Anchor(content=content)] if not shows(content):
+                yield _anchor(url, (Text(text=url),), title)
+            case _:
+                # A link of pictures alone has its title on the first of them.
+                waiting = "" if any(isinstance(run, Anchor) for run in runs) else title
+                for run in runs:
+                    if isinstance(run, Picture) and waiting not in {"", run.alt, run.title}:
+                        yield replace(run, title=" / ".join(filter(None, (run.title, waiting))))
+                        waiting = ""
+                    else:
+                        yield run
+
+    def _picture(self, node: SyntaxTreeNode, url: str) -> Picture:
+        source = self.checked(str(node.attrs["src"]), PICTURE_SCHEMES, node)
+        runs = self._runs(node.children, line_end=Text(text=" "))
+        words = (run.alt if isinstance(run, Picture) else inline_words((run,)) for run in runs)
+        alt = "".join(words)
+        title = _title(node)
+        return Picture(source=source, alt=alt, url=url, title="" if title == alt else title)
+
+    def _footnote(self, node: SyntaxTreeNode) -> Footnote:
+        if self._in_note:
+            raise ContentError(
+                msg("There is a footnote inside a footnote."),
+                place=self.place(node),
+                remedy=msg("Combine them into one footnote."),
+            )
+        key = node.meta.get("label", node.meta["id"])
+        if key not in self._notes:
+            self._in_note = True
+            self._notes[key] = Footnote(content=self._note_content(key, node))
+            self._in_note = False
+        note = self._notes[key]
+        self._notes_length += len(inline_words(note.content))
+        if self._notes_length > _NOTES_LENGTH:
+            raise ContentError(
+                msg("The footnotes are too long."),
+                place=self.place(node),
+                remedy=msg("Shorten them."),
+            )
+        return note
+
+    def _note_content(self, key: str | int, node: SyntaxTreeNode) -> tuple[Inline, ...]:
+        if isinstance(key, int):
+            return self._without_pictures(self._runs(self._parsed.inline_notes[key]), node)
+        definition = self._parsed.notes[key]
+        content: list[Inline] = []
+        for paragraph in definition.children:
+            if paragraph.type != "paragraph":
+                raise ContentError(
+                    msg("A footnote contains more than plain text."),
+                    place=self.place(definition),
+                    remedy=msg("Write it as a paragraph, without lists, quotations or tables."),
+                )
+            content.extend([LineBreak()] if content else [])
+            content.extend(self._without_pictures(self._runs(paragraph.children), definition))
+        return tuple(content)
+
+    def checked(self, url: str, schemes: frozenset[str], node: SyntaxTreeNode) -> str:
+        """Return an address that may stand in a mail.
+
+        Raises:
+            ContentError: Its scheme is none of these.
+        """
+        try:
+            scheme = urlsplit(url).scheme.lower()
+        except ValueError:
+            scheme = ""
+        if scheme not in schemes:
+            if signs := next(find_placeholders(unquote(url)), ""):
+                raise ContentError(
+                    msg(
+                        "The address is a merge field of another mail system: {signs}.", signs=signs
+                    ),
+                    place=self.place(node),
+                    remedy=msg(
+                        "Enter the address, or remove the link; every email already has links to "
+                        "unsubscribe and to the web version."
+                    ),
+                )
+            if not url:
+                raise ContentError(
+                    msg("The link leads nowhere: its address is empty."),
+                    place=self.place(node),
+                    remedy=msg("Enter the address, or keep the words without the link."),
+                )
+            raise ContentError(
+                msg(
+                    "The address “{address}” cannot be used in an email.", address=unquote(url)[:80]
+                ),
+                place=self.place(node),
+                remedy=msg(
+                    "Write it in full, beginning with {names}.",
+                    names=Choice(tuple(sorted(schemes))),
+                ),
+            )
+        return url
+
+
+def _title(node: SyntaxTreeNode) -> str:
+    """Return the title of a link or picture on one line."""
+    return " ".join(str(node.attrs.get("title", "")).split())
+
+
+def _anchor(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
+    """Return a link; a title that its words say themselves is none."""
+    said = title in {url, inline_words(content)}
+    return Anchor(url=url, content=content, title="" if said else title)

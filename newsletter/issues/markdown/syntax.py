@@ -1,0 +1,402 @@
+"""The dialect that issues are written in: CommonMark, with what people expect of Markdown.
+
+GFM's tables, strikethrough and bare addresses; footnotes as GFM and pandoc write them; emphasis
+beside Japanese. Of HTML, comments and ``<br>`` are read, all else is text. What a reader of
+Markdown would drop without a word is a fault here, named with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import escapedSplit, table
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+from mdit_py_plugins.footnote import footnote_plugin
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Number
+from newsletter.issues.markdown.fences import FenceError, read_fences
+from newsletter.issues.markdown.inline import (
+    bound_labels,
+    domain_at,
+    mailbox_before,
+    read_emphasis_in_japanese,
+    scheme_before,
+    target_of,
+    url_at,
+)
+
+#: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
+_DEEPEST = 40
+#: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
+MOST_CELLS = 10_000
+_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
+_LINE_END = re.compile(r"\s*\n\s*")
+_COMMENT, _COMMENT_END = "<!--", "-->"
+_FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
+#: What a field of each reader begins with; in text, the bracket is always escaped.
+MERGE_FIELD = ":field["
+_MERGE_FIELD = re.compile(
+    re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
+)
+_ESCAPED = re.compile(r"\\([\]\\])")
+#: Letters of malformed text that an error shows.
+_SHOWN = 30
+#: What HTML takes for a comment without words.
+_EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
+#: A token's kind where a comment has no end that belongs to it.
+OPEN_COMMENT = "comment_open_end"
+_PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """The tree of a text, and the running text of each footnote by its label."""
+
+    nodes: tuple[SyntaxTreeNode, ...]
+    notes: dict[str, SyntaxTreeNode]
+    inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
+
+
+@dataclass(slots=True)
+class CellCount:
+    """The cells of tables that were read so far, of one text or of several that are one issue."""
+
+    cells: int = 0
+
+
+def parse(text: str, *, source: str, first_line: int, count: CellCount | None = None) -> Parsed:
+    """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
+
+    Raises:
+        ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
+            refers to, text that is nested too deeply.
+    """
+    env: dict[str, Any] = {"cells": count or CellCount()}
+    place = Place(source=source, line=first_line + 1)
+    try:
+        tokens = _parser().parse(text, env)
+    except RecursionError:
+        raise _too_deep(place) from None
+    except _TooManyCellsError as error:
+        raise ContentError(
+            msg("The tables have more than {limit} cells.", limit=Number(MOST_CELLS)),
+            place=Place(source=source, line=first_line + error.line + 1),
+            remedy=msg("Put large tables on a web page, and link to it."),
+        ) from None
+    except FenceError as error:
+        raise ContentError(
+            error.problem,
+            place=Place(source=source, line=first_line + error.line + 1),
+            remedy=error.remedy,
+        ) from None
+    for line in _deep_lines(tokens):
+        raise _too_deep(Place(source=source, line=first_line + line + 1))
+    for line, problem, remedy in _losses(tokens, env, text.split("\n")):
+        place = Place(source=source, line=first_line + line + 1)
+        raise ContentError(problem, place=place, remedy=remedy)
+    tree = SyntaxTreeNode(tokens)
+    notes = {
+        str(node.meta["label"]): node for node in tree.walk() if node.type == "footnote_reference"
+    }
+    written = env.get("footnotes", {}).get("list", {})
+    return Parsed(
+        nodes=tuple(tree.children),
+        notes=notes,
+        inline_notes={
+            number: tuple(SyntaxTreeNode(note["tokens"]).children)
+            for number, note in written.items()
+            if "tokens" in note
+        },
+    )
+
+
+def find_headings(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the level of each heading that no list or quotation holds, and its line from 0."""
+    try:
+        tokens = _parser().parse(text, {"cells": CellCount()})
+    except (_TooManyCellsError, FenceError):
+        return
+    for token in tokens:
+        if token.type == "heading_open" and token.map is not None and not token.level:
+            yield int(token.tag[1:]), token.map[0]
+
+
+def _too_deep(place: Place) -> ContentError:
+    return ContentError(
+        msg("Lists, quotations or formatting are nested too deeply."),
+        place=place,
+        remedy=msg("Reduce the nesting."),
+    )
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    options = {"html": False, "maxNesting": _DEEPEST, "store_labels": True}
+    parser = _Parser("commonmark", options)
+    parser.enable(["table", "strikethrough"])
+    parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
+    read_fences(parser)
+    footnote_plugin(parser, move_to_end=False)
+    read_emphasis_in_japanese(parser)
+    bound_labels(parser)
+    parser.block.ruler.before(
+        "paragraph", "comment", _comment_block, {"alt": ["paragraph", "reference", "blockquote"]}
+    )
+    parser.inline.ruler.before("autolink", "markup", _markup)
+    parser.inline.ruler.after("text", "bare_link", _bare_link)
+    parser.inline.ruler.after("text", "foreign_field", _foreign_field)
+    parser.inline.ruler.after("text", "merge_field", _merge_field)
+    return parser
+
+
+class _Parser(MarkdownIt):
+    """Takes every link; by itself it prints an unsafe one as text, and nobody is told."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
+        return True
+
+
+class _TooManyCellsError(Exception):
+    """The tables of a text have more cells than are read."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Read a table as GFM does, up to a number of cells in all."""
+    before = len(state.tokens)
+    is_table = table(state, start, end, silent)
+    cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
+    count: CellCount = state.env["cells"]
+    count.cells += cells
+    if count.cells > MOST_CELLS:
+        raise _TooManyCellsError(start)
+    return is_table
+
+
+def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Take a comment that has its lines for itself; any other is running text's."""
+    if state.is_code_block(start):
+        return False
+    begin = state.bMarks[start] + state.tShift[start]
+    if not state.src.startswith(_COMMENT, begin) or _EMPTY_COMMENT.match(state.src, begin):
+        return False
+    close = _comment_end(state, begin + len(_COMMENT))
+    last = bisect_right(state.bMarks, close, start, end) - 1
+    if close >= state.eMarks[end - 1] or (
+        state.src[close + len(_COMMENT_END) : state.eMarks[last]].strip()
+    ):
+        return False
+    for line in range(start + 1, last + 1):
+        if not state.isEmpty(line) and state.sCount[line] < state.blkIndent:
+            return False
+    if not silent:
+        token = state.push("comment", "", 0)
+        token.map = [start, last + 1]
+        lines = state.getLines(start, last + 1, state.blkIndent, False)  # noqa: FBT003
+        inner = lines.strip()[len(_COMMENT) :]
+        token.content = inner[: inner.index(_COMMENT_END)]
+        state.line = last + 1
+    return True
+
+
+def _comment_end(state: StateBlock, begin: int) -> int:
+    """Return where the next comment ends; kept, or many without end would each read all."""
+    since, end = state.env.get("comment_end", (begin, -1))
+    if not since <= begin <= end:
+        found = state.src.find(_COMMENT_END, begin)
+        end = len(state.src) if found < 0 else found
+        state.env["comment_end"] = (begin, end)
+    return int(end)
+
+
+def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Take ``<br>`` and comments within running text."""
+    if empty := _EMPTY_COMMENT.match(state.src, state.pos):
+        state.pos = empty.end()
+        return True
+    if state.src.startswith(_COMMENT, state.pos):
+        begin = state.pos + len(_COMMENT)
+        end = state.src.find(_COMMENT_END, begin, state.posMax)
+        if not silent:
+            state.push(OPEN_COMMENT if end < 0 else "comment", "", 0)
+            state.tokens[-1].content = _LINE_END.sub(" ", state.src[begin:end])
+        state.pos = state.posMax if end < 0 else end + len(_COMMENT_END)
+        return True
+    found = _BREAK.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Leave a field of another mail system as it stands, though its signs may be marks here."""
+    found = _FOREIGN_FIELD.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        state.append_pending(found[0])
+    state.pos = found.end()
+    return True
+
+
+def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
+    if not state.src.startswith(MERGE_FIELD, state.pos):
+        return False
+    found = _MERGE_FIELD.match(state.src, state.pos, state.posMax)
+    if not silent:
+        token = state.push("merge_field", "", 0)
+        token.content = state.src[state.pos : state.pos + _SHOWN]
+        if found:
+            token.meta = {"field": found[1], "fallback": _ESCAPED.sub(r"\1", found[2] or "")}
+    state.pos = found.end() if found else state.pos + len(MERGE_FIELD)
+    return True
+
+
+def write_merge_field(field: str, fallback: str) -> str:
+    """Write what stands for a field of each reader."""
+    words = re.sub(r"([\\\]])", r"\\\1", " ".join(fallback.split()))
+    return f"{MERGE_FIELD}{field}|{words}]" if words else f"{MERGE_FIELD}{field}]"
+
+
+def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Take an address that is typed as it is, at the sign in it that ends a run of text."""
+    if state.linkLevel:
+        return False
+    match state.src[state.pos]:
+        case ":":
+            before = scheme_before(state.src, state.pos)
+            typed = url_at(state.src[: state.posMax], state.pos - len(before)) if before else ""
+            target = target_of(typed)
+        case "@" if not silent:
+            before = mailbox_before(state.pending)
+            if before == state.pending and state.tokens and state.tokens[-1].type != "softbreak":
+                return False
+            domain = domain_at(state.src[: state.posMax], state.pos + 1) if before else ""
+            typed = f"{before}@{domain}" if domain else ""
+            target = f"mailto:{typed}"
+        case _:
+            return False
+    if not typed:
+        return False
+    if not silent:
+        if not state.pending.endswith(before):
+            return False
+        state.pending = state.pending[: -len(before)]
+        state.push("link_open", "a", 1).attrs = {"href": target}
+        state.push("text", "", 0).content = typed
+        state.push("link_close", "a", -1)
+    state.pos += len(typed) - len(before)
+    return True
+
+
+def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
+    """Yield where blocks reach the depth at which markdown-it drops what is inside."""
+    line = 0
+    for token in tokens:
+        line = token.map[0] if token.map else line
+        marks = max((child.level for child in token.children or ()), default=0)
+        if token.level + (token.nesting > 0) >= _DEEPEST or marks >= _DEEPEST:
+            yield line
+
+
+def _losses(
+    tokens: list[Token], env: dict[str, Any], lines: list[str]
+) -> Iterator[tuple[int, Message, Message]]:
+    """Yield what CommonMark drops by its rules, with its line: problem and remedy."""
+    yield from _cells_beyond(tokens, lines)
+    yield from _unused(tokens, env)
+
+
+def _cells_beyond(
+    tokens: Iterable[Token], lines: list[str]
+) -> Iterator[tuple[int, Message, Message]]:
+    columns = 0
+    for token in tokens:
+        if token.type == "table_open":
+            columns = 0
+        columns += token.type == "th_open"
+        if token.type == "tr_open" and token.map and columns:
+            row = _PREFIX.sub("", lines[token.map[0]]).strip()
+            cells = escapedSplit(row.removeprefix("|"))
+            found = len(cells) - (len(cells) > 1 and not cells[-1].strip())
+            if found > columns:
+                yield (
+                    token.map[0],
+                    msg(
+                        "This row of a table has {count} cells, its head has {head}.",
+                        count=found,
+                        head=columns,
+                    ),
+                    msg("Give the head as many cells; write \\| for a bar that is text."),
+                )
+
+
+def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Message, Message]]:
+    used = {
+        (child.type == "footnote_ref", str(child.meta["label"]))
+        for token in _all_tokens(tokens, env)
+        for child in _below(token)
+        if child.meta and "label" in child.meta
+    }
+    notes = [token for token in tokens if token.type == "footnote_reference_open"]
+    labels = [str(note.meta["label"]) for note in notes]
+    times = Counter(labels)
+    for note, label in zip(notes, labels, strict=True):
+        line = note.map[0] if note.map else 0
+        if times[label] > 1:
+            yield (
+                line,
+                msg("The footnote “{label}” is defined twice.", label=label),
+                msg("Rename one of them."),
+            )
+        if (True, label) not in used:
+            yield (
+                line,
+                msg("The footnote “{label}” is never used.", label=label),
+                msg("Put its mark into the text, or write \\[ for a bracket that is text."),
+            )
+    for label, reference in env.get("references", {}).items():
+        if (False, label) not in used:
+            yield (
+                reference["map"][0],
+                msg("The link “{label}” is never used.", label=label),
+                msg("Use it, remove the line, or write \\[ for a bracket that is text."),
+            )
+    for reference in env.get("duplicate_refs", ()):
+        yield (
+            reference["map"][0],
+            msg("The link “{label}” is defined twice.", label=reference["label"]),
+            msg("Rename one of them."),
+        )
+
+
+def _all_tokens(tokens: list[Token], env: dict[str, Any]) -> Iterator[Token]:
+    yield from tokens
+    for note in env.get("footnotes", {}).get("list", {}).values():
+        yield from note.get("tokens", ())
+
+
+def _below(token: Token) -> Iterator[Token]:
+    if token.type != "footnote_reference_open":
+        yield token
+    for child in token.children or ():
+        yield from _below(child)

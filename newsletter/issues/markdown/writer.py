@@ -1,0 +1,429 @@
+"""Issues to Markdown, so that reading it back yields the same issue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import assert_never
+
+import yaml
+
+from newsletter.issues.events import write_span
+from newsletter.issues.library.files import kind_name
+from newsletter.issues.markdown.blocks import DONE_TASK, OPEN_TASK
+from newsletter.issues.markdown.fences import (
+    Fence,
+    write_fields,
+    write_held,
+    write_line,
+    write_part_condition,
+)
+from newsletter.issues.markdown.inline import GUARDED, flanks
+from newsletter.issues.markdown.syntax import write_merge_field
+from newsletter.issues.model import (
+    Alignment,
+    Anchor,
+    Block,
+    Button,
+    Cell,
+    Chapter,
+    Code,
+    Columns,
+    Comment,
+    Conditional,
+    Contact,
+    Contents,
+    Emphasis,
+    Event,
+    File,
+    Footnote,
+    Gallery,
+    Heading,
+    Inline,
+    Issue,
+    Item,
+    LineBreak,
+    Link,
+    ListBlock,
+    MergeField,
+    Paragraph,
+    Picture,
+    Quotation,
+    Snippet,
+    Strikethrough,
+    Strong,
+    Table,
+    Text,
+    ThematicBreak,
+    Verbatim,
+)
+
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
+    r"|~(?=~|$)|(?<=~)~|^~"
+)
+_LINE_START = re.compile(
+    r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|:for(?=\[)|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
+)
+_LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+#: A footnote's sign that a colon follows, which would define the note.
+_NOTE_START = re.compile(r"^(\[\^\d+\]):")
+#: The sign that emphasis next to, or within, another takes.
+_OTHER = {"*": "_", "_": "*", "~": "*"}
+_AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
+_TASKS = {OPEN_TASK: "[ ]", DONE_TASK: "[x]"}
+
+
+def to_markdown(issue: Issue, *, template: str = "") -> str:
+    """Write an issue as Markdown with front matter; ``template`` is named when not empty."""
+    body = body_to_markdown(issue.lead, issue.chapters)
+    return f"---\n{_front_matter(issue, template)}---\n" + (f"\n{body}\n" if body else "")
+
+
+def body_to_markdown(lead: Sequence[Block], chapters: Iterable[Chapter]) -> str:
+    """Write what stands below the front matter."""
+    writer = _Writer()
+    parts = [*writer.body(lead, ())]
+    for chapter in chapters:
+        parts.extend(writer.chapter(chapter))
+    return "\n\n".join(parts)
+
+
+def _front_matter(issue: Issue, template: str) -> str:
+    values: dict[str, object] = {
+        "title": issue.title,
+        "date": issue.issue_date,
+        "language": issue.language.value,
+        "number": issue.number,
+        "masthead": issue.masthead,
+        "preheader": issue.preheader,
+        "template": template,
+        "contents": [
+            {
+                name: value
+                for name, value in (
+                    ("text", line.text),
+                    ("label", line.label),
+                    ("anchor", line.anchor),
+                    ("level", line.level),
+                )
+                if value
+            }
+            for line in issue.contents
+        ],
+        "credits": list(issue.credits),
+    }
+    filled = {name: value for name, value in values.items() if value or name == "title"}
+    text: str = yaml.safe_dump(filled, allow_unicode=True, sort_keys=False, width=10_000)
+    return text
+
+
+def blocks_to_markdown(blocks: Sequence[Block]) -> str:
+    """Write blocks by themselves, as an editor writes the body of one part."""
+    return "\n\n".join(_Writer().body(blocks, ()))
+
+
+def link_to_markdown(link: Link) -> str:
+    """Write a link that stands by itself."""
+    if not link.label and _AUTOLINK.fullmatch(link.url):
+        return f"<{link.url}>"
+    words = _escaped_edges(_escaped(link.label or link.url))
+    return f"[{words}](<{_target(link.url)}>)"
+
+
+def _target(url: str) -> str:
+    return re.sub(r"([\\<>])", r"\\\1", url).replace("&", "&amp;").replace("\n", "")
+
+
+def _title(title: str) -> str:
+    return " " + '"' + re.sub(r'([\\"&<`])', r"\\\1", title) + '"' if title else ""
+
+
+def _heading(level: int, text: str, number: str = "", *, condition: str) -> str:
+    words = _escaped_edges(_escaped(text), trailing="#")
+    heading = f"{'#' * level} {number}{words}".rstrip(" ")
+    return f"{heading}\n{write_part_condition(condition)}" if condition else heading
+
+
+class _Writer:
+    """Writes the parts of one text; a footnote is defined below the first part that has it."""
+
+    def __init__(self) -> None:
+        self._labels: dict[Footnote, int] = {}
+        self._defined = 0
+
+    def chapter(self, chapter: Chapter) -> Iterator[str]:
+        number = f"{chapter.number}. " if chapter.number is not None else ""
+        yield _heading(1, chapter.heading, number, condition=chapter.condition)
+        yield from self.body(chapter.body, chapter.links)
+        for item in chapter.items:
+            yield from self._item(item)
+        for section in chapter.sections:
+            yield _heading(2, section.heading, condition=section.condition)
+            yield from self.body(section.body, section.links)
+            for item in section.items:
+                yield from self._item(item)
+
+    def _item(self, item: Item) -> Iterator[str]:
+        yield _heading(3, item.headline, condition=item.condition)
+        yield from self.body(item.body, item.links)
+
+    def body(self, blocks: Sequence[Block], links: Sequence[Link]) -> Iterator[str]:
+        """Write what a part says, its links, and the footnotes that it is the first to have."""
+        yield from self._blocks(blocks)
+        yield from map(link_to_markdown, links)
+        for note, label in list(self._labels.items())[self._defined :]:
+            text = self._lines(note.content)
+            yield f"[^{label}]: " + text.replace("\n", "\n    ")
+        self._defined = len(self._labels)
+
+    def _blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
+        """Write blocks; lists next to each other take other marks, or they would become one."""
+        alternate = False
+        before: Block | None = None
+        for block in blocks:
+            adjacent = isinstance(before, ListBlock) and isinstance(block, ListBlock)
+            alternate = adjacent and not alternate
+            yield self._block(block, alternate=alternate)
+            before = block
+
+    def _block(self, block: Block, *, alternate: bool) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
+        match block:
+            case Paragraph(content=content):
+                return self._lines(content)
+            case Heading(level=level, content=content):
+                words = _escaped_edges(self._runs(content, breaks="<br>"), trailing="#")
+                return f"{'#' * level} {words}"
+            case ListBlock():
+                return self._list(block, alternate=alternate)
+            case Quotation():
+                lines = self._quotation(block).split("\n")
+                return "\n".join(f"> {line}".rstrip(" ") for line in lines)
+            case Picture():
+                return self._picture(block)
+            case Gallery(pictures=pictures):
+                return write_held(Fence.GALLERY, "\n".join(map(self._picture, pictures)))
+            case Conditional(condition=condition, blocks=blocks):
+                inner = "\n\n".join(self._blocks(blocks))
+                return write_held(Fence.CONDITIONAL, inner, rest=condition)
+            case Columns(left=left, right=right):
+                sides = ("\n\n".join(self._blocks(side)) for side in (left, right))
+                return write_held(Fence.COLUMNS, *sides)
+            case Button(label=label, url=url):
+                words = _escaped_edges(_escaped(label))
+                return write_line(Fence.BUTTON, f"[{words}](<{_target(url)}>)")
+            case Contents():
+                return write_line(Fence.CONTENTS, "")
+            case Snippet(name=name):
+                return write_line(Fence.SNIPPET, " ".join(name.split()))
+            case File():
+                return write_fields(Fence.FILE, _file_fields(block))
+            case Event():
+                return write_fields(Fence.EVENT, _event_fields(block))
+            case Contact():
+                return write_fields(Fence.CONTACT, asdict(block))
+            case Verbatim(text=text):
+                longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+                fence = "`" * max(3, longest + 1)
+                return f"{fence}\n{text}\n{fence}"
+            case Table():
+                return self._table(block)
+            case ThematicBreak():
+                return "___"
+            case Comment(text=text):
+                return f"<!--{text}-->"
+            case _:
+                assert_never(block)
+
+    def _quotation(self, block: Quotation) -> str:
+        """Write a quotation without its signs; its last line says where it is from."""
+        *others, last = ["", *self._blocks(block.blocks)]
+        text = "\n\n".join([*others[1:], last])
+        if not block.source:
+            return _without_source(text) if block.blocks and _has_lines(block.blocks[-1]) else text
+        apart = "\n" if block.blocks and _has_lines(block.blocks[-1]) else "\n\n"
+        source = self._runs(block.source, breaks="<br>")
+        return f"{text}{apart}\N{EM DASH} {_escaped_edges(source)}"
+
+    def _picture(self, picture: Picture) -> str:
+        title = _title(picture.title)
+        image = f"![{_escaped(picture.alt)}](<{_target(picture.source)}>{title})"
+        linked = f"[{image}](<{_target(picture.url)}>)" if picture.url else image
+        return f"{linked}\n: {self._lines(picture.caption)}" if picture.caption else linked
+
+    def _list(self, block: ListBlock, *, alternate: bool) -> str:
+        close, bullet = (")", "*") if alternate else (".", "-")
+        written: list[str] = []
+        for index, item in enumerate(block.items):
+            mark = f"{block.start + index}{close} " if block.ordered else f"{bullet} "
+            text = "\n\n".join(self._blocks(item))
+            match item:
+                case (Paragraph(content=(Text(text=words), *_)), *_) if (
+                    words[:1] in _TASKS and words[1:2] == " "
+                ):
+                    text = _TASKS[words[0]] + text[1:]
+                case _:
+                    pass
+            written.append(_indented(mark, text))
+        return "\n".join(written)
+
+    def _table(self, table: Table) -> str:
+        marks = {
+            Alignment.NONE: "---",
+            Alignment.LEFT: ":--",
+            Alignment.CENTER: ":-:",
+            Alignment.RIGHT: "--:",
+        }
+        rule = [marks[alignment] for alignment in table.alignments]
+        rows = [list(map(self._cell, row)) for row in (table.head, *table.rows)]
+        rows.insert(1, rule)
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def _cell(self, cell: Cell) -> str:
+        return _escaped_edges(self._runs(cell, breaks="<br>")).replace("|", "\\|")
+
+    def _lines(self, content: tuple[Inline, ...]) -> str:
+        return "\n".join(map(_line, self._runs(content).split("\n")))
+
+    def _runs(self, content: tuple[Inline, ...], *, outer: str = "", breaks: str = "\n") -> str:
+        """Write runs; a neighbour that would keep a mark from being one becomes a reference.
+
+        A reference begins and ends in punctuation, which frees a mark on both sides. Marks next to
+        each other, or within those of an ``outer`` sign, take the other sign.
+        """
+        parts: list[str] = []
+        before = ""
+        for index, run in enumerate(content):
+            sign = ""
+            if isinstance(run, Strikethrough):
+                sign = "~"
+            elif isinstance(run, Strong | Emphasis):
+                sign = _OTHER[before or outer or "_"]
+            text = self._run(run, sign, content[index - 1 : index + 2], breaks)
+            if sign and not before and parts and not _opens(parts[-1][-1:], text, sign):
+                parts[-1] = _reference_last(parts[-1])
+            elif before and not sign and not _closes(parts[-1], text[:1], before):
+                text = _reference_first(text)
+            parts.append(text)
+            before = sign
+        return "".join(parts)
+
+    def _run(self, run: Inline, sign: str, around: Sequence[Inline], breaks: str) -> str:  # noqa: PLR0911 - one a kind
+        match run:
+            case Text(text=text):
+                return _escaped(text)
+            case Strong(content=content) | Strikethrough(content=content):
+                inner = _escaped_edges(self._runs(content, outer=sign, breaks=breaks))
+                return sign * 2 + inner + sign * 2
+            case Emphasis(content=content):
+                return sign + _escaped_edges(self._runs(content, outer=sign, breaks=breaks)) + sign
+            case Code(text=text):
+                longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
+                fence = "`" * (longest + 1)
+                return f"{fence} {text} {fence}"
+            case Anchor():
+                return self._anchor(run, breaks)
+            case LineBreak():
+                within = len(around) == len("a\nb") and not any(
+                    isinstance(each, LineBreak) for each in (around[0], around[2])
+                )
+                return breaks if within else "<br>"
+            case Footnote():
+                return f"[^{self._labels.setdefault(run, len(self._labels) + 1)}]"
+            case MergeField(field=field, fallback=fallback):
+                return write_merge_field(field, fallback)
+            case Comment(text=text):
+                return f"<!--{text}-->"
+            case _:
+                assert_never(run)
+
+    def _anchor(self, anchor: Anchor, breaks: str) -> str:
+        match anchor:
+            case Anchor(url=url, content=(Text(text=words),), title="") if (
+                words == url and _AUTOLINK.fullmatch(url)
+            ):
+                return f"<{url}>"
+            case Anchor(url=url, content=content, title=title):
+                words = self._runs(content, breaks=breaks)
+                return f"[{words}](<{_target(url)}>{_title(title)})"
+
+
+def _indented(mark: str, text: str) -> str:
+    if not text:
+        return mark.rstrip(" ")
+    hang = " " * len(mark)
+    first, *rest = text.split("\n")
+    return "\n".join([mark + first, *(hang + line if line else "" for line in rest)])
+
+
+def _line(text: str) -> str:
+    """Keep a line of running text from being read as a list, heading, rule, note or the like."""
+    edged = _NOTE_START.sub(r"\1&#58;", _escaped_edges(text))
+    escaped = _LIST_START.sub(r"\1\\\2", edged, count=1) if _LIST_START.match(edged) else edged
+    return "\\" + escaped if _LINE_START.match(escaped) else escaped
+
+
+def _has_lines(block: Block) -> bool:
+    """Whether a line right below a block in Markdown is one of its own running text."""
+    return isinstance(block, Paragraph)
+
+
+def _without_source(text: str) -> str:
+    """Keep the last line of a quotation from being read as where it is from."""
+    above, end, last = text.rpartition("\n")
+    dashed = last.startswith(("\N{EM DASH} ", "\N{HORIZONTAL BAR} "))
+    return f"{above}{end}&#{ord(last[0])};{last[1:]}" if dashed else text
+
+
+def _file_fields(file: File) -> dict[str, str]:
+    size = str(file.size or "")
+    kind = kind_name(file.media_type)
+    return {"name": file.name, "url": file.url, "type": kind, "size": size}
+
+
+def _event_fields(event: Event) -> dict[str, str]:
+    span = write_span(event)
+    when = {"date": span} if span else {"starts": event.starts, "ends": event.ends or ""}
+    return {
+        "name": event.name,
+        **when,
+        "place": event.place,
+        "capacity": event.capacity,
+        "url": event.url,
+    }
+
+
+def _opens(before: str, marked: str, sign: str) -> bool:
+    return flanks(before or " ", marked.lstrip(sign)[:1] or " ", sign)[0]
+
+
+def _closes(marked: str, after: str, sign: str) -> bool:
+    return flanks(marked.rstrip(sign)[-1:] or " ", after or " ", sign)[1]
+
+
+def _escaped(text: str) -> str:
+    guarded = GUARDED.sub("\0", text)
+    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], guarded)
+    return escaped.replace("\0", "\\").replace("\n", "&#10;")
+
+
+def _escaped_edges(text: str, *, trailing: str = "") -> str:
+    """Write white space at either end as references, or CommonMark drops it."""
+    if text and (text[0].isspace()):
+        text = f"&#{ord(text[0])};" + text[1:]
+    if text and (text[-1].isspace() or text[-1] in trailing):
+        text = text[:-1] + f"&#{ord(text[-1])};"
+    return text
+
+
+def _reference_first(text: str) -> str:
+    if not text or not text[0].isalnum():
+        return text
+    return f"&#{ord(text[0])};{text[1:]}"
+
+
+def _reference_last(text: str) -> str:
+    if not text or not text[-1].isalnum():
+        return text
+    return f"{text[:-1]}&#{ord(text[-1])};"

@@ -1,0 +1,233 @@
+"""Searching what a newsletter's issues say, drafts and sent ones, down to the item.
+
+Words are compared folded: NFKC, without case, blanks as one. A word is found wherever it stands,
+however short: Japanese has no blanks between words, and many words of two letters. What an issue
+says is kept folded beside it, and its letters in an index (`newsletter.issues.search.index`), so
+that one statement finds the issues; which part of an issue it is is then looked for in its value.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlalchemy import ColumnElement, SelectBase, exists, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from newsletter.database.tables import DraftRow, IssueRow, MailingRow
+from newsletter.issues.checks.findings import IssuePlace
+from newsletter.issues.conditions import select_parts
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.outline import chapter_anchor
+from newsletter.issues.search.folding import fold
+from newsletter.issues.search.index import Indexed, candidates
+from newsletter.issues.sent import keeps_its_issue
+from newsletter.issues.walking import walk_texts
+
+#: Words of a query beyond these, and letters of it, are not looked for.
+_MOST_WORDS, _LONGEST = 8, 200
+#: Issues looked into; the newest.
+_MOST_ISSUES = 60
+#: Of those that everybody may ask for, fewer: each is read.
+_MOST_PUBLIC = 20
+#: Candidates that are looked up one by one.
+_FEW = 500
+#: Letters around what was found.
+_BEFORE, _AFTER = 24, 72
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A part of an issue that says what was looked for.
+
+    Attributes:
+        slug: The issue's name in addresses; empty of a draft.
+        draft_id: Where it is written on; None of what was sent, or has no draft.
+        anchor: The part's, in mail and editor; empty outside chapters.
+        passage: What stands there: before it, the word itself, after it.
+    """
+
+    draft_id: int | None
+    issue_id: int | None
+    sent: bool
+    title: str
+    issue_date: date
+    anchor: str
+    heading: str
+    passage: tuple[str, str, str]
+    slug: str = ""
+
+
+def words_of(issue: Issue) -> str:
+    """Return all that an issue says, folded, a text a line."""
+    return "\n".join(filter(None, (fold(text) for _, text in walk_texts(issue))))
+
+
+def _terms(query: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fold(query[:_LONGEST]).split()))[:_MOST_WORDS]
+
+
+def search_issues(
+    session: Session, newsletter_id: int, query: str, *, limit: int = 50
+) -> Sequence[Hit]:
+    """Return the parts of a newsletter's issues that say all words of a query, the newest first.
+
+    Where no part of an issue says all of them, the parts that say one of them are returned.
+    """
+    terms = _terms(query)
+    if not terms:
+        return ()
+    found: list[Hit] = []
+    for hits in _issues(session, newsletter_id, terms):
+        found.extend(hits)
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def search_among(
+    session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = 50
+) -> Sequence[Hit]:
+    """Return the parts of some issues that say all words of a query, the newest first.
+
+    Args:
+        session: A session.
+        issues: A query for the numbers of the issues to look into.
+        query: The words; without any, each chapter of that name is found.
+        chapter: The heading of the chapters to look into; empty for all.
+        limit: How many parts to return.
+    """
+    terms = _terms(query)
+    asked = fold(chapter[:_LONGEST])
+    if not terms and not asked:
+        return ()
+    wanted = terms or tuple(asked.split())
+    rows = session.scalars(
+        select(IssueRow)
+        .where(
+            IssueRow.id.in_(issues),
+            IssueRow.id.in_(candidates(session, Indexed.ISSUE, wanted)),
+            *_say(IssueRow.words, wanted),
+        )
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .limit(_MOST_PUBLIC)
+    )
+    found: list[Hit] = []
+    for row in rows:
+        # What is for some readers alone is not for everybody to find.
+        issue = select_parts(issue_from_json(row.content), ())
+        hits = _hits(issue, wanted, None, row.id, sent=True)
+        within = [
+            chapter_anchor(at)
+            for at, each in enumerate(issue.chapters, start=1)
+            if fold(each.heading) == asked
+        ]
+        found.extend(
+            replace(hit, slug=row.slug)
+            for hit in hits
+            if not asked or (hit.anchor.partition("-")[0] if terms else hit.anchor) in within
+        )
+    return found[:limit]
+
+
+def _issues(
+    session: Session, newsletter_id: int, terms: tuple[str, ...]
+) -> Iterator[Sequence[Hit]]:
+    kept = exists().where(MailingRow.issue_id == IssueRow.id, keeps_its_issue())
+    edited = exists().where(DraftRow.issue_id == IssueRow.id)
+    issues = session.execute(
+        select(IssueRow, kept)
+        .where(
+            IssueRow.newsletter_id == newsletter_id,
+            kept | ~edited,
+            _may_say(session, IssueRow.id, Indexed.ISSUE, terms),
+            *_say(IssueRow.words, terms),
+        )
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .limit(_MOST_ISSUES)
+    ).all()
+    of_kept = exists().where(MailingRow.issue_id == DraftRow.issue_id, keeps_its_issue())
+    drafts = session.scalars(
+        select(DraftRow)
+        .where(
+            DraftRow.newsletter_id == newsletter_id,
+            ~of_kept,
+            _may_say(session, DraftRow.id, Indexed.DRAFT, terms),
+            *_say(DraftRow.words, terms),
+        )
+        .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
+        .limit(_MOST_ISSUES)
+    ).all()
+    for draft in drafts:
+        yield _hits(issue_from_json(draft.content), terms, draft.id, draft.issue_id, sent=False)
+    for row, sent in issues:
+        yield _hits(issue_from_json(row.content), terms, None, row.id, sent=bool(sent))
+
+
+def _may_say(
+    session: Session,
+    number: InstrumentedAttribute[int],
+    what: Indexed,
+    terms: tuple[str, ...],
+) -> ColumnElement[bool]:
+    """Return the condition that the index has all words; by numbers where these are few.
+
+    PostgreSQL takes comparing texts for cheap and would begin with all of them.
+    """
+    found = candidates(session, what, terms)
+    numbers = session.scalars(found.limit(_FEW + 1)).all()
+    return number.in_(numbers) if len(numbers) <= _FEW else number.in_(found)
+
+
+def _say(column: InstrumentedAttribute[str], terms: Iterable[str]) -> list[ColumnElement[bool]]:
+    return [column.contains(term, autoescape=True) for term in terms]
+
+
+def _hits(
+    issue: Issue,
+    terms: tuple[str, ...],
+    draft_id: int | None,
+    issue_id: int | None,
+    *,
+    sent: bool,
+) -> Sequence[Hit]:
+    texts: dict[str, list[tuple[IssuePlace, str]]] = {}
+    for place, text in walk_texts(issue):
+        texts.setdefault(place.anchor, []).append((place, text))
+    said = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
+    whole = [anchor for anchor, text in said.items() if all(term in text for term in terms)]
+    some = [anchor for anchor, text in said.items() if any(term in text for term in terms)]
+    return [
+        Hit(
+            draft_id=draft_id,
+            issue_id=issue_id,
+            sent=sent,
+            title=issue.title,
+            issue_date=issue.issue_date,
+            anchor=anchor,
+            heading=texts[anchor][0][0].heading,
+            passage=_passage(texts[anchor], terms),
+        )
+        for anchor in whole or some
+    ]
+
+
+def _passage(
+    texts: Iterable[tuple[IssuePlace, str]], terms: tuple[str, ...]
+) -> tuple[str, str, str]:
+    """Return the first place that says a word, with what stands around it."""
+    for _, text in texts:
+        shown = " ".join(unicodedata.normalize("NFKC", text).split())
+        folded = shown.casefold()
+        for term in terms:
+            at = folded.find(term)
+            if at < 0 or len(folded) != len(shown):
+                continue
+            end = at + len(term)
+            start = max(0, at - _BEFORE)
+            before = ("…" if start else "") + shown[start:at]
+            after = shown[end : end + _AFTER] + ("…" if len(shown) > end + _AFTER else "")
+            return before, shown[at:end], after
+    return "", "", ""

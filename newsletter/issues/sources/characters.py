@@ -1,0 +1,142 @@
+"""Characters that look right and are not: radicals, invisible and bidi controls, private ones."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.sources.normalise import CONTROLS, normalise_character
+
+#: Controls of writing direction (UAX #9): invisible, and able to turn a URL or a name around.
+_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: A zero-width joiner belongs between emoji; elsewhere, as these do anywhere, it hides.
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
+    r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d"
+)
+#: What is never unsuitable, as nearly all texts are: most need no closer look.
+ORDINARY = re.compile(
+    "[\\t\\n\\x20-\\x7e\u3000-\u3002\u3008-\u3011\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uff01-\uff5e]*"
+)
+_DAMAGED = re.compile(r"\ufffd+")
+_PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
+_HALF_KANA = re.compile(r"[\uff66-\uff9f]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CharacterFault:
+    """A kind of unsuitable character found in a text, with the characters found."""
+
+    code: str
+    severity: Severity
+    found: str
+    message: Message
+    mendable: bool
+
+
+def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
+    """Return what is unsuitable in a text, one entry a kind."""
+    if ORDINARY.fullmatch(text):
+        return ()
+    found = [
+        _normalisable(text),
+        _seen(
+            "character-control",
+            Severity.ERROR,
+            CONTROLS,
+            text,
+            msg("Control characters that cannot be sent by email"),
+        ),
+        _seen(
+            "character-bidi",
+            Severity.ERROR,
+            _BIDI,
+            text,
+            msg("Control characters that change the writing direction"),
+        ),
+        _seen(
+            "character-invisible",
+            Severity.WARNING,
+            _INVISIBLE,
+            text,
+            msg("Invisible characters"),
+        ),
+        _seen(
+            "character-damaged",
+            Severity.ERROR,
+            _DAMAGED,
+            text,
+            msg("Text damaged by a wrong encoding (U+FFFD)"),
+            mendable=False,
+        ),
+        _seen(
+            "character-private",
+            Severity.ERROR,
+            _PRIVATE,
+            text,
+            msg("Private-use characters that readers cannot see"),
+            mendable=False,
+        ),
+        _seen(
+            "character-half-kana",
+            Severity.HINT,
+            _HALF_KANA,
+            text,
+            msg("Half-width katakana"),
+        ),
+    ]
+    return tuple(fault for fault in found if fault is not None)
+
+
+def mend_characters(text: str) -> str:
+    """Replace or drop what can be mended without asking."""
+    without = _INVISIBLE.sub("", _BIDI.sub("", text))
+    whole = _HALF_KANA.sub(lambda match: unicodedata.normalize("NFKC", match[0]), without)
+    return "".join(normalise_character(character)[0] for character in whole)
+
+
+def _normalisable(text: str) -> CharacterFault | None:
+    found = "".join(
+        char
+        for char in dict.fromkeys(text)
+        if normalise_character(char)[1] and not CONTROLS.match(char)
+    )
+    if not found:
+        return None
+    return CharacterFault(
+        code="character-lookalike",
+        severity=Severity.WARNING,
+        found=found,
+        message=msg("Characters that only look right, or odd spaces: {found}", found=_named(found)),
+        mendable=True,
+    )
+
+
+def _seen(
+    code: str,
+    severity: Severity,
+    pattern: re.Pattern[str],
+    text: str,
+    message: Message,
+    *,
+    mendable: bool = True,
+) -> CharacterFault | None:
+    found = "".join(dict.fromkeys("".join(pattern.findall(text))))
+    if not found:
+        return None
+    names = _named(found)
+    message = msg("{message}: {names}", message=message, names=names)
+    return CharacterFault(
+        code=code, severity=severity, found=found, message=message, mendable=mendable
+    )
+
+
+def _named(characters: str) -> str:
+    """Name characters by code point, since many of them cannot be seen."""
+    return ", ".join(
+        f"U+{ord(char):04X}" + (f" {char}" if char.isprintable() and not char.isspace() else "")
+        for char in characters[:6]
+    )

@@ -1,0 +1,363 @@
+"""The plain-text digest of Japanese public newsletters: numbered chapters, 【sections】, ■items.
+
+Each line is one of a few shapes; a line that fits none is running text of whatever it stands in,
+so nothing is ever dropped. Lines without an empty one between them are one paragraph, line by line.
+`to_text` writes the same form.
+
+Publications open their items with marks of their own: `_Marks` finds which, and what they open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, auto
+from itertools import pairwise
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.days import check_day
+from newsletter.issues.markdown.inline import link_bare_addresses
+from newsletter.issues.model import (
+    Block,
+    Chapter,
+    ContentsLine,
+    Heading,
+    Issue,
+    Item,
+    LineBreak,
+    Link,
+    ListBlock,
+    Paragraph,
+    Section,
+)
+from newsletter.issues.plain_text import block_text
+
+#: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
+_DATE = re.compile(
+    r"^(?P<era>令和)?\s*(?P<year>(?(era)(?:元|\d{1,2})|\d{4}))\s*[./年\uff0e\uff0f-]\s*"
+    r"(?P<month>\d{1,2})\s*[./月\uff0e\uff0f-]\s*(?P<day>\d{1,2})\s*日?\s*"
+    r"(?:[(\uff08][日月火水木金土](?:曜日?)?[)\uff09])?\s*(?:発行|配信|号)?$"
+)
+#: The year before the first of Reiwa.
+_BEFORE_REIWA = 2018
+_CHAPTER = re.compile(r"^(\d{1,2})\s?[.\uff0e、]\s?(.+)$")
+_LABEL = re.compile(r"^\[([^\]]+)\]\s*(.+)$")
+_SECTION = re.compile(r"^【([^】]+)】$")
+#: Signs before headlines; a row of them is an ornament.
+_SIGNS = "■□◆◇●○◎◉★☆▼▽▲△▶▷"
+_MARKED = re.compile(rf"^([{_SIGNS}])\s?((?![{_SIGNS}])\S.*)$")
+_POINT = re.compile(r"^[・･•]\s*(\S.*)$")
+_SUBHEADING = 4
+_URL = re.compile(r"^https?://\S+$")
+_CREDIT = re.compile(r"^[(\uff08](?:編集|発行|文責|執筆|制作|配信)[^)\uff09]*[)\uff09]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unplaced:
+    """A line that was kept, but whose place in the issue is a guess."""
+
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Part:
+    """A chapter, section or item while it is being read."""
+
+    heading: str
+    number: int | None = None
+    body: list[Block] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    items: list[_Part] = field(default_factory=list)
+    sections: list[_Part] = field(default_factory=list)
+
+    def as_item(self) -> Item:
+        return Item(headline=self.heading, body=tuple(self.body), links=tuple(self.links))
+
+    def as_section(self) -> Section:
+        return Section(
+            heading=self.heading,
+            body=tuple(self.body),
+            links=tuple(self.links),
+            items=tuple(part.as_item() for part in self.items),
+        )
+
+    def as_chapter(self) -> Chapter:
+        return Chapter(
+            heading=self.heading,
+            number=self.number,
+            body=tuple(self.body),
+            links=tuple(self.links),
+            items=tuple(part.as_item() for part in self.items),
+            sections=tuple(part.as_section() for part in self.sections),
+        )
+
+
+def looks_like_digest(text: str) -> bool:
+    """Whether the text has a digest's shapes: a date by itself and numbered or marked headings."""
+    lines = text.split("\n")
+    return any(_DATE.match(line.strip()) for line in lines[:12]) and any(
+        _MARKED.match(line) or _SECTION.match(line) or _CHAPTER.match(line) for line in lines
+    )
+
+
+def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]:
+    """Read normalised digest text.
+
+    Raises:
+        ContentError: It has no date or no title.
+    """
+    return _Reader(text, source).read()
+
+
+class _Opens(Enum):
+    """What a marked line opens."""
+
+    SECTION = auto()
+    ITEM = auto()
+    HEADING = auto()
+    NOTHING = auto()
+
+
+class _Marks:
+    """What the marks of one text open, by how it uses them.
+
+    A mark opens something where most of its lines have others below them than their like; else its
+    lines are a list, or say that something is so (○) or not. ■ always does. The first that does
+    opens items, or sections if most of its lines have another opening mark right below them, which
+    opens the items then. Others are headings within.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        marks = [found[1] if (found := _MARKED.match(line)) else "" for line in lines]
+        times = Counter(filter(None, marks))
+        below = Counter(mark for mark, following in pairwise(marks) if mark and mark != following)
+        opening = [mark for mark in times if mark == "■" or below[mark] * 2 > times[mark]]
+        self._opens = dict.fromkeys(opening, _Opens.HEADING)
+        if not opening:
+            return
+        outer, *inner = opening
+        within = Counter(
+            after for mark, after in pairwise(marks) if mark == outer and after in inner
+        )
+        item, number = within.most_common(1)[0] if within else ("", 0)
+        if number * 2 > times[outer]:
+            self._opens |= {outer: _Opens.SECTION, item: _Opens.ITEM}
+        else:
+            self._opens[outer] = _Opens.ITEM
+
+    def read(self, line: str) -> tuple[_Opens, str]:
+        """Return what a line opens, and its words."""
+        found = _MARKED.match(line)
+        opens = self._opens.get(found[1], _Opens.NOTHING) if found else _Opens.NOTHING
+        return opens, found[2] if found else line
+
+
+class _Reader:
+    def __init__(self, text: str, source: str) -> None:
+        self._source = source
+        lines = text.split("\n")
+        self._lines = [
+            (number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()
+        ]
+        self._indented = {at for at, line in enumerate(lines, start=1) if line[:1].isspace()}
+        self._text_line = 0
+        self._marks = _Marks(())
+        self._lead = _Part(heading="")
+        self._chapters: list[_Part] = []
+        self._here = self._lead
+        self._credits: list[str] = []
+        self._unplaced: list[Unplaced] = []
+
+    def read(self) -> tuple[Issue, tuple[Unplaced, ...]]:
+        masthead, issue_date = self._read_date()
+        title = self._read_title()
+        contents = tuple(self._read_contents())
+        self._marks = _Marks([line for _, line in self._lines])
+        for number, line in self._lines:
+            self._read_line(number, line)
+        issue = Issue(
+            title=title,
+            issue_date=issue_date,
+            masthead=masthead,
+            lead=tuple(self._lead.body),
+            contents=contents,
+            chapters=tuple(part.as_chapter() for part in self._chapters),
+            credits=tuple(self._credits),
+        )
+        return issue, tuple(self._unplaced)
+
+    def _read_date(self) -> tuple[str, date]:
+        for index, (number, line) in enumerate(self._lines):
+            if match := _DATE.match(line):
+                try:
+                    found = _day(match)
+                except ValueError:
+                    raise ContentError(
+                        msg("There is no such day as {day}.", day=line),
+                        place=Place(source=self._source, line=number, field="date"),
+                    ) from None
+                check_day(found, Place(source=self._source, line=number, field="date"))
+                before = self._lines[:index]
+                self._lines = self._lines[index + 1 :]
+                return " ".join(text for _, text in before), found
+        raise ContentError(
+            msg("The issue has no date."),
+            place=Place(source=self._source, field="date"),
+            remedy=msg("Put the date on a line of its own near the top, such as 2021.10.21."),
+        )
+
+    def _read_title(self) -> str:
+        if not self._lines:
+            raise ContentError(
+                msg("The issue has no title."),
+                place=Place(source=self._source, field="title"),
+                remedy=msg("Put the title on the line below the date."),
+            )
+        return self._lines.pop(0)[1]
+
+    def _read_contents(self) -> Iterator[ContentsLine]:
+        """Take the table of contents: headings that come again further down."""
+        if not self._lines or not _CHAPTER.match(self._lines[0][1]):
+            return
+        if self._lines[0][1] not in [line for _, line in self._lines[1:]]:
+            return
+        while self._lines:
+            line = self._lines[0][1]
+            if match := _CHAPTER.match(line):
+                yield ContentsLine(text=match[2], label=match[1], level=1)
+            elif match := _LABEL.match(line):
+                yield ContentsLine(text=match[2], label=match[1], level=2)
+            else:
+                return
+            self._lines.pop(0)
+
+    def _read_line(self, number: int, line: str) -> None:
+        chapter = _CHAPTER.match(line)
+        opens, words = self._marks.read(line)
+        numbered = sum(part.number is not None for part in self._chapters)
+        if chapter and int(chapter[1]) == numbered + 1 and not self._credits:
+            self._here = _Part(heading=chapter[2], number=int(chapter[1]))
+            self._chapters.append(self._here)
+        elif match := _SECTION.match(line):
+            self._here = _Part(heading=match[1])
+            self._chapter().sections.append(self._here)
+        elif opens is _Opens.SECTION:
+            self._here = _Part(heading=words)
+            self._chapter().sections.append(self._here)
+        elif opens is _Opens.ITEM:
+            self._here = _Part(heading=words)
+            chapter_part = self._chapter()
+            owner = chapter_part.sections[-1] if chapter_part.sections else chapter_part
+            owner.items.append(self._here)
+        elif _CREDIT.match(line):
+            self._credits.append(line)
+        elif self._credits:
+            self._credits.append(line)
+            self._unplaced.append(Unplaced(line=number, text=line))
+        elif _URL.match(line) and self._here is not self._lead:
+            self._here.links.append(Link(url=line))
+        elif opens is _Opens.HEADING:
+            self._add(Heading(level=_SUBHEADING, content=link_bare_addresses(words)))
+        else:
+            self._read_text(number, line)
+
+    def _read_text(self, number: int, line: str) -> None:
+        """Take a line as running text, or a point of a list."""
+        before = self._here.body[-1] if self._here.body and not self._here.links else None
+        goes_on = self._text_line == number - 1 and not _URL.match(line)
+        self._text_line = 0 if _URL.match(line) else number
+        point = _POINT.match(line)
+        match before:
+            case ListBlock(items=items) if goes_on and point:
+                self._here.body[-1] = ListBlock(items=(*items, (_paragraph(point[1]),)))
+            case ListBlock(items=(*items, (Paragraph() as last,))) if (
+                goes_on and number in self._indented
+            ):
+                self._here.body[-1] = ListBlock(items=(*items, (_joined(last, line),)))
+            case Paragraph() if goes_on and not point:
+                self._here.body[-1] = _joined(before, line)
+            case _ if point:
+                self._add(ListBlock(items=((_paragraph(point[1]),),)))
+            case _:
+                self._add(_paragraph(line))
+
+    def _add(self, block: Block) -> None:
+        """Add a block; addresses with text below them stay above it."""
+        self._here.body.extend(_paragraph(link.url) for link in self._here.links)
+        self._here.links.clear()
+        self._here.body.append(block)
+
+    def _chapter(self) -> _Part:
+        """Return the chapter under way, opening a nameless one for items that stand before any."""
+        if not self._chapters:
+            self._chapters.append(_Part(heading=""))
+        return self._chapters[-1]
+
+
+def _day(written: re.Match[str]) -> date:
+    year = 1 if written["year"] == "元" else int(written["year"])
+    if written["era"]:
+        year += _BEFORE_REIWA
+    return date(year, int(written["month"]), int(written["day"]))
+
+
+def _paragraph(line: str) -> Paragraph:
+    return Paragraph(content=link_bare_addresses(line))
+
+
+def _joined(paragraph: Paragraph, line: str) -> Paragraph:
+    content = (*paragraph.content, LineBreak(), *link_bare_addresses(line))
+    return Paragraph(content=content)
+
+
+def to_text(issue: Issue) -> str:
+    """Write an issue in the digest form, paragraphs unwrapped, parts set apart by an empty line."""
+    return "\n\n".join(_text_parts(issue)) + "\n"
+
+
+def _text_parts(issue: Issue) -> Iterator[str]:
+    if issue.masthead:
+        yield issue.masthead
+    yield f"{issue.issue_date:%Y.%m.%d}"
+    yield issue.title
+    if issue.contents:
+        yield "\n".join(map(_contents_text, issue.contents))
+    yield from map(_body_text, issue.lead)
+    for chapter in issue.chapters:
+        if chapter.heading:
+            yield f"{chapter.number}.{chapter.heading}" if chapter.number else chapter.heading
+        yield from map(_body_text, chapter.body)
+        yield from (link.url for link in chapter.links)
+        yield from map(_item_text, chapter.items)
+        for section in chapter.sections:
+            yield f"【{section.heading}】"
+            yield from map(_body_text, section.body)
+            yield from (link.url for link in section.links)
+            yield from map(_item_text, section.items)
+    yield from issue.credits
+
+
+def _contents_text(line: ContentsLine) -> str:
+    if line.level == 1:
+        return f"{line.label}.{line.text}" if line.label else line.text
+    return f"[{line.label}] {line.text}"
+
+
+def _body_text(block: Block) -> str:
+    mark = "◆" if isinstance(block, Heading) else ""
+    return mark + block_text(block)
+
+
+def _item_text(item: Item) -> str:
+    return "\n".join(
+        [
+            f"■{item.headline}",
+            *filter(None, ["\n\n".join(map(_body_text, item.body))]),
+            *(link.url for link in item.links),
+        ]
+    )

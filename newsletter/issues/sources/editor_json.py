@@ -1,0 +1,184 @@
+"""An issue as the JSON that the editor's script sends: trusted in nothing, read as its Markdown.
+
+What comes in is parsed into the content model, then written as Markdown and read back: so the rules
+for addresses, depth, tables and days are those of every other source, and what is kept is at once
+what its Markdown says.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.lines import part_at
+from newsletter.issues.markdown.reader import read_markdown, read_parts
+from newsletter.issues.markdown.syntax import MOST_CELLS
+from newsletter.issues.markdown.writer import body_to_markdown, to_markdown
+from newsletter.issues.model import (
+    Block,
+    Chapter,
+    Issue,
+    Item,
+    Section,
+    Table,
+    ThematicBreak,
+    issue_from_json,
+)
+from newsletter.issues.sources.normalise import without_controls
+from newsletter.issues.walking import walk_placed_blocks
+
+#: The name that errors give the source.
+SOURCE = "blocks"
+_TITLE_LENGTH = 300
+#: How many parts are kept as they were read last, and letters of one beyond which it is not.
+_KEPT_PARTS, _KEPT_LENGTH = 2048, 8000
+#: Stands behind a part that is read by itself.
+_END = Chapter(heading="end", body=(ThematicBreak(),))
+_Body = tuple[tuple[Block, ...], tuple[Chapter, ...]]
+_Part = TypeVar("_Part", Chapter, Section, Item)
+
+
+def read_json(text: str, *, template: str = "") -> Issue:
+    """Read an issue from JSON as `issue_to_json` writes it.
+
+    Raises:
+        ContentError: It is no issue, or breaks a rule of Markdown; the place names the part by its
+            anchor, or the field.
+    """
+    try:
+        issue = issue_from_json(_plain(json.loads(text)))
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error) from None
+    if not issue.title.strip():
+        raise ContentError(
+            msg("The issue has no title."),
+            place=Place(source=SOURCE, field="title"),
+            remedy=msg("Write one; it becomes the subject."),
+        )
+    if len(issue.title) > _TITLE_LENGTH:
+        raise ContentError(
+            msg("The title has {count} characters; the limit is 300.", count=len(issue.title)),
+            place=Place(source=SOURCE, field="title"),
+            remedy=msg("Shorten it."),
+        )
+    return _as_its_markdown(issue, template)
+
+
+def _as_its_markdown(issue: Issue, template: str) -> Issue:
+    try:
+        return _by_part(issue, template)
+    except (_NotByItselfError, ContentError, RecursionError):
+        # What is wrong is said with its place in the whole text.
+        return _whole(issue, template)
+
+
+def _whole(issue: Issue, template: str) -> Issue:
+    try:
+        written = to_markdown(issue, template=template)
+    except RecursionError as error:
+        raise _unreadable(error) from None
+    try:
+        return read_markdown(written, source=SOURCE)[0]
+    except ContentError as error:
+        line = error.place.line if error.place else None
+        field = part_at(written, line) if line else "title"
+        place = Place(source=SOURCE, field=field)
+        raise ContentError(error.message, place=place, remedy=error.advice) from None
+
+
+class _NotByItselfError(Exception):
+    """A part's Markdown reads otherwise alone than amid its issue, or cannot be told to."""
+
+
+def _by_part(issue: Issue, template: str) -> Issue:
+    """Read each part by itself, so that only what was changed since the last time is read anew.
+
+    Raises:
+        ContentError: A part breaks a rule.
+        _NotByItselfError: The issue has to be read as a whole.
+    """
+    cells = sum(
+        len(block.head) * (1 + len(block.rows))
+        for _place, block in walk_placed_blocks(issue)
+        if isinstance(block, Table)
+    )
+    if cells > MOST_CELLS:
+        raise _NotByItselfError
+    bare = to_markdown(replace(issue, lead=(), chapters=()), template=template)
+    return replace(
+        read_markdown(bare, source=SOURCE)[0],
+        lead=_read_part(body_to_markdown(issue.lead, [_END]))[0],
+        chapters=tuple(map(_chapter, issue.chapters)),
+    )
+
+
+def _chapter(chapter: Chapter) -> Chapter:
+    return replace(
+        _alone(replace(chapter, items=(), sections=())),
+        items=tuple(map(_item, chapter.items)),
+        sections=tuple(map(_section, chapter.sections)),
+    )
+
+
+def _section(section: Section) -> Section:
+    bare = Chapter(heading="", sections=(replace(section, items=()),))
+    return replace(_only(_alone(bare).sections), items=tuple(map(_item, section.items)))
+
+
+def _item(item: Item) -> Item:
+    return _only(_alone(Chapter(heading="", items=(item,))).items)
+
+
+def _alone(chapter: Chapter) -> Chapter:
+    """Return what a chapter reads as, with another one behind it that shows where it ends."""
+    return _only(_read_part(body_to_markdown((), [chapter, _END]))[1])
+
+
+def _only(parts: tuple[_Part, ...]) -> _Part:
+    if len(parts) != 1:
+        raise _NotByItselfError
+    return parts[0]
+
+
+def _read_part(text: str) -> _Body:
+    return _remembered(text) if len(text) <= _KEPT_LENGTH else _read_apart(text)
+
+
+def _read_apart(text: str) -> _Body:
+    lead, chapters = read_parts(text, source=SOURCE)
+    if chapters[-1:] != (_END,):
+        raise _NotByItselfError
+    return lead, chapters[:-1]
+
+
+_remembered = lru_cache(maxsize=_KEPT_PARTS)(_read_apart)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return JSON with its texts as a mail can carry them."""
+    if isinstance(value, str):
+        return without_controls(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+def _unreadable(error: Exception) -> ContentError:
+    """Say what is wrong: the day, which a person types, or a page that is out of date."""
+    if isinstance(error, ValidationError):
+        place = error.errors()[0]["loc"]
+        if place and place[0] == "issue_date":
+            return ContentError(
+                msg("The issue has no date."),
+                place=Place(source=SOURCE, field="date"),
+                remedy=msg("Choose the day of this edition."),
+            )
+    return ContentError(msg("This page is out of date."), remedy=msg("Load it again."))

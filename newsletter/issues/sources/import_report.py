@@ -1,0 +1,88 @@
+"""What reading a text changed and guessed, kept with its draft until an editor has seen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from newsletter.issues.sources.digest import Unplaced
+from newsletter.issues.sources.normalise import Change
+from newsletter.issues.sources.reading import ReadIssue
+
+#: Kinds of change, lines a kind, and unplaced lines that are told one by one.
+_KINDS, _LINES, _UNPLACED = 100, 12, 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replaced:
+    """One character that was replaced throughout; ``lines`` are the first of them."""
+
+    before: str
+    after: str
+    reason: str
+    count: int
+    lines: tuple[int, ...]
+
+    @property
+    def named(self) -> str:
+        """The character by its code point, since some cannot be seen."""
+        return " ".join(f"U+{ord(character):04X}" for character in self.before[:4])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportReport:
+    """How a text was read; lines are those of the text that was brought in."""
+
+    format: str
+    encoding: str
+    replaced: tuple[Replaced, ...]
+    unplaced: tuple[Unplaced, ...]
+
+    @property
+    def count(self) -> int:
+        """How many characters were replaced."""
+        return sum(entry.count for entry in self.replaced)
+
+
+_ADAPTER: TypeAdapter[ImportReport] = TypeAdapter(ImportReport)
+
+
+def report_on(read: ReadIssue) -> ImportReport:
+    """Sum up how an issue was read."""
+    return ImportReport(
+        format=read.format.value,
+        encoding=read.encoding,
+        replaced=_sum_up(read.changes),
+        unplaced=read.unplaced[:_UNPLACED],
+    )
+
+
+def _sum_up(changes: Iterable[Change]) -> tuple[Replaced, ...]:
+    lines: dict[tuple[str, str, str], list[int]] = {}
+    for change in changes:
+        lines.setdefault((change.before, change.after, change.reason), []).append(change.line)
+    kinds = sorted(lines.items(), key=lambda kind: -len(kind[1]))[:_KINDS]
+    return tuple(
+        Replaced(
+            before=before,
+            after=after,
+            reason=reason,
+            count=len(found),
+            lines=tuple(dict.fromkeys(found))[:_LINES],
+        )
+        for (before, after, reason), found in kinds
+    )
+
+
+def report_to_json(report: ImportReport) -> dict[str, Any]:
+    """Return a report as JSON-ready values."""
+    value: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
+    return value
+
+
+def report_from_json(value: dict[str, Any]) -> ImportReport:
+    """Return the report that `report_to_json` wrote."""
+    return _ADAPTER.validate_python(value)

@@ -1,0 +1,83 @@
+"""Reading an issue from a file: which form it is in, what was changed, what was a guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Size
+from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.sources.digest import Unplaced, looks_like_digest, read_digest
+from newsletter.issues.sources.encodings import decode
+from newsletter.issues.sources.normalise import Change, normalise
+
+#: An issue of a million characters is no newsletter but a mistaken file.
+LARGEST_ISSUE = 4_000_000
+
+
+class SourceFormat(StrEnum):
+    """The forms an issue is read from."""
+
+    MARKDOWN = "markdown"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadIssue:
+    """An issue with how it was read; ``template`` is empty when the source names none."""
+
+    issue: Issue
+    format: SourceFormat
+    text: str
+    template: str
+    encoding: str
+    changes: tuple[Change, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+def read_issue(data: bytes, *, source: str) -> ReadIssue:
+    """Read an issue from the octets of a file named ``source``.
+
+    Raises:
+        ContentError: It is in no form or encoding known here, or something in it is wrong.
+    """
+    if len(data) > LARGEST_ISSUE:
+        raise ContentError(
+            msg(
+                "The file is {size}; an issue may have at most {limit}.",
+                size=Size(len(data)),
+                limit=Size(LARGEST_ISSUE),
+            ),
+            place=Place(source=source),
+        )
+    decoded = decode(data, source=source)
+    normalised = normalise(decoded.text)
+    text = normalised.text
+    unplaced: tuple[Unplaced, ...] = ()
+    if looks_like_markdown(text):
+        issue, template = read_markdown(text, source=source)
+        form = SourceFormat.MARKDOWN
+    elif looks_like_digest(text):
+        issue, unplaced = read_digest(text, source=source)
+        form, template = SourceFormat.DIGEST, "digest"
+    else:
+        raise ContentError(
+            msg("The text is neither Markdown with front matter nor a digest."),
+            place=Place(source=source, line=1),
+            remedy=msg(
+                "Begin with a line of --- and the front matter; or with a line of the date, "
+                "such as 2021.10.21, and mark headings with 1., ■ or 【】."
+            ),
+        )
+    return ReadIssue(
+        issue=issue,
+        format=form,
+        text=text,
+        template=template,
+        encoding=decoded.encoding,
+        changes=normalised.changes,
+        unplaced=unplaced,
+    )
