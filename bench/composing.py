@@ -14,8 +14,8 @@ from bench.naive import composer
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
-from newsletter.mailings.content import MailingContent, load_content
-from newsletter.mailings.links import DeliveryLinks
+from newsletter.mailings.planning.content import MailingContent, load_content
+from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.message.dkim import make_key
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id

@@ -15,7 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriberRow
 from newsletter.i18n.language import Language
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.notices import create_notice
+from newsletter.mailings.notices.queue import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
 from tests.support.celery import celery_workers

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from bench import content
 from bench.measure import Row
 from newsletter.database.engine import transaction
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 
 
 def planning(engine: Engine, people: int) -> Iterator[Row]:

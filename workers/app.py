@@ -27,7 +27,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks import opened_links
 from newsletter.logs import bound, set_up_logs
-from newsletter.mailings.dispatch import finish_mailings, return_hint, take_due_batches
+from newsletter.mailings.ledger.dispatch import finish_mailings, return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.runs import next_upload

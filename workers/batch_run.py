@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.ledger import Claim, ClaimedDelivery, Standing
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery, Standing
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
 from workers.clocks import Moment
 from workers.isolation import AWAY
 from workers.journal import Journal

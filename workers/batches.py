@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.logs import bound
-from newsletter.mailings import dispatch, ledger
-from newsletter.mailings.database_history import HistoryBrokenError
-from newsletter.mailings.dispatch import Turn
+from newsletter.mailings.ledger import dispatch
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger.database_history import HistoryBrokenError
+from newsletter.mailings.ledger.dispatch import Turn
 from workers import database_memory, periodic, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
 from workers.composition import Services

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from newsletter.mailings.database_history import NO_MARK, Mark
+from newsletter.mailings.ledger.database_history import NO_MARK, Mark
 from workers.journal import boot_id
 
 _NAME, _LOCK = "rounds", "rounds.lock"

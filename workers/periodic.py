@@ -18,18 +18,18 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.feedback.log import forget_old_bounces
 from newsletter.i18n.messages import msg
-from newsletter.mailings import database_history
-from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.comments import mail_comments
+from newsletter.mailings.approvals.comments import mail_comments
+from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
-from newsletter.mailings.dispatch import unplanned_mailings
+from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.dispatch import unplanned_mailings
+from newsletter.mailings.ledger.schedule import start_due_mailings
+from newsletter.mailings.ledger.settlement import settle_by_policy
+from newsletter.mailings.ledger.tallies import condense
 from newsletter.mailings.mailings import pause_mailing
-from newsletter.mailings.planning import plan_mailing, plan_restored
-from newsletter.mailings.schedule import start_due_mailings
+from newsletter.mailings.planning.planning import plan_mailing, plan_restored
 from newsletter.mailings.series.planning import plan_series
-from newsletter.mailings.settlement import settle_by_policy
-from newsletter.mailings.tallies import condense
-from newsletter.mailings.trial_decisions import decide_due
+from newsletter.mailings.trials.decisions import decide_due
 from newsletter.newsletters.rhythm import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed

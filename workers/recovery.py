@@ -7,9 +7,10 @@ import socket
 
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings import ledger, recording
-from newsletter.mailings.recording import record_break
-from newsletter.mailings.unknown_journals import publish_unknown_journals
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger import recording
+from newsletter.mailings.ledger.recording import record_break
+from newsletter.mailings.ledger.unknown_journals import publish_unknown_journals
 from workers.composition import Services
 from workers.database_memory import recall
 from workers.isolation import apart

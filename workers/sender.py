@@ -14,14 +14,15 @@ from functools import lru_cache
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
-from newsletter.mailings import ledger, recording, relays
-from newsletter.mailings.clicks import first_link, with_counted_links
-from newsletter.mailings.content import MailingContent, load_content
-from newsletter.mailings.ledger import Claim, ClaimedDelivery
-from newsletter.mailings.links import DeliveryLinks
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.reader_fields import fields_of_readers
-from newsletter.mailings.variants import subject_in
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger import recording, relays
+from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.planning.content import MailingContent, load_content
+from newsletter.mailings.planning.links import DeliveryLinks
+from newsletter.mailings.planning.reader_fields import fields_of_readers
+from newsletter.mailings.planning.variants import subject_in
+from newsletter.mailings.reports.clicks import first_link, with_counted_links
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path

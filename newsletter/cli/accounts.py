@@ -45,7 +45,7 @@ def invite_somebody(
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.mailings.account_notices import mail_link
+    from newsletter.mailings.notices.accounts import mail_link
     from newsletter.newsletters.publications import find_newsletter
 
     settings = settings_of(context)
@@ -86,7 +86,7 @@ def reset_factor(
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.mailings.account_notices import AccountChange, tell_owner
+    from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 
     settings = settings_of(context)
     engine = open_database(settings)

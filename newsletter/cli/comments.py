@@ -29,7 +29,7 @@ def show_comments(
     from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.comments import threads_of
+    from newsletter.mailings.approvals.comments import threads_of
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))
@@ -91,7 +91,7 @@ def write_comment(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.issues.store import find_issue
-    from newsletter.mailings import comments
+    from newsletter.mailings.approvals import comments
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))
@@ -123,7 +123,7 @@ def resolve_comment(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.comments import settle_thread
+    from newsletter.mailings.approvals.comments import settle_thread
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))

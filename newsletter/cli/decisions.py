@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from newsletter.accounts.audit import Actor
     from newsletter.issues.store import StoredIssue
-    from newsletter.mailings.approval_notices import Post
+    from newsletter.mailings.approvals.notices import Post
     from newsletter.newsletters.publications import Newsletter
     from newsletter.rendering.model import RenderedIssue
 
@@ -89,8 +89,8 @@ def ask_approval(
 ) -> None:
     """Request approval of an issue as it is now; the approvers are notified by email."""
     from newsletter.database.engine import reading, transaction
-    from newsletter.mailings.approval import SendingPlan, request_approval
-    from newsletter.mailings.schedule import Schedule, read_hour
+    from newsletter.mailings.approvals.requests import SendingPlan, request_approval
+    from newsletter.mailings.ledger.schedule import Schedule, read_hour
 
     case = _case(context, newsletter, issue, as_, Permission.ASK_APPROVAL)
     with reading(case.engine) as session:
@@ -111,7 +111,7 @@ def give_approval(
 ) -> None:
     """Approve an issue exactly as it is now, as the account that --as names."""
     from newsletter.database.engine import transaction
-    from newsletter.mailings.approval import approve
+    from newsletter.mailings.approvals.requests import approve
 
     case = _case(context, newsletter, issue, as_, Permission.APPROVE)
     with transaction(case.engine) as session:
@@ -129,7 +129,7 @@ def return_issue(
 ) -> None:
     """Return an issue with a comment, as the account that --as names."""
     from newsletter.database.engine import transaction
-    from newsletter.mailings.approval import send_back
+    from newsletter.mailings.approvals.requests import send_back
 
     because = because or ask_for(_("What needs to be changed?"), option="--because")
     case = _case(context, newsletter, issue, as_, Permission.APPROVE)
@@ -172,9 +172,9 @@ def _case(
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.approval import content_digest
-    from newsletter.mailings.approval_notices import Post
-    from newsletter.mailings.readiness import check_stored
+    from newsletter.mailings.approvals.notices import Post
+    from newsletter.mailings.approvals.requests import content_digest
+    from newsletter.mailings.orders.readiness import check_stored
 
     opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
     if as_ is None:
@@ -214,7 +214,7 @@ def _accounts(session: Session, newsletter_id: int, addresses: Sequence[str]) ->
     """
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
-    from newsletter.mailings.approval import approvers
+    from newsletter.mailings.approvals.requests import approvers
 
     known = {row.address: row.id for row in approvers(session, newsletter_id)}
     for address in addresses:

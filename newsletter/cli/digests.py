@@ -134,7 +134,7 @@ def preview(
     from newsletter.i18n.messages import msg
     from newsletter.mailings.digests.opening import DigestSetting, preview_digest
     from newsletter.mailings.digests.rules import find_rules
-    from newsletter.mailings.links import DeliveryLinks
+    from newsletter.mailings.planning.links import DeliveryLinks
     from newsletter.rendering.slots import fill
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_MAILINGS)

@@ -190,7 +190,7 @@ def check(
 
 
 def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) -> Preflight:
-    from newsletter.mailings.readiness import check_brought
+    from newsletter.mailings.orders.readiness import check_brought
     from newsletter.newsletters.publications import find_newsletter_if_any
     from newsletter.rendering.preflight import run_preflight
 

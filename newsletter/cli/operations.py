@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.accounts.audit import Actor
-    from newsletter.mailings.relays import RelayState
+    from newsletter.mailings.ledger.relays import RelayState
     from newsletter.operations.overview import Overview
 
 mailings = typer.Typer(
@@ -41,7 +41,7 @@ def pause(
     context: typer.Context, mailing: int, reason: Reason = "held by command", as_: As = None
 ) -> None:
     """Pause a mailing; workers stop within two seconds."""
-    from newsletter.mailings.actions import pause as pause_mailing
+    from newsletter.mailings.orders.actions import pause as pause_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     pause_mailing(engine, actor, mailing, reason=reason)
@@ -62,7 +62,7 @@ def resume(
     as_: As = None,
 ) -> None:
     """Resume a paused mailing."""
-    from newsletter.mailings.actions import resume as resume_mailing
+    from newsletter.mailings.orders.actions import resume as resume_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
@@ -73,7 +73,7 @@ def cancel(
     context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
 ) -> None:
     """Cancel a mailing; those who have not received it yet are skipped."""
-    from newsletter.mailings.actions import cancel as cancel_mailing
+    from newsletter.mailings.orders.actions import cancel as cancel_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     cancel_mailing(engine, actor, mailing, reason=reason)
@@ -84,7 +84,7 @@ def _on_mailing(
 ) -> tuple[Engine, Actor]:
     """Return the database and who acts on a mailing that is there."""
     from newsletter.accounts.command_line import find_actor
-    from newsletter.mailings.actions import newsletter_of
+    from newsletter.mailings.orders.actions import newsletter_of
 
     engine = open_database(settings_of(context))
     return engine, find_actor(engine, as_, permission, newsletter_of(engine, mailing))
@@ -111,10 +111,10 @@ def show_deliveries(
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
-    from newsletter.mailings.evidence import message_ids
+    from newsletter.mailings.ledger.evidence import message_ids
+    from newsletter.mailings.ledger.own_replies import worded_reply
+    from newsletter.mailings.ledger.settlement import list_deliveries
     from newsletter.mailings.mailings import find_mailing
-    from newsletter.mailings.own_replies import worded_reply
-    from newsletter.mailings.settlement import list_deliveries
     from newsletter.services import build_services
 
     settings = settings_of(context)
@@ -170,7 +170,7 @@ def settle(
     Journals and the relay's log prove what was accepted, also what a restored database lost.
     """
     from newsletter.cli.console import console
-    from newsletter.mailings.actions import settle as settle_mailing
+    from newsletter.mailings.orders.actions import settle as settle_mailing
     from newsletter.services import build_services
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
@@ -208,8 +208,8 @@ def _prove(
     key: bytes,
     reason: str,
 ) -> int:
-    from newsletter.mailings.actions import settle_by_journals, settle_by_log
-    from newsletter.mailings.evidence import log_lines
+    from newsletter.mailings.ledger.evidence import log_lines
+    from newsletter.mailings.orders.actions import settle_by_journals, settle_by_log
     from workers.journal import outcomes_below
 
     count = 0
@@ -229,7 +229,7 @@ def retry(
 ) -> None:
     """Send failed deliveries again."""
     from newsletter.cli.console import console
-    from newsletter.mailings.actions import retry as retry_mailing
+    from newsletter.mailings.orders.actions import retry as retry_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
     count = retry_mailing(engine, actor, mailing, reason=reason)
@@ -246,7 +246,7 @@ def _again(count: int) -> str:
 def list_relays(context: typer.Context, json: Json = False) -> None:
     """List the relays that accept no mail at present."""
     from newsletter.cli.console import console, print_json
-    from newsletter.mailings.relays import resting_relays
+    from newsletter.mailings.ledger.relays import resting_relays
 
     found = resting_relays(open_database(settings_of(context)))
     if json:
@@ -313,7 +313,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
-    from newsletter.mailings.domain_holds import held_domains
+    from newsletter.mailings.ledger.domain_holds import held_domains
 
     with reading(open_database(settings_of(context))) as session:
         found = held_domains(session)

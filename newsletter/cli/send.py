@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.issues.store import StoredIssue
+    from newsletter.mailings.ledger.schedule import Schedule
     from newsletter.mailings.mailings import Progress
-    from newsletter.mailings.orders import OrderReview
-    from newsletter.mailings.schedule import Schedule
+    from newsletter.mailings.orders.ordering import OrderReview
     from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
 
@@ -93,12 +93,12 @@ def send(
     from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.approval import content_digest
-    from newsletter.mailings.cached_figures import Figures
+    from newsletter.mailings.approvals.requests import content_digest
+    from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
     from newsletter.mailings.mailings import progress
-    from newsletter.mailings.orders import Order, order_of, place_order, review_order
-    from newsletter.mailings.readiness import check_stored, stored_findings
-    from newsletter.mailings.schedule import Schedule, read_hour, read_spread
+    from newsletter.mailings.orders.ordering import Order, order_of, place_order, review_order
+    from newsletter.mailings.orders.readiness import check_stored, stored_findings
+    from newsletter.mailings.reports.cached_figures import Figures
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
 
@@ -184,7 +184,7 @@ def send_test(
     from newsletter.cli.console import print_json
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.test_mails import order_test
+    from newsletter.mailings.orders.test_mails import order_test
     from newsletter.newsletters.publications import find_newsletter
     from newsletter.services import build_services
 

@@ -442,8 +442,8 @@ def send_test(
     as_: As = None,
 ) -> None:
     """Send a test email of a step."""
+    from newsletter.mailings.orders.test_mails import recipients_of
     from newsletter.mailings.series.running import send_step_test
-    from newsletter.mailings.test_mails import recipients_of
     from newsletter.services import build_services
 
     with _changing(context, newsletter, as_, Permission.TEST) as (opened, session):

@@ -27,7 +27,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import TO_LIST, BounceSource
 from newsletter.errors import ListError
-from newsletter.mailings.links import compare
+from newsletter.mailings.planning.links import compare
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import claims_delivery, read_return_path
 from newsletter.tokens import DeliveryRef, TokenSigner, mark_of

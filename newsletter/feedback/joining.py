@@ -19,7 +19,7 @@ from newsletter.bounces.mail import Headers, Mail
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ForbiddenError, ListError, NotFoundError
-from newsletter.mailings.join_requests import Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
 from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner

@@ -20,8 +20,8 @@ from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError, TokenError
 from newsletter.feedback.attribution import Keys, mailing_of_message_id
-from newsletter.mailings.links import read_link, refer
-from newsletter.mailings.variants import content_of_reader
+from newsletter.mailings.planning.links import read_link, refer
+from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.leaving import unsubscribe

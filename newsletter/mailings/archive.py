@@ -20,8 +20,8 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.store import get_issue
-from newsletter.mailings.content import MailingContent
-from newsletter.mailings.subject_trials import published_content
+from newsletter.mailings.planning.content import MailingContent
+from newsletter.mailings.trials.subjects import published_content
 
 #: Issues in which chapters are looked for.
 _LOOKED_AT = 12

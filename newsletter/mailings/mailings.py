@@ -32,14 +32,14 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
-from newsletter.mailings.clicks import counted_urls, keep_links
-from newsletter.mailings.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.digests.entries import forget_entries
-from newsletter.mailings.own_replies import OwnReason, own_reply
-from newsletter.mailings.schedule import AT_ONCE, Schedule, due_in, first_hour
-from newsletter.mailings.states import CLAIMABLE, moving_mailings
-from newsletter.mailings.subject_trials import SubjectTrial, own_subject, save_trial
-from newsletter.mailings.variants import queries_of
+from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, due_in, first_hour
+from newsletter.mailings.ledger.states import CLAIMABLE, moving_mailings
+from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
+from newsletter.mailings.planning.variants import queries_of
+from newsletter.mailings.reports.clicks import counted_urls, keep_links
+from newsletter.mailings.trials.subjects import SubjectTrial, own_subject, save_trial
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of

@@ -51,7 +51,7 @@ def fits_return_path(bounce_address: str) -> bool:
 def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
     """Return the delivery that an address names; None when it is foreign or forged.
 
-    Whose numbers these are today says `newsletter.mailings.links.compare`.
+    Whose numbers these are today says `newsletter.mailings.planning.links.compare`.
     """
     found = _SIGNED.search(address)
     if found is None:

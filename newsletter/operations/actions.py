@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.actions import audited
 from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading
-from newsletter.mailings import domain_holds, relays
+from newsletter.mailings.ledger import domain_holds, relays
 from newsletter.operations import heartbeats
 from subscribers import suppression
 

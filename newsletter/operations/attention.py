@@ -32,7 +32,7 @@ from newsletter.database.vocabulary import (
 from newsletter.feedback.incidents import newsletter_of_incident
 from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
-from newsletter.mailings.states import BREAKS_LIMIT
+from newsletter.mailings.ledger.states import BREAKS_LIMIT
 
 #: Where counting ends.
 MOST = 10_000

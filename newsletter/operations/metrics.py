@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter import __version__
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from newsletter.mailings.tallies import totals
+from newsletter.mailings.ledger.tallies import totals
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Severity
 from newsletter.operations.attention import ReplyClass, UnsettledMailing

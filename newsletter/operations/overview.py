@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, unsafe_settings
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from newsletter.mailings import database_history
-from newsletter.mailings.domain_holds import HeldDomain, held_domains
-from newsletter.mailings.relays import RelayState, resting_relays
-from newsletter.mailings.series.figures import Overdue, overdue_series
-from newsletter.mailings.stalled import Silence, silent_mailings
-from newsletter.mailings.tallies import (
+from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
+from newsletter.mailings.ledger.relays import RelayState, resting_relays
+from newsletter.mailings.ledger.stalled import Silence, silent_mailings
+from newsletter.mailings.ledger.tallies import (
     Counts,
     Tally,
     domain_tallies,
     hours_of_day,
     relay_tallies,
 )
-from newsletter.mailings.unknown_journals import UnknownJournals, unknown_journals
+from newsletter.mailings.ledger.unknown_journals import UnknownJournals, unknown_journals
+from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.operations import attention
 from newsletter.operations.attention import (
     Backlog,

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.sealing import Sealer
 from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.services import build_services
 from newsletter.settings import Settings, signing_keys
 from newsletter.tokens import Pseudonyms, TokenSigner

@@ -16,11 +16,11 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.saving import Draft, due_drafts, list_drafts
 from newsletter.issues.sent import sent_as
-from newsletter.mailings.approval import returned_to, waiting_for
-from newsletter.mailings.clicks import count_clicks
-from newsletter.mailings.comments import open_threads
-from newsletter.mailings.readiness import check_draft
-from newsletter.mailings.reports import MailingSummary, list_past, list_upcoming, summarise
+from newsletter.mailings.approvals.comments import open_threads
+from newsletter.mailings.approvals.requests import returned_to, waiting_for
+from newsletter.mailings.orders.readiness import check_draft
+from newsletter.mailings.reports.clicks import count_clicks
+from newsletter.mailings.reports.reports import MailingSummary, list_past, list_upcoming, summarise
 from newsletter.newsletters.publications import Newsletter, day_in, list_newsletters
 from newsletter.newsletters.rhythm import next_dates
 from newsletter.operations.attention import (

@@ -25,7 +25,7 @@ from newsletter.i18n.language import (
     time_zone_name,
 )
 from newsletter.i18n.values import Worded
-from newsletter.mailings.own_replies import worded_reply
+from newsletter.mailings.ledger.own_replies import worded_reply
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
@@ -172,7 +172,7 @@ def _worded(context: Context, sentence: str | Worded | None) -> str:
 
 @pass_context
 def _reply(context: Context, kept: str | None) -> str:
-    """Return what is shown of a delivery's reply; see `newsletter.mailings.own_replies`."""
+    """Return what is shown of a delivery's reply; see `newsletter.mailings.ledger.own_replies`."""
     return _worded(context, worded_reply(kept or ""))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import RelayRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.relays import resting_relays
+from newsletter.mailings.ledger.relays import resting_relays
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.celery import celery_workers
 from tests.support.ports import await_condition

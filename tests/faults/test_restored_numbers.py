@@ -31,7 +31,7 @@ from newsletter.database.vocabulary import MailingKind, SubscriptionState
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.feedback.mail import Taken, take_mail
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.feedback.letters import notice
 from tests.support.backup import back_up
 from tests.support.site import serving

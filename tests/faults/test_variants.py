@@ -12,7 +12,7 @@ from sqlalchemy import Engine, update
 from newsletter.database.engine import transaction
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.settlement import settle_uncertain
+from newsletter.mailings.ledger.settlement import settle_uncertain
 from subscribers.lists.imports import import_csv
 from tests.support.lone_worker import lone_worker
 from tests.support.ports import await_condition

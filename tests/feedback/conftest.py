@@ -17,9 +17,9 @@ from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BounceRow, SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.feedback.attribution import Keys
-from newsletter.mailings.ledger import identity_of
-from newsletter.mailings.links import refer
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.ledger.leases import identity_of
+from newsletter.mailings.planning.links import refer
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner

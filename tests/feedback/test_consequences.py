@@ -36,9 +36,9 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import judge_again
 from newsletter.feedback.log import FeedbackEvent, mail_event
 from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
-from newsletter.mailings.ledger import identity_of
-from newsletter.mailings.links import refer
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.ledger.leases import identity_of
+from newsletter.mailings.planning.links import refer
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import return_path
 from newsletter.tokens import DeliveryRef, TokenSigner

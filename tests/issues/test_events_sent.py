@@ -13,7 +13,7 @@ from newsletter.database.tables import FileRow
 from newsletter.issues.library.stored_files import find_file
 from newsletter.issues.store import find_issue
 from newsletter.mailings.mailings import create_mailing
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.orders.readiness import check_stored
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings

@@ -15,7 +15,7 @@ from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.mailings import cancel_mailing
-from newsletter.mailings.readiness import check_brought
+from newsletter.mailings.orders.readiness import check_brought
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings

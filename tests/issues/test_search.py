@@ -16,7 +16,7 @@ from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_issues
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 
 TEXT = """---

@@ -23,9 +23,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.errors import ForbiddenError, ListError
 from newsletter.issues.model import Paragraph, Quotation, Text, issue_from_json, issue_to_json
 from newsletter.issues.outline import move_down, to_outline, with_outline
-from newsletter.mailings.approval import content_digest, request_approval
-from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.comments import (
+from newsletter.mailings.approvals.comments import (
     mail_comments,
     open_threads,
     parts_of,
@@ -33,8 +31,10 @@ from newsletter.mailings.comments import (
     threads_of,
     write_comment,
 )
-from newsletter.mailings.content import load_content
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.requests import content_digest, request_approval
+from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings

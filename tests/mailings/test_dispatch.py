@@ -10,8 +10,8 @@ from sqlalchemy import Engine, select, update
 from newsletter.database.engine import transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import now
-from newsletter.mailings.dispatch import note_turn, take_due_batches, whose_turn
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.ledger.dispatch import note_turn, take_due_batches, whose_turn
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.ledger import claim
 from tests.support.orders import pause, resume
 from tests.support.stage import Stage, set_stage

@@ -18,13 +18,13 @@ from newsletter.database.tables import MailingRow, SubscriberRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, OrderError
-from newsletter.mailings import ledger
-from newsletter.mailings.actions import resume, settle_by_journals, settle_by_log
-from newsletter.mailings.evidence import log_lines, message_ids, taken_by_relay
-from newsletter.mailings.links import refer
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger.evidence import log_lines, message_ids, taken_by_relay
+from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.orders.actions import resume, settle_by_journals, settle_by_log
+from newsletter.mailings.planning.links import refer
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.ledger import claim
 from tests.support.stage import Stage, set_stage
 from workers.journal import Journal, outcomes_below, read_orphans

@@ -16,13 +16,13 @@ from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
 from newsletter.errors import ConflictError
-from newsletter.mailings import ledger
-from newsletter.mailings.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import record_break
+from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.recording import record_break
-from newsletter.mailings.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.ledger import all_of, batch_states, claim, delivery_states, record
 from tests.support.orders import cancel, pause
 from tests.support.stage import Stage, set_stage

@@ -31,14 +31,14 @@ from newsletter.database.vocabulary import (
     UnsubscribeWay,
 )
 from newsletter.errors import ConflictError
-from newsletter.mailings import ledger
-from newsletter.mailings.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger.dispatch import finish_mailings, take_due_batches
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import record_and_reach
+from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.ledger.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.recording import record_and_reach
-from newsletter.mailings.settlement import retry_failed, settle_uncertain
-from newsletter.mailings.states import CLAIMABLE, FINAL, TRANSITIONS
+from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.leaving import unsubscribe
 from tests.support.ledger import LEASE_SECONDS, delivery_states, record
 from tests.support.orders import cancel, pause, resume

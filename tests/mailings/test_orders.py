@@ -30,12 +30,12 @@ from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFo
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.mailings.approval import content_digest
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing
-from newsletter.mailings.orders import Order, place_order, review_order
-from newsletter.mailings.readiness import check_stored
-from newsletter.mailings.schedule import AT_ONCE, Schedule, read_hour
+from newsletter.mailings.orders.ordering import Order, place_order, review_order
+from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.rendering.preflight import Preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings

@@ -13,7 +13,7 @@ from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 

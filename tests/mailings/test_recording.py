@@ -11,10 +11,10 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.ledger import claim_batch, identity_of
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.recording import record
+from newsletter.mailings.ledger.leases import claim_batch, identity_of
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import record
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 
 ODD_REPLY = "250 「受理」 \"quoted\" 'it' \\ 100% :told $[0]"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from newsletter.database.vocabulary import BounceKind, DeliveryState
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.recording import _bounce
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import _bounce
 
 OURS = frozenset({"news@example.jp", "bounces@example.jp"})
 

@@ -22,9 +22,9 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ContentError
-from newsletter.mailings import database_history
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.schedule import Schedule, due_in, read_hour, start_due_mailings
+from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.schedule import Schedule, due_in, read_hour, start_due_mailings
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 

@@ -17,18 +17,18 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.errors import ConflictError
-from newsletter.mailings import relays
-from newsletter.mailings.dispatch import take_due_batches
-from newsletter.mailings.ledger import UNPROVEN
-from newsletter.mailings.mailings import progress
-from newsletter.mailings.own_replies import OwnReason, own_reply
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.settlement import (
+from newsletter.mailings.ledger import relays
+from newsletter.mailings.ledger.dispatch import take_due_batches
+from newsletter.mailings.ledger.leases import UNPROVEN
+from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.settlement import (
     list_deliveries,
     retry_failed,
     settle_by_policy,
     settle_uncertain,
 )
+from newsletter.mailings.mailings import progress
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 

@@ -11,11 +11,16 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow, RoleGrantRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
-from newsletter.mailings.approval import approve, content_digest, request_approval, send_back
-from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.readiness import check_stored
-from newsletter.mailings.schedule import Schedule, read_hour
-from newsletter.mailings.standing import NextStep, Stage, Standing, Viewer, standing_of
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.requests import (
+    approve,
+    content_digest,
+    request_approval,
+    send_back,
+)
+from newsletter.mailings.ledger.schedule import Schedule, read_hour
+from newsletter.mailings.orders.progress import NextStep, Stage, Standing, Viewer, standing_of
+from newsletter.mailings.orders.readiness import check_stored
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from tests.support.stage import Stage as Scene

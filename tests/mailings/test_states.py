@@ -14,8 +14,8 @@ from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import written
+from newsletter.mailings.ledger.states import MAILING_TRANSITIONS, moving_mailings
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing
-from newsletter.mailings.states import MAILING_TRANSITIONS, moving_mailings
 from tests.support.stage import Stage, set_stage
 
 

@@ -30,17 +30,22 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, Verdict
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.mailings.actions import decide_subject
 from newsletter.mailings.archive import find_publication
-from newsletter.mailings.clicks import clicks_of, follow
-from newsletter.mailings.dispatch import finish_mailings
+from newsletter.mailings.ledger.dispatch import finish_mailings
+from newsletter.mailings.ledger.schedule import Schedule
+from newsletter.mailings.ledger.settlement import settle_uncertain
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.schedule import Schedule
-from newsletter.mailings.settlement import settle_uncertain
-from newsletter.mailings.subject_trials import UNDECIDED, SubjectTrial, trial_column
-from newsletter.mailings.trial_decisions import decide_due, report_trial
-from newsletter.mailings.variants import sent_variants, subject_in, variant_sent, with_subject
+from newsletter.mailings.orders.actions import decide_subject
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.planning.variants import (
+    sent_variants,
+    subject_in,
+    variant_sent,
+    with_subject,
+)
+from newsletter.mailings.reports.clicks import clicks_of, follow
+from newsletter.mailings.trials.decisions import decide_due, report_trial
+from newsletter.mailings.trials.subjects import UNDECIDED, SubjectTrial, trial_column
 from newsletter.rendering.model import Subject
 from newsletter.rendering.slots import fill
 from subscribers.lists.imports import import_csv

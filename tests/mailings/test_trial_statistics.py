@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import Verdict
-from newsletter.mailings.trial_statistics import Response, best_probabilities, decide
+from newsletter.mailings.trials.statistics import Response, best_probabilities, decide
 
 
 def _responses(*figures: tuple[int, int]) -> list[Response]:

@@ -32,22 +32,22 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
-from newsletter.mailings.approval import content_digest
+from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication
-from newsletter.mailings.cached_figures import Figures
-from newsletter.mailings.content import COMMON, load_content, save_variant
+from newsletter.mailings.ledger.schedule import AT_ONCE
 from newsletter.mailings.mailings import progress, render_stored
-from newsletter.mailings.orders import review_order
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.readiness import check_stored, stored_findings
-from newsletter.mailings.schedule import AT_ONCE
-from newsletter.mailings.test_mails import send_test
-from newsletter.mailings.variants import (
+from newsletter.mailings.orders.ordering import review_order
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.orders.test_mails import send_test
+from newsletter.mailings.planning.content import COMMON, load_content, save_variant
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.planning.variants import (
     MOST_VARIANTS,
     count_variants,
     sent_variants,
     variant_sent,
 )
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms

@@ -19,7 +19,7 @@ from newsletter.issues.library.images import encode_image, find_image
 from newsletter.issues.library.search import LibraryItem, LibraryPage, Use, search_library
 from newsletter.issues.library.stored_files import find_file, read_upload
 from newsletter.issues.markdown.reader import read_markdown
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.issue_actions import add_file, add_picture, delete_pattern, keep_pattern
 from newsletter.newsletters.library import change_item, delete_item
 from newsletter.newsletters.look.actions import change_look

@@ -13,10 +13,10 @@ from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.store import find_issue
-from newsletter.mailings.approval import content_digest
-from newsletter.mailings.content import load_content
+from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.mailings import create_mailing
-from newsletter.mailings.readiness import check_stored
+from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.newsletters.snippets import delete_snippet, list_snippets, save_snippet
 from newsletter.rendering.model import RenderedIssue

@@ -11,8 +11,8 @@ from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.errors import ConflictError, ContentError, NotFoundError, TemplateError
-from newsletter.mailings.content import load_content
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.newsletters.templates import (
     KeptTemplate,

@@ -15,14 +15,14 @@ from newsletter.database.migrations import upgrade
 from newsletter.database.tables import BatchRow, DeliveryRow, TallyRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
-from newsletter.mailings import database_history
-from newsletter.mailings.domain_holds import hold_domain, let_domain_go
-from newsletter.mailings.ledger import claim_batch, close_batch, standing
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.relays import hold_relay, relay_failed
-from newsletter.mailings.stalled import Silence
-from newsletter.mailings.tallies import Tally, condense, relay_tallies, tally, totals
+from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
+from newsletter.mailings.ledger.leases import claim_batch, close_batch, standing
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.relays import hold_relay, relay_failed
+from newsletter.mailings.ledger.stalled import Silence
+from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Severity

@@ -12,7 +12,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, SigningKeyRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError, SettingError
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations.signing_keys import demand_keys, fingerprint, forget_key, list_keys
 from tests.support.stage import set_stage
 

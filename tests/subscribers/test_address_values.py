@@ -17,7 +17,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Frequency, MailingState
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.actions import create_newsletter
 from newsletter.tokens import Purpose, TokenSigner
 from subscribers.address_changes import (

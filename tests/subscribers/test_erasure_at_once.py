@@ -34,12 +34,12 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.i18n.language import Language
 from newsletter.issues.store import find_issue
-from newsletter.mailings import recording
-from newsletter.mailings.join_requests import Evidence, JoinDesk
+from newsletter.mailings.ledger import recording
+from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.mailings import render_stored
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.test_mails import send_test
+from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
+from newsletter.mailings.orders.test_mails import send_test
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, TokenSigner

@@ -23,13 +23,13 @@ from newsletter.database.vocabulary import Frequency, MailingKind
 from newsletter.issues.conditions import conditions_of
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.mailings.content import load_recipe
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
-from newsletter.mailings.dispatch import unplanned_mailings
+from newsletter.mailings.ledger.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import create_mailing, render_stored
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.variants import met_in, variant_sent
+from newsletter.mailings.planning.content import load_recipe
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.planning.variants import met_in, variant_sent
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings

@@ -9,8 +9,9 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
-from newsletter.mailings import ledger, recording
-from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.ledger import recording
+from newsletter.mailings.ledger.outcomes import Outcome
 
 LEASE_SECONDS = 60
 

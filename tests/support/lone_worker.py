@@ -73,7 +73,7 @@ def _order(batch_size: int) -> int:
 
 
 def _work() -> None:
-    from newsletter.mailings import dispatch  # noqa: PLC0415
+    from newsletter.mailings.ledger import dispatch  # noqa: PLC0415
     from newsletter.settings import load_settings  # noqa: PLC0415
     from workers import periodic  # noqa: PLC0415
     from workers.batches import send_batch  # noqa: PLC0415

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.mailbox.store import MailboxStore
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app

@@ -46,8 +46,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.model import issue_from_json
 from newsletter.mailbox.store import MailboxStore
-from newsletter.mailings.links import DeliveryLinks
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.links import DeliveryLinks
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.planning import plan_series

@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn
 

@@ -14,8 +14,8 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import BatchRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings import ledger
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.ledger import leases as ledger
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.courier import Satchel
 from tests.support.loops import run_apart
 from tests.support.orders import pause

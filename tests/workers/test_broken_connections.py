@@ -13,8 +13,8 @@ from sqlalchemy import Engine, func, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.relays import resting_relays
+from newsletter.mailings.ledger.relays import resting_relays
+from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker

@@ -21,8 +21,8 @@ from newsletter.database.tables import BatchRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.i18n.language import Language
-from newsletter.mailings.join_requests import Evidence, JoinDesk
-from newsletter.mailings.schedule import Schedule
+from newsletter.mailings.ledger.schedule import Schedule
+from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner

@@ -14,9 +14,9 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.mailings.database_history import Mark
+from newsletter.mailings.ledger.database_history import Mark
+from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.schedule import Schedule
 from tests.support.backup import back_up
 from tests.support.loops import call_apart
 from tests.support.orders import resume

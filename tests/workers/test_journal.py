@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.ledger.outcomes import Outcome
 from tests.support.ports import await_condition
 from workers.journal import (
     Journal,
@@ -29,7 +29,7 @@ _WRITER = """
 import sys, time
 from pathlib import Path
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.outcomes import Outcome
+from newsletter.mailings.ledger.outcomes import Outcome
 from workers.journal import Journal
 journal = Journal(Path(sys.argv[1]), "token", identity="seven")
 journal.intent(1, 0, 0)

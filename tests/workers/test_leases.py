@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from newsletter.mailings.ledger import Lease
+from newsletter.mailings.ledger.leases import Lease
 from workers.leases import LeaseWatch
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -13,10 +13,10 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
-from newsletter.mailings.ledger import identity_of
+from newsletter.mailings.ledger.leases import identity_of
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.unknown_journals import unknown_journals
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import create_newsletter, get_newsletter
 from newsletter.rendering.preflight import run_preflight
 from newsletter.settings import Settings

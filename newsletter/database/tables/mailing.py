@@ -123,8 +123,8 @@ class MailingVariantRow(Base):
     """What those of a mailing's audience get who meet the same conditions and get the same subject.
 
     Attributes:
-        variant: Of which conditions and subject; see `newsletter.mailings.variants`. Variant 0 has
-            no row here: it is the mailing's content.
+        variant: Of which conditions and subject; see `newsletter.mailings.planning.variants`.
+            Variant 0 has no row here: it is the mailing's content.
     """
 
     __tablename__ = "mailing_variant"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from newsletter.database.tables import DigestEntryRow, MailingRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import Frequency, MailingKind
-from newsletter.mailings.audience import digest_readers
+from newsletter.mailings.planning.audience import digest_readers
 
 _CONDITION = re.compile(r"digest ([1-9][0-9]{0,18}) has issue ([1-9][0-9]{0,18})")
 

@@ -40,12 +40,12 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import conditions_of, select_parts
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.content import load_recipe
 from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, compose
 from newsletter.mailings.digests.entries import entry_condition
 from newsletter.mailings.digests.rules import DigestRule, dates_of, due_on
 from newsletter.mailings.mailings import freeze_content, publisher_of
-from newsletter.mailings.variants import condition_query
+from newsletter.mailings.planning.content import load_recipe
+from newsletter.mailings.planning.variants import condition_query
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.settings import Settings

@@ -23,7 +23,7 @@ from newsletter.database.vocabulary import DigestDetail, Every, Frequency, Subsc
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.digests.entries import forget_waiting
-from newsletter.mailings.schedule import Schedule, first_hour
+from newsletter.mailings.ledger.schedule import Schedule, first_hour
 from newsletter.newsletters.rhythm import Rule
 
 #: A digest's rule as it is kept.

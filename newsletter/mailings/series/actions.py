@@ -22,9 +22,9 @@ from newsletter.i18n.values import Listing
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.reading import ReadIssue
+from newsletter.mailings.planning.variants import condition_query
 from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
 from newsletter.mailings.series.steps import list_steps, steps_in_effect
-from newsletter.mailings.variants import condition_query
 from subscribers.fields.store import list_fields
 from subscribers.series.enrolment import go_to_step
 

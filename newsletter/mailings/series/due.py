@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.schedule import due_in
+from newsletter.mailings.ledger.schedule import due_in
 
 #: A step that could not be sent on its day is sent up to so many days later, and passed over then.
 KEPT_DAYS = 7

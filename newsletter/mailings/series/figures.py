@@ -32,7 +32,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.cached_figures import Figure, Figures
+from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.series.steps import list_steps, steps_in_effect, timing_of
 
 #: A step that nobody planned for so long is overdue.

@@ -49,18 +49,18 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings.content import COMMON
-from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
-from newsletter.mailings.series.due import KEPT_DAYS, Timing, day_of, due_at, next_day
-from newsletter.mailings.series.standing import Recipient, add_to_step, parts_of
-from newsletter.mailings.series.states import moving_series
-from newsletter.mailings.series.steps import steps_in_effect, timing_of
-from newsletter.mailings.variants import (
+from newsletter.mailings.planning.content import COMMON
+from newsletter.mailings.planning.variants import (
     demand_few,
     missing_variants,
     render_missing,
     variant_column,
 )
+from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
+from newsletter.mailings.series.due import KEPT_DAYS, Timing, day_of, due_at, next_day
+from newsletter.mailings.series.standing import Recipient, add_to_step, parts_of
+from newsletter.mailings.series.states import moving_series
+from newsletter.mailings.series.steps import steps_in_effect, timing_of
 from subscribers.segments.compile import segment_clause
 from subscribers.series.enrolment import end_enrolments, go_to_step, lock_enrolments
 from subscribers.suppression import is_suppressed

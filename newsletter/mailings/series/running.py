@@ -38,13 +38,13 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
-from newsletter.mailings.readiness import check_draft
+from newsletter.mailings.orders.readiness import check_draft
+from newsletter.mailings.orders.test_mails import queue_test
 from newsletter.mailings.series.actions import hold_series, hold_step, record
 from newsletter.mailings.series.due import day_of
 from newsletter.mailings.series.standing import open_version
 from newsletter.mailings.series.states import moving_series
 from newsletter.mailings.series.steps import list_steps
-from newsletter.mailings.test_mails import queue_test
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings

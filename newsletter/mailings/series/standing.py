@@ -34,10 +34,10 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.i18n.messages import Message
-from newsletter.mailings.content import load_content, load_recipe, save_content
+from newsletter.mailings.ledger.states import moving_mailings
 from newsletter.mailings.mailings import freeze_content
-from newsletter.mailings.states import moving_mailings
-from newsletter.mailings.variants import queries_of
+from newsletter.mailings.planning.content import load_content, load_recipe, save_content
+from newsletter.mailings.planning.variants import queries_of
 from newsletter.message.identifiers import feedback_id
 from newsletter.rendering.model import RenderedIssue
 

@@ -24,7 +24,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Role
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.account_notices import AccountChange, post_link, tell_owner
+from newsletter.mailings.notices.accounts import AccountChange, post_link, tell_owner
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit

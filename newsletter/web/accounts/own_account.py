@@ -24,7 +24,7 @@ from newsletter.accounts.sign_in import prove_password, revoke_session, set_pass
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import AccountError, NewsletterError
-from newsletter.mailings.account_notices import AccountChange, tell_owner
+from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 from newsletter.settings import Settings
 from newsletter.web.access import SignedInVisit, Visit
 from newsletter.web.pages import Pages

@@ -14,7 +14,7 @@ from newsletter.accounts.invitations import forgotten_link
 from newsletter.accounts.sign_in_limits import Attempt, count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.mailings.account_notices import post_link, sender_for
+from newsletter.mailings.notices.accounts import post_link, sender_for
 from newsletter.settings import Settings
 from newsletter.web.access import OwnForm, browser_of
 from newsletter.web.pages import Pages

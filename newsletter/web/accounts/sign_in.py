@@ -19,7 +19,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import InvitationPurpose
 from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.i18n.language import Language
-from newsletter.mailings.account_notices import AccountChange, tell_owner
+from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import (

@@ -13,7 +13,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.types import now
 from newsletter.feedback.rates import Rate, rates_by_domain, rates_by_mailing
-from newsletter.mailings.cached_figures import Figure, Figures
+from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.web.access import BouncesVisit, newsletters_where
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router

@@ -12,9 +12,9 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.sent import IssueSentError
-from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.readying import ask_approval_of_draft, ready_draft
-from newsletter.mailings.test_mails import order_test
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own

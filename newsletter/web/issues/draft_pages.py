@@ -28,10 +28,10 @@ from newsletter.issues.sources.import_report import ImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
-from newsletter.mailings.approval import approvers
+from newsletter.mailings.approvals.requests import approvers
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.readiness import stored_findings
-from newsletter.mailings.standing import NextStep, Stage, Standing
+from newsletter.mailings.orders.progress import NextStep, Stage, Standing
+from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.snippets import list_snippets

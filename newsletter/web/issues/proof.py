@@ -19,8 +19,8 @@ from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.normalise import without_controls
-from newsletter.mailings.links import DeliveryLinks
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue, Slot
 from newsletter.rendering.preflight import Preflight, run_preflight

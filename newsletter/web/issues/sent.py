@@ -18,9 +18,9 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
-from newsletter.mailings.clicks import clicks_of
-from newsletter.mailings.reports import measure_pace, summarise
-from newsletter.mailings.subject_trials import published_content
+from newsletter.mailings.reports.clicks import clicks_of
+from newsletter.mailings.reports.reports import measure_pace, summarise
+from newsletter.mailings.trials.subjects import published_content
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate

@@ -18,14 +18,14 @@ from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
-from newsletter.mailings.approval import approvers, people_of
-from newsletter.mailings.audience import AudienceCount, audience_figure
-from newsletter.mailings.cached_figures import Figure, Figures
-from newsletter.mailings.comments import open_threads, part_of, parts_of, threads_of
+from newsletter.mailings.approvals.comments import open_threads, part_of, parts_of, threads_of
+from newsletter.mailings.approvals.requests import approvers, people_of
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.readiness import check_stored, stored_findings
-from newsletter.mailings.standing import Viewer, standing_of
-from newsletter.mailings.test_mails import list_groups
+from newsletter.mailings.orders.progress import Viewer, standing_of
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.orders.test_mails import list_groups
+from newsletter.mailings.planning.audience import AudienceCount, audience_figure
+from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings

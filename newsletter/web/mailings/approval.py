@@ -15,7 +15,8 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.difference import Changed, DifferenceLine, difference
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
-from newsletter.mailings.approval import (
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
     approve,
@@ -28,8 +29,7 @@ from newsletter.mailings.approval import (
     state_of,
     version_before,
 )
-from newsletter.mailings.approval_notices import Post
-from newsletter.mailings.audience import audience_figure
+from newsletter.mailings.planning.audience import audience_figure
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
     AdministratorVisit,

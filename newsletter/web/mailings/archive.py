@@ -20,9 +20,9 @@ from newsletter.mailings.archive import (
     list_publications,
     search_archive,
 )
-from newsletter.mailings.links import DeliveryLinks, read_link
-from newsletter.mailings.reader_fields import fields_of_readers
-from newsletter.mailings.variants import content_of_reader
+from newsletter.mailings.planning.links import DeliveryLinks, read_link
+from newsletter.mailings.planning.reader_fields import fields_of_readers
+from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 
-from newsletter.mailings.approval import SendingPlan
-from newsletter.mailings.schedule import Schedule, read_hour, read_spread
+from newsletter.mailings.approvals.requests import SendingPlan
+from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
 
 _Field = Annotated[str, Form(max_length=4000)]
 

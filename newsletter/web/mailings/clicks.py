@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.mailings.clicks import follow
+from newsletter.mailings.reports.clicks import follow
 from newsletter.newsletters.actions import set_click_rule
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import AdministratorVisit, own

@@ -14,7 +14,7 @@ from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.store import StoredIssue
-from newsletter.mailings.comments import settle_thread, write_comment
+from newsletter.mailings.approvals.comments import settle_thread, write_comment
 from newsletter.web.access import CommenterVisit, Visit
 from newsletter.web.mailings.send_page import SendingPage, address_of, find_issue_of
 from newsletter.web.routing import Router

@@ -13,10 +13,10 @@ from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.model import issue_from_json
-from newsletter.mailings.approval import find_approval, plan_of
-from newsletter.mailings.audience import audience_figure
-from newsletter.mailings.orders import Order, place_order, review_order
-from newsletter.mailings.readiness import check_stored, stored_findings
+from newsletter.mailings.approvals.requests import find_approval, plan_of
+from newsletter.mailings.orders.ordering import Order, place_order, review_order
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.planning.audience import audience_figure
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.mailings.choice import Choice, ChoiceForm

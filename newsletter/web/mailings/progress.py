@@ -17,10 +17,10 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings import actions as operations
-from newsletter.mailings.audience import audience_figure
-from newsletter.mailings.clicks import LinkClicks, clicks_of
-from newsletter.mailings.reports import (
+from newsletter.mailings.orders import actions as operations
+from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.reports.clicks import LinkClicks, clicks_of
+from newsletter.mailings.reports.reports import (
     MailingSummary,
     Pace,
     Report,

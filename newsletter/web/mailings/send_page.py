@@ -13,8 +13,8 @@ from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.store import StoredIssue, get_issue
-from newsletter.mailings.cached_figures import Figures
-from newsletter.mailings.orders import earlier_mailings
+from newsletter.mailings.orders.ordering import earlier_mailings
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings

@@ -20,12 +20,12 @@ from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import read_day
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.orders.test_mails import list_groups, recipients_of
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series import actions, running
 from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.mailings.series.due import Timing, read_timing
 from newsletter.mailings.series.figures import get_series, list_series, shown_steps, sums_of
-from newsletter.mailings.test_mails import list_groups, recipients_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms

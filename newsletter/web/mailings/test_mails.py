@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import NewsletterError
-from newsletter.mailings.test_mails import order_test, save_group
+from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of

@@ -14,8 +14,8 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError, OrderError
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings import actions
-from newsletter.mailings.domain_holds import read_domain
+from newsletter.mailings.ledger.domain_holds import read_domain
+from newsletter.mailings.orders import actions
 from newsletter.operations.actions import (
     drain_worker,
     hold_domain,

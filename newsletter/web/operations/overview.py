@@ -13,7 +13,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
-from newsletter.mailings.settlement import list_deliveries
+from newsletter.mailings.ledger.settlement import list_deliveries
 from newsletter.operations.alarms import judge
 from newsletter.operations.alarms.model import Severity
 from newsletter.operations.overview import look

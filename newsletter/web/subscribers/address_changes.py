@@ -14,8 +14,8 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language, nearest_language
-from newsletter.mailings.address_changes import AddressDesk
-from newsletter.mailings.links import read_link
+from newsletter.mailings.notices.address_changes import AddressDesk
+from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner

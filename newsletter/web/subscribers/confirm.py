@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.mailings.links import refer
+from newsletter.mailings.planning.links import refer
 from newsletter.mailings.series.figures import first_mail_follows
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner

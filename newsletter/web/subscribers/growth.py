@@ -13,7 +13,7 @@ from newsletter.database.words import name_of
 from newsletter.i18n.formats import format_day, format_year_month
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import day_in
 from newsletter.web.access import SeeingVisit, newsletter_of
 from newsletter.web.charts import balance_bars, line_chart

@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings.join_requests import Answer, Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinDesk
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import LeaveReason, UnsubscribeWay
-from newsletter.mailings.join_requests import send_settings_link
-from newsletter.mailings.links import read_link
+from newsletter.mailings.notices.join_requests import send_settings_link
+from newsletter.mailings.planning.links import read_link
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages

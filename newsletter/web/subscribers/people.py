@@ -17,7 +17,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.database.words import name_of
 from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series.figures import series_of_reader
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of

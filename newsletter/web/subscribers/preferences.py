@@ -17,7 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
-from newsletter.mailings.links import read_link
+from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner

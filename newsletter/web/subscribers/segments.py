@@ -15,7 +15,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SegmentVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages

@@ -27,14 +27,14 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, Frequency
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.mailings.actions import cancel, pause
 from newsletter.mailings.archive import archive_issue
-from newsletter.mailings.audience import LeftOut, count_audience
-from newsletter.mailings.content import load_content
 from newsletter.mailings.digests.opening import preview_digest
 from newsletter.mailings.digests.rules import find_rules, pause_digest, resume_digest
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.variants import variant_sent
+from newsletter.mailings.orders.actions import cancel, pause
+from newsletter.mailings.planning.audience import LeftOut, count_audience
+from newsletter.mailings.planning.content import load_content
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.planning.variants import variant_sent
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.slots import fill
 from tests.support.digests import (

@@ -26,8 +26,8 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role
 from newsletter.i18n.language import Language
-from newsletter.mailings.account_notices import AccountChange, mail_link, tell_owner
-from newsletter.mailings.content import load_content
+from newsletter.mailings.notices.accounts import AccountChange, mail_link, tell_owner
+from newsletter.mailings.planning.content import load_content
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from tests.support.ports import await_condition

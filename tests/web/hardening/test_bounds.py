@@ -27,7 +27,7 @@ from newsletter.issues.library.images import encode_image
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue
 from newsletter.mailings.mailings import render_stored
-from newsletter.mailings.test_mails import read_addresses, send_test
+from newsletter.mailings.orders.test_mails import read_addresses, send_test
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.join_limits import JoinLimits, count_address, count_sender

@@ -23,7 +23,7 @@ from newsletter.database.vocabulary import MailingKind, Role
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import issue_to_json
 from newsletter.issues.sources.reading import read_issue
-from newsletter.mailings.content import load_content
+from newsletter.mailings.planning.content import load_content
 from newsletter.rendering.slots import fill
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, fields_of

@@ -16,8 +16,8 @@ from newsletter.database.vocabulary import Archived
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import archive_issue
-from newsletter.mailings.content import load_content
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.content import load_content
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
 from tests.web.subscribers.conftest import Reception
 

@@ -13,10 +13,10 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
-from newsletter.mailings.clicks import clicks_of, counted_urls, with_counted_links
-from newsletter.mailings.content import load_content
-from newsletter.mailings.ledger import identity_of
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.ledger.leases import identity_of
+from newsletter.mailings.planning.content import load_content
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.clicks import clicks_of, counted_urls, with_counted_links
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill
 from newsletter.tokens import Purpose, TokenSigner

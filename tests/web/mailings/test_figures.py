@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
-from newsletter.mailings.cached_figures import Figures
+from newsletter.mailings.reports.cached_figures import Figures
 from tests.support.ports import await_condition
 from tests.support.stage import Stage
 

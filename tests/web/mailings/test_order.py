@@ -17,9 +17,9 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role, SubscriptionState, SuppressionReason
-from newsletter.mailings.audience import LeftOut, count_audience
-from newsletter.mailings.content import load_content
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.audience import LeftOut, count_audience
+from newsletter.mailings.planning.content import load_content
+from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.suppression import suppress
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, fields_of

@@ -9,10 +9,10 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
-from newsletter.mailings.cached_figures import Figures
 from newsletter.mailings.mailings import progress
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.reports import report_on, summarise
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.reports import report_on, summarise
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 

@@ -13,13 +13,13 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
-from newsletter.mailings.cached_figures import Figures
-from newsletter.mailings.clicks import clicks_of
-from newsletter.mailings.ledger import claim_batch
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.reports import measure_pace, summarise
-from newsletter.mailings.schedule import Schedule, read_hour
-from newsletter.mailings.stalled import silent_mailings
+from newsletter.mailings.ledger.leases import claim_batch
+from newsletter.mailings.ledger.schedule import Schedule, read_hour
+from newsletter.mailings.ledger.stalled import silent_mailings
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.clicks import clicks_of
+from newsletter.mailings.reports.reports import measure_pace, summarise
 from newsletter.operations.alarms import judge
 from newsletter.operations.overview import look
 from tests.support.stage import Stage

@@ -13,9 +13,9 @@ from sqlalchemy import update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.issues.store import find_issue
-from newsletter.mailings.approval import content_digest
+from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.mailings import render_stored
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 from newsletter.newsletters.publications import get_newsletter

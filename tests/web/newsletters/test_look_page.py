@@ -18,7 +18,7 @@ from newsletter.cli.main import app
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import Look, look_of, look_to_json
 from newsletter.rendering.colours import ratio

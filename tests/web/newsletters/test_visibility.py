@@ -10,7 +10,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role, Visibility
 from newsletter.i18n.language import Language
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import (
     NewsletterDraft,
     create_newsletter,

@@ -26,9 +26,9 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
 )
 from newsletter.i18n.language import Language
-from newsletter.mailings.domain_holds import held_domains
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.relays import resting_relays
+from newsletter.mailings.ledger.domain_holds import held_domains
+from newsletter.mailings.ledger.relays import resting_relays
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process, list_processes
 from subscribers.suppression import suppress

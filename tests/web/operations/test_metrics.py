@@ -16,12 +16,12 @@ from sqlalchemy import Engine
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.logs import bound, set_up_logs
-from newsletter.mailings import database_history
-from newsletter.mailings.ledger import claim_batch, identity_of
-from newsletter.mailings.outcomes import Outcome
-from newsletter.mailings.planning import plan_mailing
-from newsletter.mailings.recording import record
-from newsletter.mailings.relays import resting_relays
+from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.leases import claim_batch, identity_of
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import record
+from newsletter.mailings.ledger.relays import resting_relays
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process
 from newsletter.settings import Settings

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, update
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, Role
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.tokens import TokenSigner
 from tests.support.accessible import violations
 from tests.support.celery import Workers, celery_workers

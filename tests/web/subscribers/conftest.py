@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import MailingRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import MailingKind, SubscriptionState
-from newsletter.mailings.content import MailingContent, load_content
+from newsletter.mailings.planning.content import MailingContent, load_content
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner

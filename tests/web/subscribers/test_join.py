@@ -18,7 +18,7 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
     UnsubscribeWay,
 )
-from newsletter.mailings.ledger import claim_batch
+from newsletter.mailings.ledger.leases import claim_batch
 from newsletter.tokens import TokenSigner
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriptionRow, UnsubscribeEventRow
 from newsletter.database.vocabulary import LeaveReason, SubscriptionState, UnsubscribeWay
-from newsletter.mailings.planning import plan_mailing
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.leaving import leave_reasons
 from tests.support.site import SharedSites

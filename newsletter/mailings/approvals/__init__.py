@@ -1,0 +1,1 @@
+"""Approvals: asking a second person for their word, with comments and the mail about both."""

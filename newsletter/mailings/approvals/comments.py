@@ -1,0 +1,343 @@
+"""Comments on the parts of an issue before it is sent: threads, settled or open, mailed together.
+
+A thread belongs to a part by its anchor, and keeps what the part was called: parts move while an
+issue is edited, and their anchors, which count, with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    AccountRow,
+    ApprovalRow,
+    DraftRow,
+    IssueCommentRow,
+    IssueRow,
+)
+from newsletter.database.types import now
+from newsletter.errors import ForbiddenError, ListError, NotFoundError
+from newsletter.i18n.formats import format_list
+from newsletter.i18n.messages import msg
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.walking import first_words, walk_parts
+from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
+from newsletter.mailings.approvals.requests import approvers
+from newsletter.rendering.notices import NoticeTemplate
+
+#: The anchor of the text before the first chapter.
+LEAD = "lead"
+#: Between the anchor of a part and the number of a block in it.
+_BLOCK = "-b"
+#: Characters by which a block is called and found again.
+_FIRST_WORDS = 60
+_LONGEST = 4000
+#: So long after the last comment on an issue they are mailed, and in any case so long after the
+#: first: somebody who goes through an issue makes one mail of it.
+_QUIET = timedelta(minutes=5)
+_LONGEST_WAIT = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """Something said, by whom and when."""
+
+    id: int
+    author_id: int
+    author: str
+    words: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thread:
+    """A comment with its answers.
+
+    Attributes:
+        anchor: Where the part is now; empty for the whole issue, or where the part is gone.
+        heading: What the part was called when the thread began; empty for the whole issue.
+        gone: Whether the part is no longer there.
+        resolver: Who settled it; empty while it is open.
+    """
+
+    id: int
+    anchor: str
+    heading: str
+    gone: bool
+    comments: tuple[Comment, ...]
+    resolved_at: datetime | None
+    resolver: str
+
+
+def parts_of(issue: Issue) -> dict[str, str]:
+    """Return what can be commented on, in the order of reading: parts, and the blocks of each.
+
+    A part is called by its heading, the lead by nothing, and a block by the words it begins with,
+    by which it is found again after others were put before it.
+    """
+    known: dict[str, str] = {}
+    for part in walk_parts(issue):
+        anchor = part.place.anchor or LEAD
+        if anchor == LEAD and not part.body:
+            continue
+        known[anchor] = part.place.heading
+        for number, block in enumerate(part.body, start=1):
+            if begins := first_words(block, most=_FIRST_WORDS):
+                known[f"{anchor}{_BLOCK}{number}"] = begins
+    return known
+
+
+def part_of(anchor: str) -> str:
+    """Return the anchor of the part that a block stands in; of a part, its own."""
+    return anchor.partition(_BLOCK)[0]
+
+
+def write_comment(
+    session: Session,
+    actor: Actor,
+    issue: IssueRow,
+    words: str,
+    *,
+    anchor: str = "",
+    thread_id: int | None = None,
+) -> int:
+    """Say something about a part of an issue, or answer in a thread, which opens it again.
+
+    Args:
+        session: A transaction.
+        actor: Who says it.
+        issue: What it is about.
+        words: What is said.
+        anchor: The part's; empty for the whole issue. An answer is about its thread's.
+        thread_id: The thread that is answered.
+
+    Raises:
+        ForbiddenError: A command without an account; nobody could be answered.
+        ListError: There are no words, or too many, or no such part.
+        NotFoundError: There is no such thread.
+    """
+    said = words.replace("\r\n", "\n").strip()
+    if not 0 < len(said) <= _LONGEST:
+        raise ListError(msg("Write a comment of at most {most} characters.", most=_LONGEST))
+    if actor.account_id is None:
+        raise ForbiddenError(msg("Comments are written by people with an account."))
+    heading = ""
+    if thread_id is not None:
+        first = _thread(session, issue, thread_id)
+        anchor, heading = first.anchor, first.heading
+        first.resolved_at = first.resolved_by = None
+    elif anchor:
+        known = parts_of(issue_from_json(issue.content))
+        if anchor not in known:
+            raise ListError(msg("There is no such part."), remedy=msg("Load the page again."))
+        heading = known[anchor]
+    row = IssueCommentRow(
+        issue_id=issue.id,
+        thread_id=thread_id,
+        anchor=anchor,
+        heading=heading,
+        author_id=actor.account_id,
+        words=said,
+    )
+    session.add(row)
+    session.flush()
+    _record(session, actor, Action.ISSUE_COMMENT, issue, row.id, said)
+    return row.id
+
+
+def settle_thread(
+    session: Session, actor: Actor, issue: IssueRow, thread_id: int, *, resolved: bool
+) -> None:
+    """Settle a thread, or open it again; doing so twice is doing it once.
+
+    Raises:
+        NotFoundError: There is no such thread.
+    """
+    first = _thread(session, issue, thread_id)
+    if (first.resolved_at is not None) is resolved:
+        return
+    first.resolved_at = now() if resolved else None
+    first.resolved_by = actor.account_id if resolved else None
+    action = Action.ISSUE_COMMENT_RESOLVE if resolved else Action.ISSUE_COMMENT_REOPEN
+    _record(session, actor, action, issue, first.id, "")
+
+
+def threads_of(session: Session, issue_id: int, content: Issue) -> Sequence[Thread]:
+    """Return an issue's threads in the order of reading, those about all of it first.
+
+    Args:
+        session: To read with.
+        issue_id: The issue.
+        content: As it is edited now, where each thread's part is looked for by what it was called.
+    """
+    rows = session.execute(
+        select(IssueCommentRow, AccountRow)
+        .join(AccountRow, AccountRow.id == IssueCommentRow.author_id)
+        .where(IssueCommentRow.issue_id == issue_id)
+        .order_by(IssueCommentRow.id)
+    ).all()
+    answers: dict[int, list[Comment]] = {}
+    for row, author in rows:
+        answers.setdefault(row.thread_id or row.id, []).append(_comment(row, author))
+    people = {author.id: author.name or author.address for _, author in rows}
+    resolvers = {row.resolved_by for row, _ in rows if row.resolved_by} - set(people)
+    for account in session.scalars(select(AccountRow).where(AccountRow.id.in_(resolvers))):
+        people[account.id] = account.name or account.address
+    parts = parts_of(content)
+    order = {anchor: place for place, anchor in enumerate(parts)}
+    threads = [
+        _as_thread(row, answers[row.id], parts, people) for row, _ in rows if row.thread_id is None
+    ]
+    return sorted(threads, key=lambda thread: (thread.gone, order.get(thread.anchor, -1)))
+
+
+def open_threads(session: Session, issue_id: int) -> int:
+    """Return how many threads of an issue are not settled."""
+    found = session.scalar(
+        select(func.count()).where(
+            IssueCommentRow.issue_id == issue_id,
+            IssueCommentRow.thread_id.is_(None),
+            IssueCommentRow.resolved_at.is_(None),
+        )
+    )
+    return found or 0
+
+
+def mail_comments(engine: Engine, post: Post, *, quiet: timedelta = _QUIET) -> int:
+    """Mail what was said, once nobody says more, to those concerned; return how many issues it was.
+
+    Those are who asked for approval, who is asked, and whoever said something; nobody is told of
+    their own words. Marking and mailing are one transaction, so that of two hosts one does it.
+    """
+    moment = now()
+    with reading(engine) as session:
+        last, first = func.max(IssueCommentRow.written_at), func.min(IssueCommentRow.written_at)
+        due = session.scalars(
+            select(IssueCommentRow.issue_id)
+            .where(IssueCommentRow.mailed_at.is_(None))
+            .group_by(IssueCommentRow.issue_id)
+            .having((last <= moment - quiet) | (first <= moment - _LONGEST_WAIT))
+        ).all()
+    for issue_id in due:
+        with transaction(engine) as session:
+            _mail_those_of(session, issue_id, post, moment)
+    return len(due)
+
+
+def _mail_those_of(session: Session, issue_id: int, post: Post, moment: datetime) -> None:
+    numbers = session.scalars(
+        update(IssueCommentRow)
+        .where(IssueCommentRow.issue_id == issue_id, IssueCommentRow.mailed_at.is_(None))
+        .values(mailed_at=moment)
+        .returning(IssueCommentRow.id)
+    ).all()
+    rows = session.execute(
+        select(IssueCommentRow, AccountRow)
+        .join(AccountRow, AccountRow.id == IssueCommentRow.author_id)
+        .where(IssueCommentRow.id.in_(numbers))
+        .order_by(IssueCommentRow.id)
+    ).all()
+    if not rows:
+        return
+    issue = session.get_one(IssueRow, issue_id)
+    for account in _concerned(session, issue):
+        others = [(row, author) for row, author in rows if author.id != account.id]
+        if not others:
+            continue
+        names = dict.fromkeys(author.name or author.address for _, author in others)
+        news = ApprovalNews(
+            template=NoticeTemplate.COMMENTS,
+            issue=issue,
+            person=format_list(names, account.language),
+            words="\n\n".join(_told(row, author) for row, author in others),
+        )
+        tell_by_mail(session, news, [account], post)
+
+
+def _told(row: IssueCommentRow, author: AccountRow) -> str:
+    about = f" – {row.heading}" if row.heading else ""
+    return f"{author.name or author.address}{about}\n{row.words}"
+
+
+def _concerned(session: Session, issue: IssueRow) -> Sequence[AccountRow]:
+    approvals = session.scalars(select(ApprovalRow).where(ApprovalRow.issue_id == issue.id)).all()
+    numbers = {row.requested_by for row in approvals}
+    for row in approvals:
+        numbers.update(row.asked or ())
+    if approvals and not any(row.asked for row in approvals):
+        numbers.update(account.id for account in approvers(session, issue.newsletter_id))
+    numbers.update(
+        session.scalars(
+            select(IssueCommentRow.author_id).where(IssueCommentRow.issue_id == issue.id)
+        )
+    )
+    editor = select(DraftRow.author).where(DraftRow.issue_id == issue.id).scalar_subquery()
+    return session.scalars(
+        select(AccountRow)
+        .where(AccountRow.id.in_(numbers) | (AccountRow.address == editor))
+        .order_by(AccountRow.id)
+    ).all()
+
+
+def _thread(session: Session, issue: IssueRow, number: int) -> IssueCommentRow:
+    row = session.get(IssueCommentRow, number)
+    if row is None or row.issue_id != issue.id or row.thread_id is not None:
+        raise NotFoundError(msg("There is no such comment."))
+    return row
+
+
+def _comment(row: IssueCommentRow, author: AccountRow) -> Comment:
+    return Comment(
+        id=row.id,
+        author_id=author.id,
+        author=author.name or author.address,
+        words=row.words,
+        written_at=row.written_at,
+    )
+
+
+def _as_thread(
+    row: IssueCommentRow,
+    comments: Sequence[Comment],
+    parts: dict[str, str],
+    people: dict[int, str],
+) -> Thread:
+    anchor = row.anchor
+    if anchor and parts.get(anchor) != row.heading:
+        is_block = part_of(anchor) != anchor
+        moved = (
+            known
+            for known, heading in parts.items()
+            if heading == row.heading and (part_of(known) != known) is is_block
+        )
+        anchor = next(moved, anchor if anchor in parts else "")
+    return Thread(
+        id=row.id,
+        anchor=anchor,
+        heading=row.heading,
+        gone=bool(row.anchor and not anchor),
+        comments=tuple(comments),
+        resolved_at=row.resolved_at,
+        resolver=people.get(row.resolved_by or 0, ""),
+    )
+
+
+def _record(
+    session: Session, actor: Actor, action: Action, issue: IssueRow, comment: int, words: str
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"issue {issue.slug}",
+        newsletter_id=issue.newsletter_id,
+        reason=words,
+        details={"comment": comment},
+    )

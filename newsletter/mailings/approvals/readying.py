@@ -1,0 +1,64 @@
+"""From a draft to what is decided on: readied as an issue, and approval asked for, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.saving import Draft
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.requests import SendingPlan, content_digest, request_approval
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.newsletters.issue_actions import publish_draft
+from newsletter.rendering.preflight import Preflight
+from newsletter.settings import Settings
+
+
+def ready_draft(
+    session: Session, actor: Actor, draft: Draft, settings: Settings
+) -> tuple[IssueRow, Preflight]:
+    """Make a draft's content the issue that is sent, if preflight lets it be sent.
+
+    Raises:
+        ConflictError: Preflight found errors, or another issue has its date and number.
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        IssueSentError: The issue was sent, or is about to be, and says something else.
+    """
+    issue = publish_draft(session, actor, draft)
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    known = stored_findings(session, newsletter, draft.issue, besides=issue.id)
+    preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
+    if preflight.blocked:
+        raise ConflictError(
+            msg("Preflight found errors."), remedy=msg("Correct them first; they are listed below.")
+        )
+    return issue, preflight
+
+
+def ask_approval_of_draft(
+    session: Session,
+    actor: Actor,
+    draft: Draft,
+    settings: Settings,
+    *,
+    post: Post,
+    plan: SendingPlan,
+    asked: Collection[int] = (),
+) -> IssueRow:
+    """Ready a draft, and ask for approval of exactly what it says.
+
+    Raises:
+        ConflictError: As `ready_draft`.
+        ListError: Somebody asked may not approve.
+    """
+    issue, preflight = ready_draft(session, actor, draft, settings)
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    rendered = preflight.rendered
+    digest = content_digest(newsletter, rendered) if rendered else ""
+    request_approval(session, actor, issue, rendered, digest, post=post, plan=plan, asked=asked)
+    return issue

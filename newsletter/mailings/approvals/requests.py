@@ -1,0 +1,483 @@
+"""Approval: a second person's word for exactly the mail that will be sent.
+
+It is asked for, given, or sent back with words; whoever waits for the answer is told by mail, in
+the transaction that answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import holders_of
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.errors import ConflictError, ForbiddenError, ListError
+from newsletter.i18n.messages import msg
+from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
+from newsletter.mailings.ledger.schedule import (
+    AT_ONCE,
+    Schedule,
+    schedule_from_json,
+    schedule_to_json,
+)
+from newsletter.mailings.trials.subjects import (
+    SubjectTrial,
+    demand_clicks,
+    trial_from_json,
+    trial_to_json,
+)
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.notices import NoticeTemplate
+
+#: An approval, asked for or given, as it is kept.
+Approval = ApprovalRow
+_LONGEST = 2000
+
+
+class ApprovalState(StrEnum):
+    """Where the approval of one content stands."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendingPlan:
+    """To whom and when an editor means to send what is to be approved.
+
+    Approval is of the content, the subjects of a trial included: another audience or hour does not
+    void it, and is shown.
+
+    Attributes:
+        urgent: Whether it goes at once to those, too, who chose a digest.
+    """
+
+    segment: str = ""
+    schedule: Schedule = AT_ONCE
+    urgent: bool = False
+    trial: SubjectTrial | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """An issue that waits for somebody; ``person`` asked for its approval, or sent it back."""
+
+    newsletter: str
+    newsletter_name: str
+    issue_id: int
+    title: str
+    approval: ApprovalRow
+    person: str
+
+
+def content_digest(
+    newsletter: NewsletterRow, rendered: RenderedIssue, trial: SubjectTrial | None = None
+) -> str:
+    """Return what tells one mail's content and sender from every other's.
+
+    The subjects of a trial are part of the content; its share and hour are not.
+    """
+    sender: tuple[object, ...]
+    sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
+    if newsletter.count_clicks:
+        sender = (*sender, "counts clicks")
+    parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
+    if rendered.variants is not None and rendered.recipe is not None:
+        # Its conditions too: they say who gets which of what is shown above.
+        parts = (*parts, rendered.recipe.issue)
+    if trial is not None:
+        parts = (*parts, trial.others)
+    return sha256(repr(parts).encode()).hexdigest()
+
+
+def state_of(approval: ApprovalRow) -> ApprovalState:
+    """Return where an approval stands; what was asked for again after a return waits."""
+    if approval.approved_by is not None:
+        return ApprovalState.APPROVED
+    returned = approval.returned_at
+    if returned is not None and returned >= approval.requested_at:
+        return ApprovalState.RETURNED
+    return ApprovalState.WAITING
+
+
+def plan_of(approval: ApprovalRow) -> SendingPlan | None:
+    """Return the audience and hour that were meant; None where nobody said."""
+    if approval.plan is None:
+        return None
+    return SendingPlan(
+        segment=str(approval.plan.get("segment", "")),
+        schedule=schedule_from_json(approval.plan.get("schedule", {})),
+        urgent=bool(approval.plan.get("urgent")),
+        trial=_trial_in(approval),
+    )
+
+
+def _plan_to_json(plan: SendingPlan) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "segment": plan.segment,
+        "schedule": schedule_to_json(plan.schedule),
+        "urgent": plan.urgent,
+    }
+    return written | ({"trial": trial_to_json(plan.trial)} if plan.trial else {})
+
+
+def _trial_in(approval: ApprovalRow) -> SubjectTrial | None:
+    kept = (approval.plan or {}).get("trial")
+    return trial_from_json(kept) if kept else None
+
+
+def last_plan(session: Session, issue_id: int) -> SendingPlan | None:
+    """Return to whom, when and with which subjects an issue was last meant to be sent."""
+    asked = session.scalars(
+        select(ApprovalRow)
+        .where(ApprovalRow.issue_id == issue_id)
+        .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return plan_of(asked) if asked else None
+
+
+def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
+    """Return the approval of this content, given or asked for."""
+    return session.scalars(
+        select(ApprovalRow).where(ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
+    ).one_or_none()
+
+
+def last_returned(session: Session, issue_id: int) -> ApprovalRow | None:
+    """Return what of an issue was sent back last, with the words that still have to be answered."""
+    rows = session.scalars(
+        select(ApprovalRow)
+        .where(ApprovalRow.issue_id == issue_id)
+        .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
+        .limit(1)
+    )
+    row = rows.one_or_none()
+    return row if row is not None and state_of(row) is ApprovalState.RETURNED else None
+
+
+def version_before(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
+    """Return what of an issue was asked for last, whatever the answer, other than a digest's."""
+    return session.scalars(
+        select(ApprovalRow)
+        .where(
+            ApprovalRow.issue_id == issue_id,
+            ApprovalRow.digest != besides,
+            ApprovalRow.content.is_not(None),
+        )
+        .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def people_of(session: Session, *approvals: Approval | None) -> dict[int, str]:
+    """Return the names of those who had a part in approvals, by account."""
+    numbers: set[int] = set()
+    for approval in filter(None, approvals):
+        parts = (approval.requested_by, approval.approved_by, approval.returned_by)
+        numbers |= {number for number in parts if number} | set(approval.asked or ())
+    rows = session.scalars(select(AccountRow).where(AccountRow.id.in_(numbers)))
+    return {row.id: row.name or row.address for row in rows}
+
+
+def approvers(
+    session: Session, newsletter_id: int, *, besides: int | None = None
+) -> Sequence[AccountRow]:
+    """Return who is asked to approve: the approvers; where there are none, the administrators."""
+    return holders_of(session, Permission.APPROVE, newsletter_id, besides=besides)
+
+
+def waiting_for(
+    session: Session, account_id: int, newsletter_ids: Collection[int]
+) -> Sequence[Waiting]:
+    """Return what waits for one person's approval in newsletters where they may give it.
+
+    Left out is what was asked for by themselves or of others, and what was changed since.
+    """
+    newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
+    rows = session.execute(
+        select(ApprovalRow, IssueRow, NewsletterRow, AccountRow)
+        .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
+        .join(NewsletterRow, NewsletterRow.id == IssueRow.newsletter_id)
+        .join(AccountRow, AccountRow.id == ApprovalRow.requested_by)
+        .where(
+            ApprovalRow.id.in_(newest),
+            ApprovalRow.approved_by.is_(None),
+            ApprovalRow.requested_by != account_id,
+            or_(
+                ApprovalRow.issue_version == IssueRow.version,
+                ApprovalRow.issue_version == 0,
+            ),
+            IssueRow.newsletter_id.in_(newsletter_ids),
+            NewsletterRow.approval_required,
+        )
+        .order_by(ApprovalRow.requested_at)
+    )
+    return [
+        Waiting(
+            newsletter=newsletter.slug,
+            newsletter_name=newsletter.name,
+            issue_id=issue.id,
+            title=issue.title,
+            approval=approval,
+            person=asker.name or asker.address,
+        )
+        for approval, issue, newsletter, asker in rows
+        if state_of(approval) is ApprovalState.WAITING
+        and (not approval.asked or account_id in approval.asked)
+    ]
+
+
+def returned_to(session: Session, account_id: int) -> Sequence[Waiting]:
+    """Return what was sent back to one person, and not changed or asked for since."""
+    newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
+    rows = session.execute(
+        select(ApprovalRow, IssueRow, NewsletterRow, AccountRow)
+        .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
+        .join(NewsletterRow, NewsletterRow.id == IssueRow.newsletter_id)
+        .join(AccountRow, AccountRow.id == ApprovalRow.returned_by)
+        .where(
+            ApprovalRow.id.in_(newest),
+            ApprovalRow.approved_by.is_(None),
+            ApprovalRow.requested_by == account_id,
+            ApprovalRow.issue_version == IssueRow.version,
+        )
+        .order_by(ApprovalRow.returned_at)
+    )
+    return [
+        Waiting(
+            newsletter=newsletter.slug,
+            newsletter_name=newsletter.name,
+            issue_id=issue.id,
+            title=issue.title,
+            approval=approval,
+            person=person.name or person.address,
+        )
+        for approval, issue, newsletter, person in rows
+        if state_of(approval) is ApprovalState.RETURNED
+    ]
+
+
+def request_approval(
+    session: Session,
+    actor: Actor,
+    issue: IssueRow,
+    rendered: RenderedIssue | None,
+    digest: str,
+    *,
+    post: Post,
+    plan: SendingPlan | None = None,
+    asked: Collection[int] = (),
+) -> None:
+    """Ask for approval, and tell by mail whoever is asked; asking twice is asking once.
+
+    What was sent back, or is now asked of others, is asked for anew.
+
+    Args:
+        session: A transaction.
+        actor: Who asks.
+        issue: What is to be approved.
+        rendered: Its mail as it is now; None where its template fails.
+        digest: Of the content that was looked at, with no subject but its own; see
+            `content_digest`.
+        post: By what the mail is made.
+        plan: To whom and when it is to be sent, and which subjects are to be compared.
+        asked: The accounts asked; whoever may approve when empty.
+
+    Raises:
+        ConflictError: The content is not what was looked at.
+        ListError: Somebody asked may not approve.
+    """
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    if rendered is None or content_digest(newsletter, rendered) != digest:
+        raise ConflictError(
+            msg("The issue has changed since you last looked at it."),
+            remedy=msg("Reload the page."),
+        )
+    if plan is not None and plan.trial is not None:
+        demand_clicks(newsletter, rendered)
+        digest = content_digest(newsletter, rendered, plan.trial)
+    able = approvers(session, issue.newsletter_id, besides=actor.account_id)
+    named = sorted(set(asked))
+    if not set(named) <= {row.id for row in able}:
+        raise ListError(msg("Somebody you selected cannot approve this issue."))
+    values = {
+        "requested_by": actor.account_id,
+        "requested_at": now(),
+        "issue_version": issue.version,
+        "content": issue.content,
+        "plan": plan and _plan_to_json(plan),
+        "asked": named,
+    }
+    found = find_approval(session, issue.id, digest)
+    if found is None:
+        insert_missing(session, ApprovalRow, [values | {"issue_id": issue.id, "digest": digest}])
+    elif state_of(found) is ApprovalState.APPROVED or (
+        state_of(found) is ApprovalState.WAITING
+        and (found.asked or [], found.plan) == (named, values["plan"])
+    ):
+        return
+    else:
+        session.execute(update(ApprovalRow).where(ApprovalRow.id == found.id).values(values))
+    _record(session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, digest)
+    news = ApprovalNews(
+        template=NoticeTemplate.APPROVAL_REQUEST, issue=issue, person=_name(session, actor)
+    )
+    recipients = [row for row in able if not named or row.id in named]
+    tell_by_mail(session, news, recipients, post)
+
+
+def approve(
+    session: Session,
+    actor: Actor,
+    issue: IssueRow,
+    rendered: RenderedIssue | None,
+    digest: str,
+    *,
+    post: Post,
+) -> None:
+    """Approve this content, and tell whoever asked.
+
+    Raises:
+        ConflictError: Nobody asked for it, or what is to be approved has changed.
+        ForbiddenError: Whoever asked cannot be the second person, or others were asked.
+    """
+    found = _answerable(session, actor, issue, rendered, digest)
+    given = session.scalar(
+        update(ApprovalRow)
+        .where(ApprovalRow.id == found.id, ApprovalRow.approved_by.is_(None))
+        .values(approved_by=actor.account_id, approved_at=now())
+        .returning(ApprovalRow.id)
+    )
+    if given is None:
+        return
+    _record(session, actor, Action.ISSUE_APPROVED, issue, digest)
+    news = ApprovalNews(
+        template=NoticeTemplate.APPROVAL_GIVEN, issue=issue, person=_name(session, actor)
+    )
+    tell_by_mail(session, news, [session.get_one(AccountRow, found.requested_by)], post)
+
+
+def send_back(
+    session: Session,
+    actor: Actor,
+    issue: IssueRow,
+    rendered: RenderedIssue | None,
+    digest: str,
+    *,
+    because: str,
+    post: Post,
+) -> None:
+    """Send this content back with words, which are kept, and told to whoever asked.
+
+    Raises:
+        ConflictError: Nobody asked for it, or it is approved already.
+        ForbiddenError: See `approve`.
+        ListError: There are no words, or too many.
+    """
+    words = because.replace("\r\n", "\n").strip()
+    if not 0 < len(words) <= _LONGEST:
+        raise ListError(
+            msg("Describe what to change, in at most {limit} characters.", limit=_LONGEST)
+        )
+    found = _answerable(session, actor, issue, rendered, digest)
+    returned = session.scalar(
+        update(ApprovalRow)
+        .where(ApprovalRow.id == found.id, ApprovalRow.approved_by.is_(None))
+        .values(returned_by=actor.account_id, returned_at=now(), returned_because=words)
+        .returning(ApprovalRow.id)
+    )
+    if returned is None:
+        raise ConflictError(
+            msg("This content is already approved."), remedy=msg("Reload the page.")
+        )
+    _record(session, actor, Action.ISSUE_APPROVAL_RETURNED, issue, digest, reason=words)
+    news = ApprovalNews(
+        template=NoticeTemplate.APPROVAL_RETURNED,
+        issue=issue,
+        person=_name(session, actor),
+        words=words,
+    )
+    tell_by_mail(session, news, [session.get_one(AccountRow, found.requested_by)], post)
+
+
+def _answerable(
+    session: Session,
+    actor: Actor,
+    issue: IssueRow,
+    rendered: RenderedIssue | None,
+    digest: str,
+) -> ApprovalRow:
+    """Return what somebody may approve or send back."""
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    found = find_approval(session, issue.id, digest)
+    if (
+        found is None
+        or rendered is None
+        or content_digest(newsletter, rendered, _trial_in(found)) != digest
+    ):
+        raise ConflictError(
+            msg("The issue has changed since approval was requested."),
+            remedy=msg("Request approval again."),
+        )
+    if found.requested_by == actor.account_id:
+        raise ForbiddenError(
+            msg("Somebody other than the person who requested approval must approve.")
+        )
+    if found.asked and actor.account_id not in found.asked:
+        raise ForbiddenError(msg("Approval was requested from somebody else."))
+    return found
+
+
+def demand_approval(
+    session: Session, newsletter: NewsletterRow, issue: IssueRow, digest: str
+) -> None:
+    """Refuse an issue that a second person must approve and has not.
+
+    Raises:
+        ConflictError: It lacks approval, or changed since it was approved.
+    """
+    if not newsletter.approval_required:
+        return
+    found = find_approval(session, issue.id, digest)
+    if found is None or found.approved_by is None:
+        raise ConflictError(
+            msg("The issue in its present form has not been approved by a second person."),
+            remedy=msg("Request approval on the sending page of the issue."),
+        )
+
+
+def _name(session: Session, actor: Actor) -> str:
+    account = session.get(AccountRow, actor.account_id) if actor.account_id else None
+    return (account.name if account else "") or actor.name
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    issue: IssueRow,
+    digest: str,
+    *,
+    reason: str = "",
+) -> None:
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"issue {issue.slug}",
+        newsletter_id=issue.newsletter_id,
+        reason=reason,
+        details={"digest": digest},
+    )

@@ -1,0 +1,130 @@
+"""Evidence: what a relay's own log proves of deliveries that the ledger does not know the end of.
+
+A relay logs the Message-ID of what it takes. Ours follow from the delivery alone, so its log
+settles what is in doubt, and tells after a restore whom the mailing reached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import BinaryIO
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import DeliveryRow, MailingRow, NewsletterRow, SubscriberRow
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.recording import bring_back
+from newsletter.mailings.ledger.states import CLAIMABLE
+from newsletter.mailings.mailings import find_mailing
+from newsletter.mailings.planning.content import load_content
+from newsletter.message.identifiers import delivery_message_id
+from newsletter.tokens import mark_of
+
+#: Postfix tells a message's id when it reads it, and that it took it when it queues it.
+_POSTFIX_ID = re.compile(rb"/cleanup\[\d+\]: (\w{5,20}): message-id=<([^>\s]{1,200})>")
+_POSTFIX_TAKEN = re.compile(
+    rb"/(?:qmgr\[\d+\]: (\w{5,20}): from=|\w+\[\d+\]: (\w{5,20}): to=.*\bstatus=)"
+)
+#: Exim's line of arrival says both.
+_EXIM_TAKEN = re.compile(rb" ([\w-]{16,23}) <= .*\bid=([^\s]{1,200})")
+#: Ids read and not yet queued are kept up to this number; they follow each other within seconds.
+_MOST_OPEN = 100_000
+_LONGEST_LINE = 4096
+_UNKNOWN = CLAIMABLE | {DeliveryState.UNCERTAIN}
+
+
+def log_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a log, of each no more than the beginning that is looked at."""
+    is_beginning = True
+    while piece := file.readline(_LONGEST_LINE):
+        if is_beginning:
+            yield piece
+        is_beginning = piece.endswith(b"\n")
+
+
+def taken_by_relay(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield Message-ID and queue id of what a log of Postfix or Exim says was taken."""
+    open_ids: OrderedDict[bytes, bytes] = OrderedDict()
+    for line in lines:
+        if match := _POSTFIX_ID.search(line):
+            open_ids[match[1]] = match[2]
+            if len(open_ids) > _MOST_OPEN:
+                open_ids.popitem(last=False)
+        elif match := _POSTFIX_TAKEN.search(line):
+            queue_id = match[1] or match[2]
+            if (message_id := open_ids.pop(queue_id, None)) is not None:
+                yield _text(message_id), _text(queue_id)
+        elif match := _EXIM_TAKEN.search(line):
+            yield _text(match[2]), _text(match[1])
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("ascii", "replace")
+
+
+def message_ids(
+    session: Session, mailing_id: int, key: bytes, positions: Collection[int]
+) -> Mapping[int, str]:
+    """Return the Message-IDs of some of a mailing's deliveries, by position."""
+    found = _with_ids(session, mailing_id, key, DeliveryRow.position.in_(positions))
+    return {position: message_id for position, _, message_id in found}
+
+
+def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable[bytes]) -> int:
+    """Take as accepted what the relay's log says it took; return how many deliveries.
+
+    What the log does not name stays as it is: the log may be another relay's, or end too early.
+    """
+    identity = find_mailing(session, mailing_id).identity
+    prefix = f"{mailing_id}."
+    taken: Mapping[str, str] = {
+        message_id: queue_id
+        for message_id, queue_id in taken_by_relay(lines)
+        if message_id.startswith(prefix)
+    }
+    proven = [
+        Outcome(
+            position=position,
+            subscriber_id=subscriber_id,
+            state=DeliveryState.ACCEPTED,
+            attempts=1,
+            reply=own_reply(OwnReason.IN_RELAY_LOG),
+            queue_id=taken[message_id],
+        )
+        for position, subscriber_id, message_id in _with_ids(
+            session, mailing_id, key, DeliveryRow.state.in_(_UNKNOWN)
+        )
+        if message_id in taken
+    ]
+    return bring_back(session, mailing_id, identity, proven)
+
+
+def _with_ids(
+    session: Session, mailing_id: int, key: bytes, chosen: ColumnElement[bool]
+) -> Iterator[tuple[int, int, str]]:
+    identity = find_mailing(session, mailing_id).identity
+    domain = load_content(session, mailing_id).message_id_domain
+    query = (
+        select(
+            DeliveryRow.position,
+            DeliveryRow.subscriber_id,
+            NewsletterRow.created_at,
+            SubscriberRow.created_at,
+        )
+        .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
+        .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.mailing_id == mailing_id, chosen)
+    )
+    for position, subscriber_id, *created_at in session.execute(query).all():
+        mark = mark_of(*created_at)
+        yield (
+            position,
+            subscriber_id,
+            delivery_message_id(key, mailing_id, identity, subscriber_id, mark, domain),
+        )

@@ -1,0 +1,553 @@
+"""The ledger's leases: batches are claimed, watched while they are sent, and given back.
+
+Whoever claims holds the batch's ``lease_token``, and takes its deliveries in hand a few at a time:
+they are ``sending`` in the ledger, committed, before anything of them is sent.
+A delivery in state ``sending`` whose worker is lost goes back to ``queued`` only on proof that its
+message was not handed over; without proof it becomes ``uncertain``.
+
+Rows are locked in one order: mailing, batch, deliveries. Whoever changes which of a mailing's
+deliveries wait holds its row, shared or alone, so that nothing slips between an order to cancel or
+to send again and a batch that is taken or given back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Engine,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    HeldDomainRow,
+    MailingRow,
+    NewsletterRow,
+    RelayRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingState,
+    SubscriptionState,
+)
+from newsletter.mailings.ledger.database_history import (
+    NO_MARK,
+    Mark,
+    count_claim,
+    demand_continuity,
+)
+from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.states import CLAIMABLE
+from newsletter.mailings.planning.content import COMMON
+from newsletter.tokens import mark_of
+from subscribers.suppression import is_suppressed
+
+#: What is said of deliveries of which nothing is known.
+UNPROVEN = own_reply(OwnReason.UNPROVEN)
+#: States of what a lease's holder has in hand, or may take in hand.
+_HELD = CLAIMABLE | {DeliveryState.SENDING}
+#: What is meant for a held domain is looked at again after so many seconds.
+_HELD_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedDelivery:
+    """One recipient as a worker needs it; ``mark`` is what `newsletter.tokens.mark_of` makes."""
+
+    position: int
+    subscriber_id: int
+    mark: int
+    address: str
+    domain: str
+    name: str
+    html: bool
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A batch under lease.
+
+    Attributes:
+        deliveries: All of the batch that are due, in their order.
+        reached: So many of them, the first, may be sent; `standing` reaches for more.
+        variant: Which parts of the issue its readers are shown.
+        dated_at: The Date of its messages; None for the mailing's own.
+        mark: The database's once it is claimed; to be remembered before anything is sent.
+    """
+
+    mailing_id: int
+    identity: str
+    number: int
+    first_position: int
+    last_position: int
+    token: str
+    deliveries: tuple[ClaimedDelivery, ...]
+    reached: int
+    variant: int = COMMON
+    dated_at: datetime | None = None
+    mark: Mark = NO_MARK
+
+
+def claim_batch(
+    engine: Engine,
+    mailing_id: int,
+    number: int,
+    *,
+    token: str,
+    lease_seconds: int,
+    identity: str | None = None,
+    reach: int | None = None,
+    since: Mark = NO_MARK,
+) -> Claim | None:
+    """Take a batch that is due; None when another has it, or nothing in it may be sent now.
+
+    Args:
+        engine: The database.
+        mailing_id: The mailing's number.
+        number: The batch's.
+        token: What names the lease.
+        lease_seconds: How long it holds without a sign of life.
+        identity: The mailing's, where the caller means no other one that has its number now.
+        reach: How many deliveries are taken in hand at once; all when None. What is in hand is in
+            doubt when its holder is lost, so it should be no more than soon leaves.
+        since: What the caller knows of the database's history.
+
+    Raises:
+        HistoryBrokenError: The database does not continue that history.
+    """
+    moment = now()
+    with transaction(engine) as session:
+        mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
+        demand_continuity(session, since)
+        if mailing is None or mailing.state is not MailingState.SENDING:
+            return None
+        if identity not in {None, mailing.identity}:
+            return None
+        batch = session.execute(
+            update(BatchRow)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.number == number,
+                BatchRow.state == BatchState.PENDING,
+                # What was due when the mailing began is due, whatever clocks say since.
+                BatchRow.due_at <= max(moment, mailing.started_at or moment),
+            )
+            .values(
+                state=BatchState.LEASED,
+                leased_at=moment,
+                lease_token=token,
+                lease_expires_at=moment + timedelta(seconds=lease_seconds),
+                hinted_at=None,
+                records=0,
+            )
+            .returning(
+                BatchRow.first_position,
+                BatchRow.last_position,
+                BatchRow.variant,
+                BatchRow.dated_at,
+            )
+        ).one_or_none()
+        if batch is None:
+            return None
+        first, last, variant, dated_at = batch
+        within = _within(mailing_id, first, last)
+        _skip_unwanted(session, mailing, within)
+        _put_off_held_domains(session, within, moment)
+        due = [
+            within,
+            DeliveryRow.state.in_(CLAIMABLE),
+            func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment,
+        ]
+        rows = session.execute(
+            select(
+                DeliveryRow.position,
+                SubscriberRow.id,
+                SubscriberRow.created_at,
+                SubscriberRow.address,
+                SubscriberRow.domain,
+                SubscriptionRow.name,
+                SubscriptionRow.format,
+                DeliveryRow.attempts,
+            )
+            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+            # Who gets a test or a link to their account need not subscribe.
+            .outerjoin(
+                SubscriptionRow,
+                (SubscriptionRow.subscriber_id == SubscriberRow.id)
+                & (SubscriptionRow.newsletter_id == mailing.newsletter_id),
+            )
+            .where(*due)
+            .order_by(DeliveryRow.position)
+        ).all()
+        last_reached = rows[: reach or None][-1][0] if rows else first
+        newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+        reached = set(
+            session.scalars(
+                _change_deliveries()
+                .where(*due, DeliveryRow.position <= last_reached)
+                .values(state=DeliveryState.SENDING)
+                .returning(DeliveryRow.position)
+            )
+        )
+        return Claim(
+            mailing_id=mailing_id,
+            identity=mailing.identity,
+            number=number,
+            first_position=first,
+            last_position=last,
+            token=token,
+            deliveries=tuple(
+                ClaimedDelivery(
+                    position=row.position,
+                    subscriber_id=row.id,
+                    mark=mark_of(newsletter.created_at, row.created_at),
+                    address=row.address or "",
+                    domain=row.domain,
+                    name=row.name or "",
+                    html=row.format != "text",
+                    attempts=row.attempts,
+                )
+                for row in rows
+                # What a lost worker said meanwhile may have settled one.
+                if row.position in reached or row.position > last_reached
+            ),
+            reached=len(reached),
+            variant=variant,
+            dated_at=dated_at,
+            # Last, so that it is held for the shortest time.
+            mark=count_claim(session),
+        )
+
+
+def _change_deliveries() -> Update:
+    """Begin an UPDATE of the database alone; no session here holds a delivery to keep in step."""
+    return update(DeliveryRow).execution_options(synchronize_session=False)
+
+
+def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
+    return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
+
+
+def _is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
+    """Return the condition that a delivery's subscriber must not get this mailing now.
+
+    A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
+    erased or suppressed address gets none all the same.
+    """
+    never = SubscriberRow.address_key.is_(None) | is_suppressed(
+        SubscriberRow.address_key, mailing.newsletter_id
+    )
+    if not mailing.kind.is_to_list:
+        return DeliveryRow.subscriber_id.in_(select(SubscriberRow.id).where(never))
+    subscribed = exists().where(
+        SubscriptionRow.newsletter_id == mailing.newsletter_id,
+        SubscriptionRow.subscriber_id == DeliveryRow.subscriber_id,
+    )
+    unwanted = (
+        select(SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(SubscriptionRow.newsletter_id == mailing.newsletter_id)
+        .where(
+            (SubscriptionRow.state != SubscriptionState.CONFIRMED)
+            | (func.coalesce(SubscriptionRow.paused_until, now()) > now())
+            | never
+        )
+    )
+    # Whose import was undone has no subscription any more.
+    return DeliveryRow.subscriber_id.in_(unwanted) | ~subscribed
+
+
+def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
+    session.execute(
+        _change_deliveries()
+        .where(
+            within,
+            DeliveryRow.state.in_(CLAIMABLE),
+            _is_unwanted(mailing),
+        )
+        .values(
+            state=DeliveryState.SKIPPED,
+            reply=own_reply(OwnReason.LEFT_BEFORE),
+            settled_at=now(),
+        )
+    )
+
+
+def _put_off_held_domains(session: Session, within: ColumnElement[bool], moment: datetime) -> None:
+    held = session.scalars(select(HeldDomainRow.domain)).all()
+    if held:
+        session.execute(
+            update(DeliveryRow)
+            .where(
+                within,
+                DeliveryRow.state.in_(CLAIMABLE),
+                DeliveryRow.subscriber_id.in_(
+                    select(SubscriberRow.id).where(SubscriberRow.domain.in_(held))
+                ),
+            )
+            .values(next_attempt_at=moment + timedelta(seconds=_HELD_SECONDS))
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What changed while a batch is being sent.
+
+    Attributes:
+        held_domains: Recipient domains that get nothing now.
+        held_relays: Relays that are to be used no more.
+        reached: Of the deliveries that were reached for, those that may be sent now.
+    """
+
+    flowing: bool
+    unwanted: frozenset[int]
+    held_domains: frozenset[str] = frozenset()
+    held_relays: frozenset[str] = frozenset()
+    reached: frozenset[int] = frozenset()
+
+
+def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standing:
+    """Ask whether the mailing still flows under this lease, and who of the batch left since.
+
+    Args:
+        engine: The database.
+        claim: The batch.
+        reach: Positions to take in hand; committed before any of them is sent.
+    """
+    with (transaction if reach else reading)(engine) as session:
+        mailing = session.get(MailingRow, claim.mailing_id)
+        lease = select(BatchRow.lease_token).where(
+            BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
+        )
+        # Nobody may end the lease between this look and what is reached for under it.
+        token = session.scalar(lease.with_for_update() if reach else lease)
+        if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
+            return Standing(flowing=False, unwanted=frozenset())
+        left = session.scalars(
+            select(DeliveryRow.position).where(
+                _within(claim.mailing_id, claim.first_position, claim.last_position),
+                DeliveryRow.state.in_(_HELD),
+                _is_unwanted(mailing),
+            )
+        )
+        return Standing(
+            flowing=True,
+            unwanted=frozenset(left),
+            reached=take_in_hand(session, claim, reach),
+            held_domains=frozenset(session.scalars(select(HeldDomainRow.domain))),
+            held_relays=frozenset(session.scalars(select(RelayRow.name).where(RelayRow.held))),
+        )
+
+
+# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
+_DELIVERIES = DeliveryRow.__table__
+
+
+@cache
+def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
+    if on_postgresql:
+        array = bindparam("positions", type_=ARRAY(BigInteger()))
+        told = func.unnest(array).table_valued("value").render_derived(name="told")
+    else:
+        told = func.json_each(bindparam("positions")).table_valued("value", name="told")
+    return (
+        update(_DELIVERIES)  # type: ignore[arg-type]
+        .where(
+            _DELIVERIES.c.mailing_id == bindparam("mailing"),
+            _DELIVERIES.c.position.in_(select(told.c.value)),
+            # In hand already where the answer to the same question was lost.
+            _DELIVERIES.c.state.in_(_HELD),
+        )
+        .values(state=DeliveryState.SENDING)
+        .returning(_DELIVERIES.c.position)
+    )
+
+
+def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
+    """Take more of a held batch in hand; return what may be sent once this is committed.
+
+    The caller has locked or changed the batch's row under its lease, so that nobody may end it
+    meanwhile, and has seen since that the mailing flows.
+    """
+    if not positions:
+        return frozenset()
+    connection = session.connection()
+    on_postgresql = connection.dialect.name == "postgresql"
+    told = list(positions) if on_postgresql else json.dumps(list(positions))
+    return frozenset(
+        connection.scalars(
+            _reaching(on_postgresql=on_postgresql),
+            {"mailing": claim.mailing_id, "positions": told},
+        )
+    )
+
+
+def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:
+    """Give a batch back: done, or due again when its earliest delivery is.
+
+    Args:
+        engine: The database.
+        claim: What was claimed.
+        records: How often its holder wrote outcomes down. Where the database knows of fewer, what
+            it has as not sent may have been sent: nothing is given back.
+        wait_seconds: After how long it is due again at the earliest.
+
+    Returns:
+        Whether the lease was still held, with all that its holder had written down.
+    """
+    return release_batch(
+        engine,
+        mailing_id=claim.mailing_id,
+        token=claim.token,
+        unproven=DeliveryState.QUEUED,
+        records=records,
+        wait_seconds=wait_seconds,
+    )
+
+
+def release_batch(
+    engine: Engine,
+    *,
+    mailing_id: int,
+    token: str,
+    unproven: DeliveryState,
+    records: int = 0,
+    wait_seconds: float = 0,
+) -> bool:
+    """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain).
+
+    Returns whether there was such a lease, with at least so many records.
+    """
+    moment = now()
+    with transaction(engine) as session:
+        mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
+        batch = session.scalars(
+            select(BatchRow)
+            .where(BatchRow.mailing_id == mailing_id, BatchRow.lease_token == token)
+            .with_for_update()
+        ).one_or_none()
+        if mailing is None or batch is None or batch.records < records:
+            return False
+        within = _within(mailing_id, batch.first_position, batch.last_position)
+        in_doubt = {"settled_at": moment, "reply": UNPROVEN}
+        session.execute(
+            _change_deliveries()
+            .where(within, DeliveryRow.state == DeliveryState.SENDING)
+            .values(state=unproven, **in_doubt if unproven is DeliveryState.UNCERTAIN else {})
+        )
+        if mailing.state is MailingState.CANCELLED:
+            session.execute(
+                _change_deliveries()
+                .where(within, DeliveryRow.state.in_(CLAIMABLE))
+                .values(
+                    state=DeliveryState.SKIPPED,
+                    reply=own_reply(OwnReason.CANCELLED),
+                    settled_at=moment,
+                )
+            )
+        batch.lease_token = batch.lease_expires_at = batch.hinted_at = None
+        due_at = _due_at(session, within, batch.due_at, moment)
+        batch.state = BatchState.DONE if due_at is None else BatchState.PENDING
+        if due_at is not None:
+            wait_until = moment + timedelta(seconds=wait_seconds)
+            batch.due_at = max(due_at, wait_until) if wait_seconds else due_at
+        return True
+
+
+def _due_at(
+    session: Session, within: ColumnElement[bool], since: datetime, moment: datetime
+) -> datetime | None:
+    """Return when a batch has something to send again, or None when it has nothing more.
+
+    What is queued has been due ``since`` the batch was: with the present moment instead, a clock
+    that is set back would hold it up. What is queued for a held domain is put off.
+    """
+    is_due = (DeliveryRow.state == DeliveryState.QUEUED) & (
+        func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment
+    )
+    queued, first_deferred = session.execute(
+        select(
+            func.count(case((is_due, 1))),
+            func.min(DeliveryRow.next_attempt_at),
+        ).where(within, DeliveryRow.state.in_(CLAIMABLE))
+    ).one()
+    return since if queued else first_deferred
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Who holds a batch; ``expires_at`` moves with each sign of life."""
+
+    mailing_id: int
+    token: str
+    expires_at: datetime
+
+
+def leases(engine: Engine) -> Sequence[Lease]:
+    """Return the leases that are held, by workers alive or dead."""
+    with reading(engine) as session:
+        rows = session.execute(
+            select(BatchRow.mailing_id, BatchRow.lease_token, BatchRow.lease_expires_at).where(
+                BatchRow.state == BatchState.LEASED
+            )
+        )
+        return [
+            Lease(mailing_id=mailing_id, token=token, expires_at=expires_at)
+            for mailing_id, token, expires_at in rows
+            if token is not None and expires_at is not None
+        ]
+
+
+def mailing_of(engine: Engine, token: str) -> int | None:
+    """Return the mailing of which a lease holds a batch; None when nobody holds it any more."""
+    return next((lease.mailing_id for lease in leases(engine) if lease.token == token), None)
+
+
+def identity_of(engine: Engine, mailing_id: int) -> str | None:
+    """Return the identity of the mailing that has this number."""
+    with reading(engine) as session:
+        return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id))
+
+
+def mailing_with(engine: Engine, identity: str) -> int | None:
+    """Return the number of the mailing with this identity; None when it is not in this database."""
+    with reading(engine) as session:
+        return session.scalar(select(MailingRow.id).where(MailingRow.identity == identity))
+
+
+def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:
+    """Let a batch that nobody holds wait."""
+    with transaction(engine) as session:
+        session.execute(
+            update(BatchRow)
+            .where(
+                BatchRow.mailing_id == mailing_id,
+                BatchRow.number == number,
+                BatchRow.state == BatchState.PENDING,
+            )
+            .values(due_at=until, hinted_at=None)
+        )

@@ -1,0 +1,154 @@
+"""Schedules: rows with a due time that every round looks at; nothing waits in the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import transaction
+from newsletter.database.tables import (
+    MailingRow,
+    NewsletterRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState
+from newsletter.errors import ConflictError, ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.mailings.ledger.states import moving_mailings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """When a mailing goes out.
+
+    Attributes:
+        hour: The wall-clock time, without a zone; None for at once.
+        everywhere: Whether each subscriber's own clock counts, not the newsletter's.
+        spread: Over how long it is sent.
+    """
+
+    hour: datetime | None = None
+    everywhere: bool = False
+    spread: timedelta = timedelta()
+
+
+AT_ONCE = Schedule()
+_LONGEST_HOURS = 168
+#: Years that every zone's clock can show, and that somebody may have meant.
+_YEARS = range(1971, 9000)
+
+
+def read_spread(hours: str | float) -> timedelta:
+    """Read over how many hours a mailing is spread; blank for none.
+
+    Raises:
+        ConflictError: It is no number, less than nothing, or more than a week.
+    """
+    try:
+        spread = float(hours or 0)
+    except ValueError:
+        spread = -1.0
+    if not 0 <= spread <= _LONGEST_HOURS:
+        raise ConflictError(msg("Choose from 0 to {hours} hours.", hours=_LONGEST_HOURS))
+    return timedelta(hours=spread)
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    """Return a schedule as JSON that `schedule_from_json` reads."""
+    return {
+        "hour": schedule.hour.isoformat() if schedule.hour else "",
+        "everywhere": schedule.everywhere,
+        "spread_seconds": int(schedule.spread.total_seconds()),
+    }
+
+
+def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
+    """Return what `schedule_to_json` wrote."""
+    hour = data.get("hour")
+    return Schedule(
+        hour=datetime.fromisoformat(hour) if hour else None,
+        everywhere=bool(data.get("everywhere")),
+        spread=timedelta(seconds=int(data.get("spread_seconds", 0))),
+    )
+
+
+def read_hour(text: str) -> datetime:
+    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``.
+
+    Raises:
+        ContentError: It is no such time, or names a zone.
+    """
+    try:
+        hour = datetime.fromisoformat(text.strip())
+    except ValueError:
+        hour = None
+    if (
+        hour is None
+        or hour.tzinfo is not None
+        or "T" not in text.strip().replace(" ", "T")
+        or hour.year not in _YEARS
+    ):
+        raise ContentError(
+            msg("“{text}” is not a date with a time.", text=text),
+            place=Place(source="--at"),
+            remedy=msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone."),
+        )
+    return hour
+
+
+def due_in(zone: str, hour: datetime, *, fallback: str) -> datetime:
+    """Return the instant at which clocks in ``zone`` show ``hour``.
+
+    An hour that a change to summer time leaves out counts as if clocks had not moved; of one that
+    comes twice, the first is meant (PEP 495).
+    """
+    try:
+        place = ZoneInfo(zone or fallback)
+    except (ZoneInfoNotFoundError, ValueError):
+        place = ZoneInfo(fallback)
+    return hour.replace(tzinfo=place).astimezone(UTC)
+
+
+def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:
+    """Return the instant at which the first message is due; None for at once."""
+    if schedule.hour is None:
+        return None
+    zones: Iterable[str] = [newsletter.time_zone]
+    if schedule.everywhere:
+        zones = {newsletter.time_zone, *_zones(session, newsletter.id)}
+    return min(due_in(zone, schedule.hour, fallback=newsletter.time_zone) for zone in zones)
+
+
+def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
+    return session.scalars(
+        select(SubscriptionRow.time_zone)
+        .where(SubscriptionRow.newsletter_id == newsletter_id)
+        .distinct()
+    ).all()
+
+
+def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
+    """Let what is due be planned; hold what nobody saw to in time."""
+    moment = now()
+    due = MailingRow.scheduled_at <= moment
+    scheduled = {MailingState.SCHEDULED}
+    late = MailingRow.scheduled_at < moment - grace
+    with transaction(engine) as session:
+        session.execute(
+            moving_mailings(MailingState.PAUSED, sources=scheduled)
+            .where(due, late)
+            .values(
+                halt_reason=msg(
+                    "It was due while no worker was running, longer ago than GRACE_MINUTES. "
+                    "Resume it to send it now, or cancel it."
+                ),
+            )
+        )
+        session.execute(moving_mailings(MailingState.PLANNING, sources=scheduled).where(due, ~late))

@@ -1,0 +1,130 @@
+"""Mail to accounts: one-time links, and what changed; notices in the transaction of the change.
+
+Whoever holds a mailbox of the newsletter that writes could otherwise be sent an administrator's
+link: by a bounce, or by a program that answers. So this mail has the null return path (RFC 5321
+section 4.5.5) and no Reply-To.
+"""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from enum import StrEnum
+
+from sqlalchemy import case, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.invitations import read_invitation
+from newsletter.addresses import parse_address
+from newsletter.database.tables import AccountRow, NewsletterRow, RoleGrantRow
+from newsletter.database.vocabulary import InvitationPurpose
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.notices.queue import create_notice
+from newsletter.mailings.planning.content import NoticeAction, Sender
+from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
+from newsletter.settings import Settings
+from newsletter.tokens import Purpose
+from subscribers.people import find_or_add_person
+
+
+def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None:
+    """Return the newsletter that writes to an account: one of its own, else the first; or None."""
+    own = exists().where(
+        RoleGrantRow.account_id == account_id, RoleGrantRow.newsletter_id == NewsletterRow.id
+    )
+    return session.scalars(
+        select(NewsletterRow).order_by(case((own, 0), else_=1), NewsletterRow.id).limit(1)
+    ).one_or_none()
+
+
+def _account_sender(settings: Settings, newsletter: NewsletterRow) -> Sender:
+    """Return as whom mail to accounts goes out: the installation's sender, else a newsletter's."""
+    name, address = parseaddr(settings.account_sender)
+    return Sender(
+        name=name if address else newsletter.from_name,
+        address=address or newsletter.from_address,
+        reply_to="",
+        bounce_address=settings.account_return_path,
+    )
+
+
+def post_link(session: Session, settings: Settings, token: str) -> str | None:
+    """Queue the mail that hands a link over, from the newsletter that writes to its account.
+
+    Return the address that it goes to; None, and nothing is queued, where no newsletter is there.
+    """
+    invited = read_invitation(session, token)
+    sender = sender_for(session, invited.account_id)
+    if sender is None:
+        return None
+    mail_link(session, settings, sender, token)
+    return invited.address
+
+
+def mail_link(session: Session, settings: Settings, newsletter: NewsletterRow, token: str) -> int:
+    """Queue the mail that hands a link over; return its mailing's number.
+
+    Args:
+        session: Within the transaction that made the link.
+        settings: Where the templates are, and as whom the installation writes to accounts.
+        newsletter: Which one writes.
+        token: Of an invitation, or of a reset.
+    """
+    invited = read_invitation(session, token)
+    is_reset = invited.purpose is InvitationPurpose.RESET
+    template = NoticeTemplate.RESET if is_reset else NoticeTemplate.INVITATION
+    draft = NoticeDraft(
+        template=template, language=invited.language, publisher=publisher_of(newsletter)
+    )
+    rendered = render_notice(draft, templates_dir=settings.templates_dir)
+    person = find_or_add_person(session, parse_address(invited.address))
+    return create_notice(
+        session,
+        newsletter_id=newsletter.id,
+        subscriber_id=person.id,
+        rendered=rendered,
+        kind=template.value,
+        action=NoticeAction(purpose=Purpose.ACCOUNT, numbers=invited.numbers),
+        sender=_account_sender(settings, newsletter),
+    )
+
+
+class AccountChange(StrEnum):
+    """What an account's owner is told of, in case it was somebody else."""
+
+    SECOND_FACTOR_ON = "second-factor-on"
+    SECOND_FACTOR_OFF = "second-factor-off"
+    SECOND_FACTOR_RESET = "second-factor-reset"
+    PASSWORD = "password"  # noqa: S105 - the word for a change of it
+
+
+def tell_owner(
+    session: Session, settings: Settings, account_id: int, change: AccountChange
+) -> int | None:
+    """Queue the mail that tells an account's owner of a change, within the change's transaction.
+
+    Return its mailing's number; None where no newsletter is there to send it.
+    """
+    account, sender = session.get_one(AccountRow, account_id), sender_for(session, account_id)
+    if sender is None:
+        return None
+    template = NoticeTemplate.ACCOUNT_CHANGED
+    draft = NoticeDraft(
+        template=template,
+        language=account.language,
+        publisher=publisher_of(sender),
+        event=change.value,
+    )
+    rendered = render_notice(
+        draft,
+        templates_dir=settings.templates_dir,
+        action_url=f"{settings.public_url}/account",
+    )
+    person = find_or_add_person(session, parse_address(account.address))
+    return create_notice(
+        session,
+        newsletter_id=sender.id,
+        subscriber_id=person.id,
+        rendered=rendered,
+        kind=template.value,
+        sender=_account_sender(settings, sender),
+    )

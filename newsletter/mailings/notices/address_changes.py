@@ -1,0 +1,184 @@
+"""Changes of address, from the form to the mail: confirmed at the new address, told at the old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address
+from newsletter.database.engine import transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.i18n.language import Language
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.notices.queue import create_notice
+from newsletter.mailings.planning.content import NoticeAction
+from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
+from newsletter.settings import Settings
+from newsletter.tokens import Purpose, TokenSigner
+from subscribers.address_changes import (
+    UNDO_DAYS,
+    AddressChange,
+    ChangeState,
+    find_change,
+    make_change,
+    numbers_of_change,
+    request_change,
+    undo_change,
+)
+from subscribers.join_limits import JoinLimits, count_address, count_sender
+from subscribers.suppression import erased_among
+
+
+class Notice(StrEnum):
+    """What the mail to the old address tells."""
+
+    CHANGED = "changed"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddressDesk:
+    """Takes changes of address; made once from the settings."""
+
+    engine: Engine
+    signer: TokenSigner
+    limits: JoinLimits
+    templates_dir: Path
+    confirm_days: int
+
+    @classmethod
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> AddressDesk:
+        """Return the desk as the settings have it."""
+        return cls(
+            engine=engine,
+            signer=signer,
+            limits=JoinLimits.of(settings),
+            templates_dir=settings.templates_dir,
+            confirm_days=settings.confirm_days,
+        )
+
+    def request(
+        self,
+        newsletter: NewsletterRow,
+        subscriber_id: int,
+        address: Address,
+        *,
+        language: Language,
+        client: str,
+    ) -> bool:
+        """Mail a link to a new address; return False when network or newsletter sent too many.
+
+        Whether the address is new, known or erased, the answer is the same.
+
+        Raises:
+            NotFoundError: The subscriber is unknown, or erased.
+            ConflictError: It is the address they have.
+        """
+        with transaction(self.engine) as session:
+            if not count_sender(
+                session,
+                self.signer.pseudonyms,
+                self.limits,
+                client=client,
+                newsletter_id=newsletter.id,
+                is_proven=True,
+            ):
+                return False
+            mailable = count_address(session, self.signer.pseudonyms, self.limits, address.key)
+        with transaction(self.engine) as session:
+            change = request_change(session, newsletter.id, subscriber_id, address)
+            self._notify(
+                session,
+                newsletter,
+                change.successor_id,
+                NoticeDraft(
+                    template=NoticeTemplate.ADDRESS_CHANGE,
+                    language=language,
+                    publisher=publisher_of(newsletter),
+                    days=self.confirm_days,
+                ),
+                NoticeAction(purpose=Purpose.ADDRESS_CHANGE, numbers=numbers_of_change(change)),
+            )
+            # Only now: adding the person waited for an erasure that was under way.
+            if not mailable or erased_among(session, [address.key], self.signer.pseudonyms):
+                session.rollback()
+        return True
+
+    def find(self, session: Session, token: str) -> AddressChange:
+        """Return what the link at the new address is about; see `find_change`."""
+        return find_change(
+            session, self.signer, Purpose.ADDRESS_CHANGE, token, days=self.confirm_days
+        )
+
+    def find_undo(self, session: Session, token: str) -> AddressChange:
+        """Return what the link at the old address is about; see `find_change`."""
+        return find_change(
+            session, self.signer, Purpose.ADDRESS_CHANGE_UNDO, token, days=self.confirm_days
+        )
+
+    def confirm(self, token: str, *, network: str) -> AddressChange:
+        """Make a change; a second time, or by a link that no longer holds, nothing happens.
+
+        Raises:
+            TokenError: See `find_change`.
+            NotFoundError: See `find_change`.
+        """
+        with transaction(self.engine) as session:
+            change = self.find(session, token)
+            if change.state is ChangeState.OPEN and make_change(session, change, network=network):
+                self._tell(session, change, Notice.CHANGED)
+        return change
+
+    def undo(self, token: str, *, network: str) -> AddressChange:
+        """Take a change back; a second time, or by a link that no longer holds, nothing happens.
+
+        Raises:
+            TokenError: See `find_change`.
+            NotFoundError: See `find_change`.
+        """
+        with transaction(self.engine) as session:
+            change = self.find_undo(session, token)
+            if change.state is ChangeState.OPEN and undo_change(session, change, network=network):
+                self._tell(session, change, Notice.UNDONE)
+        return change
+
+    def _tell(self, session: Session, change: AddressChange, notice: Notice) -> None:
+        """Queue the mail to the address that gets no more newsletters."""
+        is_change = notice is Notice.CHANGED
+        to = change.subscriber_id if is_change else change.successor_id
+        purpose = Purpose.ADDRESS_CHANGE_UNDO if is_change else Purpose.ADDRESS_CHANGE
+        signed = change.numbers
+        self._notify(
+            session,
+            change.newsletter,
+            to,
+            NoticeDraft(
+                template=NoticeTemplate.ADDRESS_CHANGED,
+                language=change.language,
+                publisher=publisher_of(change.newsletter),
+                days=UNDO_DAYS,
+                event=notice.value,
+            ),
+            NoticeAction(purpose=purpose, numbers=signed),
+        )
+
+    def _notify(
+        self,
+        session: Session,
+        newsletter: NewsletterRow,
+        to: int,
+        draft: NoticeDraft,
+        action: NoticeAction,
+    ) -> None:
+        create_notice(
+            session,
+            newsletter_id=newsletter.id,
+            subscriber_id=to,
+            rendered=render_notice(draft, templates_dir=self.templates_dir),
+            kind=draft.template.value,
+            action=action,
+        )

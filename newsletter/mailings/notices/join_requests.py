@@ -1,0 +1,262 @@
+"""Requests to join, from the form to the confirmation mail, in one transaction.
+
+Whether an address is new, known, suppressed or erased, the same work is done and the same answer
+given; for those who must not be written down it is rolled back at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import NewsletterRow
+from newsletter.i18n.language import Language
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.notices.queue import create_notice
+from newsletter.mailings.planning.content import NoticeAction
+from newsletter.mailings.planning.links import refer
+from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
+from newsletter.settings import Settings
+from newsletter.tokens import Pseudonyms, Purpose, TokenSigner, numbers_of
+from subscribers.forms.domains import DomainRules
+from subscribers.forms.model import OWN_FORM, JoinForm
+from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
+from subscribers.forms.requests import read_answers
+from subscribers.forms.store import FormStep, count_step
+from subscribers.frequency import read_frequency
+from subscribers.invitations import by_invitation, demand_admission, may_join
+from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use, was_used
+from subscribers.joining import JoinRequest, Origin, request_join
+from subscribers.suppression import erased_among
+
+
+def send_settings_link(
+    session: Session,
+    newsletter: NewsletterRow,
+    subscriber_id: int,
+    *,
+    language: Language,
+    templates_dir: Path,
+) -> int:
+    """Queue the mail with the link to somebody's settings; return its mailing's number.
+
+    It goes to the address itself: whoever came by another link may not be its owner.
+    """
+    template = NoticeTemplate.SETTINGS_LINK
+    draft = NoticeDraft(
+        template=template, language=language, publisher=publisher_of(newsletter), days=0
+    )
+    return create_notice(
+        session,
+        newsletter_id=newsletter.id,
+        subscriber_id=subscriber_id,
+        rendered=render_notice(draft, templates_dir=templates_dir),
+        kind=template.value,
+        action=NoticeAction(
+            purpose=Purpose.PREFERENCES,
+            numbers=numbers_of(refer(session, newsletter.id, subscriber_id)),
+        ),
+    )
+
+
+class Answer(StrEnum):
+    """What whoever asked to join is told; never whether the address is known."""
+
+    MAILED = "mailed"
+    TOO_MANY = "too_many"
+    TOO_YOUNG = "too_young"
+    TOO_OLD = "too_old"
+
+
+_WRONG_AGES = {FormAge.TOO_YOUNG: Answer.TOO_YOUNG, FormAge.TOO_OLD: Answer.TOO_OLD}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What a form brought besides its fields.
+
+    Attributes:
+        stamp: When it was shown; see `subscribers.forms.proof.stamp_form`.
+        work: The solution of a challenge.
+        trap: A field that people do not see; whoever fills it is a program, thanked for nothing.
+        message: The digest of a mail, which asks once however often it comes.
+        authenticated: Whether a mail's sender was found to be genuine.
+    """
+
+    stamp: str = ""
+    work: str = ""
+    trap: str = ""
+    message: str = ""
+    authenticated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JoinDesk:
+    """Takes requests to join; made once from the settings."""
+
+    engine: Engine
+    signer: TokenSigner
+    limits: JoinLimits
+    domains: DomainRules
+    work: ProofOfWork
+    templates_dir: Path
+    confirm_days: int
+
+    @classmethod
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoinDesk:
+        """Return the desk as the settings have it."""
+        return cls(
+            engine=engine,
+            signer=signer,
+            limits=JoinLimits.of(settings),
+            domains=DomainRules.of(settings),
+            work=ProofOfWork(signer.keys_for("proof of work")),
+            templates_dir=settings.templates_dir,
+            confirm_days=settings.confirm_days,
+        )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """By which limits know senders, and the erased stay known."""
+        return self.signer.pseudonyms
+
+    def take(
+        self,
+        newsletter: NewsletterRow,
+        address: Address,
+        *,
+        name: str,
+        origin: Origin,
+        client: str | None,
+        evidence: Evidence,
+        time_zone: str = "",
+        form: JoinForm = OWN_FORM,
+        given: Mapping[str, object] = MappingProxyType({}),
+        frequency: str = "",
+        invitation: str = "",
+    ) -> Answer:
+        """Take a request, unless the form, its network or the newsletter's limit forbids it.
+
+        An address that had its mails of the day gets no other, and the answer does not say so.
+
+        Args:
+            newsletter: Which is asked for.
+            address: Whose mailbox gets the confirmation.
+            name: How they want to be addressed.
+            origin: Where and to what they consent.
+            client: The network address that the request comes from; None of a mail.
+            evidence: What the form brought besides its fields.
+            time_zone: That of the browser; empty if unknown.
+            form: By which form it came.
+            given: What was filled in, by the keys of fields.
+            frequency: How often they want mail, where the form asks it; empty for each issue.
+            invitation: The secret of a link of invitation; empty for none.
+
+        Raises:
+            ListError: The address is at a domain that is not taken, or a field is filled in wrong;
+                the place names the field.
+            ForbiddenError: The newsletter is joined by invitation, and there is none that holds.
+        """
+        self._demand_invitation(newsletter, invitation)
+        if evidence.trap:
+            return Answer.MAILED
+        age = age_of_form(self.signer, newsletter.id, evidence.stamp)
+        if age in _WRONG_AGES:
+            return _WRONG_AGES[age]
+        self.domains.refuse_disposable(address.domain)
+        with reading(self.engine) as session:
+            if evidence.message and was_used(session, self.pseudonyms, evidence.message):
+                return Answer.MAILED
+            answers = read_answers(session, newsletter.id, form, given)
+            chosen = None
+            if form.asks_frequency and frequency:
+                chosen = read_frequency(session, newsletter.id, frequency)
+        solved = self.work.solved(newsletter.id, evidence.work)
+        with transaction(self.engine) as session:
+            if not count_sender(
+                session,
+                self.pseudonyms,
+                self.limits,
+                client=client,
+                newsletter_id=newsletter.id,
+                is_proven=evidence.authenticated
+                or (bool(solved) and is_first_use(session, self.pseudonyms, solved)),
+            ):
+                return Answer.TOO_MANY
+        # Counted before: nobody has many names asked of DNS.
+        self.domains.refuse_without_host(address.domain)
+        with transaction(self.engine) as session:
+            mailable = count_address(session, self.pseudonyms, self.limits, address.key)
+            count_step(session, form.id, FormStep.ASKED)
+        if mailable:
+            with transaction(self.engine) as session:
+                request = request_join(
+                    session,
+                    newsletter,
+                    address,
+                    name=name,
+                    origin=origin,
+                    time_zone=time_zone,
+                    form=form,
+                    answers=answers,
+                    frequency=chosen,
+                )
+                self._send_notice(session, newsletter, request, origin, invitation)
+                if evidence.message and not is_first_use(
+                    session, self.pseudonyms, evidence.message
+                ):
+                    session.rollback()
+                    return Answer.MAILED
+                # Only now: adding the person waited for an erasure that was under way.
+                if erased_among(session, [address.key], self.pseudonyms):
+                    session.rollback()
+        return Answer.MAILED
+
+    def _demand_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
+        """Refuse who may not ask, before anything tells whether the address is known."""
+        with reading(self.engine) as session:
+            if not may_join(session, newsletter, invitation):
+                raise by_invitation(newsletter)
+
+    def _send_notice(
+        self,
+        session: Session,
+        newsletter: NewsletterRow,
+        request: JoinRequest,
+        origin: Origin,
+        invitation: str,
+    ) -> None:
+        """Send what there is to confirm, which uses an invitation up by one, or the settings."""
+        if request.confirmed:
+            send_settings_link(
+                session,
+                newsletter,
+                request.subscriber_id,
+                language=origin.language,
+                templates_dir=self.templates_dir,
+            )
+            return
+        demand_admission(session, newsletter, invitation)
+        template = NoticeTemplate.CONFIRMATION
+        draft = NoticeDraft(
+            template=template,
+            language=origin.language,
+            publisher=publisher_of(newsletter),
+            days=self.confirm_days,
+        )
+        create_notice(
+            session,
+            newsletter_id=newsletter.id,
+            subscriber_id=request.subscriber_id,
+            rendered=render_notice(draft, templates_dir=self.templates_dir),
+            kind=template.value,
+            action=NoticeAction(purpose=Purpose.CONFIRM, numbers=request.numbers),
+        )

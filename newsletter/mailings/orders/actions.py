@@ -1,0 +1,254 @@
+"""What people do to a mailing under way: one function each, for pages and commands alike.
+
+Each is one transaction with its entry in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.actions import audited
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg, written
+from newsletter.mailings.ledger import evidence
+from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.recording import bring_back
+from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.mailings import (
+    cancel_mailing,
+    find_mailing,
+    pause_mailing,
+    resume_mailing,
+)
+from newsletter.mailings.reports.reports import missed_deliveries
+from newsletter.mailings.trials.decisions import choose_subject
+
+
+def newsletter_of(engine: Engine, mailing_id: int) -> int:
+    """Return the newsletter of a mailing, in which a role is asked for.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    with reading(engine) as session:
+        return find_mailing(session, mailing_id).newsletter_id
+
+
+def pause(
+    engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
+) -> None:
+    """Hold a mailing; workers stop within two seconds.
+
+    Args:
+        engine: The database.
+        actor: Who does it.
+        mailing_id: Which.
+        reason: Why; shown with the mailing.
+        within: The newsletter that it must be of; None for any.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        ConflictError: It is not under way.
+        OrderError: The reason is too long.
+    """
+    with _acting(engine, actor, Action.MAILING_PAUSE, mailing_id, reason, within) as session:
+        own = written(reason.strip()) if reason.strip() else None
+        pause_mailing(
+            session, mailing_id, reason=own or msg("Paused by {person}.", person=actor.name)
+        )
+
+
+def resume(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    reason: str = "",
+    within: int | None = None,
+    even_twice: bool = False,
+) -> None:
+    """Let a held mailing go on; arguments and errors as for `pause`.
+
+    ``even_twice`` lets go also what a restored database may send to people a second time.
+    """
+    with _acting(engine, actor, Action.MAILING_RESUME, mailing_id, reason, within) as session:
+        resume_mailing(session, mailing_id, even_twice=even_twice)
+
+
+def cancel(
+    engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
+) -> None:
+    """End a mailing; whoever did not get it yet is skipped. As for `pause`."""
+    with _acting(engine, actor, Action.MAILING_CANCEL, mailing_id, reason, within) as session:
+        cancel_mailing(session, mailing_id)
+
+
+def decide_subject(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    chosen: int,
+    *,
+    reason: str = "",
+    within: int | None = None,
+) -> None:
+    """Decide between the subjects of a mailing by hand: the rest is sent with one at once.
+
+    ``chosen`` counts from 0; other arguments as for `pause`.
+
+    Raises:
+        NotFoundError: There is no such mailing, or it has no trial or no such subject.
+        ConflictError: It is decided already, was cancelled, or has not begun.
+        OrderError: The reason is too long.
+    """
+    with _acting(engine, actor, Action.MAILING_DECIDE, mailing_id, reason, within) as session:
+        choose_subject(session, mailing_id, chosen, by=actor.name)
+
+
+def settle(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    resend: bool,
+    reason: str,
+    positions: Collection[int] | None = None,
+) -> int:
+    """Settle what is in doubt: send it again, or take it as arrived; return how many there were.
+
+    Args:
+        engine: The database.
+        actor: Who decides.
+        mailing_id: Of which mailing.
+        resend: Whether it is sent again.
+        reason: Why; it must be said.
+        positions: Of these deliveries alone; None for all that are in doubt.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        ConflictError: It was cancelled.
+        OrderError: There is no reason, or one that is too long.
+    """
+    action = Action.DELIVERY_RESEND if resend else Action.DELIVERY_LEAVE
+    with _acting(engine, actor, action, mailing_id, reason, None, reason_required=True) as session:
+        return settle_uncertain(session, mailing_id, resend=resend, positions=positions)
+
+
+def settle_by_journals(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    read: Callable[[str], Iterable[Sequence[Outcome]]],
+    *,
+    reason: str,
+) -> int:
+    """Settle what workers' journals prove; return how many deliveries. As for `settle`.
+
+    ``read`` gives what the journals say of the mailing with an identity.
+    """
+    with _acting(
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
+    ) as session:
+        identity = find_mailing(session, mailing_id).identity
+        return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
+
+
+def settle_by_log(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    lines: Iterable[bytes],
+    *,
+    key: bytes,
+    reason: str,
+) -> int:
+    """Settle what a relay's log proves; return how many deliveries. As for `settle`.
+
+    ``key`` is the one that Message-IDs are made with.
+    """
+    with _acting(
+        engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
+    ) as session:
+        return evidence.settle_by_log(session, mailing_id, key, lines)
+
+
+def retry(
+    engine: Engine,
+    actor: Actor,
+    mailing_id: int,
+    *,
+    reason: str,
+    positions: Collection[int] | None = None,
+) -> int:
+    """Send what failed once more; return how many there were. As for `settle`."""
+    with _acting(
+        engine, actor, Action.DELIVERY_RETRY, mailing_id, reason, None, reason_required=True
+    ) as session:
+        return retry_failed(session, mailing_id, positions=positions)
+
+
+def export_missed(
+    engine: Engine, actor: Actor, mailing_id: int, *, within: int
+) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+    """Write down who exports whom a mailing did not reach; return them, as `missed_deliveries`.
+
+    Raises:
+        NotFoundError: The newsletter ``within`` has no such mailing.
+    """
+    _newsletter_within(engine, mailing_id, within)
+    with transaction(engine) as session:
+        record_event(
+            session,
+            actor,
+            Action.MAILING_EXPORT,
+            object=f"mailing {mailing_id}",
+            newsletter_id=within,
+        )
+
+    def rows() -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+        with reading(engine) as session:
+            yield from missed_deliveries(session, mailing_id)
+
+    return rows()
+
+
+def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
+    newsletter_id = newsletter_of(engine, mailing_id)
+    if within is not None and newsletter_id != within:
+        raise NotFoundError(
+            msg("There is no mailing {mailing}.", mailing=mailing_id),
+            remedy=msg("See the list with: newsletter status."),
+        )
+    return newsletter_id
+
+
+@contextmanager
+def _acting(
+    engine: Engine,
+    actor: Actor,
+    action: Action,
+    mailing_id: int,
+    reason: str,
+    within: int | None,
+    *,
+    reason_required: bool = False,
+) -> Iterator[Session]:
+    newsletter_id = _newsletter_within(engine, mailing_id, within)
+    with audited(
+        engine,
+        actor,
+        action,
+        on=f"mailing {mailing_id}",
+        reason=reason,
+        newsletter_id=newsletter_id,
+        reason_required=reason_required,
+    ) as session:
+        yield session

@@ -1,0 +1,329 @@
+"""Orders: a decision to send an issue, checked by the same rules from whichever door it comes.
+
+The mailing, who ordered it and the audit entry are one transaction; the order's key is unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import UncertainPolicy
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.findings import Finding, Severity
+from newsletter.issues.model import issue_from_json
+from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.mailings import create_mailing
+from newsletter.mailings.orders.variant_checks import variants_now
+from newsletter.mailings.planning.audience import AudienceCount, audience_figure, has_audience
+from newsletter.mailings.planning.variants import VariantCount, count_variants, demand_few
+from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.mailings.trials.subjects import SubjectTrial, demand_trial
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.preflight import Preflight
+from subscribers.segments.saved import demand_fields
+
+#: An hour further off than so many days is a slip of the pen, such as a wrong year.
+_FARTHEST_DAYS = 366
+#: A key is a token, or a word of a program's own that is as hard to meet by chance.
+_KEY_LENGTHS = range(16, 65)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One decision to send.
+
+    Attributes:
+        key: Made with the confirmation; the same key is the same mailing.
+        digest: Of the content that was confirmed.
+        segment: A query; empty for everybody.
+        urgent: It goes at once to those, too, who chose a digest, and is in none.
+        with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
+        again: It is to be sent though it was before.
+        trial: The subjects to be compared; None where all get the issue's own.
+    """
+
+    key: str
+    digest: str
+    segment: str = ""
+    urgent: bool = False
+    schedule: Schedule = AT_ONCE
+    uncertain_policy: UncertainPolicy = UncertainPolicy.ASK
+    with_warnings: bool = False
+    again: bool = False
+    trial: SubjectTrial | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderReview:
+    """What an order would do, for whoever is to confirm it.
+
+    Attributes:
+        digest: Names the content that is confirmed.
+        first: When the first message is due; None for at once.
+        earlier: The issue's mailings so far, the newest first.
+        variants: The different mails that its readers get, the most read first; empty where all
+            get the same parts.
+        decide_at: When the subject of who is not in the trial is decided; None without a trial.
+        tried: About how many get each of the subjects that are compared.
+    """
+
+    rendered: RenderedIssue
+    digest: str
+    first: datetime | None
+    audience: Figure[AudienceCount]
+    warnings: Sequence[Finding]
+    earlier: Sequence[MailingRow]
+    variants: Sequence[VariantCount] = ()
+    decide_at: datetime | None = None
+    tried: int = 0
+
+
+def review_order(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    preflight: Preflight,
+    *,
+    segment: str,
+    schedule: Schedule,
+    figures: Figures,
+    urgent: bool = False,
+    trial: SubjectTrial | None = None,
+) -> OrderReview:
+    """Return what an order would do, if it could be placed.
+
+    Raises:
+        ConflictError: Preflight found errors, approval is lacking, the hour has passed or is
+            further off than a year, nobody would get it, or its subjects cannot be compared.
+        ListError: The segment is none.
+    """
+    rendered = _cleared(preflight)
+    digest = content_digest(newsletter, rendered, trial)
+    demand_approval(session, newsletter, issue, digest)
+    first = _demand_hour(session, newsletter, schedule)
+    demand_fields(session, newsletter.id, [segment])
+    count = audience_figure(session, newsletter, segment, figures, urgent=urgent)
+    if not count.value.reached:
+        raise _nobody()
+    variants: Sequence[VariantCount] = ()
+    if rendered.variants is not None and rendered.recipe is not None:
+        whole = rendered.recipe.issue
+        variants = variants_now(
+            session, newsletter, whole, segment=segment, urgent=urgent, figures=figures
+        )
+        demand_few(len(variants))
+    decide_at, tried = None, 0
+    if trial is not None:
+        decide_at = demand_trial(
+            newsletter,
+            issue_from_json(issue.content),
+            rendered,
+            trial,
+            schedule=schedule,
+            first=first,
+            variants=len(variants),
+        )
+        tried = count.value.included * trial.share // 100 // (1 + len(trial.others))
+    return OrderReview(
+        rendered=rendered,
+        digest=digest,
+        first=first,
+        audience=count,
+        warnings=preflight.of(Severity.WARNING),
+        earlier=earlier_mailings(session, issue.id),
+        variants=variants,
+        decide_at=decide_at,
+        tried=tried,
+    )
+
+
+def place_order(
+    engine: Engine,
+    actor: Actor,
+    issue: IssueRow,
+    preflight: Preflight,
+    order: Order,
+    *,
+    batch_size: int,
+) -> int:
+    """Make the mailing of ``issue`` as ``preflight`` rendered it, or return the one made already.
+
+    Two orders of one issue at once are one after the other: the second one must say that it is to
+    be sent again.
+
+    Raises:
+        ConflictError: As `review_order`; or the content is not what was confirmed, warnings were
+            not accepted, or the issue was sent before and is not to be sent again.
+        ListError: The segment is none.
+    """
+    if len(order.key) not in _KEY_LENGTHS:
+        raise ConflictError(msg("This form is out of date."), remedy=msg("Start again."))
+    if (known := _find(engine, order.key, issue.id)) is not None:
+        return known
+    rendered = _cleared(preflight)
+    if preflight.of(Severity.WARNING) and not order.with_warnings:
+        raise ConflictError(
+            msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
+        )
+    try:
+        with transaction(engine) as session:
+            newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+            session.get_one(IssueRow, issue.id, with_for_update=True)
+            # Asked again under the lock: the same order may have been placed twice at once.
+            if (known := order_of(session, order.key)) is not None:
+                return known
+            digest = content_digest(newsletter, rendered, order.trial)
+            if digest != order.digest:
+                raise ConflictError(
+                    msg("The issue has changed since you last looked at it."),
+                    remedy=msg("Check it again, then send it."),
+                )
+            demand_approval(session, newsletter, issue, digest)
+            first = _demand_hour(session, newsletter, order.schedule)
+            if not order.again and earlier_mailings(session, issue.id):
+                raise ConflictError(
+                    msg("The issue was sent before; confirm that it is to be sent again.")
+                )
+            variants = _demand_readers(session, newsletter, rendered, order)
+            if order.trial is not None:
+                demand_trial(
+                    newsletter,
+                    issue_from_json(issue.content),
+                    rendered,
+                    order.trial,
+                    schedule=order.schedule,
+                    first=first,
+                    variants=variants,
+                )
+            mailing_id = create_mailing(
+                session,
+                newsletter,
+                issue,
+                rendered,
+                batch_size=batch_size,
+                segment=order.segment,
+                urgent=order.urgent,
+                schedule=order.schedule,
+                uncertain_policy=order.uncertain_policy,
+                trial=order.trial,
+            )
+            session.add(
+                MailingOrderRow(
+                    key=order.key,
+                    mailing_id=mailing_id,
+                    ordered_by=actor.account_id,
+                    orderer=actor.name,
+                )
+            )
+            record_event(
+                session,
+                actor,
+                Action.MAILING_ORDER,
+                object=f"mailing {mailing_id}",
+                newsletter_id=newsletter.id,
+                details=_described(issue, order),
+            )
+            return mailing_id
+    except IntegrityError:
+        # The same key was used for two issues at once, and the other was first.
+        if (known := _find(engine, order.key, issue.id)) is None:
+            raise
+        return known
+
+
+def order_of(session: Session, key: str) -> int | None:
+    """Return the mailing that an order made, if it did."""
+    return session.scalar(select(MailingOrderRow.mailing_id).where(MailingOrderRow.key == key))
+
+
+def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
+    """Return the mailings of an issue that somebody got, or will get."""
+    return sent_as(session, issue_id)
+
+
+def _find(engine: Engine, key: str, issue_id: int) -> int | None:
+    with reading(engine) as session:
+        known = order_of(session, key)
+        if known is not None and session.get_one(MailingRow, known).issue_id != issue_id:
+            raise ConflictError(
+                msg("This key was used for another issue."), remedy=msg("Use another key.")
+            )
+        return known
+
+
+def _cleared(preflight: Preflight) -> RenderedIssue:
+    if preflight.blocked or preflight.rendered is None:
+        raise ConflictError(msg("Preflight found errors; correct them first."))
+    return preflight.rendered
+
+
+def _demand_hour(
+    session: Session, newsletter: NewsletterRow, schedule: Schedule
+) -> datetime | None:
+    first = first_hour(session, newsletter, schedule)
+    if first is None:
+        return None
+    moment = now()
+    if first <= moment:
+        raise ConflictError(msg("That time has already passed."))
+    if first > moment + timedelta(days=_FARTHEST_DAYS):
+        raise ConflictError(
+            msg("That time is more than {days} days ahead.", days=_FARTHEST_DAYS),
+            remedy=msg("Check the year."),
+        )
+    return first
+
+
+def _demand_readers(
+    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, order: Order
+) -> int:
+    """Return how many different mails an order's readers would get by the parts they are shown.
+
+    Raises:
+        ConflictError: Nobody would receive it, or there are too many.
+    """
+    demand_fields(session, newsletter.id, [order.segment])
+    if not has_audience(session, newsletter, order.segment):
+        raise _nobody()
+    if rendered.variants is None:
+        return 1
+    conditions = rendered.variants.conditions
+    found = len(count_variants(session, newsletter, conditions, order.segment, urgent=order.urgent))
+    demand_few(found)
+    return found
+
+
+def _nobody() -> ConflictError:
+    return ConflictError(msg("Nobody would receive it."))
+
+
+def _described(issue: IssueRow, order: Order) -> dict[str, object]:
+    hour = order.schedule.hour
+    described: dict[str, object] = {
+        "issue": issue.slug,
+        "segment": order.segment,
+        "urgent": order.urgent,
+        "at": hour.isoformat() if hour else "now",
+        "everywhere": order.schedule.everywhere,
+        "spread_seconds": int(order.schedule.spread.total_seconds()),
+        "digest": order.digest,
+        "again": order.again,
+    }
+    if order.trial is not None:
+        described["subjects"] = [subject.title for subject in order.trial.others]
+        described["trial_share"] = order.trial.share
+        described["decide_at"] = order.trial.decide.isoformat()
+    return described

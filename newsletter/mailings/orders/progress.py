@@ -1,0 +1,241 @@
+"""How far an issue has come, from draft to sent, and what is next for one person.
+
+Everything is read from what decides it: preflight, approvals and mailings. Nothing of it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import Rights, holders_of
+from newsletter.database.tables import AccountRow, MailingRow, NewsletterRow
+from newsletter.database.vocabulary import MailingState
+from newsletter.issues.checks.findings import UNWRITTEN, Severity
+from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.requests import (
+    Approval,
+    ApprovalState,
+    SendingPlan,
+    approvers,
+    content_digest,
+    find_approval,
+    last_plan,
+    last_returned,
+    state_of,
+)
+from newsletter.rendering.preflight import Preflight
+
+
+class Stage(StrEnum):
+    """A station on an issue's way; each is reached after those before it."""
+
+    DRAFT = "draft"
+    CHECKED = "checked"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    SENT = "sent"
+
+
+class NextStep(StrEnum):
+    """What has to be done for an issue to come further."""
+
+    MEND = "mend"
+    ASK = "ask"
+    APPROVE = "approve"
+    SEND = "send"
+    WATCH = "watch"
+    DUPLICATE = "duplicate"
+
+
+_PERMISSION = {
+    NextStep.MEND: Permission.WRITE,
+    NextStep.ASK: Permission.ASK_APPROVAL,
+    NextStep.APPROVE: Permission.APPROVE,
+    NextStep.SEND: Permission.SEND,
+    NextStep.WATCH: Permission.SEE_MAILINGS,
+    NextStep.DUPLICATE: Permission.WRITE,
+}
+_BY_MAILING = {
+    MailingState.DRAFT: Stage.SCHEDULED,
+    MailingState.SCHEDULED: Stage.SCHEDULED,
+    MailingState.PLANNING: Stage.SENDING,
+    MailingState.SENDING: Stage.SENDING,
+    MailingState.FINISHED: Stage.SENT,
+    MailingState.CANCELLED: Stage.SENT,
+}
+_MAILED = (Stage.SCHEDULED, Stage.SENDING, Stage.SENT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Viewer:
+    """Whose next step is asked for."""
+
+    account_id: int
+    rights: Rights
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """An issue's place on its way, as one person sees it.
+
+    Attributes:
+        stages: The stations on its way, in order; one without the rule passes no approval, and one
+            that is sent at once is not scheduled.
+        stage: The last one reached.
+        errors: How many of preflight's findings forbid sending.
+        warnings: How many do not, and should be looked at first.
+        begun: Whether the errors are only of what is not written yet.
+        digest: Of the content that is judged; empty where there is no mail of it.
+        approval: Of exactly this content, asked for or given.
+        returned: What was sent back last and still has to be answered.
+        mailing: The newest that keeps the issue as it is.
+        step: What is next.
+        may: Whether this person may do it.
+        who: The names of those who may, where this person may not.
+    """
+
+    stages: tuple[Stage, ...]
+    stage: Stage
+    errors: int
+    warnings: int
+    begun: bool
+    digest: str
+    approval: Approval | None
+    returned: Approval | None
+    mailing: MailingRow | None
+    step: NextStep
+    may: bool
+    who: tuple[str, ...]
+
+    @property
+    def approval_state(self) -> str:
+        """Where the approval of this content stands; empty where nobody asked for it."""
+        return state_of(self.approval).value if self.approval else ""
+
+    def reached(self, stage: Stage) -> bool:
+        """Return whether a station lies behind, or is where the issue stands."""
+        return self.stages.index(stage) <= self.stages.index(self.stage)
+
+
+def standing_of(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue_id: int | None,
+    preflight: Preflight | None,
+    viewer: Viewer,
+    *,
+    anew: bool = False,
+    plan: SendingPlan | None = None,
+) -> Standing:
+    """Return how far an issue has come.
+
+    Args:
+        session: To read with.
+        newsletter: Whose issue it is.
+        issue_id: None for a draft that was never readied.
+        preflight: Of its content as it is now; None where that cannot be read, or was sent.
+        viewer: Whose next step is asked for.
+        anew: As though it was not sent yet: it is to be sent to others, too.
+        plan: How it is to be sent; None for as it was meant when approval was last asked for.
+    """
+    mailings = sent_as(session, issue_id) if issue_id is not None and not anew else ()
+    mailing = mailings[0] if mailings else None
+    rendered = preflight.rendered if preflight else None
+    digest = content_digest(newsletter, rendered) if rendered else ""
+    approval = None
+    if issue_id and rendered:
+        plan = plan or last_plan(session, issue_id)
+        compared = content_digest(newsletter, rendered, plan.trial) if plan else digest
+        approval = find_approval(session, issue_id, compared)
+    faults = preflight.of(Severity.ERROR) if preflight else ()
+    begun = bool(faults) and all(finding.code in UNWRITTEN for finding in faults)
+    sound = preflight is not None and not preflight.blocked
+    stage = _stage(newsletter, mailing, approval, sound=sound)
+    step = _step(newsletter, stage, approval)
+    may, who = _allowed(session, newsletter, step, approval, viewer)
+    return Standing(
+        stages=_stages(newsletter, mailing, stage),
+        stage=stage,
+        errors=len(faults),
+        warnings=len(preflight.of(Severity.WARNING)) if preflight else 0,
+        begun=begun,
+        digest=digest,
+        approval=approval,
+        returned=last_returned(session, issue_id) if issue_id and mailing is None else None,
+        mailing=mailing,
+        step=step,
+        may=may,
+        who=who,
+    )
+
+
+def _stages(
+    newsletter: NewsletterRow, mailing: MailingRow | None, stage: Stage
+) -> tuple[Stage, ...]:
+    left_out = set()
+    if not newsletter.approval_required:
+        left_out.add(Stage.APPROVED)
+    if mailing is not None and mailing.scheduled_at is None and stage is not Stage.SCHEDULED:
+        left_out.add(Stage.SCHEDULED)
+    return tuple(each for each in Stage if each not in left_out)
+
+
+def _stage(
+    newsletter: NewsletterRow,
+    mailing: MailingRow | None,
+    approval: Approval | None,
+    *,
+    sound: bool,
+) -> Stage:
+    if mailing is not None:
+        if mailing.state is MailingState.PAUSED:
+            return Stage.SENDING if mailing.started_at else Stage.SCHEDULED
+        return _BY_MAILING[mailing.state]
+    if not sound:
+        return Stage.DRAFT
+    approved = approval is not None and approval.approved_by is not None
+    return Stage.APPROVED if approved and newsletter.approval_required else Stage.CHECKED
+
+
+def _step(newsletter: NewsletterRow, stage: Stage, approval: Approval | None) -> NextStep:
+    if stage in _MAILED:
+        return NextStep.DUPLICATE if stage is Stage.SENT else NextStep.WATCH
+    if stage is Stage.DRAFT:
+        return NextStep.MEND
+    if stage is Stage.APPROVED or not newsletter.approval_required:
+        return NextStep.SEND
+    waits = approval is not None and state_of(approval) is ApprovalState.WAITING
+    return NextStep.APPROVE if waits else NextStep.ASK
+
+
+def _allowed(
+    session: Session,
+    newsletter: NewsletterRow,
+    step: NextStep,
+    approval: Approval | None,
+    viewer: Viewer,
+) -> tuple[bool, tuple[str, ...]]:
+    permission = _PERMISSION[step]
+    may = viewer.rights.may(permission, newsletter.id)
+    if step is not NextStep.APPROVE or approval is None:
+        return may, () if may else _names(holders_of(session, permission, newsletter.id))
+    able = [
+        row
+        for row in approvers(session, newsletter.id, besides=approval.requested_by)
+        if not approval.asked or row.id in approval.asked
+    ]
+    own = viewer.account_id
+    is_asked = own in approval.asked if approval.asked else may
+    if may and is_asked and approval.requested_by != own:
+        return True, ()
+    return False, _names(able)
+
+
+def _names(accounts: Iterable[AccountRow]) -> tuple[str, ...]:
+    return tuple(row.name or row.address for row in accounts)

@@ -1,0 +1,126 @@
+"""Clearance: a stored issue checked as it would be sent, its sender's domain included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import IssueRow, NewsletterRow
+from newsletter.issues.checks.findings import Finding
+from newsletter.issues.checks.repeats import find_repeats
+from newsletter.issues.drafts.saving import Draft
+from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.sources.reading import ReadIssue
+from newsletter.issues.store import default_slug
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.variant_checks import check_variants
+from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.settings import Settings
+
+
+def check_stored(
+    issue: IssueRow,
+    newsletter: NewsletterRow,
+    settings: Settings,
+    *,
+    ask_dns: bool = True,
+    known: Sequence[Finding] = (),
+) -> Preflight:
+    """Check an issue in the database; ``known`` are what `stored_findings` returns of it.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    # A mailbox on this machine asks for no proof of who sends.
+    outward = bool(settings.mail_transports) and settings.mailbox_file is None
+    domain = newsletter.from_address.rpartition("@")[2]
+    asked = ask_dns and outward
+    return run_preflight(
+        issue_from_json(issue.content),
+        template=issue.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        more=[*known, *(_judge_sender(domain, settings) if asked else [])],
+        own_site=settings.public_url,
+    )
+
+
+def stored_findings(
+    session: Session,
+    newsletter: NewsletterRow,
+    content: Issue,
+    *,
+    besides: int | None,
+    figures: Figures | None = None,
+) -> Sequence[Finding]:
+    """Return what the database alone tells of an issue: what was sent before, and who gets what.
+
+    Args:
+        session: To read with.
+        newsletter: Whose issue.
+        content: As it is now.
+        besides: The stored issue that it is; None where it is none yet.
+        figures: Counts readers; without, they are counted anew.
+    """
+    issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
+    return (
+        *find_repeats(session, newsletter.id, content, besides=besides),
+        *check_variants(session, newsletter, issue, figures=figures),
+    )
+
+
+def check_brought(
+    session: Session, read: ReadIssue, newsletter: NewsletterRow, settings: Settings
+) -> Preflight:
+    """Check an issue that was read from a file, as it would be once imported; asks no DNS.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    there = session.scalars(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == newsletter.id, IssueRow.slug == default_slug(read.issue)
+        )
+    ).one_or_none()
+    return run_preflight(
+        read.issue,
+        template=read.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        more=stored_findings(session, newsletter, read.issue, besides=there),
+        own_site=settings.public_url,
+    )
+
+
+def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> Preflight:
+    """Check a draft as it was saved, without asking DNS.
+
+    Raises:
+        NotFoundError: Its template does not exist.
+    """
+    return run_preflight(
+        draft.issue,
+        template=draft.template or newsletter.template,
+        templates_dir=settings.templates_dir,
+        publisher=publisher_of(newsletter),
+        own_site=settings.public_url,
+    )
+
+
+def _judge_sender(domain: str, settings: Settings) -> list[Finding]:
+    found = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
+    return list(judge_sender_domain(found))
+
+
+def _dkim_name(domain: str, settings: Settings) -> str:
+    """Return where the first key that signs for a domain should stand in DNS."""
+    for words in settings.dkim_keys:
+        of, _, rest = words.lower().partition(":")
+        if domain == of or domain.endswith(f".{of}"):
+            return f"{rest.partition(':')[0]}._domainkey.{of}"
+    return ""

@@ -1,0 +1,342 @@
+"""Planning: the audience of a mailing, written down in one transaction and never twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Select,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    MailingRow,
+    NewsletterRow,
+    SubjectTrialRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    BatchState,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+)
+from newsletter.errors import NewsletterError
+from newsletter.mailings.digests.entries import entry_clause, set_aside
+from newsletter.mailings.ledger.schedule import due_in
+from newsletter.mailings.ledger.states import moving_mailings
+from newsletter.mailings.planning.audience import audience
+from newsletter.mailings.planning.content import COMMON
+from newsletter.mailings.planning.variants import (
+    MOST_IN_DIGEST,
+    MOST_VARIANTS,
+    demand_few,
+    missing_variants,
+    render_missing,
+    variant_column,
+)
+from newsletter.mailings.trials.subjects import (
+    UNDECIDED,
+    find_trial,
+    frames_of,
+    trial_column,
+)
+from subscribers.segments.saved import demand_fields
+
+#: PostgreSQL's code for it (SQLSTATE class 40).
+_SERIALIZATION_FAILURE = "40001"
+#: A mailing that is spread over time is cut so finely that one batch is due about every so often.
+_SPREAD_STEP_SECONDS = 30
+#: A small mailing is cut into so many batches, so that several workers share it.
+_SHARES = 8
+_SMALLEST_BATCH = 50
+
+
+def plan_mailing(engine: Engine, mailing_id: int) -> int:
+    """Snapshot the audience into the ledger and let the mailing flow; return how many were written.
+
+    Killed before its end it leaves nothing; run again, or twice at once, it changes nothing more.
+    It counts people and writes them down by several statements, between which nobody may join or
+    leave: who is counted and not written would be in no batch.
+
+    Raises:
+        ListError: The segment is none, or asks for a field that was deleted.
+    """
+    try:
+        return _plan(engine, mailing_id, MailingState.PLANNING)
+    except DBAPIError as error:
+        # Another came first, between our first look and our lock: it planned, held or ended it.
+        if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
+            raise
+        return 0
+
+
+def plan_restored(engine: Engine) -> None:
+    """Plan what was due when the database lost what it knew, and keep it held.
+
+    It may have been sent: workers' journals tell to whom, once there is somebody to tell of.
+    """
+    with reading(engine) as session:
+        unplanned = session.scalars(
+            select(MailingRow.id).where(
+                MailingRow.state == MailingState.PAUSED,
+                MailingRow.restored,
+                MailingRow.started_at.is_(None),
+            )
+        ).all()
+    for mailing_id in unplanned:
+        with suppress(NewsletterError):
+            _plan(engine, mailing_id, MailingState.PAUSED)
+
+
+class _VariantsMissingError(Exception):
+    """Readers meet conditions together for which no mail is rendered yet."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        super().__init__(sorted(numbers))
+        self.numbers = numbers
+
+
+def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
+    """Plan a mailing, and first render what its readers need; that is done outside the snapshot.
+
+    Who joins or changes meanwhile may need another variant, so it is looked at anew.
+    """
+    while True:
+        try:
+            return _plan_rendered(engine, mailing_id, state)
+        except _VariantsMissingError as missing:
+            if not render_missing(engine, mailing_id, missing.numbers):
+                return 0
+
+
+def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
+    with transaction(engine, of_one_instant=True, long=True) as session:
+        mailing = session.scalars(
+            select(MailingRow)
+            .where(MailingRow.id == mailing_id, MailingRow.state == state)
+            .where(MailingRow.started_at.is_(None))
+            .with_for_update(skip_locked=True)
+        ).one_or_none()
+        if mailing is None:
+            return 0
+        started_at = now()
+        newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+        demand_fields(session, newsletter.id, _queries(mailing))
+        people = audience(mailing, time_zone=newsletter.time_zone)
+        variant = None
+        if mailing.conditions is not None:
+            variant = variant_column(
+                mailing.conditions, newsletter.id, time_zone=newsletter.time_zone
+            )
+        trial = find_trial(session, mailing.id)
+        if trial is not None:
+            subject = trial_column(mailing.identity, trial)
+            variant = subject if variant is None else variant + subject
+        waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
+        if trial is not None:
+            waves = _with_trial(waves, trial, started_at)
+        is_digest = mailing.kind is MailingKind.DIGEST
+        _demand_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
+        planned = _snapshot(session, mailing, people, waves, variant)
+        _cut_batches(session, mailing, waves)
+        set_aside(session, mailing, time_zone=newsletter.time_zone)
+        mailing.planned = planned
+        if state is MailingState.PLANNING:
+            session.execute(
+                moving_mailings(MailingState.SENDING, sources={state}).where(
+                    MailingRow.id == mailing.id
+                )
+            )
+        mailing.started_at = started_at
+        return planned
+
+
+def _queries(mailing: MailingRow) -> list[str]:
+    """Return what a mailing asks of people; an entry of a digest is no query."""
+    conditions = mailing.conditions or []
+    return [mailing.segment, *(each for each in conditions if entry_clause(each) is None)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wave:
+    """Those of the audience whose messages are due from the same instant on.
+
+    Attributes:
+        variants: How many of them get which variant, in the order of their numbers.
+        trial: Whether they are in the trial of subjects, whose mail leaves at once.
+        held: Whether their mail waits until the subject is decided.
+    """
+
+    zones: tuple[str, ...]
+    due_at: datetime
+    variants: Sequence[tuple[int, int]]
+    trial: bool = False
+    held: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return sum(size for _variant, size in self.variants)
+
+
+def _waves(
+    session: Session,
+    mailing: MailingRow,
+    people: Select[int],
+    time_zone: str,
+    started_at: datetime,
+    variant: ColumnElement[int] | None,
+) -> Sequence[_Wave]:
+    """Group the audience by when it is due: all at once, or as each zone's clock says."""
+    if not mailing.local_hour and variant is None:
+        size = session.scalar(select(func.count()).select_from(people.subquery())) or 0
+        return [_Wave(zones=(), due_at=started_at, variants=((COMMON, size),))]
+    hour = datetime.fromisoformat(mailing.local_hour) if mailing.local_hour else None
+    zones: dict[datetime, list[str]] = {}
+    variants: dict[datetime, Counter[int]] = {}
+    for zone, number, size in _groups(session, people, variant):
+        # Where the hour has passed already, the message is due at once.
+        due_at = max(due_in(zone, hour, fallback=time_zone), started_at) if hour else started_at
+        zones.setdefault(due_at, []).append(zone)
+        variants.setdefault(due_at, Counter())[number] += size
+    return [
+        _Wave(
+            zones=tuple(dict.fromkeys(zones[due_at])),
+            due_at=due_at,
+            variants=sorted(variants[due_at].items()),
+        )
+        for due_at in sorted(zones)
+    ]
+
+
+def _groups(
+    session: Session, people: Select[int], variant: ColumnElement[int] | None
+) -> Sequence[tuple[str, int, int]]:
+    """Count the audience by time zone and variant."""
+    if variant is None:
+        counted = people.with_only_columns(SubscriptionRow.time_zone, literal(COMMON), func.count())
+        rows = session.execute(counted.group_by(SubscriptionRow.time_zone))
+    else:
+        each = people.with_only_columns(
+            SubscriptionRow.time_zone.label("zone"), variant.label("variant")
+        ).subquery()
+        rows = session.execute(
+            select(each.c.zone, each.c.variant, func.count()).group_by(each.c.zone, each.c.variant)
+        )
+    return [(zone, number, size) for zone, number, size in rows]
+
+
+def _with_trial(
+    waves: Sequence[_Wave], trial: SubjectTrialRow, started_at: datetime
+) -> Sequence[_Wave]:
+    """Part who is in a trial from who waits for its decision; all are due by one clock."""
+    groups = [group for wave in waves for group in wave.variants]
+    inside = [(number, size) for number, size in groups if number < UNDECIDED]
+    rest = [(number - UNDECIDED, size) for number, size in groups if number >= UNDECIDED]
+    return [
+        _Wave(zones=(), due_at=started_at, variants=inside, trial=True),
+        _Wave(zones=(), due_at=max(trial.decide_at, started_at), variants=rest, held=True),
+    ]
+
+
+def _needed(waves: Sequence[_Wave], trial: SubjectTrialRow | None) -> frozenset[int]:
+    """Return the variants that readers may get."""
+    numbers = frozenset(number for wave in waves for number, _size in wave.variants)
+    return numbers if trial is None else frames_of(trial, numbers)
+
+
+def _demand_variants(
+    session: Session, mailing_id: int, needed: frozenset[int], *, is_digest: bool
+) -> None:
+    if needed <= {COMMON}:
+        return
+    demand_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
+    if missing := missing_variants(session, mailing_id, needed):
+        raise _VariantsMissingError(missing)
+
+
+def _snapshot(
+    session: Session,
+    mailing: MailingRow,
+    people: Select[int],
+    waves: Sequence[_Wave],
+    variant: ColumnElement[int] | None,
+) -> int:
+    order: list[ColumnElement[int]] = [SubscriberRow.id.expression]
+    if variant is not None:
+        order.insert(0, variant)
+    if mailing.local_hour and len(waves) > 1:
+        rank = {zone: number for number, wave in enumerate(waves) for zone in wave.zones}
+        order.insert(0, case(rank, value=SubscriptionRow.time_zone, else_=len(waves)))
+    numbered = people.with_only_columns(
+        literal(mailing.id),
+        func.row_number().over(order_by=order),
+        SubscriberRow.id,
+        literal(DeliveryState.QUEUED.value),
+        literal(0),
+        literal(0),
+    ).order_by(*order)
+    columns = ["mailing_id", "position", "subscriber_id", "state", "attempts", "breaks"]
+    session.execute(insert(DeliveryRow).from_select(columns, numbered, include_defaults=False))
+    return sum(wave.size for wave in waves)
+
+
+def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> None:
+    numbers = count(1)
+    first = 1
+    batches = []
+    for wave in waves:
+        ranges: list[tuple[int, int, int]] = []
+        batch_size = _batch_size(mailing, wave.size)
+        for variant, size in wave.variants:
+            ranges += [(variant, *ends) for ends in _ranges(first, size, batch_size)]
+            first += size
+        spread = timedelta() if wave.trial else timedelta(seconds=mailing.spread_seconds)
+        step = spread / max(len(ranges), 1)
+        batches += [
+            {
+                "mailing_id": mailing.id,
+                "number": next(numbers),
+                "first_position": start,
+                "last_position": end,
+                "state": BatchState.HELD if wave.held else BatchState.PENDING,
+                "due_at": wave.due_at + place * step,
+                "variant": variant,
+            }
+            for place, (variant, start, end) in enumerate(ranges)
+        ]
+    if batches:
+        session.execute(insert(BatchRow), batches)
+
+
+def _batch_size(mailing: MailingRow, people: int) -> int:
+    size = min(mailing.batch_size, max(_SMALLEST_BATCH, -(-people // _SHARES)))
+    if mailing.spread_seconds:
+        steps = max(1, mailing.spread_seconds // _SPREAD_STEP_SECONDS)
+        size = min(size, max(1, -(-people // steps)))
+    return size
+
+
+def _ranges(first: int, people: int, size: int) -> Iterator[tuple[int, int]]:
+    end = first + people - 1
+    for start in range(first, end + 1, size):
+        yield start, min(start + size - 1, end)

@@ -1,0 +1,299 @@
+"""Variants: the different mails of one mailing, by the parts that readers are shown and by subject.
+
+Who meets which conditions is asked of the database when a mailing is planned. Readers who meet the
+same are in batches of their own, so sending knows a batch's variant and asks nothing of anybody.
+A variant is rendered once, from what the order froze, the first time that planning meets it.
+
+A variant's number is the sum of 2^n over the conditions met, counted from n = 0, and of 2^60 for
+each place of its subject among those that are compared. Who meets no condition and gets the issue's
+own subject has variant 0, which is the mailing's content itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, ColumnElement, Engine, and_, case, func, literal, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    MailingVariantRow,
+    NewsletterRow,
+    SubjectTrialRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
+from newsletter.errors import ConflictError, ListError
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
+from newsletter.issues.conditions import conditions_of
+from newsletter.mailings.digests.entries import entry_clause
+from newsletter.mailings.planning.audience import audience_of
+from newsletter.mailings.planning.content import (
+    COMMON,
+    MailingContent,
+    load_content,
+    load_recipe,
+    save_variant,
+)
+from newsletter.rendering.model import Subject
+from newsletter.rendering.render import render_variant
+from subscribers.segments.compile import segment_clause
+from subscribers.segments.saved import is_segment_name, list_segments, segment_text
+
+#: Each is a mail of its own, which preflight looks at and somebody should have read.
+MOST_VARIANTS = 64
+#: Of a digest, which is made of what was looked at already: who joined or chose it meanwhile gets
+#: fewer of its issues than the others.
+MOST_IN_DIGEST = 1000
+#: A variant's number has to fit into a column, with its subject.
+MOST_CONDITIONS = 60
+_PARTS: int = 2**MOST_CONDITIONS - 1
+#: Subjects that may be compared in one mailing.
+MOST_SUBJECTS = 4
+#: A round of the workers renders for so long, and goes on with the next.
+_RENDERING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantCount:
+    """A variant with how many readers get it.
+
+    Attributes:
+        met: The conditions that they meet, as the issue says them.
+    """
+
+    number: int
+    met: tuple[str, ...]
+    people: int
+
+
+def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) -> list[str]:
+    """Return the queries of conditions: of the saved segments that they name, or themselves.
+
+    Raises:
+        ListError: One is neither.
+        ConflictError: There are too many.
+    """
+    if len(conditions) > MOST_CONDITIONS:
+        raise ConflictError(
+            msg(
+                "Its parts have {count} different conditions; at most {limit} are possible.",
+                count=len(conditions),
+                limit=MOST_CONDITIONS,
+            ),
+            remedy=msg("Use fewer conditions, or split the issue into several."),
+        )
+    return [condition_query(session, newsletter_id, condition) for condition in conditions]
+
+
+def condition_query(session: Session, newsletter_id: int, condition: str) -> str:
+    """Return the query of a condition.
+
+    Raises:
+        ListError: It is neither the name of a saved segment nor a query.
+    """
+    names = [row.name for row in list_segments(session, newsletter_id)]
+    # No query is a single word, so it can only have been a name.
+    if condition not in names and is_segment_name(condition):
+        raise ListError(
+            msg("There is no segment “{name}”.", name=condition),
+            remedy=msg("Choose a saved segment, or write a query.")
+            if not names
+            else msg("The choices are: {names}.", names=Listing(tuple(names))),
+        )
+    return segment_text(session, newsletter_id, condition)
+
+
+def variant_column(
+    queries: Sequence[str], newsletter_id: int, *, time_zone: str
+) -> ColumnElement[int]:
+    """Return the number of a subscription's variant, as an expression for a query of people.
+
+    Raises:
+        ListError: A query is none.
+    """
+    number: ColumnElement[int] = literal(0, BigInteger())
+    for place, query in enumerate(queries):
+        held = entry_clause(query)
+        met = segment_clause(query, newsletter_id, time_zone=time_zone) if held is None else held
+        number = number + case((met, literal(2**place, BigInteger())), else_=0)
+    return number
+
+
+def with_subject(number: int, subject: int) -> int:
+    """Return the variant that shows the same parts as another, with the subject at a place."""
+    return (number & _PARTS) + (subject << MOST_CONDITIONS)
+
+
+def subject_in(number: int) -> int:
+    """Return the place of a variant's subject among those that are compared."""
+    return number // (_PARTS + 1)
+
+
+def met_in(conditions: Sequence[str], number: int) -> tuple[str, ...]:
+    """Return which of the conditions the readers of a variant meet."""
+    return tuple(condition for place, condition in enumerate(conditions) if number >> place & 1)
+
+
+def count_variants(
+    session: Session,
+    newsletter: NewsletterRow,
+    conditions: Sequence[str],
+    segment: str = "",
+    *,
+    urgent: bool = False,
+) -> Sequence[VariantCount]:
+    """Return the variants that a mailing to a segment would have now, the most read first.
+
+    Raises:
+        ListError: A condition or the segment is none.
+        ConflictError: There are too many conditions.
+    """
+    queries = queries_of(session, newsletter.id, conditions)
+    number = variant_column(queries, newsletter.id, time_zone=newsletter.time_zone)
+    people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone, urgent=urgent)
+    by_person = people.with_only_columns(number.label("variant")).subquery()
+    counted = session.execute(
+        select(by_person.c.variant, func.count())
+        .group_by(by_person.c.variant)
+        .order_by(func.count().desc(), by_person.c.variant)
+    )
+    return [
+        VariantCount(number=each, met=met_in(conditions, each), people=size)
+        for each, size in counted.all()
+    ]
+
+
+def conditions_met(
+    session: Session, newsletter: NewsletterRow, conditions: Sequence[str], subscriber_id: int
+) -> tuple[str, ...]:
+    """Return which conditions one subscriber meets now; none where they do not subscribe.
+
+    Raises:
+        ListError: A condition is none.
+        ConflictError: There are too many.
+    """
+    queries = queries_of(session, newsletter.id, conditions)
+    number = session.scalar(
+        select(variant_column(queries, newsletter.id, time_zone=newsletter.time_zone))
+        .select_from(SubscriberRow)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(SubscriptionRow.newsletter_id == newsletter.id, SubscriberRow.id == subscriber_id)
+    )
+    return met_in(conditions, number or 0)
+
+
+def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
+    """Return the variant of a mailing that somebody got, or will get; 0 for who has no copy."""
+    found = session.scalar(
+        select(BatchRow.variant)
+        .join(
+            DeliveryRow,
+            and_(
+                DeliveryRow.mailing_id == BatchRow.mailing_id,
+                DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+            ),
+        )
+        .where(BatchRow.mailing_id == mailing_id, DeliveryRow.subscriber_id == subscriber_id)
+    )
+    return found or 0
+
+
+def content_of_reader(session: Session, mailing_id: int, subscriber_id: int) -> MailingContent:
+    """Return what a mailing sends to one of its readers.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    content = load_content(session, mailing_id)
+    if not content.varies:
+        return content
+    return load_content(session, mailing_id, variant_sent(session, mailing_id, subscriber_id))
+
+
+def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
+    """Return the variants that a planned mailing has, the most read first; none where all is one.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    recipe = load_recipe(session, mailing_id)
+    conditions = () if recipe is None else conditions_of(recipe.issue)
+    if not conditions:
+        return ()
+    size = func.sum(BatchRow.last_position - BatchRow.first_position + 1)
+    counted = session.execute(
+        select(BatchRow.variant, size)
+        .where(BatchRow.mailing_id == mailing_id)
+        .group_by(BatchRow.variant)
+    )
+    people: Counter[int] = Counter()
+    for variant, count in counted:
+        people[with_subject(variant, 0)] += int(count)
+    return [
+        VariantCount(number=number, met=met_in(conditions, number), people=count)
+        for number, count in sorted(people.items(), key=lambda each: (-each[1], each[0]))
+    ]
+
+
+def missing_variants(session: Session, mailing_id: int, needed: Collection[int]) -> frozenset[int]:
+    """Return those of the variants that a mailing's readers need which are not rendered yet."""
+    known = session.scalars(
+        select(MailingVariantRow.variant).where(MailingVariantRow.mailing_id == mailing_id)
+    )
+    return frozenset(needed) - {COMMON, *known}
+
+
+def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) -> bool:
+    """Render variants of a mailing and keep them; return whether all of them are there.
+
+    It ends after a few seconds, so that a round of the workers is not held up. Done twice at once,
+    what is kept first stays.
+
+    Raises:
+        TemplateError: The template fails for one.
+    """
+    began = time.monotonic()
+    with reading(engine) as session:
+        recipe = load_recipe(session, mailing_id)
+        trial = session.get(SubjectTrialRow, mailing_id)
+    if recipe is None:
+        return True
+    conditions = conditions_of(recipe.issue)
+    # The first subject is the issue's own.
+    others = [Subject(**each) for each in trial.subjects[1:]] if trial else []
+    for number in sorted(numbers):
+        if time.monotonic() - began > _RENDERING_SECONDS:
+            return False
+        place = subject_in(number)
+        rendered = render_variant(
+            recipe, met_in(conditions, number), others[place - 1] if place else None
+        )
+        with transaction(engine) as session:
+            save_variant(session, mailing_id, number, rendered)
+    return True
+
+
+def demand_few(count: int, *, most: int = MOST_VARIANTS) -> None:
+    """Refuse more variants than a mailing may have.
+
+    Raises:
+        ConflictError: There are more.
+    """
+    if count > most:
+        raise ConflictError(
+            msg(
+                "The conditions of its parts make {count} different emails; at most {limit} are "
+                "possible.",
+                count=count,
+                limit=most,
+            ),
+            remedy=msg("Use fewer conditions, or split the issue into several."),
+        )

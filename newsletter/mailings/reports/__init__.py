@@ -1,0 +1,1 @@
+"""Reports: what became of a mailing, as sums."""

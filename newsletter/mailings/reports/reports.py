@@ -1,0 +1,439 @@
+"""Reports: what became of a mailing, over time and by domain, with why; opens are not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Integer, Select, cast, extract, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    BounceRow,
+    DeliveryRow,
+    MailingRow,
+    NewsletterRow,
+    SubscriberRow,
+    UnsubscribeEventRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    EDITIONS,
+    BounceKind,
+    BounceSource,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+)
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import Message, msg
+from newsletter.mailings.reports.cached_figures import Figure, Figures
+
+#: So many bars a chart holds, and so many domains are named; the rest is one line.
+_BARS = 48
+_DOMAINS = 15
+_REASONS = 20
+_STEPS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+_PAGE = 1000
+_RATE_SECONDS = 60
+_LEAST_SECONDS = 5
+#: What somebody may want to know of one by one, because no copy arrived.
+_MISSED = (
+    DeliveryState.REJECTED,
+    DeliveryState.FAILED,
+    DeliveryState.DEFERRED,
+    DeliveryState.UNCERTAIN,
+    DeliveryState.SKIPPED,
+)
+_UNDER_WAY = frozenset(
+    {
+        MailingState.SCHEDULED,
+        MailingState.PLANNING,
+        MailingState.SENDING,
+        MailingState.PAUSED,
+    }
+)
+_ENDED = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
+Counts = Mapping[DeliveryState, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailingSummary:
+    """One mailing's figures.
+
+    Attributes:
+        restored: Whether it is held because the database lost what it knew of it.
+        bounced: Reports that a message came back later, soft or hard, each recipient once; what
+            was refused while it was handed over is rejected, and not among them.
+    """
+
+    mailing_id: int
+    issue_id: int | None
+    subject: str
+    kind: MailingKind
+    state: MailingState
+    segment: str
+    urgent: bool
+    planned: int
+    counts: Counts
+    unsubscribed: int
+    complaints: int
+    bounced: int
+    halt_reason: Message | None
+    restored: bool
+    scheduled_at: datetime | None
+    local_hour: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    spread: timedelta
+
+    def of(self, state: DeliveryState) -> int:
+        """Return how many deliveries are in a state."""
+        return self.counts.get(state, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many are yet to be sent."""
+        waits = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+        return sum(self.of(state) for state in waits)
+
+    @property
+    def settled(self) -> int:
+        """How many wait for nothing more."""
+        return sum(self.counts.values()) - self.waiting
+
+    def share(self, count: int) -> float:
+        """Return a count in percent of what was accepted."""
+        accepted = self.of(DeliveryState.ACCEPTED)
+        return 100 * count / accepted if accepted else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcomes:
+    """What became of one mailing, counted; see `MailingSummary`."""
+
+    counts: Counts
+    unsubscribed: int
+    complaints: int
+    bounced: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """A mailing in a list, without its figures; ``newsletter`` is a slug where it is known."""
+
+    mailing_id: int
+    newsletter: str
+    subject: str
+    state: MailingState
+    begins_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How fast a mailing goes: messages a minute, and the time left if it goes on so."""
+
+    per_minute: int
+    left: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Why deliveries ended as they did."""
+
+    state: DeliveryState
+    words: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A mailing in detail; ``step`` is the width of a bar in ``by_time``."""
+
+    step: timedelta
+    by_time: Sequence[tuple[datetime, Counts]]
+    by_domain: Sequence[tuple[str, Counts]]
+    reasons: Sequence[Reason]
+
+
+def summarise(
+    session: Session, newsletter_id: int, mailing_id: int, figures: Figures
+) -> MailingSummary:
+    """Return a mailing's figures.
+
+    Raises:
+        NotFoundError: The newsletter has no such mailing.
+    """
+    found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
+    if not found:
+        raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
+    return found[0]
+
+
+def list_summaries(
+    session: Session,
+    newsletter_id: int,
+    figures: Figures,
+    *,
+    before: int | None = None,
+    limit: int = 20,
+) -> Sequence[MailingSummary]:
+    """Return the newest mailings, those older than number ``before``."""
+    older = MailingRow.id < before if before is not None else MailingRow.id > 0
+    return _summaries(session, newsletter_id, older, figures, limit=limit)
+
+
+def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
+    """Return the newest mailings, with nothing counted."""
+    return [_headline(row) for row in session.scalars(_newest(newsletter_id).limit(limit))]
+
+
+def list_upcoming(
+    session: Session, newsletter_ids: Collection[int], *, limit: int
+) -> Sequence[Headline]:
+    """Return what is scheduled, under way or held, the one due first before all others."""
+    begins_at = func.coalesce(MailingRow.started_at, MailingRow.scheduled_at, MailingRow.created_at)
+    query = _of(newsletter_ids, _UNDER_WAY).order_by(begins_at, MailingRow.id)
+    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+
+
+def list_past(
+    session: Session, newsletter_ids: Collection[int], *, limit: int
+) -> Sequence[Headline]:
+    """Return what has ended, the newest first."""
+    query = _of(newsletter_ids, _ENDED).order_by(MailingRow.id.desc())
+    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+
+
+def _of(
+    newsletter_ids: Collection[int], states: Collection[MailingState]
+) -> Select[MailingRow, str]:
+    return (
+        select(MailingRow, NewsletterRow.slug)
+        .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
+        .where(
+            MailingRow.newsletter_id.in_(newsletter_ids),
+            MailingRow.kind.in_(EDITIONS),
+            MailingRow.state.in_(states),
+        )
+    )
+
+
+def _headline(row: MailingRow, newsletter: str = "") -> Headline:
+    return Headline(
+        mailing_id=row.id,
+        newsletter=newsletter,
+        subject=row.title,
+        state=row.state,
+        begins_at=row.started_at or row.scheduled_at,
+    )
+
+
+def _summaries(
+    session: Session,
+    newsletter_id: int,
+    condition: ColumnElement[bool],
+    figures: Figures,
+    *,
+    limit: int,
+) -> Sequence[MailingSummary]:
+    rows = session.scalars(_newest(newsletter_id).where(condition).limit(limit)).all()
+    return [_summary(session, row, figures) for row in rows]
+
+
+def _newest(newsletter_id: int) -> Select[MailingRow]:
+    return (
+        select(MailingRow)
+        .where(MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(EDITIONS))
+        .order_by(MailingRow.id.desc())
+    )
+
+
+def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSummary:
+    # With what ends it in the key, the last word on a mailing is never one from before its end.
+    key = ("outcomes", row.id, row.state, row.finished_at)
+    found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
+    return MailingSummary(
+        mailing_id=row.id,
+        issue_id=row.issue_id,
+        subject=row.title,
+        state=row.state,
+        kind=row.kind,
+        segment=row.segment,
+        urgent=row.urgent,
+        planned=row.planned,
+        counts=found.counts,
+        unsubscribed=found.unsubscribed,
+        complaints=found.complaints,
+        bounced=found.bounced,
+        halt_reason=row.halt_reason,
+        restored=row.restored,
+        scheduled_at=row.scheduled_at,
+        local_hour=row.local_hour,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        spread=timedelta(seconds=row.spread_seconds),
+    )
+
+
+def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
+    """Count what became of a mailing; a million deliveries take some tenths of a second."""
+    counts = session.execute(
+        select(DeliveryRow.state, func.count())
+        .where(DeliveryRow.mailing_id == mailing_id)
+        .group_by(DeliveryRow.state)
+    ).all()
+    left = session.scalar(
+        select(func.count(UnsubscribeEventRow.subscriber_id.distinct())).where(
+            UnsubscribeEventRow.mailing_id == mailing_id
+        )
+    )
+    bounces = select(func.count(BounceRow.address.distinct())).where(
+        BounceRow.mailing_id == mailing_id
+    )
+    # What the relay refused at once is among the deliveries as rejected.
+    returned = BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)) & (
+        BounceRow.source != BounceSource.SMTP
+    )
+    return Outcomes(
+        counts=dict(counts),
+        unsubscribed=left or 0,
+        complaints=session.scalar(bounces.where(BounceRow.kind == BounceKind.COMPLAINT)) or 0,
+        bounced=session.scalar(bounces.where(returned)) or 0,
+    )
+
+
+def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) -> Pace:
+    """Measure the last minute; a mailing that rests has no time left to tell.
+
+    One that is spread goes as fast as it is meant to: what is left of its time is what is left.
+    """
+    number = mailing.mailing_id
+    if mailing.state is not MailingState.SENDING:
+        return Pace(per_minute=0, left=None)
+    key = ("pace", number)
+    settled = figures.of(session, key, lambda counting: _settled_lately(counting, number)).value
+    moment = now()
+    begun = mailing.started_at or moment
+    # A mailing younger than a minute has gone at its pace for less.
+    seconds = min(max((moment - begun).total_seconds(), _LEAST_SECONDS), _RATE_SECONDS)
+    per_minute = round(settled * 60 / seconds)
+    ends_at, left = begun + mailing.spread, None
+    if mailing.waiting and ends_at > moment:
+        left = ends_at - moment
+    elif mailing.waiting and settled:
+        left = timedelta(seconds=mailing.waiting * seconds / settled)
+    return Pace(per_minute=per_minute, left=left)
+
+
+def _settled_lately(session: Session, number: int) -> int:
+    recent = session.scalar(
+        select(func.count()).where(
+            DeliveryRow.mailing_id == number,
+            DeliveryRow.settled_at > now() - timedelta(seconds=_RATE_SECONDS),
+        )
+    )
+    return recent or 0
+
+
+def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[Report]:
+    """Return a mailing's figures over time, by domain and by reason, as of when it was counted."""
+    number = mailing.mailing_id
+    key = ("report", number, mailing.state, mailing.finished_at)
+    return figures.of(session, key, lambda counting: _report(counting, number))
+
+
+def _report(session: Session, number: int) -> Report:
+    step, by_time = _over_time(session, number)
+    by_domain: dict[str, dict[DeliveryState, int]] = {}
+    for domain, state, count in session.execute(
+        select(SubscriberRow.domain, DeliveryRow.state, func.count())
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.mailing_id == number)
+        .group_by(SubscriberRow.domain, DeliveryRow.state)
+    ):
+        by_domain.setdefault(domain, {})[state] = count
+    words = func.coalesce(DeliveryRow.reply, "")
+    reasons = session.execute(
+        select(DeliveryRow.state, words, func.count())
+        .where(DeliveryRow.mailing_id == number, DeliveryRow.state.in_(_MISSED))
+        .group_by(DeliveryRow.state, words)
+        .order_by(func.count().desc())
+        .limit(_REASONS)
+    )
+    return Report(
+        step=step,
+        by_time=by_time,
+        by_domain=_largest(by_domain),
+        reasons=[
+            Reason(state=state, words=said or "", count=count) for state, said, count in reasons
+        ],
+    )
+
+
+def _over_time(
+    session: Session, number: int
+) -> tuple[timedelta, Sequence[tuple[datetime, Counts]]]:
+    settled = (DeliveryRow.mailing_id == number) & DeliveryRow.settled_at.is_not(None)
+    first, last = session.execute(
+        select(func.min(DeliveryRow.settled_at), func.max(DeliveryRow.settled_at)).where(settled)
+    ).one()
+    if first is None or last is None:
+        return timedelta(minutes=1), []
+    span = (last - first).total_seconds()
+    step = next((step for step in _STEPS if span / step <= _BARS), _STEPS[-1])
+    bar = cast(func.floor(extract("epoch", DeliveryRow.settled_at)), Integer) // step
+    bars: dict[int, dict[DeliveryState, int]] = {}
+    for place, state, count in session.execute(
+        select(bar, DeliveryRow.state, func.count()).where(settled).group_by(bar, DeliveryRow.state)
+    ):
+        bars.setdefault(place, {})[state] = count
+    places = range(min(bars), min(max(bars), min(bars) + 2 * _BARS) + 1)
+    return timedelta(seconds=step), [
+        (datetime.fromtimestamp(place * step, UTC), bars.get(place, {})) for place in places
+    ]
+
+
+def _largest(
+    by_domain: Mapping[str, dict[DeliveryState, int]],
+) -> Sequence[tuple[str, Counts]]:
+    """Return the largest domains first, and what remains under an empty name."""
+    ranked = sorted(by_domain.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    shown: list[tuple[str, Counts]] = list(ranked[:_DOMAINS])
+    if rest := ranked[_DOMAINS:]:
+        shown.append(
+            ("", {state: sum(c.get(state, 0) for _, c in rest) for state in DeliveryState})
+        )
+    return shown
+
+
+def missed_deliveries(
+    session: Session, mailing_id: int
+) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
+    """Yield who got no copy, or may not have: address, state, when, status and why."""
+    last = 0
+    while True:
+        rows = session.execute(
+            select(
+                DeliveryRow.position,
+                SubscriberRow.address,
+                DeliveryRow.state,
+                DeliveryRow.settled_at,
+                DeliveryRow.status,
+                DeliveryRow.reply,
+            )
+            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+            .where(
+                DeliveryRow.mailing_id == mailing_id,
+                DeliveryRow.state.in_(_MISSED),
+                DeliveryRow.position > last,
+            )
+            .order_by(DeliveryRow.position)
+            .limit(_PAGE)
+        ).all()
+        if not rows:
+            return
+        for _, address, state, settled_at, status, reply in rows:
+            yield address or "", state, settled_at, status or "", reply or ""
+        last = rows[-1][0]

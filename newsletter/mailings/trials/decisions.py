@@ -1,0 +1,271 @@
+"""Decisions between subjects: at the hour that was set, or earlier by hand, and each once.
+
+The sums of clicks decide, by `newsletter.mailings.trials.statistics`; whose clicks they are nobody
+knows. What is chosen, and that the held batches may go with it, is one transaction, so a round
+that is killed leaves all or nothing of it, and the next one does what is left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    DeliveryRow,
+    MailingOrderRow,
+    MailingRow,
+    SubjectTrialRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, Verdict
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.mailings.planning.variants import subject_in, with_subject
+from newsletter.mailings.reports.clicks import clicks_by_subject
+from newsletter.mailings.trials.statistics import Decision, Response, decide
+from newsletter.mailings.trials.subjects import LETTERS, find_trial
+
+
+def decide_due(engine: Engine) -> None:
+    """Decide the trials whose hour has come, of mailings that flow; each once."""
+    with reading(engine) as session:
+        due = session.scalars(
+            select(SubjectTrialRow.mailing_id)
+            .join(MailingRow, MailingRow.id == SubjectTrialRow.mailing_id)
+            .where(_is_open(), SubjectTrialRow.decide_at <= now())
+            .where(MailingRow.state == MailingState.SENDING)
+        ).all()
+    for mailing_id in due:
+        with transaction(engine) as session:
+            mailing = session.get_one(MailingRow, mailing_id, with_for_update=True)
+            trial = session.get_one(SubjectTrialRow, mailing_id)
+            if mailing.state is not MailingState.SENDING:
+                continue
+            responses = _responses(session, trial)
+            decision = decide(responses)
+            if _settle(session, mailing, trial, decision, responses):
+                _record(session, mailing, decision)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return SubjectTrialRow.decided_at.is_(None)
+
+
+def choose_subject(session: Session, mailing_id: int, chosen: int, *, by: str) -> None:
+    """Decide a trial by hand: the rest is sent with the subject chosen, at once.
+
+    Args:
+        session: A transaction.
+        mailing_id: Whose trial.
+        chosen: Which of its subjects, counted from 0.
+        by: Who decides.
+
+    Raises:
+        NotFoundError: The mailing has no trial, or none of that many subjects.
+        ConflictError: It is decided already, was cancelled, or has not begun.
+    """
+    mailing = session.get(MailingRow, mailing_id, with_for_update=True)
+    trial = find_trial(session, mailing_id)
+    if mailing is None or trial is None:
+        raise NotFoundError(msg("Mailing {mailing} compares no subjects.", mailing=mailing_id))
+    if not 0 <= chosen < len(trial.subjects):
+        raise NotFoundError(
+            msg("Mailing {mailing} has no such subject.", mailing=mailing_id),
+            remedy=msg("Choose one from A to {last}.", last=LETTERS[len(trial.subjects) - 1]),
+        )
+    if mailing.state not in {MailingState.SENDING, MailingState.PAUSED} or not mailing.started_at:
+        raise ConflictError(
+            msg(
+                "Mailing {mailing} is {state}; its subject cannot be decided now.",
+                mailing=mailing_id,
+                state=mailing.state,
+            )
+        )
+    responses = _responses(session, trial)
+    decision = Decision(
+        chosen=chosen,
+        verdict=Verdict.BY_HAND,
+        probabilities=decide(responses).probabilities,
+    )
+    if not _settle(session, mailing, trial, decision, responses, by=by):
+        raise ConflictError(
+            msg("The subject of mailing {mailing} is decided already.", mailing=mailing_id)
+        )
+
+
+def _settle(
+    session: Session,
+    mailing: MailingRow,
+    trial: SubjectTrialRow,
+    decision: Decision,
+    responses: Sequence[Response],
+    *,
+    by: str = "",
+) -> bool:
+    """Write a decision down and let the rest go, unless it was decided before."""
+    moment = now()
+    decided = session.scalar(
+        update(SubjectTrialRow)
+        .where(SubjectTrialRow.mailing_id == mailing.id, _is_open())
+        .values(
+            decided_at=moment,
+            chosen=decision.chosen,
+            verdict=decision.verdict,
+            decided_by=by,
+            results=[
+                {"recipients": each.recipients, "clicks": each.clicks, "probability": probability}
+                for each, probability in zip(responses, decision.probabilities, strict=True)
+            ],
+        )
+        .returning(SubjectTrialRow.mailing_id)
+        .execution_options(synchronize_session=False)
+    )
+    if decided is None:
+        return False
+    _release(session, mailing.id, decision.chosen, early=trial.decide_at - moment)
+    if decision.chosen:
+        subject = trial.subjects[decision.chosen]
+        mailing.title = subject["title"]
+        mailing.summary = subject["preheader"] or mailing.summary
+    return True
+
+
+def _release(session: Session, mailing_id: int, chosen: int, *, early: timedelta) -> None:
+    """Let the batches that are held go with a subject, so much earlier than was planned."""
+    held = (BatchRow.mailing_id == mailing_id) & (BatchRow.state == BatchState.HELD)
+    if early > timedelta():
+        # Those of a mailing that is spread are due one after another.
+        for due_at in session.scalars(select(BatchRow.due_at).where(held).distinct()).all():
+            session.execute(
+                update(BatchRow)
+                .where(held, BatchRow.due_at == due_at)
+                .values(due_at=due_at - early)
+                .execution_options(synchronize_session=False)
+            )
+    session.execute(
+        update(BatchRow)
+        .where(held)
+        .values(
+            state=BatchState.PENDING,
+            variant=BatchRow.variant + with_subject(0, chosen),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _record(session: Session, mailing: MailingRow, decision: Decision) -> None:
+    """Write down, for whoever ordered the trial, what it came to."""
+    orderer = session.scalar(
+        select(MailingOrderRow.orderer).where(MailingOrderRow.mailing_id == mailing.id)
+    )
+    record_event(
+        session,
+        Actor(account_id=None, name=orderer or "", door=""),
+        Action.MAILING_DECIDE,
+        object=f"mailing {mailing.id}",
+        newsletter_id=mailing.newsletter_id,
+        details={"subject": LETTERS[decision.chosen], "because": decision.verdict.value},
+    )
+
+
+def _responses(session: Session, trial: SubjectTrialRow) -> list[Response]:
+    """Return recipients and clicks of each subject so far; who is not in the trial has none."""
+    size = func.count()
+    # Asked by batch, whose deliveries lie side by side.
+    accepted = session.execute(
+        select(BatchRow.variant, size)
+        .join(
+            DeliveryRow,
+            (DeliveryRow.mailing_id == BatchRow.mailing_id)
+            & DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+        )
+        .where(BatchRow.mailing_id == trial.mailing_id, BatchRow.state != BatchState.HELD)
+        .where(DeliveryRow.state == DeliveryState.ACCEPTED)
+        .group_by(BatchRow.variant)
+    )
+    recipients: Counter[int] = Counter()
+    for variant, count in accepted:
+        recipients[subject_in(variant)] += count
+    clicks = clicks_by_subject(session, trial.mailing_id)
+    return [
+        Response(recipients=recipients[subject], clicks=clicks.get(subject, 0))
+        for subject in range(len(trial.subjects))
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedSubject:
+    """A subject with what came of it in the trial.
+
+    Attributes:
+        response: As it was when the subject was decided; as it is now before.
+        probability: That it is the best; None before the decision.
+        whole: Recipients and clicks in the whole mailing so far.
+    """
+
+    letter: str
+    title: str
+    preheader: str
+    response: Response
+    probability: float | None
+    whole: Response
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialReport:
+    """Where a trial stands.
+
+    Attributes:
+        chosen: The subject decided on; None before.
+    """
+
+    share: int
+    decide_at: datetime
+    decided_at: datetime | None
+    verdict: Verdict | None
+    decided_by: str
+    chosen: ComparedSubject | None
+    subjects: tuple[ComparedSubject, ...]
+
+
+def report_trial(session: Session, mailing_id: int) -> TrialReport | None:
+    """Return where the trial of a mailing stands; None where it has none."""
+    trial = find_trial(session, mailing_id)
+    if trial is None:
+        return None
+    responses = _responses(session, trial)
+    subjects = tuple(
+        ComparedSubject(
+            letter=LETTERS[place],
+            title=subject["title"],
+            preheader=subject["preheader"],
+            response=_response_then(trial, place) or responses[place],
+            probability=trial.results[place]["probability"] if trial.results else None,
+            whole=responses[place],
+        )
+        for place, subject in enumerate(trial.subjects)
+    )
+    return TrialReport(
+        share=trial.share,
+        decide_at=trial.decide_at,
+        decided_at=trial.decided_at,
+        verdict=trial.verdict,
+        decided_by=trial.decided_by,
+        chosen=None if trial.chosen is None else subjects[trial.chosen],
+        subjects=subjects,
+    )
+
+
+def _response_then(trial: SubjectTrialRow, place: int) -> Response | None:
+    if trial.results is None:
+        return None
+    result = trial.results[place]
+    return Response(recipients=int(result["recipients"]), clicks=int(result["clicks"]))

@@ -1,0 +1,315 @@
+"""Trials of subjects: part of the audience gets one of several, the others what these clicked most.
+
+A trial is ordered with its mailing. Planning puts people into it by a keyed hash of their number,
+and holds the batches of all others, which no worker takes before the subject is decided; see
+`newsletter.mailings.trials.decisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, case, literal
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import NewsletterRow, SubjectTrialRow, SubscriberRow
+from newsletter.database.types import now
+from newsletter.errors import ConflictError, ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.model import Issue
+from newsletter.issues.sources.normalise import without_controls
+from newsletter.mailings.ledger.schedule import Schedule, due_in, read_hour
+from newsletter.mailings.planning.content import MailingContent, load_content
+from newsletter.mailings.planning.variants import (
+    MOST_SUBJECTS,
+    MOST_VARIANTS,
+    with_subject,
+)
+from newsletter.mailings.reports.clicks import counted_urls
+from newsletter.rendering.model import RenderedIssue, Subject
+
+#: What subjects are called, in their order.
+LETTERS = "ABCD"
+#: How many in a hundred of the audience may be in the trial.
+SHARES = range(10, 51)
+#: The hour of decision is so many days after the first message at most.
+_FARTHEST_DAYS = 7
+_LONGEST = 300
+#: While a mailing is planned, marks the variants of those who are not in its trial.
+UNDECIDED = 1 << 62
+#: A prime of 31 bits: products of two numbers below it fit into a column.
+_PRIME = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubjectTrial:
+    """A trial as it is ordered.
+
+    Attributes:
+        others: The subjects that are compared with the issue's own.
+        share: How many in a hundred of the audience are in it.
+        decide: When it is decided and the rest is sent, on the newsletter's clock.
+    """
+
+    others: tuple[Subject, ...]
+    share: int
+    decide: datetime
+
+
+def read_trial(
+    subjects: Sequence[str], preheaders: Sequence[str], share: str | int, decide: str
+) -> SubjectTrial | None:
+    """Read what a form or a command says of a trial; None where it names no other subject.
+
+    Args:
+        subjects: The others; blank ones count for nothing.
+        preheaders: Theirs, in the same order; missing or blank for the issue's own.
+        share: In hundredths of the audience.
+        decide: The hour, such as ``2026-12-01 14:00``.
+
+    Raises:
+        ContentError: One of these is none.
+    """
+    beside = [*preheaders, *[""] * len(subjects)]
+    others = tuple(
+        Subject(title=title, preheader=_line(preheader))
+        for title, preheader in ((_line(text), beside[at]) for at, text in enumerate(subjects))
+        if title
+    )
+    if not others:
+        return None
+    if len(others) >= MOST_SUBJECTS:
+        raise ContentError(
+            msg("At most {limit} subjects can be compared.", limit=MOST_SUBJECTS),
+            place=Place(field="subject"),
+            remedy=msg("The issue’s own subject is one of them; leave out some of the others."),
+        )
+    return SubjectTrial(others=others, share=_read_share(share), decide=_read_decision(decide))
+
+
+def _line(text: str) -> str:
+    line = " ".join(without_controls(text).split())
+    if len(line) > _LONGEST:
+        raise ContentError(
+            msg("A subject or preheader has more than {limit} characters.", limit=_LONGEST),
+            place=Place(field="subject"),
+            remedy=msg("Shorten it; inboxes show about 40 characters."),
+        )
+    return line
+
+
+def _read_share(text: str | int) -> int:
+    share = int(text) if str(text).strip().isdecimal() else 0
+    if share not in SHARES:
+        raise ContentError(
+            msg("“{text}” is not a share of the audience for the trial.", text=text),
+            place=Place(field="trial-share"),
+            remedy=msg(
+                "Choose from {least} to {most} percent.", least=SHARES.start, most=SHARES.stop - 1
+            ),
+        )
+    return share
+
+
+def _read_decision(text: str) -> datetime:
+    if not text.strip():
+        raise ContentError(
+            msg("The time at which the subject is decided is missing."),
+            place=Place(field="decide-at"),
+            remedy=msg("Enter when the remaining recipients are to get their mail."),
+        )
+    return read_hour(text)
+
+
+def trial_to_json(trial: SubjectTrial) -> dict[str, Any]:
+    """Return a trial as JSON that `trial_from_json` reads."""
+    return {
+        "others": [_to_json(subject) for subject in trial.others],
+        "share": trial.share,
+        "decide": trial.decide.isoformat(),
+    }
+
+
+def trial_from_json(data: Mapping[str, Any]) -> SubjectTrial:
+    """Return what `trial_to_json` wrote."""
+    return SubjectTrial(
+        others=tuple(Subject(**each) for each in data["others"]),
+        share=int(data["share"]),
+        decide=datetime.fromisoformat(data["decide"]),
+    )
+
+
+def _to_json(subject: Subject) -> dict[str, str]:
+    return {"title": subject.title, "preheader": subject.preheader}
+
+
+def own_subject(issue: Issue) -> Subject:
+    """Return the subject that an issue has by itself."""
+    return Subject(title=issue.title, preheader=issue.preheader)
+
+
+def demand_trial(
+    newsletter: NewsletterRow,
+    issue: Issue,
+    rendered: RenderedIssue,
+    trial: SubjectTrial,
+    *,
+    schedule: Schedule,
+    first: datetime | None,
+    variants: int,
+) -> datetime:
+    """Return the instant of decision of a trial that may be ordered.
+
+    Args:
+        newsletter: Whose mailing.
+        issue: Its issue.
+        rendered: The issue's mail.
+        trial: What is ordered.
+        schedule: When it is sent.
+        first: When its first message is due; None for at once.
+        variants: How many different mails there are by the parts that readers are shown.
+
+    Raises:
+        ConflictError: Clicks are not counted, there is nothing to click, two subjects are the same,
+            there are too many different mails, or the hour does not fit the schedule.
+    """
+    demand_clicks(newsletter, rendered)
+    if len({own_subject(issue), *trial.others}) <= len(trial.others):
+        raise ConflictError(
+            msg("Two of the subjects are the same."),
+            remedy=msg("Change one of them, or its preheader."),
+        )
+    demand_few_frames(1 + len(trial.others), variants)
+    if schedule.everywhere:
+        raise ConflictError(
+            msg("Subjects cannot be compared in a mailing at each subscriber’s own time."),
+            remedy=msg("Choose one time for all, or do not compare subjects."),
+        )
+    begins = first or now()
+    decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
+    if decide_at <= begins:
+        raise ConflictError(
+            msg("The subject is to be decided before the trial has begun."),
+            remedy=msg("Choose a later time for the decision; some hours are usual."),
+        )
+    if decide_at > begins + timedelta(days=_FARTHEST_DAYS):
+        raise ConflictError(
+            msg("The decision is more than {days} days after the trial.", days=_FARTHEST_DAYS),
+            remedy=msg("Choose an earlier time for the decision."),
+        )
+    return decide_at
+
+
+def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
+    """Make sure that clicks can decide between subjects.
+
+    Raises:
+        ConflictError: The newsletter does not count them, or the mail has no link.
+    """
+    if not newsletter.count_clicks:
+        raise ConflictError(
+            msg("This newsletter does not count clicks, so subjects cannot be compared."),
+            remedy=msg("An administrator can have clicks counted as totals per link."),
+        )
+    if not counted_urls(rendered.html):
+        raise ConflictError(
+            msg("The mail has no link whose clicks could be counted."),
+            remedy=msg("Add a link, or do not compare subjects."),
+        )
+
+
+def demand_few_frames(subjects: int, variants: int) -> None:
+    """Refuse more different mails than a mailing may have.
+
+    Raises:
+        ConflictError: There are more.
+    """
+    if subjects * max(variants, 1) > MOST_VARIANTS:
+        raise ConflictError(
+            msg(
+                "{subjects} subjects and {variants} selections of parts make {count} different "
+                "emails; at most {limit} are possible.",
+                subjects=subjects,
+                variants=variants,
+                count=subjects * variants,
+                limit=MOST_VARIANTS,
+            ),
+            remedy=msg("Compare fewer subjects, or use fewer conditions."),
+        )
+
+
+def save_trial(
+    session: Session, mailing_id: int, own: Subject, trial: SubjectTrial, decide_at: datetime
+) -> None:
+    """Write down the trial of a mailing."""
+    session.add(
+        SubjectTrialRow(
+            mailing_id=mailing_id,
+            subjects=[_to_json(subject) for subject in (own, *trial.others)],
+            share=trial.share,
+            decide_at=decide_at,
+        )
+    )
+
+
+def trial_column(identity: str, trial: SubjectTrialRow) -> ColumnElement[int]:
+    """Return what a person's subject adds to the number of their variant, as an expression.
+
+    It is a hash of the person's number under the mailing's identity: planned twice, everybody gets
+    the same; in the next mailing, others are in the trial.
+    """
+    keyed = sha256(identity.encode()).digest()
+    factor, addend, last_factor, last_addend = (
+        1 + int.from_bytes(keyed[at : at + 8], "big") % (_PRIME - 1) for at in (0, 8, 16, 24)
+    )
+
+    def mixed(value: ColumnElement[int], by: int, plus: int) -> ColumnElement[int]:
+        return (value * _number(by) + _number(plus)) % _number(_PRIME)
+
+    number = mixed(SubscriberRow.id % _number(_PRIME), factor, addend)
+    square = number * number % _number(_PRIME)
+    # The fifth power of each number is another one, as 5 divides none of _PRIME - 1.
+    fifth = square * square % _number(_PRIME) * number % _number(_PRIME)
+    place = mixed(fifth, last_factor, last_addend)
+    width = _PRIME * trial.share // 100 // len(trial.subjects)
+    subjects = [
+        (place < _number(width * (subject + 1)), _number(with_subject(0, subject)))
+        for subject in range(len(trial.subjects))
+    ]
+    return case(*subjects, else_=_number(UNDECIDED))
+
+
+def _number(value: int) -> ColumnElement[int]:
+    return literal(value, BigInteger())
+
+
+def frames_of(trial: SubjectTrialRow, variants: Iterable[int]) -> frozenset[int]:
+    """Return all variants that a mailing in trial may need, whichever subject is chosen.
+
+    Who meets no condition is among them: the archive shows their mail.
+    """
+    return frozenset(
+        with_subject(number, subject)
+        for number in (0, *variants)
+        for subject in range(len(trial.subjects))
+    )
+
+
+def find_trial(session: Session, mailing_id: int) -> SubjectTrialRow | None:
+    """Return the trial of a mailing; None where it has none."""
+    return session.get(SubjectTrialRow, mailing_id)
+
+
+def published_content(session: Session, mailing_id: int) -> MailingContent:
+    """Return what a mailing shows to the public: for all readers, with the subject chosen.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    trial = find_trial(session, mailing_id)
+    chosen = trial.chosen if trial else None
+    return load_content(session, mailing_id, with_subject(0, chosen or 0))
