@@ -58,7 +58,7 @@ def _samples() -> dict[str, Counts]:
 
     def note(phrase: str) -> bool:
         one = phrases((phrase,))
-        known[phrase] = {system for system, words in said.items() if one.found_in(words)}
+        known[phrase] = {system for system, words in said.items() if one.occurs_in(words)}
         return True
 
     Vocabulary.load(note)

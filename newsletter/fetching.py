@@ -131,13 +131,13 @@ def open_address(
         except (OSError, http.client.HTTPException, ValueError):
             return Opened(url=url, outcome=Outcome.SILENT, final=here)
         if status not in _REDIRECTS or not onward:
-            return Opened(url=url, outcome=_judge(status, moved), status=status, final=here)
+            return Opened(url=url, outcome=_outcome_of(status, moved), status=status, final=here)
         moved = moved or status in _PERMANENT
         here = urljoin(here, onward)
     return Opened(url=url, outcome=Outcome.ASTRAY, final=here)
 
 
-def _judge(status: int, moved: bool) -> Outcome:  # noqa: FBT001 - two facts of one answer
+def _outcome_of(status: int, moved: bool) -> Outcome:  # noqa: FBT001 - two facts of one answer
     if status < 400:  # noqa: PLR2004 - what HTTP counts as no error
         return Outcome.MOVED if moved else Outcome.FINE
     if status in {404, 410}:

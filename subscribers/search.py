@@ -104,7 +104,7 @@ def _page(
     after: int | None,
     limit: int,
 ) -> FoundPage:
-    query = _wanted(newsletter, wanted)
+    query = _query(newsletter, wanted)
     if wanted.within and wanted.text.strip():
         query = query.where(_has_part(session, newsletter, wanted.text.strip()))
     if prefix is None:
@@ -118,7 +118,7 @@ def _page(
         hides_list = column is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
         )
-        query = _wanted(newsletter, wanted, by_list=not hides_list)
+        query = _query(newsletter, wanted, by_list=not hides_list)
         query = query.where(column >= text, column < text + _LAST).order_by(column, number)
         if after is not None:
             value = session.scalar(
@@ -142,7 +142,7 @@ def _page(
     return FoundPage(people=people, after=people[-1].subscriber_id if len(rows) > limit else None)
 
 
-def _wanted(
+def _query(
     newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True
 ) -> Select[int, str | None, str, SubscriptionState, datetime | None, bool]:
     conditions: list[ColumnElement[bool]] = [

@@ -271,7 +271,7 @@ def _stop_soon(**_signal: object) -> None:
 
 
 @worker_process_shutdown.connect
-def _say_goodbye(**_signal: object) -> None:
+def _record_stop(**_signal: object) -> None:
     for sign in _signs:
         sign.end()
     if services.cache_info().currsize:

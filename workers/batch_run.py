@@ -54,7 +54,7 @@ _STATES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class BatchContext:
     """What a run needs done for it.
 
     Attributes:
@@ -81,10 +81,12 @@ class Desk:
 class BatchRun:
     """A claimed batch while it is sent."""
 
-    def __init__(self, claim: Claim, journal: Journal, desk: Desk, *, throttle: Throttle) -> None:
+    def __init__(
+        self, claim: Claim, journal: Journal, context: BatchContext, *, throttle: Throttle
+    ) -> None:
         self._claim = claim
         self._journal = journal
-        self._desk = desk
+        self._context = context
         self.throttle = throttle
         self.transport_name = ""
         self._queue = deque(claim.deliveries[: claim.reached])
@@ -302,8 +304,8 @@ class BatchRun:
         """Make a message; one that cannot be made holds up nobody."""
         self._write_down(lambda: self._journal.begin(delivery.position))
         try:
-            message = self._desk.compose(delivery)
-            sender = self._desk.return_path(delivery)
+            message = self._context.compose(delivery)
+            sender = self._context.return_path(delivery)
         except Exception as error:  # noqa: BLE001 - whatever breaks one message must not break all
             _log.exception("delivery %s cannot be made", delivery.position)
             self._note(
@@ -409,8 +411,8 @@ class BatchRun:
             self.is_lost = True
             self._stop("The lease is lost.")
             # Nobody ends a lease before its time: if it is gone, the database went back.
-            if records is not None or self._recorded_at.age() < self._desk.lease_seconds:
-                await asyncio.to_thread(self._desk.forgotten)
+            if records is not None or self._recorded_at.age() < self._context.lease_seconds:
+                await asyncio.to_thread(self._context.forgotten)
             return frozenset()
 
     def _force_and_record(
@@ -419,12 +421,12 @@ class BatchRun:
         with suppress(OSError):
             # Not before the ledger has them, but with it: it may lose its last moments.
             self._journal.force()
-        return self._desk.record(outcomes, reach)
+        return self._context.record(outcomes, reach)
 
     async def _ask(self, chosen: Sequence[ClaimedDelivery]) -> None:
         asked_at = Moment.now()
         positions = [delivery.position for delivery in chosen]
-        standing = await asyncio.to_thread(self._desk.standing, positions)
+        standing = await asyncio.to_thread(self._context.standing, positions)
         self._standing_at = asked_at
         self._unwanted = standing.unwanted
         self._held_domains = standing.held_domains
@@ -433,7 +435,7 @@ class BatchRun:
         for domain in standing.held_domains:
             self._held.pop(domain, None)
         may_go_on = standing.flowing and self.transport_name not in standing.held_relays
-        self._flowing = self._flowing and may_go_on and not self._desk.stopping()
+        self._flowing = self._flowing and may_go_on and not self._context.stopping()
 
     def _take_in_hand(self, chosen: Sequence[ClaimedDelivery], reached: frozenset[int]) -> None:
         """Let what was reached be sent; what was not is settled or meant for a held domain."""

@@ -49,7 +49,7 @@ class SignOfLife:
             self._beat(engine)
             self._ended.wait(heartbeats.BEAT_SECONDS)
         try:
-            heartbeats.say_goodbye(engine, self._process)
+            heartbeats.record_stop(engine, self._process)
         except SQLAlchemyError:
             _log.info("the goodbye was not heard: the database does not answer")
         engine.dispose()

@@ -81,7 +81,7 @@ def go(services: Services) -> None:
             services.engine, patience=timedelta(minutes=services.settings.grace_minutes)
         )
     with apart("the judgement of bounces"):
-        _judge_bounces(services)
+        _act_on_bounces(services)
     if mark.rounds % _MINUTE_ROUNDS == 0:
         with apart("the drafts that open by themselves"):
             open_due_drafts(services.engine)
@@ -146,7 +146,7 @@ def _plan(engine: Engine, mailing_id: int) -> None:
             )
 
 
-def _judge_bounces(services: Services) -> None:
+def _act_on_bounces(services: Services) -> None:
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
     judged = 1
     while judged:

@@ -28,7 +28,7 @@ from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
 from newsletter.tokens import DeliveryRef, mark_of_mailing
 from workers import stopping
-from workers.batch_run import BatchRun, Desk
+from workers.batch_run import BatchContext, BatchRun
 from workers.composition import Services
 from workers.journal import Journal
 from workers.throttle import Throttle
@@ -76,7 +76,7 @@ def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], Non
     return BatchRun(
         lease.claim,
         lease.journal,
-        _desk(services, lease, content, forgotten),
+        _context(services, lease, content, forgotten),
         throttle=_throttle(services, lease.routes[0]),
     )
 
@@ -146,12 +146,12 @@ def _throttle(services: Services, route: Route) -> Throttle:
     )
 
 
-def _desk(
+def _context(
     services: Services,
     lease: LeasedBatch,
     content: MailingContent,
     forgotten: Callable[[str], None],
-) -> Desk:
+) -> BatchContext:
     claim = lease.claim
     frame = _frame(
         services, claim.mailing_id, claim.identity, claim.variant, claim.dated_at or content.date
@@ -172,7 +172,7 @@ def _desk(
         address = content.bounce_address
         return return_path(services.signer, address, ref) if address and is_signed else address
 
-    return Desk(
+    return BatchContext(
         compose=compose,
         return_path=path,
         record=lambda outcomes, reach: recording.record_and_reach(

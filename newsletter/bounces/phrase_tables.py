@@ -32,7 +32,7 @@ class Phrases:
 
     pieces: tuple[tuple[str, ...], ...]
 
-    def found_in(self, words: str) -> bool:
+    def occurs_in(self, words: str) -> bool:
         """Tell whether words hold one of the phrases; linear in both."""
         return any(_follows(words, one) for one in self.pieces)
 
@@ -112,7 +112,7 @@ class Pairs:
 
     pattern: re.Pattern[str]
 
-    def found_in(self, words: str) -> bool:
+    def occurs_in(self, words: str) -> bool:
         """Tell whether words hold a pair; linear in them, for what stands between is bounded."""
         return self.pattern.search(words) is not None
 

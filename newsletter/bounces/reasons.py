@@ -219,7 +219,7 @@ def reason_of_words(
     found = (
         _first(_words().mailbox, text)
         or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(text)) else None)
-        or (Reason.SUSPENDED if _DORMANT.found_in(_unnamed(text)) else None)
+        or (Reason.SUSPENDED if _DORMANT.occurs_in(_unnamed(text)) else None)
         or _nobody(text, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_words().others, text)
@@ -257,7 +257,7 @@ def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     text = _plain(words, parties)
     if _is_of_sender(text) or _is_for_now(text) or _OF_SERVER.search(text):
         return False
-    return _words().at_last.found_in(text)
+    return _words().at_last.occurs_in(text)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -286,7 +286,7 @@ def _hides(text: str, parties: Parties) -> bool:
 
 
 def _first(themes: tuple[tuple[Reason, Phrases], ...], text: str) -> Reason | None:
-    return next((reason for reason, theme in themes if theme.found_in(text)), None)
+    return next((reason for reason, theme in themes if theme.occurs_in(text)), None)
 
 
 def _quotes_only_us(text: str) -> bool:
@@ -302,12 +302,12 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
         return Reason.NO_MAIL_ACCEPTED
     if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(text)):
         return Reason.SENDER_REJECTED
-    outright = _words().for_sure.found_in(text) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(text))
+    outright = _words().for_sure.occurs_in(text) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(text))
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
         return Reason.HOST_UNKNOWN
-    if refused and _words().perhaps.found_in(text) and not _blames_us(text, parties):
+    if refused and _words().perhaps.occurs_in(text) and not _blames_us(text, parties):
         return Reason.USER_UNKNOWN
     return None
 
@@ -321,8 +321,8 @@ def _is_shut(text: str, code: str) -> bool:
 def _takes_no_mail(text: str, code: str) -> bool:
     # RFC 7505 gives 5.7.27 to the sender's null MX; sendmail says it of the recipient's.
     of_security = code.startswith("7.") and code != "7.27"
-    barred = _FROM_SOME.search(text) is not None or _words().barring.found_in(text)
-    return _words().no_mail.found_in(text) and not (of_security or barred)
+    barred = _FROM_SOME.search(text) is not None or _words().barring.occurs_in(text)
+    return _words().no_mail.occurs_in(text) and not (of_security or barred)
 
 
 def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
@@ -333,21 +333,21 @@ def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: P
         return True
     if code not in _NO_HOST_CODES or of_sender or _names_stranger(text, parties):
         return False
-    return _words().host.found_in(text) or _any(_NO_HOST, text)
+    return _words().host.occurs_in(text) or _any(_NO_HOST, text)
 
 
 def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what remains to be said once nobody blames the sender."""
-    named = _words().host.found_in(text)
+    named = _words().host.occurs_in(text)
     # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
     of_us = code.startswith("7.") or _is_of_sender(text) or not _is_recipients_host(text, parties)
-    if _words().named.found_in(text) or _names_stranger(text, parties) or (named and of_us):
+    if _words().named.occurs_in(text) or _names_stranger(text, parties) or (named and of_us):
         return Reason.SENDER_REJECTED
     if named:
         return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
-    if _words().filtered.found_in(text):
+    if _words().filtered.occurs_in(text):
         return Reason.FILTERED
-    if _words().perhaps.found_in(text):
+    if _words().perhaps.occurs_in(text):
         ours = _blames_us(text, parties)
         return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
     if code in _NO_HOST_CODES and _is_for_now(text):
@@ -356,7 +356,7 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
 
 
 def _is_for_now(text: str) -> bool:
-    return _words().for_now.found_in(text) or _FOR_NOW.search(text) is not None
+    return _words().for_now.occurs_in(text) or _FOR_NOW.search(text) is not None
 
 
 def _names_stranger(text: str, parties: Parties) -> bool:
@@ -379,12 +379,14 @@ def _is_recipients_host(text: str, parties: Parties) -> bool:
 
 
 def _is_of_sender(text: str) -> bool:
-    return _words().named.found_in(text) or _any(_OF_US, _unnamed(text))
+    return _words().named.occurs_in(text) or _any(_OF_US, _unnamed(text))
 
 
 def _blames_us(text: str, parties: Parties) -> bool:
     """Tell whether "unknown" is said of the sender, of a crowd, or of what the message holds."""
-    of_us = _words().blaming.found_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
+    of_us = (
+        _words().blaming.occurs_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
+    )
     return of_us or _WITHIN_MESSAGE.search(text) is not None
 
 
@@ -394,7 +396,7 @@ def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> 
     text = _unnamed(text)
     if _any(_OF_US, text):
         return Reason.SENDER_REJECTED
-    if _any(_UNWANTED, text) or _words().blaming.found_in(text):
+    if _any(_UNWANTED, text) or _words().blaming.occurs_in(text):
         return Reason.BLOCKED
     if _any(_PERSON, text):
         within = _WITHIN_MESSAGE.search(text) is not None
@@ -411,4 +413,4 @@ def _unnamed(text: str) -> str:
 
 
 def _any(theme: tuple[Pairs, ...], text: str) -> bool:
-    return any(one.found_in(text) for one in theme)
+    return any(one.occurs_in(text) for one in theme)

@@ -46,21 +46,21 @@ def is_bounce(bounce: BounceText) -> bool:
     if _REPLY_PREFIX.match(subject):
         return False
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
-    return is_report or _FAILURE_SUBJECTS.found_in(subject.lower()) or bounce.layout is not None
+    return is_report or _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
 
 
 def is_from_system(bounce: BounceText) -> bool:
     """Tell whether a mail names a mail system as its sender, or whom that could not reach."""
     headers = bounce.mail.headers
     sender = headers.get("from").lower()
-    named = _SENDERS.found_in(sender) or is_system(find_address(sender))
+    named = _SENDERS.occurs_in(sender) or is_system(find_address(sender))
     return named or "x-failed-recipients" in headers
 
 
 def _is_delay(bounce: BounceText) -> bool:
     """Tell whether a bounce says that the other side goes on trying."""
     text = f"{bounce.mail.subject}\n{bounce.text[:_LOOKED_AT]}".lower()
-    return _DELAYS.found_in(" ".join(text.split()))
+    return _DELAYS.occurs_in(" ".join(text.split()))
 
 
 _AUTO_REPLY_HEADS = _TABLES["auto_reply_heads"]
@@ -106,7 +106,7 @@ def _is_automatic(mail: Mail) -> bool:
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(word in suppressed for word in ("oof", "autoreply", "all"))
         or _begins_as_one(mail.subject)
-        or _AUTO_REPLY_ANYWHERE.found_in(mail.subject.lower())
+        or _AUTO_REPLY_ANYWHERE.occurs_in(mail.subject.lower())
     )
 
 

@@ -108,7 +108,7 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
         _fill(engine, quiet=json)
         if not json:
             errors.print(_("Starting Valkey, a mailbox, the web server, workers and beat …"))
-        with supervised(FOLDER, environment, on_restart=_say_restarted) as supervisor:
+        with supervised(FOLDER, environment, on_restart=_print_restart) as supervisor:
             _start(supervisor, settings, *ports[:2])
             summary = _send(engine, settings, supervisor, json=json)
             _tell(engine, settings, summary, env_file, json=json)
@@ -231,7 +231,7 @@ def _fill(engine: Engine, *, quiet: bool) -> None:
         )
 
 
-def _say_where(
+def _print_links(
     engine: Engine, settings: Settings, summary: Mapping[str, Any], env_file: Path
 ) -> None:
     with transaction(engine) as session:
@@ -286,11 +286,11 @@ def _tell(
             "\n" + _("The web application: {url}", url=settings.public_url), soft_wrap=True
         )
     else:
-        _say_where(engine, settings, summary, env_file)
+        _print_links(engine, settings, summary, env_file)
     errors.print(_("Logs are in {folder}.", folder=FOLDER / "logs"))
 
 
-def _say_restarted(event: Message) -> None:
+def _print_restart(event: Message) -> None:
     errors.print(_("{event} Its log is in {folder}.", event=event, folder=FOLDER / "logs"))
 
 

@@ -21,7 +21,7 @@ from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Size
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, Severity
 from newsletter.operations.attention import UnsettledMailing
 from newsletter.operations.overview import Overview
@@ -65,14 +65,14 @@ def overview_as_json(seen: Overview) -> dict[str, Any]:
             "what": str(alarm.what),
             "remedy": str(alarm.remedy),
         }
-        for alarm in judge(seen)
+        for alarm in find_alarms(seen)
     ]
     return value
 
 
 def show_overview(seen: Overview) -> RenderableType:
     """Return the overview as lines and tables."""
-    alarms = judge(seen)
+    alarms = find_alarms(seen)
     parts: list[RenderableType] = [_headline(seen, alarms)]
     parts.extend(_alarm_line(alarm) for alarm in alarms)
     parts += [Text(), _figures(seen), Text(), _processes(seen), Text(), _relays(seen)]

@@ -156,7 +156,7 @@ def send(
             batch_size=settings.batch_size,
         )
         if is_later:
-            _say_scheduled(progress(engine, mailing_id), json=json)
+            _print_schedule(progress(engine, mailing_id), json=json)
             return
         now = watch_mailing(engine, mailing_id, quiet=json, check=check)
     if json:
@@ -217,7 +217,7 @@ def send_test(
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
-def _say_scheduled(now: Progress, *, json: bool) -> None:
+def _print_schedule(now: Progress, *, json: bool) -> None:
     from newsletter.cli.console import console, print_json
 
     if json:

@@ -61,11 +61,11 @@ def act_on_new_bounces(
     held, opened = find_waves(session, [row for row in rows if row.proven], rule)
     for incident in opened:
         _lift_for_wave(session, incident, rule)
-    judge_rows(session, rows, attributions, held)
+    decide_rows(session, rows, attributions, held)
     return len(rows)
 
 
-def judge_rows(
+def decide_rows(
     session: Session,
     rows: Sequence[BounceRow],
     attributions: dict[int, Attribution],
@@ -230,7 +230,7 @@ def _lift_for_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> N
         )
 
 
-def judge_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
+def decide_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
     """Judge what an incident held, one by one; return how many bounces that was."""
     rows = session.scalars(
         select(BounceRow)
@@ -251,5 +251,5 @@ def judge_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
         )
         .values(undone_at=now(), undone_because="the incident was closed as genuine")
     )
-    judge_rows(session, rows, attribute(session, rows, keys), {})
+    decide_rows(session, rows, attribute(session, rows, keys), {})
     return len(rows)

@@ -59,7 +59,7 @@ def evidence_of_mail(raw: bytes, *, has_words: bool = True) -> str:
     if mail.headers.fields:
         return without_secrets(_of_mail(mail, has_words=has_words, depth=0))
     text = raw[:MAIL_OCTETS].decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-    return without_secrets(_said(text)) if has_words else WITHHELD
+    return without_secrets(_own_words(text)) if has_words else WITHHELD
 
 
 def evidence_of_call(raw: bytes, *, has_words: bool = True) -> str:
@@ -104,11 +104,11 @@ def _of_part(part: Part, *, has_words: bool, depth: int) -> str:
     if part.kind in _STATUS_KINDS:
         return _without_blocks(part.text)
     if part.kind.startswith("text/") and has_words:
-        return _said(part.text, depth=depth)
+        return _own_words(part.text, depth=depth)
     return WITHHELD
 
 
-def _said(text: str, *, depth: int = 0) -> str:
+def _own_words(text: str, *, depth: int = 0) -> str:
     """Return what a text says itself, with the headers of the mail that it returns beneath."""
     own, returned = divide(text)
     kept = _without_blocks(own)
@@ -180,5 +180,5 @@ def _of_text(value: str, *, has_words: bool) -> str:
         return WITHHELD
     own, returned = divide(text)
     if returned.strip() or _BLOCK.search(own):
-        return without_secrets(_said(text))
+        return without_secrets(_own_words(text))
     return without_secrets(value)

@@ -14,7 +14,7 @@ from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import IncidentRow, MailingRow
 from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.feedback.attribution import Keys
-from newsletter.feedback.consequences import judge_again
+from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.undo import close_incident, find_incident
 
 
@@ -80,5 +80,5 @@ def settle_incident(
         details={"resolution": resolution.value},
     )
     if resolution is IncidentResolution.GENUINE:
-        return judge_again(session, incident, keys)
+        return decide_again(session, incident, keys)
     return 0

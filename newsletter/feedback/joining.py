@@ -19,7 +19,7 @@ from newsletter.bounces.mail import Headers, Mail
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ForbiddenError, ListError, NotFoundError
-from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
 from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -48,7 +48,7 @@ class JoiningByMail:
     """
 
     engine: Engine
-    desk: JoinDesk
+    requests: JoinRequests
     trusted_mta: str = ""
 
     @classmethod
@@ -56,8 +56,8 @@ class JoiningByMail:
         """Return what takes requests as the settings have it; None where they allow none."""
         if not settings.join_by_mail:
             return None
-        desk = JoinDesk.of(settings, engine, signer)
-        return cls(engine=engine, desk=desk, trusted_mta=settings.join_trusted_mta)
+        requests = JoinRequests.of(settings, engine, signer)
+        return cls(engine=engine, requests=requests, trusted_mta=settings.join_trusted_mta)
 
     def newsletter_at(self, address: str) -> NewsletterRow | None:
         """Return the newsletter that mail to an address asks for, if it does."""
@@ -72,7 +72,7 @@ class JoiningByMail:
             return None
         return row if join_address(row).rpartition("@")[2] == domain.lower() else None
 
-    def wanted(self, mail: Mail, *, envelope_to: str) -> NewsletterRow | None:
+    def requested_newsletter(self, mail: Mail, *, envelope_to: str) -> NewsletterRow | None:
         """Return the newsletter that a mail asks for, by its envelope or what its headers say."""
         for address in _recipients(mail, envelope_to):
             if (row := self.newsletter_at(address)) is not None:
@@ -99,7 +99,7 @@ class JoiningByMail:
             return False
         language = newsletter.language
         try:
-            self.desk.take(
+            self.requests.take(
                 newsletter,
                 sender,
                 name="",

@@ -126,7 +126,7 @@ def _rows(event: FeedbackEvent, notices: set[int | None]) -> list[BounceRow]:
             reader=_text(report.reader, 64),
             reason=recipient.reason.value,
             status=_text(recipient.status, 16),
-            reply=_text(without_secrets(_said(recipient)), _REPLY_KEPT),
+            reply=_text(without_secrets(_reply_of(recipient)), _REPLY_KEPT),
             raw=_text(evidence, _RAW_KEPT),
             return_path=_text(report.return_path, 320),
             message_id=_text(report.message_id, 255),
@@ -137,7 +137,7 @@ def _rows(event: FeedbackEvent, notices: set[int | None]) -> list[BounceRow]:
     ]
 
 
-def _said(recipient: ReportedRecipient) -> str:
+def _reply_of(recipient: ReportedRecipient) -> str:
     """Return the reply code and the words, which mostly begin with it."""
     if recipient.words.startswith(recipient.reply):
         return recipient.words

@@ -58,7 +58,10 @@ def take_mail(
     """
     mail = open_mail(raw)
     report = read_report(raw, envelope_to=envelope_to)
-    if joining and (wanted := joining.wanted(mail, envelope_to=envelope_to)) is not None:
+    if (
+        joining
+        and (wanted := joining.requested_newsletter(mail, envelope_to=envelope_to)) is not None
+    ):
         is_answered = report.kind is ReportKind.OTHER and joining.take(
             mail, raw, wanted, envelope_from=envelope_from
         )

@@ -86,16 +86,16 @@ def _policy(answers: list[DnsAnswer]) -> DnsAnswer:
         return own
     there = [answer for answer in above if answer.asked is Asked.ANSWERED]
     for answer in there:
-        if _says(answer, "psd=n"):
+        if _has_tag(answer, "psd=n"):
             return answer
-    organisations = [answer for answer in there if not _says(answer, "psd=y")]
+    organisations = [answer for answer in there if not _has_tag(answer, "psd=y")]
     if organisations or there:
         return (organisations or there)[-1]
     silent = [answer for answer in above[:-1] if answer.asked is Asked.NOT_ASKED]
     return silent[0] if silent else own
 
 
-def _says(answer: DnsAnswer, tag: str) -> bool:
+def _has_tag(answer: DnsAnswer, tag: str) -> bool:
     return any(tag in re.sub(r"\s", "", record.lower()).split(";") for record in answer.records)
 
 
@@ -111,15 +111,15 @@ def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
     return DnsAnswer(name=name, asked=Asked.ANSWERED if records else Asked.ABSENT, records=records)
 
 
-def judge_sender_domain(found: SenderDomain) -> Iterator[Finding]:
+def check_sender_domain(found: SenderDomain) -> Iterator[Finding]:
     """Yield what is wrong with a domain's records, or could not be asked."""
-    yield from _judge_host(found.host, found.domain)
-    yield from _judge_spf(found.spf, found.domain)
-    yield from _judge_dkim(found.dkim)
-    yield from _judge_dmarc(found.dmarc, found.domain)
+    yield from _check_host(found.host, found.domain)
+    yield from _check_spf(found.spf, found.domain)
+    yield from _check_dkim(found.dkim)
+    yield from _check_dmarc(found.dmarc, found.domain)
 
 
-def _judge_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
+def _check_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
     if host.asked is Asked.ABSENT:
         yield _finding(
             "sender-host-missing",
@@ -132,7 +132,7 @@ def _judge_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
         )
 
 
-def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
+def _check_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
     if spf.asked is not Asked.ANSWERED:
         yield _lacking("spf", "SPF", spf, f"v=spf1 include:… -all ({domain})")
     elif len(spf.records) > 1:
@@ -151,7 +151,7 @@ def _judge_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
         )
 
 
-def _judge_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
+def _check_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
     if dkim is None:
         return
     if dkim.asked is not Asked.ANSWERED:
@@ -165,7 +165,7 @@ def _judge_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
         )
 
 
-def _judge_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
+def _check_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
     if dmarc.asked is not Asked.ANSWERED:
         yield _lacking("dmarc", "DMARC", dmarc, f"v=DMARC1; p=quarantine (_dmarc.{domain})")
     elif _dmarc_asks(dmarc, domain) == "none":

@@ -115,7 +115,7 @@ def beat(engine: Engine, process: Process, activity: Activity) -> bool:
         return session.get(DrainedWorkerRow, process.node) is not None
 
 
-def say_goodbye(engine: Engine, process: Process) -> None:
+def record_stop(engine: Engine, process: Process) -> None:
     """Note that a process ends as it should."""
     with transaction(engine) as session:
         session.execute(

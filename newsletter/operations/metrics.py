@@ -19,7 +19,7 @@ from newsletter import __version__
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.mailings.ledger.tallies import totals
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Severity
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview, look
@@ -163,10 +163,10 @@ def _of_attention(seen: Overview) -> Iterator[Metric]:
     yield _gauge("newsletter_uncertain", "Deliveries in doubt.", _sum(seen.uncertain))
     yield _gauge("newsletter_failed", "Deliveries given up in a week.", _sum(seen.failed))
     yield _gauge("newsletter_mailings_paused", "Mailings that are paused.", len(seen.halted))
-    yield _gauge("newsletter_incidents", "Waves of bounces to judge.", len(seen.incidents))
+    yield _gauge("newsletter_incidents", "Waves of bounces to find_alarms.", len(seen.incidents))
     bounces = {kind.value: float(seen.bounces.get(kind, 0)) for kind in BounceKind}
     yield _labelled("newsletter_bounces_day", "What came back in 24 hours.", "kind", bounces)
-    alarms = Counter(alarm.severity for alarm in judge(seen))
+    alarms = Counter(alarm.severity for alarm in find_alarms(seen))
     yield _labelled(
         "newsletter_alarms",
         "What the page /operate says is wrong.",

@@ -221,7 +221,7 @@ class MailTemplates:
         Raises:
             TemplateError: It fails; the message names template and line.
         """
-        with _told(path, self._folders):
+        with _as_template_error(path, self._folders):
             return self._environment.get_template(path).render(values)
 
 
@@ -243,7 +243,7 @@ class KeptTemplates:
         Raises:
             TemplateError: It fails; the message names template and line.
         """
-        with _told(path, ()):
+        with _as_template_error(path, ()):
             return self._environment.get_template(path).render(values)
 
 
@@ -279,7 +279,7 @@ class OwnTemplate:
             TemplateError: One cannot be read, or its MJML has unknown tags or attributes.
         """
         for path, text in self._source.files(self._name).items():
-            with _told(path, ()):
+            with _as_template_error(path, ()):
                 self._environment.parse(text, name=path, filename=path)
         return check_source(self._source.body, template=f"{self._name}/{BODY}")
 
@@ -290,7 +290,7 @@ class OwnTemplate:
             TemplateError: It fails, or has too much to say; the message names template and line.
         """
         parts, length = [], 0
-        with _told(path, ()):
+        with _as_template_error(path, ()):
             for part in self._environment.get_template(path).generate(values):
                 length += len(part)
                 if length > _LONGEST:
@@ -306,7 +306,7 @@ class OwnTemplate:
 
 
 @contextmanager
-def _told(path: str, folders: Iterable[Path]) -> Iterator[None]:
+def _as_template_error(path: str, folders: Iterable[Path]) -> Iterator[None]:
     """Turn whatever a template fails with into the product's error.
 
     Raises:

@@ -36,7 +36,7 @@ from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
 from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
-from newsletter.web.issues.editor import desk_router
+from newsletter.web.issues.editor import editor_router
 from newsletter.web.issues.files import files_router
 from newsletter.web.issues.history import past_router
 from newsletter.web.issues.images import images_router
@@ -70,7 +70,7 @@ from newsletter.web.subscribers.editing import editing_router
 from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.growth import growth_router
-from newsletter.web.subscribers.imports import ImportDesk, importing_router
+from newsletter.web.subscribers.imports import ImportPages, importing_router
 from newsletter.web.subscribers.invitations import invitations_router
 from newsletter.web.subscribers.join import joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
@@ -208,9 +208,9 @@ def _include_lists(
     pseudonyms: Pseudonyms,
     pages: Pages,
 ) -> None:
-    desk = ImportDesk(engine=engine, pseudonyms=pseudonyms, pages=pages)
+    import_pages = ImportPages(engine=engine, pseudonyms=pseudonyms, pages=pages)
     # Before the page of a person: it would take the word for a number.
-    app.include_router(importing_router(desk))
+    app.include_router(importing_router(import_pages))
     app.include_router(editing_router(engine, pages, pseudonyms))
     app.include_router(growth_router(engine, figures, pages))
     app.include_router(subscribers_router(engine, figures, pages))
@@ -254,7 +254,7 @@ def _include_writing(
     # Behind the shelf, whose new issue it would take for a number.
     app.include_router(sent_router(workspace, pages))
     app.include_router(deciding_router(sending, drafts, pseudonyms))
-    app.include_router(desk_router(engine, drafts))
+    app.include_router(editor_router(engine, drafts))
     app.include_router(viewing_router(engine, drafts))
     app.include_router(uploads_router(engine, workspace.settings, drafts))
     app.include_router(library_router(engine, workspace.settings, pages, drafts))

@@ -137,14 +137,16 @@ def _due(session: Session, workspace: Workspace, written: Sequence[Newsletter]) 
     """Return the drafts whose day is near or past, with what is in their way."""
     by_id = {row.id: row for row in written}
     return [
-        _judged(session, workspace, by_id[draft.newsletter_id], draft)
+        _with_errors(session, workspace, by_id[draft.newsletter_id], draft)
         for draft in due_drafts(
             session, {row.id: day_in(row) + _DUE for row in written}, limit=_SHOWN
         )
     ]
 
 
-def _judged(session: Session, workspace: Workspace, newsletter: Newsletter, draft: Draft) -> _Draft:
+def _with_errors(
+    session: Session, workspace: Workspace, newsletter: Newsletter, draft: Draft
+) -> _Draft:
     key = ("draft errors", draft.id, draft.revision, newsletter.template, newsletter.from_address)
     errors = workspace.figures.of(
         session,

@@ -31,7 +31,7 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
-from newsletter.web.deeds import DEEDS, detail_name, object_of, recorded_words
+from newsletter.web.audit_wording import ACTION_NAMES, detail_name, object_of, recorded_words
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 
@@ -180,7 +180,7 @@ def _reply(context: Context, kept: str | None) -> str:
 def _deed(context: Context, action: str) -> str:
     """Write what an action of the audit log is called; its code where it has no name."""
     try:
-        return DEEDS[Action(action)].in_language(Language(context["lang"]))
+        return ACTION_NAMES[Action(action)].in_language(Language(context["lang"]))
     except ValueError:
         return action
 

@@ -100,7 +100,7 @@ class ListForm:
             self.kept.append((name, ours, key))
 
     @property
-    def says_states(self) -> bool:
+    def has_states(self) -> bool:
         """Whether a row may say something of mail though none of its columns does."""
         return self.known is not None or self.state is not None
 

@@ -159,7 +159,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
     marked = _marked(record, form) if form.marks else None
-    if not (attributes or address.warnings or marked or form.says_states) and said.keys() <= _WHO:
+    if not (attributes or address.warnings or marked or form.has_states) and said.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return Entry(record.line, address, clean_name(str(said.get("name", ""))), "", {})
     row = _Row(record, said, form.zone(zone), [])

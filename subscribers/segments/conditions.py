@@ -116,27 +116,27 @@ class Group:
 Part: TypeAlias = "Condition | Group"
 
 
-def judged(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
+def checked_group(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
     """Return the group with each condition's error, and its text in the query language.
 
     The text is empty of no condition, which is everybody, and where a condition is none. Each is
     read once, and the query is put together from what was read.
     """
     subjects = {subject.key: subject for subject in subjects_of(fields)}
-    read, query = _judged(group, subjects, fields)
+    read, query = _checked(group, subjects, fields)
     if query is None or any(each.error for each in conditions_in(read)):
         return read, ""
     return read, format_query(query)
 
 
-def _judged(
+def _checked(
     group: Group, subjects: Mapping[str, Subject], fields: Sequence[Field]
 ) -> tuple[Group, Query | None]:
     parts: list[Part] = []
     queries: list[Query] = []
     for part in group.parts:
         if isinstance(part, Group):
-            inner, query = _judged(part, subjects, fields)
+            inner, query = _checked(part, subjects, fields)
             parts.append(inner)
         else:
             query = None

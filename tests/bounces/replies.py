@@ -86,7 +86,7 @@ def leaving_out(given: tuple[Reply, ...]) -> dict[str, Counts]:
         known = "\n".join(" ".join(text.lower().split()) for text in others).replace(READER, "@")
 
         def is_known(phrase: str, known: str = known) -> bool:
-            return phrases((phrase,)).found_in(known)
+            return phrases((phrase,)).occurs_in(known)
 
         with using(Vocabulary.load(is_known)):
             counts[system] = count(one for one in given if one.system == system)

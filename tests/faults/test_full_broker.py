@@ -10,7 +10,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.overview import look
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
@@ -33,7 +33,7 @@ def test_the_next_mailing_is_planned_and_sent_after_redis_was_full(
 
 
 def _alarms(engine: Engine, redis_url: str) -> set[str]:
-    return {alarm.kind for alarm in judge(look(engine, redis_url=redis_url))}
+    return {alarm.kind for alarm in find_alarms(look(engine, redis_url=redis_url))}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

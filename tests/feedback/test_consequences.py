@@ -33,7 +33,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError
 from newsletter.feedback import act_on_new_bounces, log_events
 from newsletter.feedback.attribution import Keys
-from newsletter.feedback.consequences import judge_again
+from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.log import FeedbackEvent, mail_event
 from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
 from newsletter.mailings.ledger.leases import identity_of
@@ -367,7 +367,7 @@ def test_a_wave_found_genuine_is_judged_one_by_one(outage: Court) -> None:
         for incident_id in session.scalars(select(IncidentRow.id)).all():
             incident = find_incident(session, incident_id)
             close_incident(session, incident, IncidentResolution.GENUINE, reason="moved away")
-            judge_again(session, incident, KEYS)
+            decide_again(session, incident, KEYS)
     assert outage.suppressed() == 30
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
 from tests.support.dns import DnsServer
 
 
@@ -28,7 +28,7 @@ def _codes(server: DnsServer, domain: str = "example.jp") -> list[str]:
     found = ask_sender_domain(
         domain, dkim_name=f"s1._domainkey.{domain}", resolver=server.resolver()
     )
-    return [finding.code for finding in judge_sender_domain(found)]
+    return [finding.code for finding in check_sender_domain(found)]
 
 
 def test_a_domain_with_all_three_records_passes(dns_server: DnsServer) -> None:

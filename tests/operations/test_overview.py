@@ -24,7 +24,7 @@ from newsletter.mailings.ledger.stalled import Silence
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Severity
 from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
 from newsletter.operations.broker import BrokerHealth
@@ -75,14 +75,14 @@ def _half_deferred(name: str) -> Tally:
 
 
 def test_when_all_is_well_there_is_no_alarm() -> None:
-    assert judge(_well()) == []
+    assert find_alarms(_well()) == []
 
 
 def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() -> None:
     alone = replace(_well(), broker=None, processes=(), round_at=None)
-    assert judge(alone) == []
+    assert find_alarms(alone) == []
     waiting = replace(alone, backlog=Backlog(later=1))
-    assert {alarm.kind for alarm in judge(waiting)} == {"no-worker", "no-beat"}
+    assert {alarm.kind for alarm in find_alarms(waiting)} == {"no-worker", "no-beat"}
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,14 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
 def test_each_fault_is_one_alarm(
     kind: str, severity: str, change: Callable[[Overview], Overview]
 ) -> None:
-    assert [(one.kind, one.severity.value) for one in judge(change(_well()))] == [(kind, severity)]
+    assert [(one.kind, one.severity.value) for one in find_alarms(change(_well()))] == [
+        (kind, severity)
+    ]
 
 
 def test_the_gravest_comes_first() -> None:
     seen = replace(_well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
-    assert [one.severity for one in judge(seen)] == [Severity.CRITICAL, Severity.WARNING]
+    assert [one.severity for one in find_alarms(seen)] == [Severity.CRITICAL, Severity.WARNING]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ def test_a_stuck_relay_and_a_held_one_are_seen(stage: Stage) -> None:
     relay_failed(stage.engine, RELAY, "connection refused")
     with transaction(stage.engine) as session:
         hold_relay(session, "smtp:b:25", reason="moving", known=["smtp:b:25"])
-    found = judge(look(stage.engine, redis_url="", relays=(RELAY, "smtp:b:25", "smtp:c:25")))
+    found = find_alarms(look(stage.engine, redis_url="", relays=(RELAY, "smtp:b:25", "smtp:c:25")))
     assert {(one.kind, one.where) for one in found if one.section == "relays"} == {
         ("relay-stuck", RELAY),
         ("relay-held", "smtp:b:25"),
@@ -283,7 +285,7 @@ def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engin
     )
     for worker in (staying, leaving):
         heartbeats.beat(engine, worker, Activity(mailing_id=5, batch_number=1))
-    heartbeats.say_goodbye(engine, leaving)
+    heartbeats.record_stop(engine, leaving)
     (left,) = look(engine, redis_url="").processes
     assert (left.process.pid, left.alive, left.activity.mailing_id) == (1, True, 5)
     silent = replace(left, seen_at=now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1))
@@ -297,11 +299,11 @@ def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_plac
         replace(one, process=replace(one.process, started_at=now() - timedelta(hours=1)))
         for one in gone
     ]
-    (alarm,) = judge(replace(well, processes=(*well.processes, *born_before)))
+    (alarm,) = find_alarms(replace(well, processes=(*well.processes, *born_before)))
     assert (alarm.kind, alarm.where) == ("worker-lost", "bulk@two")
     assert "3 processes stopped responding" in str(alarm.what)
     instead = [_process(ProcessKind.WORKER, "bulk@two") for _ in gone]
-    assert judge(replace(well, processes=(*well.processes, *born_before, *instead))) == []
+    assert find_alarms(replace(well, processes=(*well.processes, *born_before, *instead))) == []
 
 
 def test_what_waits_for_a_decision_stands_before_what_is_equally_grave() -> None:
@@ -311,7 +313,7 @@ def test_what_waits_for_a_decision_stands_before_what_is_equally_grave() -> None
         backlog=Backlog(overdue_leases=1),
         uncertain=(UnsettledMailing(mailing_id=1, newsletter_id=1, subject="", count=3),),
     )
-    assert judge(seen)[0].kind == "uncertain"
+    assert find_alarms(seen)[0].kind == "uncertain"
 
 
 def test_processes_that_are_told_to_end_leave_no_alarm_behind(

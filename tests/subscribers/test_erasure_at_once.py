@@ -37,7 +37,7 @@ from newsletter.issues.store import find_issue
 from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.mailings import render_stored
-from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
 from newsletter.mailings.orders.test_mails import send_test
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import find_newsletter
@@ -175,7 +175,7 @@ def test_an_erasure_during_an_import_erases_what_it_brought(stage: Stage) -> Non
 def test_a_request_to_join_during_an_erasure_brings_nobody_back(
     stage: Stage, *, only_locked: bool
 ) -> None:
-    desk = JoinDesk.of(Settings(_env_file=None), stage.engine, TokenSigner([b"k" * 32]))
+    desk = JoinRequests.of(Settings(_env_file=None), stage.engine, TokenSigner([b"k" * 32]))
     newsletter = _newsletter(stage)
 
     def join() -> None:

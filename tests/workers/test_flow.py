@@ -22,7 +22,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.schedule import Schedule
-from newsletter.mailings.notices.join_requests import Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -235,7 +235,7 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
     stage = set_stage(engine)
     people = _subscribe(stage, 600)
     signer = TokenSigner([b"k" * 40])
-    desk = JoinDesk.of(Settings(_env_file=None), engine, signer)
+    desk = JoinRequests.of(Settings(_env_file=None), engine, signer)
     with reading(engine) as session:
         newsletter = find_newsletter(session, "digest")
     with (

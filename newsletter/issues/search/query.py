@@ -109,7 +109,7 @@ def search_among(
         .where(
             IssueRow.id.in_(issues),
             IssueRow.id.in_(candidates(session, Indexed.ISSUE, wanted)),
-            *_say(IssueRow.words, wanted),
+            *_holds_each(IssueRow.words, wanted),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
         .limit(_MOST_PUBLIC)
@@ -143,7 +143,7 @@ def _issues(
             IssueRow.newsletter_id == newsletter_id,
             kept | ~edited,
             _may_say(session, IssueRow.id, Indexed.ISSUE, terms),
-            *_say(IssueRow.words, terms),
+            *_holds_each(IssueRow.words, terms),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
         .limit(_MOST_ISSUES)
@@ -155,7 +155,7 @@ def _issues(
             DraftRow.newsletter_id == newsletter_id,
             ~of_kept,
             _may_say(session, DraftRow.id, Indexed.DRAFT, terms),
-            *_say(DraftRow.words, terms),
+            *_holds_each(DraftRow.words, terms),
         )
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
         .limit(_MOST_ISSUES)
@@ -181,7 +181,9 @@ def _may_say(
     return number.in_(numbers) if len(numbers) <= _FEW else number.in_(found)
 
 
-def _say(column: InstrumentedAttribute[str], terms: Iterable[str]) -> list[ColumnElement[bool]]:
+def _holds_each(
+    column: InstrumentedAttribute[str], terms: Iterable[str]
+) -> list[ColumnElement[bool]]:
     return [column.contains(term, autoescape=True) for term in terms]
 
 

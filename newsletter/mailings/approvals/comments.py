@@ -256,12 +256,12 @@ def _mail_those_of(session: Session, issue_id: int, post: Post, moment: datetime
             template=NoticeTemplate.COMMENTS,
             issue=issue,
             person=format_list(names, account.language),
-            words="\n\n".join(_told(row, author) for row, author in others),
+            words="\n\n".join(_words_of(row, author) for row, author in others),
         )
         tell_by_mail(session, news, [account], post)
 
 
-def _told(row: IssueCommentRow, author: AccountRow) -> str:
+def _words_of(row: IssueCommentRow, author: AccountRow) -> str:
     about = f" – {row.heading}" if row.heading else ""
     return f"{author.name or author.address}{about}\n{row.words}"
 

@@ -358,7 +358,7 @@ def _move(
 def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[int]:
     """Build the statement that moves deliveries to a state, once a process."""
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
-    told = _told_by_arrays() if on_postgresql else _told_by_json()
+    told = _outcomes_from_arrays() if on_postgresql else _outcomes_from_json()
     person = told.pop("subscriber_id")
     return (
         update(DeliveryRow.__table__)  # type: ignore[arg-type]
@@ -373,7 +373,7 @@ def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[i
     )
 
 
-def _told_by_arrays() -> dict[str, ColumnElement[Any]]:
+def _outcomes_from_arrays() -> dict[str, ColumnElement[Any]]:
     """Return the columns of a table that PostgreSQL unfolds from arrays, one a column."""
     arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
     table = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="told")
@@ -385,7 +385,7 @@ def _arrays(changes: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     return {f"told_{name}": list(each) for name, each in zip(_COLUMNS, columns, strict=True)}
 
 
-def _told_by_json() -> dict[str, ColumnElement[Any]]:
+def _outcomes_from_json() -> dict[str, ColumnElement[Any]]:
     """Return the columns of a table that SQLite unfolds from one JSON text."""
     table = func.json_each(bindparam("told")).table_valued("value", name="told")
     return {

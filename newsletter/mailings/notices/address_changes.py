@@ -41,7 +41,7 @@ class Notice(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AddressDesk:
+class AddressChanges:
     """Takes changes of address; made once from the settings."""
 
     engine: Engine
@@ -51,8 +51,8 @@ class AddressDesk:
     confirm_days: int
 
     @classmethod
-    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> AddressDesk:
-        """Return the desk as the settings have it."""
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> AddressChanges:
+        """Return the changes as the settings have it."""
         return cls(
             engine=engine,
             signer=signer,

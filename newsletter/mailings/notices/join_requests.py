@@ -99,7 +99,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JoinDesk:
+class JoinRequests:
     """Takes requests to join; made once from the settings."""
 
     engine: Engine
@@ -111,8 +111,8 @@ class JoinDesk:
     confirm_days: int
 
     @classmethod
-    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoinDesk:
-        """Return the desk as the settings have it."""
+    def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoinRequests:
+        """Return what takes requests, as the settings have it."""
         return cls(
             engine=engine,
             signer=signer,

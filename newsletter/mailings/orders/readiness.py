@@ -18,7 +18,7 @@ from newsletter.issues.store import default_slug
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.variant_checks import check_variants
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.newsletters.sender_domain import ask_sender_domain, judge_sender_domain
+from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
 from newsletter.rendering.preflight import Preflight, run_preflight
 from newsletter.settings import Settings
 
@@ -45,7 +45,7 @@ def check_stored(
         template=issue.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=[*known, *(_judge_sender(domain, settings) if asked else [])],
+        more=[*known, *(_check_sender(domain, settings) if asked else [])],
         own_site=settings.public_url,
     )
 
@@ -112,9 +112,9 @@ def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> 
     )
 
 
-def _judge_sender(domain: str, settings: Settings) -> list[Finding]:
+def _check_sender(domain: str, settings: Settings) -> list[Finding]:
     found = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
-    return list(judge_sender_domain(found))
+    return list(check_sender_domain(found))
 
 
 def _dkim_name(domain: str, settings: Settings) -> str:

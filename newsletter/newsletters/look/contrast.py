@@ -80,10 +80,10 @@ def find_unreadable(palette: Palette) -> tuple[Unreadable, ...]:
 
     What is derived is readable by itself, and so is what stands on a chosen background.
     """
-    return tuple(_judged(palette))
+    return tuple(_faults(palette))
 
 
-def _judged(palette: Palette) -> Iterator[Unreadable]:
+def _faults(palette: Palette) -> Iterator[Unreadable]:
     grounds = (palette.card, light_scheme(palette).sunken)
     for field, chosen, refused in (
         ("text", palette.text, True),

@@ -16,7 +16,7 @@ _DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident"})
 _WEIGHT = {severity: place for place, severity in enumerate(Severity)}
 
 
-def judge(seen: Overview) -> Sequence[Alarm]:
+def find_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what is wrong: the gravest first, and of these what waits for a decision."""
     found = [
         *of_servers(seen),
@@ -31,7 +31,7 @@ def judge(seen: Overview) -> Sequence[Alarm]:
     return sorted(found, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))
 
 
-def judge_flow(seen: Overview) -> Sequence[Alarm]:
+def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
     found = [*of_processes(seen), *of_relays(seen), *of_silence(seen)]
     return [alarm for alarm in found if alarm.severity is Severity.CRITICAL]

@@ -15,7 +15,7 @@ from newsletter.database.engine import reading
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.web.access import AdministratorVisit, Visit
-from newsletter.web.deeds import DEEDS
+from newsletter.web.audit_wording import ACTION_NAMES
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -37,7 +37,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         before: int | None = None,
     ) -> HTMLResponse:
         visit.demand_everywhere(Permission.ADMINISTER)
-        wanted = _wanted(visit, actor, action, since, until)
+        wanted = _filter(visit, actor, action, since, until)
         with reading(engine) as session:
             events = list_events(session, wanted, before=before, limit=_PAGE + 1)
         return pages.show_to(
@@ -60,7 +60,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         until: str = "",
     ) -> StreamingResponse:
         visit.demand_everywhere(Permission.ADMINISTER)
-        wanted = _wanted(visit, actor, action, since, until)
+        wanted = _filter(visit, actor, action, since, until)
         lines = export_csv(engine, visit.actor, wanted)
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -69,12 +69,12 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
 
 
 def _choices(language: Language) -> list[tuple[str, str]]:
-    named = sorted((name.in_language(language), action) for action, name in DEEDS.items())
+    named = sorted((name.in_language(language), action) for action, name in ACTION_NAMES.items())
     everything = msg("All actions").in_language(language)
     return [("", everything), *((action, name) for name, action in named)]
 
 
-def _wanted(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
+def _filter(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
     return AuditFilter(
         actor=actor,
         action=action,

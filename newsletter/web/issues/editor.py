@@ -47,7 +47,7 @@ class _Saved:
     undo: str = ""
 
 
-def desk_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
+def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
     """Return the routes by which a draft is written."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 

@@ -31,7 +31,7 @@ from newsletter.mailings.reports.reports import (
     summarise,
 )
 from newsletter.newsletters.publications import list_newsletters
-from newsletter.operations.alarms import judge_flow
+from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
 from newsletter.web.access import (
@@ -112,7 +112,9 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         """Return why a mailing that is being sent does not flow, as operators are told it."""
         if mailing.state is not MailingState.SENDING or not mailing.waiting:
             return ()
-        return judge_flow(look_at_flow(engine, mailing.mailing_id, redis_url=settings.redis_url))
+        return find_flow_alarms(
+            look_at_flow(engine, mailing.mailing_id, redis_url=settings.redis_url)
+        )
 
     def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace]:
         with reading(engine) as session:

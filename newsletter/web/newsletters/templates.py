@@ -231,7 +231,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
             rendered = try_template(page.trial(visit), typed.source())
         except TemplateError as error:
             if by_script:
-                return JSONResponse(_told(error, visit.language))
+                return JSONResponse(_fault_for_script(error, visit.language))
             return page.show_editor(visit, request, typed, error=error, status=400)
         reader = sample_reader(visit.language)
         if not by_script:
@@ -250,7 +250,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
         return RedirectResponse(there, status_code=303)
 
 
-def _told(error: TemplateError, language: Language) -> dict[str, object]:
+def _fault_for_script(error: TemplateError, language: Language) -> dict[str, object]:
     place = error.place
     file = str(place.source).rpartition("/")[2] if place else ""
     return {

@@ -14,7 +14,7 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
 from newsletter.mailings.ledger.settlement import list_deliveries
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Severity
 from newsletter.operations.overview import look
 from newsletter.settings import Settings
@@ -59,7 +59,7 @@ def operating_router(  # noqa: C901 - a list of routes
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
             seen = seen.within(only)
-        alarms = judge(seen)
+        alarms = find_alarms(seen)
         return {
             "seen": seen,
             "alarms": alarms,

@@ -14,7 +14,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language, nearest_language
-from newsletter.mailings.notices.address_changes import AddressDesk
+from newsletter.mailings.notices.address_changes import AddressChanges
 from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
@@ -32,7 +32,7 @@ _ADDRESS_LENGTH = 320
 def address_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
     """Return the routes of changing an address."""
     router = Router()
-    desk = AddressDesk.of(settings, engine, signer)
+    changes = AddressChanges.of(settings, engine, signer)
 
     def _reader(session: Session, token: str) -> DeliveryRef:
         return read_link(session, signer, Purpose.PREFERENCES, token)
@@ -79,7 +79,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             newsletter = get_newsletter(session, ref.newsletter_id)
         try:
             address = parse_address(wanted)
-            taken = desk.request(
+            taken = changes.request(
                 newsletter,
                 ref.subscriber_id,
                 address,
@@ -94,11 +94,13 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             return answer
         return _form(token, wanted=address.address, sent=True)
 
-    router.include_router(_links_router(settings, engine, desk, pages))
+    router.include_router(_links_router(settings, engine, changes, pages))
     return router
 
 
-def _links_router(settings: Settings, engine: Engine, desk: AddressDesk, pages: Pages) -> Router:
+def _links_router(
+    settings: Settings, engine: Engine, changes: AddressChanges, pages: Pages
+) -> Router:
     """Return the routes of the links that are mailed to the two addresses."""
     router = Router()
 
@@ -113,21 +115,21 @@ def _links_router(settings: Settings, engine: Engine, desk: AddressDesk, pages: 
     @router.get("/address/{token}")
     def show_change(token: str) -> HTMLResponse:
         with reading(engine) as session:
-            return _change("reader/address_change.html", desk.find(session, token))
+            return _change("reader/address_change.html", changes.find(session, token))
 
     @router.post("/address/{token}")
     def confirm(token: str, request: Request) -> HTMLResponse:
-        desk.confirm(token, network=_network(request))
+        changes.confirm(token, network=_network(request))
         return show_change(token)
 
     @router.get("/address/undo/{token}")
     def show_undo(token: str) -> HTMLResponse:
         with reading(engine) as session:
-            return _change("reader/address_undo.html", desk.find_undo(session, token))
+            return _change("reader/address_undo.html", changes.find_undo(session, token))
 
     @router.post("/address/undo/{token}")
     def undo(token: str, request: Request) -> HTMLResponse:
-        desk.undo(token, network=_network(request))
+        changes.undo(token, network=_network(request))
         return show_undo(token)
 
     def _network(request: Request) -> str:

@@ -77,7 +77,7 @@ _TermsForm = Annotated[_Form, Form()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImportDesk:
+class ImportPages:
     """Shows lists, and takes them."""
 
     engine: Engine
@@ -195,13 +195,13 @@ class ImportDesk:
             return newsletter_of(session, visit).language
 
 
-def importing_router(desk: ImportDesk) -> Router:
+def importing_router(import_pages: ImportPages) -> Router:
     """Return the routes of imports, for operators."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
 
     @router.get("")
     def show_begin(visit: SubscribersVisit, request: Request) -> HTMLResponse:
-        return desk.begin(visit, request)
+        return import_pages.begin(visit, request)
 
     # A little more than a list may have: its bound is told on the page, with what to do.
     @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
@@ -211,46 +211,46 @@ def importing_router(desk: ImportDesk) -> Router:
         file: UploadFile | None = None,
         text: Annotated[str, Form(max_length=_LONGEST_TEXT)] = "",
     ) -> Response:
-        return desk.bring(visit, request, file, text)
+        return import_pages.bring(visit, request, file, text)
 
-    _add_undo(router, desk)
+    _add_undo(router, import_pages)
 
     @router.get("/{token}")
     def show_list(visit: SubscribersVisit, request: Request, token: str) -> HTMLResponse:
-        return desk.show(visit, request, desk.find(visit, token))
+        return import_pages.show(visit, request, import_pages.find(visit, token))
 
     @router.post("/{token}")
     def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
-        upload, terms, new = desk.find(visit, token), None, None
+        upload, terms, new = import_pages.find(visit, token), None, None
         if upload.terms is None:
             terms = form.terms()
             try:
                 trial = try_upload(
-                    desk.engine,
+                    import_pages.engine,
                     upload,
                     terms,
-                    language=desk.language(visit),
-                    pseudonyms=desk.pseudonyms,
+                    language=import_pages.language(visit),
+                    pseudonyms=import_pages.pseudonyms,
                 )
             except ListError as error:
-                return desk.ask(visit, request, upload, terms=terms, error=error)
+                return import_pages.ask(visit, request, upload, terms=terms, error=error)
             if form.verb != "import":
-                return desk.ask(visit, request, upload, terms=terms, trial=trial)
-            new = new_fields_of(desk.engine, upload, terms, desk.language(visit))
-        with transaction(desk.engine) as session:
+                return import_pages.ask(visit, request, upload, terms=terms, trial=trial)
+            new = new_fields_of(import_pages.engine, upload, terms, import_pages.language(visit))
+        with transaction(import_pages.engine) as session:
             order_list_import(session, visit.actor, upload, terms, new)
         return RedirectResponse(request.url.path, status_code=303)
 
     @router.post("/{token}/cancel")
     def cancel(visit: SubscribersVisit, request: Request, token: str) -> RedirectResponse:
-        upload = desk.find(visit, token)
-        with transaction(desk.engine) as session:
+        upload = import_pages.find(visit, token)
+        with transaction(import_pages.engine) as session:
             cancel_list_import(session, visit.actor, upload)
         return RedirectResponse(request.url.path.removesuffix("/cancel"), status_code=303)
 
     @router.get("/{token}/problems.csv")
     def problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
-        lines = problem_lines(desk.engine, desk.find(visit, token), visit.language)
+        lines = problem_lines(import_pages.engine, import_pages.find(visit, token), visit.language)
         return StreamingResponse(
             lines,
             media_type="text/csv; charset=utf-8",
@@ -260,14 +260,14 @@ def importing_router(desk: ImportDesk) -> Router:
     return router
 
 
-def _add_undo(router: Router, desk: ImportDesk) -> None:
+def _add_undo(router: Router, import_pages: ImportPages) -> None:
     @router.get("/undo/{number}")
     def ask_undo(visit: SubscribersVisit, request: Request, number: int) -> HTMLResponse:
-        return desk.ask_undo(visit, request, number)
+        return import_pages.ask_undo(visit, request, number)
 
     @router.post("/undo/{number}")
     def undo(visit: SubscribersVisit, request: Request, number: int) -> RedirectResponse:
-        with transaction(desk.engine) as session:
+        with transaction(import_pages.engine) as session:
             row = newsletter_of(session, visit)
             undo_list_import(session, visit.actor, row.id, number)
         path = request.url.path.removesuffix(f"/undo/{number}")

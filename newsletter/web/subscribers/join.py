@@ -34,7 +34,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
     @router.get("/subscribe/{slug}/challenge")
     def make_challenge(slug: str, request: Request) -> Response:
         shown = joining.find(slug)
-        answer = JSONResponse(joining.desk.work.challenge(shown.newsletter.id))
+        answer = JSONResponse(joining.requests.work.challenge(shown.newsletter.id))
         return share(answer, shown, request)
 
     @router.get("/subscribe/{slug}/form")

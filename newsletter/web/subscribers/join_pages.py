@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinDesk
+from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinRequests
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -113,7 +113,7 @@ class JoinPages:
     ) -> None:
         self._settings, self._engine, self._signer = settings, engine, signer
         self._pages = pages
-        self.desk = JoinDesk.of(settings, engine, signer)
+        self.requests = JoinRequests.of(settings, engine, signer)
 
     def find(
         self, slug: str, name: str = "", *, count: bool = False, invitation: str = ""
@@ -206,7 +206,7 @@ class JoinPages:
         """Take what came by a form; return the address that mail goes to, or what is wrong."""
         try:
             address = parse_address(filled.address)
-            answer = self.desk.take(
+            answer = self.requests.take(
                 shown.newsletter,
                 address,
                 name=filled.name or address.name,

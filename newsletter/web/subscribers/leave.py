@@ -77,7 +77,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         return _show("left.html", token, everything=True)
 
     @router.post("/u/{token}/reason")
-    def say_why(token: str, form: SubmittedForm) -> HTMLResponse:
+    def keep_reason(token: str, form: SubmittedForm) -> HTMLResponse:
         chosen = str(form.get("reason", ""))
         with transaction(engine) as session:
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)

@@ -71,7 +71,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         after: Annotated[int | None, Query()] = None,
     ) -> HTMLResponse:
         within = request.query_params.get("within") == "true"
-        wanted = replace(_wanted(text, tag, segment, state), within=within)
+        wanted = replace(_filter(text, tag, segment, state), within=within)
         found, size, error = FoundPage(people=[], after=None), None, ""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
@@ -186,7 +186,7 @@ def _order(
         raise NotFoundError(msg("There is no such action."))
 
 
-def _wanted(text: str, tag: str, segment: str, state: str) -> PeopleFilter:
+def _filter(text: str, tag: str, segment: str, state: str) -> PeopleFilter:
     return PeopleFilter(text=text, tag=tag, segment=segment, state=_state(state))
 
 

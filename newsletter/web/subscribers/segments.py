@@ -28,9 +28,9 @@ from subscribers.segments.conditions import (
     Condition,
     Group,
     Part,
+    checked_group,
     conditions_in,
     from_text,
-    judged,
 )
 from subscribers.segments.predicates import Match, Predicate, Subject, subjects_of
 from subscribers.segments.saved import (
@@ -242,12 +242,12 @@ def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
     else:
         group = typed.group
     fresh = verb in {"add", "group"} or do == "subject"
-    return _judged(replace(typed, group=group), fields, fresh=fresh)
+    return _checked(replace(typed, group=group), fields, fresh=fresh)
 
 
-def _judged(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
+def _checked(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
     """Say what is wrong with each condition; of one that is not filled in yet, nothing."""
-    group, text = judged(typed.group, fields)
+    group, text = checked_group(typed.group, fields)
     return replace(typed, group=_quiet(group) if fresh else group, text=text)
 
 

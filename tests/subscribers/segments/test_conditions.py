@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from subscribers.segments.conditions import (
     Condition,
     Group,
+    checked_group,
     conditions_in,
     from_text,
-    judged,
 )
 from subscribers.segments.model import (
     And,
@@ -117,14 +117,14 @@ def test_every_query_can_be_seen_as_conditions_that_mean_the_same(query: Query) 
     text = format_query(query)
     read = parse_query(text, FIELDS)
     group, normal = from_text(text, FIELDS)
-    _, back = judged(group, FIELDS)
+    _, back = checked_group(group, FIELDS)
     assert _plain(parse_query(back, FIELDS)) == _plain(read)
     assert from_text(back, FIELDS)[0] == group
     assert normal == format_query(read)
 
 
 def test_no_condition_is_everybody() -> None:
-    assert judged(Group(match=Match.ALL), FIELDS)[1] == ""
+    assert checked_group(Group(match=Match.ALL), FIELDS)[1] == ""
     assert from_text("  ", FIELDS) == (Group(match=Match.ALL), "")
 
 
@@ -137,7 +137,7 @@ def test_empty_groups_ask_nothing() -> None:
             Group(match=Match.ANY, parts=(Group(match=Match.ALL),)),
         ),
     )
-    assert judged(group, FIELDS)[1] == 'tag = "press"'
+    assert checked_group(group, FIELDS)[1] == 'tag = "press"'
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_condition_is_a_piece_of_the_query_language(
     subject: str, predicate: Predicate, value: str, text: str
 ) -> None:
     condition = Condition(subject=subject, predicate=predicate, value=value)
-    assert judged(Group(match=Match.ALL, parts=(condition,)), FIELDS)[1] == text
+    assert checked_group(Group(match=Match.ALL, parts=(condition,)), FIELDS)[1] == text
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_wrong_condition_is_named_and_the_others_are_not(
     right = Condition(subject="tag", predicate=Predicate.IS, value="press")
     wrong = Condition(subject=subject, predicate=predicate, value=value)
     group = Group(match=Match.ANY, parts=(right, Group(match=Match.NONE, parts=(wrong,))))
-    read, text = judged(group, FIELDS)
+    read, text = checked_group(group, FIELDS)
     errors = [condition.error is not None for condition in conditions_in(read)]
     assert (errors, text) == ([False, True], "")
 

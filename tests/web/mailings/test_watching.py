@@ -20,7 +20,7 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
-from newsletter.operations.alarms import judge
+from newsletter.operations.alarms import find_alarms
 from newsletter.operations.overview import look
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn
@@ -69,7 +69,7 @@ def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) 
     number = _claimed(stage, seconds_ago=14)
     page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
     assert f"No relay has answered for mailing {number}" in page
-    kinds = {alarm.kind for alarm in judge(look(stage.engine, redis_url=""))}
+    kinds = {alarm.kind for alarm in find_alarms(look(stage.engine, redis_url=""))}
     assert "mailing-silent" in kinds
 
 

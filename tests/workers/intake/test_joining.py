@@ -203,7 +203,7 @@ def test_the_address_is_at_the_domain_of_unsubscribing(intake: Intake) -> None:
         session.execute(update(NewsletterRow).values(unsubscribe_address="u@Mail.example.jp"))
     row = intake.joining.newsletter_at("JOIN+Digest@MAIL.example.jp")
     assert row is not None
-    assert intake.joining.wanted(open_mail(empty_mail()), envelope_to="") is None
+    assert intake.joining.requested_newsletter(open_mail(empty_mail()), envelope_to="") is None
 
 
 def test_unless_it_is_allowed_nobody_joins_by_mail(engine: Engine) -> None:

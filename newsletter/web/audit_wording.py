@@ -9,7 +9,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
 
-DEEDS: Mapping[Action, Message] = {
+ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),
     Action.ACCOUNT_ENABLE: msg("Account enabled"),
     Action.ACCOUNT_INVITE: pmsg("audit", "Invited"),

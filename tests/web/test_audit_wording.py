@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from newsletter.accounts.audit import Action
-from newsletter.web.deeds import DEEDS
+from newsletter.web.audit_wording import ACTION_NAMES
 
 
 def test_every_action_of_the_audit_log_has_a_name() -> None:
-    assert set(DEEDS) == set(Action)
+    assert set(ACTION_NAMES) == set(Action)
