@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from newsletter.accounts.audit import Action
+from newsletter.accounts.browsers import name_browser
 from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n import formats
@@ -138,7 +139,8 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         file_size=_file_size,
         worded=_worded,
         reply=_reply,
-        deed=_deed,
+        action_name=_action_name,
+        browser=name_browser,
         audited_object=object_of,
         recorded_words=recorded_words,
         detail_name=detail_name,
@@ -177,7 +179,7 @@ def _reply(context: Context, kept: str | None) -> str:
 
 
 @pass_context
-def _deed(context: Context, action: str) -> str:
+def _action_name(context: Context, action: str) -> str:
     """Write what an action of the audit log is called; its code where it has no name."""
     try:
         return ACTION_NAMES[Action(action)].in_language(Language(context["lang"]))
