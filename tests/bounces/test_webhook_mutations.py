@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from typing import Any
 
 import pytest
@@ -57,9 +56,7 @@ def test_damaged_events_are_read(provider: Provider, data: st.DataObject) -> Non
     event = _damaged(case.event, data.draw(st.sampled_from(_places(case.event))), data.draw(_JSON))
     body, headers = provider.call(event)
     lower = {name.lower(): value for name, value in headers.items()}
-    began = time.process_time()
     told = _ADAPTERS[provider.name].read(Call(body=body, headers=lower, received_at=now()))
-    assert time.process_time() - began < 0.2
     for one in told:
         json.loads(one.raw)
         for recipient in one.report.recipients:

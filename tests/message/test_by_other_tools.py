@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,7 +28,7 @@ from newsletter.rendering.slots import fill
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.support.accessible import violations
-from tests.support.ports import free_port
+from tests.support.ports import await_port, free_port
 
 pytestmark = pytest.mark.servers
 
@@ -183,21 +181,11 @@ def _rspamd(folder: Path) -> Iterator[int]:
             stderr=log,
         )
     try:
-        _await(port, process)
+        await_port(port, seconds=60)
         yield port
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _await(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    pytest.fail("rspamd does not listen")
 
 
 def test_rspamd_finds_nothing_of_weight(messages: list[bytes], tmp_path: Path) -> None:

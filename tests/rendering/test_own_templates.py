@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -85,13 +84,11 @@ def test_a_copy_of_the_products_makes_the_same_mail(language: Language) -> None:
     ids=lambda jinja: jinja[:24],
 )
 def test_what_takes_too_much_is_stopped_and_told(jinja: str) -> None:
-    began = time.monotonic()
     with pytest.raises(TemplateError) as stopped:
         _render(_with(jinja))
     assert stopped.value.place is not None
     assert str(stopped.value.place).startswith(_NAME)
     assert re.search("takes|yields|recursion|long", str(stopped.value.message))
-    assert time.monotonic() - began < 60
     assert _render(_LETTER).subject
 
 

@@ -19,6 +19,7 @@ class DnsServer:
         self.records: dict[str, list[str]] = {}
         self.hosts = {("example.jp", "MX"): "10 mx.example.jp."}
         self.silent = False
+        self.kinds_asked: set[str] = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -29,9 +30,10 @@ class DnsServer:
             data, peer = self._socket.recvfrom(4096)
             if data == b"end":
                 return
+            query = dns.message.from_wire(data)
+            self.kinds_asked.add(dns.rdatatype.to_text(query.question[0].rdtype))
             if self.silent:
                 continue
-            query = dns.message.from_wire(data)
             name = query.question[0].name
             response = dns.message.make_response(query)
             asked = name.to_text(omit_final_dot=True)

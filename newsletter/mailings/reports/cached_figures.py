@@ -50,24 +50,19 @@ class _Known:
     began: float
     seconds: float
 
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self.began
+    def is_fresh(self, moment: float) -> bool:
+        return moment - self.began <= self.seconds * _SHARE
 
-    @property
-    def is_fresh(self) -> bool:
-        return self.age <= self.seconds * _SHARE
-
-    @property
-    def is_showable(self) -> bool:
-        return self.seconds > _CHEAP and self.age <= max(_LONGEST, self.seconds * _SHARE)
+    def is_showable(self, moment: float) -> bool:
+        longest = max(_LONGEST, self.seconds * _SHARE)
+        return self.seconds > _CHEAP and moment - self.began <= longest
 
 
 class Figures:
     """What this process knows of the database's figures; safe for threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine, self._clock = engine, clock
         self._known: dict[Hashable, _Known] = {}
         self._lock = threading.Lock()
         self._counting: set[Hashable] = set()
@@ -84,10 +79,10 @@ class Figures:
             SQLAlchemyError: The database does not answer, and nothing is known.
         """
         with self._lock:
-            known = self._known.get(key)
-            if known is not None and known.is_fresh:
+            known, moment = self._known.get(key), self._clock()
+            if known is not None and known.is_fresh(moment):
                 return known.figure
-            if known is not None and known.is_showable:
+            if known is not None and known.is_showable(moment):
                 if key not in self._counting:
                     self._counting.add(key)
                     threading.Thread(target=self._renew, args=(key, count), daemon=True).start()
@@ -105,12 +100,12 @@ class Figures:
                 self._counting.discard(key)
 
     def _count(self, session: Session, key: Hashable, count: Callable[[Session], T]) -> _Known:
-        began, moment = time.monotonic(), now()
+        began, moment = self._clock(), now()
         value = count(session)
         known = _Known(
             figure=Figure(value=value, counted_at=moment),
             began=began,
-            seconds=time.monotonic() - began,
+            seconds=self._clock() - began,
         )
         with self._lock:
             self._known[key] = known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -72,9 +71,9 @@ def test_where_dns_is_silent_nobody_is_refused_and_nobody_waits_long(
     dns_server.silent = True
     resolver = dns_server.resolver()
     resolver.lifetime = 0.3
-    began = time.monotonic()
     assert _is_taken(DomainRules(asks=True, resolver=resolver), "a.jp")
-    assert time.monotonic() - began < 1
+    # Who waited in vain for one answer waits for no other.
+    assert dns_server.kinds_asked == {"MX"}
     assert open_resolver(2).lifetime == 2
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 import json
-import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,6 +50,7 @@ from subscribers.lists.plain_rows import PlainRows
 from subscribers.lists.staging import encode
 from subscribers.lists.writing import Terms, write_chunk
 from tests.support import fields
+from tests.support.growth import assert_linear
 from tests.support.stage import DRAFT, Stage, set_stage
 
 _LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"
@@ -213,12 +213,16 @@ def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
         list(text_lines(io.BytesIO(data), source="l.csv"))
 
 
-def test_ten_thousand_columns_of_one_name_are_told_apart_in_time() -> None:
-    lines = ["email" + ",c" * 10_000 + "\n", "a@example.jp" + ",1" * 10_000 + "\n"]
-    began = time.process_time()
-    *_, record = csv_records(lines, source="list")
+def _list_of_columns(count: int) -> list[str]:
+    return ["email" + ",c" * count + "\n", "a@example.jp" + ",1" * count + "\n"]
+
+
+def test_ten_thousand_columns_of_one_name_are_told_apart() -> None:
+    *_, record = csv_records(_list_of_columns(10_000), source="list")
     assert (len(record.values), record.values["c (10000)"]) == (10_001, "1")
-    assert time.process_time() - began < 5
+    assert_linear(
+        lambda lines: list(csv_records(lines, source="list")), _list_of_columns, size=10_000
+    )
 
 
 _TOWN = fields.a_field("town", labels={"ja": "都市", "en": "Town"})

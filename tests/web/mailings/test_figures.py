@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,20 +14,39 @@ from tests.support.ports import await_condition
 from tests.support.stage import Stage
 
 
-class _Counter:
-    """Counts its own calls, each of which takes so many seconds."""
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
 
-    def __init__(self, seconds: float) -> None:
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class _Counter:
+    """Counts its own calls, each of which takes so many seconds, and ends once it may."""
+
+    def __init__(self, clock: _Clock, seconds: float) -> None:
         self.calls = 0
-        self._seconds = seconds
+        self.may_end = threading.Event()
+        self.may_end.set()
+        self._clock, self._seconds = clock, seconds
 
     def __call__(self, session: Session) -> int:
         del session
-        began = time.monotonic()
-        while time.monotonic() - began < self._seconds:
-            pass
+        assert self.may_end.wait(60)
+        self._clock.seconds += self._seconds
         self.calls += 1
         return self.calls
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def figures(stage: Stage, clock: _Clock) -> Figures:
+    return Figures(stage.engine, clock)
 
 
 @pytest.fixture
@@ -37,31 +56,45 @@ def session(stage: Stage) -> Iterator[Session]:
 
 
 def test_what_is_cheap_is_counted_again_while_its_reader_waits(
-    stage: Stage, session: Session
+    figures: Figures, clock: _Clock, session: Session
 ) -> None:
-    figures, count = Figures(stage.engine), _Counter(0.001)
+    count = _Counter(clock, 0.001)
     assert figures.of(session, "cheap", count).value == 1
-    await_condition(
-        lambda: figures.of(session, "cheap", count).value == 2, what="a new count", seconds=5
-    )
+    assert figures.of(session, "cheap", count).value == 1
+    clock.seconds += 0.03
+    assert figures.of(session, "cheap", count).value == 2
 
 
 def test_what_is_dear_is_shown_as_counted_last_and_counted_again_behind(
-    stage: Stage, session: Session
+    figures: Figures, clock: _Clock, session: Session
 ) -> None:
-    figures, count = Figures(stage.engine), _Counter(0.06)
+    count = _Counter(clock, 0.06)
     first = figures.of(session, "dear", count)
-    began = time.monotonic()
-    while (shown := figures.of(session, "dear", count)).value == 1:
-        assert shown.counted_at == first.counted_at
-        assert time.monotonic() - began < 10
-        time.sleep(0.01)
-    assert shown.value == 2
-    assert shown.counted_at > first.counted_at
+    count.may_end.clear()
+    clock.seconds += 2
+    for _ in range(3):
+        assert figures.of(session, "dear", count) == first
+    count.may_end.set()
+    await_condition(
+        lambda: figures.of(session, "dear", count).value == 2, seconds=60, what="a new count"
+    )
+    assert count.calls == 2
+    assert figures.of(session, "dear", count).counted_at > first.counted_at
 
 
-def test_two_figures_are_counted_each_for_itself(stage: Stage, session: Session) -> None:
-    figures, one, other = Figures(stage.engine), _Counter(0.0), _Counter(0.0)
+def test_what_is_too_old_is_counted_again_while_its_reader_waits(
+    figures: Figures, clock: _Clock, session: Session
+) -> None:
+    count = _Counter(clock, 0.06)
+    figures.of(session, "dear", count)
+    clock.seconds += 400
+    assert figures.of(session, "dear", count).value == 2
+
+
+def test_two_figures_are_counted_each_for_itself(
+    figures: Figures, clock: _Clock, session: Session
+) -> None:
+    one, other = _Counter(clock, 0.0), _Counter(clock, 0.0)
     figures.of(session, "one", one)
     figures.of(session, "other", other)
     assert (one.calls, other.calls) == (1, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -43,8 +42,7 @@ def test_others_are_answered_while_one_waits(reception: Reception, form: str) ->
                 tables = "subscriber, subscription, join_tally"
                 session.execute(text(f"LOCK TABLE {tables} IN EXCLUSIVE MODE"))
             waiting = thread.submit(httpx.post, url, data=fields, timeout=30)
-            until = time.monotonic() + 1
-            while time.monotonic() < until:
-                assert httpx.get(f"{reception.url}/healthz", timeout=3).status_code == 200
+            for _ in range(20):
+                assert httpx.get(f"{reception.url}/healthz").status_code == 200
             assert not waiting.done()
         assert waiting.result().status_code == 200
