@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import httpx
 import pytest
 from argon2 import PasswordHasher
 from playwright.sync_api import Browser, sync_playwright
@@ -35,6 +36,15 @@ IN_CI = bool(os.environ.get("CI"))
 # that it imports, which takes longer than most of them do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Requests wait as long as it takes on a busy machine, not the five seconds that httpx gives them.
+for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client.__init__):
+    _usual: dict[str, object] = _asking.__kwdefaults__ or {}
+    _usual["timeout"] = httpx.Timeout(60)
+
+# httpx reads the certificates of all the world's authorities for each client, which takes longer
+# than most requests; tests trust none of them.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 
 # Terminals send along a language that may not be installed here; PostgreSQL and Valkey then end.
 _at_start = locale.setlocale(locale.LC_ALL)

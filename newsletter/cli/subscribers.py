@@ -18,8 +18,6 @@ from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.list_imports import show_imports, undo_list
-from newsletter.cli.notes import app as notes
-from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -30,17 +28,17 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
-from newsletter.errors import ExitCode, ListError, Place
+from newsletter.errors import ExitCode, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from sqlalchemy import Engine
 
     from subscribers.lists.imports import ImportReport
 
 _SHOWN = 20
-_WARNED = 10
 
 
 class OnExisting(StrEnum):
@@ -52,8 +50,6 @@ class OnExisting(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 app.command("growth")(show_growth)
-app.command("history")(show_history)
-app.add_typer(notes, name="note")
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
 
@@ -269,25 +265,19 @@ def export_list(
     """Export subscribers with their consent records; formulas in CSV are defused."""
     from newsletter.cli.console import errors
     from subscribers.actions import export_people
+    from subscribers.lists.exports import write_csv, write_json_lines
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
-    pages = export_people(
-        opened.engine,
-        opened.actor,
-        opened.newsletter,
-        segment=segment,
-        state=state,
-        json_lines=json_lines,
+    people = export_people(
+        opened.engine, opened.actor, opened.newsletter, segment=segment, state=state
     )
+    write = write_json_lines if json_lines else write_csv
     if file is None:
-        sys.stdout.writelines(page.text for page in pages)
+        write(people, sys.stdout)
         return
-    count = 0
     try:
         with file.open("w", encoding="utf-8", newline="") as stream:
-            for page in pages:
-                stream.write(page.text)
-                count += page.people
+            count = write(people, stream)
     except OSError as error:
         raise ListError(
             msg("The file cannot be opened: {reason}.", reason=error.strerror),
@@ -297,6 +287,8 @@ def export_list(
 
 
 def _finish(report: ImportReport, *, json: bool) -> None:
+    from rich.markup import escape
+
     from newsletter.cli.console import console, print_json
     from subscribers.lists.imports import Counts
 
@@ -305,14 +297,22 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             {"line": row.line, "address": row.address, "reason": str(row.reason)}
             for row in report.refused
         ]
-        warned = [
-            {"line": one.line, "field": one.field, "value": one.value, "problem": str(one.problem)}
-            for one in report.warned
-        ]
-        counts = {name: getattr(report, name) for name in asdict(Counts())}
-        print_json(counts | {"refused": refused, "warned": warned})
+        print_json(
+            {name: getattr(report, name) for name in asdict(Counts())} | {"refused": refused}
+        )
     else:
-        _name_problems(report)
+        for row in report.refused[:_SHOWN]:
+            where = f"[yellow]{_('line {line}', line=row.line)}[/]"
+            if row.address.strip():
+                where += f" {escape(row.address)}"
+            console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
+        if report.refusals > _SHOWN:
+            console.print(
+                _(
+                    "… and {count} more; --report FILE lists them all.",
+                    count=Number(report.refusals - _SHOWN),
+                )
+            )
         if report.resumed_after:
             console.print(
                 _(
@@ -343,38 +343,6 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             )
     if report.refusals:
         raise typer.Exit(ExitCode.INCOMPLETE)
-
-
-def _name_problems(report: ImportReport) -> None:
-    """Print the first rows that were refused, and the first warnings."""
-    from rich.markup import escape
-
-    from newsletter.cli.console import console
-
-    for row in report.refused[:_SHOWN]:
-        where = f"[yellow]{_('line {line}', line=row.line)}[/]"
-        if row.address.strip():
-            where += f" {escape(row.address)}"
-        console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
-    if report.refusals > _SHOWN:
-        console.print(
-            _(
-                "… and {count} more; --report FILE lists them all.",
-                count=Number(report.refusals - _SHOWN),
-            )
-        )
-    for one in report.warned[:_WARNED]:
-        where = f"[yellow]{_('line {line}', line=one.line)}[/] {escape(one.field)}"
-        if one.value.strip():
-            where += f" “{escape(one.value)}”"
-        console.print(_("{where}: {reason}", where=where, reason=escape(text(one.problem))))
-    if report.warnings > _WARNED:
-        console.print(
-            _(
-                "… and {count} more warnings; --report FILE lists them all.",
-                count=Number(report.warnings - _WARNED),
-            )
-        )
 
 
 @app.command("list")
@@ -427,7 +395,7 @@ def remove(
     from subscribers.actions import unsubscribe_person
 
     engine = open_database(settings_of(context))
-    number = find_number(engine, address)
+    number = _number_of(engine, address)
     with reading(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
         only = find_newsletter(session, newsletter).id if newsletter else None
@@ -462,13 +430,25 @@ def suppress(
     from subscribers.actions import suppress_person
 
     engine = open_database(settings_of(context))
-    number = find_number(engine, address)
+    number = _number_of(engine, address)
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
     actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
     with transaction(engine) as session:
         suppress_person(session, actor, newsletter_id, number, reason=reason)
     console.print(_("The address was suppressed."))
+
+
+def _number_of(engine: Engine, address: str) -> int:
+    from newsletter.addresses import parse_address
+    from newsletter.database.engine import reading
+    from subscribers.people import find_person
+
+    with reading(engine) as session:
+        person = find_person(session, parse_address(address))
+    if person is None:
+        raise NotFoundError(msg("Nobody has the address {address}.", address=address))
+    return person.id
 
 
 @app.command()
@@ -487,7 +467,7 @@ def erase(
 
     settings = settings_of(context)
     engine = open_database(settings)
-    number = find_number(engine, address)
+    number = _number_of(engine, address)
     if not yes:
         confirm(
             _("Erase {address} and all data about this person?", address=address), option="--yes"

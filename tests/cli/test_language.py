@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import warm
+
 pytestmark = pytest.mark.servers
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
@@ -40,15 +42,8 @@ walk(command, command.context_class(command, info_name="newsletter"))
 
 def _run(folder: Path, *words: str, language: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "newsletter.cli", *words],
-        env=clean | {"LANG": language, "COLUMNS": "100"},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = clean | {"LANG": language, "COLUMNS": "100"}
+    return warm.run("newsletter.cli", *words, env=env, cwd=folder)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from redis import Redis
 
 from newsletter.database.vocabulary import DeliveryState
 from tests.faults.conftest import BATCH, DEATHS, PEOPLE, SetScene
+from tests.support.databases import on_one_database
 from tests.support.ports import await_condition
 
 CONNECTIONS = 4
@@ -36,6 +37,7 @@ def test_single_worker_processes_killed_again_and_again(set_scene: SetScene) -> 
     assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
 
 
+@on_one_database("sqlite")
 def test_all_workers_and_beat_killed_at_once(set_scene: SetScene) -> None:
     with set_scene() as scene:
         mailing = scene.stage.mail(batch_size=BATCH)
@@ -52,6 +54,7 @@ def test_all_workers_and_beat_killed_at_once(set_scene: SetScene) -> None:
     assert counts.get(DeliveryState.UNCERTAIN, 0) <= 2 * 2 * CONNECTIONS
 
 
+@on_one_database("postgresql")
 def test_the_same_task_delivered_many_times_at_once(set_scene: SetScene, redis_url: str) -> None:
     from newsletter.settings import Settings  # noqa: PLC0415
     from workers.app import create_celery  # noqa: PLC0415 - Celery is loaded where it is used
@@ -66,12 +69,14 @@ def test_the_same_task_delivered_many_times_at_once(set_scene: SetScene, redis_u
     app.close()
 
 
+@on_one_database("postgresql")
 def test_two_beats_do_no_harm(set_scene: SetScene) -> None:
     with set_scene() as scene, scene.workers.another():
         mailing = scene.stage.mail(batch_size=BATCH)
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
 
 
+@on_one_database("sqlite")
 def test_a_worker_told_to_end_loses_nothing_and_leaves_nothing_in_doubt(
     set_scene: SetScene,
 ) -> None:
@@ -85,6 +90,7 @@ def test_a_worker_told_to_end_loses_nothing_and_leaves_nothing_in_doubt(
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
 
 
+@on_one_database("postgresql")
 def test_a_broker_that_forgets_everything(set_scene: SetScene, redis_url: str) -> None:
     with set_scene() as scene, Redis.from_url(redis_url) as broker:
         mailing = scene.stage.mail(batch_size=BATCH)

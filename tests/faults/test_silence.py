@@ -35,13 +35,13 @@ def test_a_mailing_goes_on_within_a_minute_after_the_network_is_whole(
             smtp_url=relay.url,
             folder=tmp_path / "data",
             batch_size=50,
-            DATABASE_TIMEOUT="10",
+            DATABASE_TIMEOUT="5",
         ) as workers,
     ):
         mailing = stage.mail(batch_size=50)
         await_condition(lambda: relay.count() >= 20, seconds=60, what="the first mail")
         network.fall_silent()
-        time.sleep(20)
+        time.sleep(10)
         network.mend()
         scene = Scene(stage, relay, workers)
         before = relay.count()

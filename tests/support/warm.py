@@ -130,14 +130,19 @@ def start(
 
 
 def run(
-    module: str, *words: str, env: Mapping[str, str], answer: str = "", seconds: float = 120
+    module: str,
+    *words: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    answer: str = "",
+    seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run one to its end, with ``answer`` as its standard input; return what it wrote."""
     with ExitStack() as stack:
         given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write(answer.encode())
         given.seek(0)
-        process = start(module, *words, env=env, stdin=given, stdout=out, stderr=err)
+        process = start(module, *words, env=env, cwd=cwd, stdin=given, stdout=out, stderr=err)
         try:
             code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:

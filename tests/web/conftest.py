@@ -17,12 +17,21 @@ from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
+from tests.support.databases import OF_PAGES
 from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 from tests.web.issues.desk import Desk
 
 PASSWORD = "four words, quite long"
 SignIn = Callable[[str, Role], httpx.Client]
+
+
+@pytest.fixture(params=OF_PAGES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database; on which server, tests/support/databases.py says."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
 
 
 @pytest.fixture

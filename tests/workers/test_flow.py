@@ -120,11 +120,12 @@ def test_a_relay_s_rate_holds_for_all_workers_together_also_when_redis_forgets(
 def test_a_domain_s_rate_holds_up_no_other_domain(
     engine: Engine, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    rate, people = 15, 60
+    rate, people = 5, 40
     stage = set_stage(engine)
     # Side by side in every batch, as in a list that grew.
-    for number in range(people):
-        stage.subscribe(f"{number}@slow.example.jp", f"{number}@quick.example.jp")
+    stage.subscribe(
+        *(f"{number}@{one}.example.jp" for number in range(people) for one in ("slow", "quick"))
+    )
     with (
         counting_relay(tmp_path) as relay,
         _workers(
@@ -150,7 +151,7 @@ def test_a_domain_s_rate_holds_up_no_other_domain(
 def test_a_list_sorted_by_domain_does_not_wait_for_the_rate_of_its_first(
     engine: Engine, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    rate, people = 8, 100
+    rate, people = 1, 100
     stage = set_stage(engine)
     stage.subscribe(*(f"{number}@slow.example.jp" for number in range(people)))
     stage.subscribe(*(f"{number}@quick.example.jp" for number in range(people)))
@@ -161,18 +162,14 @@ def test_a_list_sorted_by_domain_does_not_wait_for_the_rate_of_its_first(
         ),
     ):
         watch = Watch(relay, "@slow.example.jp")
-        mailing = stage.mail(batch_size=10)
+        stage.mail(batch_size=10)
 
         def arrived(domain: str) -> int:
             return sum(address.endswith(domain) for address in relay.accepted())
 
         await_condition(lambda: arrived("@quick.example.jp") == people, seconds=60, what="quick")
-        slow_by_then = arrived("@slow.example.jp")
-        stage.await_end(mailing)
-        beyond = watch.most_beyond(rate)
-    assert slow_by_then < people // 2
-    assert beyond <= rate * (_SAVED + _LAPSE) + 1
-    assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 2 * people}
+        assert arrived("@slow.example.jp") < people // 2
+        assert watch.most_beyond(rate) <= rate * (_SAVED + _LAPSE) + 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

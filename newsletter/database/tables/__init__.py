@@ -57,7 +57,6 @@ from newsletter.database.tables.mailing import (
     MailingVariantRow,
 )
 from newsletter.database.tables.newsletter import NewsletterRow
-from newsletter.database.tables.note import NoteRow
 from newsletter.database.tables.operation import (
     HeldDomainRow,
     PulseRow,
@@ -142,7 +141,6 @@ __all__ = [
     "MailingRow",
     "MailingVariantRow",
     "NewsletterRow",
-    "NoteRow",
     "PeopleGroupRow",
     "PulseRow",
     "RecoveryCodeRow",

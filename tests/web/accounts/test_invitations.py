@@ -30,6 +30,7 @@ from newsletter.mailings.notices.accounts import AccountChange, mail_link, tell_
 from newsletter.mailings.planning.content import load_content
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
+from tests.support.databases import each_database
 from tests.support.ports import await_condition
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage
@@ -113,6 +114,7 @@ def _await_links(engine: Engine, count: int) -> list[tuple[str, str]]:
     return _links(engine)
 
 
+@each_database
 def test_who_is_invited_in_the_browser_gets_the_link_by_mail(stage: Stage, sign_in: SignIn) -> None:
     admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     page = admin.get("/accounts").text
@@ -141,6 +143,7 @@ def _ask_for_link(site: str, address: str) -> str:
     return re.sub(r"\b[0-9a-f]{64}\b", "", answer.text)
 
 
+@each_database
 def test_who_forgot_the_password_chooses_another_by_mail(
     stage: Stage, site: str, engine: Engine
 ) -> None:

@@ -22,6 +22,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import Requires, check_form
 from newsletter.web.app import create_app
+from tests.support.databases import each_database
 from tests.support.site import SharedSites, routes_of
 
 PASSWORD = "four words, quite long"
@@ -162,6 +163,7 @@ def test_a_form_without_its_token_is_refused(site: str) -> None:
     assert httpx.post(f"{site}/sign-in", data={"address": "a@example.jp"}).status_code == 403
 
 
+@each_database
 def test_tries_are_limited(site: str) -> None:
     with httpx.Client(base_url=site) as client:
         token = client.get("/sign-in").text.split('name="csrf" value="')[1].split('"')[0]
@@ -171,6 +173,7 @@ def test_tries_are_limited(site: str) -> None:
     assert "15分後" in answers[8]
 
 
+@each_database
 @pytest.mark.parametrize("deed", ["UPDATE audit_event SET reason = ''", "DELETE FROM audit_event"])
 def test_the_audit_log_cannot_be_rewritten(engine: Engine, deed: str) -> None:
     with transaction(engine) as session:

@@ -51,6 +51,7 @@ from tests.bounces.webhook_model import (
     Signed,
     by_password,
 )
+from tests.support.databases import each_database
 from tests.support.loops import run_apart
 from tests.support.ports import await_condition, free_port
 from tests.support.site import serving
@@ -630,6 +631,7 @@ def test_nothing_is_acknowledged_while_the_database_is_away(tmp_path: Path) -> N
     assert answer.headers["Retry-After"]
 
 
+@each_database
 def test_both_databases_keep_what_a_call_told(engine: Engine, tmp_path: Path) -> None:
     provider = BY_NAME["mailgun"]
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path, **SECRETS) as url:

@@ -33,6 +33,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, NotFoundError, SignInError
 from newsletter.i18n.language import Language
+from tests.support.databases import each_database
 from tests.web.conftest import PASSWORD, add_account, csrf_of
 from tests.web.hardening.conftest import House
 
@@ -61,6 +62,7 @@ def _fail(engine: Engine, *, times: int, networks: Callable[[int], str]) -> None
         count_try(engine, Attempt.PASSWORD, account=OWNER, browser=browser, moment=now())
 
 
+@each_database
 def test_strangers_tries_do_not_keep_the_owner_out(owned: Engine) -> None:
     _fail(owned, times=60, networks=lambda number: f"203.0.113.{number}")
     assert sign_in(
@@ -186,6 +188,7 @@ def test_who_still_owes_the_second_factor_chooses_no_language(house: House, ente
         assert session.get_one(AccountRow, number).language is Language.ENGLISH
 
 
+@each_database
 def test_a_newer_link_ends_the_older(owned: Engine) -> None:
     administrator, editor = Grant(role=Role.ADMINISTRATOR), Grant(role=Role.EDITOR)
     with transaction(owned) as session:
@@ -198,6 +201,7 @@ def test_a_newer_link_ends_the_older(owned: Engine) -> None:
             read_invitation(session, first)
 
 
+@each_database
 def test_a_disabled_account_has_no_link_that_works(owned: Engine) -> None:
     with transaction(owned) as session:
         number = find_account(session, OWNER)
@@ -211,6 +215,7 @@ def test_a_disabled_account_has_no_link_that_works(owned: Engine) -> None:
             accept(session, COMMAND_LINE, token, password="five other words, longer")
 
 
+@each_database
 def test_the_last_administrator_can_be_disabled_by_no_door(owned: Engine) -> None:
     with transaction(owned) as session, pytest.raises(ConflictError):
         disable_account(session, COMMAND_LINE, find_account(session, "root@example.jp"))

@@ -19,6 +19,7 @@ from newsletter.mailings.archive import archive_issue
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
+from tests.support.databases import each_database
 from tests.web.subscribers.conftest import Reception
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -46,6 +47,7 @@ def test_an_issue_that_was_sent_stands_there_with_empty_slots(reception: Recepti
     assert reception.stage.issue in httpx.get(f"{reception.url}/archive/digest").text
 
 
+@each_database
 def test_the_feed_is_atom_with_an_entry_an_issue(reception: Reception) -> None:
     page = _publish(reception)
     answer = httpx.get(f"{reception.url}/archive/digest/feed.atom")
@@ -135,6 +137,7 @@ def _search(reception: Reception, words: str, chapter: str = "") -> str:
     return httpx.get(f"{reception.url}/archive/digest", params=asked).text
 
 
+@each_database
 def test_the_archive_is_searched_by_words_and_chapter(reception: Reception) -> None:
     _publish(reception)
     with reading(reception.stage.engine) as session:

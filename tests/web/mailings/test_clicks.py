@@ -20,6 +20,7 @@ from newsletter.mailings.reports.clicks import clicks_of, counted_urls, with_cou
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill
 from newsletter.tokens import Purpose, TokenSigner
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -48,6 +49,7 @@ def test_without_the_rule_nothing_is_counted(stage: Stage) -> None:
     assert not content.counts_clicks
 
 
+@each_database
 def test_a_click_leads_on_and_adds_one(stage: Stage, site: str) -> None:
     _count_clicks(stage)
     number = stage.mail()
@@ -112,6 +114,7 @@ def test_personal_links_and_plain_text_keep_their_own() -> None:
     assert counted.text == rendered.text
 
 
+@each_database
 def test_an_administrator_says_that_clicks_count_and_reads_the_sums(
     stage: Stage, issue_id: int, sign_in: SignIn
 ) -> None:

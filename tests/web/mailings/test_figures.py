@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.mailings.reports.cached_figures import Figures
+from tests.support.databases import each_database
 from tests.support.ports import await_condition
 from tests.support.stage import Stage
 
@@ -65,6 +66,7 @@ def test_what_is_cheap_is_counted_again_while_its_reader_waits(
     assert figures.of(session, "cheap", count).value == 2
 
 
+@each_database
 def test_what_is_dear_is_shown_as_counted_last_and_counted_again_behind(
     figures: Figures, clock: _Clock, session: Session
 ) -> None:

@@ -21,6 +21,7 @@ from newsletter.mailings.planning.audience import LeftOut, count_audience
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.suppression import suppress
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, fields_of
 
@@ -45,6 +46,7 @@ def _people_of_all_kinds(stage: Stage) -> None:
         suppress(session, address_key="bounced@example.jp", reason=SuppressionReason.HARD_BOUNCE)
 
 
+@each_database
 def test_the_count_is_what_planning_makes(stage: Stage) -> None:
     _people_of_all_kinds(stage)
     with reading(stage.engine) as session:
@@ -80,6 +82,7 @@ def _mailings(stage: Stage) -> int:
         return session.scalar(query) or 0
 
 
+@each_database
 def test_the_same_form_sent_twice_is_one_mailing(
     stage: Stage, issue_id: int, sign_in: SignIn
 ) -> None:
@@ -115,6 +118,7 @@ def test_what_changed_since_the_confirmation_is_not_sent(
     assert _mailings(stage) == 0
 
 
+@each_database
 def test_a_second_person_approves_exactly_this_content(
     stage: Stage, issue_id: int, sign_in: SignIn
 ) -> None:
@@ -144,6 +148,7 @@ def test_whoever_asked_cannot_approve(stage: Stage, issue_id: int, sign_in: Sign
     assert person.post(f"{address}/approve", data=form).status_code == 403
 
 
+@each_database
 def test_a_test_mail_is_marked_and_not_counted(
     stage: Stage, issue_id: int, sign_in: SignIn
 ) -> None:

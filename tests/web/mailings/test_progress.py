@@ -13,6 +13,7 @@ from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.reports import report_on, summarise
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -31,6 +32,7 @@ def _sent(stage: Stage) -> int:
     return number
 
 
+@each_database
 def test_the_report_counts_by_time_domain_and_reason(stage: Stage) -> None:
     number = _sent(stage)
     with reading(stage.engine) as session:
@@ -48,6 +50,7 @@ def test_the_report_counts_by_time_domain_and_reason(stage: Stage) -> None:
     assert sum(sum(counts.values()) for _, counts in report.by_time) == 3
 
 
+@each_database
 def test_a_reply_is_no_formula_in_the_csv(stage: Stage, sign_in: SignIn) -> None:
     number = _sent(stage)
     client = sign_in("editor@example.jp", Role.EDITOR)
@@ -70,6 +73,7 @@ def test_whoever_downloads_the_missed_stands_in_the_audit_log(
     assert entry.newsletter_id == stage.newsletter_id
 
 
+@each_database
 def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -95,6 +99,7 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
     ]
 
 
+@each_database
 def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -114,6 +119,7 @@ def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
     assert progress(stage.engine, number).state is MailingState.SENDING
 
 
+@each_database
 def test_an_order_that_cannot_be_written_down_is_not_carried_out(
     stage: Stage, sign_in: SignIn
 ) -> None:

@@ -9,6 +9,7 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.feedback.policy import FeedbackPolicy, load_policy
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -35,6 +36,7 @@ def _row(stage: Stage, slug: str) -> NewsletterRow | None:
         return session.scalar(select(NewsletterRow).where(NewsletterRow.slug == slug))
 
 
+@each_database
 def test_settings_are_changed_and_the_audit_log_says_from_what(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
 _POLICY = "/newsletters/digest/policy"
 
 
+@each_database
 def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": "3", "soft_days": "30"}
@@ -128,6 +131,7 @@ def test_other_roles_do_not_reach_the_settings(sign_in: SignIn, role: Role) -> N
     assert client.get("/newsletters/new").status_code == 403
 
 
+@each_database
 def test_a_new_newsletter_can_be_written_for_at_once(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     csrf = csrf_of(client.get("/newsletters/new").text)

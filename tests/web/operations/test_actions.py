@@ -32,6 +32,7 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process, list_processes
 from subscribers.suppression import suppress
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import PASSWORD, SignIn, csrf_of
 
@@ -92,6 +93,7 @@ def test_a_relay_that_is_not_set_is_not_held(stage: Stage, operator: httpx.Clien
     assert list(resting_relays(stage.engine)) == []
 
 
+@each_database
 def test_a_relay_is_held_and_let_go_with_a_reason_each(
     stage: Stage, operator: httpx.Client
 ) -> None:
@@ -137,6 +139,7 @@ def test_letting_go_what_is_not_held_is_a_conflict(operator: httpx.Client) -> No
     assert (answer.status_code, "is not on hold" in answer.text) == (409, True)
 
 
+@each_database
 def test_an_operator_of_one_newsletter_does_not_touch_what_all_share(
     stage: Stage, site: str
 ) -> None:
@@ -162,6 +165,7 @@ def test_an_operator_of_one_newsletter_does_not_touch_what_all_share(
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 3}
 
 
+@each_database
 def test_what_is_in_doubt_is_settled_one_by_one(stage: Stage, operator: httpx.Client) -> None:
     mailing = _ended(stage, DeliveryState.UNCERTAIN)
     assert "the line went dead" in operator.get(f"/operate/orders/settle?on={mailing}").text
@@ -180,12 +184,14 @@ def test_choosing_none_settles_none(stage: Stage, operator: httpx.Client) -> Non
     assert (answer.status_code, "Choose at least one" in answer.text) == (400, True)
 
 
+@each_database
 def test_what_failed_is_retried(stage: Stage, operator: httpx.Client) -> None:
     mailing = _ended(stage, DeliveryState.FAILED)
     _give(operator, "retry", str(mailing), "delivery.retry", positions=(2, 3))
     assert stage.counts(mailing)[DeliveryState.QUEUED] == 2
 
 
+@each_database
 def test_a_worker_is_drained_and_goes_on(stage: Stage, operator: httpx.Client) -> None:
     worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=7)
     assert heartbeats.beat(stage.engine, worker, Activity()) is False
@@ -198,6 +204,7 @@ def test_a_worker_is_drained_and_goes_on(stage: Stage, operator: httpx.Client) -
     assert heartbeats.beat(stage.engine, worker, Activity()) is False
 
 
+@each_database
 def test_a_suppression_is_found_with_why_and_lifted(stage: Stage, operator: httpx.Client) -> None:
     with transaction(stage.engine) as session:
         suppress(

@@ -27,6 +27,7 @@ from newsletter.operations.heartbeats import Activity, Process
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from tests.support.celery import celery_workers
+from tests.support.databases import each_database
 from tests.support.ports import await_condition
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
@@ -87,6 +88,7 @@ def test_what_is_told_twice_is_counted_once(stage: Stage, site: str) -> None:
     assert told[key] == 3
 
 
+@each_database
 def test_workers_of_all_hosts_are_told_by_any_web_server(stage: Stage, site: str) -> None:
     for host in ("one", "two"):
         worker = Process(kind=ProcessKind.WORKER, node=f"bulk@{host}", host=host, pid=7)
@@ -98,6 +100,7 @@ def test_workers_of_all_hosts_are_told_by_any_web_server(stage: Stage, site: str
     assert told["newsletter_processes,kind=worker,node=bulk@two,state=alive"] == 1
 
 
+@each_database
 def test_every_metric_that_the_alerts_and_the_dashboard_name_is_told(
     stage: Stage, engine: Engine, redis_url: str, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from newsletter.accounts.sessions import end_all_sessions
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
 from newsletter.tokens import TokenSigner
+from tests.support.databases import each_database
 from tests.support.ports import await_condition
 from tests.support.site import serving
 from tests.web.conftest import SignIn, add_account, csrf_of
@@ -44,6 +45,7 @@ class Watcher:
         assert not self._thread.is_alive()
 
 
+@each_database
 @pytest.mark.parametrize("deed", ["signed out", "role taken"])
 @pytest.mark.usefixtures("stage")
 def test_a_live_page_ends_when_its_reader_may_no_longer_see_it(
@@ -76,6 +78,7 @@ def test_the_server_ends_beside_a_page_that_watches(
     assert [record.getMessage() for record in caplog.records] == []
 
 
+@each_database
 @pytest.mark.usefixtures("stage")
 def test_leaving_amid_sending_a_form_leaves_no_trace(
     site: str, sign_in: SignIn, caplog: pytest.LogCaptureFixture

@@ -23,6 +23,7 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason,
 from newsletter.tokens import DeliveryRef, Purpose, mark_of
 from subscribers.actions import erase_person
 from subscribers.suppression import suppress
+from tests.support.databases import each_database
 from tests.web.subscribers.conftest import Reception
 
 OLD, NEW = "old@example.jp", "new@example.jp"
@@ -83,6 +84,7 @@ def test_nothing_changes_until_the_button_is_pressed_at_the_new_address(
         )
 
 
+@each_database
 def test_a_change_takes_along_all_that_the_newsletter_knows(
     reception: Reception, page: str
 ) -> None:
@@ -100,6 +102,7 @@ def test_a_change_takes_along_all_that_the_newsletter_knows(
     assert (_relation(reception, OLD).state, way) == (LEFT, UnsubscribeWay.ADDRESS_CHANGE)
 
 
+@each_database
 def test_the_old_address_is_told_and_can_undo_it(reception: Reception, page: str) -> None:
     undo = _change(reception, page)
     assert _recipients(reception) == [NEW, OLD]
@@ -185,6 +188,7 @@ def test_an_erased_address_is_written_to_by_nobody(reception: Reception, page: s
     assert _recipients(reception) == []
 
 
+@each_database
 def test_a_mailbox_gets_few_of_these_mails_a_day(reception: Reception, page: str) -> None:
     answers = {_ask(page, f"new+{number}@example.jp").status_code for number in range(6)}
     assert answers == {200}
@@ -197,6 +201,7 @@ def test_the_present_address_is_refused(page: str) -> None:
     assert 'role="alert"' in refused.text
 
 
+@each_database
 def test_erasing_covers_the_addresses_of_before(reception: Reception, page: str) -> None:
     _change(reception, page)
     httpx.post(f"{reception.preferences(NEW)}/erase", data={"sure": "yes"})

@@ -33,6 +33,7 @@ from subscribers.preferences import Wishes, save_wishes
 from subscribers.search import PeopleFilter, search_people
 from subscribers.segments.saved import count_segment
 from subscribers.suppression import suppress
+from tests.support.databases import each_database
 from tests.support.fields import a_field, set_fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -94,6 +95,7 @@ def test_a_list_of_one_newsletter_changes_nothing_of_another(stage: Stage, beta:
     assert _of(stage, stage.newsletter_id)[0].name == "乗っ取り"
 
 
+@each_database
 @pytest.mark.parametrize(
     "query", ['tag = "vip"', f'field.health = "{_SECRET}"', 'name = "葵"', 'language = "en"']
 )
@@ -123,6 +125,7 @@ def test_no_page_of_one_newsletter_shows_what_another_knows(stage: Stage, sign_i
             assert known not in page.text, path
 
 
+@each_database
 def test_what_readers_change_holds_everywhere_and_what_they_leave_stays(
     stage: Stage, beta: int
 ) -> None:
@@ -151,6 +154,7 @@ def test_what_readers_change_holds_everywhere_and_what_they_leave_stays(
     assert _of(stage, beta)[0].language == "en-GB"
 
 
+@each_database
 def test_suppressions_of_other_newsletters_are_not_told(
     stage: Stage, beta: int, sign_in: SignIn
 ) -> None:
@@ -214,6 +218,7 @@ def test_what_holds_for_all_newsletters_is_lifted_by_who_operates_all(
         assert session.scalars(select(SuppressionRow)).all() != []
 
 
+@each_database
 @pytest.mark.usefixtures("beta")
 def test_what_holds_for_ones_own_newsletter_is_undone(stage: Stage, sign_in: SignIn) -> None:
     number = _bounce(stage, stage.newsletter_id)

@@ -21,6 +21,7 @@ from newsletter.database.vocabulary import Role, SubscriptionState
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.forms.store import conversions
+from tests.support.databases import each_database
 from tests.support.fields import ALL, set_fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -94,6 +95,7 @@ def _known(reception: Reception, address: str) -> dict[str, object]:
         ).one()
 
 
+@each_database
 @pytest.mark.usefixtures("town")
 def test_what_is_filled_in_is_kept_from_the_confirmation_on(reception: Reception) -> None:
     assert _post(reception).status_code == 200
@@ -149,6 +151,7 @@ def test_scripts_are_for_the_newsletters_websites_alone(
     assert len(reception.notices()) == 1
 
 
+@each_database
 @pytest.mark.usefixtures("town")
 def test_shown_counts_pages_and_frames_but_no_preview(reception: Reception) -> None:
     for query in ("", "?frame=1", "?frame=1&preview=1"):
@@ -216,6 +219,7 @@ def _enter(sign_in: SignIn, role: Role) -> httpx.Client:
     return sign_in(f"{role.value}@example.jp", role)
 
 
+@each_database
 def test_an_operator_makes_changes_and_deletes_a_form(stage: Stage, sign_in: SignIn) -> None:
     set_fields(stage.engine, stage.newsletter_id, *ALL)
     client = _enter(sign_in, Role.OPERATOR)
@@ -239,6 +243,7 @@ def test_an_operator_makes_changes_and_deletes_a_form(stage: Stage, sign_in: Sig
     assert httpx.get(f"{client.base_url}/subscribe/digest/fair").status_code == 404
 
 
+@each_database
 @pytest.mark.usefixtures("stage")
 def test_only_administrators_say_on_which_websites_forms_stand(sign_in: SignIn) -> None:
     base = "/newsletters/digest/subscribers/forms"

@@ -29,6 +29,7 @@ from subscribers.lists.problems import problem_lines
 from subscribers.lists.trials import look_into
 from subscribers.lists.undo import next_undo, undo_import
 from subscribers.lists.uploads import find_upload, keep_upload, upload_of
+from tests.support.databases import each_database
 from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
 from tests.support.stage import Stage
@@ -70,6 +71,7 @@ def _addresses(stage: Stage) -> set[str | None]:
         return set(session.scalars(select(SubscriberRow.address)))
 
 
+@each_database
 def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_list_that_is_too_large_leaves_nothing_behind(
         assert session.scalars(select(ListPieceRow)).all() == []
 
 
+@each_database
 def test_an_import_is_cancelled_and_goes_on(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("operator@example.jp", Role.OPERATOR)
     page = _bring(client, _LIST.encode())
@@ -235,6 +238,7 @@ def test_an_import_that_has_not_come_to_its_first_rows_shows_what_it_will_count(
     assert not any(counts.values())
 
 
+@each_database
 def test_a_mistaken_import_is_undone_by_a_worker_and_the_page_says_what_became_of_it(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -279,6 +283,7 @@ def test_the_import_of_another_newsletter_cannot_be_undone(stage: Stage, sign_in
     assert next_undo(stage.engine) is None
 
 
+@each_database
 def test_the_check_says_what_changes_why_rows_are_refused_and_who_is_left_alone(
     stage: Stage, sign_in: SignIn
 ) -> None:

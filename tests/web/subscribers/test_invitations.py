@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import Joining, Role, SubscriptionState
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
 from subscribers.invitations import make_invitation, may_join, revoke_invitation
+from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 from tests.web.subscribers.conftest import Reception
@@ -32,6 +33,7 @@ def _invite(stage: Stage, *, uses: int = 1) -> tuple[int, str]:
         return row.id, token
 
 
+@each_database
 def test_a_form_takes_as_many_as_the_link_lets_in(reception: Reception) -> None:
     _, token = _invite(reception.stage)
     assert httpx.get(reception.form).status_code == 403
@@ -83,6 +85,7 @@ def test_an_invitation_without_an_end_is_refused(reception: Reception) -> None:
                 make_invitation(session, COMMAND_LINE, newsletter, uses=uses, days=days)
 
 
+@each_database
 def test_an_operator_makes_and_revokes_a_link_on_the_page(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("operator@example.jp", Role.OPERATOR)
     page = "/newsletters/digest/subscribers/invitations"

@@ -23,6 +23,7 @@ from newsletter.tokens import TokenSigner
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from subscribers.suppression import suppress
+from tests.support.databases import each_database
 from tests.support.digests import offer
 from tests.support.site import serving
 from tests.support.stage import set_stage
@@ -38,6 +39,7 @@ def test_a_request_subscribes_nobody(reception: Reception) -> None:
     assert reception.state(NEW) is SubscriptionState.PENDING
 
 
+@each_database
 def test_following_the_link_confirms_nothing_and_pressing_the_button_does(
     reception: Reception,
 ) -> None:
@@ -61,6 +63,7 @@ def test_the_record_says_what_when_and_from_where(reception: Reception) -> None:
     assert "I agree to receive まちのデジタル便り" in steps[0].wording
 
 
+@each_database
 def test_confirming_twice_records_once(reception: Reception) -> None:
     reception.ask(NEW)
     for _ in range(2):
@@ -97,6 +100,7 @@ def test_somebody_who_reads_it_already_gets_the_link_to_their_settings(
     assert httpx.get(reception.link()).status_code == 200
 
 
+@each_database
 def test_an_erased_address_is_not_written_down_again(reception: Reception) -> None:
     stage = reception.stage
     stage.subscribe(NEW)
@@ -166,12 +170,14 @@ def test_an_address_in_japanese_joins(reception: Reception) -> None:
     assert reception.state("田中@xn--r8jz45g.jp") is SubscriptionState.CONFIRMED
 
 
+@each_database
 def test_one_address_gets_three_mails_a_day_and_no_hint_of_it(reception: Reception) -> None:
     answers = [reception.ask(NEW) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {200}
     assert len(reception.notices()) == 3
 
 
+@each_database
 def test_all_spellings_of_one_google_mailbox_are_one_address(reception: Reception) -> None:
     spellings = ["abcd", "a.bcd", "ab.cd", "abc.d+x", "a.b.c.d"]
     for domain in ("gmail.com", "googlemail.com"):
@@ -200,6 +206,7 @@ def test_a_network_that_asks_too_much_is_told_to_wait(engine: Engine, tmp_path: 
     assert codes == [200, 200, 429]
 
 
+@each_database
 def test_a_notice_goes_to_the_pending_and_never_to_the_suppressed(reception: Reception) -> None:
     engine = reception.stage.engine
     with transaction(engine) as session:
@@ -216,6 +223,7 @@ def test_a_notice_goes_to_the_pending_and_never_to_the_suppressed(reception: Rec
         assert session.get_one(DeliveryRow, (bad.id, 1)).state is DeliveryState.SKIPPED
 
 
+@each_database
 def test_how_often_is_asked_where_digests_are_offered_and_holds_once_confirmed(
     reception: Reception,
 ) -> None:

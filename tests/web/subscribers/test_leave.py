@@ -16,6 +16,7 @@ from newsletter.database.vocabulary import LeaveReason, SubscriptionState, Unsub
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from subscribers.leaving import leave_reasons
+from tests.support.databases import each_database
 from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 
@@ -96,6 +97,7 @@ def test_a_reader_of_english_is_asked_in_english(site: Site, browser: Browser) -
     page.get_by_role("button", name="Unsubscribe").wait_for()
 
 
+@each_database
 @pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
 def test_one_click_takes_effect_at_once(site: Site, encoding: str) -> None:
     body = {"List-Unsubscribe": "One-Click"}
@@ -109,6 +111,7 @@ def test_one_click_takes_effect_at_once(site: Site, encoding: str) -> None:
     assert site.ways() == [UnsubscribeWay.ONE_CLICK]
 
 
+@each_database
 def test_who_left_may_say_why_and_need_not(site: Site) -> None:
     ask = httpx.get(site.leave).text
     assert "remark" not in ask
@@ -129,12 +132,14 @@ def test_whoever_did_not_leave_has_no_reason_to_give(site: Site) -> None:
     assert site.state() is SubscriptionState.CONFIRMED
 
 
+@each_database
 def test_leaving_twice_is_logged_once(site: Site) -> None:
     for _ in range(2):
         assert httpx.post(site.leave).status_code == 200
     assert site.ways() == [UnsubscribeWay.PAGE]
 
 
+@each_database
 def test_fetching_every_link_changes_nothing(site: Site) -> None:
     links = [
         site.leave,

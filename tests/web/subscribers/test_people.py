@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import Role, SubscriptionState
 from subscribers.fields.values import write_values
 from subscribers.search import PeopleFilter, search_people
 from tests.support import fields
+from tests.support.databases import each_database
 from tests.support.stage import Stage, set_subscribers
 from tests.web.conftest import SignIn, csrf_of
 
@@ -30,11 +31,13 @@ def _found(stage: Stage, after: int | None = None, limit: int = 50, **asked: obj
     return [one.address for one in page.people]
 
 
+@each_database
 def test_people_are_found_by_how_their_address_begins(stage: Stage) -> None:
     stage.subscribe("anna@example.jp", "Anne@example.jp", "ben@example.jp")
     assert _found(stage, text="ANN") == ["anna@example.jp", "Anne@example.jp"]
 
 
+@each_database
 @pytest.mark.parametrize(
     ("text", "within", "found"),
     [
@@ -70,6 +73,7 @@ def test_people_are_found_by_any_part_of_address_name_or_field(
     assert _found(stage, text=text, within=within) == [people[name] for name in found]
 
 
+@each_database
 def test_people_are_found_by_tag_and_by_segment(stage: Stage) -> None:
     stage.subscribe("anna@example.jp", "ben@example.com")
     with transaction(stage.engine) as session:
@@ -79,6 +83,7 @@ def test_people_are_found_by_tag_and_by_segment(stage: Stage) -> None:
     assert _found(stage, segment='domain = "example.com"') == ["ben@example.com"]
 
 
+@each_database
 def test_pages_go_on_where_the_last_one_ended(stage: Stage) -> None:
     addresses = [f"r{number}@example.jp" for number in range(7)]
     stage.subscribe(*addresses)
@@ -95,6 +100,7 @@ def test_pages_go_on_where_the_last_one_ended(stage: Stage) -> None:
     assert seen == addresses
 
 
+@each_database
 def test_an_operator_suppresses_and_lifts_with_a_reason(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp")
     client = sign_in("operator@example.jp", Role.OPERATOR)
@@ -105,7 +111,7 @@ def test_an_operator_suppresses_and_lifts_with_a_reason(stage: Stage, sign_in: S
     page = client.post(f"{person}/suppress", data={"csrf": csrf, "reason": "asked by telephone"})
     assert "Suppressed: By hand" in page.text
     page = client.post(f"{person}/lift", data={"csrf": csrf, "reason": "asked again"})
-    assert "Suppressed: By hand" not in page.text
+    assert "Suppressed" not in page.text
     with reading(stage.engine) as session:
         assert session.scalars(select(SuppressionRow)).all() == []
         events = session.execute(
@@ -125,13 +131,14 @@ def test_an_operator_unsubscribes_somebody(stage: Stage, sign_in: SignIn) -> Non
     person = f"{_BASE}/{stage.subscriber_id('anna@example.jp')}"
     csrf = csrf_of(client.get(person).text)
     page = client.post(f"{person}/unsubscribe", data={"csrf": csrf, "reason": "by letter"})
-    assert "Reason given: by letter" in page.text
+    assert "Left: An operator" in " ".join(page.text.split())
     with reading(stage.engine) as session:
         assert session.scalars(select(SubscriptionRow.state)).one() is (
             SubscriptionState.UNSUBSCRIBED
         )
 
 
+@each_database
 def test_a_segment_is_counted_before_it_is_saved(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp", "ben@example.com")
     client = sign_in("operator@example.jp", Role.OPERATOR)
@@ -144,6 +151,7 @@ def test_a_segment_is_counted_before_it_is_saved(stage: Stage, sign_in: SignIn) 
     assert client.get(_BASE, params={"segment": "tag ="}).status_code == 400
 
 
+@each_database
 def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp", "ben@example.com")
     client = sign_in("operator@example.jp", Role.OPERATOR)

@@ -24,6 +24,7 @@ from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
 from subscribers.suppression import erased_among
 from tests.support import fields
+from tests.support.databases import each_database
 from tests.support.digests import offer
 from tests.web.subscribers.conftest import API_TOKEN, Reception
 
@@ -49,6 +50,7 @@ def _save(page: str, *newsletters: int, **fields: str) -> httpx.Response:
     return httpx.post(page, data={**data, "newsletter": [str(n) for n in newsletters]})
 
 
+@each_database
 def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
     reception: Reception, page: str
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) 
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
 
 
+@each_database
 def test_a_pause_ends_by_itself(reception: Reception, page: str) -> None:
     _save(page, reception.stage.newsletter_id, pause="4")
     with reading(reception.stage.engine) as session:
@@ -88,6 +91,7 @@ def test_all_that_is_held_can_be_downloaded(page: str) -> None:
     assert held.json()["subscriptions"][0]["newsletter"] == "digest"
 
 
+@each_database
 def test_the_data_held_names_tags_and_fields(reception: Reception, page: str) -> None:
     digest = reception.stage.newsletter_id
     city = replace(fields.CITY, purpose="どの支所からお送りするかを決めます")
@@ -140,6 +144,7 @@ def test_erasing_asks_first(reception: Reception, page: str) -> None:
     assert reception.state(READER) is SubscriptionState.CONFIRMED
 
 
+@each_database
 def test_erasing_leaves_nothing_that_names_the_person(reception: Reception, page: str) -> None:
     assert httpx.post(f"{page}/erase", data={"sure": "yes"}).status_code == 200
     with reading(reception.stage.engine) as session:
@@ -183,6 +188,7 @@ def test_the_page_offers_a_pause_and_keeps_the_subscription(reception: Reception
     assert reception.state(READER) is SubscriptionState.CONFIRMED
 
 
+@each_database
 @pytest.mark.usefixtures("page")
 def test_a_program_unsubscribes_with_the_token_and_twice_does_no_harm(
     reception: Reception,
@@ -208,6 +214,7 @@ def test_a_link_signed_with_an_older_key_still_reads() -> None:
     assert rotated.read_delivery(Purpose.UNSUBSCRIBE, token) == ref
 
 
+@each_database
 def test_how_often_is_chosen_of_what_is_offered_and_only_where_it_stands_as_shown(
     reception: Reception, page: str
 ) -> None:
@@ -227,6 +234,7 @@ def test_how_often_is_chosen_of_what_is_offered_and_only_where_it_stands_as_show
     assert chosen("weekly", "each") is Frequency.EACH
 
 
+@each_database
 def test_newsletters_are_offered_by_their_own_rule_and_joined_by_one_click(
     reception: Reception, page: str
 ) -> None:

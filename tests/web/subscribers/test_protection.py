@@ -16,6 +16,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading
 from newsletter.database.tables import SubscriberRow
 from newsletter.tokens import Purpose, TokenSigner
+from tests.support.databases import each_database
 from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.subscribers.conftest import Reception
@@ -49,6 +50,7 @@ def _people(engine: Engine) -> set[str | None]:
         return set(session.scalars(select(SubscriberRow.address)))
 
 
+@each_database
 def test_without_a_proof_of_work_the_stricter_limit_holds_and_with_one_it_does_not(
     site: str,
 ) -> None:

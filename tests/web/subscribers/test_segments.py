@@ -12,6 +12,7 @@ from newsletter.database.tables import AuditEventRow, SegmentRow, TagRow
 from newsletter.database.vocabulary import Role
 from subscribers.segments.saved import save_segment
 from tests.support.accessible import violations
+from tests.support.databases import each_database
 from tests.support.fields import ALL, set_fields
 from tests.support.stage import Stage, set_subscribers
 from tests.web.conftest import SignIn, csrf_of
@@ -43,6 +44,7 @@ def _queries(stage: Stage) -> dict[str, str]:
         return {row.name: row.query for row in session.scalars(select(SegmentRow))}
 
 
+@each_database
 def test_a_segment_is_built_without_scripts(stage: Stage, sign_in: SignIn) -> None:
     operator = sign_in("operator@example.jp", Role.OPERATOR)
     more = _build(operator, "add:0", **PRESS).text
@@ -90,6 +92,7 @@ def test_a_wrong_condition_is_marked_and_nothing_is_saved(stage: Stage, sign_in:
     assert _queries(stage) == {}
 
 
+@each_database
 def test_a_segment_is_changed_with_its_entry_and_not_over_another_change(
     stage: Stage, sign_in: SignIn
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_segment_is_changed_with_its_entry_and_not_over_another_change(
     assert event.details["former"] == "press"
 
 
+@each_database
 def test_a_segment_is_deleted(stage: Stage, sign_in: SignIn) -> None:
     with transaction(stage.engine) as session:
         save_segment(session, stage.newsletter_id, name="press", query='tag = "press"')

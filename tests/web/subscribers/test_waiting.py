@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from newsletter.database.engine import transaction
 from newsletter.tokens import DeliveryRef, Purpose
+from tests.support.databases import each_database
 from tests.web.subscribers.conftest import Reception
 
 READER = "reader@example.jp"
@@ -31,6 +32,7 @@ def _forms(reception: Reception) -> dict[str, tuple[str, dict[str, str]]]:
     }
 
 
+@each_database
 @pytest.mark.parametrize("form", ["join", "leave", "save", "erase"])
 def test_others_are_answered_while_one_waits(reception: Reception, form: str) -> None:
     reception.stage.subscribe(READER)
