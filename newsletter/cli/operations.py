@@ -79,6 +79,22 @@ def cancel(
     cancel_mailing(engine, actor, mailing, reason=reason)
 
 
+@mailings.command("decide")
+def decide_subject(
+    context: typer.Context,
+    mailing: int,
+    subject: Annotated[str, typer.Argument(help="The letter of the subject, from A to D.")],
+    reason: Reason = "by command",
+    as_: As = None,
+) -> None:
+    """Decide between the subjects of a mailing now; the rest is sent with this one."""
+    from newsletter.mailings.orders.actions import decide_subject as decide_mailing
+    from newsletter.mailings.trials.subjects import place_of
+
+    engine, actor = _on_mailing(context, mailing, as_, Permission.SEND)
+    decide_mailing(engine, actor, mailing, place_of(subject), reason=reason)
+
+
 def _on_mailing(
     context: typer.Context, mailing: int, as_: str | None, permission: Permission
 ) -> tuple[Engine, Actor]:

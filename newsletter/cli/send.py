@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from newsletter.mailings.ledger.schedule import Schedule
     from newsletter.mailings.mailings import Progress
     from newsletter.mailings.orders.ordering import OrderReview
+    from newsletter.mailings.trials.subjects import SubjectTrial
     from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
 
@@ -68,6 +69,16 @@ def send(
         UncertainPolicy,
         typer.Option(help="What to do with deliveries whose outcome is uncertain."),
     ] = UncertainPolicy.ASK,
+    subject: Annotated[
+        list[str] | None,
+        typer.Option(help="Another subject to compare with the issue's own; up to three."),
+    ] = None,
+    trial_share: Annotated[
+        int, typer.Option(help="How many percent of the audience the subjects are tried on.")
+    ] = 20,
+    decide_at: Annotated[
+        str, typer.Option(help="When the subject is decided and the rest sent: 2026-12-01 14:00.")
+    ] = "",
     again: Annotated[
         bool, typer.Option("--again", help="Send it even if it was sent before.")
     ] = False,
@@ -99,6 +110,7 @@ def send(
     from newsletter.mailings.orders.ordering import Order, order_of, place_order, review_order
     from newsletter.mailings.orders.readiness import check_stored, stored_findings
     from newsletter.mailings.reports.cached_figures import Figures
+    from newsletter.mailings.trials.subjects import read_trial
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
 
@@ -107,6 +119,7 @@ def send(
     schedule = Schedule(
         hour=read_hour(at) if at else None, everywhere=everywhere, spread=read_spread(over)
     )
+    trial = read_trial(subject or (), (), trial_share, decide_at)
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         issue_row = find_issue(session, newsletter_row.id, issue)
@@ -128,11 +141,17 @@ def send(
                 schedule=schedule,
                 urgent=urgent,
                 figures=Figures(engine),
+                trial=trial,
             )
-        again = _confirm(newsletter_row, issue_row, review, schedule, query, again=again, yes=yes)
+        again = _confirm(
+            newsletter_row, issue_row, review, schedule, query, trial, again=again, yes=yes
+        )
     order = Order(
         key=key or new_token(),
-        digest=content_digest(newsletter_row, preflight.rendered) if preflight.rendered else "",
+        digest=content_digest(newsletter_row, preflight.rendered, trial)
+        if preflight.rendered
+        else "",
+        trial=trial,
         segment=query,
         urgent=urgent,
         schedule=schedule,
@@ -141,7 +160,7 @@ def send(
         again=again,
     )
     with ExitStack() as stack:
-        is_later = at is not None
+        is_later = at is not None or trial is not None
         check = (
             (lambda: None)
             if is_later
@@ -256,6 +275,7 @@ def _confirm(
     review: OrderReview,
     schedule: Schedule,
     query: str,
+    trial: SubjectTrial | None,
     *,
     again: bool,
     yes: bool,
@@ -294,6 +314,8 @@ def _confirm(
     for variant in review.variants:
         met = ", ".join(map(escape, variant.met)) or _("only what is for everybody")
         console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")
+    if trial is not None:
+        _print_subjects(issue, review, trial)
     console.print(_in_words(schedule, newsletter.time_zone))
     if earlier is not None:
         at = earlier.created_at
@@ -309,6 +331,28 @@ def _confirm(
     else:
         confirm(_("Send it?"), option="--yes")
     return True
+
+
+def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial) -> None:
+    """Name the subjects that are compared, and when one of them is chosen."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.mailings.trials.subjects import LETTERS
+
+    titles = [issue.title, *(subject.title for subject in trial.others)]
+    for letter, title in zip(LETTERS, titles, strict=False):
+        console.print(
+            ngettext(
+                "  Subject {letter}, {title}: about {count} person",
+                "  Subject {letter}, {title}: about {count} people",
+                review.tried,
+                letter=letter,
+                title=escape(title),
+            )
+        )
+    decided = formats.format_wall_time(trial.decide, terminal_language())
+    console.print(_("The subject for everyone else is decided at {time}.", time=decided))
 
 
 def _in_words(schedule: Schedule, zone: str) -> str:

@@ -295,6 +295,11 @@ def test_before_sending_it_is_asked_with_subject_count_and_hour() -> None:
     hour = f"{day.day} {day:%b %Y}, 08:00 (Asia/Tokyo)"
     for words in ("2026年11月号", "1 person", hour, "over 3 hours"):
         assert words in asked.stdout
+    compared = _run(
+        "send", "--subject", "別の件名", "--decide-at", f"{day:%Y-%m-%d} 12:00", "--yes"
+    )
+    assert compared.returncode == ExitCode.CONFLICT
+    assert "does not count clicks" in compared.stderr
     status = _last(_run("status", "--json"))
     assert status["mailings"] == []
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", status["taken_at"])

@@ -125,6 +125,12 @@ def _read_decision(text: str) -> datetime:
     return read_hour(text)
 
 
+def place_of(letter: str) -> int:
+    """Return the place of the subject that a letter calls; -1 for none."""
+    known = letter.strip().upper()
+    return LETTERS.index(known) if len(known) == 1 and known in LETTERS else -1
+
+
 def trial_to_json(trial: SubjectTrial) -> dict[str, Any]:
     """Return a trial as JSON that `trial_from_json` reads."""
     return {

@@ -77,8 +77,8 @@ def deciding_router(  # noqa: C901 - a list of routes
                 ask_approval_of_draft(
                     session, visit.actor, draft, settings, post=post, plan=plan, asked=asked or ()
                 )
-            more = f"&{choice.query()}" if choice.query() else ""
-            return to_draft(newsletter, number, in_blocks=False, tail=f"?said=asked{more}")
+            tail = f"?said=asked&{choice.query()}"
+            return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
         return _or_back(visit, request, number, choice, act)
 
@@ -92,7 +92,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         choice: ChoiceForm,
     ) -> Response:
         def act() -> Response:
-            choice.schedule()
+            choice.plan()
             with transaction(engine) as session:
                 draft = began_with(get_draft(session, own(visit), number), revision)
                 issue, _ = ready_draft(session, visit.actor, draft, settings)

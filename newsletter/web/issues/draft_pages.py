@@ -28,7 +28,7 @@ from newsletter.issues.sources.import_report import ImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
-from newsletter.mailings.approvals.requests import approvers
+from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import NextStep, Stage, Standing
 from newsletter.mailings.orders.readiness import stored_findings
@@ -140,6 +140,9 @@ class DraftPages:
             library = search_library(session, row.id, with_uses=False).items
             beside = self._beside(session, visit, row, draft, proof)
             chosen = choice or Choice.asked_in(request)
+            if chosen is None:
+                planned = last_plan(session, draft.issue_id) if draft.issue_id else None
+                chosen = Choice.of(planned)
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)

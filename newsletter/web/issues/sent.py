@@ -20,6 +20,7 @@ from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
+from newsletter.mailings.trials.decisions import report_trial
 from newsletter.mailings.trials.subjects import published_content
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
@@ -65,6 +66,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 mailing=summary,
                 pace=measure_pace(session, summary, figures),
                 clicks=clicks_of(session, newest.id),
+                trial=report_trial(session, newest.id),
                 moving=newest.state in _MOVING,
                 reasons=(),
                 content=content,

@@ -26,6 +26,7 @@ from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.test_mails import list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.mailings.trials.subjects import SHARES
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
@@ -111,6 +112,7 @@ class Workspace:
         count, fault = self._count(session, newsletter, choice, visit.language)
         return {
             "choice": choice,
+            "shares": SHARES,
             "segments": list_segments(session, newsletter.id),
             "count": count,
             "fault": fault,

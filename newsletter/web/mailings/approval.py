@@ -22,6 +22,7 @@ from newsletter.mailings.approvals.requests import (
     approve,
     content_digest,
     find_approval,
+    last_plan,
     people_of,
     plan_of,
     request_approval,
@@ -30,6 +31,7 @@ from newsletter.mailings.approvals.requests import (
     version_before,
 )
 from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
     AdministratorVisit,
@@ -162,7 +164,9 @@ def _show_review(
         newsletter, issue = find_issue_of(session, visit, issue_id)
         preflight = page.workspace.preflight(session, issue, newsletter)
         rendered = preflight.rendered
-        digest = content_digest(newsletter, rendered) if rendered else ""
+        meant = last_plan(session, issue.id)
+        trial = meant.trial if meant else None
+        digest = content_digest(newsletter, rendered, trial) if rendered else ""
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
         content = issue_from_json(issue.content)
@@ -187,6 +191,9 @@ def _show_review(
             state=state_of(approval).value if approval else "",
             people=people_of(session, approval, before),
             plan=plan,
+            trial=plan.trial if plan else None,
+            own_subject=own_subject(content),
+            letters=LETTERS,
             count=audience_figure(
                 session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
             ),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from itertools import zip_longest
+from typing import Annotated, TypedDict
 from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 
 from newsletter.mailings.approvals.requests import SendingPlan
 from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
+from newsletter.mailings.trials.subjects import SubjectTrial, read_trial
 
 _Field = Annotated[str, Form(max_length=4000)]
+_Fields = Annotated[list[str] | None, Form(max_length=8)]
+#: The fields of which each form has at least one.
+_NAMES = frozenset({"segment", "when", "hour", "everywhere", "over", "urgent"})
+#: Of a form that somebody else wrote, no more are read; the rule says how many there may be.
+_MOST_ROWS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,11 +32,37 @@ class Choice:
     everywhere: bool = False
     over: str = "0"
     urgent: bool = False
+    subjects: tuple[str, ...] = ()
+    preheaders: tuple[str, ...] = ()
+    share: str = "20"
+    decide: str = ""
 
     @classmethod
-    def asked_in(cls, request: Request) -> Choice:
-        """Return what a page's address says was chosen."""
+    def of(cls, plan: SendingPlan | None) -> Choice:
+        """Return a plan as the form says it; of none, what the form begins with."""
+        if plan is None:
+            return cls()
+        hour, trial = plan.schedule.hour, plan.trial
+        over = plan.schedule.spread.total_seconds() / 3600
+        return cls(
+            segment=plan.segment,
+            when="later" if hour else "now",
+            hour=hour.isoformat(timespec="minutes") if hour else "",
+            everywhere=plan.schedule.everywhere,
+            over=f"{over:g}",
+            urgent=plan.urgent,
+            subjects=tuple(each.title for each in trial.others) if trial else (),
+            preheaders=tuple(each.preheader for each in trial.others) if trial else (),
+            share=str(trial.share) if trial else "20",
+            decide=trial.decide.isoformat(timespec="minutes") if trial else "",
+        )
+
+    @classmethod
+    def asked_in(cls, request: Request) -> Choice | None:
+        """Return what a page's address says was chosen; None where it says nothing of it."""
         asked = request.query_params
+        if asked.keys().isdisjoint(_NAMES):
+            return None
         return cls(
             segment=asked.get("segment", ""),
             when=asked.get("when", "now"),
@@ -36,15 +70,40 @@ class Choice:
             everywhere=bool(asked.get("everywhere")),
             over=asked.get("over", "0"),
             urgent=bool(asked.get("urgent")),
+            **_trial_fields(
+                asked.getlist("subject"),
+                asked.getlist("preheader"),
+                asked.get("share", "20"),
+                asked.get("decide", ""),
+            ),
         )
 
     def query(self) -> str:
-        """Return it as the query of an address; empty where nothing was chosen."""
-        if self == Choice():
-            return ""
+        """Return it as the query of an address."""
         fields = {"segment": self.segment, "when": self.when, "hour": self.hour, "over": self.over}
         boxes = {"everywhere": self.everywhere, "urgent": self.urgent}
-        return urlencode(fields | {name: "1" for name, ticked in boxes.items() if ticked})
+        fields |= {name: "1" for name, ticked in boxes.items() if ticked}
+        return urlencode([*fields.items(), *self.trial_fields()])
+
+    def trial_fields(self) -> Sequence[tuple[str, str]]:
+        """Return the fields of the trial, for a form or an address that carries them along."""
+        if not self.subjects:
+            return ()
+        others = [*zip(self.subjects, self.preheaders, strict=True)]
+        return [
+            *(("subject", subject) for subject, _ in others),
+            *(("preheader", preheader) for _, preheader in others),
+            ("share", self.share),
+            ("decide", self.decide),
+        ]
+
+    def trial(self) -> SubjectTrial | None:
+        """Return the subjects to be compared; None where there is only the issue's own.
+
+        Raises:
+            ContentError: A subject, the share or the hour is none.
+        """
+        return read_trial(self.subjects, self.preheaders, self.share, self.decide)
 
     def schedule(self) -> Schedule:
         """Return the hour chosen.
@@ -64,19 +123,29 @@ class Choice:
         """Return it as what an approver is shown.
 
         Raises:
-            ContentError: The hour is none.
+            ContentError: The hour is none, or the trial of subjects cannot be read.
             ConflictError: It would take less than nothing or more than a week.
         """
-        return SendingPlan(segment=self.segment, schedule=self.schedule(), urgent=self.urgent)
+        return SendingPlan(
+            segment=self.segment,
+            schedule=self.schedule(),
+            urgent=self.urgent,
+            trial=self.trial(),
+        )
 
 
 def read_choice(
+    *,
     segment: _Field = "",
     when: _Field = "now",
     hour: _Field = "",
     everywhere: _Field = "",
     over: _Field = "0",
     urgent: _Field = "",
+    subject: _Fields = None,
+    preheader: _Fields = None,
+    share: _Field = "20",
+    decide: _Field = "",
 ) -> Choice:
     """Read a submitted form."""
     return Choice(
@@ -86,7 +155,34 @@ def read_choice(
         everywhere=bool(everywhere),
         over=over,
         urgent=bool(urgent),
+        **_trial_fields(subject or (), preheader or (), share, decide),
     )
+
+
+class _TrialFields(TypedDict):
+    subjects: tuple[str, ...]
+    preheaders: tuple[str, ...]
+    share: str
+    decide: str
+
+
+def _trial_fields(
+    subjects: Sequence[str], preheaders: Sequence[str], share: str, decide: str
+) -> _TrialFields:
+    """Return the trial's fields, each subject with its preheader; rows left blank count for none.
+
+    Where no subject is left, nothing of the trial is: its share and hour stand in every form.
+    """
+    rows = list(zip_longest(subjects, preheaders, fillvalue=""))[:_MOST_ROWS]
+    others = [(subject, preheader) for subject, preheader in rows if subject.strip()]
+    if not others:
+        return {"subjects": (), "preheaders": (), "share": "20", "decide": ""}
+    return {
+        "subjects": tuple(subject for subject, _ in others),
+        "preheaders": tuple(preheader for _, preheader in others),
+        "share": share,
+        "decide": decide,
+    }
 
 
 ChoiceForm = Annotated[Choice, Depends(read_choice)]

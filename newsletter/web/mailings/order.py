@@ -17,6 +17,7 @@ from newsletter.mailings.approvals.requests import find_approval, plan_of
 from newsletter.mailings.orders.ordering import Order, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import sample_reader, show_to_reader
 from newsletter.web.mailings.choice import Choice, ChoiceForm
@@ -69,7 +70,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         visit: SenderVisit,
         request: Request,
     ) -> HTMLResponse:
-        choice = Choice.asked_in(request)
+        choice = Choice.asked_in(request) or Choice()
         try:
             found = _last_look(page, visit, issue_id, choice)
         except NotFoundError:
@@ -113,7 +114,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        schedule = choice.schedule()
+        schedule, trial = choice.schedule(), choice.trial()
         preflight = page.workspace.preflight(session, issue, newsletter)
         review = review_order(
             session,
@@ -124,6 +125,7 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             schedule=schedule,
             urgent=choice.urgent,
             figures=page.figures,
+            trial=trial,
         )
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
@@ -143,6 +145,10 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
             "warnings": review.warnings,
             "earlier": review.earlier,
             "variants": review.variants,
+            "trial": trial,
+            "own_subject": own_subject(issue_from_json(issue.content)),
+            "letters": LETTERS,
+            "tried": review.tried,
             "digest": review.digest,
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
         }
@@ -190,6 +196,7 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
             schedule=said.choice.schedule(),
             with_warnings=said.warnings,
             again=said.again,
+            trial=said.choice.trial(),
         ),
         batch_size=page.settings.batch_size,
     )

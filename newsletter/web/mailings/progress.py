@@ -30,6 +30,7 @@ from newsletter.mailings.reports.reports import (
     report_on,
     summarise,
 )
+from newsletter.mailings.trials.decisions import report_trial
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
@@ -39,6 +40,7 @@ from newsletter.web.access import (
     MailingControlVisit,
     Requires,
     SeeingVisit,
+    SenderVisit,
     SignedInVisit,
     Visit,
     newsletter_of,
@@ -138,6 +140,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             )
             pace = measure_pace(session, mailing, figures)
             clicks = clicks_of(session, number)
+            trial = report_trial(session, number)
             left_because = leave_reasons(session, number)
             audience = None
             if mailing.state in _TO_COME and mailing.kind is MailingKind.ISSUE:
@@ -158,6 +161,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             report=report.value,
             counted_at=report.counted_at,
             clicks=clicks,
+            trial=trial,
             left_because=left_because,
             chart=stacked_bars([counts for _, counts in report.value.by_time]),
             stack=STACK,
@@ -167,6 +171,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             base=f"/newsletters/{row.slug}/mailings/{number}",
             may_edit=visit.may(Permission.SEE_MISSED),
             may_write=visit.may(Permission.WRITE),
+            may_send=visit.may(Permission.SEND),
             may_move=visit.may(Permission.CONTROL_MAILINGS),
             may_settle=visit.may(Permission.OPERATE),
             reasons=_reasons(mailing),
@@ -194,6 +199,24 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             return shown, mailing.state in _MOVING
 
         return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
+
+    @router.post("/{number}/decide")
+    def decide(
+        number: int,
+        visit: SenderVisit,
+        request: Request,
+        place: Annotated[int, Form()] = -1,
+        reason: _Field = "",
+    ) -> Response:
+        try:
+            operations.decide_subject(
+                engine, visit.actor, number, place, reason=reason, within=own(visit)
+            )
+        except ConflictError as error:
+            return _show(
+                visit, request, number, status=409, error=error.in_language(visit.language)
+            )
+        return RedirectResponse(request.url.path.removesuffix("/decide"), status_code=303)
 
     @router.post("/{number}/{verb}")
     def move(

@@ -13,6 +13,7 @@ from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.store import StoredIssue, get_issue
+from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter, get_newsletter
@@ -61,9 +62,9 @@ class SendingPage:
         choice: Choice | None = None,
     ) -> HTMLResponse:
         """Show it, with what was chosen and what is wrong with that."""
-        choice = choice or Choice.asked_in(request)
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
+            choice = choice or Choice.asked_in(request) or Choice.of(last_plan(session, issue.id))
             preflight = self.workspace.preflight(session, issue, newsletter)
             rendered, reader = preflight.rendered, sample_reader(visit.language)
             return self.pages.show_to(
@@ -111,6 +112,6 @@ def back_to_page(
     request: Request, said: str, *, cut: str, choice: Choice | None = None
 ) -> Response:
     """Lead from the place of an order, the path's end ``cut``, to the page, which says ``said``."""
-    more = f"&{choice.query()}" if choice and choice.query() else ""
+    more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)
     return RedirectResponse(f"{path}?said={said}{more}", status_code=303)

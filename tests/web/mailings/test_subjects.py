@@ -1,0 +1,125 @@
+"""Comparing subjects: ordered, approved, watched and decided on the pages of a mailing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AuditEventRow, NewsletterRow, SubjectTrialRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Role, Verdict
+from newsletter.mailings.planning.planning import plan_mailing
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of, fields_of
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+OTHER = "年末の窓口と催し"
+
+
+@pytest.fixture
+def send(stage: Stage, issue_id: int) -> str:
+    """The path of an issue's sending page, in a newsletter that counts clicks."""
+    stage.subscribe(*(f"reader{number}@example.jp" for number in range(20)))
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    return f"/newsletters/digest/issues/{issue_id}/send"
+
+
+def _choice(hours: int = 3) -> dict[str, str]:
+    decide = now().astimezone(ZoneInfo("Asia/Tokyo")) + timedelta(hours=hours)
+    return {
+        "subject": OTHER,
+        "preheader": "窓口は28日まで",
+        "share": "50",
+        "decide": f"{decide:%Y-%m-%dT%H:%M}",
+        "when": "now",
+    }
+
+
+def test_subjects_are_confirmed_watched_and_decided_by_hand(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    confirmation = editor.get(f"{send}/confirm", params=_choice())
+    for words in (OTHER, "窓口は28日まで", "To 50 % of the recipients", "About 5 each."):
+        assert words in confirmation.text
+    sent = editor.post(send, data=fields_of(confirmation.text) | {"warnings": "1"})
+    assert sent.status_code == 200
+    with reading(stage.engine) as session:
+        trial = session.scalars(select(SubjectTrialRow)).one()
+        assert [each["title"] for each in trial.subjects][1:] == [OTHER]
+        mailing = trial.mailing_id
+    plan_mailing(stage.engine, mailing)
+    page = f"/newsletters/digest/mailings/{mailing}"
+    assert "50 % of the recipients are in the trial" in editor.get(page).text
+
+    chosen = editor.post(
+        f"{page}/decide",
+        data={"csrf": csrf_of(editor.get(page).text), "place": "1", "reason": "shorter"},
+    )
+    assert "editor@example.jp chose subject B for everyone else" in chosen.text
+    again = editor.post(f"{page}/decide", data={"csrf": csrf_of(chosen.text), "place": "0"})
+    assert (again.status_code, "decided already" in again.text) == (409, True)
+    with reading(stage.engine) as session:
+        trial = session.get_one(SubjectTrialRow, mailing)
+        assert (trial.chosen, trial.verdict) == (1, Verdict.BY_HAND)
+        actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
+    assert [each for each in actions if each.startswith("mailing.")] == [
+        "mailing.order",
+        "mailing.decide",
+    ]
+
+
+def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    editor.post(f"{send}/approval", data=fields_of(editor.get(send).text) | _choice())
+
+    review = approver.get(f"{send}/review")
+    assert OTHER in review.text
+    approver.post(f"{send}/approve", data=fields_of(review.text))
+
+    planned = editor.get(send).text
+    assert f'value="{OTHER}"' in planned
+    alone = editor.get(f"{send}/confirm", params={"when": "now"})
+    assert (alone.status_code, "not been approved" in alone.text) == (409, True)
+    assert editor.get(f"{send}/confirm", params=_choice(hours=5)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"share": "90"}, "not a share of the audience"),
+        ({"decide": ""}, "the subject is decided is missing"),
+        ({"subject": "x" * 301}, "more than 300 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_comparison_is_said_and_the_form_keeps_what_was_typed(
+    send: str, sign_in: SignIn, change: dict[str, str], words: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    refused = editor.get(f"{send}/confirm", params=_choice() | change)
+    assert refused.status_code == 409
+    assert words in refused.text
+    assert "窓口は28日まで" in refused.text
+
+
+def test_without_counted_clicks_the_form_offers_no_comparison(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=False))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    page = editor.get(send).text
+    assert "does not count clicks" in page
+    assert 'name="subject"' not in page
+    assert "does not count clicks" in editor.get(f"{send}/confirm", params=_choice()).text
