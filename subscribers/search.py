@@ -213,40 +213,60 @@ def _written(text: str) -> ColumnElement[bool]:
     return Position(func.lower(cast(SubscriptionRow.attributes, Text)), literal(escaped)) > 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundReader:
+    """One of a newsletter's people, as a preview finds them."""
+
+    subscriber_id: int
+    name: str
+    address: str
+
+
 def find_readers(
     session: Session, newsletter_id: int, text: str, *, limit: int
-) -> Sequence[tuple[str, str]]:
-    """Return names and addresses of confirmed subscribers whose address or name begins so."""
+) -> Sequence[FoundReader]:
+    """Return confirmed subscribers whose address or name begins so; the same address first."""
+    begins = SubscriberRow.address_key.startswith(text.lower(), autoescape=True)
     rows = session.execute(
-        select(SubscriptionRow.name, SubscriberRow.address)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        _readers(newsletter_id)
         .where(
-            SubscriptionRow.newsletter_id == newsletter_id,
             SubscriptionRow.state == SubscriptionState.CONFIRMED,
-            SubscriberRow.address.is_not(None),
-            or_(
-                SubscriberRow.address_key.startswith(text.lower(), autoescape=True),
-                SubscriptionRow.name.startswith(text, autoescape=True),
-            ),
+            or_(begins, SubscriptionRow.name.startswith(text, autoescape=True)),
         )
+        .order_by(SubscriberRow.address_key != text.lower(), SubscriberRow.address_key)
         .limit(limit)
     )
-    return [(name, address or "") for name, address in rows]
+    return [_found_reader(*row) for row in rows]
+
+
+def find_reader(session: Session, newsletter_id: int, subscriber_id: int) -> FoundReader | None:
+    """Return one of a newsletter's people; None for anybody else, and for the erased."""
+    row = session.execute(
+        _readers(newsletter_id).where(SubscriberRow.id == subscriber_id)
+    ).one_or_none()
+    return None if row is None else _found_reader(*row)
 
 
 def find_reader_by_key(
     session: Session, newsletter_id: int, address_key: str
-) -> tuple[str, str] | None:
-    """Return the name and the address of whoever is on a list with an address; None if nobody."""
+) -> FoundReader | None:
+    """Return whoever is on a list with an address; None if nobody."""
     row = session.execute(
-        select(SubscriptionRow.name, SubscriberRow.address)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(
-            SubscriptionRow.newsletter_id == newsletter_id,
-            SubscriberRow.address_key == address_key,
-        )
+        _readers(newsletter_id).where(SubscriberRow.address_key == address_key)
     ).one_or_none()
-    return None if row is None else (row.name, row.address or "")
+    return None if row is None else _found_reader(*row)
+
+
+def _readers(newsletter_id: int) -> Select[int, str, str | None]:
+    return (
+        select(SubscriberRow.id, SubscriptionRow.name, SubscriberRow.address)
+        .join_from(SubscriptionRow, SubscriberRow)
+        .where(SubscriptionRow.newsletter_id == newsletter_id, SubscriberRow.address.is_not(None))
+    )
+
+
+def _found_reader(subscriber_id: int, name: str, address: str | None) -> FoundReader:
+    return FoundReader(subscriber_id=subscriber_id, name=name, address=address or "")
 
 
 def name_and_address(session: Session, newsletter_id: int, subscriber_id: int) -> tuple[str, str]:

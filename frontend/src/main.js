@@ -36,6 +36,7 @@ const source = {
   version: () => (holder === "mail" ? view.state.doc : markdownVersion),
   busy: () => Boolean(holder === "mail" ? view && view.composing : markdown.busy()),
   tell,
+  preview: () => { open("phone"); },
   checked: () => {
     if (holder === "mail") whenSettled(markFindings);
     else markdown.mark(findingsByLine(byId("findings")));

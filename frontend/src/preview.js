@@ -1,9 +1,10 @@
 /** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
-import { after, all, byId, inputById, post } from "./page.js";
+import { after, all, byId, post } from "./page.js";
 
+const selected = () => /** @type {HTMLSelectElement} */ (byId("as"));
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
 
-/** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void}} source */
+/** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void, preview: () => void}} source */
 export function openPreview(source) {
   let look = "", shown = null, waiting = null, asking = false;
   const isReady = () => frame.contentDocument && frame.contentDocument.URL !== "about:blank" && frame.contentDocument.readyState === "complete";
@@ -25,7 +26,7 @@ export function openPreview(source) {
   };
   const preview = async () => {
     if (!look) return;
-    waiting = new URLSearchParams({ ...source.fields(), reader: inputById("reader").value, dark: String(look === "dark") });
+    waiting = new URLSearchParams({ ...source.fields(), as: selected().value, dark: String(look === "dark") });
     if (asking) return;
     asking = true;
     try {
@@ -42,23 +43,37 @@ export function openPreview(source) {
       }
     } catch { /* Saving tells when the server does not answer. */ } finally { asking = false; }
   };
-  const findReaders = after(200, async () => {
-    const find = inputById("reader").value;
-    if (find.length < 2) return;
-    const answer = await post("/readers", new URLSearchParams({ find }));
-    if (!answer.ok) return;
-    byId("readers").replaceChildren(...(await answer.json()).map((reader) => {
-      const option = document.createElement("option");
-      option.value = reader.address;
-      option.label = reader.name ? `${reader.name} ${reader.address}` : reader.address;
-      return option;
-    }));
-  });
   const previewSoon = after(60, preview);
-  byId("reader").addEventListener("input", () => { previewSoon(); findReaders(); });
+  /* As whose mail it is shown: the page's address and its forms say it, too. */
+  const choose = (key, name) => {
+    const select = selected();
+    if (![...select.options].some((option) => option.value === key)) select.append(new Option(name, key));
+    select.value = key;
+    const here = new URL(location.href);
+    if (key) here.searchParams.set("as", key); else here.searchParams.delete("as");
+    history.replaceState(history.state, "", here);
+    all("[data-shown-as]").forEach((input) => { /** @type {HTMLInputElement} */ (input).value = key; });
+    previewSoon();
+    checkSoon();
+  };
+  byId("shown-as").addEventListener("change", (event) => {
+    if (event.target === selected()) choose(selected().value, "");
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-as]"));
+    if (!link) return;
+    event.preventDefault();
+    choose(link.dataset.as, link.textContent.trim());
+    if (link.closest("#found-readers")) {
+      byId("found-readers").replaceChildren();
+      (/** @type {HTMLInputElement} */ (byId("find-reader"))).value = "";
+      selected().focus();
+    }
+    if (!look) source.preview();
+  });
   /* Checking comes once the typing rests. */
   const check = async () => {
-    const answer = await post("/findings", new URLSearchParams(source.fields())).catch(() => null);
+    const answer = await post("/findings", new URLSearchParams({ ...source.fields(), as: selected().value })).catch(() => null);
     if (!answer || !answer.ok) return;
     byId("findings").innerHTML = await answer.text();
     source.checked();

@@ -192,6 +192,13 @@ def send_test(
     newsletter: NewsletterName = None,
     to: Annotated[list[str] | None, typer.Option(help="An address; repeat for more.")] = None,
     group: Annotated[str, typer.Option(help="The name of a test group, instead of --to.")] = "",
+    reader: Annotated[
+        str, typer.Option(help="With the parts and values of this subscriber, by address.")
+    ] = "",
+    met: Annotated[
+        list[str] | None,
+        typer.Option(help="With the parts for readers who meet this condition; repeat for more."),
+    ] = None,
     as_: As = None,
     json: Json = False,
 ) -> None:
@@ -200,21 +207,30 @@ def send_test(
     Missing parts are started as by newsletter send.
     """
     from newsletter.accounts.command_line import find_actor
+    from newsletter.addresses import parse_address
     from newsletter.cli.console import print_json
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.orders.test_mails import order_test
+    from newsletter.mailings.planning.shown_as import key_of_person, variant_key
     from newsletter.newsletters.publications import find_newsletter
     from newsletter.services import build_services
 
     if bool(to) == bool(group):
         raise typer.BadParameter(_("Use either --to ADDRESS or --group NAME."))
+    if reader and met:
+        raise typer.BadParameter(_("Use either --reader ADDRESS or --met CONDITION."))
     settings = settings_of(context)
     engine = open_with_keys(settings)
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         issue_row = find_issue(session, newsletter_row.id, issue)
+        shown_as = variant_key(met) if met else ""
+        if reader:
+            shown_as = key_of_person(session, newsletter_row.id, parse_address(reader))
     actor = find_actor(engine, as_, Permission.TEST, newsletter_row.id)
+    if reader:
+        find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_row.id)
     with ExitStack() as stack:
         check = _start_missing_parts(stack, settings, environment_of(context))
         mailing_id = order_test(
@@ -224,6 +240,8 @@ def send_test(
             issue_row,
             group=group,
             to="\n".join(to or ()),
+            shown_as=shown_as,
+            sees_people=bool(reader),
             settings=settings,
             pseudonyms=build_services(settings, engine).pseudonyms,
         )
@@ -312,7 +330,7 @@ def _confirm(
     )
     _print_digest_readers(review)
     for variant in review.variants:
-        met = ", ".join(map(escape, variant.met)) or _("only what is for everybody")
+        met = escape(variant.name.in_language(terminal_language()))
         console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")
     if trial is not None:
         _print_subjects(issue, review, trial)

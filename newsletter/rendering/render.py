@@ -114,6 +114,18 @@ def render_variant(
     return _render_kept(recipe, select_parts(recipe.issue, met), subject)
 
 
+def render_as(rendered: RenderedIssue, met: Collection[str] | None) -> RenderedIssue:
+    """Return the mail of those readers who meet these conditions; with None, that with all parts.
+
+    Raises:
+        TemplateError: The template fails, or loses part of what they are to read.
+    """
+    variants, recipe = rendered.variants, rendered.recipe
+    if variants is None or recipe is None or met is None:
+        return rendered
+    return render_variant(recipe, met) if met else variants.common
+
+
 def _files(template: str, templates_dir: Path) -> Files:
     if template.startswith(OWN):
         return tuple(sorted(OwnTemplate.read_partials(templates_dir).items()))

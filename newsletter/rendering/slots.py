@@ -55,6 +55,14 @@ def fill(slotted: SlottedText, values: Mapping[str, str]) -> str:
     return map_slots(slotted, lambda slot: values.get(slot, ""))
 
 
+def fill_some(slotted: SlottedText, values: Mapping[str, str]) -> SlottedText:
+    """Put values, or else fallbacks, in the slots that have one; the others stay slots."""
+    return tuple(
+        fill((part,), values) if isinstance(part, SlotUse) and part.slot in values else part
+        for part in slotted
+    )
+
+
 def map_slots(slotted: SlottedText, value: Callable[[str], str]) -> str:
     """Put in what ``value`` returns for each slot, or else its fallback."""
     parts = []

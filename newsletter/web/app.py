@@ -45,6 +45,7 @@ from newsletter.web.issues.links import links_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
+from newsletter.web.issues.shown_as import readers_router
 from newsletter.web.issues.uploads import uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
@@ -256,6 +257,7 @@ def _include_writing(
     app.include_router(deciding_router(sending, drafts, pseudonyms))
     app.include_router(editor_router(engine, drafts))
     app.include_router(viewing_router(engine, drafts))
+    app.include_router(readers_router(engine, pages))
     app.include_router(uploads_router(engine, workspace.settings, drafts))
     app.include_router(library_router(engine, workspace.settings, pages, drafts))
     app.include_router(files_router(engine))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.addresses import Address, parse_address
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
     BatchRow,
@@ -25,10 +25,18 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.notices.queue import PRIORITY
 from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.planning.shown_as import (
+    UNKNOWN,
+    demand_shown_as,
+    find_shown_as,
+    with_values,
+)
 from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.people import find_or_add_person
@@ -82,6 +90,8 @@ def order_test(
     *,
     group: str = "",
     to: str = "",
+    shown_as: str = "",
+    sees_people: bool = False,
     settings: Settings,
     pseudonyms: Pseudonyms,
 ) -> int:
@@ -94,24 +104,44 @@ def order_test(
         issue: Which.
         group: The number or the name of the test group it goes to.
         to: Addresses, one a line or between commas, where it goes to no group.
+        shown_as: The key of the readers, or of the one reader, whose mail it is; see
+            `newsletter.mailings.planning.shown_as`. Without one it has all parts.
+        sees_people: Whether who tests may see single subscribers.
         settings: Where templates lie, and how the site is called.
         pseudonyms: By which the erased are known.
 
     Raises:
-        ConflictError: It cannot be rendered; or see `send_test`.
+        ConflictError: It cannot be rendered, or it would show one reader's data to a group; or see
+            `send_test`.
         ListError: An address is none, or there are too many or none.
-        NotFoundError: There is no such group.
+        NotFoundError: There is no such group, or the readers are no longer there.
     """
     preflight = check_stored(issue, newsletter, settings, ask_dns=False)
     if preflight.rendered is None:
         raise ConflictError(
             msg("The issue cannot be turned into an email; see the preflight results.")
         )
+    with reading(engine) as session:
+        shown = find_shown_as(
+            session,
+            newsletter,
+            issue_from_json(issue.content),
+            shown_as,
+            sees_people=sees_people,
+            language=preflight.rendered.language,
+        )
+    demand_shown_as(shown, shown_as)
+    if group and shown.person is not None:
+        raise ConflictError(
+            msg("What one subscriber gets holds personal data and is not sent to a group."),
+            remedy=msg("Send it to yourself, or show it as the readers of a condition."),
+        )
+    rendered = render_as(preflight.rendered, shown.met)
+    if shown.person is not None or shown.key == UNKNOWN:
+        rendered = with_values(rendered, shown.reader)
     with transaction(engine) as session:
         addresses = recipients_of(session, newsletter.id, group=group, to=to)
-        return send_test(
-            session, actor, newsletter, issue, preflight.rendered, addresses, pseudonyms
-        )
+        return send_test(session, actor, newsletter, issue, rendered, addresses, pseudonyms)
 
 
 def send_test(
@@ -177,7 +207,7 @@ def queue_test(
     )
     session.add(mailing)
     session.flush()
-    # Whoever tries an issue wants to see all of it, also what is for some readers alone.
+    # What is rendered here is all of it, or what the readers get whom it is shown as.
     marked = replace(rendered, subject=(MARK, *rendered.subject), variants=None)
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
     for position, person in enumerate(people, 1):

@@ -102,8 +102,8 @@ def _check(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
             count=Number(len(variants)),
         ),
         msg(
-            "The preview and test emails show all parts; before sending, the confirmation lists "
-            "the emails with their readers. The archive and the feed leave these parts out."
+            "Above each preview you choose whose email it shows; test emails follow it. The "
+            "archive and the feed leave these parts out."
         ),
     )
     met = {condition for variant in variants for condition in variant.met}

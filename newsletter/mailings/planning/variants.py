@@ -30,8 +30,9 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.errors import ConflictError, ListError
-from newsletter.i18n.messages import msg
-from newsletter.i18n.values import Listing
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg, pmsg
+from newsletter.i18n.values import Listing, Worded
 from newsletter.issues.conditions import conditions_of
 from newsletter.mailings.digests.entries import entry_clause
 from newsletter.mailings.planning.audience import audience_of
@@ -61,6 +62,25 @@ MOST_SUBJECTS = 4
 _RENDERING_SECONDS = 5.0
 
 
+#: Between the conditions that the readers of one variant meet.
+_BETWEEN = pmsg("between conditions", " + ")
+_NONE_MET = msg("only what is for everybody")
+#: Characters of a condition in a variant's name; a query may be long.
+_NAMED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class VariantName(Worded):
+    """What a variant is called: by the conditions that its readers meet."""
+
+    met: tuple[str, ...]
+
+    def in_language(self, language: Language) -> str:
+        """Return the conditions side by side, or words for who meets none."""
+        names = [each if len(each) <= _NAMED else f"{each[:_NAMED]}…" for each in self.met]
+        return _BETWEEN.in_language(language).join(names) or _NONE_MET.in_language(language)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariantCount:
     """A variant with how many readers get it.
@@ -72,6 +92,11 @@ class VariantCount:
     number: int
     met: tuple[str, ...]
     people: int
+
+    @property
+    def name(self) -> VariantName:
+        """What it is called."""
+        return VariantName(self.met)
 
 
 def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) -> list[str]:

@@ -316,6 +316,10 @@ def published_content(session: Session, mailing_id: int) -> MailingContent:
     Raises:
         NotFoundError: There is no such mailing.
     """
+    return load_content(session, mailing_id, with_subject(0, chosen_subject(session, mailing_id)))
+
+
+def chosen_subject(session: Session, mailing_id: int) -> int:
+    """Return the place of the subject chosen; the first before, and where there is no trial."""
     trial = find_trial(session, mailing_id)
-    chosen = trial.chosen if trial else None
-    return load_content(session, mailing_id, with_subject(0, chosen or 0))
+    return (trial.chosen if trial else None) or 0

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
@@ -20,6 +21,7 @@ from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
+from newsletter.web.issues.shown_as import AsGiven, with_shown_as
 from newsletter.web.issues.submission import Written
 from newsletter.web.mailings.choice import Choice, ChoiceForm
 from newsletter.web.mailings.send_page import SendingPage
@@ -90,6 +92,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         request: Request,
         revision: _Revision,
         choice: ChoiceForm,
+        shown_as: AsGiven = "",
     ) -> Response:
         def act() -> Response:
             choice.plan()
@@ -97,7 +100,8 @@ def deciding_router(  # noqa: C901 - a list of routes
                 draft = began_with(get_draft(session, own(visit), number), revision)
                 issue, _ = ready_draft(session, visit.actor, draft, settings)
                 path = f"/newsletters/{newsletter}/issues/{issue.id}/send/confirm"
-            return RedirectResponse(f"{path}?{choice.query()}", status_code=303)
+            target = with_shown_as(f"{path}?{choice.query()}", shown_as)
+            return RedirectResponse(target, status_code=303)
 
         return _or_back(visit, request, number, choice, act)
 
@@ -109,6 +113,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         request: Request,
         revision: _Revision,
         group: _Field = "",
+        shown_as: AsGiven = "",
     ) -> Response:
         def act() -> Response:
             with transaction(engine) as session:
@@ -122,10 +127,14 @@ def deciding_router(  # noqa: C901 - a list of routes
                 issue,
                 group=group,
                 to=visit.address,
+                shown_as=shown_as,
+                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
                 settings=settings,
                 pseudonyms=pseudonyms,
             )
-            return to_draft(newsletter, number, in_blocks=False, tail="?said=test")
+            return to_draft(
+                newsletter, number, in_blocks=False, tail=with_shown_as("?said=test", shown_as)
+            )
 
         return _or_back(visit, request, number, Choice(), act)
 

@@ -13,8 +13,15 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
-from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
+from newsletter.errors import (
+    ConflictError,
+    ContentError,
+    NewsletterError,
+    NotFoundError,
+    TemplateError,
+)
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.conditions import everything, select_parts
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report, free_slug
@@ -24,6 +31,7 @@ from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.import_report import ImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
@@ -32,18 +40,20 @@ from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import NextStep, Stage, Standing
 from newsletter.mailings.orders.readiness import stored_findings
+from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.snippets import list_snippets
 from newsletter.rendering.block_words import block_words
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import RenderedIssue
-from newsletter.rendering.render import render_issue
+from newsletter.rendering.render import render_as, render_issue
 from newsletter.rendering.theme import ItemStyle
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.links import links_of
-from newsletter.web.issues.proof import Marked, Proof, make_proof, sample_reader, show_to_reader
+from newsletter.web.issues.proof import Marked, Proof, make_proof, show_to_reader
+from newsletter.web.issues.shown_as import asked_as, choice_of
 from newsletter.web.issues.submission import Written
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
@@ -115,6 +125,32 @@ class DraftPages:
             site=self._settings.public_url.rstrip("/"),
         )
 
+    def render_as(
+        self, visit: Visit, draft: Draft, written: Written, key: str
+    ) -> tuple[RenderedIssue, Reader]:
+        """Render what was written for those whom a key stands for, and for no others.
+
+        Raises:
+            ContentError: It cannot be read.
+            NotFoundError: It names a template that does not exist.
+            TemplateError: The template fails.
+        """
+        issue, template = written.read(draft, visit.language)
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            issue = as_sent(session, draft.id, issue)
+            shown = self._workspace.shown_as(session, visit, row, issue, key)
+        publisher = publisher_of(row)
+        issue = resolve_snippets(issue, dict(publisher.snippets))
+        rendered = render_issue(
+            everything(issue) if shown.met is None else select_parts(issue, shown.met),
+            template=template or row.template,
+            templates_dir=self._settings.templates_dir,
+            publisher=publisher,
+            site=self._settings.public_url.rstrip("/"),
+        )
+        return rendered, shown.reader
+
     def show(
         self,
         visit: Visit,
@@ -147,8 +183,15 @@ class DraftPages:
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
             beside["series"] = series_of_draft(session, draft.id)
-        rendered = proof.preflight.rendered if proof else None
-        reader = sample_reader(visit.language)
+            path = f"/newsletters/{row.slug}/drafts/{draft.id}"
+            view = "/blocks" if written.in_cards else ""
+            issue = proof.issue if proof else draft.issue
+            shown_as = self._workspace.shown_as(session, visit, row, issue, asked_as(request))
+            beside |= choice_of(visit, request, shown_as, path + view)
+            rendered = proof.preflight.rendered if proof else None
+            if rendered is not None:
+                with suppress(TemplateError):
+                    rendered = render_as(rendered, shown_as.met)
         undo = request.query_params.get("undo", "")
         return self._pages.show_to(
             visit,
@@ -172,7 +215,6 @@ class DraftPages:
             parts=part_names(draft.issue),
             error=error,
             marked=proof.marked if proof else (),
-            sees_subscribers=visit.may(Permission.SEE_SUBSCRIBERS),
             value=_value(written, proof),
             kinds=KINDS,
             snippets=snippets,
@@ -186,14 +228,14 @@ class DraftPages:
                 *((each.key, each.label(visit.language)) for each in map(field_of_row, row.fields)),
             ],
             settings_url=settings_path(visit),
-            shown=show_to_reader(rendered, reader, dark=False) if rendered else None,
+            shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
             panel_first=_first_part(beside["standing"], proof),
-            view="/blocks" if written.in_cards else "",
+            view=view,
             **beside,
         )
 
     def show_checked(
-        self, visit: Visit, request: Request, draft: Draft, written: Written
+        self, visit: Visit, request: Request, draft: Draft, written: Written, key: str
     ) -> HTMLResponse:
         """Show what a check finds, with all on the write page that depends on it.
 
@@ -204,6 +246,7 @@ class DraftPages:
         proof = self.proof_of(visit, draft, written)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
+            shown_as = self._workspace.shown_as(session, visit, row, proof.issue, key)
             return self._pages.show_to(
                 visit,
                 request,
@@ -218,6 +261,7 @@ class DraftPages:
                 settings_url=settings_path(visit),
                 approvers=approvers(session, row.id, besides=visit.account_id),
                 may_edit=visit.may(Permission.SEND),
+                **choice_of(visit, request, shown_as, request.url.path),
                 **self._beside(session, visit, row, draft, proof),
             )
 

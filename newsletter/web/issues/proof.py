@@ -21,6 +21,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.sources.normalise import without_controls
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.links import DeliveryLinks
+from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue, Slot
 from newsletter.rendering.preflight import Preflight, run_preflight
@@ -37,20 +38,6 @@ _OWN_LINK = pmsg("preview", "(each reader’s own link)")
 _PERSONAL = (Slot.VIEW_URL, Slot.UNSUBSCRIBE_URL, Slot.PREFERENCES_URL)
 #: Characters behind the subject that any inbox shows at most.
 _SNIPPET = 240
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reader:
-    """Whose eyes a preview is seen with."""
-
-    name: str
-    address: str
-
-
-def sample_reader(language: Language) -> Reader:
-    """Return a reader who is nobody."""
-    name = pmsg("a name", "Jane Sample").in_language(language)
-    return Reader(name=name, address="reader@example.jp")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +132,9 @@ def make_proof(
 
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
     """Fill the personal slots as sending does; links that are personal lead nowhere."""
-    slots = DeliveryLinks.leading_nowhere().slots(name=reader.name, address=reader.address)
+    slots = DeliveryLinks.leading_nowhere().slots(
+        name=reader.name, address=reader.address, fields=reader.fields
+    )
     in_words = {name: _OWN_LINK.in_language(rendered.language) for name in _PERSONAL}
     html = fill(rendered.html, slots)
     shown = "dark" if dark else "light"

@@ -18,14 +18,15 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
+from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
 from newsletter.mailings.trials.decisions import report_trial
-from newsletter.mailings.trials.subjects import published_content
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
-from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
+from newsletter.web.issues.proof import mail_frame, show_to_reader
+from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -51,7 +52,14 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 to = to or f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             newest = mailings[0]
-            content = published_content(session, newest.id)
+            shown_as, content = sent_shown_as(
+                session,
+                row,
+                newest.id,
+                asked_as(request),
+                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+                language=visit.language,
+            )
             summary = summarise(session, row.id, newest.id, figures)
             return pages.show_to(
                 visit,
@@ -70,26 +78,32 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 moving=newest.state in _MOVING,
                 reasons=(),
                 content=content,
-                shown=show_to_reader(content.rendered, sample_reader(visit.language), dark=False),
+                shown=show_to_reader(content.rendered, shown_as.reader, dark=False),
                 draft=draft if draft and draft.content != issue.content else None,
                 at=request.query_params.get("at", ""),
                 may_write=visit.may(Permission.WRITE),
                 may_send=visit.may(Permission.SEND),
                 may_settle=visit.may(Permission.OPERATE),
+                **choice_of(visit, request, shown_as, request.url.path, sent=True),
                 **workspace.line(session, visit, row, issue.id, None),
             )
 
     @router.get("/mail")
-    def show_mail(number: int, visit: SeeingVisit) -> HTMLResponse:
+    def show_mail(number: int, visit: SeeingVisit, shown_as: AsAsked = "") -> HTMLResponse:
         with reading(engine) as session:
             issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)
             if not mailings:
                 raise NotFoundError(msg("This issue was not sent."))
-            content = published_content(session, mailings[0].id)
-        return mail_frame(
-            content.rendered, sample_reader(visit.language), site=workspace.settings.public_url
-        )
+            shown, content = sent_shown_as(
+                session,
+                newsletter_of(session, visit),
+                mailings[0].id,
+                shown_as,
+                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+                language=visit.language,
+            )
+        return mail_frame(content.rendered, shown.reader, site=workspace.settings.public_url)
 
     @router.post("/archive")
     def archive(

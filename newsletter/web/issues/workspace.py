@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
@@ -25,10 +25,13 @@ from newsletter.mailings.orders.progress import Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.test_mails import list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
+from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.trials.subjects import SHARES
 from newsletter.newsletters.publications import Newsletter
+from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
+from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import Choice
@@ -64,6 +67,47 @@ class Workspace:
                 ),
             ),
         ).value
+
+    def shown_as(
+        self,
+        session: Session,
+        visit: Visit,
+        newsletter: Newsletter,
+        content: Issue,
+        key: str,
+        *,
+        segment: str = "",
+    ) -> ShownAs:
+        """Return as whom an issue is shown to a visitor who asked for it by a key."""
+        return find_shown_as(
+            session,
+            newsletter,
+            content,
+            key,
+            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+            segment=segment,
+            language=visit.language,
+            figures=self.figures,
+        )
+
+    def mail_as(
+        self,
+        session: Session,
+        issue: StoredIssue,
+        newsletter: Newsletter,
+        rendered: RenderedIssue | None,
+        shown: ShownAs,
+    ) -> RenderedIssue | None:
+        """Return the mail of those whom an issue is shown as; None where the template fails."""
+        if rendered is None or rendered.variants is None or not shown.met:
+            return render_as(rendered, shown.met) if rendered else None
+        made, met = rendered, shown.met
+        sender = (newsletter.template, publisher_of(newsletter))
+        key = ("mail as", issue.id, issue.version, *sender, met)
+        try:
+            return self.figures.of(session, key, lambda _: render_as(made, met)).value
+        except TemplateError:
+            return None
 
     def line(
         self,

@@ -40,7 +40,8 @@ from newsletter.web.access import (
     SenderVisit,
     Visit,
 )
-from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
+from newsletter.web.issues.proof import mail_frame, show_to_reader
+from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -69,11 +70,14 @@ def approval_router(page: SendingPage) -> Router:
         return _show_review(page, visit, request, issue_id)
 
     @router.get(PATH + "/mail")
-    def show_mail(issue_id: int, visit: SeeingVisit) -> HTMLResponse:
+    def show_mail(issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "") -> HTMLResponse:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             rendered = page.workspace.preflight(session, issue, newsletter).rendered
-        return mail_frame(rendered, sample_reader(visit.language), site=page.settings.public_url)
+            content = issue_from_json(issue.content)
+            shown = page.workspace.shown_as(session, visit, newsletter, content, shown_as)
+            rendered = page.workspace.mail_as(session, issue, newsletter, rendered, shown)
+        return mail_frame(rendered, shown.reader, site=page.settings.public_url)
 
     @router.post(PATH + "/approval")
     def ask_approval(
@@ -173,7 +177,10 @@ def _show_review(
         last = last_sent(session, newsletter.id, besides=issue.id)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
-        reader = sample_reader(visit.language)
+        key = asked_as(request)
+        shown_as = page.workspace.shown_as(session, visit, newsletter, content, key, segment=query)
+        mail = page.workspace.mail_as(session, issue, newsletter, rendered, shown_as)
+        base = address_of(newsletter, issue)
         return page.pages.show_to(
             visit,
             request,
@@ -181,9 +188,9 @@ def _show_review(
             status=409 if error else 200,
             newsletter=newsletter,
             issue=issue,
-            base=address_of(newsletter, issue),
+            base=base,
             subject=subject_of(rendered),
-            text=show_to_reader(rendered, reader, dark=False).text if rendered else "",
+            text=show_to_reader(mail, shown_as.reader, dark=False).text if mail else "",
             errors=preflight.of(Severity.ERROR),
             warnings=preflight.of(Severity.WARNING),
             digest=digest,
@@ -206,6 +213,7 @@ def _show_review(
             said=request.query_params.get("said", ""),
             may_answer=_may_answer(visit, approval),
             may_send=visit.may(Permission.SEND),
+            **choice_of(visit, request, shown_as, f"{base}/review"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
             **page.workspace.comments(session, visit, issue.id, content),
         )

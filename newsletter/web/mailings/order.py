@@ -17,9 +17,11 @@ from newsletter.mailings.approvals.requests import find_approval, plan_of
 from newsletter.mailings.orders.ordering import Order, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.planning.shown_as import variant_key
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import sample_reader, show_to_reader
+from newsletter.web.issues.proof import show_to_reader
+from newsletter.web.issues.shown_as import asked_as, choice_of
 from newsletter.web.mailings.choice import Choice, ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -72,7 +74,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     ) -> HTMLResponse:
         choice = Choice.asked_in(request) or Choice()
         try:
-            found = _last_look(page, visit, issue_id, choice)
+            found = _last_look(page, visit, request, issue_id, choice)
         except NotFoundError:
             raise
         except NewsletterError as error:
@@ -106,7 +108,9 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     return router
 
 
-def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -> dict[str, Any]:
+def _last_look(
+    page: SendingPage, visit: Visit, request: Request, issue_id: int, choice: Choice
+) -> dict[str, Any]:
     """Return what the confirmation names.
 
     Raises:
@@ -116,12 +120,13 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
         newsletter, issue = find_issue_of(session, visit, issue_id)
         schedule, trial = choice.schedule(), choice.trial()
         preflight = page.workspace.preflight(session, issue, newsletter)
+        query = segment_text(session, newsletter.id, choice.segment)
         review = review_order(
             session,
             newsletter,
             issue,
             preflight,
-            segment=segment_text(session, newsletter.id, choice.segment),
+            segment=query,
             schedule=schedule,
             urgent=choice.urgent,
             figures=page.figures,
@@ -129,27 +134,31 @@ def _last_look(page: SendingPage, visit: Visit, issue_id: int, choice: Choice) -
         )
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
-        reader = sample_reader(visit.language)
-        shown = show_to_reader(review.rendered, reader, dark=False)
+        content, key = issue_from_json(issue.content), asked_as(request)
+        shown_as = page.workspace.shown_as(session, visit, newsletter, content, key, segment=query)
+        mail = page.workspace.mail_as(session, issue, newsletter, review.rendered, shown_as)
+        shown = show_to_reader(mail or review.rendered, shown_as.reader, dark=False)
+        base = address_of(newsletter, issue)
         return {
             "other_plan": plan not in {None, choice.plan()},
             "text": shown.text,
             "snippet": shown.snippet,
             "newsletter": newsletter,
             "issue": issue,
-            "base": address_of(newsletter, issue),
+            "base": base,
             "subject": subject_of(review.rendered),
             "count": review.audience,
             "first": review.first,
             "schedule": schedule,
             "warnings": review.warnings,
             "earlier": review.earlier,
-            "variants": review.variants,
             "trial": trial,
             "own_subject": own_subject(issue_from_json(issue.content)),
             "letters": LETTERS,
             "tried": review.tried,
+            "order_variants": [(variant_key(each.met), each) for each in review.variants],
             "digest": review.digest,
+            **choice_of(visit, request, shown_as, f"{base}/confirm"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
         }
 

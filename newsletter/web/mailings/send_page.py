@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import StoredIssue, get_issue
 from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
@@ -20,7 +21,8 @@ from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
 from newsletter.web.access import Visit, own
-from newsletter.web.issues.proof import sample_reader, show_to_reader
+from newsletter.web.issues.proof import show_to_reader
+from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
@@ -66,7 +68,12 @@ class SendingPage:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             choice = choice or Choice.asked_in(request) or Choice.of(last_plan(session, issue.id))
             preflight = self.workspace.preflight(session, issue, newsletter)
-            rendered, reader = preflight.rendered, sample_reader(visit.language)
+            content, key = issue_from_json(issue.content), asked_as(request)
+            shown_as = self.workspace.shown_as(session, visit, newsletter, content, key)
+            rendered = self.workspace.mail_as(
+                session, issue, newsletter, preflight.rendered, shown_as
+            )
+            base = address_of(newsletter, issue)
             return self.pages.show_to(
                 visit,
                 request,
@@ -74,15 +81,16 @@ class SendingPage:
                 status=status,
                 newsletter=newsletter,
                 issue=issue,
-                base=address_of(newsletter, issue),
-                subject=subject_of(rendered),
-                text=show_to_reader(rendered, reader, dark=False).text if rendered else "",
+                base=base,
+                subject=subject_of(preflight.rendered),
+                text=show_to_reader(rendered, shown_as.reader, dark=False).text if rendered else "",
                 errors=preflight.of(Severity.ERROR),
                 warnings=preflight.of(Severity.WARNING),
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
                 said=request.query_params.get("said", ""),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
+                **choice_of(visit, request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice),
             )
 
@@ -109,9 +117,9 @@ def subject_of(rendered: RenderedIssue | None) -> str:
 
 
 def back_to_page(
-    request: Request, said: str, *, cut: str, choice: Choice | None = None
+    request: Request, said: str, *, cut: str, choice: Choice | None = None, shown_as: str = ""
 ) -> Response:
     """Lead from the place of an order, the path's end ``cut``, to the page, which says ``said``."""
     more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)
-    return RedirectResponse(f"{path}?said={said}{more}", status_code=303)
+    return RedirectResponse(with_shown_as(f"{path}?said={said}{more}", shown_as), status_code=303)

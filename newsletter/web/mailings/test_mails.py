@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import Response
 
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import NewsletterError
 from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
+from newsletter.web.issues.shown_as import AsGiven
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
 from newsletter.web.routing import Router
 
@@ -25,7 +27,11 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
 
     @router.post(PATH + "/test")
     def test_mail(
-        issue_id: int, visit: EditorVisit, request: Request, group: _Field = ""
+        issue_id: int,
+        visit: EditorVisit,
+        request: Request,
+        group: _Field = "",
+        shown_as: AsGiven = "",
     ) -> Response:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
@@ -37,12 +43,14 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
                 issue,
                 group=group,
                 to=visit.address,
+                shown_as=shown_as,
+                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
                 settings=page.settings,
                 pseudonyms=pseudonyms,
             )
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=409, error=error)
-        return back_to_page(request, "test", cut="/test")
+        return back_to_page(request, "test", cut="/test", shown_as=shown_as)
 
     @router.post(PATH + "/groups")
     def keep_group(

@@ -27,12 +27,13 @@ from newsletter.mailings.digests.rules import (
     set_digest,
     terms_of,
 )
+from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import in_frame, sample_reader, show_to_reader
+from newsletter.web.issues.proof import in_frame, show_to_reader
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router

@@ -24,6 +24,7 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.look.actions import change_look, find_look_faults, keep_look_picture
 from newsletter.newsletters.look.contrast import find_unreadable
 from newsletter.newsletters.look.designs import DESIGNS, find_design
@@ -46,7 +47,7 @@ from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead, 
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
+from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.newsletters.look_form import LookForm
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to

@@ -14,6 +14,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, NewsletterError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.templates import (
     KeptTemplate,
     Trial,
@@ -32,7 +33,7 @@ from newsletter.rendering.foreign_templates import Remark, take_template
 from newsletter.rendering.model import OWN, TemplateSource
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of, own
-from newsletter.web.issues.proof import mail_frame, sample_reader, show_to_reader
+from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to

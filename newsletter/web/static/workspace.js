@@ -35,6 +35,10 @@ const redraw = (fresh) => {
   if (now.innerHTML.trim() === fresh.innerHTML.trim()) return;
   const chosen = new Set([...now.querySelectorAll("input:checked")].map((each) => `${each.name} ${each.value}`));
   for (const each of fresh.querySelectorAll("input")) each.checked = chosen.has(`${each.name} ${each.value}`);
+  for (const each of fresh.querySelectorAll("select")) {
+    const before = now.querySelector(`select[name="${each.name}"]`);
+    if (before && [...each.options].some((option) => option.value === before.value)) each.value = before.value;
+  }
   const held = now.contains(document.activeElement);
   now.replaceChildren(...fresh.childNodes);
   if (held && !now.contains(document.activeElement)) (now.querySelector("a, button:not([disabled])") || document.body).focus();

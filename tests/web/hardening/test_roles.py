@@ -56,7 +56,7 @@ _VERBS = {"comments": "resolve", "mailings": "cancel", "subscribers": "unsubscri
 _FORM = {"reason": "because", "resolution": "outage", "revision": "1", "at": "1", "item": "1"}
 _FILE = {"file": ("a.pdf", b"%PDF-1.7\n%%EOF\n")}
 #: Under one's own newsletter these are about nothing of a draft, or change nothing of a stranger.
-_OF_NO_THING = ("/drafts/{number}/readers", "/subscribers/{number}/{verb}")
+_OF_NO_THING = ("/subscribers/{number}/{verb}",)
 _REFUSED = frozenset({403, 404})
 
 
@@ -261,9 +261,9 @@ def test_who_may_not_see_subscribers_finds_none_while_writing(
 ) -> None:
     set_subscribers(house.engine, "digest", {"hanako@example.jp": "Hanako"})
     here = house.stage.newsletter_id
-    find = {"find": "hana"}
+    find = {"find": "hana", "back": "/newsletters/digest/drafts/1"}
     writer = visitor("writer", Grant(role=Role.EDITOR, newsletter_id=here))
-    assert writer.post("/newsletters/digest/drafts/1/readers", data=find).status_code == 403
+    assert writer.post("/newsletters/digest/readers", data=find).status_code == 403
     both = [Grant(role=role, newsletter_id=here) for role in (Role.EDITOR, Role.OPERATOR)]
-    found = visitor("both", *both).post("/newsletters/digest/drafts/1/readers", data=find)
-    assert found.json() == [{"address": "hanako@example.jp", "name": "Hanako"}]
+    found = visitor("both", *both).post("/newsletters/digest/readers", data=find)
+    assert "hanako@example.jp" in found.text

@@ -1,0 +1,236 @@
+"""Shown as: for which of its readers an issue is previewed, sent as a test, looked at once sent.
+
+A preview shows all parts, or what the readers of one variant get, or what one person gets. Which
+of these is a key in the address of a page, so that it stays while views change. A variant's key
+depends on its conditions alone: it stays the same while the issue is edited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address
+from newsletter.database.tables import NewsletterRow
+from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg, pmsg
+from newsletter.issues.conditions import conditions_of
+from newsletter.issues.merge_fields import slot_of
+from newsletter.issues.model import Issue
+from newsletter.issues.snippets import resolve_snippets
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.variant_checks import variants_now
+from newsletter.mailings.planning.content import COMMON, MailingContent, load_content
+from newsletter.mailings.planning.variants import (
+    VariantCount,
+    conditions_met,
+    content_of_reader,
+    missing_variants,
+    sent_variants,
+    with_subject,
+)
+from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.trials.subjects import chosen_subject, published_content
+from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
+from newsletter.rendering.slots import fill_some
+from subscribers.fields.values import shown_values
+from subscribers.search import FoundReader, find_reader, find_reader_by_key
+
+#: All parts, for a reader of whom nothing is known: every merge field shows its fallback.
+UNKNOWN = "unknown"
+#: Keys beyond this are none.
+LONGEST_KEY = 40
+#: Slots that hold what is the recipient's own, also in a test of what somebody else gets.
+_OF_RECIPIENT = frozenset(slot.value for slot in Slot) - {Slot.SUBSCRIBER_NAME.value}
+_PERSON = re.compile(r"p([1-9][0-9]{0,17})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """Whose eyes a mail is seen with.
+
+    Attributes:
+        fields: What the newsletter's own fields hold of them, by key, in the mail's language.
+    """
+
+    name: str
+    address: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownAs:
+    """As which of its readers an issue is shown, and as which it could be.
+
+    Attributes:
+        key: Names it in an address; empty for all parts.
+        met: The conditions whose parts are shown; None for all parts.
+        variants: The variants to choose from, the most read first.
+        person: Who is shown what they get, found by search; None of a sample reader.
+    """
+
+    key: str = ""
+    met: tuple[str, ...] | None = None
+    reader: Reader
+    variants: Sequence[VariantCount] = ()
+    person: FoundReader | None = None
+
+
+def sample_reader(language: Language) -> Reader:
+    """Return a reader who is nobody."""
+    name = pmsg("a name", "Jane Sample").in_language(language)
+    return Reader(name=name, address="reader@example.jp")
+
+
+def variant_key(met: Sequence[str]) -> str:
+    """Return the key of the readers who meet these conditions and no others."""
+    return "v" + sha256("\n".join(sorted(met)).encode()).hexdigest()[:12]
+
+
+def person_key(subscriber_id: int) -> str:
+    """Return the key of one subscriber: a number, as addresses of pages land in logs."""
+    return f"p{subscriber_id}"
+
+
+def key_of_person(session: Session, newsletter_id: int, address: Address) -> str:
+    """Return the key of the subscriber with an address.
+
+    Raises:
+        NotFoundError: Nobody on the list has it.
+    """
+    found = find_reader_by_key(session, newsletter_id, address.key)
+    if found is None:
+        raise NotFoundError(
+            msg("Nobody with the address {address} is on the list.", address=address.address),
+            remedy=msg("Check the address."),
+        )
+    return person_key(found.subscriber_id)
+
+
+def choose_variant(key: str, variants: Sequence[VariantCount], *, language: Language) -> ShownAs:
+    """Return what a key that names no person stands for; all parts where it stands for nothing."""
+    chosen = ShownAs(reader=sample_reader(language), variants=variants)
+    if key == UNKNOWN:
+        nobody = replace(chosen.reader, name="")
+        return replace(chosen, key=key, reader=nobody)
+    for variant in variants:
+        if variant_key(variant.met) == key:
+            return replace(chosen, key=key, met=variant.met)
+    return chosen
+
+
+def find_person(
+    session: Session, newsletter: NewsletterRow, key: str, *, language: Language
+) -> tuple[FoundReader, Reader] | None:
+    """Return the subscriber whom a key names, with their values; None where it names nobody."""
+    number = _PERSON.fullmatch(key)
+    found = find_reader(session, newsletter.id, int(number[1])) if number else None
+    if found is None:
+        return None
+    keys = [row.key for row in newsletter.fields]
+    values = shown_values(session, newsletter.id, [found.subscriber_id], keys, language)
+    fields = values.get(found.subscriber_id, {})
+    return found, Reader(name=found.name, address=found.address, fields=fields)
+
+
+def find_shown_as(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: Issue,
+    key: str,
+    *,
+    sees_people: bool,
+    segment: str = "",
+    language: Language,
+    figures: Figures | None = None,
+) -> ShownAs:
+    """Return as whom an issue is shown; all parts where a key stands for nobody any more.
+
+    Args:
+        session: To read with.
+        newsletter: Whose issue.
+        issue: As it is now.
+        key: As an address or a form says it.
+        sees_people: Whether a single subscriber may be shown; else a key of one stands for nobody.
+        segment: The query of those whom it is sent to, for the counts.
+        language: Of who looks, for the sample reader's name.
+        figures: Counts readers; without, they are counted anew.
+    """
+    issue = resolve_snippets(issue, dict(publisher_of(newsletter).snippets))
+    variants: Sequence[VariantCount] = ()
+    # Preflight says which condition is none; until it is mended, all parts are shown.
+    with suppress(ConflictError, ListError):
+        variants = variants_now(session, newsletter, issue, segment=segment, figures=figures)
+    chosen = choose_variant(key, variants, language=language)
+    person = find_person(session, newsletter, key, language=issue.language) if sees_people else None
+    if person is None:
+        return chosen
+    found, reader = person
+    met: tuple[str, ...] | None = None
+    if variants:
+        met = conditions_met(session, newsletter, conditions_of(issue), found.subscriber_id)
+    return replace(chosen, key=key, met=met, reader=reader, person=found)
+
+
+def sent_shown_as(
+    session: Session,
+    newsletter: NewsletterRow,
+    mailing_id: int,
+    key: str,
+    *,
+    sees_people: bool,
+    language: Language,
+) -> tuple[ShownAs, MailingContent]:
+    """Return as whom a mailing is shown, and what they got; most readers' mail, unless chosen.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+    """
+    variants = sent_variants(session, mailing_id)
+    common = published_content(session, mailing_id)
+    if sees_people:
+        mail_language = common.rendered.language
+        person = find_person(session, newsletter, key, language=mail_language)
+        if person is not None:
+            found, reader = person
+            content = content_of_reader(session, mailing_id, found.subscriber_id)
+            return ShownAs(key=key, reader=reader, variants=variants, person=found), content
+    shown = choose_variant(key, variants, language=language)
+    if shown.met is None and variants:
+        shown = replace(shown, key=shown.key or variant_key(variants[0].met), met=variants[0].met)
+    number = next((each.number for each in variants if each.met == shown.met), COMMON)
+    number = with_subject(number, chosen_subject(session, mailing_id))
+    if number in missing_variants(session, mailing_id, {number}):
+        return shown, common
+    return shown, load_content(session, mailing_id, number)
+
+
+def demand_shown_as(shown: ShownAs, key: str) -> None:
+    """Refuse a key that stands for nobody any more.
+
+    Raises:
+        NotFoundError: It does.
+    """
+    if shown.key != key:
+        raise NotFoundError(
+            msg("The readers that were chosen for the preview are no longer there."),
+            remedy=msg("Choose again whom it is shown as."),
+        )
+
+
+def with_values(rendered: RenderedIssue, reader: Reader) -> RenderedIssue:
+    """Put what is known of a reader into a mail that goes to others; its links stay theirs."""
+    bodies = (rendered.subject, rendered.html, rendered.text)
+    uses = {part.slot for body in bodies for part in body if isinstance(part, SlotUse)}
+    known = {Slot.SUBSCRIBER_NAME.value: reader.name} | {
+        slot_of(key): value for key, value in reader.fields.items()
+    }
+    values = {slot: known.get(slot, "") for slot in uses - _OF_RECIPIENT}
+    subject, html, text = (fill_some(body, values) for body in bodies)
+    return replace(rendered, subject=subject, html=html, text=text)
