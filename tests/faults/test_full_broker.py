@@ -15,7 +15,8 @@ from newsletter.operations.overview import look
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
 
-_FULL_SECONDS = 12
+#: Beat asks for a round every second.
+_FULL_SECONDS = 6
 _PEOPLE = 20
 
 

@@ -34,10 +34,12 @@ class Workers:
         try:
             yield second
         finally:
-            second.stop()
+            second.kill()
 
     def kill(self) -> None:
         """SIGKILL every process at once."""
+        if self._process.poll() is not None:
+            return
         for process in [*self.descendants(), psutil.Process(self._process.pid)]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -90,4 +92,5 @@ def celery_workers(
     try:
         yield workers
     finally:
-        workers.stop()
+        # How they end when they are asked to is tests/faults/test_deaths.py's to say.
+        workers.kill()

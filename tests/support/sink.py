@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self._rest = b""
-        self._in_data = self._hangs = self._met_body = False
+        self._in_data = self._hangs = self._met_body = self._has_sender = False
         self._recipient = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -77,6 +77,11 @@ class Connection(asyncio.Protocol):
         verb = line[:4].decode().strip().upper()
         if verb == "EHLO":
             self._say("250-sink\r\n250-PIPELINING\r\n250 SMTPUTF8")
+        elif verb == "MAIL":
+            self._has_sender = self._answer("mail", "250 2.0.0 fine")
+            self._recipient = ""
+        elif verb == "RCPT" and not self._has_sender:
+            self._say("503 5.5.1 nobody whom it comes from")
         elif verb == "RCPT":
             named = line.decode().partition("<")[2].rstrip(">")
             is_fine = self._answer("rcpt", "250 2.1.5 fine", named)
@@ -90,7 +95,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"221 bye\r\n")
             self._transport.close()
         else:
-            self._answer("mail", "250 2.0.0 fine") if verb == "MAIL" else self._say("250 fine")
+            self._say("250 fine")
         return True
 
     def _message(self) -> bool:

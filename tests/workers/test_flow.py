@@ -263,7 +263,7 @@ def test_who_leaves_amid_a_mailing_gets_nothing_five_seconds_later_from_any_of_f
     engine: Engine, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     stage = set_stage(engine)
-    people = _subscribe(stage, 800)
+    people = _subscribe(stage, 500)
     with (
         counting_relay(tmp_path, options="connections=2&rate=40") as relay,
         _workers(database_url, redis_url, tmp_path, relay.url, WORKER_PROCESSES="4"),
