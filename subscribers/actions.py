@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.accounts.roles import Rights
 from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow, SegmentRow
@@ -213,14 +214,16 @@ def change_segment(
     row = saved.change_segment(
         session, newsletter_id, former, name=name, query=query, before=before
     )
+    details: dict[Detail, object] = {"query": row.query, "before": before}
+    if former != row.name:
+        details["former"] = former
     record_event(
         session,
         actor,
         Action.SEGMENT_SAVE,
         object=f"segment {row.name}",
         newsletter_id=newsletter_id,
-        details={"query": row.query, "before": before}
-        | ({"former": former} if former != row.name else {}),
+        details=details,
     )
     return row
 
@@ -321,7 +324,7 @@ def record_import(
         Action.SUBSCRIBER_IMPORT,
         object=name,
         newsletter_id=newsletter_id,
-        details={"basis": basis} | ({} if rows is None else {"rows": rows}),
+        details={"basis": basis} if rows is None else {"basis": basis, "rows": rows},
     )
 
 
@@ -347,7 +350,7 @@ def _record(
     *,
     newsletter_id: int | None = None,
     reason: str = "",
-    details: Mapping[str, object] | None = None,
+    details: Mapping[Detail, object] | None = None,
 ) -> None:
     record_event(
         session,

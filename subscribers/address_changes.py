@@ -16,6 +16,7 @@ from sqlalchemy import CursorResult, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.accounts.audit import READER, Action, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import (
@@ -335,13 +336,16 @@ def _copy_tags(session: Session, newsletter_id: int, source: int, target: int) -
 def _record(
     session: Session, change: AddressChange, action: Action, united: Collection[str] = ()
 ) -> None:
+    details: dict[Detail, object] = {"successor": change.successor_id}
+    if united:
+        details["fields"] = sorted(united)
     record_event(
         session,
         READER,
         action,
         object=f"subscriber {change.subscriber_id}",
         newsletter_id=change.newsletter.id,
-        details={"successor": change.successor_id} | ({"fields": sorted(united)} if united else {}),
+        details=details,
     )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Engine, Select, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_details import Detail, details_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow
 
@@ -177,7 +178,7 @@ def record_event(
     object: str = "",  # noqa: A002 - the glossary's word for what was acted on
     newsletter_id: int | None = None,
     reason: str = "",
-    details: Mapping[str, object] | None = None,
+    details: Mapping[Detail, object] | None = None,
 ) -> None:
     """Write down a deed in the transaction that does it: both are there, or neither."""
     session.add(
@@ -213,7 +214,7 @@ def export_csv(engine: Engine, actor: Actor, wanted: AuditFilter) -> Iterator[st
             session,
             actor,
             Action.AUDIT_EXPORT,
-            details={name: value for name, value in asked.items() if value},
+            details=details_of({name: value for name, value in asked.items() if value}),
         )
     return _csv_lines(engine, wanted)
 

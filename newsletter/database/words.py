@@ -23,6 +23,7 @@ from newsletter.database.vocabulary import (
     SeriesState,
     SubscriptionState,
     SuppressionReason,
+    Verdict,
 )
 from newsletter.i18n.messages import Message, msg, pmsg, written
 
@@ -134,6 +135,12 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
     IncidentResolution: {
         "genuine": msg("Genuine bounces"),
         "outage": msg("Outage"),
+    },
+    Verdict: {
+        "best": pmsg("subject", "Clicked most"),
+        "no-difference": pmsg("subject", "No clear difference"),
+        "few-clicks": pmsg("subject", "Too few clicks"),
+        "by-hand": pmsg("subject", "Decided by hand"),
     },
     Role: {
         "editor": msg("Editor"),

@@ -11,6 +11,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import details_of
 from newsletter.bounces.model import Reason
 from newsletter.database.tables import (
     BounceDecisionRow,
@@ -130,7 +131,7 @@ def set_policy(
         Action.POLICY_SET,
         object=f"newsletter {newsletter.slug}",
         newsletter_id=newsletter.id,
-        details=asdict(policy),
+        details=details_of(asdict(policy)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import NewsletterRow
@@ -69,7 +70,9 @@ def change_settings(
             Action.NEWSLETTER_SETTINGS,
             object=row.slug,
             newsletter_id=row.id,
-            details={name: [str(old), str(new)] for name, (old, new) in changed.items()},
+            details=details_of(
+                {name: [str(old), str(new)] for name, (old, new) in changed.items()}
+            ),
         )
 
 

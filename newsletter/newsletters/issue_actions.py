@@ -5,9 +5,12 @@ What is typed into a draft is no entry: its revisions keep that, with who typed 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues import store
@@ -25,7 +28,7 @@ from newsletter.issues.sources.reading import ReadIssue
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
     """Begin an issue as a draft."""
     draft = drafts.create_draft(session, newsletter_id, issue, author=actor.name)
-    _record(session, actor, Action.ISSUE_CREATE, draft, title=issue.title)
+    _record(session, actor, Action.ISSUE_CREATE, draft, {"title": issue.title})
     return draft
 
 
@@ -45,8 +48,7 @@ def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadI
         actor,
         Action.ISSUE_IMPORT,
         draft,
-        title=read.issue.title,
-        format=read.format.value,
+        {"title": read.issue.title, "format": read.format.value},
     )
     return draft
 
@@ -127,8 +129,10 @@ def duplicate_issue(
     begun = duplicating.start_from(
         session, newsletter_id, issue, author=actor.name, template=template
     )
-    details = {"from": source} if source else {}
-    _record(session, actor, Action.ISSUE_DUPLICATE, begun, **details, title=begun.issue.title)
+    details: dict[Detail, object] = {"title": begun.issue.title}
+    if source:
+        details["from"] = source
+    _record(session, actor, Action.ISSUE_DUPLICATE, begun, details)
     return begun
 
 
@@ -190,7 +194,7 @@ def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
     issue = drafts.publish_draft(session, draft)
-    _record(session, actor, Action.ISSUE_PUBLISH, draft, issue=issue.slug)
+    _record(session, actor, Action.ISSUE_PUBLISH, draft, {"issue": issue.slug})
     return issue
 
 
@@ -202,18 +206,22 @@ def restore_revision(session: Session, actor: Actor, draft: Draft, revision: int
         DraftConflictError: It was saved by somebody else meanwhile.
     """
     restored = drafts.restore_revision(session, draft, revision, author=actor.name)
-    _record(session, actor, Action.ISSUE_RESTORE, draft, revision=revision)
+    _record(session, actor, Action.ISSUE_RESTORE, draft, {"revision": revision})
     return restored
 
 
 def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:
     """Delete a draft with its revisions; an issue that was made of it stays."""
     drafts.delete_draft(session, draft)
-    _record(session, actor, Action.ISSUE_DELETE, draft, title=draft.issue.title)
+    _record(session, actor, Action.ISSUE_DELETE, draft, {"title": draft.issue.title})
 
 
 def _record(
-    session: Session, actor: Actor, action: Action, draft: Draft, **details: object
+    session: Session,
+    actor: Actor,
+    action: Action,
+    draft: Draft,
+    details: Mapping[Detail, object] | None = None,
 ) -> None:
     record_event(
         session,

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     DraftRow,
@@ -122,7 +123,7 @@ def set_rhythm(
     if days_before not in range(_EARLIEST + 1):
         raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
     row = session.get(Rhythm, newsletter.id, with_for_update=True)
-    details: dict[str, object] = {"every": "never"}
+    details: dict[Detail, object] = {"every": "never"}
     if rule is None:
         if row is not None:
             session.delete(row)

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 
 from newsletter.accounts.audit import Action
-from newsletter.database.vocabulary import Role
+from newsletter.accounts.audit_details import Detail, is_detail
+from newsletter.database.vocabulary import (
+    FeedbackAction,
+    FieldType,
+    Frequency,
+    IncidentResolution,
+    Joining,
+    Role,
+    SubscriptionState,
+    Verdict,
+)
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
 
@@ -154,46 +165,85 @@ _CODES: Mapping[str, Message] = {
     "asked to leave": msg("Asked to unsubscribe"),
     **{role.value: name_of(role) for role in Role},
 }
-_DETAILS: Mapping[str, Message] = {
+DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),
+    "actor": pmsg("audit", "Person"),
     "added": pmsg("audit", "Added"),
     "address": msg("Address"),
     "addresses": msg("Addresses"),
     "after": pmsg("audit", "After"),
+    "again": pmsg("audit", "Sent once more"),
     "alt": msg("Alternative text"),
     "approval_required": msg("Approval required"),
     "ask_on_joining": msg("Asked on joining"),
+    "asks_frequency": pmsg("audit", "Asks how often"),
     "asks_name": msg("Asks for the name"),
+    "at": pmsg("audit", "Time"),
     "basis": msg("Basis of consent"),
+    "because": pmsg("audit", "Because"),
     "before": pmsg("audit", "Before"),
+    "bounce_address": pmsg("audit", "Bounces go to"),
     "button": pmsg("audit", "Button"),
     "changed": pmsg("audit", "Changed"),
     "comment": msg("Comment"),
+    "complaint_everywhere": pmsg("audit", "A complaint counts everywhere"),
     "condition": msg("Condition"),
+    "contact_url": pmsg("audit", "Contact page"),
+    "correction": pmsg("audit", "Correction"),
+    "count_clicks": pmsg("audit", "Clicks counted"),
     "counted": msg("Clicks counted"),
     "date": pmsg("audit", "Date"),
+    "day": pmsg("audit", "Day"),
     "days": msg("Days"),
+    "decide_at": pmsg("audit", "Time of decision"),
+    "description": pmsg("audit", "Description"),
+    "design": pmsg("audit", "Design"),
+    "detail": pmsg("audit", "Detail"),
     "digest": msg("Checksum"),
     "enrolled": msg("Members added"),
+    "every": pmsg("audit", "Every"),
+    "everywhere": pmsg("audit", "At each reader's own time"),
     "fields": msg("Fields"),
+    "font": pmsg("audit", "Font"),
+    "footer": pmsg("audit", "Footer"),
     "format": msg("Format"),
     "former": msg("Former name"),
+    "frequency": pmsg("audit", "Frequency"),
     "from": msg("Source"),
+    "from_address": pmsg("audit", "Sender's address"),
+    "from_name": pmsg("audit", "Sender's name"),
+    "header": pmsg("audit", "Header picture"),
+    "heading_font": pmsg("audit", "Font of headings"),
+    "headings": pmsg("audit", "Headings"),
     "hour": msg("Time of day"),
     "import": pmsg("audit", "Import"),
     "introduction": msg("Introduction"),
     "issue": msg("Issue"),
+    "items": pmsg("audit", "Items"),
+    "joining": pmsg("audit", "Joining"),
     "key": pmsg("field", "Key"),
     "labels": msg("Labels"),
     "language": msg("Language"),
+    "logo": pmsg("audit", "Logo"),
+    "mailings": pmsg("audit", "Mailings"),
+    "masthead": pmsg("audit", "Masthead"),
     "name": msg("Name"),
+    "next": pmsg("audit", "Next date"),
+    "note": pmsg("audit", "Note"),
+    "object": pmsg("audit", "Object"),
+    "offered": pmsg("audit", "Offered"),
     "options": msg("Options"),
+    "order": pmsg("audit", "Order"),
+    "palette": pmsg("audit", "Colours"),
     "position": msg("Position"),
+    "postal_address": pmsg("audit", "Postal address"),
     "purpose": msg("Purpose"),
     "query": msg("Query"),
-    "readers": msg("Readers"),
+    "radius": pmsg("audit", "Rounded corners"),
     "reader_may_change": msg("Readers may change it"),
+    "readers": msg("Readers"),
     "recipients": msg("Recipients"),
+    "reply_to": pmsg("audit", "Replies go to"),
     "required": pmsg("audit", "Required"),
     "resolution": msg("Resolution"),
     "retention_days": msg("Days kept"),
@@ -203,17 +253,47 @@ _DETAILS: Mapping[str, Message] = {
     "segment": msg("Segment"),
     "shares_fields_with": msg("Shares fields with"),
     "since": pmsg("audit", "Since"),
+    "size": pmsg("audit", "Size of text"),
+    "social": pmsg("audit", "Links to social media"),
+    "soft_days": pmsg("audit", "Days of soft bounces"),
+    "soft_limit": pmsg("audit", "Limit of soft bounces"),
+    "spread_seconds": pmsg("audit", "Spread over seconds"),
     "state": msg("State"),
     "step": msg("Step"),
     "steps": msg("Steps"),
+    "subject": pmsg("audit", "Subject"),
+    "subjects": pmsg("audit", "Other subjects compared"),
     "success_url": msg("Page after joining"),
     "successor": msg("New address of subscriber"),
+    "tagline": pmsg("audit", "Line below the name"),
     "tags": msg("Tags"),
+    "template": pmsg("audit", "Structure"),
     "text": msg("Text"),
+    "time_zone": pmsg("audit", "Time zone"),
     "title": msg("Title"),
+    "trial_share": pmsg("audit", "Share in the trial (%)"),
     "type": msg("Type"),
+    "unsubscribe_address": pmsg("audit", "Unsubscribe requests go to"),
+    "urgent": pmsg("audit", "Urgent"),
+    "uses": pmsg("audit", "Uses"),
+    "values": pmsg("audit", "Values"),
     "version": msg("Version"),
+    "visibility": pmsg("audit", "Visibility"),
     "way": msg("By way of"),
+    "website_url": pmsg("audit", "Website"),
+    "width": pmsg("audit", "Width"),
+    "without_waiting": pmsg("audit", "Without what waited"),
+}
+
+#: Details whose values are words of a vocabulary.
+_VOCABULARIES: Mapping[str, type[StrEnum]] = {
+    "action": FeedbackAction,
+    "because": Verdict,
+    "frequency": Frequency,
+    "joining": Joining,
+    "resolution": IncidentResolution,
+    "state": SubscriptionState,
+    "type": FieldType,
 }
 
 
@@ -230,4 +310,14 @@ def recorded_words(recorded: str) -> Message:
 
 def detail_name(key: str) -> Message:
     """Return what a detail of an event is called."""
-    return _DETAILS.get(key) or written(key)
+    return DETAIL_NAMES[key] if is_detail(key) else written(key)
+
+
+def detail_value(value: object, key: str) -> Message:
+    """Return what a detail's value, or one of its values, is called."""
+    if isinstance(value, bool):
+        return msg("Yes") if value else msg("No")
+    words = _VOCABULARIES.get(key)
+    known = {word.value: word for word in words or ()}
+    text = "–" if value is None or value == "" else str(value)
+    return name_of(known[text]) if text in known else recorded_words(text)

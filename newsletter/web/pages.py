@@ -32,7 +32,13 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
-from newsletter.web.audit_wording import ACTION_NAMES, detail_name, object_of, recorded_words
+from newsletter.web.audit_wording import (
+    ACTION_NAMES,
+    detail_name,
+    detail_value,
+    object_of,
+    recorded_words,
+)
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 
@@ -144,6 +150,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         audited_object=object_of,
         recorded_words=recorded_words,
         detail_name=detail_name,
+        detail_value=detail_value,
         language_name=_language_name,
         look=look_of,
         scheme=light_scheme,

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import FieldRow, SegmentRow
@@ -241,5 +242,5 @@ def _record(
         action,
         object=f"field {key}" if key else "fields",
         newsletter_id=newsletter_id,
-        details=details,
+        details=details_of(details),
     )

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import details_of
 from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow, JoinRequestRow
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
@@ -179,5 +180,5 @@ def _record(
         action,
         object=f"form {slug}",
         newsletter_id=newsletter_id,
-        details=details,
+        details=details_of(details),
     )

@@ -1,10 +1,54 @@
-"""The audit log's actions have names for people, every one of them."""
+"""The audit log's actions and their details have names for people, every one of them."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+import pytest
+
 from newsletter.accounts.audit import Action
-from newsletter.web.audit_wording import ACTION_NAMES
+from newsletter.accounts.audit_details import DETAILS, details_of
+from newsletter.database.vocabulary import Verdict
+from newsletter.feedback.policy import FeedbackPolicy
+from newsletter.i18n.language import Language
+from newsletter.newsletters.look.model import Look
+from newsletter.newsletters.publications import NewsletterSettings
+from newsletter.web.audit_wording import ACTION_NAMES, DETAIL_NAMES, detail_name, detail_value
 
 
 def test_every_action_of_the_audit_log_has_a_name() -> None:
     assert set(ACTION_NAMES) == set(Action)
+
+
+def test_every_detail_that_an_action_may_record_has_a_name() -> None:
+    assert set(DETAIL_NAMES) == DETAILS
+
+
+@pytest.mark.parametrize("value", [FeedbackPolicy, Look, NewsletterSettings])
+def test_every_field_whose_change_is_recorded_is_a_detail(
+    value: type[FeedbackPolicy | Look | NewsletterSettings],
+) -> None:
+    assert details_of({field.name: "" for field in fields(value)})
+
+
+def test_what_is_no_detail_is_not_recorded() -> None:
+    with pytest.raises(LookupError, match="shoe_size"):
+        details_of({"shoe_size": 43})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("because", Verdict.FEW_CLICKS.value, "クリックが少ない"),
+        ("counted", True, "はい"),
+        ("segment", "", "–"),
+        ("subjects", "best", "best"),
+        ("trial_share", 20, "20"),
+    ],
+)
+def test_values_are_words_in_the_language_of_the_page(key: str, value: object, words: str) -> None:
+    assert detail_value(value, key).in_language(Language.JAPANESE) == words
+
+
+def test_a_name_of_an_older_version_is_shown_as_it_is_recorded() -> None:
+    assert detail_name("shoe_size").in_language(Language.JAPANESE) == "shoe_size"

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import (
     DigestEntryRow,
     DigestRow,
@@ -278,7 +279,7 @@ def _record(
     action: Action,
     newsletter: NewsletterRow,
     frequency: Frequency,
-    details: dict[str, object] | None = None,
+    details: Mapping[Detail, object] | None = None,
 ) -> None:
     record_event(
         session,
@@ -286,5 +287,5 @@ def _record(
         action,
         object=newsletter.slug,
         newsletter_id=newsletter.id,
-        details={"frequency": frequency.value} | (details or {}),
+        details={"frequency": frequency.value, **(details or {})},
     )

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
@@ -310,9 +311,9 @@ def _nobody() -> ConflictError:
     return ConflictError(msg("Nobody would receive it."))
 
 
-def _described(issue: IssueRow, order: Order) -> dict[str, object]:
+def _described(issue: IssueRow, order: Order) -> dict[Detail, object]:
     hour = order.schedule.hour
-    described: dict[str, object] = {
+    described: dict[Detail, object] = {
         "issue": issue.slug,
         "segment": order.segment,
         "urgent": order.urgent,

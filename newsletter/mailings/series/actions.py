@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import (
     NewsletterRow,
     SeriesEnrolmentRow,
@@ -62,7 +64,7 @@ def add_series(
     _write(session, newsletter, row, plan)
     session.add(row)
     session.flush()
-    record(session, actor, Action.SERIES_ADD, row, name=row.name)
+    record(session, actor, Action.SERIES_ADD, row, {"name": row.name})
     return row
 
 
@@ -94,7 +96,9 @@ def change_series(
             remedy=msg("End it, and make another."),
         )
     row.revision += 1
-    record(session, actor, Action.SERIES_CHANGE, row, name=row.name, condition=row.condition)
+    record(
+        session, actor, Action.SERIES_CHANGE, row, {"name": row.name, "condition": row.condition}
+    )
     return row
 
 
@@ -112,7 +116,7 @@ def delete_series(
         raise ConflictError(
             msg("A series that was active cannot be deleted."), remedy=msg("End it instead.")
         )
-    record(session, actor, Action.SERIES_DELETE, row, name=row.name)
+    record(session, actor, Action.SERIES_DELETE, row, {"name": row.name})
     session.execute(delete(SeriesStepRow).where(SeriesStepRow.series_id == row.id))
     session.delete(row)
     session.flush()
@@ -172,7 +176,7 @@ def add_step(
     session.add(step)
     session.flush()
     row.revision += 1
-    record(session, actor, Action.SERIES_STEP_ADD, row, step=step.id, title=issue.title)
+    record(session, actor, Action.SERIES_STEP_ADD, row, {"step": step.id, "title": issue.title})
     return step
 
 
@@ -216,9 +220,7 @@ def change_step(
         actor,
         Action.SERIES_STEP_CHANGE,
         row,
-        step=step.id,
-        days=timing.delay_days,
-        hour=timing.hour,
+        {"step": step.id, "days": timing.delay_days, "hour": timing.hour},
     )
 
 
@@ -249,7 +251,7 @@ def move_step(
     for position, each in enumerate(steps, 1):
         each.position = position
     row.revision += 1
-    record(session, actor, Action.SERIES_STEP_MOVE, row, step=step.id, position=to + 1)
+    record(session, actor, Action.SERIES_STEP_MOVE, row, {"step": step.id, "position": to + 1})
 
 
 def remove_step(
@@ -272,7 +274,7 @@ def remove_step(
     go_to_step(session, following[0] if following else None, SeriesEnrolmentRow.step_id == step.id)
     step.removed_at = now()
     row.revision += 1
-    record(session, actor, Action.SERIES_STEP_REMOVE, row, step=step.id)
+    record(session, actor, Action.SERIES_STEP_REMOVE, row, {"step": step.id})
 
 
 def hold_series(
@@ -335,7 +337,11 @@ def demand_not_ended(row: SeriesRow) -> None:
 
 
 def record(
-    session: Session, actor: Actor, action: Action, row: SeriesRow, **details: object
+    session: Session,
+    actor: Actor,
+    action: Action,
+    row: SeriesRow,
+    details: Mapping[Detail, object] | None = None,
 ) -> None:
     """Write an action on a series into the audit log."""
     record_event(

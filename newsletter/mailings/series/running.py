@@ -147,7 +147,9 @@ def activate(
     series.activated_on = day_of(now(), newsletter.time_zone)
     session.flush()
     enrolled = _enrol(session, newsletter, series, joined_since) if joined_since else 0
-    record(session, actor, Action.SERIES_ACTIVATE, series, steps=len(steps), enrolled=enrolled)
+    record(
+        session, actor, Action.SERIES_ACTIVATE, series, {"steps": len(steps), "enrolled": enrolled}
+    )
     return enrolled
 
 
@@ -174,7 +176,9 @@ def apply_step(
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
     _put_into_effect(session, actor, newsletter, series, step, settings)
     series.revision += 1
-    record(session, actor, Action.SERIES_STEP_APPLY, series, step=step.id, version=step.version)
+    record(
+        session, actor, Action.SERIES_STEP_APPLY, series, {"step": step.id, "version": step.version}
+    )
 
 
 def pause_series(
@@ -231,7 +235,7 @@ def end_series(
         SeriesEnrolmentRow.series_id == series.id,
         because=EnrolmentEnd.SERIES_ENDED,
     )
-    record(session, actor, Action.SERIES_END, series, readers=ended)
+    record(session, actor, Action.SERIES_END, series, {"readers": ended})
     return ended
 
 
@@ -261,8 +265,7 @@ def enrol_members(
         actor,
         Action.SERIES_ENROL,
         series,
-        since=joined_since.isoformat(),
-        enrolled=enrolled,
+        {"since": joined_since.isoformat(), "enrolled": enrolled},
     )
     return enrolled
 
@@ -315,8 +318,7 @@ def send_step_test(
         actor,
         Action.SERIES_TEST,
         series,
-        step=step.id,
-        recipients=[address.address for address in addresses],
+        {"step": step.id, "recipients": [address.address for address in addresses]},
     )
     return mailing_id
 

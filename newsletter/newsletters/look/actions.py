@@ -9,6 +9,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import details_of
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
@@ -96,7 +97,7 @@ def change_look(
         Action.NEWSLETTER_LOOK,
         object=row.slug,
         newsletter_id=row.id,
-        details=_changes(before, after),
+        details=details_of(_changes(before, after)),
     )
     return True
 

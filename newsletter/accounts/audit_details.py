@@ -1,0 +1,148 @@
+"""What details of an action the audit log can keep: one vocabulary, which pages have words for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, TypeGuard, get_args
+
+#: Stored as they are, so never reword one.
+Detail: TypeAlias = Literal[
+    "action",
+    "actor",
+    "added",
+    "address",
+    "addresses",
+    "after",
+    "again",
+    "alt",
+    "approval_required",
+    "ask_on_joining",
+    "asks_frequency",
+    "asks_name",
+    "at",
+    "basis",
+    "because",
+    "before",
+    "bounce_address",
+    "button",
+    "changed",
+    "comment",
+    "complaint_everywhere",
+    "condition",
+    "contact_url",
+    "correction",
+    "count_clicks",
+    "counted",
+    "date",
+    "day",
+    "days",
+    "decide_at",
+    "description",
+    "design",
+    "detail",
+    "digest",
+    "enrolled",
+    "every",
+    "everywhere",
+    "fields",
+    "font",
+    "footer",
+    "format",
+    "former",
+    "frequency",
+    "from",
+    "from_address",
+    "from_name",
+    "header",
+    "heading_font",
+    "headings",
+    "hour",
+    "import",
+    "introduction",
+    "issue",
+    "items",
+    "joining",
+    "key",
+    "labels",
+    "language",
+    "logo",
+    "mailings",
+    "masthead",
+    "name",
+    "next",
+    "note",
+    "object",
+    "offered",
+    "options",
+    "order",
+    "palette",
+    "position",
+    "postal_address",
+    "purpose",
+    "query",
+    "radius",
+    "reader_may_change",
+    "readers",
+    "recipients",
+    "reply_to",
+    "required",
+    "resolution",
+    "retention_days",
+    "revision",
+    "roles",
+    "rows",
+    "segment",
+    "shares_fields_with",
+    "since",
+    "size",
+    "social",
+    "soft_days",
+    "soft_limit",
+    "spread_seconds",
+    "state",
+    "step",
+    "steps",
+    "subject",
+    "subjects",
+    "success_url",
+    "successor",
+    "tagline",
+    "tags",
+    "template",
+    "text",
+    "time_zone",
+    "title",
+    "trial_share",
+    "type",
+    "unsubscribe_address",
+    "urgent",
+    "uses",
+    "values",
+    "version",
+    "visibility",
+    "way",
+    "website_url",
+    "width",
+    "without_waiting",
+]
+DETAILS: frozenset[str] = frozenset(get_args(Detail))
+
+
+def details_of(fields: Mapping[str, object]) -> dict[Detail, object]:
+    """Return fields of a value, such as settings, as details.
+
+    Raises:
+        LookupError: One of them is none; it has to be added to the vocabulary.
+    """
+    return {_detail(name): value for name, value in fields.items()}
+
+
+def _detail(name: str) -> Detail:
+    if not is_detail(name):
+        raise LookupError(name)
+    return name
+
+
+def is_detail(name: str) -> TypeGuard[Detail]:
+    """Tell whether the vocabulary has a name."""
+    return name in DETAILS
