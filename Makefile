@@ -28,7 +28,7 @@ demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS=
 quick: setup ## Check the code and run the unit tests, in a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint unit
 
-unit: setup ## Run the tests that stay in their own process
+unit: setup ## Run the tests that need neither a database nor another process
 	@$(BIN)/python -m pytest -m unit -n 2 --quiet $(ARGS)
 
 test: setup ## Check the code and run every test

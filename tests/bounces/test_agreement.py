@@ -7,7 +7,6 @@ is rules: sayings that no phrase was written for, and samples that lost what a m
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from tests.bounces.formats import READER
 from tests.bounces.manners import MANNERS, said_of
 from tests.bounces.sayings import SAYINGS
 from tests.bounces.test_samples import DISPUTED, FOLDER, FOUND, WRONGED
+from tests.support.soak import SOAK
 
 _STATUS = re.compile(rb"(?<![\d.])5\.\d{1,3}\.\d{1,3}(?![.]?\d)")
 _FIELDS = re.compile(
@@ -30,7 +30,6 @@ _FIELDS = re.compile(
 _REPLY = re.compile(rb"(?<![\w.\-/:@=])5[0-5]\d(?=[\s\-])")
 #: What is tried of the product of sayings and manners; all of it with SOAK=1.
 _EVERY = 4
-_SOAK = bool(os.environ.get("SOAK"))
 Harm = Callable[[bytes], bytes]
 
 
@@ -58,9 +57,9 @@ def is_hard(report: Report, number: int = 0) -> bool:
 def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
     """Each saying goes through every fourth manner, each manner through every fourth saying."""
     manner, tells = MANNERS[name]
-    first = 0 if _SOAK else list(MANNERS).index(name) % _EVERY
+    first = 0 if SOAK else list(MANNERS).index(name) % _EVERY
     counts: Counter[tuple[bool, bool]] = Counter()
-    for saying in SAYINGS[first :: 1 if _SOAK else _EVERY]:
+    for saying in SAYINGS[first :: 1 if SOAK else _EVERY]:
         report = read_report(manner(said_of(saying)))
         assert [one.address for one in report.recipients] == [READER], saying
         if tells or not saying.by_command:

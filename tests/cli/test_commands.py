@@ -48,10 +48,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(*words: str, seconds: float = 120, answer: str = "") -> subprocess.CompletedProcess[str]:
-    more = {"NO_COLOR": "1", "COLUMNS": "200"}
-    # The demo is what somebody sees who starts: it runs as there, imports included.
-    cold = {"COLD": "1"} if words[:1] == ("demo",) else {}
-    env = os.environ | more | cold
+    env = os.environ | {"NO_COLOR": "1", "COLUMNS": "200"}
     return warm.run("newsletter.cli", *words, env=env, answer=answer, seconds=seconds)
 
 

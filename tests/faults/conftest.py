@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,9 +19,9 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.states import FINAL
 from tests.support.celery import Workers, celery_workers
 from tests.support.relay import CountingRelay, counting_relay
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
-SOAK = bool(os.environ.get("SOAK"))
 PEOPLE = 20_000 if SOAK else 600
 DEATHS = 50 if SOAK else 5
 BATCH = 500 if SOAK else 40

@@ -21,6 +21,7 @@ from newsletter.mailings.series.planning import plan_series
 from newsletter.newsletters.rhythm import open_due_drafts
 from tests.support import warm
 from tests.support.digests import open_digests
+from tests.support.soak import SOAK
 
 
 def die_at_each_step(database_url: str, moment: datetime, what: str) -> list[str]:
@@ -28,7 +29,7 @@ def die_at_each_step(database_url: str, moment: datetime, what: str) -> list[str
 
     On PostgreSQL they die at every fourth step; with SOAK=1 at each.
     """
-    stride = 1 if os.environ.get("SOAK") or database_url.startswith("sqlite") else 4
+    stride = 1 if SOAK or database_url.startswith("sqlite") else 4
     words = (database_url, moment.isoformat(), what, str(stride))
     answer = warm.run(__name__, *words, env=os.environ, seconds=240)
     assert answer.returncode == 0, answer.stderr

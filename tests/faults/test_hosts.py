@@ -16,13 +16,13 @@ from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
 from newsletter.mailings.mailings import progress
 from tests.conftest import missing
-from tests.faults.conftest import SOAK
 from tests.support.lone_worker import lone_worker, order_apart
 from tests.support.orders import resume
 from tests.support.ports import await_condition
 from tests.support.power import power_of
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.replica import replicated_database
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
 PEOPLE = 4000 if SOAK else 300

@@ -36,6 +36,7 @@ from newsletter.issues.sources.form import (
 )
 from newsletter.issues.sources.reading import read_issue
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.soak import SOAK
 
 TEXT = """---
 title: 十二月号
@@ -94,7 +95,7 @@ def fields_of(sheet: Sheet) -> list[tuple[str, str]]:
 
 
 @given(ISSUES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 if SOAK else 20, deadline=None)
 def test_an_issue_comes_back_from_its_form_the_same(issue: Issue) -> None:
     sheet = sheet_of_fields(fields_of(to_sheet(issue)))
 

@@ -6,7 +6,6 @@ tables; the relay is a count of the messages that it took.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -42,12 +41,13 @@ from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.leaving import unsubscribe
 from tests.support.ledger import LEASE_SECONDS, delivery_states, record
 from tests.support.orders import cancel, pause, resume
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
 State = DeliveryState
 PEOPLE = 6
 BATCH = 3
-EXAMPLES = 400 if os.environ.get("SOAK") else 20
+EXAMPLES = 400 if SOAK else 20
 STEPS = 20
 #: What a relay says, or a worker finds.
 ANSWERS = [State.ACCEPTED, State.DEFERRED, State.REJECTED, State.FAILED, State.UNCERTAIN]

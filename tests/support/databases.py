@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.support.soak import SOAK
+
 _BOTH = ["sqlite", "postgresql"]
-_SOAK = bool(os.environ.get("SOAK"))
 #: Pages are tried on SQLite: what they call is tested on both below them, and those tests of pages
 #: that alone come to a statement are marked ``each_database``. All of them on both with SOAK=1.
-OF_PAGES = _BOTH if _SOAK else _BOTH[:1]
+OF_PAGES = _BOTH if SOAK else _BOTH[:1]
 
 each_database = pytest.mark.parametrize("database_url", _BOTH, indirect=True)
 
@@ -20,4 +19,4 @@ def on_one_database(name: str) -> pytest.MarkDecorator:
 
     For what takes long and of which another test tries the like on the other database.
     """
-    return pytest.mark.parametrize("database_url", _BOTH if _SOAK else [name], indirect=True)
+    return pytest.mark.parametrize("database_url", _BOTH if SOAK else [name], indirect=True)

@@ -1,10 +1,11 @@
 """What a test needs tells its tier, and the tier what the test may do.
 
-unit: values, files and SQLite, in the test's own process. servers: databases, brokers, mail and web
-servers, other processes. browser: Chromium. faults: tests/faults, where processes are killed.
+unit: values and files, in the process of the test. database: SQLite in it, too. servers:
+PostgreSQL, brokers, mail and web servers, other processes. browser: Chromium. faults: tests/faults,
+where processes are killed.
 
 A test gets to its tier by the fixtures it asks for. What starts a process or opens a socket asks
-for ``_servers``, or its tests are marked ``servers``; a unit test that does neither and leaves its
+for ``_servers``, or its tests are marked ``servers``; a test of the first two tiers that leaves its
 process fails.
 """
 
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+#: Tests ask for a database by these; "database_url" becomes one of the others only as they run.
+_DATABASES = frozenset({"_sqlite_template", "database_url"})
 _FAULTS = Path(__file__).parent.parent / "faults"
 #: Audit events (PEP 578) of what leaves the test's own process.
 _LEAVES_THE_PROCESS = frozenset(
@@ -34,6 +37,7 @@ class Tier(StrEnum):
     FAULTS = "faults"
     BROWSER = "browser"
     SERVERS = "servers"
+    DATABASE = "database"
     UNIT = "unit"
 
 
@@ -47,7 +51,7 @@ def tier_of(item: pytest.Item) -> Tier:
     marked = item.get_closest_marker("servers") is not None
     if marked or "_servers" in fixtures or "postgresql" in parameters.values():
         return Tier.SERVERS
-    return Tier.UNIT
+    return Tier.DATABASE if _DATABASES.intersection(fixtures) else Tier.UNIT
 
 
 def assign(items: list[pytest.Item]) -> None:
@@ -60,7 +64,7 @@ def assign(items: list[pytest.Item]) -> None:
 
 
 class _Guard:
-    """Refuses a process or a connection while a unit test runs; audit hooks cannot be removed."""
+    """Refuses processes and connections while a test runs; audit hooks cannot be removed."""
 
     def __init__(self) -> None:
         self.test = ""
@@ -77,8 +81,8 @@ _guard = _Guard()
 
 @contextmanager
 def kept_to(item: pytest.Item) -> Iterator[None]:
-    """Fail a unit test that started a process or opened a connection."""
-    if not item.get_closest_marker(Tier.UNIT.value):
+    """Fail a test of the first two tiers that started a process or opened a connection."""
+    if not any(map(item.get_closest_marker, (Tier.UNIT.value, Tier.DATABASE.value))):
         yield
         return
     _guard.test = item.nodeid
@@ -89,5 +93,5 @@ def kept_to(item: pytest.Item) -> Iterator[None]:
         broken, _guard.broken = _guard.broken, []
     if broken:
         pytest.fail(
-            f"A unit test left its process: {broken[0]}. Let it ask for `_servers`, or mark it.",
+            f"The test left its process: {broken[0]}. Let it ask for `_servers`, or mark it.",
         )

@@ -6,7 +6,6 @@ these meet. With ``SOAK`` in the environment each page is seen in all of their c
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -26,6 +25,7 @@ from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
 from tests.support.accessible import violations
 from tests.support.site import routes_of
+from tests.support.soak import SOAK
 from tests.web.showroom import Showroom, showroom
 from tests.web.table import FAILURES, NOT_PAGES, OPEN_PAGES, SIGNED_IN_PAGES
 
@@ -60,7 +60,6 @@ _LOOKS: list[tuple[_Scheme, int]] = [
     *(("light", 1280), ("dark", 375)),
     *(("dark", 1280), ("light", 375)),
 ]
-_SOAK = bool(os.environ.get("SOAK"))
 
 
 class Visitor:
@@ -127,7 +126,7 @@ class Visitor:
         # Both languages come by the same pages in the same order.
         turn = 2 * (self._pages % 2) + (self.language is Language.ENGLISH)
         self._pages += 1
-        for scheme, width in _LOOKS if _SOAK else [_LOOKS[turn]]:
+        for scheme, width in _LOOKS if SOAK else [_LOOKS[turn]]:
             page.set_viewport_size({"width": width, "height": 720})
             page.emulate_media(color_scheme=scheme)
             found = violations(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -47,9 +46,9 @@ from tests.support.digests import (
     received,
     send_issue,
 )
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
-SOAK = bool(os.environ.get("SOAK"))
 PEOPLE = ("a@example.jp", "b@example.jp", "c@example.jp")
 
 

@@ -6,7 +6,6 @@ a model of one reader's way that knows the rules alone.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,9 +38,10 @@ from newsletter.mailings.series.running import pause_series, resume_series
 from subscribers.leaving import unsubscribe
 from subscribers.preferences import pause
 from tests.support.series import AT_ONCE, begin_series, join, let_pass
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
-EXAMPLES = 200 if os.environ.get("SOAK") else 5
+EXAMPLES = 200 if SOAK else 5
 STEPS = 18
 READERS = 3
 TITLES = ("第1回", "第2回", "第3回")

@@ -36,6 +36,7 @@ from subscribers.lists.imports import ImportOptions, ImportReport, import_record
 from subscribers.lists.uploads import ImportTerms
 from tests.support import fields
 from tests.support.imports import order, work_on
+from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
 
 _C, _P, _U = (
@@ -366,7 +367,9 @@ def _exported(stage: Stage) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40 if SOAK else 10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(people=_people())
 def test_an_export_imported_into_an_empty_instance_is_the_same(
