@@ -72,7 +72,7 @@ def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], Non
     ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
     """
     claim = lease.claim
-    content = _content(services, claim.mailing_id, claim.identity, claim.variant)
+    content = _content(services, claim.mailing_id, claim.identity, claim.variant, claim.correction)
     return BatchRun(
         lease.claim,
         lease.journal,
@@ -154,7 +154,12 @@ def _context(
 ) -> BatchContext:
     claim = lease.claim
     frame = _frame(
-        services, claim.mailing_id, claim.identity, claim.variant, claim.dated_at or content.date
+        services,
+        claim.mailing_id,
+        claim.identity,
+        claim.variant,
+        claim.correction,
+        date=claim.dated_at or content.date,
     )
 
     with reading(services.engine) as session:
@@ -247,21 +252,29 @@ def record(
 
 
 @lru_cache(maxsize=16)
-def _content(services: Services, mailing_id: int, identity: str, variant: int) -> MailingContent:
+def _content(
+    services: Services, mailing_id: int, identity: str, variant: int, correction: int
+) -> MailingContent:
     """Load what a mailing sends to a variant's readers; it is frozen, so a process keeps it.
 
     By its identity: once a backup is restored, another may have its number.
     """
     del identity
     with reading(services.engine) as session:
-        return load_content(session, mailing_id, variant)
+        return load_content(session, mailing_id, variant, correction=correction)
 
 
 @lru_cache(maxsize=16)
 def _frame(
-    services: Services, mailing_id: int, identity: str, variant: int, date: datetime
+    services: Services,
+    mailing_id: int,
+    identity: str,
+    variant: int,
+    correction: int,
+    *,
+    date: datetime,
 ) -> MessageFrame:
-    content = _content(services, mailing_id, identity, variant)
+    content = _content(services, mailing_id, identity, variant, correction)
     rendered = content.rendered
     if content.counts_clicks:
         rendered = with_counted_links(

@@ -171,6 +171,7 @@ def _case(
     from newsletter.database.engine import reading
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
+    from newsletter.issues.corrections import note_of
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.notices import Post
     from newsletter.mailings.approvals.requests import content_digest
@@ -185,6 +186,7 @@ def _case(
     settings, publication = opened.settings, opened.newsletter
     with reading(opened.engine) as session:
         stored = find_issue(session, publication.id, issue)
+        note = note_of(session, stored)
     rendered = check_stored(stored, publication, settings, ask_dns=False).rendered
     return _Case(
         engine=opened.engine,
@@ -192,7 +194,7 @@ def _case(
         issue=stored,
         actor=opened.actor,
         rendered=rendered,
-        digest=content_digest(publication, rendered) if rendered else "",
+        digest=content_digest(publication, rendered, note=note) if rendered else "",
         post=Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/")),
     )
 

@@ -161,9 +161,13 @@ class ConsentStep(StrEnum):
 
 
 class MailingKind(StrEnum):
-    """What a mailing is: to an audience an issue, a digest or a step; a notice, or a test."""
+    """What a mailing is: to an audience an issue, a digest or a step; a notice, or a test.
+
+    A correction goes to those who have a faulty copy of an issue.
+    """
 
     ISSUE = "issue"
+    CORRECTION = "correction"
     #: What came since the last one, to those who chose so.
     DIGEST = "digest"
     #: A version of a series' step, open for whoever comes to it.
@@ -178,7 +182,7 @@ class MailingKind(StrEnum):
 
 
 #: What goes out once to all who get it.
-EDITIONS = frozenset({MailingKind.ISSUE, MailingKind.DIGEST})
+EDITIONS = frozenset({MailingKind.ISSUE, MailingKind.DIGEST, MailingKind.CORRECTION})
 TO_LIST = EDITIONS | {MailingKind.SERIES}
 
 
@@ -267,6 +271,8 @@ class RevisionKind(StrEnum):
     IMPORTED = "imported"
     FIXED = "fixed"
     RESTORED = "restored"
+    #: Of an issue that was sent, by a correction of it.
+    CORRECTED = "corrected"
 
 
 class SeriesTrigger(StrEnum):

@@ -25,6 +25,8 @@ class IssueStatus(StrEnum):
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
+    #: Of an issue that was sent, and not in effect yet.
+    CORRECTION = "correction"
     #: Cancelled on the way: some have it, others do not.
     STOPPED = "stopped"
     SENT = "sent"
@@ -72,7 +74,9 @@ def list_lines(session: Session, newsletter_id: int) -> Sequence[IssueLine]:
     states = _latest_states(session, newsletter_id)
     edited = {row.issue_id for row in drafts}
     lines = [_draft_line(row, by_issue, states) for row in drafts]
-    lines.extend(_issue_line(row, states) for row in issues if row.id not in edited)
+    lines.extend(
+        _issue_line(row, states) for row in issues if row.id not in edited and row.corrects is None
+    )
     return sorted(lines, key=lambda line: (line.issue_date, line.edited_at), reverse=True)
 
 
@@ -94,7 +98,9 @@ def _draft_line(
     row: DraftRow, issues: dict[int, IssueRow], states: dict[int, MailingState]
 ) -> IssueLine:
     issue = issues.get(row.issue_id or 0)
-    if issue is None:
+    if row.corrects is not None:
+        status = IssueStatus.CORRECTION
+    elif issue is None:
         status = IssueStatus.DRAFT
     elif issue.id in states:
         status = _BY_MAILING[states[issue.id]]

@@ -74,8 +74,9 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
         NotFoundError: There is none.
     """
     query = select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)
-    if slug is not None:
-        query = query.where(IssueRow.slug == slug)
+    # What corrects another issue has to be named.
+    own = IssueRow.corrects.is_(None) if slug is None else IssueRow.slug == slug
+    query = query.where(own)
     row = session.scalars(
         query.order_by(IssueRow.issue_date.desc(), IssueRow.id.desc()).limit(1)
     ).one_or_none()
@@ -104,9 +105,9 @@ def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:
 
 
 def list_issues(session: Session, newsletter_id: int) -> Sequence[IssueRow]:
-    """Return a newsletter's issues, newest first."""
+    """Return a newsletter's issues, newest first, without corrections that are still written."""
     return session.scalars(
         select(IssueRow)
-        .where(IssueRow.newsletter_id == newsletter_id)
+        .where(IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None))
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
     ).all()

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Select, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, load_only
 
 from newsletter.accounts.audit import Action, Actor, record_event
-from newsletter.database.tables import IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, MailingKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import select_parts
+from newsletter.issues.drafts import saving as drafts
+from newsletter.issues.drafts.saving import Draft, stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
@@ -33,15 +35,18 @@ class Publication:
 
     Attributes:
         published_at: When its first mailing began.
+        updated_at: When it was corrected last, or published.
         listed: Whether everybody may find it; else it is for whoever has its address.
     """
 
+    issue_id: int
     slug: str
     title: str
     summary: str
     issue_date: date
     language: Language
     published_at: datetime
+    updated_at: datetime
     mailing_id: int
     listed: bool = True
 
@@ -75,12 +80,17 @@ def list_publications(
     return _read(session, query)
 
 
-_Rows = Select[str, Language, MailingRow, datetime | None, bool]
+_Rows = Select[IssueRow, MailingRow, datetime | None, datetime | None, bool]
 _FIRST, _LATEST = aliased(MailingRow), aliased(MailingRow)
 _BEGUN = (MailingRow.kind == MailingKind.ISSUE) & MailingRow.started_at.is_not(None)
 _TO_EVERYBODY = exists().where(MailingRow.issue_id == IssueRow.id, _BEGUN, MailingRow.segment == "")
 #: What somebody chose, or what went to everybody.
 _LISTED = (IssueRow.archived == Archived.LISTED) | (IssueRow.archived.is_(None) & _TO_EVERYBODY)
+_CORRECTED_AT = (
+    select(func.max(CorrectionRow.effective_at))
+    .where(CorrectionRow.issue_id == IssueRow.id)
+    .scalar_subquery()
+)
 _READABLE = IssueRow.archived.is_distinct_from(Archived.SUBSCRIBERS)
 
 
@@ -96,7 +106,8 @@ def _publications(newsletter_id: int) -> _Rows:
         .subquery()
     )
     return (
-        select(IssueRow.slug, IssueRow.language, _LATEST, _FIRST.started_at, _LISTED)
+        select(IssueRow, _LATEST, _FIRST.started_at, _CORRECTED_AT, _LISTED)
+        .options(load_only(IssueRow.slug, IssueRow.language))
         .join(begun, begun.c.issue_id == IssueRow.id)
         .join(_FIRST, _FIRST.id == begun.c.first_id)
         .join(_LATEST, _LATEST.id == begun.c.last_id)
@@ -107,23 +118,25 @@ def _publications(newsletter_id: int) -> _Rows:
 def _read(session: Session, query: _Rows) -> Sequence[Publication]:
     return [
         Publication(
-            slug=issue_slug,
+            issue_id=issue.id,
+            slug=issue.slug,
             title=mailing.title,
             summary=mailing.summary,
             issue_date=mailing.issue_date or mailing.created_at.date(),
-            language=language,
+            language=issue.language,
             published_at=started_at or mailing.created_at,
+            updated_at=corrected_at or started_at or mailing.created_at,
             mailing_id=mailing.id,
             listed=bool(listed),
         )
-        for issue_slug, language, mailing, started_at, listed in session.execute(query)
+        for issue, mailing, started_at, corrected_at, listed in session.execute(query)
     ]
 
 
 def find_publication(
     session: Session, newsletter_id: int, slug: str
 ) -> tuple[Publication, MailingContent]:
-    """Return an issue with the content its latest mailing froze.
+    """Return an issue with the content its latest mailing froze, as it is corrected now.
 
     Raises:
         NotFoundError: Nothing of that name was published.
@@ -156,6 +169,9 @@ def archive_issue(
     issue = get_issue(session, newsletter_id, issue_id)
     before = issue.archived
     issue.archived = place
+    draft = stored_draft_of(session, issue_id)
+    if draft is not None:
+        draft.archived = place
     record_event(
         session,
         actor,
@@ -163,6 +179,22 @@ def archive_issue(
         object=f"issue {issue.slug}",
         newsletter_id=newsletter_id,
         details={"before": before, "after": place},
+    )
+
+
+def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | None) -> None:
+    """Choose where the issue of a draft is to stand in the archive, as `archive_issue` does."""
+    if draft.issue_id is not None:
+        archive_issue(session, actor, draft.newsletter_id, draft.issue_id, place)
+        return
+    drafts.place_draft(session, draft, place)
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_ARCHIVE,
+        object=f"draft {draft.id}",
+        newsletter_id=draft.newsletter_id,
+        details={"before": draft.archived, "after": place},
     )
 
 

@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
+from newsletter.issues.corrections import last_correction
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
@@ -135,6 +136,11 @@ def create_mailing(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Check it again, then send it."),
         )
+    if issue.corrects is not None:
+        raise ConflictError(
+            msg("This is a correction of an issue, which is not sent by itself."),
+            remedy=msg("Put the correction into effect."),
+        )
     scheduled_at = first_hour(session, newsletter, schedule)
     local = schedule.everywhere and schedule.hour is not None
     row = MailingRow(
@@ -146,6 +152,7 @@ def create_mailing(
         issue_date=issue.issue_date,
         issue_number=str(issue.content.get("number") or ""),
         summary=str(issue.content.get("preheader") or ""),
+        correction=last_correction(session, issue.id),
         segment=segment,
         urgent=urgent,
         conditions=queries_of(session, newsletter.id, rendered.variants.conditions)
@@ -206,7 +213,13 @@ def freeze_content(
         varies=varies,
         links=counted_urls(rendered.html) if varies and counts_clicks else (),
     )
-    save_content(session, mailing_id, content, rendered.recipe if varies else None)
+    save_content(
+        session,
+        mailing_id,
+        content,
+        rendered.recipe if varies else None,
+        correction=find_mailing(session, mailing_id).correction,
+    )
     keep_calendars(session, newsletter.id, rendered.calendars)
     _record_uses(session, mailing_id, newsletter.id, rendered, notice=notice)
     if content.counts_clicks:

@@ -13,7 +13,10 @@ from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import RevisionKind
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
 from newsletter.issues import store
+from newsletter.issues.corrections import open_correction
 from newsletter.issues.drafts import duplicating, patterns
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.patterns import Pattern
@@ -21,6 +24,7 @@ from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.library.images import Encoded, demand_description, keep_image
 from newsletter.issues.library.stored_files import Upload, keep_file
 from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.import_report import report_on
 from newsletter.issues.sources.reading import ReadIssue
 
@@ -114,6 +118,46 @@ def add_file(session: Session, actor: Actor, newsletter_id: int, upload: Upload)
         details={"name": upload.name[:200]},
     )
     return path
+
+
+def begin_correction(session: Session, actor: Actor, newsletter_id: int, issue_id: int) -> Draft:
+    """Begin a correction of an issue that was sent, with what it says now as its draft.
+
+    Return the draft of the correction that is written already where there is one.
+
+    Raises:
+        NotFoundError: The newsletter has no such issue.
+        ConflictError: Nobody received it, so it can still be changed itself.
+    """
+    issue = store.get_issue(session, newsletter_id, issue_id)
+    if issue.corrects is not None or not any(row.started_at for row in sent_as(session, issue_id)):
+        raise ConflictError(
+            msg(
+                "Issue {issue} was not sent yet, so there is nothing to correct.", issue=issue.slug
+            ),
+            remedy=msg("Change its draft instead."),
+        )
+    correction = open_correction(session, issue_id)
+    begun = drafts.correction_draft(session, issue_id)
+    if begun is not None:
+        return begun
+    begun = drafts.create_draft(
+        session,
+        newsletter_id,
+        issue_from_json(issue.content),
+        author=actor.name,
+        template=issue.template,
+        corrects=issue_id,
+    )
+    _record(
+        session,
+        actor,
+        Action.ISSUE_CORRECTION_BEGIN,
+        begun,
+        issue=issue.slug,
+        correction=correction.number,
+    )
+    return begun
 
 
 def duplicate_issue(

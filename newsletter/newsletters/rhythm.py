@@ -213,7 +213,11 @@ def _is_begun(session: Session, newsletter_id: int, day: date) -> bool:
     )
     if any(content.get("issue_date") == day.isoformat() for content in written):
         return True
-    there = exists().where(IssueRow.newsletter_id == newsletter_id, IssueRow.issue_date == day)
+    there = exists().where(
+        IssueRow.newsletter_id == newsletter_id,
+        IssueRow.issue_date == day,
+        IssueRow.corrects.is_(None),
+    )
     return bool(session.scalar(select(there)))
 
 
@@ -224,7 +228,7 @@ def _begin(session: Session, newsletter: NewsletterRow, rhythm: Rhythm, day: dat
     if source is None:
         source = session.scalars(
             select(IssueRow)
-            .where(IssueRow.newsletter_id == newsletter.id)
+            .where(IssueRow.newsletter_id == newsletter.id, IssueRow.corrects.is_(None))
             .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
             .limit(1)
         ).one_or_none()

@@ -34,6 +34,7 @@ from newsletter.web.feedback.webhooks import webhooks_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
+from newsletter.web.issues.correcting import correcting_router
 from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import editor_router
@@ -51,6 +52,7 @@ from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.archive import archive_router
 from newsletter.web.mailings.clicks import clicks_router
+from newsletter.web.mailings.own_copy import own_copy_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.sending import sending_router
@@ -127,7 +129,7 @@ def create_app(
     app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
     app.include_router(api_router(settings, engine))
     _include_feedback(app, settings, engine, figures, pages, fetch)
-    app.include_router(archive_router(settings, engine, signer, pages))
+    _include_reading(app, settings, engine, signer, pages)
     app.include_router(clicks_router(engine, signer))
     if mailbox is not None:
         app.include_router(inbox_router(mailbox, pages, public_url=settings.public_url))
@@ -202,6 +204,13 @@ def _include_joining(
     app.include_router(invitations_router(settings, engine, pages))
 
 
+def _include_reading(
+    app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> None:
+    app.include_router(archive_router(settings, engine, pages))
+    app.include_router(own_copy_router(settings, engine, signer, pages))
+
+
 def _include_lists(
     app: FastAPI,
     engine: Engine,
@@ -255,6 +264,7 @@ def _include_writing(
     # Behind the shelf, whose new issue it would take for a number.
     app.include_router(sent_router(workspace, pages))
     app.include_router(deciding_router(sending, drafts, pseudonyms))
+    app.include_router(correcting_router(sending, drafts))
     app.include_router(editor_router(engine, drafts))
     app.include_router(viewing_router(engine, drafts))
     app.include_router(readers_router(engine, pages))

@@ -20,14 +20,13 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.database.vocabulary import Frequency, MailingKind
-from newsletter.issues.conditions import conditions_of
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.ledger.dispatch import unplanned_mailings
 from newsletter.mailings.mailings import create_mailing, render_stored
-from newsletter.mailings.planning.content import load_recipe
+from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import met_in, variant_sent
 from newsletter.newsletters.publications import find_newsletter
@@ -126,10 +125,8 @@ def received(stage: Stage) -> dict[str, Counter[str]]:
         for address, subscriber_id, mailing in rows:
             count = got.setdefault(address or "", Counter())
             if mailing.kind is MailingKind.DIGEST:
-                recipe = load_recipe(session, mailing.id)
-                assert recipe is not None
                 number = variant_sent(session, mailing.id, subscriber_id)
-                met = met_in(conditions_of(recipe.issue), number)
+                met = met_in(planned_conditions(session, mailing.id), number)
                 count.update(label.partition(": ")[2] for label in met if ": " in label)
             else:
                 count.update([mailing.title])

@@ -14,6 +14,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
+from newsletter.database.tables.correction import CorrectionRow
 from newsletter.database.tables.digest import DigestEntryRow, DigestRow, DigestRuleRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow, LinkCheckRow
 from newsletter.database.tables.feedback import (
@@ -102,6 +103,7 @@ __all__ = [
     "CallTokenRow",
     "ConsentRow",
     "ContentUseRow",
+    "CorrectionRow",
     "DeliveryRow",
     "DigestEntryRow",
     "DigestRow",

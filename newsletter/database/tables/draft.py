@@ -15,7 +15,7 @@ from newsletter.database.types import (
     Vocabulary,
     now,
 )
-from newsletter.database.vocabulary import RevisionKind
+from newsletter.database.vocabulary import Archived, RevisionKind
 
 
 class DraftRow(Base):
@@ -23,6 +23,8 @@ class DraftRow(Base):
 
     Attributes:
         issue_id: The issue it was published as, or opened from.
+        corrects: The sent issue of which it is a correction.
+        archived: Where its issue is to stand in the archive; None for the archive's rule.
         revision: Counts saves; whoever saves names the one they began with.
         words: All that it says, folded for searching; see `newsletter.issues.search.query`.
         author: Who saved last.
@@ -30,11 +32,13 @@ class DraftRow(Base):
     """
 
     __tablename__ = "draft"
-    __table_args__ = (UniqueConstraint("issue_id"),)
+    __table_args__ = (UniqueConstraint("issue_id"), UniqueConstraint("corrects"))
 
     id: Mapped[PrimaryKey]
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"))
+    corrects: Mapped[int | None] = mapped_column(BigId, ForeignKey("issue.id"))
+    archived: Mapped[Archived | None] = mapped_column(Vocabulary(Archived), default=None)
     revision: Mapped[int] = mapped_column(default=1)
     content: Mapped[JsonObject]
     words: Mapped[str] = mapped_column(Text, default="", server_default="")

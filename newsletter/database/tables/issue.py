@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
+from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Archived
 from newsletter.i18n.language import Language
 
@@ -19,7 +19,8 @@ class IssueRow(Base):
 
     ``words`` is all that it says, folded for searching; see
     `newsletter.issues.search.query`. Without ``archived`` it stands in the archive by the rule
-    of `newsletter.mailings.archive`.
+    of `newsletter.mailings.archive`. What ``corrects`` another issue is that issue as it will be;
+    nobody receives it by itself.
     """
 
     __tablename__ = "issue"
@@ -34,6 +35,7 @@ class IssueRow(Base):
     template: Mapped[str] = mapped_column(String(64), default="")
     words: Mapped[str] = mapped_column(Text, default="", server_default="")
     archived: Mapped[Archived | None] = mapped_column(Vocabulary(Archived), default=None)
+    corrects: Mapped[int | None] = mapped_column(BigId, ForeignKey("issue.id"))
     content: Mapped[JsonObject]
     source: Mapped[str] = mapped_column(Text)
     source_format: Mapped[str] = mapped_column(String(16))

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -61,6 +62,8 @@ class MailingRow(Base):
             date, number and summary likewise. Here, not with the content, as lists read them by
             the dozen, and a row's later columns lie behind its long ones.
         urgent: Whether it goes at once to those, too, who chose a digest.
+        correction: The number of the last correction of its issue that copies contain which are
+            made from now on; 0 for none. Of a mail about a correction, that correction's.
         segment: The query that its audience is chosen by; empty for everybody.
         conditions: The queries of the conditions that parts of its issue carry, in their order;
             None where all parts are for everybody.
@@ -87,6 +90,7 @@ class MailingRow(Base):
     issue_number: Mapped[str] = mapped_column(Text, default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")
     urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
     segment: Mapped[str] = mapped_column(Text, default="")
     conditions: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notice: Mapped[str] = mapped_column(String(64), default="", server_default="")
@@ -109,12 +113,16 @@ class MailingRow(Base):
 class MailingContentRow(Base):
     """What a mailing sends, frozen when it was approved: rendered once, with its slots.
 
+    A correction of its issue adds a row, and changes none of which a copy may have been made.
     ``recipe`` is what variants of it are rendered from; None where parts are for everybody.
     """
 
     __tablename__ = "mailing_content"
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    correction: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, default=0, server_default="0"
+    )
     payload: Mapped[str] = mapped_column(Text)
     recipe: Mapped[str | None] = mapped_column(Text)
 
@@ -130,6 +138,9 @@ class MailingVariantRow(Base):
     __tablename__ = "mailing_variant"
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    correction: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, default=0, server_default="0"
+    )
     variant: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     payload: Mapped[str] = mapped_column(Text)
 
@@ -144,6 +155,7 @@ class BatchRow(Base):
         variant: Which parts its readers are shown, with which subject; see `MailingVariantRow`. A
             batch holds readers of one variant. One that is held has no subject yet.
         dated_at: The Date of its messages; None for the mailing's own.
+        correction: The last correction of the issue that its copies contain, as of the last lease.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.
     """
@@ -164,6 +176,7 @@ class BatchRow(Base):
     records: Mapped[int] = mapped_column(default=0, server_default="0")
     variant: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     dated_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    correction: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 #: States of which there are few, when all goes well.
@@ -176,6 +189,9 @@ class DeliveryRow(Base):
     Attributes:
         attempts: How often the relay was asked and answered for this recipient.
         breaks: How often a worker died while it made this message.
+        correction: The last correction of the issue that the copy contains which was taken in hand
+            last; 0 for none.
+        doubted: The same of an earlier copy that may have arrived; None where there was none.
         status: Enhanced status code (RFC 3463) of the last reply.
         reply: The relay's last words, or why it was skipped or failed.
         queue_id: What the relay calls the message, when its reply says.
@@ -201,6 +217,8 @@ class DeliveryRow(Base):
     state: Mapped[DeliveryState] = mapped_column(Vocabulary(DeliveryState))
     attempts: Mapped[int] = mapped_column(default=0)
     breaks: Mapped[int] = mapped_column(default=0, server_default="0")
+    correction: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    doubted: Mapped[int | None] = mapped_column(SmallInteger)
     next_attempt_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     settled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     status: Mapped[str | None] = mapped_column(String(16))

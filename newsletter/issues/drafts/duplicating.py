@@ -44,10 +44,16 @@ def moved_on(before: Issue, after: Issue) -> tuple[str, ...]:
 def _editions(session: Session, newsletter_id: int) -> list[Edition]:
     """Return the editions that there are; a draft of an issue stands for it while it is unsent."""
     contents = [
-        *session.scalars(select(IssueRow.content).where(IssueRow.newsletter_id == newsletter_id)),
+        *session.scalars(
+            select(IssueRow.content).where(
+                IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None)
+            )
+        ),
         *session.scalars(
             select(DraftRow.content).where(
-                DraftRow.newsletter_id == newsletter_id, DraftRow.issue_id.is_(None)
+                DraftRow.newsletter_id == newsletter_id,
+                DraftRow.issue_id.is_(None),
+                DraftRow.corrects.is_(None),
             )
         ),
     ]

@@ -16,10 +16,11 @@ from newsletter.database.tables import (
     LinkCheckRow,
     MailingRow,
 )
-from newsletter.database.types import now
-from newsletter.database.vocabulary import ContentUser, RevisionKind
+from newsletter.database.types import JsonObject, now
+from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
@@ -44,6 +45,8 @@ class Draft:
     Attributes:
         revision: What the next save must name as the one it began with.
         template: Empty for the newsletter's default.
+        corrects: The sent issue of which it is a correction; None of every other draft.
+        archived: Where its issue is to stand in the archive; None for the archive's rule.
     """
 
     id: int
@@ -54,6 +57,16 @@ class Draft:
     template: str
     author: str
     saved_at: datetime
+    corrects: int | None = None
+    archived: Archived | None = None
+
+    @property
+    def stands_for(self) -> int | None:
+        """The stored issue whose text it is: the sent one of which it is a correction, or its own.
+
+        None where there is none yet.
+        """
+        return self.corrects or self.issue_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,12 +105,14 @@ def create_draft(
     template: str = "",
     kind: RevisionKind = RevisionKind.SAVED,
     issue_id: int | None = None,
+    corrects: int | None = None,
     report: ImportReport | None = None,
 ) -> Draft:
     """Begin a draft with its first revision; ``report`` says how its text was read."""
     row = DraftRow(
         newsletter_id=newsletter_id,
         issue_id=issue_id,
+        corrects=corrects,
         content=issue_to_json(issue),
         words=words_of(issue),
         template=template,
@@ -158,6 +173,7 @@ def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Se
         select(DraftRow)
         .where(
             DraftRow.newsletter_id.in_(until),
+            DraftRow.corrects.is_(None),
             DraftRow.issue_id.is_(None) | DraftRow.issue_id.not_in(_kept_issues()),
             ~is_of_series(),
         )
@@ -282,6 +298,8 @@ def get_revision(session: Session, draft: Draft, number: int) -> Draft:
         template=row.template,
         author=row.author,
         saved_at=row.saved_at,
+        corrects=draft.corrects,
+        archived=draft.archived,
     )
 
 
@@ -330,6 +348,8 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
     )
     issue = save_issue(session, draft.newsletter_id, read, slug=free_slug(session, draft, slug))
     row.issue_id = issue.id
+    issue.corrects = row.corrects
+    issue.archived = issue.archived or row.archived
     session.flush()
     return issue
 
@@ -341,6 +361,9 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
         ConflictError: Another issue has it.
     """
     own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
+    if draft.corrects and own is None:
+        correction = demand_written(session, draft.corrects)
+        slug = correction_slug(session.get_one(IssueRow, draft.corrects), correction.number)
     slug = slug or (own.slug if own else "") or default_slug(draft.issue)
     taken = session.scalar(
         select(IssueRow.id).where(
@@ -372,6 +395,8 @@ def _draft(row: DraftRow) -> Draft:
         template=row.template,
         author=row.author,
         saved_at=row.updated_at,
+        corrects=row.corrects,
+        archived=row.archived,
     )
 
 
@@ -391,8 +416,45 @@ def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
     return session.scalars(select(DraftRow).where(DraftRow.issue_id == issue_id)).first()
 
 
+def correct_draft(session: Session, issue: IssueRow, before: JsonObject, *, author: str) -> None:
+    """Bring the draft of a sent issue in step with its correction, as a revision of its own.
+
+    One that was edited since it was sent stays as it is.
+
+    Args:
+        session: The transaction that corrects.
+        issue: As it is corrected.
+        before: What it said until then.
+        author: Who corrects.
+    """
+    row = stored_draft_of(session, issue.id)
+    if row is None or row.content != before:
+        return
+    row.content, row.template, row.words = issue.content, issue.template, issue.words
+    row.author, row.updated_at = author, now()
+    row.revision += 1
+    session.flush()
+    _keep_revision(session, row, RevisionKind.CORRECTED)
+    record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, row.content)
+    index_words(session, Indexed.DRAFT, row.id, row.words)
+
+
+def correction_draft(session: Session, issue_id: int) -> Draft | None:
+    """Return the draft of the correction of a sent issue that is still written."""
+    row = session.scalars(select(DraftRow).where(DraftRow.corrects == issue_id)).one_or_none()
+    return _draft(row) if row else None
+
+
+def place_draft(session: Session, draft: Draft, place: Archived | None) -> None:
+    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule."""
+    _find(session, draft.newsletter_id, draft.id).archived = place
+    session.flush()
+
+
 def delete_draft(session: Session, draft: Draft) -> None:
     """Take a draft away with its history; the issue it was published as stays.
+
+    A correction that is not in effect goes with its draft.
 
     Raises:
         ConflictError: A series has it as a step.
@@ -402,6 +464,13 @@ def delete_draft(session: Session, draft: Draft) -> None:
             msg("This is the issue of a step of a series."),
             remedy=msg("Remove the step from the series first."),
         )
+    remove_draft(session, draft)
+    if draft.corrects is not None:
+        discard_correction(session, draft.corrects)
+
+
+def remove_draft(session: Session, draft: Draft) -> None:
+    """Remove a draft with its history."""
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
     session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))

@@ -141,6 +141,7 @@ def _issues(
         select(IssueRow, kept)
         .where(
             IssueRow.newsletter_id == newsletter_id,
+            IssueRow.corrects.is_(None),
             kept | ~edited,
             _may_say(session, IssueRow.id, Indexed.ISSUE, terms),
             *_holds_each(IssueRow.words, terms),

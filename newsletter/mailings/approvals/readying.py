@@ -10,6 +10,7 @@ from newsletter.accounts.audit import Actor
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import demand_note, note_of
 from newsletter.issues.drafts.saving import Draft
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import SendingPlan, content_digest, request_approval
@@ -25,13 +26,15 @@ def ready_draft(
     """Make a draft's content the issue that is sent, if preflight lets it be sent.
 
     Raises:
-        ConflictError: Preflight found errors, or another issue has its date and number.
+        ConflictError: Preflight found errors, or another issue has its date and number; or a
+            correction has no note.
         DraftConflictError: Somebody saved since ``draft`` was read.
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
     issue = publish_draft(session, actor, draft)
+    demand_note(session, issue)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    known = stored_findings(session, newsletter, draft.issue, besides=issue.id)
+    known = stored_findings(session, newsletter, draft.issue, besides=draft.stands_for or issue.id)
     preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
     if preflight.blocked:
         raise ConflictError(
@@ -59,6 +62,7 @@ def ask_approval_of_draft(
     issue, preflight = ready_draft(session, actor, draft, settings)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     rendered = preflight.rendered
-    digest = content_digest(newsletter, rendered) if rendered else ""
+    note = note_of(session, issue)
+    digest = content_digest(newsletter, rendered, note=note) if rendered else ""
     request_approval(session, actor, issue, rendered, digest, post=post, plan=plan, asked=asked)
     return issue

@@ -23,6 +23,7 @@ from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, Newsle
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import note_of
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.ledger.schedule import (
     AT_ONCE,
@@ -82,11 +83,16 @@ class Waiting:
 
 
 def content_digest(
-    newsletter: NewsletterRow, rendered: RenderedIssue, trial: SubjectTrial | None = None
+    newsletter: NewsletterRow,
+    rendered: RenderedIssue,
+    trial: SubjectTrial | None = None,
+    *,
+    note: str = "",
 ) -> str:
     """Return what tells one mail's content and sender from every other's.
 
-    The subjects of a trial are part of the content; its share and hour are not.
+    The subjects of a trial are part of the content; its share and hour are not. ``note`` is a
+    correction's, which readers see above it.
     """
     sender: tuple[object, ...]
     sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
@@ -98,7 +104,19 @@ def content_digest(
         parts = (*parts, rendered.recipe.issue)
     if trial is not None:
         parts = (*parts, trial.others)
+    if note:
+        parts = (*parts, "note", note)
     return sha256(repr(parts).encode()).hexdigest()
+
+
+def _digest(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    rendered: RenderedIssue,
+    trial: SubjectTrial | None = None,
+) -> str:
+    return content_digest(newsletter, rendered, trial, note=note_of(session, issue))
 
 
 def state_of(approval: ApprovalRow) -> ApprovalState:
@@ -300,14 +318,14 @@ def request_approval(
         ListError: Somebody asked may not approve.
     """
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    if rendered is None or content_digest(newsletter, rendered) != digest:
+    if rendered is None or _digest(session, newsletter, issue, rendered) != digest:
         raise ConflictError(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Reload the page."),
         )
     if plan is not None and plan.trial is not None:
         demand_clicks(newsletter, rendered)
-        digest = content_digest(newsletter, rendered, plan.trial)
+        digest = _digest(session, newsletter, issue, rendered, plan.trial)
     able = approvers(session, issue.newsletter_id, besides=actor.account_id)
     named = sorted(set(asked))
     if not set(named) <= {row.id for row in able}:
@@ -422,11 +440,9 @@ def _answerable(
     """Return what somebody may approve or send back."""
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     found = find_approval(session, issue.id, digest)
-    if (
-        found is None
-        or rendered is None
-        or content_digest(newsletter, rendered, _trial_in(found)) != digest
-    ):
+    trial = _trial_in(found) if found else None
+    known = rendered and _digest(session, newsletter, issue, rendered, trial)
+    if found is None or known != digest:
         raise ConflictError(
             msg("The issue has changed since approval was requested."),
             remedy=msg("Request approval again."),

@@ -44,7 +44,7 @@ from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, comp
 from newsletter.mailings.digests.entries import entry_condition
 from newsletter.mailings.digests.rules import DigestRule, dates_of, due_on
 from newsletter.mailings.mailings import freeze_content, publisher_of
-from newsletter.mailings.planning.content import load_recipe
+from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.variants import condition_query
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
@@ -319,10 +319,9 @@ def _read(
 
 def _frozen_queries(session: Session, mailing: MailingRow) -> dict[str, str]:
     """Return what the conditions of a mailing's parts asked when it was ordered, by their words."""
-    recipe = load_recipe(session, mailing.id)
-    if recipe is None or mailing.conditions is None:
+    if mailing.conditions is None:
         return {}
-    words = conditions_of(recipe.issue)
+    words = planned_conditions(session, mailing.id)
     if len(words) != len(mailing.conditions):
         return {}
     return dict(zip(words, mailing.conditions, strict=True))

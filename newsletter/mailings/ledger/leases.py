@@ -96,6 +96,8 @@ class Claim:
         reached: So many of them, the first, may be sent; `standing` reaches for more.
         variant: Which parts of the issue its readers are shown.
         dated_at: The Date of its messages; None for the mailing's own.
+        correction: The last correction of the issue that its copies contain, whatever is corrected
+            while it is sent.
         mark: The database's once it is claimed; to be remembered before anything is sent.
     """
 
@@ -109,6 +111,7 @@ class Claim:
     reached: int
     variant: int = COMMON
     dated_at: datetime | None = None
+    correction: int = 0
     mark: Mark = NO_MARK
 
 
@@ -163,6 +166,7 @@ def claim_batch(
                 lease_expires_at=moment + timedelta(seconds=lease_seconds),
                 hinted_at=None,
                 records=0,
+                correction=mailing.correction,
             )
             .returning(
                 BatchRow.first_position,
@@ -209,7 +213,7 @@ def claim_batch(
             session.scalars(
                 _change_deliveries()
                 .where(*due, DeliveryRow.position <= last_reached)
-                .values(state=DeliveryState.SENDING)
+                .values(state=DeliveryState.SENDING, correction=mailing.correction)
                 .returning(DeliveryRow.position)
             )
         )
@@ -238,6 +242,7 @@ def claim_batch(
             reached=len(reached),
             variant=variant,
             dated_at=dated_at,
+            correction=mailing.correction,
             # Last, so that it is held for the shortest time.
             mark=count_claim(session),
         )
@@ -382,7 +387,7 @@ def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
             # In hand already where the answer to the same question was lost.
             _DELIVERIES.c.state.in_(_HELD),
         )
-        .values(state=DeliveryState.SENDING)
+        .values(state=DeliveryState.SENDING, correction=bindparam("correction"))
         .returning(_DELIVERIES.c.position)
     )
 
@@ -401,7 +406,7 @@ def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> fr
     return frozenset(
         connection.scalars(
             _reaching(on_postgresql=on_postgresql),
-            {"mailing": claim.mailing_id, "positions": told},
+            {"mailing": claim.mailing_id, "positions": told, "correction": claim.correction},
         )
     )
 

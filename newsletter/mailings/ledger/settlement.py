@@ -198,6 +198,14 @@ def _requeue(
             next_attempt_at=None,
             attempts=attempts,
             breaks=0,
+            # The copy before this one may have arrived, and may lack a correction.
+            doubted=case(
+                (
+                    DeliveryRow.state == DeliveryState.UNCERTAIN,
+                    func.coalesce(DeliveryRow.doubted, DeliveryRow.correction),
+                ),
+                else_=DeliveryRow.doubted,
+            ),
         )
     )
     return requeued.rowcount

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, holders_of
-from newsletter.database.tables import AccountRow, MailingRow, NewsletterRow
+from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.checks.findings import UNWRITTEN, Severity
+from newsletter.issues.corrections import note_of
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import (
     Approval,
@@ -147,11 +148,14 @@ def standing_of(
     mailings = sent_as(session, issue_id) if issue_id is not None and not anew else ()
     mailing = mailings[0] if mailings else None
     rendered = preflight.rendered if preflight else None
-    digest = content_digest(newsletter, rendered) if rendered else ""
+    issue = session.get(IssueRow, issue_id) if issue_id is not None else None
+    note = note_of(session, issue) if issue is not None else ""
+    digest = content_digest(newsletter, rendered, note=note) if rendered else ""
     approval = None
     if issue_id and rendered:
         plan = plan or last_plan(session, issue_id)
-        compared = content_digest(newsletter, rendered, plan.trial) if plan else digest
+        trial = plan.trial if plan else None
+        compared = content_digest(newsletter, rendered, trial, note=note)
         approval = find_approval(session, issue_id, compared)
     faults = preflight.of(Severity.ERROR) if preflight else ()
     begun = bool(faults) and all(finding.code in UNWRITTEN for finding in faults)

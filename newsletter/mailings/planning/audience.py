@@ -34,6 +34,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Frequency, MailingKind, SubscriptionState
+from newsletter.mailings.corrections.copies import lacks_correction
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
@@ -109,7 +110,7 @@ def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
         mailing: Whose audience; its segment is a query, blank for everybody.
         time_zone: The newsletter's, in which the segment's days begin.
     """
-    everybody = mailing.urgent or mailing.kind is MailingKind.DIGEST
+    everybody = mailing.urgent or mailing.kind is not MailingKind.ISSUE
     people = audience_of(
         mailing.newsletter_id, mailing.segment, time_zone=time_zone, urgent=everybody
     )
@@ -119,6 +120,8 @@ def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
             DigestEntryRow.subscriber_id == SubscriberRow.id,
         )
         people = people.where(waits)
+    if mailing.kind is MailingKind.CORRECTION and mailing.issue_id is not None:
+        people = people.where(lacks_correction(mailing.issue_id, mailing.correction))
     return people
 
 

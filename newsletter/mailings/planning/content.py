@@ -15,6 +15,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingContentRow, MailingVariantRow
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.conditions import conditions_of
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import Recipe, RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
@@ -92,18 +93,38 @@ _ADAPTER: TypeAdapter[MailingContent] = TypeAdapter(MailingContent)
 
 
 def save_content(
-    session: Session, mailing_id: int, content: MailingContent, recipe: Recipe | None = None
+    session: Session,
+    mailing_id: int,
+    content: MailingContent,
+    recipe: Recipe | None = None,
+    *,
+    correction: int = 0,
 ) -> None:
-    """Freeze a mailing's content, and what variants of it are rendered from."""
+    """Freeze a mailing's content, and what variants of it are rendered from.
+
+    ``correction`` is the last one of its issue that it contains.
+    """
     payload = _ADAPTER.dump_json(content).decode()
     kept = None if recipe is None else _RECIPE.dump_json(recipe).decode()
-    session.add(MailingContentRow(mailing_id=mailing_id, payload=payload, recipe=kept))
+    session.add(
+        MailingContentRow(
+            mailing_id=mailing_id, correction=correction, payload=payload, recipe=kept
+        )
+    )
 
 
-def save_variant(session: Session, mailing_id: int, variant: int, rendered: RenderedIssue) -> None:
+def save_variant(
+    session: Session,
+    mailing_id: int,
+    variant: int,
+    rendered: RenderedIssue,
+    *,
+    correction: int = 0,
+) -> None:
     """Freeze what the readers of a variant get; what was frozen before stays."""
     row = {
         "mailing_id": mailing_id,
+        "correction": correction,
         "variant": variant,
         "payload": _RENDERED.dump_json(rendered).decode(),
     }
@@ -111,30 +132,71 @@ def save_variant(session: Session, mailing_id: int, variant: int, rendered: Rend
 
 
 def load_recipe(session: Session, mailing_id: int) -> Recipe | None:
-    """Return what a mailing's variants are rendered from; None where there are none."""
+    """Return what a mailing's variants are rendered from now; None where there are none."""
+    return load_numbered_recipe(session, mailing_id)[1]
+
+
+def load_numbered_recipe(session: Session, mailing_id: int) -> tuple[int, Recipe | None]:
+    """Return what `load_recipe` does, behind the number of the last correction it contains."""
+    newest = MailingContentRow.correction.desc()
+    found = session.execute(
+        select(MailingContentRow.correction, MailingContentRow.recipe)
+        .where(MailingContentRow.mailing_id == mailing_id)
+        .order_by(newest)
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return 0, None
+    return found[0], None if found[1] is None else _RECIPE.validate_json(found[1])
+
+
+def planned_conditions(session: Session, mailing_id: int) -> tuple[str, ...]:
+    """Return the conditions that the numbers of a mailing's variants stand for, in their order.
+
+    They are those of the content that it was planned with, whatever a correction removed since.
+    """
     kept = session.scalar(
-        select(MailingContentRow.recipe).where(MailingContentRow.mailing_id == mailing_id)
+        select(MailingContentRow.recipe)
+        .where(MailingContentRow.mailing_id == mailing_id)
+        .order_by(MailingContentRow.correction)
+        .limit(1)
     )
-    return None if kept is None else _RECIPE.validate_json(kept)
+    return () if kept is None else conditions_of(_RECIPE.validate_json(kept).issue)
 
 
-def load_content(session: Session, mailing_id: int, variant: int = COMMON) -> MailingContent:
+def load_content(
+    session: Session, mailing_id: int, variant: int = COMMON, *, correction: int | None = None
+) -> MailingContent:
     """Return a mailing's frozen content, as the readers of a variant get it.
+
+    Args:
+        session: To read with.
+        mailing_id: Which mailing.
+        variant: For whom.
+        correction: The last correction that it contains; None for how it is sent now.
 
     Raises:
         NotFoundError: There is no such mailing, or no such variant of it.
     """
-    payload = session.scalar(
-        select(MailingContentRow.payload).where(MailingContentRow.mailing_id == mailing_id)
+    query = select(MailingContentRow.correction, MailingContentRow.payload).where(
+        MailingContentRow.mailing_id == mailing_id
     )
-    if payload is None:
+    if correction is not None:
+        query = query.where(MailingContentRow.correction <= correction)
+    found = session.execute(
+        query.order_by(MailingContentRow.correction.desc()).limit(1)
+    ).one_or_none()
+    if found is None:
         raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
-    content = _ADAPTER.validate_json(payload)
-    if variant == COMMON:
+    content = _ADAPTER.validate_json(found.payload)
+    # A correction may have removed the last part that was for some alone.
+    if variant == COMMON or not content.varies:
         return content
     rendered = session.scalar(
         select(MailingVariantRow.payload).where(
-            MailingVariantRow.mailing_id == mailing_id, MailingVariantRow.variant == variant
+            MailingVariantRow.mailing_id == mailing_id,
+            MailingVariantRow.correction == found.correction,
+            MailingVariantRow.variant == variant,
         )
     )
     if rendered is None:

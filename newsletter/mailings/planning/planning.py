@@ -40,6 +40,7 @@ from newsletter.database.vocabulary import (
     MailingState,
 )
 from newsletter.errors import NewsletterError
+from newsletter.mailings.corrections.copies import uncorrected_leave
 from newsletter.mailings.digests.entries import entry_clause, set_aside
 from newsletter.mailings.ledger.schedule import due_in
 from newsletter.mailings.ledger.states import moving_mailings
@@ -137,6 +138,9 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             .with_for_update(skip_locked=True)
         ).one_or_none()
         if mailing is None:
+            return 0
+        if mailing.kind is MailingKind.CORRECTION and uncorrected_leave(session, mailing):
+            # Who gets one of them is to get this mail, too.
             return 0
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)

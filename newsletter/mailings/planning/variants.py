@@ -23,6 +23,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
+    MailingRow,
     MailingVariantRow,
     NewsletterRow,
     SubjectTrialRow,
@@ -33,14 +34,14 @@ from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import Listing, Worded
-from newsletter.issues.conditions import conditions_of
 from newsletter.mailings.digests.entries import entry_clause
 from newsletter.mailings.planning.audience import audience_of
 from newsletter.mailings.planning.content import (
     COMMON,
     MailingContent,
     load_content,
-    load_recipe,
+    load_numbered_recipe,
+    planned_conditions,
     save_variant,
 )
 from newsletter.rendering.model import Subject
@@ -231,16 +232,19 @@ def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
     return found or 0
 
 
-def content_of_reader(session: Session, mailing_id: int, subscriber_id: int) -> MailingContent:
-    """Return what a mailing sends to one of its readers.
+def content_of_reader(
+    session: Session, mailing_id: int, subscriber_id: int, *, correction: int | None = None
+) -> MailingContent:
+    """Return what a mailing sends to one of its readers, now or by an earlier ``correction``.
 
     Raises:
         NotFoundError: There is no such mailing.
     """
-    content = load_content(session, mailing_id)
+    content = load_content(session, mailing_id, correction=correction)
     if not content.varies:
         return content
-    return load_content(session, mailing_id, variant_sent(session, mailing_id, subscriber_id))
+    variant = variant_sent(session, mailing_id, subscriber_id)
+    return load_content(session, mailing_id, variant, correction=correction)
 
 
 def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
@@ -249,8 +253,7 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
     Raises:
         NotFoundError: There is no such mailing.
     """
-    recipe = load_recipe(session, mailing_id)
-    conditions = () if recipe is None else conditions_of(recipe.issue)
+    conditions = planned_conditions(session, mailing_id)
     if not conditions:
         return ()
     size = func.sum(BatchRow.last_position - BatchRow.first_position + 1)
@@ -271,7 +274,12 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
 def missing_variants(session: Session, mailing_id: int, needed: Collection[int]) -> frozenset[int]:
     """Return those of the variants that a mailing's readers need which are not rendered yet."""
     known = session.scalars(
-        select(MailingVariantRow.variant).where(MailingVariantRow.mailing_id == mailing_id)
+        select(MailingVariantRow.variant)
+        .join(MailingRow, MailingRow.id == MailingVariantRow.mailing_id)
+        .where(
+            MailingVariantRow.mailing_id == mailing_id,
+            MailingVariantRow.correction == MailingRow.correction,
+        )
     )
     return frozenset(needed) - {COMMON, *known}
 
@@ -287,13 +295,11 @@ def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) ->
     """
     began = time.monotonic()
     with reading(engine) as session:
-        recipe = load_recipe(session, mailing_id)
-        trial = session.get(SubjectTrialRow, mailing_id)
+        correction, recipe = load_numbered_recipe(session, mailing_id)
+        conditions = planned_conditions(session, mailing_id)
+        others = other_subjects(session, mailing_id)
     if recipe is None:
         return True
-    conditions = conditions_of(recipe.issue)
-    # The first subject is the issue's own.
-    others = [Subject(**each) for each in trial.subjects[1:]] if trial else []
     for number in sorted(numbers):
         if time.monotonic() - began > _RENDERING_SECONDS:
             return False
@@ -302,8 +308,14 @@ def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) ->
             recipe, met_in(conditions, number), others[place - 1] if place else None
         )
         with transaction(engine) as session:
-            save_variant(session, mailing_id, number, rendered)
+            save_variant(session, mailing_id, number, rendered, correction=correction)
     return True
+
+
+def other_subjects(session: Session, mailing_id: int) -> Sequence[Subject]:
+    """Return the subjects that a mailing tries besides its issue's own."""
+    trial = session.get(SubjectTrialRow, mailing_id)
+    return [Subject(**each) for each in trial.subjects[1:]] if trial else []
 
 
 def demand_few(count: int, *, most: int = MOST_VARIANTS) -> None:

@@ -62,6 +62,25 @@ def first_link(urls: Sequence[str], subject: int) -> int:
     return 1 + subject * len(urls)
 
 
+def add_links(session: Session, mailing_id: int, html: SlottedText) -> tuple[str, ...]:
+    """Add where the links of a corrected mailing lead; return all of its links by their numbers.
+
+    Those that it had before keep theirs, as copies with them are read on.
+    """
+    rows = session.scalars(
+        select(MailingLinkRow.url)
+        .where(MailingLinkRow.mailing_id == mailing_id)
+        .order_by(MailingLinkRow.number)
+    )
+    known = tuple(rows)
+    added = tuple(url for url in counted_urls(html) if url not in known)
+    session.add_all(
+        MailingLinkRow(mailing_id=mailing_id, number=number, url=url)
+        for number, url in enumerate(added, start=len(known) + 1)
+    )
+    return known + added
+
+
 def with_counted_links(
     rendered: RenderedIssue,
     *,

@@ -22,6 +22,7 @@ from newsletter.errors import (
 )
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, select_parts
+from newsletter.issues.corrections import written_correction
 from newsletter.issues.difference import difference
 from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report, free_slug
@@ -91,7 +92,7 @@ class DraftPages:
             row = newsletter_of(session, visit)
             issue = as_sent(session, draft.id, issue)
             known = stored_findings(
-                session, row, issue, besides=draft.issue_id, figures=self._workspace.figures
+                session, row, issue, besides=draft.stands_for, figures=self._workspace.figures
             )
         folder = self._settings.templates_dir
         own = self._settings.public_url
@@ -182,6 +183,9 @@ class DraftPages:
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
+            beside["line_corrects"] = draft.corrects
+            written_now = written_correction(session, draft.corrects) if draft.corrects else None
+            beside["note"] = written_now.note if written_now else ""
             beside["series"] = series_of_draft(session, draft.id)
             path = f"/newsletters/{row.slug}/drafts/{draft.id}"
             view = "/blocks" if written.in_cards else ""

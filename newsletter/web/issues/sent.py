@@ -13,11 +13,13 @@ from newsletter.database.vocabulary import Archived, MailingState
 from newsletter.database.words import name_of
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import corrections_of, written_correction
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
+from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
@@ -81,6 +83,10 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 shown=show_to_reader(content.rendered, shown_as.reader, dark=False),
                 draft=draft if draft and draft.content != issue.content else None,
                 at=request.query_params.get("at", ""),
+                said=request.query_params.get("said", ""),
+                corrections=corrections_of(session, issue.id),
+                correcting=written_correction(session, issue.id),
+                copies=count_copies(session, issue.id),
                 may_write=visit.may(Permission.WRITE),
                 may_send=visit.may(Permission.SEND),
                 may_settle=visit.may(Permission.OPERATE),

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.errors import NewsletterError, TemplateError
 from newsletter.i18n.language import Language
+from newsletter.issues.corrections import corrected_by
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
@@ -62,7 +63,7 @@ class Workspace:
                     own,
                     newsletter,
                     issue_from_json(issue.content),
-                    besides=issue.id,
+                    besides=issue.corrects or issue.id,
                     figures=self.figures,
                 ),
             ),
@@ -131,6 +132,7 @@ class Workspace:
             "standing": standing,
             "standing_to_send": to_send,
             "line_issue": issue_id,
+            "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
             "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,
             "approval_people": people_of(session, to_send.approval, to_send.returned),

@@ -12,6 +12,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.corrections import note_of
 from newsletter.issues.difference import Changed, DifferenceLine, difference
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
@@ -170,7 +171,8 @@ def _show_review(
         rendered = preflight.rendered
         meant = last_plan(session, issue.id)
         trial = meant.trial if meant else None
-        digest = content_digest(newsletter, rendered, trial) if rendered else ""
+        note = note_of(session, issue)
+        digest = content_digest(newsletter, rendered, trial, note=note) if rendered else ""
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
         content = issue_from_json(issue.content)
@@ -199,6 +201,7 @@ def _show_review(
             people=people_of(session, approval, before),
             plan=plan,
             trial=plan.trial if plan else None,
+            note=note,
             own_subject=own_subject(content),
             letters=LETTERS,
             count=audience_figure(

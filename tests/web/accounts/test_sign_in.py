@@ -58,6 +58,7 @@ PROVEN = {
     "/c/{token}": "a signed link in a mail",
     "/c/{token}/welcome": "a signed link in a mail",
     "/v/{token}": "a signed link in a mail",
+    "/v/{token}/sent": "a signed link in a mail",
     "/u/{token}": "a signed link in a mail",
     "/u/{token}/all": "a signed link in a mail",
     "/u/{token}/reason": "a signed link in a mail",

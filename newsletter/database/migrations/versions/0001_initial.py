@@ -60,6 +60,7 @@ _TABLES = (
     "approval",
     "draft",
     "mailing",
+    "correction",
     "subscription_tag",
     "form_tally",
     "join_request",
@@ -610,11 +611,13 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("words", sa.Text(), server_default="", nullable=False),
         sa.Column("archived", sa.String(32), nullable=True),
+        sa.Column("corrects", _ID, nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("source_format", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["corrects"], ["issue.id"], name=op.f("fk_issue_corrects")),
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_issue_newsletter_id")
         ),
@@ -980,11 +983,15 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("import_report", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("corrects", _ID, nullable=True),
+        sa.Column("archived", sa.String(32), nullable=True),
+        sa.ForeignKeyConstraint(["corrects"], ["issue.id"], name=op.f("fk_draft_corrects")),
         sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_draft_issue_id")),
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_draft_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+        sa.UniqueConstraint("corrects", name=op.f("uq_draft_corrects")),
         sa.UniqueConstraint("issue_id", name=op.f("uq_draft_issue_id")),
     )
     op.create_index(op.f("ix_draft_newsletter_id"), "draft", ["newsletter_id"], unique=False)
@@ -1017,6 +1024,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("identity", sa.String(length=32), server_default="", nullable=False),
         sa.Column("restored", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("notice", sa.String(64), server_default="", nullable=False),
+        sa.Column("correction", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_mailing_issue_id")),
         sa.ForeignKeyConstraint(
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_mailing_newsletter_id")
@@ -1027,6 +1035,29 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     op.create_index(op.f("ix_mailing_newsletter_id"), "mailing", ["newsletter_id"], unique=False)
     op.create_index(op.f("ix_mailing_state"), "mailing", ["state"], unique=False)
     op.create_index("ix_mailing_turn", "mailing", ["state", "priority", "served_at"], unique=False)
+    op.create_table(
+        "correction",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("issue_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("before_template", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("corrected_by", _ID, nullable=True),
+        sa.Column("corrector", sa.String(length=320), server_default="", nullable=False),
+        sa.Column("mailing_id", _ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["corrected_by"], ["account.id"], name=op.f("fk_correction_corrected_by")
+        ),
+        sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_correction_issue_id")),
+        sa.ForeignKeyConstraint(
+            ["mailing_id"], ["mailing.id"], name=op.f("fk_correction_mailing_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
+        sa.UniqueConstraint("issue_id", "number", name=op.f("uq_correction_issue_id_number")),
+    )
     op.create_table(
         "subscription_tag",
         sa.Column("newsletter_id", _ID, nullable=False),
@@ -1063,6 +1094,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("leased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("variant", _ID, server_default="0", nullable=False),
         sa.Column("dated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("correction", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["mailing_id"], ["mailing.id"], name=op.f("fk_batch_mailing_id")),
         sa.PrimaryKeyConstraint("mailing_id", "number", name=op.f("pk_batch")),
     )
@@ -1141,6 +1173,8 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("queue_id", sa.String(length=128), nullable=True),
         sa.Column("transport", sa.String(length=128), nullable=True),
         sa.Column("breaks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("correction", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.SmallInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_delivery_mailing_id")
         ),
@@ -1192,22 +1226,30 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     op.create_table(
         "mailing_content",
         sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column(
+            "correction", sa.Integer(), autoincrement=False, server_default="0", nullable=False
+        ),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("recipe", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_content_mailing_id")
         ),
-        sa.PrimaryKeyConstraint("mailing_id", name=op.f("pk_mailing_content")),
+        sa.PrimaryKeyConstraint("mailing_id", "correction", name=op.f("pk_mailing_content")),
     )
     op.create_table(
         "mailing_variant",
         sa.Column("mailing_id", _ID, nullable=False),
+        sa.Column(
+            "correction", sa.Integer(), autoincrement=False, server_default="0", nullable=False
+        ),
         sa.Column("variant", _ID, autoincrement=False, nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailing.id"], name=op.f("fk_mailing_variant_mailing_id")
         ),
-        sa.PrimaryKeyConstraint("mailing_id", "variant", name=op.f("pk_mailing_variant")),
+        sa.PrimaryKeyConstraint(
+            "mailing_id", "correction", "variant", name=op.f("pk_mailing_variant")
+        ),
     )
     op.create_table(
         "mailing_link",

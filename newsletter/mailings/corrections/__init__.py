@@ -1,0 +1,1 @@
+"""Corrections of sent issues: put into effect, and whose copies lack them."""

@@ -1,0 +1,392 @@
+"""A correction put into effect: in the archive, and in every copy of the issue still to be made.
+
+All is one transaction. What was frozen before stays, so that what was sent can be shown; a batch
+that is being sent goes on with it, and every batch claimed afterwards has the corrected content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    BatchRow,
+    CorrectionRow,
+    IssueRow,
+    MailingContentRow,
+    MailingRow,
+    MailingVariantRow,
+    NewsletterRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ContentUser
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.findings import Finding, Severity
+from newsletter.issues.conditions import conditions_of
+from newsletter.issues.corrections import (
+    demand_note,
+    demand_written,
+    note_of,
+    readied_correction,
+    remove_readied,
+)
+from newsletter.issues.difference import DifferenceLine, difference
+from newsletter.issues.drafts.saving import correct_draft, correction_draft, remove_draft
+from newsletter.issues.library.stored_files import keep_calendars
+from newsletter.issues.library.uses import add_uses, digests_in, record_uses
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.search.index import Indexed, index_words
+from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.planning.content import (
+    COMMON,
+    load_content,
+    planned_conditions,
+    save_content,
+    save_variant,
+)
+from newsletter.mailings.planning.variants import (
+    met_in,
+    other_subjects,
+    queries_of,
+    subject_in,
+    with_subject,
+)
+from newsletter.mailings.reports.clicks import add_links
+from newsletter.rendering.model import RenderedIssue
+from newsletter.rendering.preflight import Preflight
+from newsletter.rendering.render import render_variant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrectionReview:
+    """What a correction would do, for whoever is to put it into effect.
+
+    Attributes:
+        digest: Names the content and the note that are confirmed.
+        lines: The issue as it is now and as it will be, line by line.
+    """
+
+    correction: CorrectionRow
+    rendered: RenderedIssue
+    digest: str
+    lines: Sequence[DifferenceLine]
+    warnings: Sequence[Finding]
+
+
+#: The variants of a mailing that its copies are made of, rendered.
+_Rendered = Mapping[int, RenderedIssue]
+
+
+class _VariantsMissingError(Exception):
+    """A mailing was planned since its variants were rendered."""
+
+
+def demand_readied(session: Session, issue_id: int) -> IssueRow:
+    """Return the issue that the correction of a sent one was readied as.
+
+    Raises:
+        ConflictError: No correction is written, or its draft was not readied yet.
+    """
+    demand_written(session, issue_id)
+    readied = readied_correction(session, issue_id)
+    if readied is None:
+        raise ConflictError(
+            msg("The draft of the correction has not been checked yet."),
+            remedy=msg("Open the draft, and go on from there."),
+        )
+    return readied
+
+
+def review_correction(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    readied: IssueRow,
+    preflight: Preflight,
+) -> CorrectionReview:
+    """Return what the correction of a sent issue would change, if it can be put into effect.
+
+    Args:
+        session: To read with.
+        newsletter: Whose issue it is.
+        issue: As it was sent.
+        readied: What the correction was readied as; see `demand_readied`.
+        preflight: Of that.
+
+    Raises:
+        ConflictError: Preflight found errors, the note or approval is lacking, nothing changes, a
+            part has a condition that the sent issue had not, or the draft was changed since.
+    """
+    _demand_newest(session, issue, readied)
+    demand_note(session, readied)
+    rendered = _cleared(preflight)
+    digest = content_digest(newsletter, rendered, note=note_of(session, readied))
+    demand_approval(session, newsletter, readied, digest)
+    _demand_change(issue, readied)
+    after = issue_from_json(readied.content)
+    for mailing in sent_as(session, issue.id):
+        _demand_known_conditions(session, mailing, rendered)
+    return CorrectionReview(
+        correction=demand_written(session, issue.id),
+        rendered=rendered,
+        digest=digest,
+        lines=difference(issue_from_json(issue.content), after),
+        warnings=preflight.of(Severity.WARNING),
+    )
+
+
+def put_into_effect(
+    engine: Engine,
+    actor: Actor,
+    issue: IssueRow,
+    readied: IssueRow,
+    preflight: Preflight,
+    digest: str,
+    *,
+    with_warnings: bool = False,
+) -> int:
+    """Correct a sent issue by what its correction was readied as; return the correction's number.
+
+    Done twice at once, one of the two finds no correction that is still written.
+
+    Args:
+        engine: The database.
+        actor: Who corrects.
+        issue: As it was sent.
+        readied: What the correction was readied as.
+        preflight: Of that.
+        digest: Of the content and note that were confirmed.
+        with_warnings: Preflight's warnings were seen, and it is to take effect all the same.
+
+    Raises:
+        ConflictError: As `review_correction`; or the content is not what was confirmed, or warnings
+            were not accepted.
+        TemplateError: The template fails for some readers.
+    """
+    rendered = _cleared(preflight)
+    if preflight.of(Severity.WARNING) and not with_warnings:
+        raise ConflictError(
+            msg("Preflight found warnings; confirm that it is to take effect despite them.")
+        )
+    while True:
+        variants = _render_variants(engine, issue.id, rendered)
+        try:
+            with transaction(engine, long=True) as session:
+                return _put_into_effect(
+                    session, actor, issue.id, readied, preflight, digest, variants=variants
+                )
+        except _VariantsMissingError:
+            continue
+
+
+def _put_into_effect(
+    session: Session,
+    actor: Actor,
+    issue_id: int,
+    checked: IssueRow,
+    preflight: Preflight,
+    digest: str,
+    *,
+    variants: Mapping[int, _Rendered],
+) -> int:
+    # As whoever orders a mailing of it does, so that none is overlooked.
+    issue = session.get_one(IssueRow, issue_id, with_for_update=True, populate_existing=True)
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    readied = demand_readied(session, issue.id)
+    review = review_correction(session, newsletter, issue, readied, preflight)
+    if review.digest != digest or readied.version != checked.version:
+        raise _changed()
+    correction, before = review.correction, issue.content
+    correction.before, correction.before_template = before, issue.template
+    correction.effective_at = now()
+    correction.corrected_by, correction.corrector = actor.account_id, actor.name
+    for mailing in _lock_mailings(session, issue.id):
+        rendered = variants.get(mailing.id, {})
+        if mailing.started_at is not None and _variants_of(session, mailing) - {*rendered}:
+            raise _VariantsMissingError
+        _freeze_corrected(session, newsletter, mailing, correction.number, review, rendered)
+        _name_anew(mailing, readied)
+    _correct_issue(session, issue, readied)
+    correct_draft(session, issue, before, author=actor.name)
+    draft = correction_draft(session, issue.id)
+    if draft is not None:
+        remove_draft(session, draft)
+    remove_readied(session, readied, into=issue.id)
+    record_event(
+        session,
+        actor,
+        Action.ISSUE_CORRECT,
+        object=f"issue {issue.slug}",
+        newsletter_id=issue.newsletter_id,
+        details={"correction": correction.number, "note": correction.note, "digest": digest},
+    )
+    return correction.number
+
+
+def _lock_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
+    """Lock an issue's mailings, one after the other: whoever claims a batch waits, or is done."""
+    numbers = sorted(row.id for row in sent_as(session, issue_id))
+    return [
+        session.get_one(MailingRow, number, with_for_update=True, populate_existing=True)
+        for number in numbers
+    ]
+
+
+def _freeze_corrected(
+    session: Session,
+    newsletter: NewsletterRow,
+    mailing: MailingRow,
+    number: int,
+    review: CorrectionReview,
+    rendered_variants: _Rendered,
+) -> None:
+    """Freeze the corrected content of a mailing; of one that has not begun, in place of the other.
+
+    Sender, date and the numbers of its links stay.
+    """
+    rendered = review.rendered
+    content = load_content(session, mailing.id)
+    variants = rendered.variants
+    tries_subjects = bool(other_subjects(session, mailing.id))
+    links = content.links
+    # The links of a trial are numbered by subject: there, added ones are not counted.
+    if content.counts_clicks and not tries_subjects:
+        links = add_links(session, mailing.id, rendered.html)
+    content = replace(
+        content,
+        rendered=variants.common if variants else rendered,
+        varies=variants is not None or tries_subjects,
+        links=links,
+    )
+    if mailing.started_at is None:
+        for table in (MailingContentRow, MailingVariantRow):
+            session.execute(delete(table).where(table.mailing_id == mailing.id))
+        mailing.conditions = (
+            queries_of(session, newsletter.id, variants.conditions) if variants else None
+        )
+    recipe = rendered.recipe if content.varies else None
+    save_content(session, mailing.id, content, recipe, correction=number)
+    for variant, each in rendered_variants.items():
+        save_variant(session, mailing.id, variant, each, correction=number)
+    mailing.correction = number
+    keep_calendars(session, newsletter.id, rendered.calendars)
+    html = "".join(part for part in rendered.html if isinstance(part, str))
+    add_uses(session, newsletter.id, ContentUser.MAILING, mailing.id, digests_in(html))
+
+
+def _name_anew(mailing: MailingRow, readied: IssueRow) -> None:
+    mailing.title, mailing.issue_date = readied.title, readied.issue_date
+    mailing.issue_number = str(readied.content.get("number") or "")
+    mailing.summary = str(readied.content.get("preheader") or "")
+
+
+def _correct_issue(session: Session, issue: IssueRow, readied: IssueRow) -> None:
+    """Let an issue say what its correction says; its address stays."""
+    for name in ("title", "issue_date", "language", "template", "content", "words"):
+        setattr(issue, name, getattr(readied, name))
+    issue.source, issue.source_format = readied.source, readied.source_format
+    issue.updated_at = now()
+    session.flush()
+    record_uses(session, issue.newsletter_id, ContentUser.ISSUE, issue.id, issue.content)
+    index_words(session, Indexed.ISSUE, issue.id, issue.words)
+
+
+def _render_variants(
+    engine: Engine, issue_id: int, rendered: RenderedIssue
+) -> Mapping[int, _Rendered]:
+    """Render the variants that batches of an issue's mailings are of; nothing is held meanwhile."""
+    with reading(engine) as session:
+        needed = {
+            mailing.id: (
+                planned_conditions(session, mailing.id),
+                _variants_of(session, mailing),
+                other_subjects(session, mailing.id),
+            )
+            for mailing in sent_as(session, issue_id)
+            if mailing.started_at is not None
+        }
+    found: dict[int, dict[int, RenderedIssue]] = {}
+    for mailing_id, (conditions, numbers, subjects) in needed.items():
+        for number in numbers:
+            place = subject_in(number)
+            subject = subjects[place - 1] if place else None
+            found.setdefault(mailing_id, {})[number] = (
+                render_variant(rendered.recipe, met_in(conditions, number), subject)
+                if rendered.recipe
+                else rendered
+            )
+    return found
+
+
+def _variants_of(session: Session, mailing: MailingRow) -> set[int]:
+    """Return the variants that a mailing's batches are of, or will be once a subject is chosen.
+
+    Left out is the one that is its content.
+    """
+    numbers = select(BatchRow.variant).where(BatchRow.mailing_id == mailing.id).distinct()
+    parts = {COMMON, *session.scalars(numbers)}
+    subjects = range(len(other_subjects(session, mailing.id)) + 1)
+    return {with_subject(part, subject) for part in parts for subject in subjects} - {COMMON}
+
+
+def _demand_known_conditions(
+    session: Session, mailing: MailingRow, rendered: RenderedIssue
+) -> None:
+    """Refuse parts for readers of whom nobody asked when a mailing was planned."""
+    if mailing.started_at is None or rendered.variants is None or rendered.recipe is None:
+        return
+    known = planned_conditions(session, mailing.id)
+    for condition in conditions_of(rendered.recipe.issue):
+        if condition not in known:
+            raise ConflictError(
+                msg(
+                    "A part is only for readers who match “{condition}”; the sent issue has no "
+                    "such part, so it is not known who of its readers should get it.",
+                    condition=condition,
+                ),
+                remedy=msg("Write that part for everybody, or use a condition of the sent issue."),
+            )
+
+
+def _demand_newest(session: Session, issue: IssueRow, readied: IssueRow) -> None:
+    """Refuse what is not what the draft says now: that would be lost."""
+    demand_written(session, issue.id)
+    draft = correction_draft(session, issue.id)
+    if draft is not None and (issue_to_json(draft.issue), draft.template) != (
+        readied.content,
+        readied.template,
+    ):
+        raise _changed()
+
+
+def _changed() -> ConflictError:
+    return ConflictError(
+        msg("The correction has changed since you last looked at it."),
+        remedy=msg("Check it again, then put it into effect."),
+    )
+
+
+def _demand_change(issue: IssueRow, readied: IssueRow) -> None:
+    if (issue.content, issue.template) == (readied.content, readied.template):
+        raise ConflictError(
+            msg("The correction changes nothing in the issue."),
+            remedy=msg("Correct the text of its draft first."),
+        )
+
+
+def _cleared(preflight: Preflight) -> RenderedIssue:
+    if preflight.blocked or preflight.rendered is None:
+        raise ConflictError(msg("Preflight found errors; correct them first."))
+    return preflight.rendered
+
+
+def content_before(correction: CorrectionRow) -> Issue:
+    """Return what an issue said before a correction took effect."""
+    return issue_from_json(correction.before or {})

@@ -1,0 +1,176 @@
+"""Correcting a sent issue: begun on its page, written as a draft, looked at, put into effect."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import keep_note
+from newsletter.issues.drafts.saving import Draft, DraftConflictError, correction_draft, get_draft
+from newsletter.issues.model import issue_from_json
+from newsletter.issues.store import get_issue
+from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.approvals.requests import SendingPlan
+from newsletter.mailings.corrections.copies import count_copies
+from newsletter.mailings.corrections.effect import (
+    demand_readied,
+    put_into_effect,
+    review_correction,
+)
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.newsletters.issue_actions import begin_correction
+from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
+from newsletter.web.issues.draft_pages import DraftPages, to_draft
+from newsletter.web.issues.editor import began_with
+from newsletter.web.issues.submission import Written
+from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.routing import Router
+
+_Field = Annotated[str, Form(max_length=4000)]
+
+
+def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
+    """Return the routes by which a sent issue is corrected."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    engine, settings = page.engine, page.settings
+    post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+
+    @router.post("/issues/{issue_id}/correct")
+    def begin(newsletter: str, issue_id: int, visit: EditorVisit) -> Response:
+        with transaction(engine) as session:
+            draft = begin_correction(session, visit.actor, own(visit), issue_id)
+        return to_draft(newsletter, draft.id, in_blocks=False)
+
+    @router.post("/drafts/{number}/correction", response_model=None)
+    def go_on(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        revision: Annotated[int, Form(ge=0)] = 0,
+        note: _Field = "",
+        do: Annotated[str, Form(max_length=20)] = "",
+        asked: Annotated[list[int] | None, Form()] = None,
+    ) -> Response:
+        """Keep the note; then ask for approval of the correction, or look at it once more."""
+        try:
+            with transaction(engine) as session:
+                draft = get_draft(session, own(visit), number)
+                keep_note(session, _corrected(draft), note)
+                if do == "note":
+                    return to_draft(newsletter, number, in_blocks=False, tail="?said=note")
+                draft = began_with(draft, revision)
+                if do == "ask":
+                    ask_approval_of_draft(
+                        session,
+                        visit.actor,
+                        draft,
+                        settings,
+                        post=post,
+                        plan=SendingPlan(),
+                        asked=asked or (),
+                    )
+                    return to_draft(newsletter, number, in_blocks=False, tail="?said=asked")
+                ready_draft(session, visit.actor, draft, settings)
+        except DraftConflictError:
+            return to_draft(newsletter, number, in_blocks=False, tail="?said=changed")
+        except (ConflictError, ListError) as error:
+            with reading(engine) as session:
+                draft = get_draft(session, own(visit), number)
+            written = Written.of(draft, in_blocks=False)
+            return shown.show(visit, request, draft, written, status=409, error=error)
+        return RedirectResponse(
+            f"/newsletters/{newsletter}/issues/{_corrected(draft)}/correction", status_code=303
+        )
+
+    @router.get("/issues/{issue_id}/correction")
+    def look(issue_id: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+        return _look(page, visit, request, issue_id)
+
+    @router.post("/issues/{issue_id}/correction")
+    def take_effect(
+        newsletter: str,
+        issue_id: int,
+        visit: SenderVisit,
+        request: Request,
+        digest: _Field = "",
+        warnings: _Field = "",
+    ) -> Response:
+        try:
+            with reading(engine) as session:
+                row = newsletter_of(session, visit)
+                issue = get_issue(session, row.id, issue_id)
+                readied = demand_readied(session, issue.id)
+                known = stored_findings(
+                    session, row, issue_from_json(readied.content), besides=issue.id
+                )
+            put_into_effect(
+                engine,
+                visit.actor,
+                issue,
+                readied,
+                check_stored(readied, row, settings, ask_dns=False, known=known),
+                digest,
+                with_warnings=bool(warnings),
+            )
+        except ConflictError as error:
+            return _look(page, visit, request, issue_id, error=error)
+        return RedirectResponse(
+            f"/newsletters/{newsletter}/issues/{issue_id}?said=corrected", status_code=303
+        )
+
+    return router
+
+
+def _corrected(draft: Draft) -> int:
+    """Return the number of the sent issue that a draft corrects.
+
+    Raises:
+        NotFoundError: It corrects none.
+    """
+    if draft.corrects is None:
+        raise NotFoundError(msg("This draft is not the correction of a sent issue."))
+    return draft.corrects
+
+
+def _look(
+    page: SendingPage,
+    visit: Visit,
+    request: Request,
+    issue_id: int,
+    *,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show what a correction changes, whose copies get it, and what is in its way."""
+    with reading(page.engine) as session:
+        newsletter = newsletter_of(session, visit)
+        issue = get_issue(session, newsletter.id, issue_id)
+        draft = correction_draft(session, issue.id)
+        values: dict[str, Any] = {"review": None, "readied": None}
+        try:
+            readied = demand_readied(session, issue.id)
+            preflight = page.workspace.preflight(session, readied, newsletter)
+            values = {
+                "readied": readied,
+                "review": review_correction(session, newsletter, issue, readied, preflight),
+            }
+        except ConflictError as fault:
+            error = error or fault
+        return page.pages.show_to(
+            visit,
+            request,
+            "issues/correction.html",
+            status=409 if error else 200,
+            newsletter=newsletter,
+            issue=issue,
+            draft=draft,
+            copies=count_copies(session, issue.id),
+            error=error.in_language(visit.language) if error else "",
+            **values,
+        )

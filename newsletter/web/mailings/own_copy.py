@@ -1,0 +1,88 @@
+"""A reader's own copy on the web, where its mail leads: as it is corrected now, or as it was sent.
+
+A mail about a correction leads to the corrected issue.
+"""
+
+from __future__ import annotations
+
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import MailingKind
+from newsletter.issues.corrections import corrections_of
+from newsletter.mailings.corrections.copies import correction_of_copy, faulty_copy
+from newsletter.mailings.mailings import find_mailing
+from newsletter.mailings.planning.links import DeliveryLinks, read_link
+from newsletter.mailings.planning.reader_fields import fields_of_readers
+from newsletter.mailings.planning.variants import content_of_reader
+from newsletter.rendering.model import Slot
+from newsletter.rendering.slots import fill
+from newsletter.settings import Settings
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.web.mailings.mail_pages import mail_page, without_link_to
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from subscribers.search import name_and_address
+
+#: Beside the mail as it went out: the site's mark, and that this address is nobody else's.
+_HEAD = (
+    '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
+    '<meta name="robots" content="noindex">'
+    "<style>.back { display: block !important; }</style>"
+)
+
+
+def own_copy_router(
+    settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> Router:
+    """Return the routes of a reader's own copy."""
+    router = Router(prefix="/v/{token}")
+
+    @router.get("")
+    def show_corrected(token: str) -> HTMLResponse:
+        with reading(engine) as session:
+            ref = read_link(session, signer, Purpose.VIEW, token)
+            return _show(session, token, ref, as_sent=False)
+
+    @router.get("/sent")
+    def show_sent(token: str) -> HTMLResponse:
+        with reading(engine) as session:
+            ref = read_link(session, signer, Purpose.VIEW, token)
+            return _show(session, token, ref, as_sent=True)
+
+    def _show(session: Session, token: str, ref: DeliveryRef, *, as_sent: bool) -> HTMLResponse:
+        mailing_id, issue_id = _copy_of(session, ref)
+        corrections = corrections_of(session, issue_id) if issue_id else ()
+        known = correction_of_copy(session, mailing_id, ref.subscriber_id)
+        lacks = bool(corrections) and known is not None and known < corrections[0].number
+        version = known if as_sent else None
+        content = content_of_reader(session, mailing_id, ref.subscriber_id, correction=version)
+        name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
+        fields = fields_of_readers(session, content, [ref.subscriber_id])
+        links = DeliveryLinks.of(settings.public_url, signer, ref)
+        values = links.slots(name=name, address=address, fields=fields.get(ref.subscriber_id))
+        above = pages.render(
+            "reader/corrections.html",
+            language=content.rendered.language,
+            corrections=corrections,
+            lacks=lacks,
+            as_sent=as_sent,
+            here=f"/v/{token}",
+        )
+        html = without_link_to(values[Slot.VIEW_URL], fill(content.rendered.html, values))
+        return mail_page(html, head=_HEAD, above=above)
+
+    return router
+
+
+def _copy_of(session: Session, ref: DeliveryRef) -> tuple[int, int | None]:
+    """Return the mailing that made a reader's copy, and its issue where it may be corrected."""
+    mailing = find_mailing(session, ref.mailing_id) if ref.mailing_id else None
+    if mailing is None or mailing.issue_id is None or not mailing.kind.is_to_list:
+        return ref.mailing_id, None
+    if mailing.kind is MailingKind.CORRECTION:
+        faulty = faulty_copy(session, mailing.issue_id, mailing.correction, ref.subscriber_id)
+        return faulty or mailing.id, mailing.issue_id
+    return mailing.id, mailing.issue_id

@@ -1,0 +1,64 @@
+"""Corrections as a test makes them: written, readied, checked and put into effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.issues.corrections import keep_note
+from newsletter.issues.drafts.saving import Draft, get_draft, save_draft
+from newsletter.issues.model import Issue
+from newsletter.issues.store import find_issue
+from newsletter.mailings.approvals.readying import ready_draft
+from newsletter.mailings.corrections.effect import (
+    demand_readied,
+    put_into_effect,
+    review_correction,
+)
+from newsletter.mailings.orders.readiness import check_stored
+from newsletter.newsletters.issue_actions import begin_correction
+from newsletter.newsletters.publications import get_newsletter
+from newsletter.settings import Settings
+from tests.support.stage import Stage
+
+SETTINGS = Settings(_env_file=None)
+NOTE = "開催日を誤って記載しました。正しくは12月4日です。"
+
+
+def titled(title: str) -> Callable[[Issue], Issue]:
+    return lambda issue: replace(issue, title=title)
+
+
+def write_correction(
+    stage: Stage, change: Callable[[Issue], Issue], *, note: str = NOTE, ready: bool = True
+) -> Draft:
+    """Begin a correction of the stage's issue, and ready it."""
+    with transaction(stage.engine) as session:
+        issue = find_issue(session, stage.newsletter_id, stage.issue)
+        begun = begin_correction(session, COMMAND_LINE, stage.newsletter_id, issue.id)
+        draft = save_draft(session, begun, change(begun.issue), author="葵")
+        keep_note(session, issue.id, note)
+        if ready:
+            ready_draft(session, COMMAND_LINE, draft, SETTINGS)
+        return get_draft(session, stage.newsletter_id, draft.id)
+
+
+def take_effect(stage: Stage) -> int:
+    """Put what was readied into effect; return the correction's number."""
+    with reading(stage.engine) as session:
+        newsletter = get_newsletter(session, stage.newsletter_id)
+        issue = find_issue(session, stage.newsletter_id, stage.issue)
+        readied = demand_readied(session, issue.id)
+        preflight = check_stored(readied, newsletter, SETTINGS, ask_dns=False)
+        digest = review_correction(session, newsletter, issue, readied, preflight).digest
+    return put_into_effect(
+        stage.engine, COMMAND_LINE, issue, readied, preflight, digest, with_warnings=True
+    )
+
+
+def correct(stage: Stage, change: Callable[[Issue], Issue], *, note: str = NOTE) -> int:
+    """Correct the stage's issue."""
+    write_correction(stage, change, note=note)
+    return take_effect(stage)

@@ -1,0 +1,118 @@
+"""Correcting a sent issue on its pages: begun, written, looked at, approved, put into effect."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState, Role
+from newsletter.issues.drafts.saving import correction_draft, save_draft
+from newsletter.mailings.planning.planning import plan_mailing
+from tests.support.corrections import NOTE, titled
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn, csrf_of, fields_of
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+RIGHT = "十二月四日のお知らせ"
+
+
+@pytest.fixture
+def sent(stage: Stage, issue_id: int) -> str:
+    """The path of an issue of which a mailing is under way."""
+    stage.subscribe("a@example.jp", "b@example.jp")
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.SENDING, started_at=now()))
+    return f"/newsletters/digest/issues/{issue_id}"
+
+
+def _write(stage: Stage, editor: httpx.Client, sent: str) -> str:
+    """Begin the correction in the browser and correct the title; return the draft's path."""
+    begun = editor.post(f"{sent}/correct", data={"csrf": csrf_of(editor.get(sent).text)})
+    assert "corrects an issue that was sent" in begun.text
+    issue_id = int(sent.rpartition("/")[2])
+    with transaction(stage.engine) as session:
+        draft = correction_draft(session, issue_id)
+        assert draft is not None
+        save_draft(session, draft, titled(RIGHT)(draft.issue), author="葵")
+    return begun.url.path
+
+
+def _go_on(editor: httpx.Client, draft: str, do: str, note: str = NOTE) -> httpx.Response:
+    form = re.findall(r'<form id="correction".*?</form>', editor.get(draft).text, re.DOTALL)[0]
+    fields = fields_of(form) | {"note": note, "do": do}
+    return editor.post(f"{draft}/correction", data=fields)
+
+
+def test_a_correction_is_written_looked_at_and_put_into_effect(
+    stage: Stage, sent: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    draft = _write(stage, editor, sent)
+    look = _go_on(editor, draft, "look")
+    assert look.url.path == f"{sent}/correction"
+    for words in (RIGHT, NOTE, "Copies still to be sent"):
+        assert words in look.text
+
+    done = editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
+    assert "The correction is in effect." in done.text
+    assert NOTE in done.text
+    with reading(stage.engine) as session:
+        assert session.scalars(select(IssueRow.title)).all() == [RIGHT]
+    again = editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
+    assert again.status_code == 409
+
+
+def test_without_a_note_for_readers_it_goes_no_further(
+    stage: Stage, sent: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    draft = _write(stage, editor, sent)
+    refused = _go_on(editor, draft, "look", note=" ")
+    assert (refused.status_code, "The note for readers is missing" in refused.text) == (409, True)
+    _go_on(editor, draft, "note", note="Half of it")
+    assert "Half of it" in editor.get(draft).text
+
+
+def test_where_approval_is_demanded_a_correction_needs_it_too(
+    stage: Stage, sent: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    draft = _write(stage, editor, sent)
+    assert "Approval was requested" in _go_on(editor, draft, "ask").text
+    with reading(stage.engine) as session:
+        readied = session.scalars(select(IssueRow.id).where(IssueRow.corrects.is_not(None))).one()
+    assert editor.get(f"{sent}/correction").status_code == 409
+
+    review = approver.get(f"/newsletters/digest/issues/{readied}/send/review")
+    assert NOTE in review.text
+    answered = _answer(approver, review, readied)
+    assert answered.status_code == 200
+    look = _go_on(editor, draft, "look")
+    editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
+    with reading(stage.engine) as session:
+        assert session.scalars(select(CorrectionRow.effective_at)).one() is not None
+
+
+def _answer(approver: httpx.Client, review: httpx.Response, readied: int) -> httpx.Response:
+    path = f"/newsletters/digest/issues/{readied}/send/approve"
+    form = re.findall(rf'action="{path}".*?</form>', review.text, re.DOTALL)[0]
+    return approver.post(path, data=fields_of(form))
+
+
+def test_what_was_not_sent_has_nothing_to_correct(issue_id: int, sign_in: SignIn) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    csrf = csrf_of(editor.get("/newsletters/digest/issues").text)
+    path = f"/newsletters/digest/issues/{issue_id}/correct"
+    refused = editor.post(path, data={"csrf": csrf})
+    assert (refused.status_code, "nothing to correct" in refused.text) == (409, True)

@@ -1,0 +1,87 @@
+"""What readers find of a corrected issue: in archive and feed, and behind their copy's link."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import httpx
+import pytest
+from lxml import etree
+
+from newsletter.database.engine import reading
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.mailings.planning.links import DeliveryLinks, refer
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.rendering.model import Slot
+from newsletter.tokens import TokenSigner
+from tests.support.corrections import NOTE, correct, titled
+from tests.support.ledger import all_of, claim, record
+from tests.web.subscribers.conftest import Reception
+
+_ATOM = "{http://www.w3.org/2005/Atom}"
+RIGHT = "正しい題名"
+
+
+@pytest.fixture
+def mailing(reception: Reception) -> int:
+    """A mailing that one of its two readers has got."""
+    reception.stage.subscribe("a@example.jp", "b@example.jp")
+    planned = reception.stage.mail(batch_size=1)
+    plan_mailing(reception.stage.engine, planned)
+    _deliver(reception, planned, batch=1)
+    return planned
+
+
+def _deliver(reception: Reception, mailing: int, *, batch: int) -> None:
+    engine, token = reception.stage.engine, f"batch {batch}"
+    claimed = claim(engine, mailing, token, batch)
+    record(engine, mailing, token, *all_of(claimed, DeliveryState.ACCEPTED))
+
+
+def _entry(reception: Reception) -> dict[str, str]:
+    feed = etree.fromstring(httpx.get(f"{reception.url}/archive/digest/feed.atom").content)
+    (entry,) = feed.findall(f"{_ATOM}entry")
+    return {name: entry.findtext(f"{_ATOM}{name}") or "" for name in ("id", "title", "updated")}
+
+
+def _copy(reception: Reception, mailing: int, address: str, *, tail: str = "") -> str:
+    stage = reception.stage
+    with reading(stage.engine) as session:
+        ref = refer(session, stage.newsletter_id, stage.subscriber_id(address), mailing)
+    signer = TokenSigner([b"k" * 40])
+    links = DeliveryLinks.of(reception.url, signer, ref).slots(name="", address=address)
+    return httpx.get(links[Slot.VIEW_URL] + tail).raise_for_status().text
+
+
+@pytest.mark.usefixtures("mailing")
+def test_archive_and_feed_say_what_is_right_and_since_when(reception: Reception) -> None:
+    before = _entry(reception)
+    correct(reception.stage, titled(RIGHT), note=f"{NOTE}\n<i>2</i>")
+    page = httpx.get(f"{reception.url}/archive/digest/{reception.stage.issue}").text
+    assert RIGHT in page
+    assert f"</strong> {NOTE}\n&lt;i&gt;2&lt;/i&gt;" in page
+    after = _entry(reception)
+    assert (after["id"], after["title"]) == (before["id"], RIGHT)
+    assert datetime.fromisoformat(after["updated"]) > datetime.fromisoformat(before["updated"])
+    found = httpx.get(f"{reception.url}/archive/digest", params={"q": "正しい"}).text
+    assert f"/archive/digest/{reception.stage.issue}" in found
+
+
+def test_a_copy_shows_what_is_right_with_the_note_and_what_was_sent(
+    reception: Reception, mailing: int
+) -> None:
+    sent = _copy(reception, mailing, "a@example.jp")
+    assert NOTE not in sent
+    correct(reception.stage, titled(RIGHT))
+    _deliver(reception, mailing, batch=2)
+
+    faulty = _copy(reception, mailing, "a@example.jp")
+    assert RIGHT in faulty
+    assert NOTE in faulty
+    assert '/sent">' in faulty
+    as_sent = _copy(reception, mailing, "a@example.jp", tail="/sent")
+    assert RIGHT not in as_sent
+    assert NOTE in as_sent
+    corrected = _copy(reception, mailing, "b@example.jp")
+    assert RIGHT in corrected
+    assert '/sent">' not in corrected
