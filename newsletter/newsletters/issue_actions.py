@@ -154,8 +154,7 @@ def begin_correction(session: Session, actor: Actor, newsletter_id: int, issue_i
         actor,
         Action.ISSUE_CORRECTION_BEGIN,
         begun,
-        issue=issue.slug,
-        correction=correction.number,
+        {"issue": issue.slug, "correction": correction.number},
     )
     return begun
 

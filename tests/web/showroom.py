@@ -64,6 +64,7 @@ from subscribers.invitations import make_invitation
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
 from subscribers.segments.saved import save_segment
+from tests.support.corrections import titled, write_correction
 from tests.support.digests import choose, offer
 from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
@@ -165,7 +166,8 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 grants=[Grant(role=Role.EDITOR)],
                 language=language,
             )
-    lists = _lists(engine, stage.newsletter_id)
+    correction = write_correction(stage, titled("訂正した題"))
+    lists = _lists(engine, stage.newsletter_id) | {"correction": str(correction.id)}
     for known in places.values():
         known.update(lists | series)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:

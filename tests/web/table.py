@@ -7,6 +7,7 @@ from __future__ import annotations
 
 _ISSUE = "/newsletters/digest/issues/{issue}"
 _DRAFT = "/newsletters/digest/drafts/{draft}"
+_CORRECTION = "/newsletters/digest/drafts/{correction}"
 
 #: Looked at by a reader, who is not signed in.
 OPEN_PAGES = {
@@ -102,12 +103,16 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/search": ["/newsletters/digest/search?q=%E7%AA%93%E5%8F%A3"],
     "/newsletters/{newsletter}/issues/new": ["/newsletters/digest/issues/new"],
     "/newsletters/{newsletter}/issues/{number}": [_ISSUE],
-    "/newsletters/{newsletter}/drafts/{number}": [_DRAFT],
+    "/newsletters/{newsletter}/drafts/{number}": [
+        _DRAFT,
+        "/newsletters/digest/drafts/{correction}",
+    ],
     "/newsletters/{newsletter}/drafts/{number}/blocks": [f"{_DRAFT}/blocks"],
     "/newsletters/{newsletter}/drafts/{number}/history": [f"{_DRAFT}/history"],
     "/newsletters/{newsletter}/issues/{issue_id}/send": [f"{_ISSUE}/send"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/review": [f"{_ISSUE}/send/review"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],
+    "/newsletters/{newsletter}/issues/{issue_id}/correction": [f"{_ISSUE}/correction"],
     "/newsletters/{newsletter}/mailings": [
         "/newsletters/digest/mailings",
         "/newsletters/weekly/mailings",
