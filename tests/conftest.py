@@ -14,7 +14,7 @@ from typing import NoReturn
 import httpx
 import pytest
 from argon2 import PasswordHasher
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
@@ -41,6 +41,9 @@ sys.dont_write_bytecode = False
 for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client.__init__):
     _usual: dict[str, object] = _asking.__kwdefaults__ or {}
     _usual["timeout"] = httpx.Timeout(60)
+
+# So do pages in the browser, instead of Playwright's five seconds.
+expect.set_options(timeout=60_000)
 
 # httpx reads the certificates of all the world's authorities for each client, which takes longer
 # than most requests; tests trust none of them.

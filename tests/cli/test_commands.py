@@ -336,7 +336,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
         next(one for one in children if "--hostname=bulk@%h" in one.cmdline()).kill()
         await_condition(
             lambda: "The worker-bulk was ended by signal 9; it is being restarted" in _flat(said()),
-            seconds=30,
+            seconds=60,
             what="the worker to be started again",
         )
         _make_another_newsletter(Path("var/demo/newsletter.sqlite3"))
@@ -351,7 +351,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
     # The children of the worker that was killed end when they notice that it is gone.
     await_condition(
         lambda: not any(_is_ours(one) for one in psutil.process_iter(["environ"])),
-        seconds=30,
+        seconds=60,
         what="the end of every process",
     )
     # Below the ports that the kernel hands out, so that no other test takes them meanwhile.

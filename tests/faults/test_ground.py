@@ -75,7 +75,7 @@ def _restart_postgres(folder: Path) -> subprocess.Popen[bytes]:
     again = subprocess.Popen(  # noqa: S603 - the server as it was started
         command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
     )
-    await_condition(lambda: _listens(folder), seconds=30, what="PostgreSQL")
+    await_condition(lambda: _listens(folder), seconds=60, what="PostgreSQL")
     return again
 
 

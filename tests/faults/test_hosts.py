@@ -123,7 +123,7 @@ def test_a_process_that_is_stopped_sends_nothing_when_others_have_its_batch(
             # It tells what a relay accepted before it was stopped, and that is settled.
             await_condition(
                 lambda: stage.counts(mailing).get(DeliveryState.UNCERTAIN, 0) < in_doubt,
-                seconds=30,
+                seconds=60,
                 what="the word of the process that was stopped",
             )
             _judge(stage, relay, mailing)

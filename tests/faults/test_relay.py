@@ -120,12 +120,12 @@ def test_a_relay_that_dies_is_shown_left_alone_and_used_again(set_scene: SetScen
         )
         scene.relay.kill()
         await_condition(
-            lambda: bool(resting_relays(scene.stage.engine)), seconds=30, what="a resting relay"
+            lambda: bool(resting_relays(scene.stage.engine)), seconds=60, what="a resting relay"
         )
         scene.relay.start()
         counts = scene.judge(mailing)
         await_condition(
-            lambda: not resting_relays(scene.stage.engine), seconds=30, what="a working relay"
+            lambda: not resting_relays(scene.stage.engine), seconds=60, what="a working relay"
         )
     assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
 
@@ -138,7 +138,7 @@ def test_a_relay_that_answers_421_to_all_pauses_the_flow_and_burns_nobody(
     with set_scene(*refuses, people=40) as scene:
         scene.stage.mail(batch_size=BATCH)
         await_condition(
-            lambda: bool(resting_relays(scene.stage.engine)), seconds=30, what="a resting relay"
+            lambda: bool(resting_relays(scene.stage.engine)), seconds=60, what="a resting relay"
         )
         relay = resting_relays(scene.stage.engine)[0]
     assert relay.reason == "421 4.7.0 too much from you"

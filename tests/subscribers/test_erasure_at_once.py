@@ -76,7 +76,7 @@ def stage(engine: Engine) -> Stage:
 def _await_lock(engine: Engine, running: Future[Any]) -> None:
     """Wait until somebody waits for a lock, or the work did without."""
     await_condition(
-        lambda: running.done() or _is_waiting(engine), seconds=20, what="a transaction that waits"
+        lambda: running.done() or _is_waiting(engine), seconds=60, what="a transaction that waits"
     )
 
 

@@ -60,7 +60,7 @@ def free_port() -> int:
         return port
 
 
-def await_port(port: int, *, seconds: float = 20) -> None:
+def await_port(port: int, *, seconds: float = 60) -> None:
     def listening() -> bool:
         with socket.socket() as probe:
             probe.settimeout(1)

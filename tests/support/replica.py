@@ -68,7 +68,7 @@ class Replica:
         return None
 
     def await_streaming(self) -> None:
-        await_condition(lambda: self._receiver() is not None, seconds=30, what="the replica")
+        await_condition(lambda: self._receiver() is not None, seconds=60, what="the replica")
 
     def lag(self) -> None:
         """Receive nothing more."""

@@ -66,7 +66,7 @@ def _served(build: Callable[[Settings], FastAPI], **settings: object) -> Iterato
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        await_condition(lambda: server.started, seconds=20, what="the pages to be served")
+        await_condition(lambda: server.started, seconds=60, what="the pages to be served")
         yield _Site(url=url, app=app, server=server)
     finally:
         server.should_exit = True
@@ -114,7 +114,7 @@ class SharedSite:
             yield self._site.url
         finally:
             state = self._site.server.server_state
-            await_condition(lambda: not state.tasks, seconds=20, what="the last request to end")
+            await_condition(lambda: not state.tasks, seconds=60, what="the last request to end")
             self._figures.start_over()
             self._site.app.state.clients.__init__()
 

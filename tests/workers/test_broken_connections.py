@@ -15,6 +15,7 @@ from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.relays import resting_relays
 from newsletter.mailings.planning.planning import plan_mailing
+from tests.support.databases import on_one_database
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
@@ -55,6 +56,7 @@ def _sent(
         yield relay
 
 
+@on_one_database("postgresql")
 @pytest.mark.parametrize("do", ["close", "421 4.3.0 try again"])
 @pytest.mark.parametrize(
     "poison", [[0], [PEOPLE - 1], [PEOPLE - 2, PEOPLE - 1]], ids=["first", "last", "last two"]
@@ -89,6 +91,7 @@ def test_a_relay_that_hangs_up_on_everybody_is_left_alone_and_burns_nobody(
     ]
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize("people", [40, 3, 1])
 @pytest.mark.parametrize("every", [2, 3])
 def test_a_relay_that_breaks_connections_at_random_is_held_against_nobody(

@@ -253,7 +253,7 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
             evidence=Evidence(),
         )
         await_condition(
-            lambda: "new@example.jp" in relay.accepted(), seconds=30, what="the confirmation"
+            lambda: "new@example.jp" in relay.accepted(), seconds=60, what="the confirmation"
         )
         assert relay.count() < len(people) // 2
 
@@ -333,7 +333,7 @@ def test_everywhere_at_an_hour_nobody_gets_it_before_their_own_clock_says_so(
         await_condition(lambda: relay.count() == len(east), seconds=60, what="the east")
         await_condition(
             lambda: stage.counts(mailing).get(DeliveryState.ACCEPTED) == len(east),
-            seconds=30,
+            seconds=60,
             what="its record",
         )
         assert sorted(relay.accepted()) == east

@@ -42,7 +42,7 @@ time.sleep(600)
 
 def _killed_writer(folder: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", _WRITER, str(folder)])  # noqa: S603
-    await_condition((folder / "ready").exists, seconds=20, what="the journal")
+    await_condition((folder / "ready").exists, seconds=60, what="the journal")
     assert list(read_orphans(folder)) == []
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

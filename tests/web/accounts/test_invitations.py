@@ -110,7 +110,7 @@ def _links(engine: Engine) -> list[tuple[str, str]]:
 
 
 def _await_links(engine: Engine, count: int) -> list[tuple[str, str]]:
-    await_condition(lambda: len(_links(engine)) == count, seconds=10, what="the link")
+    await_condition(lambda: len(_links(engine)) == count, seconds=60, what="the link")
     return _links(engine)
 
 

@@ -89,7 +89,7 @@ def test_how_much_came_back_is_shown_by_mailing_and_by_domain(
     # A figure is shown again for twenty times as long as it took to count.
     await_condition(
         lambda: f'href="/bounces?domain={domain}"' in operator.get("/bounces/rates").text,
-        seconds=20,
+        seconds=60,
         what="the domain",
     )
     assert f'href="/bounces?mailing={post.mailing_id}"' in operator.get("/bounces/rates").text

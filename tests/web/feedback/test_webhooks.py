@@ -547,7 +547,7 @@ def test_one_address_has_few_bodies_read_at_once(
     hard = _hard(BY_NAME["sendgrid"])
     await_condition(
         lambda: board.post("sendgrid", BY_NAME["sendgrid"].call(hard.event)).status_code == 200,
-        seconds=10,
+        seconds=60,
         what="room once they are gone",
     )
 

@@ -78,7 +78,6 @@ def studio(
 def page(studio: Desk, browser: Browser) -> Page:
     context = browser.new_context(locale="en", reduced_motion="reduce")
     opened = context.new_page()
-    opened.set_default_timeout(10_000)
     studio.sign_in(opened, f"editor{next(_NUMBERS)}@example.jp")
     return opened
 

@@ -97,7 +97,6 @@ def studio(
 @pytest.fixture
 def page(studio: Desk, browser: Browser) -> Page:
     opened = browser.new_context(locale="en", reduced_motion="reduce").new_page()
-    opened.set_default_timeout(10_000)
     studio.sign_in(opened, f"editor{next(_NUMBERS)}@example.jp")
     studio.start(opened, TEXT, view="mail")
     expect(opened.locator(".mail .item").first).to_be_visible()

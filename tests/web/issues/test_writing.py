@@ -37,7 +37,7 @@ def test_a_fault_names_its_line_and_leads_there(desk: Desk, page: Page) -> None:
     desk.write(page, PLAIN + "\n<!-- 閉じていない覚え書き\n")
     page.locator("#fault").get_by_role("link", name="Line 13").click()
     chosen = "document.querySelector('.markdown-editor').shadowRoot.getSelection().toString()"
-    assert page.evaluate(chosen) == "<!-- 閉じていない覚え書き"
+    page.wait_for_function(f"{chosen} === '<!-- 閉じていない覚え書き'")
 
 
 def test_look_alikes_are_mended_by_one_click(desk: Desk, page: Page) -> None:

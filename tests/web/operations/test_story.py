@@ -90,7 +90,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     page.get_by_role("button", name="Continue").click()
     _order(page, "Put on hold", "they asked us to")
     scene.stage.mail()
-    await_condition(lambda: scene.relay.count() == 20, seconds=30, what="the others' mail")
+    await_condition(lambda: scene.relay.count() == 20, seconds=60, what="the others' mail")
     expect(page.get_by_role("cell", name="example0.jp", exact=True)).to_be_visible(
         timeout=_PATIENCE
     )
@@ -124,7 +124,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     _order(page, "Send again", "they say that it did not come")
     await_condition(
         lambda: scene.stage.counts(number) == {DeliveryState.ACCEPTED: 40},
-        seconds=30,
+        seconds=60,
         what="the copy",
     )
 

@@ -38,10 +38,10 @@ class Watcher:
                 self.parts += part.count("\n\n")
 
     def await_first(self) -> None:
-        await_condition(lambda: self.parts > 0, seconds=10, what="the first part")
+        await_condition(lambda: self.parts > 0, seconds=60, what="the first part")
 
     def await_end(self) -> None:
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         assert not self._thread.is_alive()
 
 

@@ -70,7 +70,7 @@ def test_beyond_its_bound_a_connection_is_told_to_come_again(
         assert refused.value.smtp_code == 421
         second.close()
         assert _reply(first, post.path, notice())[0] == 250
-        await_condition(lambda: _is_served(port), seconds=10, what="room for another")
+        await_condition(lambda: _is_served(port), seconds=60, what="room for another")
 
 
 def _is_served(port: int) -> bool:

@@ -149,7 +149,7 @@ def test_following_takes_what_comes(post: Post, server: Dovecot, scheme: str) ->
     server.put(notice(post.path))
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    await_condition(lambda: server.subjects() == [], seconds=20, what="its deletion")
+    await_condition(lambda: server.subjects() == [], seconds=60, what="its deletion")
     server.put(notice(post.path, mark="2"))
     thread.join(timeout=30)
     assert told == [{Taken.LOGGED: 1}] * 2
