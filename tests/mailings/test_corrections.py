@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, func, select
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
@@ -21,7 +22,7 @@ from newsletter.database.tables import (
     MailingRow,
     NewsletterRow,
 )
-from newsletter.database.vocabulary import DeliveryState, RevisionKind
+from newsletter.database.vocabulary import DeliveryState, MailingKind, RevisionKind
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.issues.corrections import keep_note, written_correction
 from newsletter.issues.drafts.saving import delete_draft, open_issue, save_draft
@@ -30,13 +31,25 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, list_issues, save_issue
 from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.corrections.effect import demand_readied
+from newsletter.mailings.corrections.mail import (
+    CorrectionMail,
+    compose_correction_mail,
+    send_correction_mail,
+)
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.settlement import settle_uncertain
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.slots import fill
-from tests.support.corrections import correct, take_effect, titled, write_correction
+from tests.support.corrections import (
+    NOTE,
+    SETTINGS,
+    correct,
+    take_effect,
+    titled,
+    write_correction,
+)
 from tests.support.ledger import all_of, claim, record
 from tests.support.stage import Stage, set_stage
 
@@ -325,3 +338,68 @@ def test_a_note_that_is_too_long_is_refused(stage: Stage) -> None:
     write_correction(stage, titled(RIGHT))
     with pytest.raises(NewsletterError, match="characters"), transaction(stage.engine) as session:
         keep_note(session, _issue(stage).id, "長" * 1001)
+
+
+class TestMailAboutIt:
+    """What is mailed about a correction, and to whom."""
+
+    @pytest.fixture
+    def faulty(self, stage: Stage, mailing: int) -> list[int]:
+        """Those who got the issue before it was corrected; a batch is still to be sent."""
+        claimed = claim(stage.engine, mailing, "early")
+        record(stage.engine, mailing, "early", *all_of(claimed, State.ACCEPTED))
+        ledger.close_batch(stage.engine, claimed, records=1)
+        correct(stage, titled(RIGHT))
+        return sorted(each.subscriber_id for each in claimed.deliveries)
+
+    def test_it_goes_once_to_those_alone_whose_copy_lacks_the_correction(
+        self, stage: Stage, faulty: list[int]
+    ) -> None:
+        mail = _mail(stage)
+        assert mail.people == 2
+        number = _send(stage, mail)
+        plan_mailing(stage.engine, number)
+
+        with reading(stage.engine) as session:
+            recipients = select(DeliveryRow.subscriber_id).where(DeliveryRow.mailing_id == number)
+            assert sorted(session.scalars(recipients)) == faulty
+            text = fill(load_content(session, number).rendered.text, {})
+        assert _subject(stage, number) == f"【訂正】{RIGHT}"
+        assert NOTE in text
+        with pytest.raises(ConflictError, match="mailed already"):
+            _mail(stage)
+
+    @pytest.mark.usefixtures("faulty")
+    def test_ordered_twice_at_once_it_is_one_mailing(self, stage: Stage) -> None:
+        mail = _mail(stage)
+
+        def order() -> bool:
+            try:
+                return bool(_send(stage, mail))
+            except ConflictError:
+                return False
+
+        with ThreadPoolExecutor(2) as threads:
+            ends = [each.result() for each in [threads.submit(order), threads.submit(order)]]
+        assert sorted(ends) == [False, True]
+        with reading(stage.engine) as session:
+            of_kind = MailingRow.kind == MailingKind.CORRECTION
+            assert session.scalar(select(func.count()).where(of_kind)) == 1
+
+    @pytest.mark.usefixtures("mailing")
+    def test_where_nobody_has_a_faulty_copy_there_is_nothing_to_mail(self, stage: Stage) -> None:
+        correct(stage, titled(RIGHT))
+        with pytest.raises(ConflictError, match="without this correction"):
+            _mail(stage)
+
+
+def _mail(stage: Stage, number: int = 1) -> CorrectionMail:
+    with reading(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        return compose_correction_mail(session, newsletter, _issue(stage), number, SETTINGS)
+
+
+def _send(stage: Stage, mail: CorrectionMail) -> int:
+    return send_correction_mail(
+        stage.engine, COMMAND_LINE, _issue(stage), mail, mail.digest, batch_size=50
+    )

@@ -64,7 +64,7 @@ from subscribers.invitations import make_invitation
 from subscribers.joining import Origin, request_join
 from subscribers.lists.uploads import keep_upload
 from subscribers.segments.saved import save_segment
-from tests.support.corrections import titled, write_correction
+from tests.support.corrections import correct, titled, write_correction
 from tests.support.digests import choose, offer
 from tests.support.fields import ALL, add_fields
 from tests.support.imports import order, work_on
@@ -166,8 +166,12 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 grants=[Grant(role=Role.EDITOR)],
                 language=language,
             )
-    correction = write_correction(stage, titled("訂正した題"))
-    lists = _lists(engine, stage.newsletter_id) | {"correction": str(correction.id)}
+    correct(stage, titled("訂正した題"))
+    correction = write_correction(stage, titled("もう一度訂正した題"))
+    lists = _lists(engine, stage.newsletter_id) | {
+        "correction": str(correction.id),
+        "corrected": str(correction.corrects),
+    }
     for known in places.values():
         known.update(lists | series)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:

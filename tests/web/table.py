@@ -113,6 +113,9 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/issues/{issue_id}/send/review": [f"{_ISSUE}/send/review"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],
     "/newsletters/{newsletter}/issues/{issue_id}/correction": [f"{_ISSUE}/correction"],
+    "/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail": [
+        "/newsletters/digest/issues/{corrected}/corrections/1/mail"
+    ],
     "/newsletters/{newsletter}/mailings": [
         "/newsletters/digest/mailings",
         "/newsletters/weekly/mailings",
@@ -182,6 +185,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/mailings/{number}/missed.csv": "a file",
     "/newsletters/{newsletter}/issues/{number}/mail": "the mail in a frame",
     "/newsletters/{newsletter}/issues/{issue_id}/send/mail": "the mail in a frame",
+    "/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail/frame": "a mail",
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
     "/newsletters/{newsletter}/drafts/{number}/mail.css": "a style sheet",
     "/p/{token}/data.json": "a file",

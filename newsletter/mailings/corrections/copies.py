@@ -33,6 +33,10 @@ class Copies:
     by_correction: Sequence[tuple[int, int]]
     waiting: int
 
+    def lacking(self, number: int) -> int:
+        """Return how many copies were or may have been delivered without a correction."""
+        return sum(count for known, count in self.by_correction if known < number)
+
 
 def count_copies(session: Session, issue_id: int) -> Copies:
     """Count the copies of an issue in all of its mailings; a million take some tenths of a second.

@@ -23,19 +23,28 @@ from newsletter.mailings.corrections.effect import (
     put_into_effect,
     review_correction,
 )
+from newsletter.mailings.corrections.mail import (
+    CorrectionMail,
+    compose_correction_mail,
+    send_correction_mail,
+)
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.issue_actions import begin_correction
 from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
+from newsletter.web.issues.proof import mail_frame
 from newsletter.web.issues.submission import Written
-from newsletter.web.mailings.send_page import SendingPage
+from newsletter.web.mailings.send_page import SendingPage, subject_of
 from newsletter.web.routing import Router
 
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
+def correcting_router(  # noqa: C901 - a list of routes
+    page: SendingPage, shown: DraftPages
+) -> Router:
     """Return the routes by which a sent issue is corrected."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine, settings = page.engine, page.settings
@@ -125,7 +134,74 @@ def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
             f"/newsletters/{newsletter}/issues/{issue_id}?said=corrected", status_code=303
         )
 
+    @router.get("/issues/{issue_id}/corrections/{correction}/mail")
+    def look_at_mail(
+        issue_id: int, correction: int, visit: SenderVisit, request: Request
+    ) -> HTMLResponse:
+        return _look_at_mail(page, visit, request, issue_id, correction)
+
+    @router.get("/issues/{issue_id}/corrections/{correction}/mail/frame")
+    def show_mail(issue_id: int, correction: int, visit: SenderVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            issue = get_issue(session, row.id, issue_id)
+            mail = compose_correction_mail(session, row, issue, correction, settings)
+        return mail_frame(mail.rendered, sample_reader(visit.language), site=settings.public_url)
+
+    @router.post("/issues/{issue_id}/corrections/{correction}/mail")
+    def send_mail(
+        newsletter: str,
+        issue_id: int,
+        correction: int,
+        visit: SenderVisit,
+        request: Request,
+        digest: _Field = "",
+    ) -> Response:
+        try:
+            with reading(engine) as session:
+                row = newsletter_of(session, visit)
+                issue = get_issue(session, row.id, issue_id)
+                mail = compose_correction_mail(session, row, issue, correction, settings)
+            mailing = send_correction_mail(
+                engine, visit.actor, issue, mail, digest, batch_size=settings.batch_size
+            )
+        except ConflictError as error:
+            return _look_at_mail(page, visit, request, issue_id, correction, error=error)
+        return RedirectResponse(f"/newsletters/{newsletter}/mailings/{mailing}", status_code=303)
+
     return router
+
+
+def _look_at_mail(
+    page: SendingPage,
+    visit: Visit,
+    request: Request,
+    issue_id: int,
+    number: int,
+    *,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show the mail about a correction, and how many get it."""
+    with reading(page.engine) as session:
+        newsletter = newsletter_of(session, visit)
+        issue = get_issue(session, newsletter.id, issue_id)
+        mail: CorrectionMail | None = None
+        try:
+            mail = compose_correction_mail(session, newsletter, issue, number, page.settings)
+        except ConflictError as fault:
+            error = error or fault
+    return page.pages.show_to(
+        visit,
+        request,
+        "issues/correction_mail.html",
+        status=409 if error else 200,
+        newsletter=newsletter,
+        issue=issue,
+        number=number,
+        mail=mail,
+        subject=subject_of(mail.rendered if mail else None),
+        error=error.in_language(visit.language) if error else "",
+    )
 
 
 def _corrected(draft: Draft) -> int:

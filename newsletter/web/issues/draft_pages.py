@@ -183,7 +183,6 @@ class DraftPages:
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
-            beside["line_corrects"] = draft.corrects
             written_now = written_correction(session, draft.corrects) if draft.corrects else None
             beside["note"] = written_now.note if written_now else ""
             beside["series"] = series_of_draft(session, draft.id)
@@ -277,7 +276,9 @@ class DraftPages:
         issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
         if proof and issue is not None and issue.content == issue_to_json(proof.issue):
             preflight = self._workspace.preflight(session, issue, row)
-        return self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
+        line = self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
+        # A draft that was not readied yet corrects an issue, too.
+        return line | {"line_corrects": draft.corrects}
 
     def conflict(
         self, visit: Visit, request: Request, conflict: DraftConflictError

@@ -9,9 +9,15 @@ import pytest
 from sqlalchemy import select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import (
+    CorrectionRow,
+    DeliveryRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import MailingState, Role
+from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.issues.drafts.saving import correction_draft, save_draft
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.corrections import NOTE, titled
@@ -66,6 +72,14 @@ def test_a_correction_is_written_looked_at_and_put_into_effect(
     assert NOTE in done.text
     with reading(stage.engine) as session:
         assert session.scalars(select(IssueRow.title)).all() == [RIGHT]
+    assert editor.get(f"{sent}/corrections/1/mail").status_code == 409
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED))
+    mail = editor.get(f"{sent}/corrections/1/mail")
+    assert "2 people" in mail.text
+    assert NOTE in editor.get(f"{sent}/corrections/1/mail/frame").text
+    mailed = editor.post(f"{sent}/corrections/1/mail", data=fields_of(mail.text))
+    assert f"【訂正】{RIGHT}" in mailed.text
     again = editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
     assert again.status_code == 409
 
