@@ -1,6 +1,7 @@
 """Does a step of the round, and dies at each step of it in turn.
 
-Its arguments are a database's URL, a moment, what to do (drafts, digests or series), and of how
+Its arguments are a database's URL, a moment, what to do (drafts, digests, series
+or subjects), and of how
 many steps in a row it dies at the first. Children of one process die by SIGKILL before their first,
 second, third … statement or commit, and the last one after all of it. Each line says where a child
 died.
@@ -18,6 +19,7 @@ from sqlalchemy import Engine, event
 
 from newsletter.database.engine import open_engine
 from newsletter.mailings.series.planning import plan_series
+from newsletter.mailings.trials.decisions import decide_due
 from newsletter.newsletters.rhythm import open_due_drafts
 from tests.support import warm
 from tests.support.digests import open_digests
@@ -59,7 +61,17 @@ def _plan_series(engine: Engine, _moment: datetime) -> int:
     return plan_series(engine)
 
 
-_WORK = {"drafts": _open_drafts, "digests": _open_digests, "series": _plan_series}
+def _decide_subjects(engine: Engine, _moment: datetime) -> int:
+    decide_due(engine)
+    return 1
+
+
+_WORK = {
+    "drafts": _open_drafts,
+    "digests": _open_digests,
+    "series": _plan_series,
+    "subjects": _decide_subjects,
+}
 
 
 def _work(url: str, moment: datetime, step: int, what: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -13,22 +12,17 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
-    AuditEventRow,
-    BatchRow,
     DeliveryRow,
-    MailingLinkRow,
-    MailingRow,
     MailingVariantRow,
-    NewsletterRow,
     SubjectTrialRow,
     SubscriberRow,
 )
-from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, Verdict
+from newsletter.database.vocabulary import BatchState, DeliveryState, Verdict
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.mailings.archive import find_publication
 from newsletter.mailings.ledger.dispatch import finish_mailings
@@ -46,96 +40,39 @@ from newsletter.mailings.planning.variants import (
 from newsletter.mailings.reports.clicks import clicks_of, follow
 from newsletter.mailings.trials.decisions import decide_due, report_trial
 from newsletter.mailings.trials.subjects import UNDECIDED, SubjectTrial, trial_column
-from newsletter.rendering.model import Subject
 from newsletter.rendering.slots import fill
 from subscribers.lists.imports import import_csv
 from tests.support.orders import cancel, pause, resume
 from tests.support.smtp import SmtpServer
-from tests.support.stage import Stage, set_stage
+from tests.support.trials import (
+    OTHER,
+    OWN,
+    PEOPLE,
+    TEXT,
+    TRIAL,
+    batches_of,
+    click,
+    decision_of,
+    decisions_recorded,
+    let_hour_come,
+    plan_trial,
+    trial_stage,
+)
 from tests.support.worker import work, worker
 
-OWN, OTHER = "十二月のお知らせ", "年末の窓口と催し"
-TEXT = f"""---
-title: {OWN}
-date: 2026-12-01
-preheader: 市役所から
----
-
-[窓口](https://city.example.jp/desk) と [催し](https://city.example.jp/fair)
-
+#: Statements of their own are in the tests that run on both.
+on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+PART = """
 :::for tag = "staff"
 職員の方へ
 :::
 """
-PEOPLE = 40
-TRIAL = SubjectTrial(
-    others=(Subject(title=OTHER, preheader="窓口は28日まで"),),
-    share=50,
-    decide=datetime(2026, 12, 1, 14),  # noqa: DTZ001 - a wall clock's
-)
-
-
-def _stage(engine: Engine, text: str = TEXT, people: int = PEOPLE) -> Stage:
-    stage = set_stage(engine, text.encode())
-    with transaction(engine) as session:
-        session.get_one(NewsletterRow, stage.newsletter_id).count_clicks = True
-    stage.subscribe(*(f"reader{number}@example.jp" for number in range(people)))
-    return stage
-
-
-def _planned(stage: Stage, *, trial: SubjectTrial = TRIAL, batch_size: int = 50) -> int:
-    mailing = stage.mail(batch_size=batch_size, trial=trial)
-    # Always the same people, so that no run has a group of nobody.
-    with transaction(stage.engine) as session:
-        session.get_one(MailingRow, mailing).identity = f"identity of a mailing {mailing}"
-    plan_mailing(stage.engine, mailing)
-    return mailing
-
-
-def _has_come(stage: Stage, mailing: int) -> None:
-    """Let the hour of decision be over."""
-    with transaction(stage.engine) as session:
-        moment = datetime.now(UTC) - timedelta(minutes=1)
-        session.get_one(SubjectTrialRow, mailing).decide_at = moment
-        session.execute(
-            update(BatchRow).where(BatchRow.state == BatchState.HELD).values(due_at=moment)
-        )
-
-
-def _clicked(stage: Stage, mailing: int, *clicks: int) -> None:
-    """Let the trial's mails be accepted, and links of each subject be followed so often."""
-    with transaction(stage.engine) as session:
-        for batch in session.scalars(select(BatchRow).where(BatchRow.state != BatchState.HELD)):
-            session.execute(
-                update(DeliveryRow)
-                .where(
-                    DeliveryRow.mailing_id == mailing,
-                    DeliveryRow.position.between(batch.first_position, batch.last_position),
-                )
-                .values(state=DeliveryState.ACCEPTED)
-            )
-            batch.state = BatchState.DONE
-        for subject, count in enumerate(clicks):
-            links = select(MailingLinkRow).where(MailingLinkRow.subject == subject)
-            session.scalars(links.order_by(MailingLinkRow.number)).all()[0].clicks = count
-
-
-def _batches(stage: Stage, mailing: int) -> Sequence[BatchRow]:
-    with reading(stage.engine) as session:
-        query = select(BatchRow).where(BatchRow.mailing_id == mailing).order_by(BatchRow.number)
-        return session.scalars(query).all()
-
-
-def _decided(stage: Stage, mailing: int) -> tuple[int | None, Verdict | None]:
-    with reading(stage.engine) as session:
-        row = session.get_one(SubjectTrialRow, mailing)
-        return row.chosen, row.verdict
 
 
 def test_the_split_is_even_and_stable_and_has_nothing_to_do_with_the_order_of_numbers(
     engine: Engine,
 ) -> None:
-    _stage(engine, people=3000)
+    trial_stage(engine, people=3000)
     trial = SubjectTrialRow(mailing_id=1, subjects=[{}, {}, {}], share=30)
 
     def split(identity: str) -> dict[int, int]:
@@ -164,29 +101,30 @@ def test_the_split_is_even_and_stable_and_has_nothing_to_do_with_the_order_of_nu
             assert abs(sizes[with_subject(0, subject)] - wanted) < 4 * (wanted * 0.9) ** 0.5
 
 
+@on_one_database
 def test_the_trial_leaves_at_once_with_its_subjects_and_the_rest_with_the_one_clicked_most(
     engine: Engine, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
 
     with worker(database_url, smtp_server.url, tmp_path / "data") as services:
-        for batch in _batches(stage, mailing):
+        for batch in batches_of(stage, mailing):
             work(services, mailing, batch.number)
         tried = {received.recipients[0] for received in smtp_server.messages}
         assert 0 < len(tried) < PEOPLE
         assert finish_mailings(engine) == []
-        _has_come(stage, mailing)
+        let_hour_come(stage, mailing)
         with transaction(engine) as session:
             links = _links_by_subject(smtp_server)
             assert set(links) == {OWN, OTHER}
             for _ in range(40):
                 follow(session, services.signer, links[OTHER], count=True)
         decide_due(engine)
-        for batch in _batches(stage, mailing):
+        for batch in batches_of(stage, mailing):
             work(services, mailing, batch.number)
 
-    assert _decided(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, Verdict.BEST)
     assert Counter(smtp_server.recipients()) == dict.fromkeys(
         [f"reader{number}@example.jp" for number in range(PEOPLE)], 1
     )
@@ -225,15 +163,16 @@ def _links_by_subject(server: SmtpServer) -> dict[str, str]:
     return found
 
 
+@on_one_database
 def test_planned_twice_it_is_the_same_and_each_mail_that_may_be_needed_is_there(
     engine: Engine,
 ) -> None:
-    stage = _stage(engine)
+    stage = trial_stage(engine, TEXT + PART)
     lines = ["email,tags\n", "a@example.jp,staff\n", "b@example.jp,staff\n"]
     import_csv(engine, stage.newsletter_id, lines, source="test", basis="test")
-    mailing = _planned(stage)
+    mailing = plan_trial(stage)
 
-    before = _batches(stage, mailing)
+    before = batches_of(stage, mailing)
     assert plan_mailing(engine, mailing) == 0
     assert {subject_in(each.variant) for each in before if each.state is BatchState.HELD} == {0}
     with reading(engine) as session:
@@ -242,60 +181,56 @@ def test_planned_twice_it_is_the_same_and_each_mail_that_may_be_needed_is_there(
     assert kept == {1, with_subject(0, 1), with_subject(1, 1)}
 
 
+@on_one_database
 def test_before_its_hour_and_while_it_is_held_nothing_is_decided(engine: Engine) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
-    _clicked(stage, mailing, 0, 90)
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
+    click(stage, mailing, 0, 90)
     with transaction(engine) as session:
         later = datetime.now(UTC) + timedelta(hours=1)
         session.get_one(SubjectTrialRow, mailing).decide_at = later
     decide_due(engine)
-    _has_come(stage, mailing)
+    let_hour_come(stage, mailing)
     pause(engine, mailing)
     decide_due(engine)
-    assert _decided(stage, mailing) == (None, None)
+    assert decision_of(stage, mailing) == (None, None)
 
     resume(engine, mailing)
     decide_due(engine)
-    assert _decided(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, Verdict.BEST)
 
 
-@pytest.mark.parametrize(
-    ("clicks", "verdict"), [((4, 9), Verdict.FEW_CLICKS), ((30, 30), Verdict.NO_DIFFERENCE)]
-)
-def test_without_a_difference_or_enough_clicks_the_first_subject_goes(
-    engine: Engine, clicks: tuple[int, int], verdict: Verdict
-) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
-    _clicked(stage, mailing, *clicks)
-    _has_come(stage, mailing)
+@on_one_database
+def test_without_a_difference_the_first_subject_goes(engine: Engine) -> None:
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
+    click(stage, mailing, 30, 30)
+    let_hour_come(stage, mailing)
     decide_due(engine)
 
-    assert _decided(stage, mailing) == (0, verdict)
-    (rest,) = [each for each in _batches(stage, mailing) if each.state is BatchState.PENDING]
+    assert decision_of(stage, mailing) == (0, Verdict.NO_DIFFERENCE)
+    (rest,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.PENDING]
     assert subject_in(rest.variant) == 0
     assert progress(engine, mailing).subject == OWN
 
 
 def test_two_hosts_decide_once(engine: Engine) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
-    _clicked(stage, mailing, 0, 90)
-    _has_come(stage, mailing)
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
+    click(stage, mailing, 0, 90)
+    let_hour_come(stage, mailing)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: decide_due(engine), range(4)))
 
-    with reading(engine) as session:
-        events = select(AuditEventRow).where(AuditEventRow.action == Action.MAILING_DECIDE)
-        assert len(session.scalars(events).all()) == 1
-    (rest,) = [each for each in _batches(stage, mailing) if each.state is BatchState.PENDING]
+    assert decisions_recorded(stage) == 1
+    (rest,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.PENDING]
     assert rest.variant == with_subject(0, 1)
 
 
+@on_one_database
 def test_by_hand_it_is_decided_earlier_once_and_the_rest_is_due_at_once(engine: Engine) -> None:
-    stage = _stage(engine)
-    mailing = _planned(
+    stage = trial_stage(engine)
+    mailing = plan_trial(
         stage,
         trial=SubjectTrial(
             others=TRIAL.others,
@@ -310,8 +245,8 @@ def test_by_hand_it_is_decided_earlier_once_and_the_rest_is_due_at_once(engine: 
     with pytest.raises(ConflictError, match="decided already"):
         decide_subject(engine, COMMAND_LINE, mailing, 0)
 
-    assert _decided(stage, mailing) == (1, Verdict.BY_HAND)
-    (rest,) = [each for each in _batches(stage, mailing) if subject_in(each.variant)][-1:]
+    assert decision_of(stage, mailing) == (1, Verdict.BY_HAND)
+    (rest,) = [each for each in batches_of(stage, mailing) if subject_in(each.variant)][-1:]
     assert rest.due_at <= datetime.now(UTC)
     with reading(engine) as session:
         report = report_trial(session, mailing)
@@ -321,59 +256,59 @@ def test_by_hand_it_is_decided_earlier_once_and_the_rest_is_due_at_once(engine: 
 
 
 def test_a_mailing_that_is_spread_goes_on_so_from_the_decision_on(engine: Engine) -> None:
-    stage = _stage(engine)
+    stage = trial_stage(engine)
     decide = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
     mailing = stage.mail(
         schedule=Schedule(spread=timedelta(hours=1)),
         trial=SubjectTrial(others=TRIAL.others, share=50, decide=decide),
     )
     plan_mailing(engine, mailing)
-    held = [each.due_at for each in _batches(stage, mailing) if each.state is BatchState.HELD]
+    held = [each.due_at for each in batches_of(stage, mailing) if each.state is BatchState.HELD]
     assert len(held) > 5
     decide_subject(engine, COMMAND_LINE, mailing, 0)
 
-    after = {each.number: each.due_at for each in _batches(stage, mailing)}
+    after = {each.number: each.due_at for each in batches_of(stage, mailing)}
     due = sorted(after.values())[-len(held) :]
     assert [each - due[0] for each in due] == [each - held[0] for each in held]
     assert abs(due[0] - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_cancelled_before_the_decision_the_rest_is_skipped(engine: Engine) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
-    _clicked(stage, mailing, 0, 90)
-    _has_come(stage, mailing)
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
+    click(stage, mailing, 0, 90)
+    let_hour_come(stage, mailing)
     cancel(engine, mailing)
     decide_due(engine)
 
-    assert _decided(stage, mailing) == (None, None)
-    assert {each.state for each in _batches(stage, mailing)} == {BatchState.DONE}
+    assert decision_of(stage, mailing) == (None, None)
+    assert {each.state for each in batches_of(stage, mailing)} == {BatchState.DONE}
     assert set(stage.counts(mailing)) == {DeliveryState.ACCEPTED, DeliveryState.SKIPPED}
     with pytest.raises(ConflictError):
         decide_subject(engine, COMMAND_LINE, mailing, 1)
 
 
+@on_one_database
 def test_what_is_sent_again_before_the_decision_lets_nobody_else_go(engine: Engine) -> None:
-    stage = _stage(engine)
-    mailing = _planned(stage)
-    (held,) = [each for each in _batches(stage, mailing) if each.state is BatchState.HELD]
+    stage = trial_stage(engine)
+    mailing = plan_trial(stage)
+    (held,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.HELD]
     # As after a restore: a journal says of one of them that it was sent, or not.
     with transaction(engine) as session:
         session.get_one(DeliveryRow, (mailing, held.first_position)).state = DeliveryState.UNCERTAIN
         settle_uncertain(session, mailing, resend=True)
 
-    assert {each.state for each in _batches(stage, mailing) if each.number == held.number} == {
+    assert {each.state for each in batches_of(stage, mailing) if each.number == held.number} == {
         BatchState.HELD
     }
 
 
+@on_one_database
 def test_a_mailing_without_a_trial_is_none_of_this(engine: Engine) -> None:
-    stage = _stage(engine)
+    stage = trial_stage(engine)
     mailing = stage.mail()
-    plan_mailing(engine, mailing)
     decide_due(engine)
     with reading(engine) as session:
         assert report_trial(session, mailing) is None
     with pytest.raises(NotFoundError):
         decide_subject(engine, COMMAND_LINE, mailing, 0)
-    assert progress(engine, mailing).state is MailingState.SENDING

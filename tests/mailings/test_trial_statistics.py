@@ -58,7 +58,7 @@ def test_of_two_subjects_the_probability_is_the_exact_one(
 def test_of_four_subjects_it_is_what_drawing_rates_shows() -> None:
     figures = ((400, 20), (410, 31), (390, 28), (400, 12))
     draw = random.Random(7)  # noqa: S311 - no secret
-    wins, times = [0, 0, 0, 0], 20_000
+    wins, times = [0, 0, 0, 0], 8_000
     for _ in range(times):
         rates = [draw.betavariate(1 + clicks, 1 + people - clicks) for people, clicks in figures]
         wins[rates.index(max(rates))] += 1
