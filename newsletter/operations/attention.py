@@ -155,7 +155,9 @@ def backlog(session: Session) -> Backlog:
         )
     }
     later = session.scalar(
-        select(func.count()).where(BatchRow.state == BatchState.PENDING, BatchRow.due_at > moment)
+        select(func.count()).where(
+            BatchRow.state.in_((BatchState.PENDING, BatchState.HELD)), BatchRow.due_at > moment
+        )
     )
     leased, overdue = session.execute(
         select(func.count(), func.count(case((BatchRow.lease_expires_at < moment, 1)))).where(

@@ -30,7 +30,7 @@ def test_a_subject_is_decided_once_whenever_the_rounds_of_two_hosts_die(
     stage = trial_stage(engine)
     mailing = plan_trial(stage, batch_size=5)
     click(stage, mailing, 0, 90)
-    let_hour_come(stage, mailing)
+    let_hour_come(engine, mailing)
     before = {each.number: each for each in batches_of(stage, mailing)}
 
     with ThreadPoolExecutor(_HOSTS) as hosts:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -55,7 +51,9 @@ from tests.support.trials import (
     decision_of,
     decisions_recorded,
     let_hour_come,
+    links_by_subject,
     plan_trial,
+    subjects_received,
     trial_stage,
 )
 from tests.support.worker import work, worker
@@ -114,9 +112,9 @@ def test_the_trial_leaves_at_once_with_its_subjects_and_the_rest_with_the_one_cl
         tried = {received.recipients[0] for received in smtp_server.messages}
         assert 0 < len(tried) < PEOPLE
         assert finish_mailings(engine) == []
-        let_hour_come(stage, mailing)
+        let_hour_come(engine, mailing)
         with transaction(engine) as session:
-            links = _links_by_subject(smtp_server)
+            links = links_by_subject(smtp_server)
             assert set(links) == {OWN, OTHER}
             for _ in range(40):
                 follow(session, services.signer, links[OTHER], count=True)
@@ -128,7 +126,7 @@ def test_the_trial_leaves_at_once_with_its_subjects_and_the_rest_with_the_one_cl
     assert Counter(smtp_server.recipients()) == dict.fromkeys(
         [f"reader{number}@example.jp" for number in range(PEOPLE)], 1
     )
-    subjects = _subjects(smtp_server)
+    subjects = subjects_received(smtp_server)
     assert {subjects[address] for address in tried} == {OWN, OTHER}
     assert {subjects[address] for address in set(subjects) - tried} == {OTHER}
     with reading(engine) as session:
@@ -140,27 +138,6 @@ def test_the_trial_leaves_at_once_with_its_subjects_and_the_rest_with_the_one_cl
         for address, subject in subjects.items():
             number = stage.subscriber_id(address)
             assert subject_in(variant_sent(session, mailing, number)) == (subject == OTHER)
-
-
-def _subjects(server: SmtpServer) -> dict[str, str]:
-    return {
-        received.recipients[0]: str(message_from_bytes(received.raw, policy=default)["Subject"])
-        for received in server.messages
-    }
-
-
-def _links_by_subject(server: SmtpServer) -> dict[str, str]:
-    """Return the token of a counted link of each subject's mails."""
-    found: dict[str, str] = {}
-    for received in server.messages:
-        message = message_from_bytes(received.raw, policy=default)
-        assert isinstance(message, EmailMessage)
-        body = message.get_body(("html",))
-        assert body is not None
-        token = re.search(r'/r/([^"]+)"', body.get_content())
-        assert token is not None
-        assert found.setdefault(str(message["Subject"]), token[1]) == token[1]
-    return found
 
 
 @on_one_database
@@ -190,7 +167,7 @@ def test_before_its_hour_and_while_it_is_held_nothing_is_decided(engine: Engine)
         later = datetime.now(UTC) + timedelta(hours=1)
         session.get_one(SubjectTrialRow, mailing).decide_at = later
     decide_due(engine)
-    let_hour_come(stage, mailing)
+    let_hour_come(engine, mailing)
     pause(engine, mailing)
     decide_due(engine)
     assert decision_of(stage, mailing) == (None, None)
@@ -205,7 +182,7 @@ def test_without_a_difference_the_first_subject_goes(engine: Engine) -> None:
     stage = trial_stage(engine)
     mailing = plan_trial(stage)
     click(stage, mailing, 30, 30)
-    let_hour_come(stage, mailing)
+    let_hour_come(engine, mailing)
     decide_due(engine)
 
     assert decision_of(stage, mailing) == (0, Verdict.NO_DIFFERENCE)
@@ -218,7 +195,7 @@ def test_two_hosts_decide_once(engine: Engine) -> None:
     stage = trial_stage(engine)
     mailing = plan_trial(stage)
     click(stage, mailing, 0, 90)
-    let_hour_come(stage, mailing)
+    let_hour_come(engine, mailing)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: decide_due(engine), range(4)))
 
@@ -277,7 +254,7 @@ def test_cancelled_before_the_decision_the_rest_is_skipped(engine: Engine) -> No
     stage = trial_stage(engine)
     mailing = plan_trial(stage)
     click(stage, mailing, 0, 90)
-    let_hour_come(stage, mailing)
+    let_hour_come(engine, mailing)
     cancel(engine, mailing)
     decide_due(engine)
 

@@ -330,9 +330,10 @@ def test_processes_that_are_told_to_end_leave_no_alarm_behind(
         redis_url=redis_url,
         smtp_url="smtp://127.0.0.1:1",
         folder=tmp_path / "data",
-    ):
+    ) as workers:
         both = {ProcessKind.BEAT, ProcessKind.WORKER}
         await_condition(lambda: kinds() == both, seconds=40, what="workers and beat")
+        workers.stop()
     assert kinds() == set()
     engine.dispose()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 
 from sqlalchemy import Engine, select, update
 
@@ -22,6 +26,7 @@ from newsletter.database.vocabulary import BatchState, DeliveryState, Verdict
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
+from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 
 OWN, OTHER = "十二月のお知らせ", "年末の窓口と催し"
@@ -60,14 +65,21 @@ def plan_trial(stage: Stage, *, trial: SubjectTrial = TRIAL, batch_size: int = 5
     return mailing
 
 
-def let_hour_come(stage: Stage, mailing: int) -> None:
+def let_hour_come(engine: Engine, mailing: int) -> None:
     """Let the hour of decision be over."""
-    with transaction(stage.engine) as session:
+    with transaction(engine) as session:
         moment = datetime.now(UTC) - timedelta(minutes=1)
         session.get_one(SubjectTrialRow, mailing).decide_at = moment
         session.execute(
             update(BatchRow).where(BatchRow.state == BatchState.HELD).values(due_at=moment)
         )
+
+
+def trial_is_sent(engine: Engine) -> bool:
+    """Tell whether only the batches that wait for the decision are left."""
+    with reading(engine) as session:
+        states = set(session.scalars(select(BatchRow.state)))
+    return states == {BatchState.DONE, BatchState.HELD}
 
 
 def click(stage: Stage, mailing: int, *clicks: int) -> None:
@@ -107,3 +119,25 @@ def decisions_recorded(stage: Stage) -> int:
     with reading(stage.engine) as session:
         events = select(AuditEventRow).where(AuditEventRow.action == Action.MAILING_DECIDE)
         return len(session.scalars(events).all())
+
+
+def subjects_received(server: SmtpServer) -> dict[str, str]:
+    """Return by address the subject of the mail that came."""
+    return {
+        received.recipients[0]: str(message_from_bytes(received.raw, policy=default)["Subject"])
+        for received in server.messages
+    }
+
+
+def links_by_subject(server: SmtpServer) -> dict[str, str]:
+    """Return the token of a counted link of each subject's mails."""
+    found: dict[str, str] = {}
+    for received in server.messages:
+        message = message_from_bytes(received.raw, policy=default)
+        assert isinstance(message, EmailMessage)
+        body = message.get_body(("html",))
+        assert body is not None
+        token = re.search(r'/r/([^"]+)"', body.get_content())
+        assert token is not None
+        assert found.setdefault(str(message["Subject"]), token[1]) == token[1]
+    return found

@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.mailings.trials.subjects import find_trial
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
 _BARS = 48
@@ -307,7 +308,8 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
 def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) -> Pace:
     """Measure the last minute; a mailing that rests has no time left to tell.
 
-    One that is spread goes as fast as it is meant to: what is left of its time is what is left.
+    One that is spread goes as fast as it is meant to: what is left of its time is what is left. One
+    that waits for a decision between its subjects rests.
     """
     number = mailing.mailing_id
     if mailing.state is not MailingState.SENDING:
@@ -319,7 +321,11 @@ def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) ->
     # A mailing younger than a minute has gone at its pace for less.
     seconds = min(max((moment - begun).total_seconds(), _LEAST_SECONDS), _RATE_SECONDS)
     per_minute = round(settled * 60 / seconds)
-    ends_at, left = begun + mailing.spread, None
+    trial = find_trial(session, number)
+    if trial is not None and trial.decided_at is None:
+        return Pace(per_minute=per_minute, left=None)
+    released = trial.decided_at if trial and trial.decided_at else begun
+    ends_at, left = released + mailing.spread, None
     if mailing.waiting and ends_at > moment:
         left = ends_at - moment
     elif mailing.waiting and settled:

@@ -29,6 +29,7 @@ from newsletter.database.vocabulary import BatchState, DeliveryState, MailingSta
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.planning.variants import subject_in, with_subject
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_by_subject
 from newsletter.mailings.trials.statistics import Decision, Response, decide
 from newsletter.mailings.trials.subjects import LETTERS, find_trial
@@ -262,6 +263,15 @@ def report_trial(session: Session, mailing_id: int) -> TrialReport | None:
         chosen=None if trial.chosen is None else subjects[trial.chosen],
         subjects=subjects,
     )
+
+
+def trial_figure(session: Session, mailing_id: int, figures: Figures) -> TrialReport | None:
+    """Return the same for whoever watches: counted again only where that is cheap."""
+    trial = find_trial(session, mailing_id)
+    if trial is None:
+        return None
+    key = ("trial", mailing_id, trial.decided_at)
+    return figures.of(session, key, lambda counting: report_trial(counting, mailing_id)).value
 
 
 def _response_then(trial: SubjectTrialRow, place: int) -> Response | None:

@@ -23,7 +23,7 @@ from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
-from newsletter.mailings.trials.decisions import report_trial
+from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
@@ -76,7 +76,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 mailing=summary,
                 pace=measure_pace(session, summary, figures),
                 clicks=clicks_of(session, newest.id),
-                trial=report_trial(session, newest.id),
+                trial=trial_figure(session, newest.id, figures),
                 moving=newest.state in _MOVING,
                 reasons=(),
                 content=content,

@@ -30,7 +30,7 @@ from newsletter.mailings.reports.reports import (
     report_on,
     summarise,
 )
-from newsletter.mailings.trials.decisions import report_trial
+from newsletter.mailings.trials.decisions import TrialReport, trial_figure
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
@@ -118,10 +118,11 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             look_at_flow(engine, mailing.mailing_id, redis_url=settings.redis_url)
         )
 
-    def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace]:
+    def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace, TrialReport | None]:
         with reading(engine) as session:
             mailing = summarise(session, own(visit), number, figures)
-            return mailing, measure_pace(session, mailing, figures)
+            trial = trial_figure(session, number, figures)
+            return mailing, measure_pace(session, mailing, figures), trial
 
     @router.get("/{number}")
     def show_mailing(number: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
@@ -140,7 +141,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             )
             pace = measure_pace(session, mailing, figures)
             clicks = clicks_of(session, number)
-            trial = report_trial(session, number)
+            trial = trial_figure(session, number, figures)
             left_because = leave_reasons(session, number)
             audience = None
             if mailing.state in _TO_COME and mailing.kind is MailingKind.ISSUE:
@@ -183,20 +184,24 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.get("/{number}/events")
     async def stream(number: int, visit: SeeingVisit, request: Request) -> StreamingResponse:
-        await run_in_threadpool(_progress, visit, number)
+        *_, before = await run_in_threadpool(_progress, visit, number)
+        is_open = before is not None and before.chosen is None
 
         def show(now: Visit) -> tuple[str, bool]:
-            mailing, pace = _progress(now, number)
+            mailing, pace, trial = _progress(now, number)
+            # Once a subject is decided, the whole page is another.
+            is_decided = is_open and trial is not None and trial.chosen is not None
             shown = pages.render(
                 _LIVE,
                 language=now.language,
                 zone=now.time_zone,
                 mailing=mailing,
                 pace=pace,
+                trial=trial,
                 reasons=_reasons(mailing),
                 may_settle=now.rights.may(Permission.OPERATE, own(visit)),
             )
-            return shown, mailing.state in _MOVING
+            return shown, mailing.state in _MOVING and not is_decided
 
         return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,7 +57,9 @@ def test_subjects_are_confirmed_watched_and_decided_by_hand(
         mailing = trial.mailing_id
     plan_mailing(stage.engine, mailing)
     page = f"/newsletters/digest/mailings/{mailing}"
-    assert "50 % of the recipients are in the trial" in editor.get(page).text
+    shown = editor.get(page).text
+    assert "50 % of the recipients are in the trial" in shown
+    assert re.search(r"<span>A 0.0%</span><span>B 0.0%</span><span[^>]*>Decision at ", shown)
 
     chosen = editor.post(
         f"{page}/decide",
