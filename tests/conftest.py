@@ -14,6 +14,7 @@ from typing import NoReturn
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine
 
@@ -44,6 +45,10 @@ for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client._
 
 # So do pages in the browser, instead of Playwright's five seconds.
 expect.set_options(timeout=60_000)
+
+# And so does each example of a property, instead of Hypothesis's fifth of a second.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 # httpx reads the certificates of all the world's authorities for each client, which takes longer
 # than most requests; tests trust none of them.

@@ -77,7 +77,6 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(raw=mutated())
@@ -88,7 +87,7 @@ def test_a_damaged_notice_is_read(raw: bytes) -> None:
         assert "\n" not in one.address + one.words
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(raw=st.binary(max_size=2000))
 def test_any_octets_are_read(raw: bytes) -> None:
     read_report(raw)

@@ -49,7 +49,7 @@ def _damaged(value: Any, place: tuple[Any, ...], by: object) -> Any:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damaged_events_are_read(provider: Provider, data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(provider.cases))
@@ -64,7 +64,7 @@ def test_damaged_events_are_read(provider: Provider, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(body=st.binary(max_size=200) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_octets_are_read(provider: Provider, body: bytes) -> None:
     for told in _ADAPTERS[provider.name].read(Call(body=body, headers={}, received_at=now())):

@@ -89,7 +89,7 @@ def test_an_event_without_a_date_has_no_calendar(starts: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_lines_are_folded_and_texts_come_back_whole(name: str, place: str) -> None:
     file = _file(Event(name=name or "x", starts="2026-12-03", place=place))
 

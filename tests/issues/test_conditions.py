@@ -217,7 +217,7 @@ def _leaves(
 
 
 @given(ISSUES, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_reader_gets_exactly_the_parts_whose_conditions_they_meet(
     issue: Issue, data: st.DataObject
 ) -> None:

@@ -271,7 +271,7 @@ _shapes = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(_shapes | st.text(alphabet="あいう漢字 abc■【】().1", max_size=12), max_size=25))
 def test_no_line_is_ever_dropped(lines: list[str]) -> None:
     text = "2021.10.21\n題\n" + "\n".join(lines)

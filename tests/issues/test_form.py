@@ -95,7 +95,7 @@ def fields_of(sheet: Sheet) -> list[tuple[str, str]]:
 
 
 @given(ISSUES)
-@settings(max_examples=60 if SOAK else 20, deadline=None)
+@settings(max_examples=60 if SOAK else 20)
 def test_an_issue_comes_back_from_its_form_the_same(issue: Issue) -> None:
     sheet = sheet_of_fields(fields_of(to_sheet(issue)))
 
@@ -223,7 +223,7 @@ OUTLINES = st.lists(PARTS, max_size=12).map(
 
 
 @given(OUTLINES, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_move_loses_or_doubles_a_part(outline: Outline, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(outline) - 1))
     target = data.draw(st.none() | st.integers(0, len(outline) - 1))
@@ -238,7 +238,7 @@ def test_no_move_loses_or_doubles_a_part(outline: Outline, data: st.DataObject) 
 
 
 @given(OUTLINES, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_item_moved_up_comes_back_down(outline: Outline, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(outline) - 1))
     moved, at = move_up(outline, index)

@@ -43,7 +43,7 @@ def _as_markdown(issue: Issue) -> Issue:
 
 
 @given(ISSUES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_parts_read_alone_are_the_issue_read_whole(issue: Issue) -> None:
     if issue.title.strip():
         assert _read(issue) == _as_markdown(issue)

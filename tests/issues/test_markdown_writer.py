@@ -228,7 +228,7 @@ ISSUES = st.builds(
 
 
 @given(ISSUES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_issue_written_as_markdown_reads_back_the_same(issue: Issue) -> None:
     read, template = read_markdown(to_markdown(issue, template="letter"), source="written")
 

@@ -88,7 +88,6 @@ def _issue_of(text: str) -> Issue:
 
 @settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

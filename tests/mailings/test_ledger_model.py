@@ -347,7 +347,6 @@ def test_the_ledger_keeps_its_promises_whatever_happens_in_whatever_order(engine
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -327,9 +327,7 @@ def _meets(condition: str, tags: set[str], language: str, domain: str) -> bool:
 
 
 @given(body=bodies(), people=st.lists(PERSON, min_size=1, max_size=12))
-@settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_any_conditions_any_reader_gets_exactly_their_parts_in_both_bodies(
     random_stage: Stage, body: str, people: list[tuple[set[str], str, str]]
 ) -> None:

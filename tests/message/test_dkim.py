@@ -84,7 +84,7 @@ def test_both_signatures_hold(*, html: bool) -> None:
     assert _verdicts(_signed(RSA, ED, html=html), RSA, ED) == [True, True]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=60))
 def test_whatever_a_recipient_is_called_the_signature_holds(name: str) -> None:
     assert _verdicts(_signed(ED, name=name), ED) == [True]

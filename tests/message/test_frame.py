@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import MessageError
@@ -186,7 +186,6 @@ def test_two_mailings_that_had_the_same_number_share_no_message_id() -> None:
 _segments = st.lists(st.text(max_size=70) | st.just(SlotUse(NAME, escape=True)), max_size=6)
 
 
-@settings(deadline=None)
 @given(_segments, st.text(max_size=70))
 def test_a_body_of_any_segments_and_slot_reads_back(segments: list[Any], name: str) -> None:
     slotted: SlottedText = tuple(segments)
@@ -209,7 +208,6 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\u2028\u2029\x85"))
 )

@@ -113,7 +113,7 @@ def test_every_pair_of_colours_reads_in_light_and_in_dark(palette: Palette) -> N
 
 
 @given(_looks)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_any_look_makes_a_mail_that_reads_in_light_and_in_dark(look: Look) -> None:
     look = look_from_json(json.loads(json.dumps(look_to_json(look))))
     html = _html(look, "letter")

@@ -56,7 +56,7 @@ def _inlined(sheet: str, body: str, *, by_kind: bool) -> str:
 
 
 @given(_SHEETS, st.lists(_TREES, max_size=6).map("".join))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_element_gets_what_it_would_get_by_itself(sheet: str, body: str) -> None:
     assert _inlined(sheet, body, by_kind=True) == _inlined(sheet, body, by_kind=False)
 

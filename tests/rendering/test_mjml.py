@@ -89,7 +89,7 @@ def test_sequences_of_letters_survive_in_every_attribute(value: str) -> None:
     assert _read_back(value) == {value}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_text_survives_in_every_attribute(value: str) -> None:
     assert _read_back(value) == {value}

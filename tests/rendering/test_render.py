@@ -251,7 +251,7 @@ def test_wrapping_changes_white_space_alone(words: str) -> None:
 
 @pytest.mark.parametrize("template", ["digest", "letter"])
 @given(issue=ISSUES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_each_word_and_link_of_any_issue_is_in_both_bodies(template: str, issue: Issue) -> None:
     rendered = _render(issue, template)
 

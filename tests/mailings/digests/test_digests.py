@@ -296,7 +296,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=200 if SOAK else 8, deadline=None, derandomize=not SOAK)
+@settings(max_examples=200 if SOAK else 8, derandomize=not SOAK)
 @given(steps=_STEPS)
 def test_whatever_is_chosen_meanwhile_each_issue_comes_exactly_once(
     _sqlite_template: Path,  # noqa: PT019 - a value, copied for each example

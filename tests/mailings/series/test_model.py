@@ -246,7 +246,6 @@ def test_each_step_comes_at_most_once_and_to_exactly_those_due(sqlite_url: str) 
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -90,7 +90,7 @@ def _judge(records: Sequence[Record], tags: tuple[str, ...]) -> Judged:
     return next(judge.chunks(iter(records), len(records), ZoneInfo("Asia/Tokyo")))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records=_lists(), tags=st.sampled_from([(), ("list", "b")]))
 def test_a_list_read_by_columns_says_what_its_rows_say_one_by_one(
     records: list[Record], tags: tuple[str, ...]
@@ -108,7 +108,7 @@ def test_a_list_read_by_columns_says_what_its_rows_say_one_by_one(
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(_ADDRESSES, st.text(max_size=12)), min_size=1, max_size=6))
 def test_plain_addresses_are_read_as_each_is_by_itself(texts: list[str]) -> None:
     found = parse_plain(texts)

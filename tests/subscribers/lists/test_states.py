@@ -368,7 +368,6 @@ def _exported(stage: Stage) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 @settings(
     max_examples=40 if SOAK else 10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(people=_people())

@@ -221,9 +221,7 @@ def _true_of(query: Query, person: dict[str, Any]) -> bool:  # noqa: PLR0911 - o
             raise AssertionError(query)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=_QUERIES, people=_PEOPLE)
 def test_sql_finds_whom_plain_python_finds(
     engine: Engine, query: Query, people: list[dict[str, Any]]

@@ -126,7 +126,6 @@ def lines(page: Page) -> list[str]:
 @given(ISSUES)
 @settings(
     max_examples=60,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -676,7 +675,6 @@ def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
 @given(data=st.data())
 @settings(
     max_examples=8,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
