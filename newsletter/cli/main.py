@@ -14,6 +14,7 @@ from newsletter.cli import (
     archive,
     bounces,
     comments,
+    corrections,
     decisions,
     digests,
     feedback,
@@ -65,6 +66,7 @@ issues.app.command("keep")(reuse.keep)
 issues.app.command("start")(reuse.start)
 issues.app.command("patterns")(reuse.show_patterns)
 issues.app.command("archive")(archive.archive)
+issues.app.command("correct")(corrections.correct)
 issues.app.command("comments")(comments.show_comments)
 issues.app.command("comment")(comments.write_comment)
 issues.app.command("resolve")(comments.resolve_comment)

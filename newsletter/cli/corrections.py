@@ -1,0 +1,141 @@
+"""``newsletter issue correct``: a sent issue is corrected from a file, and its readers told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.issues import File, read_file
+from newsletter.cli.language import gettext as _
+from newsletter.cli.language import ngettext, styled
+from newsletter.cli.prompts import confirm
+from newsletter.cli.state import As, Json, NewsletterName, Opened, open_newsletter
+
+if TYPE_CHECKING:
+    from newsletter.issues.store import StoredIssue
+    from newsletter.mailings.corrections.effect import CorrectionReview
+
+
+def correct(
+    context: typer.Context,
+    issue: Annotated[str, typer.Argument(help="The issue, which was sent.")],
+    file: File,
+    note: Annotated[str, typer.Option(help="For readers: what was wrong, and what is right.")],
+    newsletter: NewsletterName = None,
+    mail: Annotated[
+        bool,
+        typer.Option("--mail", help="Send a mail about it to whoever has a copy without it."),
+    ] = False,
+    with_warnings: Annotated[
+        bool, typer.Option("--with-warnings", help="Correct it despite preflight’s warnings.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Correct an issue that was sent: in the archive, the feed and copies still to be sent.
+
+    Copies that were sent stay as they are. Where the newsletter requires approval, the correction
+    needs it, too: ask for it on the page of its draft, then run this command again.
+    """
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.issues.corrections import keep_note
+    from newsletter.issues.drafts.saving import save_draft
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.approvals.readying import ready_draft
+    from newsletter.mailings.corrections.effect import (
+        demand_readied,
+        put_into_effect,
+        review_correction,
+    )
+    from newsletter.mailings.orders.readiness import check_stored
+    from newsletter.newsletters.issue_actions import begin_correction
+
+    read = read_file(file)
+    opened = open_newsletter(context, newsletter, as_, Permission.SEND)
+    with transaction(opened.engine) as session:
+        sent = find_issue(session, opened.newsletter.id, issue)
+        draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
+        draft = save_draft(session, draft, read.issue, author=opened.actor.name)
+        keep_note(session, sent.id, note)
+        ready_draft(session, opened.actor, draft, opened.settings)
+    with reading(opened.engine) as session:
+        sent = find_issue(session, opened.newsletter.id, issue)
+        readied = demand_readied(session, sent.id)
+        preflight = check_stored(readied, opened.newsletter, opened.settings, ask_dns=False)
+        review = review_correction(session, opened.newsletter, sent, readied, preflight)
+    if not json:
+        _show(review)
+    if not yes:
+        confirm(_("Put it into effect?"), option="--yes")
+    number = put_into_effect(
+        opened.engine,
+        opened.actor,
+        sent,
+        readied,
+        preflight,
+        review.digest,
+        with_warnings=with_warnings,
+    )
+    mailing, people = _send_mail(opened, sent, number) if mail else (None, 0)
+    if json:
+        print_json({"issue": issue, "correction": number, "mailing": mailing, "people": people})
+        return
+    console.print(
+        _("Correction {number} of {issue} is in effect.", number=number, issue=styled(issue))
+    )
+    if mailing is not None:
+        console.print(
+            ngettext(
+                "Mailing {mailing} tells {count} person.",
+                "Mailing {mailing} tells {count} people.",
+                people,
+                mailing=mailing,
+            )
+        )
+
+
+def _send_mail(opened: Opened, issue: StoredIssue, number: int) -> tuple[int, int]:
+    from newsletter.database.engine import reading
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.corrections.mail import (
+        compose_correction_mail,
+        send_correction_mail,
+    )
+
+    with reading(opened.engine) as session:
+        corrected = find_issue(session, opened.newsletter.id, issue.slug)
+        mail = compose_correction_mail(
+            session, opened.newsletter, corrected, number, opened.settings
+        )
+    mailing = send_correction_mail(
+        opened.engine,
+        opened.actor,
+        corrected,
+        mail,
+        mail.digest,
+        batch_size=opened.settings.batch_size,
+    )
+    return mailing, mail.people
+
+
+def _show(review: CorrectionReview) -> None:
+    """Print the lines that change, and what preflight warns of."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.cli.language import terminal_language
+    from newsletter.issues.difference import Changed
+
+    signs = {Changed.ADDED: ("+", "green"), Changed.REMOVED: ("-", "red")}
+    for line in review.lines:
+        if line.changed in signs:
+            sign, colour = signs[line.changed]
+            console.print(f"[{colour}]{sign} {escape(line.text)}[/]", soft_wrap=True)
+    for found in review.warnings:
+        console.print(
+            f"[yellow]{escape(found.message.in_language(terminal_language()))}[/]", soft_wrap=True
+        )
