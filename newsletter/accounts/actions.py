@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import transaction
 from newsletter.errors import OrderError
 from newsletter.i18n.messages import msg
@@ -38,6 +39,7 @@ def audited(
     reason: str,
     newsletter_id: int | None = None,
     reason_required: bool = True,
+    details: Mapping[Detail, object] | None = None,
 ) -> Iterator[Session]:
     """Open the transaction of an action; its audit entry is written if the block ends well.
 
@@ -49,6 +51,7 @@ def audited(
         reason: Why, for whoever looks next.
         newsletter_id: Which newsletter it is about, if about one.
         reason_required: Whether there must be a reason.
+        details: What the audit entry says besides.
 
     Raises:
         OrderError: There is no reason though there must be, or one of more than 500 characters.
@@ -57,4 +60,12 @@ def audited(
     # Some touch each delivery of a mailing to everybody.
     with transaction(engine, long=True) as session:
         yield session
-        record_event(session, actor, action, object=on, newsletter_id=newsletter_id, reason=why)
+        record_event(
+            session,
+            actor,
+            action,
+            object=on,
+            newsletter_id=newsletter_id,
+            reason=why,
+            details=details,
+        )

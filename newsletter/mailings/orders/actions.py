@@ -5,7 +5,7 @@ Each is one transaction with its entry in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import audited
 from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.database.vocabulary import DeliveryState, Verdict
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg, written
 from newsletter.mailings.ledger import evidence
@@ -30,6 +31,7 @@ from newsletter.mailings.mailings import (
 )
 from newsletter.mailings.reports.reports import missed_deliveries
 from newsletter.mailings.trials.decisions import choose_subject
+from newsletter.mailings.trials.subjects import LETTERS
 
 
 def newsletter_of(engine: Engine, mailing_id: int) -> int:
@@ -109,7 +111,13 @@ def decide_subject(
         ConflictError: It is decided already, was cancelled, or has not begun.
         OrderError: The reason is too long.
     """
-    with _acting(engine, actor, Action.MAILING_DECIDE, mailing_id, reason, within) as session:
+    details: dict[Detail, object] = {
+        "subject": LETTERS[chosen : chosen + 1],
+        "because": Verdict.BY_HAND.value,
+    }
+    with _acting(
+        engine, actor, Action.MAILING_DECIDE, mailing_id, reason, within, details=details
+    ) as session:
         choose_subject(session, mailing_id, chosen, by=actor.name)
 
 
@@ -240,6 +248,7 @@ def _acting(
     within: int | None,
     *,
     reason_required: bool = False,
+    details: Mapping[Detail, object] | None = None,
 ) -> Iterator[Session]:
     newsletter_id = _newsletter_within(engine, mailing_id, within)
     with audited(
@@ -250,5 +259,6 @@ def _acting(
         reason=reason,
         newsletter_id=newsletter_id,
         reason_required=reason_required,
+        details=details,
     ) as session:
         yield session

@@ -65,7 +65,7 @@ def test_an_editor_sends_watches_and_reads(
         if page.get_by_label("Send with these warnings").count():
             page.get_by_label("Send with these warnings").check()
         page.get_by_role("button", name="Send it").click()
-        page.get_by_text("Finished", exact=True).first.wait_for(timeout=60_000)
+        page.get_by_text("Finished", exact=True).first.wait_for(timeout=120_000)
         page.reload()
         page.get_by_role("button", name="Start the next issue from this").wait_for()
         assert violations(page) == []
@@ -111,7 +111,7 @@ def test_an_editor_compares_subjects_and_the_better_one_goes_to_the_rest(
         if page.get_by_label("Send with these warnings").count():
             page.get_by_label("Send with these warnings").check()
         page.get_by_role("button", name="Send it").click()
-        page.get_by_text("Decision at").wait_for(timeout=60_000)
+        page.get_by_text("Decision at").wait_for(timeout=120_000)
         await_condition(
             lambda: (
                 set(subjects_received(smtp_server).values()) == {OWN, OTHER}
@@ -128,9 +128,9 @@ def test_an_editor_compares_subjects_and_the_better_one_goes_to_the_rest(
             mailing = session.scalars(select(SubjectTrialRow.mailing_id)).one()
         let_hour_come(engine, mailing)
         page.get_by_text("Subject B was clicked most and goes to everyone else.").wait_for(
-            timeout=60_000
+            timeout=120_000
         )
-        page.get_by_text("Finished", exact=True).first.wait_for(timeout=60_000)
+        page.get_by_text("Finished", exact=True).first.wait_for(timeout=120_000)
         assert violations(page) == []
     got = subjects_received(smtp_server)
     assert len(smtp_server.messages) == len(got) == PEOPLE

@@ -1,0 +1,77 @@
+"""Comparing subjects by the command line: ordered, and decided earlier by whoever may send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, select
+from typer.testing import CliRunner
+
+from newsletter.accounts.audit import Action
+from newsletter.cli.main import app
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import AuditEventRow, SubjectTrialRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import Verdict
+from tests.support.stage import Stage
+from tests.support.trials import OTHER, decision_of, plan_trial, trial_stage
+
+
+@pytest.fixture
+def stage(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    opened = open_engine(sqlite_url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SECRET_KEYS", "k" * 40)
+    monkeypatch.setenv("COLUMNS", "200")
+    yield trial_stage(opened)
+    opened.dispose()
+
+
+def _run(*words: str, answer: str = "") -> tuple[int, str]:
+    found = CliRunner().invoke(app, [*words], input=answer)
+    return found.exit_code, found.output + str(found.exception or "")
+
+
+def _trials(engine: Engine) -> list[tuple[int, list[str]]]:
+    with reading(engine) as session:
+        rows = session.scalars(select(SubjectTrialRow)).all()
+        return [(row.share, [each["title"] for each in row.subjects[1:]]) for row in rows]
+
+
+def test_subjects_are_named_before_sending_and_ordered_with_it(stage: Stage) -> None:
+    hour = f"{now().astimezone(ZoneInfo('Asia/Tokyo')) + timedelta(hours=5):%Y-%m-%d %H:%M}"
+    trial = ("--subject", OTHER, "--trial-share", "50", "--decide-at", hour)
+
+    twice = _run("send", "--yes", *trial, "--subject", OTHER)
+    assert "Two of the subjects are the same." in twice[1]
+    assert _trials(stage.engine) == []
+
+    code, shown = _run("send", *trial, answer="y\n")
+    assert code == 0, shown
+    assert f"Subject B, {OTHER}: about 10 people" in shown
+    assert _trials(stage.engine) == [(50, [OTHER])]
+
+
+def test_a_subject_is_decided_by_its_letter(stage: Stage) -> None:
+    mailing = str(plan_trial(stage))
+    code, shown = _run("mailing", "decide", mailing, "C")
+    assert code != 0
+    assert "no such subject" in shown
+    assert decision_of(stage, int(mailing)) == (None, None)
+
+    assert _run("mailing", "decide", mailing, "b", "--reason", "shorter")[0] == 0
+    assert decision_of(stage, int(mailing)) == (1, Verdict.BY_HAND)
+    with reading(stage.engine) as session:
+        (event,) = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == Action.MAILING_DECIDE)
+        )
+        assert (event.door, event.reason, event.details["subject"]) == ("command", "shorter", "B")
+    code, shown = _run("mailing", "decide", mailing, "A")
+    assert code != 0
+    assert "decided already" in shown
