@@ -140,6 +140,7 @@ def import_list(
     from subscribers.lists.columns import list_records
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of
+    from subscribers.lists.formats import IGNORED
     from subscribers.lists.imports import ImportOptions, import_records
     from subscribers.lists.new_fields import NewFields, find_new_fields
 
@@ -174,6 +175,7 @@ def import_list(
                     known=known,
                     language=opened.newsletter.language,
                     source=str(file),
+                    left_out={name for name, ours in mapping.items() if ours == IGNORED},
                 )
             if new.fields and not dry_run:
                 owner = find_actor(opened.engine, as_, Permission.ADMINISTER, opened.newsletter.id)

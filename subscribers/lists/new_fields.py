@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.i18n.language import Language
@@ -33,6 +33,7 @@ def find_new_fields(
     known: Sequence[Field],
     language: Language,
     source: str,
+    left_out: Collection[str] = (),
 ) -> NewFields:
     """Return the fields that columns of a list would be; all values are looked at.
 
@@ -45,6 +46,8 @@ def find_new_fields(
         known: The fields that there are.
         language: That of the newsletter, in which the columns are the labels.
         source: Names the list in errors.
+        left_out: Columns that are to become none. A browser's form has nothing for every column
+            that is none of ours, so that this cannot be read from what was chosen.
 
     Raises:
         ListError: None of its columns is the address.
@@ -59,7 +62,7 @@ def find_new_fields(
             present = {name: what for name, what in chosen.items() if name in names}
             ours = form_of(names, present, custom=known, source=source).columns
         for name, value in record.values.items():
-            if ours.get(name) == IGNORED:
+            if ours.get(name) == IGNORED and name not in left_out:
                 found.setdefault(name, Inference()).add(value)
             elif ours.get(name) == "attributes":
                 for key, inner in _object(value).items():

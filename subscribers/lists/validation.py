@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import attrgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from subscribers.fields.model import Field
@@ -22,6 +23,8 @@ from subscribers.lists.entries import Entry, entry_of
 from subscribers.lists.files import Record
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
 
+#: A chunk ends with the record that reaches so many characters: a row may have a million of them.
+_MOST_CHARACTERS = 8 * 1024 * 1024
 _names, _header, _fault = attrgetter("names"), attrgetter("header"), attrgetter("fault")
 
 
@@ -80,12 +83,14 @@ class Judge:
         self._form: ListForm | None = None
 
     def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[Judged]:
-        """Yield the records judged, ``size`` at a time; instants without a zone are in ``zone``.
+        """Yield the records judged, up to ``size`` at a time; a chunk of long ones has fewer.
+
+        Instants without a zone are in ``zone``.
 
         Raises:
             ListError: The list has no column of addresses, or cannot be read.
         """
-        while chunk := list(islice(records, size)):
+        while chunk := _read_chunk(records, size):
             if self._form is None:
                 self._form = self.find_form(chunk)
             yield self._judge(chunk, self._form, zone)
@@ -157,3 +162,23 @@ class Judge:
         if not self._tags:
             return entry
         return entry._replace(tags=tuple(dict.fromkeys((*entry.tags, *self._tags))))
+
+
+def _read_chunk(records: Iterator[Record], size: int) -> list[Record]:
+    """Return the next records, up to ``size``, or to as many characters as memory can hold."""
+    chunk: list[Record] = []
+    characters = 0
+    for record in islice(records, size):
+        chunk.append(record)
+        characters += _length(record.cells)
+        if characters >= _MOST_CHARACTERS:
+            break
+    return chunk
+
+
+def _length(cells: Sequence[Any]) -> int:
+    """Return how many characters cells have; those of JSON may be any value."""
+    try:
+        return len("".join(cells))
+    except TypeError:
+        return len(repr(cells))

@@ -268,12 +268,14 @@ def test_an_hour_that_has_passed_is_refused() -> None:
 def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     _init()
     Path("list.csv").write_text(
-        "email,prefecture,tags\n"
-        "a@example.jp,Tokyo,press\nb@example.jp,Osaka,press\nc@example.jp,Tokyo,\n",
+        "email,prefecture,tags,memo\n"
+        "a@example.jp,Tokyo,press,x\nb@example.jp,Osaka,press,y\nc@example.jp,Tokyo,,z\n",
         encoding="utf-8",
     )
-    taken = _run("subscriber", "import", "list.csv", "--basis", "asked", "--new-fields")
+    how = ("--basis", "asked", "--new-fields", "--map", "memo=-")
+    taken = _run("subscriber", "import", "list.csv", *how)
     assert taken.returncode == 0, taken.stderr
+    assert "memo" not in _run("field", "list").stdout
     assert _run("issue", "import", str(_sample())).returncode == 0
     query = 'field.prefecture = "Tokyo" and tag = "press"'
     sent = _run("send", "--segment", query, "--yes", "--json")

@@ -52,6 +52,18 @@ def test_two_lists_of_the_same_people_at_once_add_each_once(
             assert session.scalar(select(func.count()).select_from(table)) == _PEOPLE
 
 
+def test_a_chunk_of_long_rows_has_fewer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subscribers.lists.validation._MOST_CHARACTERS", 10_000)
+    rows = [f"r{number}@example.jp,{'葵' * (4000 if number < 9 else 4)}\n" for number in range(30)]
+    chunks: list[int] = []
+    records = csv_records(["email,note\n", *rows], source="l.csv")
+    options = ImportOptions(source="l.csv", basis="form")
+    report = import_records(
+        stage.engine, stage.newsletter_id, records, options, progress=chunks.append
+    )
+    assert (report.added, chunks) == (30, [3, 3, 3, 21])
+
+
 def test_a_user_who_may_not_leave_out_checks_of_keys_imports_as_well(postgres_url: str) -> None:
     stage = set_stage(engine := open_engine(postgres_url))
     with engine.begin() as connection:

@@ -313,6 +313,18 @@ def test_other_columns_become_fields_of_the_type_of_all_their_values(stage: Stag
     }
 
 
+def test_a_column_that_is_left_out_becomes_no_new_field() -> None:
+    new = find_new_fields(
+        _records("email,City,Note,memo\na@example.jp,x,y,z\n"),
+        {"Note": "-"},
+        known=(),
+        language=Language.JAPANESE,
+        source="l.csv",
+        left_out={"Note"},
+    )
+    assert {field.key for field in new.fields} == {"city", "memo"}
+
+
 def test_an_object_of_another_system_becomes_fields(stage: Stage) -> None:
     text = 'email,attributes\na@example.jp,"{""Plan"": ""x"", ""ids"": [""a"", ""b""], ""n"": 1}"\n'
     new = _new_fields(stage, text)
