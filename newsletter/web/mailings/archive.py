@@ -24,7 +24,9 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
+from newsletter.web.feedback.unproven import network_of_request
 from newsletter.web.mailings.mail_pages import mail_page, without_link_to
+from newsletter.web.mailings.search_limit import WITHIN_SECONDS, SearchLimit
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -37,10 +39,13 @@ _CACHED = {"Cache-Control": "public, max-age=300"}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def archive_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of reading."""
+def archive_router(
+    settings: Settings, engine: Engine, pages: Pages, searches: SearchLimit | None = None
+) -> Router:
+    """Return the routes of reading; ``searches`` bounds how often a network may search."""
     router = Router()
     site = settings.public_url
+    searches = searches or SearchLimit()
 
     @router.get("/")
     def home(request: Request) -> HTMLResponse:
@@ -63,11 +68,15 @@ def archive_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
                 session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
             )
             asked = bool(q.strip() or chapter)
+            often = asked and not searches.admits(network_of_request(request))
+            asked = asked and not often
             hits = search_archive(session, newsletter.id, q, chapter=chapter) if asked else ()
             chapters = archive_chapters(session, newsletter.id)
         shown = pages.show(
             "reader/archive.html",
             language=pages.language_of(request, newsletter.language),
+            status=429 if often else 200,
+            often=often,
             newsletter=newsletter,
             issues=issues[:_PAGE],
             more=len(issues) > _PAGE,
@@ -81,6 +90,8 @@ def archive_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
             here=f"{site}/archive/{slug}",
         )
         shown.headers.update(_index_headers(newsletter))
+        if often:
+            shown.headers["Retry-After"] = str(int(WITHIN_SECONDS))
         return shown
 
     @router.get("/archive/{slug}/feed.atom")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime
 
 import httpx
+from fastapi import FastAPI
 from lxml import etree
 from sqlalchemy import update
 
@@ -19,7 +21,12 @@ from newsletter.mailings.archive import archive_issue
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
+from newsletter.settings import Settings
+from newsletter.web.mailings.archive import archive_router
+from newsletter.web.mailings.search_limit import SearchLimit
+from newsletter.web.pages import Pages
 from tests.support.databases import each_database
+from tests.support.stage import Stage
 from tests.web.subscribers.conftest import Reception
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -167,3 +174,30 @@ def test_what_is_for_some_readers_is_found_by_nobody_else(reception: Reception) 
         row.content = row.content | {"chapters": chapters}
 
     assert f"/{row.slug}#" not in _search(reception, heading)
+
+
+def test_many_searches_of_one_network_wait_a_minute_and_reading_goes_on(stage: Stage) -> None:
+    plan_mailing(stage.engine, stage.mail())
+    settings = Settings(_env_file=None)
+    app = FastAPI()
+    pages = Pages(settings.templates_dir)
+    app.include_router(archive_router(settings, stage.engine, pages, SearchLimit(most=2)))
+
+    async def ask(*paths: str) -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [await client.get(path) for path in paths]
+
+    answers = asyncio.run(ask(*["/archive/digest?q=x"] * 3, "/archive/digest"))
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200]
+    assert answers[2].headers["Retry-After"] == "60"
+    assert "検索が集中しています" in answers[2].text
+
+
+def test_a_network_searches_again_after_a_minute_and_others_meanwhile() -> None:
+    moment = 0.0
+    limit = SearchLimit(2, lambda: moment)
+    assert [limit.admits("a") for _ in range(3)] == [True, True, False]
+    assert limit.admits("b")
+    moment = 60.0
+    assert limit.admits("a")
