@@ -8,6 +8,8 @@ issues is made of it: contents, chapter numbers and footnotes count what these r
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -20,6 +22,7 @@ from newsletter.issues.model import (
     Issue,
     ListBlock,
     Quotation,
+    blocks_to_json,
 )
 from newsletter.issues.outline import (
     Outline,
@@ -46,6 +49,41 @@ def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
 def conditions_of(issue: Issue) -> tuple[str, ...]:
     """Return the conditions that an issue's parts carry, each once, in the order of reading."""
     return tuple(dict.fromkeys(condition for _place, condition in placed_conditions(issue)))
+
+
+def sizes_by_conditions(issue: Issue) -> Mapping[frozenset[str], int]:
+    """Return how much is shown to those alone who meet all of some conditions.
+
+    The sizes are octets of JSON: they compare what readers are shown without making their mails.
+    """
+    sizes: Counter[frozenset[str]] = Counter()
+    _measure(issue.lead, frozenset(), sizes)
+    above: list[tuple[int, frozenset[str]]] = []
+    for part in to_outline(issue):
+        while above and above[-1][0] >= part.level:
+            above.pop()
+        below = (above[-1][1] if above else frozenset()) | ({part.condition} - {""})
+        above.append((part.level, below))
+        sizes[below] += len(part.heading.encode())
+        sizes[below] += sum(len(link.label.encode()) + len(link.url) for link in part.links)
+        _measure(part.body, below, sizes)
+    return sizes
+
+
+def _measure(
+    blocks: tuple[Block, ...], below: frozenset[str], sizes: Counter[frozenset[str]]
+) -> None:
+    def for_all(run: tuple[Block, ...]) -> tuple[Block, ...]:
+        kept: list[Block] = []
+        for block in run:
+            if isinstance(block, Conditional):
+                _measure(block.blocks, below | {block.condition}, sizes)
+            else:
+                kept.append(map_within(block, for_all))
+        return tuple(kept)
+
+    shown = blocks_to_json(for_all(blocks))
+    sizes[below] += len(json.dumps(shown, ensure_ascii=False).encode())
 
 
 def everything(issue: Issue) -> Issue:

@@ -12,6 +12,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.values import Worded
 from newsletter.issues.checks.findings import (
     Finding,
     IssueField,
@@ -79,6 +80,24 @@ def check_mail(rendered: RenderedIssue, publisher: Publisher) -> tuple[Finding, 
     """Return what is wrong with a rendered issue, errors first."""
     mail = _Mail(rendered, publisher)
     return sorted_findings(finding for check in _CHECKS for finding in check(mail))
+
+
+def check_variant_size(rendered: RenderedIssue, name: Worded) -> Iterator[Finding]:
+    """Yield what is wrong with the size of a variant's mail, saying whose it is."""
+    octets = len(_filled(rendered.html).encode())
+    if octets >= CLIPPING_NEAR:
+        yield Finding(
+            code="size",
+            severity=Severity.ERROR if octets >= GMAIL_CLIPS_AT else Severity.WARNING,
+            place=_MAIL,
+            message=msg(
+                "The HTML of the largest email, for readers of “{variant}”, has {octets} KB; Gmail "
+                "clips at about 102 KB, and the unsubscribe link goes with the rest.",
+                variant=name,
+                octets=format(octets / 1000, ".0f"),
+            ),
+            remedy=msg("Shorten what these readers get, or link to the longer texts."),
+        )
 
 
 def _check_size(mail: _Mail) -> Iterator[Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from newsletter.errors import TemplateError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Worded
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import (
     Finding,
@@ -17,13 +18,28 @@ from newsletter.issues.checks.findings import (
     sorted_findings,
 )
 from newsletter.issues.checks.links import find_url_fault
+from newsletter.issues.conditions import sizes_by_conditions
 from newsletter.issues.model import Issue, Snippet
 from newsletter.issues.snippets import Snippets, resolve_snippets
 from newsletter.issues.walking import walk_placed_blocks
-from newsletter.rendering.checks import check_mail
+from newsletter.rendering.checks import check_mail, check_variant_size
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
-from newsletter.rendering.render import render_issue
+from newsletter.rendering.render import render_as, render_issue
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What else is known of an issue before its mail is made, by asking the database or DNS.
+
+    Attributes:
+        findings: What was found there.
+        variants: The conditions that the readers of each variant meet, with what it is called;
+            empty where all get the same, and where nobody asked.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    variants: Mapping[tuple[str, ...], Worded] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +65,10 @@ def run_preflight(
     template: str,
     templates_dir: Path,
     publisher: Publisher,
-    more: Iterable[Finding] = (),
+    known: Known | None = None,
     own_site: str = "",
 ) -> Preflight:
-    """Check an issue and the mail it makes; ``more`` are findings from elsewhere, such as DNS.
+    """Check an issue and the mail it makes; ``known`` comes from elsewhere, such as DNS.
 
     Addresses below ``own_site`` are the product's own, pictures among them: while nobody but this
     machine reaches it, as in a trial, they are no fault of the issue's.
@@ -60,9 +76,11 @@ def run_preflight(
     Raises:
         NotFoundError: There is no such template.
     """
+    known = known or Known()
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
-    findings = [*_in_snippets(check_issue(issue, publisher.fields), written, snippets), *more]
+    found = _in_snippets(check_issue(issue, publisher.fields), written, snippets)
+    findings = [*found, *known.findings]
     try:
         rendered = render_issue(
             issue,
@@ -74,9 +92,37 @@ def run_preflight(
     except TemplateError as error:
         findings.append(_template_finding(error))
         return Preflight(findings=_sorted(findings, own_site), rendered=None)
-    findings.extend(check_mail(rendered, publisher))
+    findings.extend(_in_mail(issue, rendered, publisher, known.variants))
     findings.extend(_idle_findings(template, templates_dir))
     return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
+
+
+def _in_mail(
+    issue: Issue,
+    rendered: RenderedIssue,
+    publisher: Publisher,
+    variants: Mapping[tuple[str, ...], Worded],
+) -> Iterator[Finding]:
+    """Yield what is wrong with the mail with all parts, or with the largest that somebody gets.
+
+    No variant shows more than all parts: where these fit, no other mail has to be made, and where
+    they do not, one.
+    """
+    for finding in check_mail(rendered, publisher):
+        if finding.code != "size" or not variants:
+            yield finding
+            continue
+        sizes = sizes_by_conditions(issue)
+        largest = max(
+            variants,
+            key=lambda met: sum(size for needs, size in sizes.items() if needs.issubset(met)),
+        )
+        try:
+            mail = render_as(rendered, largest)
+        except TemplateError as error:
+            yield _template_finding(error)
+        else:
+            yield from check_variant_size(mail, variants[largest])
 
 
 def _in_snippets(

@@ -27,6 +27,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError, ListError
+from newsletter.i18n.language import Language
+from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.conditions import conditions_of, select_parts
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sources.reading import read_issue
@@ -359,6 +361,13 @@ def random_stage(engine: Engine) -> Stage:
 
 
 def _codes(stage: Stage) -> dict[str, list[str]]:
+    codes: dict[str, list[str]] = {}
+    for finding in _findings(stage):
+        codes.setdefault(finding.code, []).append(finding.about)
+    return codes
+
+
+def _findings(stage: Stage) -> tuple[Finding, ...]:
     with reading(stage.engine) as session:
         newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
         row = find_issue(session, stage.newsletter_id, stage.issue)
@@ -369,10 +378,7 @@ def _codes(stage: Stage) -> dict[str, list[str]]:
             Settings(_env_file=None),
             known=stored_findings(session, newsletter, issue, besides=row.id),
         )
-    codes: dict[str, list[str]] = {}
-    for finding in found.findings:
-        codes.setdefault(finding.code, []).append(finding.about)
-    return codes
+    return found.findings
 
 
 def test_preflight_counts_the_variants_and_warns_of_conditions_that_nobody_meets(
@@ -408,6 +414,35 @@ def test_preflight_warns_of_readers_who_would_find_nothing(engine: Engine) -> No
 
     stage.issue = _saved(stage, '# 職員の頁\n:for[tag = "staff"]\n\n中')
     assert "variant-empty" in _codes(stage)
+
+
+LONG = "\n\n".join(f"{n}番目の長い文章です。" + "町のお知らせ。" * 120 for n in range(22))
+ONE_OR_OTHER = f"""皆さまへ。
+
+# 職員
+:for[tag = "staff"]
+
+{LONG}
+
+# 職員でない方
+:for[tag != "staff"]
+
+{LONG}
+"""
+
+
+def test_parts_that_nobody_gets_together_do_not_count_as_one_mail(engine: Engine) -> None:
+    stage = _stage(engine, ONE_OR_OTHER)
+
+    assert "size" not in _codes(stage)
+
+
+def test_a_mail_that_is_too_large_is_named_by_who_gets_it(engine: Engine) -> None:
+    stage = _stage(engine, ONE_OR_OTHER + f"\n:::for parents\n{LONG}\n:::\n")
+
+    (size,) = (finding for finding in _findings(stage) if finding.code == "size")
+    assert size.severity is Severity.ERROR
+    assert "parents" in size.message.in_language(Language.ENGLISH)
 
 
 def _saved(stage: Stage, body: str) -> str:

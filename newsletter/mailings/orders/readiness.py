@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.variant_checks import check_variants
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
-from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.rendering.preflight import Known, Preflight, run_preflight
 from newsletter.settings import Settings
 
 
@@ -29,9 +29,9 @@ def check_stored(
     settings: Settings,
     *,
     ask_dns: bool = True,
-    known: Sequence[Finding] = (),
+    known: Known | None = None,
 ) -> Preflight:
-    """Check an issue in the database; ``known`` are what `stored_findings` returns of it.
+    """Check an issue in the database; ``known`` is what `stored_findings` returns of it.
 
     Raises:
         NotFoundError: Its template does not exist.
@@ -39,13 +39,16 @@ def check_stored(
     # A mailbox on this machine asks for no proof of who sends.
     outward = bool(settings.mail_transports) and settings.mailbox_file is None
     domain = newsletter.from_address.rpartition("@")[2]
-    asked = ask_dns and outward
+    known = known or Known()
+    if ask_dns and outward:
+        sender = _check_sender(domain, settings)
+        known = replace(known, findings=(*known.findings, *sender))
     return run_preflight(
         issue_from_json(issue.content),
         template=issue.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=[*known, *(_check_sender(domain, settings) if asked else [])],
+        known=known,
         own_site=settings.public_url,
     )
 
@@ -57,7 +60,7 @@ def stored_findings(
     *,
     besides: int | None,
     figures: Figures | None = None,
-) -> Sequence[Finding]:
+) -> Known:
     """Return what the database alone tells of an issue: what was sent before, and who gets what.
 
     Args:
@@ -68,10 +71,9 @@ def stored_findings(
         figures: Counts readers; without, they are counted anew.
     """
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
-    return (
-        *find_repeats(session, newsletter.id, content, besides=besides),
-        *check_variants(session, newsletter, issue, figures=figures),
-    )
+    repeats = find_repeats(session, newsletter.id, content, besides=besides)
+    known = check_variants(session, newsletter, issue, figures=figures)
+    return replace(known, findings=(*repeats, *known.findings))
 
 
 def check_brought(
@@ -92,7 +94,7 @@ def check_brought(
         template=read.template or newsletter.template,
         templates_dir=settings.templates_dir,
         publisher=publisher_of(newsletter),
-        more=stored_findings(session, newsletter, read.issue, besides=there),
+        known=stored_findings(session, newsletter, read.issue, besides=there),
         own_site=settings.public_url,
     )
 

@@ -22,6 +22,7 @@ from newsletter.mailings.planning.variants import (
     demand_few,
 )
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.rendering.preflight import Known
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
 _FEWER = msg("Use fewer conditions, or split the issue into several.")
@@ -63,18 +64,22 @@ def check_variants(
     issue: Issue,
     *,
     figures: Figures | None = None,
-) -> tuple[Finding, ...]:
+) -> Known:
     """Return what is to be known, and what is wrong, of an issue with parts for some readers."""
     if not conditions_of(issue):
-        return ()
+        return Known()
     if faults := tuple(_faults(session, newsletter, issue)):
-        return faults
+        return Known(findings=faults)
     try:
         variants = variants_now(session, newsletter, issue, figures=figures)
         demand_few(len(variants))
     except ConflictError as error:
-        return (_finding("variants-many", Severity.ERROR, _MAIL, error.message, _FEWER),)
-    return tuple(_check(issue, variants))
+        many = _finding("variants-many", Severity.ERROR, _MAIL, error.message, _FEWER)
+        return Known(findings=(many,))
+    return Known(
+        findings=tuple(_check(issue, variants)),
+        variants={variant.met: variant.name for variant in variants},
+    )
 
 
 def _faults(session: Session, newsletter: NewsletterRow, issue: Issue) -> Iterator[Finding]:

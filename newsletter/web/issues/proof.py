@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue, Slot
-from newsletter.rendering.preflight import Preflight, run_preflight
+from newsletter.rendering.preflight import Known, Preflight, run_preflight
 from newsletter.rendering.slots import fill
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
@@ -103,7 +102,7 @@ def make_proof(
     folder: Path,
     text: str = "",
     own_site: str = "",
-    known: Sequence[Finding] = (),
+    known: Known | None = None,
 ) -> Proof:
     """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
@@ -115,7 +114,7 @@ def make_proof(
         template=template or newsletter.template,
         templates_dir=folder,
         publisher=publisher_of(newsletter),
-        more=known,
+        known=known,
         own_site=own_site,
     )
     plain = text.replace("\r\n", "\n")
