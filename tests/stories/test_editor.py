@@ -19,6 +19,7 @@ from newsletter.database.vocabulary import MailingState, Visibility
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.lists.imports import import_csv
 from tests.stories.house import PASSWORD, House, text_of
+from tests.web.issues.desk import write_markdown
 
 #: Both stories in one process, which opens one house for them.
 
@@ -125,9 +126,7 @@ def _mend_all(page: Page) -> None:
     findings = page.locator("#findings")
     expect(findings).to_contain_text("There is no preheader")
     text = page.locator("#text").input_value()
-    page.locator(".markdown-editor .cm-content").fill(
-        text.replace("\n---\n", "\npreheader: 生成AIの利⽤など24件\n---\n", 1)
-    )
+    write_markdown(page, text.replace("\n---\n", "\npreheader: 生成AIの利⽤など24件\n---\n", 1))
     expect(findings).not_to_contain_text("There is no preheader")
     findings.get_by_role("button", name="Replace them").first.click()
     expect(page.locator("#text")).to_have_value(re.compile("preheader: .*生成AIの利用など24件"))

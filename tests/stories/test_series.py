@@ -12,6 +12,7 @@ from newsletter.database.vocabulary import Role, Visibility
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from tests.stories.house import House, text_of
+from tests.web.issues.desk import write_markdown
 
 GARDEN = NewsletterDraft(
     slug="garden",
@@ -60,7 +61,7 @@ def _make_the_series(house: House, page: Page) -> None:
     page.get_by_role("button", name="Add the step").click()
     page.get_by_role("link", name="Write the issue").click()
     page.get_by_role("tab", name="Markdown").click()
-    page.locator(".markdown-editor .cm-content").fill(ISSUE)
+    write_markdown(page, ISSUE)
     expect(page.locator("#findings .error")).to_have_count(0)
     with page.expect_response(lambda answer: answer.request.method == "POST"):
         page.keyboard.press("Control+s")
