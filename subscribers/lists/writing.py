@@ -271,10 +271,11 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     }
     _find_known(connection)
     _refuse_suppressed(connection, terms.newsletter_id, written)
+    _add_people(connection, staged, terms, written, values)
+    # Only now: whom another added meanwhile is known, and has a subscription that counts.
     _find_before(connection, values | {"update": terms.update})
     left = connection.execute(text(_LEFT)).all()
     _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
-    _add_people(connection, staged, terms, written, values)
     if SubscriptionState.UNSUBSCRIBED in staged.states:
         _run(connection, _DEPARTURES, values)
     journal = Journal(connection, terms.import_id, values["moment"])

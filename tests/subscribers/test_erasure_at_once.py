@@ -147,6 +147,34 @@ def test_an_import_during_an_erasure_brings_nobody_back(stage: Stage, *, only_lo
     assert _traces(stage) == []
 
 
+def test_a_list_ends_the_subscription_of_somebody_who_joins_meanwhile(stage: Stage) -> None:
+    lines = ["email,state\n", "late@example.jp,unsubscribed\n"]
+    records = csv_records(lines, source="l.csv")
+    with ThreadPoolExecutor(1) as thread:
+        with transaction(stage.engine) as session:
+            person = SubscriberRow(
+                address="late@example.jp", address_key="late@example.jp", domain="example.jp"
+            )
+            session.add(person)
+            session.flush()
+            assert subscribe(
+                session,
+                newsletter_id=stage.newsletter_id,
+                subscriber_id=person.id,
+                origin=_ORIGIN,
+                known={"name": ""},
+            )
+            running = thread.submit(
+                import_records, stage.engine, stage.newsletter_id, records, _OPTIONS
+            )
+            _await_lock(stage.engine, running)
+        assert running.result(timeout=30).unsubscribed == 1
+    number = stage.subscriber_id("late@example.jp")
+    with reading(stage.engine) as session:
+        theirs = select(SubscriptionRow.state).where(SubscriptionRow.subscriber_id == number)
+        assert session.scalar(theirs) == "unsubscribed"
+
+
 def test_an_erasure_during_an_import_erases_what_it_brought(stage: Stage) -> None:
     number = stage.subscriber_id(_ADDRESS)
     records = csv_records(["email,name\n", f"{_ADDRESS},Erika\n"], source="l.csv")
