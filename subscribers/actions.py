@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -22,7 +21,8 @@ from subscribers.address_changes import former_addresses
 from subscribers.erasure import erase
 from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.exports import exported
+from subscribers.lists.csv_export import csv_pages
+from subscribers.lists.exports import ListPage, exported, json_pages
 from subscribers.lists.new_fields import NewFields
 from subscribers.lists.trials import with_fields
 from subscribers.lists.undo import find_import, foresee, order_undo
@@ -155,8 +155,17 @@ def export_people(
     *,
     segment: str = "",
     state: SubscriptionState | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Write down who exports what, and return the people, a page in memory at a time.
+    json_lines: bool = False,
+) -> Iterator[ListPage]:
+    """Write down who exports what, and return the list, a page in memory at a time.
+
+    Args:
+        engine: The database.
+        actor: Whoever exports.
+        newsletter: Whose people they want.
+        segment: The name of a saved segment, or a query; empty for everybody.
+        state: Of the subscription; None for any.
+        json_lines: Whether they want JSON lines instead of CSV.
 
     Raises:
         ListError: The segment is none.
@@ -170,7 +179,9 @@ def export_people(
             newsletter_id=newsletter.id,
             details={"segment": segment, "state": state.value if state else ""},
         )
-    return exported(engine, newsletter, segment=query, state=state)
+    if json_lines:
+        return json_pages(exported(engine, newsletter, segment=query, state=state))
+    return csv_pages(engine, newsletter, segment=query, state=state)
 
 
 def save_segment(

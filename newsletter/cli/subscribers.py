@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from subscribers.lists.imports import ImportReport
 
 _SHOWN = 20
+_WARNED = 10
 
 
 class OnExisting(StrEnum):
@@ -267,19 +268,25 @@ def export_list(
     """Export subscribers with their consent records; formulas in CSV are defused."""
     from newsletter.cli.console import errors
     from subscribers.actions import export_people
-    from subscribers.lists.exports import write_csv, write_json_lines
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
-    people = export_people(
-        opened.engine, opened.actor, opened.newsletter, segment=segment, state=state
+    pages = export_people(
+        opened.engine,
+        opened.actor,
+        opened.newsletter,
+        segment=segment,
+        state=state,
+        json_lines=json_lines,
     )
-    write = write_json_lines if json_lines else write_csv
     if file is None:
-        write(people, sys.stdout)
+        sys.stdout.writelines(page.text for page in pages)
         return
+    count = 0
     try:
         with file.open("w", encoding="utf-8", newline="") as stream:
-            count = write(people, stream)
+            for page in pages:
+                stream.write(page.text)
+                count += page.people
     except OSError as error:
         raise ListError(
             msg("The file cannot be opened: {reason}.", reason=error.strerror),
@@ -289,8 +296,6 @@ def export_list(
 
 
 def _finish(report: ImportReport, *, json: bool) -> None:
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from subscribers.lists.imports import Counts
 
@@ -299,22 +304,14 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             {"line": row.line, "address": row.address, "reason": str(row.reason)}
             for row in report.refused
         ]
-        print_json(
-            {name: getattr(report, name) for name in asdict(Counts())} | {"refused": refused}
-        )
+        warned = [
+            {"line": one.line, "field": one.field, "value": one.value, "problem": str(one.problem)}
+            for one in report.warned
+        ]
+        counts = {name: getattr(report, name) for name in asdict(Counts())}
+        print_json(counts | {"refused": refused, "warned": warned})
     else:
-        for row in report.refused[:_SHOWN]:
-            where = f"[yellow]{_('line {line}', line=row.line)}[/]"
-            if row.address.strip():
-                where += f" {escape(row.address)}"
-            console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
-        if report.refusals > _SHOWN:
-            console.print(
-                _(
-                    "… and {count} more; --report FILE lists them all.",
-                    count=Number(report.refusals - _SHOWN),
-                )
-            )
+        _name_problems(report)
         if report.resumed_after:
             console.print(
                 _(
@@ -345,6 +342,38 @@ def _finish(report: ImportReport, *, json: bool) -> None:
             )
     if report.refusals:
         raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _name_problems(report: ImportReport) -> None:
+    """Print the first rows that were refused, and the first warnings."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+
+    for row in report.refused[:_SHOWN]:
+        where = f"[yellow]{_('line {line}', line=row.line)}[/]"
+        if row.address.strip():
+            where += f" {escape(row.address)}"
+        console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
+    if report.refusals > _SHOWN:
+        console.print(
+            _(
+                "… and {count} more; --report FILE lists them all.",
+                count=Number(report.refusals - _SHOWN),
+            )
+        )
+    for one in report.warned[:_WARNED]:
+        where = f"[yellow]{_('line {line}', line=one.line)}[/] {escape(one.field)}"
+        if one.value.strip():
+            where += f" “{escape(one.value)}”"
+        console.print(_("{where}: {reason}", where=where, reason=escape(text(one.problem))))
+    if report.warnings > _WARNED:
+        console.print(
+            _(
+                "… and {count} more warnings; --report FILE lists them all.",
+                count=Number(report.warnings - _WARNED),
+            )
+        )
 
 
 @app.command("list")

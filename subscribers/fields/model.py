@@ -305,6 +305,28 @@ def field_to_json(field: Field) -> dict[str, Any]:
     }
 
 
+def field_from_json(known: Mapping[str, Any]) -> Field:
+    """Return the field of what `field_to_json` made, or somebody else: it is checked.
+
+    Raises:
+        ListError: It defines no field.
+    """
+    try:
+        options = tuple(options_from_json(known.get("options", ())))
+        given = {name: known[name] for name in field_to_json(_ANY) if name in known}
+        wanted = Field(**given | {"type": FieldType(known["type"]), "options": options})
+        return check_definition(wanted)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _fault(
+            "type",
+            msg("This is no definition of a field."),
+            msg("Export the list anew, or remove its last column."),
+        ) from None
+
+
+_ANY = Field(key="any", type=FieldType.TEXT)
+
+
 def options_to_json(options: Iterable[Option]) -> list[dict[str, Any]]:
     """Return options as they are kept."""
     return [

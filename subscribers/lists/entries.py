@@ -459,7 +459,8 @@ def _field_values(row: _Row, form: ListForm, given: dict[str, Any]) -> dict[str,
         try:
             read = read_value(field, value)
         except ListError as error:
-            row.note(field.key, error.message, shown(value))
+            what = msg("{what} {remedy}", what=error.message, remedy=error.advice)
+            row.note(field.key, what if error.advice else error.message, shown(value))
             continue
         if read is not None:
             found[field.key] = read

@@ -1,15 +1,17 @@
-"""Lists out: streamed, and harmless when a spreadsheet opens them."""
+"""Lists out as JSON lines, which are exact; and cells that are harmless in a spreadsheet.
+
+CSV is written by the database: see `subscribers.lists.csv_export`.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from sqlalchemy import ColumnElement, Engine, or_, select
 from sqlalchemy.orm import Session
@@ -34,24 +36,14 @@ _BATCH = 500
 #: before one would be taken for ours when the list comes back.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")
-#: What is between tags, or would be read as their quotes.
-_TAG_SIGNS = re.compile(r'[,、;，；"]')
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
-_COLUMNS = (
-    *(
-        "email",
-        "name",
-        "language",
-        "time_zone",
-        "format",
-        "frequency",
-        "state",
-        "tags",
-        "consent_basis",
-    ),
-    *("consent_source", "consent_wording", *_INSTANTS, "suppressed", "suppressed_at"),
-    *("suppression_evidence", "attributes"),
-)
+
+
+class ListPage(NamedTuple):
+    """Some lines of a list, and how many people they are of."""
+
+    text: str
+    people: int
 
 
 def exported(
@@ -180,54 +172,12 @@ def _instant(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-def write_csv(people: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write what `csv_text` yields; return the number of people."""
-    count = 0
-
-    def counted() -> Iterator[dict[str, Any]]:
-        nonlocal count
-        for count, person in enumerate(people, start=1):  # noqa: B007 - the last is the answer
-            yield person
-
-    stream.writelines(csv_text(counted()))
-    return count
-
-
-def csv_text(people: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield CSV (RFC 4180), many lines at once, with formulas defused by an apostrophe."""
+def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
+    """Yield JSON lines, an object a person, which an import reads back exactly."""
     rest = iter(people)
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(_COLUMNS)
     while batch := list(islice(rest, _BATCH)):
-        writer.writerows(map(_cells, batch))
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()
-
-
-def _cells(person: Mapping[str, Any]) -> list[str]:
-    tags, attributes = person["tags"], person["attributes"]
-    shown = {
-        **person,
-        "tags": ", ".join(map(_quoted_tag, tags)) if tags else "",
-        "attributes": json.dumps(attributes, ensure_ascii=False) if attributes else "{}",
-    }
-    return [defuse(cell) if cell else "" for cell in shown.values()]
-
-
-def _quoted_tag(tag: str) -> str:
-    doubled = tag.replace('"', '""')
-    return f'"{doubled}"' if _TAG_SIGNS.search(tag) else tag
-
-
-def write_json_lines(people: Iterator[dict[str, Any]], stream: TextIO) -> int:
-    """Write an object a line, which ``import`` reads back; return the number of people."""
-    count = 0
-    for count, person in enumerate(people, start=1):  # noqa: B007 - the last one is the answer
-        stream.write(json.dumps(person, ensure_ascii=False) + "\n")
-    return count
+        lines = [json.dumps(person, ensure_ascii=False) + "\n" for person in batch]
+        yield ListPage("".join(lines), len(batch))
 
 
 def defuse(cell: str) -> str:

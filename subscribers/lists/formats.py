@@ -33,6 +33,8 @@ FIELDS = (
 )
 #: Says that a column is none of ours.
 IGNORED = "-"
+#: The column of our own export that holds the definitions of the fields.
+DEFINITIONS = "fields"
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
 

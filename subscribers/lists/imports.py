@@ -42,7 +42,7 @@ from subscribers.lists.writing import Change, Terms, Written, write_chunk
 _CHUNK = 5000
 #: Refusals kept in the report; all of them go to ``on_problem``.
 _KEPT = 1000
-#: People of whom a dry run tells what it would change.
+#: People of whom a dry run tells what it would change, and warnings that are told one by one.
 _SAMPLED = 20
 
 
@@ -83,11 +83,13 @@ class ImportReport(Counts):
 
     Attributes:
         reasons: How many were refused for which reason, whatever their values.
+        warned: What was odd, of the first rows.
         changes: What a dry run would change, of the first people whom it would.
     """
 
     refused: list[Refusal] = field(default_factory=list)
     reasons: Counter[Message] = field(default_factory=Counter)
+    warned: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     resumed_after: int = 0
 
@@ -313,6 +315,8 @@ class _Run:
         for problem in chunk.problems:
             if problem.taken:
                 self.report.warnings += 1
+                if len(self.report.warned) < _SAMPLED:
+                    self.report.warned.append(problem)
                 self._on_problem(problem)
             else:
                 self._refuse(problem)

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 
 from newsletter.i18n.language import Language
 from subscribers.fields.inference import Inference
-from subscribers.fields.model import MOST_FIELDS, Field, field_named
+from subscribers.fields.model import (
+    MOST_FIELDS,
+    Field,
+    field_from_json,
+    field_named,
+    field_of,
+)
 from subscribers.lists.columns import FIELD, form_of
 from subscribers.lists.files import Record
-from subscribers.lists.formats import IGNORED, guess_field
+from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +44,7 @@ def find_new_fields(
     """Return the fields that columns of a list would be; all values are looked at.
 
     What stands within an object of attributes counts as a column, too. Columns without any value
-    are none.
+    are none. An export of our own holds the definitions of its fields.
 
     Args:
         records: The list's.
@@ -50,29 +56,56 @@ def find_new_fields(
             that is none of ours, so that this cannot be read from what was chosen.
 
     Raises:
-        ListError: None of its columns is the address.
+        ListError: None of its columns is the address, or what defines a field does not.
     """
     found: dict[str, Inference] = {}
+    defined: dict[str, Field] = {}
     ours: dict[str, str] = {}
+    own = False
     for record in records:
         if record.header or record.fault:
             continue
         if not ours.keys() >= set(record.names):
             names = dict.fromkeys((*ours, *record.names))
             present = {name: what for name, what in chosen.items() if name in names}
-            ours = form_of(names, present, custom=known, source=source).columns
+            form = form_of(names, present, custom=known, source=source)
+            ours = form.columns
+            own = form.known is not None and form.known.own
         for name, value in record.values.items():
-            if ours.get(name) == IGNORED and name not in left_out:
+            if own and name == DEFINITIONS:
+                defined |= _defined(value, (*known, *defined.values()))
+            elif ours.get(name) == IGNORED and name not in left_out and name not in defined:
                 found.setdefault(name, Inference()).add(value)
             elif ours.get(name) == "attributes":
                 for key, inner in _object(value).items():
                     if field_named(known, key) is None:
                         found.setdefault(key, Inference()).add(inner)
-    named = _named(found, known, language)
+    found = {name: inference for name, inference in found.items() if name not in defined}
+    named = defined | _named(found, (*known, *defined.values()), language)
     return NewFields(
         fields=tuple(named.values()),
         columns={name: FIELD + each.key for name, each in named.items() if name in ours},
     )
+
+
+def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:
+    """Return the fields that an export defines and that are not known, by their keys.
+
+    Raises:
+        ListError: It defines none.
+    """
+    fields: dict[str, Field] = {}
+    if not isinstance(value, str) or not value.strip():
+        return fields
+    try:
+        given = json.loads(value)
+    except ValueError:
+        given = {}
+    for each in given if isinstance(given, list) else [{}]:
+        wanted = field_from_json(each)
+        if field_of(known, wanted.key) is None and len(known) + len(fields) < MOST_FIELDS:
+            fields[wanted.key] = wanted
+    return fields
 
 
 def _object(value: object) -> Mapping[str, object]:

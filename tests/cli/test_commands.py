@@ -285,6 +285,17 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     assert [message.recipient for message in mailbox.list()] == ["a@example.jp"]
 
 
+def test_an_import_names_the_first_warnings_and_counts_the_others() -> None:
+    _init()
+    rows = "".join(f"r{number}@example.jp,klingon{number}\n" for number in range(12))
+    Path("list.csv").write_text("email,language\n" + rows, encoding="utf-8")
+    done = _run("subscriber", "import", "list.csv", "--basis", "asked")
+    assert "line 2 language “klingon0”: Imported with a warning: The language is" in done.stdout
+    assert "line 11 language “klingon9”" in done.stdout
+    assert "klingon10" not in done.stdout
+    assert "and 2 more warnings" in done.stdout
+
+
 def test_before_sending_it_is_asked_with_subject_count_and_hour() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0

@@ -34,7 +34,6 @@ from subscribers.actions import (
 )
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
-from subscribers.lists.exports import csv_text
 from subscribers.search import FoundPage, PeopleFilter, search_people
 from subscribers.segments import saved
 
@@ -110,8 +109,10 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     def export(visit: SubscribersVisit, segment: _Asked = "", state: _Asked = "") -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-        people = export_people(engine, visit.actor, row, segment=segment, state=_state(state))
-        return _download(csv_text(people), f"{row.slug}-subscribers.csv")
+        pages_of_list = export_people(
+            engine, visit.actor, row, segment=segment, state=_state(state)
+        )
+        return _download((page.text for page in pages_of_list), f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
     def keep_segment(

@@ -31,7 +31,8 @@ from subscribers.fields.reading import read_values
 from subscribers.fields.store import list_fields
 from subscribers.leaving import take_back
 from subscribers.lists.columns import Problem, list_records
-from subscribers.lists.exports import exported, write_csv, write_json_lines
+from subscribers.lists.csv_export import csv_pages
+from subscribers.lists.exports import exported, json_pages
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from subscribers.lists.uploads import ImportTerms
 from tests.support import fields
@@ -379,11 +380,13 @@ def test_an_export_imported_into_an_empty_instance_is_the_same(
         fields.set_fields(sqlite_stage.engine, sqlite_stage.newsletter_id, *fields.ALL)
     _write(sqlite_stage, people)
     before = _exported(sqlite_stage)
-    out = io.StringIO()
-    write = write_csv if form == "csv" else write_json_lines
-    write(exported(sqlite_stage.engine, _newsletter(sqlite_stage)), out)
+    engine, newsletter = sqlite_stage.engine, _newsletter(sqlite_stage)
+    pages = (
+        csv_pages(engine, newsletter) if form == "csv" else json_pages(exported(engine, newsletter))
+    )
+    text = "".join(page.text for page in pages)
     _empty(sqlite_stage)
-    report, problems = _import(sqlite_stage, out.getvalue().encode(), name=f"l.{form}")
+    report, problems = _import(sqlite_stage, text.encode(), name=f"l.{form}")
     assert problems == []
     assert report.refusals == 0
     assert _exported(sqlite_stage) == before
@@ -393,10 +396,9 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
     text = "email,name,status,tags\na@x.example,=葵,active,press\nb@x.example,,pending,\n"
     _import(stage, (text + "c@x.example,,cleaned,\nd@x.example,,left,\n").encode())
     before = _exported(stage)
-    out = io.StringIO(newline="")
-    write_csv(exported(stage.engine, _newsletter(stage)), out)
+    text = "".join(page.text for page in csv_pages(stage.engine, _newsletter(stage)))
     _empty(stage)
-    octets, terms = out.getvalue().encode(), ImportTerms(basis="moved")
+    octets, terms = text.encode(), ImportTerms(basis="moved")
     upload = order(stage.engine, stage.newsletter_id, octets, name="digest.csv", terms=terms)
     work_on(stage.engine, upload)
     assert _exported(stage) == before
