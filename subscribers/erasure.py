@@ -17,6 +17,7 @@ from newsletter.database.tables import (
     IncidentRow,
     JoinRequestRow,
     MailingRow,
+    NoteRow,
     SegmentRow,
     SeriesEnrolmentRow,
     SubscriberRow,
@@ -43,6 +44,7 @@ _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     SuppressionRow.evidence,
     SegmentRow.query,
     MailingRow.segment,
+    NoteRow.text,
 )
 #: So many at a time, below what one statement can hold.
 _CHUNK = 500
@@ -99,7 +101,14 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
-    for table in (JoinRequestRow, TagRow, ImportChangeRow, DigestEntryRow, SeriesEnrolmentRow):
+    for table in (
+        JoinRequestRow,
+        TagRow,
+        ImportChangeRow,
+        NoteRow,
+        DigestEntryRow,
+        SeriesEnrolmentRow,
+    ):
         session.execute(delete(table).where(table.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)

@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit import READER, Action, record_event
 from newsletter.database.tables import (
     AddressChangeRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
     NewsletterRow,
+    NoteRow,
     SubscriberRow,
     SubscriptionRow,
     TagRow,
@@ -211,9 +213,10 @@ def save_wishes(
         NotFoundError: See `find_reader`.
         ListError: A value is none of its field; nothing is saved.
     """
+    written: list[str] = []
     if wishes.values:
         # First, as it holds the person alone; what follows holds them together with others.
-        write_own_values(session, newsletter_id, subscriber_id, wishes.values)
+        written += write_own_values(session, newsletter_id, subscriber_id, wishes.values)
     if hold_person(session, subscriber_id) is None:
         raise NotFoundError(_NO_MORE)
     shown = known_of(session, newsletter_id, subscriber_id)
@@ -257,6 +260,16 @@ def save_wishes(
     _change_frequencies(session, subscriber_id, wishes)
     if wishes.weeks is not None:
         pause(session, subscriber_id, weeks=wishes.weeks)
+        written.append("paused_until")
+    if written or changed:
+        record_event(
+            session,
+            READER,
+            Action.SUBSCRIBER_PREFERENCES,
+            object=f"subscriber {subscriber_id}",
+            newsletter_id=newsletter_id,
+            details={"changed": [*written, *changed]},
+        )
 
 
 def join_offered(
@@ -400,6 +413,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
             {key: value for key, value in row.items() if key != "newsletter"}
             for row in rows(DeliveryRow, "mailing_id", "state", "settled_at", "status", "reply")
         ],
+        "notes": rows(NoteRow, "written_at", "changed_at", "text"),
         "bounces": rows(BounceRow, "occurred_at", "kind", "status", "reply"),
     }
 

@@ -1,10 +1,9 @@
-"""One person's standing with a newsletter: consent, mailings, what came back, suppression."""
+"""One person's standing with a newsletter: their subscription, tags, and what suppresses them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -12,44 +11,21 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.roles import Rights
 from newsletter.database.tables import (
     BounceDecisionRow,
-    BounceRow,
-    ConsentRow,
-    DeliveryRow,
-    MailingRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
     TagRow,
-    UnsubscribeEventRow,
 )
-from newsletter.database.vocabulary import DeliveryState
 from subscribers.suppression import demand_lifting, lift_suppressions, remove_suppressions
-
-_SHOWN = 50
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PastDelivery:
-    """What became of one mailing for a person."""
-
-    mailing_id: int
-    subject: str
-    state: DeliveryState
-    settled_at: datetime | None
-    reply: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """What is known of a person within one newsletter; of each list the newest 50."""
+    """What is known of a person within one newsletter."""
 
     person: SubscriberRow
     subscription: SubscriptionRow
     tags: Sequence[str]
-    consents: Sequence[ConsentRow]
-    deliveries: Sequence[PastDelivery]
-    bounces: Sequence[BounceRow]
-    departures: Sequence[UnsubscribeEventRow]
     suppressions: Sequence[SuppressionRow]
 
 
@@ -67,33 +43,6 @@ def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Sta
             .where(TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == subscriber_id)
             .order_by(TagRow.tag)
         ).all(),
-        consents=session.scalars(
-            select(ConsentRow)
-            .where(
-                ConsentRow.subscriber_id == subscriber_id,
-                ConsentRow.newsletter_id == newsletter_id,
-            )
-            .order_by(ConsentRow.id.desc())
-            .limit(_SHOWN)
-        ).all(),
-        deliveries=_deliveries(session, newsletter_id, subscriber_id),
-        bounces=session.scalars(
-            select(BounceRow)
-            .where(
-                BounceRow.subscriber_id == subscriber_id, BounceRow.newsletter_id == newsletter_id
-            )
-            .order_by(BounceRow.occurred_at.desc())
-            .limit(_SHOWN)
-        ).all(),
-        departures=session.scalars(
-            select(UnsubscribeEventRow)
-            .where(
-                UnsubscribeEventRow.subscriber_id == subscriber_id,
-                UnsubscribeEventRow.newsletter_id == newsletter_id,
-            )
-            .order_by(UnsubscribeEventRow.id.desc())
-            .limit(_SHOWN)
-        ).all(),
         suppressions=session.scalars(
             select(SuppressionRow).where(
                 SuppressionRow.address_key == person.address_key,
@@ -104,34 +53,6 @@ def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Sta
             )
         ).all(),
     )
-
-
-def _deliveries(session: Session, newsletter_id: int, subscriber_id: int) -> Sequence[PastDelivery]:
-    rows = session.execute(
-        select(
-            DeliveryRow.mailing_id,
-            MailingRow.title,
-            DeliveryRow.state,
-            DeliveryRow.settled_at,
-            DeliveryRow.reply,
-        )
-        .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
-        .where(
-            DeliveryRow.subscriber_id == subscriber_id, MailingRow.newsletter_id == newsletter_id
-        )
-        .order_by(DeliveryRow.mailing_id.desc())
-        .limit(_SHOWN)
-    )
-    return [
-        PastDelivery(
-            mailing_id=row.mailing_id,
-            subject=row.title,
-            state=row.state,
-            settled_at=row.settled_at,
-            reply=row.reply or "",
-        )
-        for row in rows
-    ]
 
 
 def lift_from(session: Session, standing: Standing, *, because: str, rights: Rights) -> None:

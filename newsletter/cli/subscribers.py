@@ -18,6 +18,8 @@ from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.list_imports import show_imports, undo_list
+from newsletter.cli.notes import app as notes
+from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -28,13 +30,12 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
-from newsletter.errors import ExitCode, ListError, NotFoundError, Place
+from newsletter.errors import ExitCode, ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from sqlalchemy import Engine
 
     from subscribers.lists.imports import ImportReport
 
@@ -51,6 +52,8 @@ class OnExisting(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 app.command("growth")(show_growth)
+app.command("history")(show_history)
+app.add_typer(notes, name="note")
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
 
@@ -426,7 +429,7 @@ def remove(
     from subscribers.actions import unsubscribe_person
 
     engine = open_database(settings_of(context))
-    number = _number_of(engine, address)
+    number = find_number(engine, address)
     with reading(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
         only = find_newsletter(session, newsletter).id if newsletter else None
@@ -461,25 +464,13 @@ def suppress(
     from subscribers.actions import suppress_person
 
     engine = open_database(settings_of(context))
-    number = _number_of(engine, address)
+    number = find_number(engine, address)
     with reading(engine) as session:
         newsletter_id = find_newsletter(session, newsletter).id
     actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
     with transaction(engine) as session:
         suppress_person(session, actor, newsletter_id, number, reason=reason)
     console.print(_("The address was suppressed."))
-
-
-def _number_of(engine: Engine, address: str) -> int:
-    from newsletter.addresses import parse_address
-    from newsletter.database.engine import reading
-    from subscribers.people import find_person
-
-    with reading(engine) as session:
-        person = find_person(session, parse_address(address))
-    if person is None:
-        raise NotFoundError(msg("Nobody has the address {address}.", address=address))
-    return person.id
 
 
 @app.command()
@@ -498,7 +489,7 @@ def erase(
 
     settings = settings_of(context)
     engine = open_database(settings)
-    number = _number_of(engine, address)
+    number = find_number(engine, address)
     if not yes:
         confirm(
             _("Erase {address} and all data about this person?", address=address), option="--yes"

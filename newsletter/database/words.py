@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import (
     GrowthCause,
     IncidentResolution,
     Joining,
+    LeaveReason,
     MailingState,
     ProcessKind,
     Role,
@@ -131,6 +132,14 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "noted": msg("Recorded"),
         "unmatched": msg("No delivery found"),
         "forged": msg("Forged"),
+    },
+    LeaveReason: {
+        "too-many": msg("Too many emails"),
+        "not-relevant": msg("The content is no longer relevant to me"),
+        "elsewhere": msg("I read it elsewhere, such as on the web"),
+        "hard-to-read": msg("It is hard to read"),
+        "never-joined": msg("I do not remember subscribing"),
+        "other": msg("Another reason"),
     },
     IncidentResolution: {
         "genuine": msg("Genuine bounces"),

@@ -19,6 +19,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
+from subscribers.joining import BASIS, BY_HAND, PREFERENCES_PAGE
 
 ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),
@@ -127,6 +128,10 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.SUBSCRIBER_IMPORT_UNDO: msg("Import undone"),
     Action.SUBSCRIBER_IMPORT: msg("List imported"),
     Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
+    Action.SUBSCRIBER_NOTE: msg("Note added"),
+    Action.SUBSCRIBER_NOTE_CHANGE: msg("Note changed"),
+    Action.SUBSCRIBER_NOTE_DELETE: msg("Note deleted"),
+    Action.SUBSCRIBER_PREFERENCES: msg("Preferences changed by the reader"),
     Action.SUBSCRIBER_SUPPRESS: pmsg("audit", "Suppressed"),
     Action.SUBSCRIBER_UNSUBSCRIBE: pmsg("audit", "Unsubscribed"),
     Action.SUPPRESSION_LIFT: msg("Suppression lifted"),
@@ -159,6 +164,9 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
 }
 #: What the product itself writes for a person or a reason, by the code that the log keeps.
 _CODES: Mapping[str, Message] = {
+    BASIS: msg("Confirmed by a mailed link (double opt-in)"),
+    BY_HAND: msg("Entered by hand"),
+    PREFERENCES_PAGE: msg("Settings page of a reader"),
     "command line": msg("Command line"),
     "not signed in": msg("Not signed in"),
     "reader": msg("Reader"),

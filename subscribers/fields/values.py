@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -160,8 +160,10 @@ def unite_values(
 
 def write_own_values(
     session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
-) -> None:
-    """Write what a reader filled in on their own page; only fields that are theirs to change.
+) -> Sequence[str]:
+    """Write what a reader filled in on their own page; return the keys of what changed.
+
+    Only fields that are theirs to change are written.
 
     Raises:
         ListError: A value is none of its field, or a required one is empty; the place names it.
@@ -175,7 +177,7 @@ def write_own_values(
     ]
     values = read_values(own, {field.key: given[field.key] for field in own})
     demand_required(own, values)
-    write_values(session, newsletter_id, subscriber_id, values)
+    return [*write_values(session, newsletter_id, subscriber_id, values)]
 
 
 def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Value]:

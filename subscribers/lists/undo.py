@@ -36,6 +36,7 @@ from newsletter.database.tables import (
     ImportTagRow,
     ListImportRow,
     ListUploadRow,
+    NoteRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
@@ -386,10 +387,14 @@ class _Page:
             ConsentRow.newsletter_id == self._newsletter_id,
             ConsentRow.subscriber_id == SubscriberRow.id,
         )
+        noted = exists().where(
+            NoteRow.newsletter_id == self._newsletter_id,
+            NoteRow.subscriber_id == SubscriberRow.id,
+        )
         return (
             select(SubscriptionRow.subscriber_id)
             .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
-            .where(SubscriptionRow.changed_at.is_(None), ~complained, ~consented)
+            .where(SubscriptionRow.changed_at.is_(None), ~complained, ~consented, ~noted)
             .order_by(SubscriptionRow.subscriber_id)
             .with_for_update(of=SubscriptionRow)
         )

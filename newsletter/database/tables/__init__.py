@@ -58,6 +58,7 @@ from newsletter.database.tables.mailing import (
     MailingVariantRow,
 )
 from newsletter.database.tables.newsletter import NewsletterRow
+from newsletter.database.tables.note import NoteRow
 from newsletter.database.tables.operation import (
     HeldDomainRow,
     PulseRow,
@@ -143,6 +144,7 @@ __all__ = [
     "MailingRow",
     "MailingVariantRow",
     "NewsletterRow",
+    "NoteRow",
     "PeopleGroupRow",
     "PulseRow",
     "RecoveryCodeRow",

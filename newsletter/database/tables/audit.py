@@ -22,7 +22,10 @@ class AuditEventRow(Base):
     """
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_action", "action"),)
+    __table_args__ = (
+        Index("ix_audit_event_action", "action"),
+        Index("ix_audit_event_object", "object"),
+    )
 
     id: Mapped[PrimaryKey]
     occurred_at: Mapped[Instant] = mapped_column(default=now)

@@ -1,4 +1,4 @@
-"""Subscribers as operators see them: found, looked at, exported, and taken off the list."""
+"""Subscribers as operators see them: listed, found and exported."""
 
 from __future__ import annotations
 
@@ -9,31 +9,21 @@ from typing import Annotated
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import SubscriptionState
-from newsletter.database.words import name_of
-from newsletter.errors import ListError, NewsletterError, NotFoundError, OrderError
-from newsletter.i18n.messages import msg
+from newsletter.errors import ListError, NewsletterError
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.mailings.series.figures import series_of_reader
-from newsletter.newsletters.publications import Newsletter, list_newsletters
-from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
+from newsletter.newsletters.publications import list_newsletters
+from newsletter.web.access import SubscribersVisit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.segments import segments_router
 from subscribers.actions import (
     export_people,
-    find_standing,
-    lift_person,
     save_segment,
-    suppress_person,
-    unsubscribe_person,
 )
-from subscribers.fields.model import current_values
-from subscribers.fields.store import list_fields
 from subscribers.search import FoundPage, PeopleFilter, search_people
 from subscribers.segments import saved
 
@@ -41,7 +31,7 @@ _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 
 
-def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
     """Return the routes of subscribers, for operators."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
     outer = Router()
@@ -124,67 +114,19 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             try:
                 save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
             except NewsletterError as error:
-                return _refused(visit, request, error.in_language(visit.language), base)
+                return pages.show_to(
+                    visit,
+                    request,
+                    "subscribers/refused.html",
+                    status=400,
+                    error=error.in_language(visit.language),
+                    back=base,
+                )
         return RedirectResponse(base, status_code=303)
-
-    def _refused(visit: SubscribersVisit, request: Request, error: str, back: str) -> HTMLResponse:
-        return pages.show_to(
-            visit, request, "subscribers/refused.html", status=400, error=error, back=back
-        )
-
-    @router.get("/{number}")
-    def show_one(number: int, visit: SubscribersVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            standing = find_standing(session, row.id, number)
-            fields = list_fields(session, row.id)
-            series = series_of_reader(session, row.id, number)
-        values = current_values(fields, standing.subscription.attributes)
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/person.html",
-            newsletter=row,
-            person=standing,
-            series=series,
-            name_of=name_of,
-            values=[
-                (field.label(visit.language), field.shown(values[field.key], visit.language))
-                for field in fields
-                if field.key in values
-            ],
-        )
-
-    @router.post("/{number}/{verb}")
-    def act(
-        number: int, verb: str, visit: SubscribersVisit, request: Request, reason: _Field = ""
-    ) -> Response:
-        page = request.url.path.removesuffix(f"/{verb}")
-        try:
-            with transaction(engine) as session:
-                _order(session, visit, newsletter_of(session, visit), number, verb, reason)
-        except OrderError as error:
-            return _refused(visit, request, error.in_language(visit.language), page)
-        return RedirectResponse(page, status_code=303)
 
     outer.include_router(router)
     outer.include_router(segments_router(engine, figures, pages))
     return outer
-
-
-def _order(
-    session: Session, visit: Visit, newsletter: Newsletter, number: int, verb: str, reason: str
-) -> None:
-    if verb == "unsubscribe":
-        unsubscribe_person(
-            session, visit.actor, number, newsletter_ids=[newsletter.id], reason=reason
-        )
-    elif verb == "suppress":
-        suppress_person(session, visit.actor, newsletter.id, number, reason=reason)
-    elif verb == "lift":
-        lift_person(session, visit.actor, newsletter.id, number, reason=reason, rights=visit.rights)
-    else:
-        raise NotFoundError(msg("There is no such action."))
 
 
 def _filter(text: str, tag: str, segment: str, state: str) -> PeopleFilter:

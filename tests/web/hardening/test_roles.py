@@ -42,6 +42,7 @@ from subscribers.forms.model import JoinForm
 from subscribers.invitations import make_invitation
 from subscribers.lists.imports import import_csv
 from subscribers.lists.uploads import keep_upload
+from subscribers.notes import add_note
 from tests.support.stage import set_subscribers
 from tests.web.conftest import PASSWORD, csrf_of
 from tests.web.hardening.conftest import House
@@ -120,7 +121,8 @@ def victim(house: House) -> Victim:
         made |= {"series": series.id, "steps": step.id}
         table = Base.metadata.tables["subscription"]
         query = select(table.c.subscriber_id).where(table.c.newsletter_id == number)
-        made["subscribers"] = session.scalars(query.limit(1)).one()
+        person = made["subscribers"] = session.scalars(query.limit(1)).one()
+        made["notes"] = add_note(session, COMMAND_LINE, number, person, "n")
         bounce = BounceRow(
             event_id="b",
             source=BounceSource.SMTP,

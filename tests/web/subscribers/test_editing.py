@@ -44,3 +44,18 @@ def test_editors_neither_add_nor_edit(stage: Stage, sign_in: SignIn) -> None:
     number = stage.subscriber_id("a@example.jp")
     for path in ("/new", f"/{number}/edit"):
         assert editor.get(_BASE + path).status_code == 403
+
+
+def test_a_note_is_written_changed_and_deleted(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    person = f"{_BASE}/{stage.subscriber_id('a@example.jp')}"
+    csrf = csrf_of(client.get(person).text)
+    page = client.post(f"{person}/notes", data={"csrf": csrf, "text": "rang\r\non Monday"})
+    assert "rang\non Monday" in page.text
+    changed = {"csrf": csrf, "text": "wrote", "revision": "1"}
+    assert "wrote" in client.post(f"{person}/notes/1", data=changed).text
+    refused = client.post(f"{person}/notes/1", data=changed)
+    assert (refused.status_code, "meanwhile" in refused.text) == (400, True)
+    page = client.post(f"{person}/notes/1/delete", data={"csrf": csrf, "revision": "2"})
+    assert ("wrote" in page.text, page.url.path) == (False, person)

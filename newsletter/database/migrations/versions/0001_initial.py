@@ -61,6 +61,7 @@ _TABLES = (
     "draft",
     "mailing",
     "correction",
+    "note",
     "subscription_tag",
     "form_tally",
     "join_request",
@@ -147,6 +148,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
     )
     op.create_index("ix_audit_event_action", "audit_event", ["action"], unique=False)
+    op.create_index("ix_audit_event_object", "audit_event", ["object"], unique=False)
     op.create_table(
         "call_token",
         sa.Column("token", sa.String(length=64), nullable=False),
@@ -1057,6 +1059,27 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
         sa.UniqueConstraint("issue_id", "number", name=op.f("uq_correction_issue_id_number")),
+    )
+    op.create_table(
+        "note",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("subscriber_id", _ID, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id", "subscriber_id"],
+            ["subscription.newsletter_id", "subscription.subscriber_id"],
+            name=op.f("fk_note_newsletter_id_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+    )
+    op.create_index(
+        "ix_note_subscriber_id", "note", ["subscriber_id", "newsletter_id"], unique=False
     )
     op.create_table(
         "subscription_tag",

@@ -1,0 +1,168 @@
+"""One person as operators see them: what is known, what happened, notes, and what may be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from fastapi import Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.words import name_of
+from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError, OrderError
+from newsletter.i18n.messages import msg
+from newsletter.mailings.series.figures import series_of_reader
+from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
+from subscribers.actions import find_standing, lift_person, suppress_person, unsubscribe_person
+from subscribers.fields.model import current_values
+from subscribers.fields.store import list_fields
+from subscribers.history import Mark, Person, Source, read_history
+from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
+
+_Field = Annotated[str, Form(max_length=500)]
+#: A note as a form has it, whose line ends are two characters each.
+_Text = Annotated[str, Form(max_length=3 * LONGEST_NOTE)]
+
+
+def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) -> Router:
+    """Return the routes of one person.
+
+    Args:
+        engine: The database.
+        pages: Shows them.
+        sources: What rooms above record of people, for their history.
+    """
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+
+    @router.get("/{number}")
+    def show_one(
+        number: int,
+        visit: SubscribersVisit,
+        request: Request,
+        before: Annotated[str, Query(max_length=200)] = "",
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            standing = find_standing(session, row.id, number)
+            fields = list_fields(session, row.id)
+            history = read_history(
+                session,
+                Person(newsletter_id=row.id, subscriber_id=number),
+                before=Mark.decode(before),
+                more=sources,
+            )
+            notes = list_notes(session, row.id, number)
+            series = series_of_reader(session, row.id, number)
+        values = current_values(fields, standing.subscription.attributes)
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/person.html",
+            newsletter=row,
+            person=standing,
+            history=history,
+            before=before,
+            notes=notes,
+            series=series,
+            name_of=name_of,
+            longest_note=LONGEST_NOTE,
+            values=[
+                (field.label(visit.language), field.shown(values[field.key], visit.language))
+                for field in fields
+                if field.key in values
+            ],
+        )
+
+    @router.post("/{number}/notes")
+    def write_note(
+        number: int, visit: SubscribersVisit, request: Request, text: _Text = ""
+    ) -> Response:
+        return _done(
+            visit,
+            request,
+            number,
+            lambda session: add_note(session, visit.actor, own(visit), number, text),
+        )
+
+    @router.post("/{number}/notes/{note}")
+    def edit_note(
+        number: int,
+        note: int,
+        visit: SubscribersVisit,
+        request: Request,
+        text: _Text = "",
+        revision: Annotated[int, Form()] = 0,
+    ) -> Response:
+        return _done(
+            visit,
+            request,
+            number,
+            lambda session: change_note(
+                session, visit.actor, own(visit), note, text, revision=revision
+            ),
+        )
+
+    @router.post("/{number}/notes/{note}/delete")
+    def remove_note(
+        number: int,
+        note: int,
+        visit: SubscribersVisit,
+        request: Request,
+        revision: Annotated[int, Form()] = 0,
+    ) -> Response:
+        return _done(
+            visit,
+            request,
+            number,
+            lambda session: delete_note(session, visit.actor, own(visit), note, revision=revision),
+        )
+
+    @router.post("/{number}/{verb}")
+    def act(
+        number: int, verb: str, visit: SubscribersVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        return _done(
+            visit, request, number, lambda session: _order(session, visit, number, verb, reason)
+        )
+
+    def _done(
+        visit: Visit, request: Request, number: int, action: Callable[[Session], object]
+    ) -> Response:
+        page = "/".join([*request.url.path.split("/")[:4], str(number)])
+        try:
+            with transaction(engine) as session:
+                action(session)
+        except (ConflictError, ListError, OrderError) as error:
+            return _refused(visit, request, error, page)
+        return RedirectResponse(page, status_code=303)
+
+    def _refused(visit: Visit, request: Request, error: NewsletterError, back: str) -> HTMLResponse:
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/refused.html",
+            status=400,
+            error=error.in_language(visit.language),
+            back=back,
+        )
+
+    return router
+
+
+def _order(session: Session, visit: Visit, number: int, verb: str, reason: str) -> None:
+    newsletter_id = own(visit)
+    if verb == "unsubscribe":
+        unsubscribe_person(
+            session, visit.actor, number, newsletter_ids=[newsletter_id], reason=reason
+        )
+    elif verb == "suppress":
+        suppress_person(session, visit.actor, newsletter_id, number, reason=reason)
+    elif verb == "lift":
+        lift_person(session, visit.actor, newsletter_id, number, reason=reason, rights=visit.rights)
+    else:
+        raise NotFoundError(msg("There is no such action."))
