@@ -9,9 +9,10 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.issues import File, read_file
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import ngettext, styled
+from newsletter.cli.language import ngettext, styled, terminal_language
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, Opened, open_newsletter
+from newsletter.errors import ConflictError
 
 if TYPE_CHECKING:
     from newsletter.issues.store import StoredIssue
@@ -80,13 +81,21 @@ def correct(
         review.digest,
         with_warnings=with_warnings,
     )
-    mailing, people = _send_mail(opened, sent, number) if mail else (None, 0)
+    mailing, people, reason = None, 0, ""
+    if mail:
+        # The correction is in effect by now, whether there is anybody to tell or not.
+        try:
+            mailing, people = _send_mail(opened, sent, number)
+        except ConflictError as error:
+            reason = error.in_language(terminal_language())
     if json:
         print_json({"issue": issue, "correction": number, "mailing": mailing, "people": people})
         return
     console.print(
         _("Correction {number} of {issue} is in effect.", number=number, issue=styled(issue))
     )
+    if reason:
+        console.print(_("No mail was sent about it. {reason}", reason=reason))
     if mailing is not None:
         console.print(
             ngettext(
@@ -127,7 +136,6 @@ def _show(review: CorrectionReview) -> None:
     from rich.markup import escape
 
     from newsletter.cli.console import console
-    from newsletter.cli.language import terminal_language
     from newsletter.issues.difference import Changed
 
     signs = {Changed.ADDED: ("+", "green"), Changed.REMOVED: ("-", "red")}

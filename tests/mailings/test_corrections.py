@@ -29,7 +29,7 @@ from newsletter.issues.drafts.saving import delete_draft, open_issue, save_draft
 from newsletter.issues.model import Anchor, Conditional, Issue, Paragraph, Text
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, list_issues, save_issue
-from newsletter.mailings.corrections.copies import count_copies
+from newsletter.mailings.corrections.copies import count_copies, somebody_lacks
 from newsletter.mailings.corrections.effect import demand_readied
 from newsletter.mailings.corrections.mail import (
     CorrectionMail,
@@ -386,9 +386,26 @@ class TestMailAboutIt:
             of_kind = MailingRow.kind == MailingKind.CORRECTION
             assert session.scalar(select(func.count()).where(of_kind)) == 1
 
+    def test_a_copy_in_doubt_counts_though_the_corrected_one_followed(
+        self, stage: Stage, mailing: int
+    ) -> None:
+        doubted = claim(stage.engine, mailing, "first")
+        record(stage.engine, mailing, "first", *all_of(doubted, State.UNCERTAIN))
+        ledger.close_batch(stage.engine, doubted, records=1)
+        correct(stage, titled(RIGHT))
+        with transaction(stage.engine) as session:
+            settle_uncertain(session, mailing, resend=True)
+        again = claim(stage.engine, mailing, "again")
+        record(stage.engine, mailing, "again", *all_of(again, State.ACCEPTED))
+        with reading(stage.engine) as session:
+            assert somebody_lacks(session, _issue(stage).id, 1)
+        assert _mail(stage).people == 2
+
     @pytest.mark.usefixtures("mailing")
     def test_where_nobody_has_a_faulty_copy_there_is_nothing_to_mail(self, stage: Stage) -> None:
         correct(stage, titled(RIGHT))
+        with reading(stage.engine) as session:
+            assert not somebody_lacks(session, _issue(stage).id, 1)
         with pytest.raises(ConflictError, match="without this correction"):
             _mail(stage)
 

@@ -68,6 +68,8 @@ _DATA = {
 _DATA.update(
     # A segment, a template, a form of the showroom; a month as CLDR writes it.
     ("families", "season", "fair"),
+    # The front matter of an issue, in which a correction shows what changes.
+    ("title", "date", "language", "ja", "number", "masthead", "preheader", "credits"),
     calendar.month_name[1:],
     *(
         _WORD.findall(text)

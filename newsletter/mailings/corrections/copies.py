@@ -33,10 +33,6 @@ class Copies:
     by_correction: Sequence[tuple[int, int]]
     waiting: int
 
-    def lacking(self, number: int) -> int:
-        """Return how many copies were or may have been delivered without a correction."""
-        return sum(count for known, count in self.by_correction if known < number)
-
 
 def count_copies(session: Session, issue_id: int) -> Copies:
     """Count the copies of an issue in all of its mailings; a million take some tenths of a second.
@@ -69,6 +65,19 @@ def lacks_correction(issue_id: int, number: int) -> ColumnElement[bool]:
         select(DeliveryRow.subscriber_id).where(
             DeliveryRow.mailing_id.in_(_mailings_of(issue_id)),
             _may_lack(number),
+        )
+    )
+
+
+def somebody_lacks(session: Session, issue_id: int, number: int) -> bool:
+    """Return whether a copy that somebody has or may have lacks a correction."""
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    DeliveryRow.mailing_id.in_(_mailings_of(issue_id)), _may_lack(number)
+                )
+            )
         )
     )
 

@@ -19,7 +19,7 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
-from newsletter.mailings.corrections.copies import count_copies
+from newsletter.mailings.corrections.copies import count_copies, somebody_lacks
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
@@ -54,6 +54,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 to = to or f"issues/{number}/send"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             newest = mailings[0]
+            corrections = corrections_of(session, issue.id)
             shown_as, content = sent_shown_as(
                 session,
                 row,
@@ -84,7 +85,12 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 draft=draft if draft and draft.content != issue.content else None,
                 at=request.query_params.get("at", ""),
                 said=request.query_params.get("said", ""),
-                corrections=corrections_of(session, issue.id),
+                corrections=corrections,
+                mailable={
+                    each.number
+                    for each in corrections
+                    if each.mailing_id is None and somebody_lacks(session, issue.id, each.number)
+                },
                 correcting=written_correction(session, issue.id),
                 copies=count_copies(session, issue.id),
                 may_write=visit.may(Permission.WRITE),
