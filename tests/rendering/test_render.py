@@ -309,6 +309,20 @@ def test_words_of_any_script_with_blanks_stay_whole(words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "https://ja.wikipedia.org/wiki/A_(B)",
+        "https://example.jp/q?x=(y)_z&n=1#a",
+        "http://a.jp/(b)/c",
+    ],
+)
+def test_an_address_with_brackets_stays_on_one_line(address: str) -> None:
+    for words in (f"記事（{address} ）です", f"Read ({address}) now", f"また{address} にあります"):
+        for columns in range(6, 60):
+            assert address in wrap(words, columns=columns)
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "詳しくは次の<https://example.jp/a>を見る",

@@ -183,6 +183,7 @@ def _show_review(
         shown_as = page.workspace.shown_as(session, visit, newsletter, content, key, segment=query)
         mail = page.workspace.mail_as(session, issue, newsletter, rendered, shown_as)
         base = address_of(newsletter, issue)
+        shown = show_to_reader(mail, shown_as.reader, dark=False) if mail else None
         return page.pages.show_to(
             visit,
             request,
@@ -192,7 +193,8 @@ def _show_review(
             issue=issue,
             base=base,
             subject=subject_of(rendered),
-            text=show_to_reader(mail, shown_as.reader, dark=False).text if mail else "",
+            shown=shown,
+            text=shown.text if shown else "",
             errors=preflight.of(Severity.ERROR),
             warnings=preflight.of(Severity.WARNING),
             digest=digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 from fastapi import Form, Request, UploadFile
@@ -252,7 +253,8 @@ def importing_router(import_pages: ImportPages) -> Router:
     def problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
         lines = problem_lines(import_pages.engine, import_pages.find(visit, token), visit.language)
         return StreamingResponse(
-            lines,
+            # By the mark, Excel knows that it is UTF-8.
+            chain(["\ufeff"], lines),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="problems.csv"'},
         )

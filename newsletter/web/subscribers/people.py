@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Annotated
 
 from fastapi import Form, Query, Request
@@ -102,7 +103,9 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         pages_of_list = export_people(
             engine, visit.actor, row, segment=segment, state=_state(state)
         )
-        return _download((page.text for page in pages_of_list), f"{row.slug}-subscribers.csv")
+        # By the mark, Excel knows that it is UTF-8.
+        lines = chain(["\ufeff"], (page.text for page in pages_of_list))
+        return _download(lines, f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
     def keep_segment(

@@ -109,7 +109,9 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     )
 
     _ask(editor, send)
-    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    again = approver.get(f"{send}/review").text
+    assert "Nothing has changed since it was returned." in again
+    approver.post(f"{send}/approve", data=fields_of(again))
     assert _notices(stage)[-1][:2] == ("editor@example.jp", "approval-given")
     assert editor.get(f"{send}/confirm").status_code == 200
 

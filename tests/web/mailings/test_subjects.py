@@ -89,7 +89,8 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
 
     review = approver.get(f"{send}/review")
     assert OTHER in review.text
-    approver.post(f"{send}/approve", data=fields_of(review.text))
+    button = re.findall(rf'action="{send}/approve".*?</form>', review.text, re.DOTALL)[0]
+    assert approver.post(f"{send}/approve", data=fields_of(button)).status_code == 200
 
     planned = editor.get(send).text
     assert f'value="{OTHER}"' in planned

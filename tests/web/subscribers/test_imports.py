@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import pairwise
 
@@ -107,6 +108,8 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert (basis, tags) == ("form 2026", {"member", "press"})
     assert (event.object, event.details["rows"]) == ("会員.csv", 3)
     report = client.get(f"{page.url}/problems.csv")
+    # Without the mark, Excel takes it for Shift_JIS.
+    assert report.content.startswith(codecs.BOM_UTF8)
     assert report.text.splitlines()[1].startswith("3,address,bad,")
 
 
