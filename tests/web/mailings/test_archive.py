@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import datetime
 
@@ -26,6 +25,7 @@ from newsletter.web.mailings.archive import archive_router
 from newsletter.web.mailings.search_limit import SearchLimit
 from newsletter.web.pages import Pages
 from tests.support.databases import each_database
+from tests.support.loops import run_apart
 from tests.support.stage import Stage
 from tests.web.subscribers.conftest import Reception
 
@@ -188,7 +188,7 @@ def test_many_searches_of_one_network_wait_a_minute_and_reading_goes_on(stage: S
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return [await client.get(path) for path in paths]
 
-    answers = asyncio.run(ask(*["/archive/digest?q=x"] * 3, "/archive/digest"))
+    answers = run_apart(lambda: ask(*["/archive/digest?q=x"] * 3, "/archive/digest"))
     assert [answer.status_code for answer in answers] == [200, 200, 429, 200]
     assert answers[2].headers["Retry-After"] == "60"
     assert "検索が集中しています" in answers[2].text
