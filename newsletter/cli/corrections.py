@@ -52,7 +52,6 @@ def correct(
         put_into_effect,
         review_correction,
     )
-    from newsletter.mailings.orders.readiness import check_stored
     from newsletter.newsletters.issue_actions import begin_correction
 
     read = read_file(file)
@@ -62,11 +61,10 @@ def correct(
         draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
         draft = save_draft(session, draft, read.issue, author=opened.actor.name)
         keep_note(session, sent.id, note)
-        ready_draft(session, opened.actor, draft, opened.settings)
+        preflight = ready_draft(session, opened.actor, draft, opened.settings)[1]
     with reading(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
         readied = demand_readied(session, sent.id)
-        preflight = check_stored(readied, opened.newsletter, opened.settings, ask_dns=False)
         review = review_correction(session, opened.newsletter, sent, readied, preflight)
     if not json:
         _show(review)
