@@ -28,8 +28,9 @@ _NO_END = frozenset("‘“(〔[{〈《「『【¥$#\uff08\uff3b\uff5b\uffe5\uff
 _KEPT_LENGTH = 500
 #: As wide as a name is, which stands where a slot is marked.
 _NAME = "n" * 8
+_OF_URL = r"[^\s<>「」『』()、。]"
 #: A bracket within an address is closed in it; one that closes the sentence's is none of it.
-_URL = r"https?://(?:[^\s<>「」『』()、。]|\([^\s<>「」『』()、。]*\))+"
+_URL = rf"https?://(?:{_OF_URL}|\((?:{_OF_URL}|\({_OF_URL}*\))*\))+"
 #: The blank that keeps Japanese from an address opens no line in front of a mark that closes.
 _ADDRESS = re.compile(rf"({_URL}(?: [{re.escape(''.join(sorted(_NO_START)))}]+)?)")
 #: Signs that join letters to one word.

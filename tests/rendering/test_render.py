@@ -313,7 +313,7 @@ def test_words_of_any_script_with_blanks_stay_whole(words: str) -> None:
     [
         "https://ja.wikipedia.org/wiki/A_(B)",
         "https://example.jp/q?x=(y)_z&n=1#a",
-        "http://a.jp/(b)/c",
+        "http://a.jp/(b_(c))/d",
     ],
 )
 def test_an_address_with_brackets_stays_on_one_line(address: str) -> None:

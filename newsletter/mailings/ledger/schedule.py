@@ -79,8 +79,8 @@ def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
     )
 
 
-def read_hour(text: str) -> datetime:
-    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``.
+def read_hour(text: str, option: str = "--at") -> datetime:
+    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``option`` is where it was written.
 
     Raises:
         ContentError: It is no such time, or names a zone.
@@ -97,7 +97,7 @@ def read_hour(text: str) -> datetime:
     ):
         raise ContentError(
             msg("“{text}” is not a date with a time.", text=text),
-            place=Place(source="--at"),
+            place=Place(source=option),
             remedy=msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone."),
         )
     return hour

@@ -122,7 +122,7 @@ def _read_decision(text: str) -> datetime:
             place=Place(field="decide-at"),
             remedy=msg("Enter when the remaining recipients are to get their mail."),
         )
-    return read_hour(text)
+    return read_hour(text, "--decide-at")
 
 
 def place_of(letter: str) -> int:

@@ -104,6 +104,7 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
     [
         ({"share": "90"}, "not a share of the audience"),
         ({"decide": ""}, "the subject is decided is missing"),
+        ({"decide": "14:00"}, "--decide-at: “14:00” is not a date with a time"),
         ({"subject": "x" * 301}, "more than 300 characters"),
     ],
 )
