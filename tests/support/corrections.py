@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow
 from newsletter.issues.corrections import keep_note
 from newsletter.issues.drafts.saving import Draft, get_draft, save_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.store import find_issue
 from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.mailings.corrections.effect import (
+    CorrectionReview,
     demand_readied,
     put_into_effect,
     review_correction,
@@ -20,6 +22,7 @@ from newsletter.mailings.corrections.effect import (
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.newsletters.issue_actions import begin_correction
 from newsletter.newsletters.publications import get_newsletter
+from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from tests.support.stage import Stage
 
@@ -45,17 +48,27 @@ def write_correction(
         return get_draft(session, stage.newsletter_id, draft.id)
 
 
+def look(stage: Stage) -> CorrectionReview:
+    """Look at what was readied, as whoever confirms it does."""
+    return _checked(stage)[-1]
+
+
 def take_effect(stage: Stage) -> int:
     """Put what was readied into effect; return the correction's number."""
+    issue, readied, preflight, review = _checked(stage)
+    return put_into_effect(
+        stage.engine, COMMAND_LINE, issue, readied, preflight, review.digest, with_warnings=True
+    )
+
+
+def _checked(stage: Stage) -> tuple[IssueRow, IssueRow, Preflight, CorrectionReview]:
     with reading(stage.engine) as session:
         newsletter = get_newsletter(session, stage.newsletter_id)
         issue = find_issue(session, stage.newsletter_id, stage.issue)
         readied = demand_readied(session, issue.id)
         preflight = check_stored(readied, newsletter, SETTINGS, ask_dns=False)
-        digest = review_correction(session, newsletter, issue, readied, preflight).digest
-    return put_into_effect(
-        stage.engine, COMMAND_LINE, issue, readied, preflight, digest, with_warnings=True
-    )
+        review = review_correction(session, newsletter, issue, readied, preflight)
+        return issue, readied, preflight, review
 
 
 def correct(stage: Stage, change: Callable[[Issue], Issue], *, note: str = NOTE) -> int:

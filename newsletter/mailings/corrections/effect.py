@@ -59,6 +59,7 @@ from newsletter.mailings.planning.variants import (
     with_subject,
 )
 from newsletter.mailings.reports.clicks import add_links
+from newsletter.mailings.trials.subjects import correct_own_subject, own_subject, subjects_left
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.rendering.render import render_variant
@@ -71,6 +72,7 @@ class CorrectionReview:
     Attributes:
         digest: Names the content and the note that are confirmed.
         lines: The issue as it is now and as it will be, line by line.
+        subjects: What may still be sent as a subject besides the issue's own, and stays as it is.
     """
 
     correction: CorrectionRow
@@ -78,6 +80,7 @@ class CorrectionReview:
     digest: str
     lines: Sequence[DifferenceLine]
     warnings: Sequence[Finding]
+    subjects: Sequence[str]
 
 
 #: The variants of a mailing that its copies are made of, rendered.
@@ -131,7 +134,8 @@ def review_correction(
     demand_approval(session, newsletter, readied, digest)
     _demand_change(issue, readied)
     after = issue_from_json(readied.content)
-    for mailing in sent_as(session, issue.id):
+    mailings = sent_as(session, issue.id)
+    for mailing in mailings:
         _demand_known_conditions(session, mailing, rendered)
     return CorrectionReview(
         correction=demand_written(session, issue.id),
@@ -139,6 +143,7 @@ def review_correction(
         digest=digest,
         lines=difference(issue_from_json(issue.content), after),
         warnings=preflight.of(Severity.WARNING),
+        subjects=subjects_left(session, [each.id for each in mailings]),
     )
 
 
@@ -212,7 +217,7 @@ def _put_into_effect(
         if mailing.started_at is not None and _variants_of(session, mailing) - {*rendered}:
             raise _VariantsMissingError
         _freeze_corrected(session, newsletter, mailing, correction.number, review, rendered)
-        _name_anew(mailing, readied)
+        _name_anew(session, mailing, readied)
     _correct_issue(session, issue, readied)
     correct_draft(session, issue, before, author=actor.name)
     draft = correction_draft(session, issue.id)
@@ -281,10 +286,12 @@ def _freeze_corrected(
     add_uses(session, newsletter.id, ContentUser.MAILING, mailing.id, digests_in(html))
 
 
-def _name_anew(mailing: MailingRow, readied: IssueRow) -> None:
-    mailing.title, mailing.issue_date = readied.title, readied.issue_date
-    mailing.issue_number = str(readied.content.get("number") or "")
-    mailing.summary = str(readied.content.get("preheader") or "")
+def _name_anew(session: Session, mailing: MailingRow, readied: IssueRow) -> None:
+    """Call a mailing what its issue says now, or by the other subject that was chosen for it."""
+    issue = issue_from_json(readied.content)
+    shown = correct_own_subject(session, mailing.id, own_subject(issue))
+    mailing.title, mailing.summary = shown.title, shown.preheader
+    mailing.issue_date, mailing.issue_number = issue.issue_date, issue.number
 
 
 def _correct_issue(session: Session, issue: IssueRow, readied: IssueRow) -> None:

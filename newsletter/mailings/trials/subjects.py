@@ -8,16 +8,17 @@ and holds the batches of all others, which no worker takes before the subject is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, literal
+from sqlalchemy import BigInteger, ColumnElement, case, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import NewsletterRow, SubjectTrialRow, SubscriberRow
+from newsletter.database.tables import MailingRow, NewsletterRow, SubjectTrialRow, SubscriberRow
 from newsletter.database.types import now
+from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue
@@ -41,6 +42,7 @@ _FARTHEST_DAYS = 7
 _LONGEST = 300
 #: While a mailing is planned, marks the variants of those who are not in its trial.
 UNDECIDED = 1 << 62
+_OVER = (MailingState.CANCELLED, MailingState.FINISHED)
 #: A prime of 31 bits: products of two numbers below it fit into a column.
 _PRIME = 2**31 - 1
 
@@ -260,6 +262,36 @@ def save_trial(
             decide_at=decide_at,
         )
     )
+
+
+def correct_own_subject(session: Session, mailing_id: int, own: Subject) -> Subject:
+    """Let the trial of a mailing, if it has one, know its issue's own subject as it is corrected.
+
+    The other subjects stay, and so does what was decided. Returns what the mailing is called now.
+    """
+    trial = session.get(SubjectTrialRow, mailing_id, with_for_update=True, populate_existing=True)
+    if trial is None:
+        return own
+    trial.subjects = [_to_json(own), *trial.subjects[1:]]
+    shown = Subject(**trial.subjects[trial.chosen or 0])
+    return replace(shown, preheader=shown.preheader or own.preheader)
+
+
+def subjects_left(session: Session, mailing_ids: Iterable[int]) -> tuple[str, ...]:
+    """Return the subjects that mailings may still send and that are not their issue's own."""
+    trials = session.scalars(
+        select(SubjectTrialRow)
+        .join(MailingRow, MailingRow.id == SubjectTrialRow.mailing_id)
+        .where(MailingRow.id.in_(mailing_ids), MailingRow.state.not_in(_OVER))
+        .order_by(SubjectTrialRow.mailing_id)
+    )
+    left = [
+        subject["title"]
+        for trial in trials
+        for place, subject in enumerate(trial.subjects)
+        if place and trial.chosen in {None, place}
+    ]
+    return tuple(dict.fromkeys(left))
 
 
 def trial_column(identity: str, trial: SubjectTrialRow) -> ColumnElement[int]:
