@@ -10,6 +10,7 @@ import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { itemsInBoxes } from "./boxes.js";
 import { caretBeforeKeys, readCaret } from "./caret.js";
+import { cleanHtml } from "./clean.js";
 import { KEYS } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
@@ -17,9 +18,10 @@ import { openLink } from "./forms.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { headOfLook } from "./head.js";
+import { notify } from "./notices.js";
 import { FLOW_START, at, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
-import { announce, desk, say } from "./page.js";
-import { caretAfterPaste, cleanHtml, fitSlice, pasteLine } from "./paste.js";
+import { desk, say } from "./page.js";
+import { caretAfterPaste, fitSlice, pasteLine } from "./paste.js";
 import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
@@ -111,10 +113,9 @@ function readPlain(text, $context) {
 /**
  * @param {HTMLElement} place
  * @param {any} issue
- * @param {{changed: () => void, selected: () => void, tell: (told: any) => void}} heard
+ * @param {{changed: () => void, selected: () => void}} heard
  */
 export function openEditor(place, issue, heard) {
-  const tellLoss = (sentence) => { announce(sentence); heard.tell({ what: sentence, remedy: "" }); };
   const state = EditorState.create({
     doc: toDocument(issue),
     plugins: [
@@ -133,12 +134,12 @@ export function openEditor(place, issue, heard) {
     nodeViews: NODE_VIEWS,
     attributes: { class: "mail", role: "textbox", "aria-multiline": "true", "aria-label": say("mail"), spellcheck: "true", lang: issue.language },
     transformPastedHTML: cleanHtml,
-    transformPasted: (slice) => fitSlice(slice, tellLoss),
+    transformPasted: (slice) => fitSlice(slice, (sentences) => { notify("line", []); notify("paste", sentences); }),
     clipboardTextParser: (text, $context) => readPlain(text, $context),
     handlePaste(each, event, slice) {
       const files = picturesIn(event.clipboardData);
-      if (files.length && !event.clipboardData.getData("text/html")) { addPictures(each, files, heard); return true; }
-      return pasteAddress(each, event) || pasteLine(each, slice, tellLoss);
+      if (files.length && !event.clipboardData.getData("text/html")) { addPictures(each, files); return true; }
+      return pasteAddress(each, event) || pasteLine(each, slice, (sentences) => notify("line", sentences));
     },
     handleDrop(each, event) {
       const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
@@ -146,7 +147,7 @@ export function openEditor(place, issue, heard) {
       event.preventDefault();
       const where = each.posAtCoords({ left: event.clientX, top: event.clientY });
       if (where) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(where.pos))));
-      addPictures(each, files, heard).then(() => offered.forEach((file) => addFile(each, file, heard)));
+      addPictures(each, files).then(() => offered.forEach((file) => addFile(each, file)));
       return true;
     },
     handleClickOn(each, pos, node, nodePos, event) {
@@ -162,9 +163,9 @@ export function openEditor(place, issue, heard) {
     },
   });
   view.dom.addEventListener("choose-picture", (/** @type {any} */ event) => {
-    choosePicture(view, heard, Boolean(event.detail && event.detail.gallery));
+    choosePicture(view, Boolean(event.detail && event.detail.gallery));
   });
-  view.dom.addEventListener("choose-file", () => chooseFile(view, heard));
+  view.dom.addEventListener("choose-file", () => chooseFile(view));
   return view;
 }
 

@@ -54,13 +54,13 @@ const markFindings = () => setFindings(view, readFindings(byId("findings")));
 const changed = () => { saving.changed(); preview.changed(); fillFieldsSoon(); };
 const markdown = openMarkdown(() => { markdownVersion += 1; changed(); });
 view = openEditor(paper, given ? given.issue : blank(), {
-  changed: () => changed(), tell,
+  changed: () => changed(),
   selected: () => { if (toolbar) toolbar.update(view.state); if (handle) handle.follow(); },
 });
 view.dom.addEventListener("compositionend", () => setTimeout(() => { if (!view.composing) waitingFor.splice(0).forEach((act) => act()); }, 80));
 const saving = keepSaved(source), preview = openPreview(source);
 let toolbar = null, handle = null;
-toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePicture(view, { tell }) });
+toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePicture(view) });
 handle = addHandle(view, mailBox);
 toolbar.update(view.state);
 

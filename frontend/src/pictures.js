@@ -3,6 +3,7 @@ import { readCaret } from "./caret.js";
 import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
 import { chooseKept, hasKept, nowKept } from "./library.js";
+import { notify } from "./notices.js";
 import { element, post, say } from "./page.js";
 import { schema } from "./schema.js";
 
@@ -15,8 +16,9 @@ export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].fi
  * @param {import("prosemirror-view").EditorView} view
  * @param {File[]} files
  */
-export async function addPictures(view, files, { tell, gallery = false }) {
+export async function addPictures(view, files, gallery = false) {
   const made = [];
+  notify("picture", []);
   for (const file of files) {
     const shown = URL.createObjectURL(file);
     const answer = await ask({
@@ -31,23 +33,27 @@ export async function addPictures(view, files, { tell, gallery = false }) {
     fields.set("alt", answer.alt);
     fields.set("revision", "0");
     const kept = await post("/pictures", fields).catch(() => null);
-    if (!kept) { tell({ what: say("offline"), remedy: "" }); continue; }
+    if (!kept) { notify("picture", [say("offline")]); continue; }
     const told = await kept.json().catch(() => null);
-    if (!kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); continue; }
+    if (!kept.ok || !told) { notify("picture", [worded(told)]); continue; }
     nowKept("picture");
     made.push(schema.nodes.picture.create({ source: told.source, alt: answer.alt, url: answer.url }));
   }
   place(view, made, gallery);
 }
 
+/** A refusal in words: what is wrong, and what to do. */
+const worded = (told) => (told ? `${told.what} ${told.remedy}`.trim() : say("notSaved"));
+
 /** Keep a file such as a PDF, and offer it where the caret is. */
-export async function addFile(view, file, { tell }) {
+export async function addFile(view, file) {
+  notify("file", []);
   const fields = new FormData();
   fields.set("file", file);
   fields.set("revision", "0");
   const kept = await post("/files", fields).catch(() => null);
   const told = kept ? await kept.json().catch(() => null) : { what: say("offline"), remedy: "" };
-  if (!kept || !kept.ok || !told) { tell(told || { what: say("notSaved"), remedy: "" }); return; }
+  if (!kept || !kept.ok || !told) { notify("file", [worded(told)]); return; }
   nowKept("file");
   placeFile(view, told.block);
 }
@@ -80,15 +86,15 @@ function placeFile(view, block) {
 }
 
 /** Let a person choose pictures: files of theirs, or what the library has. */
-export function choosePicture(view, heard, gallery = false) {
-  const upload = () => chooseFiles(true, (files) => addPictures(view, files, { ...heard, gallery }));
+export function choosePicture(view, gallery = false) {
+  const upload = () => chooseFiles(true, (files) => addPictures(view, files, gallery));
   if (hasKept("picture")) chooseKept("picture", { upload, several: gallery, choose: (items) => addKept(view, items, gallery) });
   else upload();
 }
 
 /** Let a person choose a file to offer: one of theirs, or what the library has. */
-export function chooseFile(view, heard) {
-  const upload = () => chooseFiles(false, ([file]) => addFile(view, file, heard), FILES);
+export function chooseFile(view) {
+  const upload = () => chooseFiles(false, ([file]) => addFile(view, file), FILES);
   if (hasKept("file")) chooseKept("file", { upload, choose: ([item]) => placeFile(view, item.block) });
   else upload();
 }

@@ -322,7 +322,8 @@ def test_lists_tables_and_bold_come_from_word_without_its_styles(mail: Page) -> 
     assert [block["kind"] for block in bullets["items"][0]] == ["paragraph", "list"]
     assert table["rows"] == [[[{"kind": "text", "text": "未定"}], []]]
     assert link["content"][0]["url"] == "https://example.jp/a"
-    expect(mail.locator("#fault")).to_contain_text("Pictures could not be pasted: 1")
+    notice = mail.locator("#notice")
+    expect(notice).to_contain_text("Pictures could not be pasted: 1")
 
 
 def test_google_documents_keep_bold_and_lose_googles_detour(mail: Page) -> None:
@@ -434,7 +435,7 @@ def test_a_line_takes_words_and_tells_what_it_loses(mail: Page) -> None:
     mail.keyboard.press("End")
     paste_html(mail, f'<p><a href="https://example.jp">の</a></p>{_TABLE}')
     assert kept_now(mail)["title"] == f"{title}の 日 一日"
-    expect(mail.locator("#fault")).to_contain_text("left out")
+    expect(mail.locator("#notice")).to_contain_text("left out")
     mail.locator(".mail .credits p").last.click()
     paste_html(mail, "<ul><li>発行</li><li>編集</li></ul>")
     assert kept_now(mail)["credits"] == ["発行", "編集"]

@@ -1,0 +1,175 @@
+"""What comes from the clipboard arrives, or the page says what did not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, expect
+
+from newsletter.database.engine import open_engine
+from newsletter.tokens import TokenSigner
+from tests.support.site import serving
+from tests.support.stage import set_stage
+from tests.web.issues.desk import PLAIN, Desk
+
+#: Pastes each below the text; returns what came in, and what the page says of it.
+_PASTES = """async (clipboards) => {
+  const { view, toIssue } = await import("/static/vendor/editor/editor.js");
+  const before = view.state, found = [];
+  for (const html of clipboards) {
+    view.updateState(before);
+    const { doc, schema } = before, start = toIssue(doc).chapters[0].items[0].body.length;
+    const end = doc.content.size - doc.lastChild.nodeSize;
+    const tr = view.state.tr.insert(end, schema.nodes.paragraph.create());
+    view.dispatch(tr.setSelection(view.state.selection.constructor.near(tr.doc.resolve(end + 1))));
+    view.pasteHTML(html);
+    const [chapter] = toIssue(view.state.doc).chapters, notice = document.querySelector("#notice");
+    found.push({
+      blocks: chapter.items[0].body.slice(start),
+      told: [...notice.querySelectorAll("li")].map((each) => each.textContent),
+    });
+  }
+  view.updateState(before);
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def studio(
+    _servers: None, _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("paste")
+    shutil.copy(_sqlite_template, folder / "newsletter.sqlite3")
+    engine = open_engine(f"sqlite:///{folder / 'newsletter.sqlite3'}")
+    set_stage(engine)
+    with serving(engine, TokenSigner([b"k" * 40]), folder, secret_keys=("k" * 40,)) as url:
+        yield Desk(engine=engine, url=url)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def mail(studio: Desk, _chromium: Browser) -> Iterator[Page]:
+    page = _chromium.new_context(locale="en", reduced_motion="reduce").new_page()
+    studio.sign_in(page)
+    studio.start(page, PLAIN, view="mail")
+    expect(page.locator(".mail .item").first).to_be_visible()
+    yield page
+    page.context.close()
+
+
+def pasted(page: Page, *clipboards: str) -> list[dict[str, Any]]:
+    """Paste each by itself; return the blocks that came of it and what the page said."""
+    return cast("list[dict[str, Any]]", page.evaluate(_PASTES, list(clipboards)))
+
+
+_CELLS = st.tuples(st.integers(0, 4), st.sampled_from([0, 1, 1, 1, 2, 3, 9]))
+_TABLES = st.lists(
+    st.lists(st.lists(_CELLS, max_size=4), min_size=1, max_size=4), min_size=1, max_size=3
+).filter(lambda groups: any(cell for rows in groups for cell in rows))
+
+
+def _html(groups: list[list[list[tuple[int, int]]]]) -> str:
+    names = iter(range(1000))
+    bodies = "".join(
+        "<tbody>"
+        + "".join(
+            "<tr>"
+            + "".join(
+                f'<td colspan="{width}" rowspan="{height}">c{next(names)}</td>'
+                for width, height in row
+            )
+            + "</tr>"
+            for row in rows
+        )
+        + "</tbody>"
+        for rows in groups
+    )
+    return f"<table>{bodies}</table>"
+
+
+def _formed(groups: list[list[list[tuple[int, int]]]]) -> tuple[list[list[str]], int]:
+    """Return the grid of a table, and how many of its cells are merged.
+
+    The steps of HTML's "Forming a table" on a set of slots; a row or column in which no cell begins
+    is not shown.
+    """
+    slots: set[tuple[int, int]] = set()
+    begins: dict[tuple[int, int], tuple[int, int]] = {}
+    top = 0
+    for rows in groups:
+        bottom = top + len(rows)
+        for y, row in enumerate(rows, start=top):
+            x = 0
+            for colspan, rowspan in row:
+                while (x, y) in slots:
+                    x += 1
+                right, below = x + (colspan or 1), min(y + rowspan, bottom) if rowspan else bottom
+                slots |= {(a, b) for a in range(x, right) for b in range(y, below)}
+                begins[x, y] = (right, below)
+                x = right
+        top = bottom
+    names = {place: f"c{at}" for at, place in enumerate(begins)}
+    columns, lines = sorted({x for x, _ in begins}), sorted({y for _, y in begins})
+    merged = sum(
+        any(x < each < right for each in columns) or any(y < each < below for each in lines)
+        for (x, y), (right, below) in begins.items()
+    )
+    return [[names.get((x, y), "") for x in columns] for y in lines], merged
+
+
+def _grid(table: dict[str, Any]) -> list[list[str]]:
+    rows = [table["head"], *table["rows"]]
+    return [["".join(run["text"] for run in cell) for cell in row] for row in rows]
+
+
+@given(st.lists(_TABLES, min_size=12, max_size=12))
+@settings(
+    max_examples=5,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
+)
+def test_merged_cells_fill_their_grid(
+    mail: Page, tables: list[list[list[list[tuple[int, int]]]]]
+) -> None:
+    for spans, found in zip(tables, pasted(mail, *map(_html, tables)), strict=True):
+        grid, merged = _formed(spans)
+        (table,) = (block for block in found["blocks"] if block["kind"] == "table")
+        assert _grid(table) == grid, spans
+        told = f"Merged cells became separate cells, with the text in the first: {merged}."
+        assert found["told"] == ([told] if merged else []), spans
+
+
+_LOST = '<p>会場</p><p><img src="file:///C:/a.png"></p>'
+
+
+def test_the_notice_of_a_paste_stays_until_it_is_closed(mail: Page) -> None:
+    notice = mail.locator("#notice")
+    mail.locator(".mail").get_by_text("年末は二十八日までです。").click()
+    mail.keyboard.press("End")
+
+    mail.evaluate(_PASTE, _LOST)
+    expect(notice).to_contain_text("Pictures could not be pasted: 1")
+    expect(mail.locator("#state")).to_have_text("Saved")
+    mail.get_by_role("tab", name="Markdown").click()
+    mail.get_by_role("tab", name="Mail", exact=True).click()
+    expect(mail.locator(".mail")).to_be_visible()
+    expect(notice).to_contain_text("Pictures could not be pasted: 1")
+
+    mail.evaluate(_PASTE, "<p>受付</p>")
+    expect(notice).to_be_hidden()
+    mail.evaluate(_PASTE, _LOST)
+    notice.get_by_role("button", name="Close").click()
+    expect(notice).to_be_hidden()
+
+
+_PASTE = """async (html) => {
+  const { view } = await import("/static/vendor/editor/editor.js");
+  view.pasteHTML(html);
+}"""
