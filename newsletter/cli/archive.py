@@ -13,11 +13,14 @@ from newsletter.database.vocabulary import Archived
 
 def archive(
     context: typer.Context,
-    issue: Annotated[str, typer.Argument(help="The issue.")],
+    issue: Annotated[str, typer.Argument(help="The issue; with --draft, the number of a draft.")],
     place: Annotated[
         Archived | None,
         typer.Argument(help="Omitted: listed, or unlisted if it is sent to a segment alone."),
     ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Choose it for the issue that a draft will be.")
+    ] = False,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -25,23 +28,34 @@ def archive(
     """Choose where an issue stands in the archive: listed, unlisted, or for subscribers only."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
+    from newsletter.cli.language import gettext as _
     from newsletter.cli.language import text
     from newsletter.database.engine import reading, transaction
     from newsletter.database.words import name_of
+    from newsletter.issues.drafts.saving import get_draft
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.archive import archive_issue, archived_as
+    from newsletter.mailings.archive import archive_issue, archived_as, place_draft
     from newsletter.newsletters.publications import find_newsletter
 
     engine = open_with_keys(settings_of(context))
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
-        number = find_issue(session, row.id, issue).id
     actor = find_actor(engine, as_, Permission.SEND, row.id)
-    with transaction(engine) as session:
-        archive_issue(session, actor, row.id, number, place)
-    with reading(engine) as session:
-        stands = archived_as(session, find_issue(session, row.id, issue))
-    if json:
+    if draft:
+        with transaction(engine) as session:
+            number = int(issue) if issue.isdecimal() else 0
+            place_draft(session, actor, get_draft(session, row.id, number), place)
+        stands = place
+    else:
+        with transaction(engine) as session:
+            archive_issue(session, actor, row.id, find_issue(session, row.id, issue).id, place)
+        with reading(engine) as session:
+            stands = archived_as(session, find_issue(session, row.id, issue))
+    if json and stands is None:
+        print_json({"issue": issue, "archive": None})
+    elif stands is None:
+        console.print(_("By the rule: listed, or unlisted if sent to a segment alone"))
+    elif json:
         print_json({"issue": issue, "archive": stands.value})
     else:
         console.print(text(name_of(stands)))

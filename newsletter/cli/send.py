@@ -307,6 +307,7 @@ def _confirm(
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_moment
+    from newsletter.database.words import name_of
 
     earlier = review.earlier[0] if review.earlier else None
     if earlier is not None and not again and yes:
@@ -335,6 +336,8 @@ def _confirm(
     if trial is not None:
         _print_subjects(issue, review, trial)
     console.print(_in_words(schedule, newsletter.time_zone))
+    if review.place is not None:
+        console.print(_("Archive: {place}", place=text(name_of(review.place))))
     if earlier is not None:
         at = earlier.created_at
         console.print(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased, load_only
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, MailingKind
-from newsletter.errors import NotFoundError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import select_parts
@@ -148,14 +148,28 @@ def find_publication(
     return found[0], published_content(session, found[0].mailing_id)
 
 
-def archived_as(session: Session, issue: IssueRow) -> Archived:
-    """Return where an issue stands, or will stand, in its newsletter's archive."""
+def archived_as(session: Session, issue: IssueRow, *sent_to: str) -> Archived:
+    """Return where an issue stands in its newsletter's archive, or will stand.
+
+    Args:
+        session: To read with.
+        issue: Which.
+        sent_to: The segments of mailings that are still to begin; empty for everybody.
+    """
     if issue.archived is not None:
         return issue.archived
-    segments = session.scalars(
-        select(MailingRow.segment).where(MailingRow.issue_id == issue.id, _BEGUN)
-    ).all()
+    segments = [
+        *session.scalars(select(MailingRow.segment).where(MailingRow.issue_id == issue.id, _BEGUN)),
+        *sent_to,
+    ]
     return Archived.UNLISTED if segments and all(segments) else Archived.LISTED
+
+
+def chosen_place(session: Session, draft: Draft) -> Archived | None:
+    """Return which place in the archive was chosen for the issue of a draft; None is the rule."""
+    if draft.issue_id is None:
+        return draft.archived
+    return get_issue(session, draft.newsletter_id, draft.issue_id).archived
 
 
 def archive_issue(
@@ -165,8 +179,10 @@ def archive_issue(
 
     Raises:
         NotFoundError: The newsletter has no such issue.
+        ConflictError: It is the correction of a sent issue.
     """
     issue = get_issue(session, newsletter_id, issue_id)
+    _demand_own_place(issue.corrects)
     before = issue.archived
     issue.archived = place
     draft = stored_draft_of(session, issue_id)
@@ -183,11 +199,16 @@ def archive_issue(
 
 
 def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | None) -> None:
-    """Choose where the issue of a draft is to stand in the archive, as `archive_issue` does."""
-    if draft.issue_id is not None:
-        archive_issue(session, actor, draft.newsletter_id, draft.issue_id, place)
+    """Choose where the issue of a draft is to stand in the archive; None is the rule again.
+
+    Raises:
+        ConflictError: It is the correction of a sent issue.
+    """
+    _demand_own_place(draft.corrects)
+    issue_id = drafts.place_draft(session, draft, place)
+    if issue_id is not None:
+        archive_issue(session, actor, draft.newsletter_id, issue_id, place)
         return
-    drafts.place_draft(session, draft, place)
     record_event(
         session,
         actor,
@@ -196,6 +217,14 @@ def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | 
         newsletter_id=draft.newsletter_id,
         details={"before": draft.archived, "after": place},
     )
+
+
+def _demand_own_place(corrects: int | None) -> None:
+    if corrects is not None:
+        raise ConflictError(
+            msg("A correction stands in the archive where the sent issue stands."),
+            remedy=msg("Choose its place on the page of the sent issue."),
+        )
 
 
 def search_archive(

@@ -139,3 +139,7 @@ def test_the_place_in_the_archive_is_chosen_and_given_back_to_the_rule(runner: C
     slug = json.loads(listed.output)[0]["issue"]
     assert run(slug, "subscribers") == "subscribers"
     assert run(slug) == "listed"
+    begun = runner.invoke(app, ["issue", "duplicate", slug, "--as", "editor@example.jp", "--json"])
+    draft = str(json.loads(begun.output)["draft"])
+    assert run(draft, "unlisted", "--draft") == "unlisted"
+    assert run(draft, "--draft") == "None"

@@ -329,7 +329,8 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
         ConflictError: Another issue already has the same date and number.
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
-    row = _find(session, draft.newsletter_id, draft.id)
+    # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
+    row = _lock(session, draft)
     if row.revision != draft.revision:
         raise DraftConflictError(_draft(row), draft.issue)
     if series_of_draft(session, draft.id) is not None:
@@ -383,6 +384,11 @@ def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
     if row is None or row.newsletter_id != newsletter_id:
         raise NotFoundError(msg("There is no such draft."))
     return row
+
+
+def _lock(session: Session, draft: Draft) -> DraftRow:
+    _find(session, draft.newsletter_id, draft.id)
+    return session.get_one(DraftRow, draft.id, with_for_update=True, populate_existing=True)
 
 
 def _draft(row: DraftRow) -> Draft:
@@ -445,10 +451,15 @@ def correction_draft(session: Session, issue_id: int) -> Draft | None:
     return _draft(row) if row else None
 
 
-def place_draft(session: Session, draft: Draft, place: Archived | None) -> None:
-    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule."""
-    _find(session, draft.newsletter_id, draft.id).archived = place
+def place_draft(session: Session, draft: Draft, place: Archived | None) -> int | None:
+    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule.
+
+    Returns the issue that was made of it, be it a moment ago, whose place is its own; else None.
+    """
+    row = _lock(session, draft)
+    row.archived = place
     session.flush()
+    return row.issue_id
 
 
 def delete_draft(session: Session, draft: Draft) -> None:

@@ -18,13 +18,14 @@ from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import UncertainPolicy
+from newsletter.database.vocabulary import Archived, UncertainPolicy
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.archive import archived_as
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, first_hour
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.orders.variant_checks import variants_now
@@ -79,6 +80,7 @@ class OrderReview:
             get the same parts.
         decide_at: When the subject of who is not in the trial is decided; None without a trial.
         tried: About how many get each of the subjects that are compared.
+        place: Where the issue will stand in the archive; None where the newsletter has none.
     """
 
     rendered: RenderedIssue
@@ -90,6 +92,7 @@ class OrderReview:
     variants: Sequence[VariantCount] = ()
     decide_at: datetime | None = None
     tried: int = 0
+    place: Archived | None = None
 
 
 def review_order(
@@ -148,6 +151,7 @@ def review_order(
         variants=variants,
         decide_at=decide_at,
         tried=tried,
+        place=archived_as(session, issue, segment) if newsletter.visibility.readable else None,
     )
 
 

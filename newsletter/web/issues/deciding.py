@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import Archived
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.sent import IssueSentError
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.archive import place_draft
 from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
@@ -104,6 +106,19 @@ def deciding_router(  # noqa: C901 - a list of routes
             return RedirectResponse(target, status_code=303)
 
         return _or_back(visit, request, number, choice, act)
+
+    @router.post("/archive")
+    def choose_place(
+        newsletter: str,
+        number: int,
+        visit: SenderVisit,
+        place: Annotated[Archived | Literal[""], Form()] = "",
+    ) -> Response:
+        """Choose where the issue of the draft is to stand in the archive."""
+        with transaction(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            place_draft(session, visit.actor, draft, place or None)
+        return to_draft(newsletter, number, in_blocks=False, tail="?said=placed")
 
     @router.post("/test", response_model=None)
     def send_test(

@@ -38,6 +38,7 @@ from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approvals.requests import approvers, last_plan
+from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import NextStep, Stage, Standing
 from newsletter.mailings.orders.readiness import stored_findings
@@ -185,6 +186,7 @@ class DraftPages:
             beside |= links_of(session, draft)
             written_now = written_correction(session, draft.corrects) if draft.corrects else None
             beside["note"] = written_now.note if written_now else ""
+            beside["chosen_place"] = chosen_place(session, draft)
             beside["series"] = series_of_draft(session, draft.id)
             path = f"/newsletters/{row.slug}/drafts/{draft.id}"
             view = "/blocks" if written.in_cards else ""

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived, MailingState
-from newsletter.database.words import name_of
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import corrections_of, written_correction
@@ -29,7 +28,7 @@ from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newslet
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
-from newsletter.web.issues.workspace import Workspace
+from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -70,7 +69,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 "issues/sent.html",
                 newsletter=row,
                 issue=issue,
-                places={each: name_of(each).in_language(visit.language) for each in Archived},
+                archive_places=ARCHIVE_PLACES,
                 archived=archived_as(session, issue),
                 mailings=mailings,
                 sent=newest,

@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
+from newsletter.database.vocabulary import Archived
+from newsletter.database.words import name_of
 from newsletter.errors import NewsletterError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.corrections import corrected_by
@@ -38,6 +40,9 @@ from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import Choice
 from subscribers.frequency import offered_frequencies
 from subscribers.segments.saved import list_segments, segment_text
+
+#: Places in the archive with what they are called, as they are offered.
+ARCHIVE_PLACES = {place: name_of(place) for place in Archived}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +167,7 @@ class Workspace:
             "segments": list_segments(session, newsletter.id),
             "count": count,
             "fault": fault,
+            "archive_places": ARCHIVE_PLACES,
             "offers_digests": len(offered_frequencies(session, newsletter.id)) > 1,
             "groups": list_groups(session, newsletter.id),
             "approvers": approvers(session, newsletter.id, besides=visit.account_id),

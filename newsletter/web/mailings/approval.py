@@ -31,6 +31,7 @@ from newsletter.mailings.approvals.requests import (
     state_of,
     version_before,
 )
+from newsletter.mailings.archive import archived_as
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
@@ -43,6 +44,7 @@ from newsletter.web.access import (
 )
 from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
+from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -206,6 +208,8 @@ def _show_review(
             note=note,
             own_subject=own_subject(content),
             letters=LETTERS,
+            place=archived_as(session, issue, query) if newsletter.visibility.readable else None,
+            archive_places=ARCHIVE_PLACES,
             count=audience_figure(
                 session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
             ),

@@ -22,6 +22,7 @@ from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
+from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import Choice, ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
@@ -156,6 +157,8 @@ def _last_look(
             "own_subject": own_subject(issue_from_json(issue.content)),
             "letters": LETTERS,
             "tried": review.tried,
+            "place": review.place,
+            "archive_places": ARCHIVE_PLACES,
             "order_variants": [(variant_key(each.met), each) for each in review.variants],
             "digest": review.digest,
             **choice_of(visit, request, shown_as, f"{base}/confirm"),
