@@ -11,6 +11,7 @@ import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { itemsInBoxes } from "./boxes.js";
 import { caretBeforeKeys, readCaret } from "./caret.js";
 import { cleanHtml } from "./clean.js";
+import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
 import { KEYS } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
@@ -133,7 +134,8 @@ export function openEditor(place, issue, heard) {
     state,
     nodeViews: NODE_VIEWS,
     attributes: { class: "mail", role: "textbox", "aria-multiline": "true", "aria-label": say("mail"), spellcheck: "true", lang: issue.language },
-    transformPastedHTML: cleanHtml,
+    clipboardSerializer, clipboardParser,
+    transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
     transformPasted: (slice) => fitSlice(slice, (sentences) => { notify("line", []); notify("paste", sentences); }),
     clipboardTextParser: (text, $context) => readPlain(text, $context),
     handlePaste(each, event, slice) {

@@ -169,6 +169,65 @@ def test_the_notice_of_a_paste_stays_until_it_is_closed(mail: Page) -> None:
     expect(notice).to_be_hidden()
 
 
+_KINDS = PLAIN.replace(
+    "年末は二十八日までです。",
+    """はじめ
+
+:field[name|読者]様[^1]<!-- 要確認 -->
+
+:::event
+name: 冬の市
+date: 2026-12-12
+:::
+
+:::button [申込](<https://example.jp/a>)
+
+> 引用
+> — 出典
+
+:::columns
+左
++++
+右
+:::
+
+<!-- 編集メモ -->
+
+おわり
+
+[^1]: 注""",
+)
+_BETWEEN = """async () => {
+  const { view } = await import("/static/vendor/editor/editor.js"), places = [];
+  view.state.doc.descendants((node, pos) => {
+    if (["はじめ", "おわり"].includes(node.text)) places.push(pos);
+  });
+  const { constructor: Selection } = view.state.selection;
+  const chosen = Selection.create(view.state.doc, places[0], places[1] + 3);
+  view.dispatch(view.state.tr.setSelection(chosen));
+  view.focus();
+}"""
+_VALUE = """async () => {
+  const { view, toIssue } = await import("/static/vendor/editor/editor.js");
+  return toIssue(view.state.doc);
+}"""
+
+
+def test_what_is_cut_from_the_mail_is_whole_again_once_it_is_pasted(
+    studio: Desk, mail: Page
+) -> None:
+    studio.start(mail, _KINDS, view="mail")
+    mail.locator(".mail").get_by_text("はじめ", exact=True).click()
+    before = mail.evaluate(_VALUE)
+    mail.evaluate(_BETWEEN)
+
+    mail.keyboard.press("Control+x")
+    assert mail.evaluate(_VALUE)["chapters"][0]["items"][0]["body"] == []
+    mail.keyboard.press("Control+v")
+
+    assert mail.evaluate(_VALUE) == before
+
+
 _PASTE = """async (html) => {
   const { view } = await import("/static/vendor/editor/editor.js");
   view.pasteHTML(html);
